@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+# The only entry point: `make help` lists what it can do.
+
+VERSION := $(shell sed -n 's/^\#define PVMTRACE_VERSION "\(.*\)"/\1/p' user/version.h)
+MACHINE := $(shell uname -m)
+BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
+
+# ---- what may be set from outside -------------------------------------------------------------
+
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LDFLAGS ?= -Wl,-z,relro,-z,now
+# The unit tests run with these; `make unit SANITIZE=` runs them without.
+SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+# Extra flags of the tracer in `make run`, of tests/fresh, and of tests/bench/bench.
+ARGS ?=
+FRESH_ARGS ?=
+BENCH_ARGS ?=
+# V=1 shows whole command lines.
+V ?=
+# WERROR=1 makes warnings errors.
+WERROR ?=
+
+# Not every PATH has sbin, where Debian keeps bpftool.
+find_tool = $(or $(shell PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin"; for tool in $(1); do \
+	command -v "$$tool" && break; done),$(firstword $(1)))
+CLANG ?= $(call find_tool,clang clang-14)
+BPFTOOL ?= $(call find_tool,bpftool)
+PKG_CONFIG ?= pkg-config
+# Debian's own, with Debian's own pytest; another one in PATH would not know it.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+# ---- packages of Debian 12 --------------------------------------------------------------------
+
+# strace is the trigger that `make run` suggests.
+SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev \
+	uthash-dev strace
+CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema jq \
+	stress-ng libcap2-bin procps util-linux shellcheck cppcheck clang-tidy-14 clang-format-14 \
+	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
+BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux python3
+FRESH_PKGS := debootstrap git ca-certificates util-linux python3
+
+# ---- what is made of what ---------------------------------------------------------------------
+
+# These know the skeleton, and with it the kernel half; the unit tests do without them.
+SKELETON_USERS := main tracer loop
+
+BPF_SRC := bpf/pvmtrace.bpf.c
+USER_SRC := $(wildcard user/*.c)
+UNIT_SRC := $(wildcard tests/unit/*.c)
+LIVE_SRC := $(wildcard tests/live/*.c)
+BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
+BENCH_BPF := $(wildcard tests/bench/*.bpf.c)
+
+USER_OBJ := $(USER_SRC:%.c=build/%.o)
+SKELETON_OBJ := $(SKELETON_USERS:%=build/user/%.o)
+UNIT_PROGS := $(patsubst tests/unit/%.c,build/tests/%,$(filter tests/unit/test_%,$(UNIT_SRC)))
+UNIT_OBJ := $(UNIT_SRC:tests/%.c=build/tests/%.o)
+UNIT_HELPER_OBJ := $(filter-out build/tests/unit/test_%,$(UNIT_OBJ))
+UNIT_USER_OBJ := $(filter-out $(SKELETON_USERS:%=build/tests/user/%.o),$(USER_OBJ:build/%=build/tests/%))
+LIVE_PROGS := $(LIVE_SRC:tests/%.c=build/%)
+BENCH_PROGS := $(BENCH_SRC:tests/%.c=build/%) $(BENCH_BPF:tests/%.c=build/%.o)
+
+LIBBPF_CFLAGS = $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
+LIBS = $(or $(shell $(PKG_CONFIG) --libs libbpf 2>/dev/null),-lbpf) -lelf -lz -lcap
+
+WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
+DEPENDENCIES := -MMD -MP
+USER_FLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -I. -Iuser -Ibuild $(LIBBPF_CFLAGS)
+TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARNINGS) -I. -Iuser -Ibuild -Itests/unit
+TRIGGER_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARNINGS) -I. -pthread
+# Its types are its own (vmlinux/vmlinux.h), so no warning can come from a system header.
+# Instruction set v3 (5.1) has 32-bit operations, through which the verifier follows bounds that are checked
+# on 32-bit values.
+# libbpf's own macros leave parameters unused, and nested ones of CO-RE reads shadow their variables; the
+# state of a call is its record with its data behind it.
+BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 -D__TARGET_ARCH_$(BPF_ARCH) -std=gnu11 -Wall -Wextra -Wvla \
+	-Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end $(if $(WERROR),-Werror) -I. -Ivmlinux $(LIBBPF_CFLAGS)
+
+Q := $(if $(V),,@)
+# What is told of a command: its name and what it makes.
+tell = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$@')
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+# Objects are kept: make must not take them for intermediate files.
+.SECONDARY:
+
+.PHONY: all
+all: build/pvmtrace ## build the tracer: build/pvmtrace (the default)
+
+# ---- both halves ------------------------------------------------------------------------------
+
+# Objects depend on build/flags, programs on build/files: these change only when a command line, or the list
+# of what is linked, does.
+.PHONY: FORCE
+FORCE:
+keep = mkdir -p $(@D) && { printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@; }
+
+build/flags: export TEXT = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(USER_FLAGS) $(LIBS) / \
+	$(CLANG) $(BPF_FLAGS) / $(TEST_FLAGS) $(SANITIZE) $(TRIGGER_FLAGS)
+build/flags: FORCE
+	@PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin"; \
+	for tool in $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL) $(PKG_CONFIG); do \
+		command -v "$$tool" >/dev/null || \
+			{ echo "$$tool is missing: run 'make setup' as root" >&2; exit 1; }; \
+	done; \
+	$(PKG_CONFIG) --exists libbpf || { echo "libbpf's headers are missing: run 'make setup' as root" >&2; exit 1; }
+	@$(keep)
+
+build/files: export TEXT = $(USER_SRC) / $(UNIT_SRC)
+build/files: FORCE
+	@$(keep)
+
+build/%.bpf.raw.o: bpf/%.bpf.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CLANG)
+	$(Q)$(CLANG) $(BPF_FLAGS) $(DEPENDENCIES) -MT $@ -MF $(@:.o=.d) -c $< -o $@
+
+# The static linker leaves the DWARF out and keeps the BTF: what is loaded, and carried in the program, is small.
+build/%.bpf.o: build/%.bpf.raw.o
+	$(call tell,BPFTOOL)
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+# Generated code is not ours to judge: clang-tidy finds a leak on one of its error paths.
+build/%.skel.h: build/%.bpf.o
+	@echo '/* NOLINTBEGIN */' >$@
+	$(call tell,BPFTOOL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >>$@
+	@echo '/* NOLINTEND */' >>$@
+
+# Before the first compilation no dependency file says who includes the skeleton.
+$(SKELETON_OBJ): | build/pvmtrace.skel.h
+
+build/user/%.o: user/%.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(CFLAGS) $(DEPENDENCIES) -c $< -o $@
+
+# The assembler reads it: no dependency file says so.
+build/user/schema.o build/tests/user/schema.o: docs/pvmtrace-event.schema.json
+
+build/pvmtrace: $(USER_OBJ) build/flags build/files
+	$(call tell,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(USER_OBJ) $(LIBS) -o $@
+
+# ---- tests ------------------------------------------------------------------------------------
+
+build/tests/user/%.o: user/%.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TEST_FLAGS) $(SANITIZE) $(LIBBPF_CFLAGS) $(DEPENDENCIES) -c $< -o $@
+
+build/tests/unit/%.o: tests/unit/%.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TEST_FLAGS) $(SANITIZE) $(LIBBPF_CFLAGS) $(DEPENDENCIES) -c $< -o $@
+
+# A library, so that a test takes only what it needs, and stands in for the rest where it wants to.
+build/tests/user.a: $(UNIT_USER_OBJ) build/files
+	$(call tell,AR)
+	$(Q)rm -f $@ && $(AR) rc $@ $(UNIT_USER_OBJ)
+
+$(UNIT_PROGS): build/tests/%: build/tests/unit/%.o $(UNIT_HELPER_OBJ) build/tests/user.a
+	$(call tell,LINK)
+	$(Q)$(CC) $(SANITIZE) $^ $(LIBS) -lcmocka -ljansson -pthread -o $@
+
+# Triggers are plain C; those called *32 are 32-bit programs.
+build/live/%: tests/live/%.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TRIGGER_FLAGS) $(if $(filter %32,$*),-m32) $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
+
+build/bench/%: tests/bench/%.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TRIGGER_FLAGS) -O2 $(LIBBPF_CFLAGS) $(DEPENDENCIES) -MT $@ -MF $@.d $< $(LIBS) -o $@
+
+build/bench/%.bpf.o: tests/bench/%.bpf.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CLANG)
+	$(Q)$(CLANG) $(BPF_FLAGS) $(DEPENDENCIES) -c $< -o $@
+
+.PHONY: build-unit build-live
+build-unit: $(UNIT_PROGS)
+build-live: all $(LIVE_PROGS)
+
+CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
+
+.PHONY: check check-quick unit formats live lint format bench check-fresh
+check: ## as root: set up, lint, and run every test; the last line counts them
+	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
+		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+	$(CHECK) setup build lint unit formats live
+
+check-quick: ## the unit tests and the live tests that are not slow
+	$(CHECK) --quick build unit formats live
+
+unit: ## the unit tests (no root needed)
+	$(CHECK) build unit
+
+formats: ## the lines of every format against golden ones and public schemas (no root needed)
+	$(CHECK) build formats
+
+live: ## the live tests (as root: real BPF, real calls)
+	$(CHECK) build live
+
+lint: build/pvmtrace.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
+	@tests/lint
+
+format: ## bring all C sources into shape with clang-format
+	@tests/lint --fix
+
+bench: ## as root: measure what tracing costs (BENCH_ARGS=--help)
+	@$(call install_missing,$(BENCH_PKGS))
+	@$(MAKE) all $(BENCH_PROGS)
+	@tests/bench/bench $(BENCH_ARGS)
+
+check-fresh: ## as root: prove 'make run' and 'make check' on a minimal Debian 12 (FRESH_ARGS=--help)
+	@$(call install_missing,$(FRESH_PKGS))
+	@tests/fresh $(FRESH_ARGS)
+
+# ---- set-up and use ---------------------------------------------------------------------------
+
+# Installs what of $(1) is missing; says so; does nothing, quickly, when nothing is.
+define install_missing
+set -u; \
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then \
+	echo "setup: no dpkg and apt here; install by hand what Debian calls: $(1)"; exit 0; \
+fi; \
+installed=" $$(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | \
+	sed -n 's/^installed //p' | tr '\n' ' ') "; \
+missing=; \
+for package in $(1); do \
+	case "$$installed" in *" $$package "*) ;; *) missing="$$missing $$package" ;; esac; \
+done; \
+[ -n "$$missing" ] || { echo "setup: every package needed is installed"; exit 0; }; \
+[ "$$(id -u)" = 0 ] || { echo "setup: to be installed by root (sudo make $@):$$missing" >&2; exit 1; }; \
+export DEBIAN_FRONTEND=noninteractive; \
+update() { echo "setup: apt-get update"; apt-get -q -o DPkg::Lock::Timeout=300 update; }; \
+install() { \
+	echo "setup: apt-get install --no-install-recommends$$missing"; \
+	apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $$missing; \
+}; \
+ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || update || exit 1; \
+install || { echo "setup: once more, with new lists"; update && install; } || exit 1; \
+echo "setup: done"
+endef
+
+.PHONY: setup setup-check run install uninstall clean help
+setup: ## as root: install what building and running needs, if anything is missing
+	@$(call install_missing,$(SETUP_PKGS))
+
+setup-check: ## as root: the same, and what the tests and lint need
+	@$(call install_missing,$(CHECK_PKGS))
+
+# stdout belongs to the records alone, so that `make run | jq .` works. Sub-makes look at the machine anew
+# after the set-up; exec puts the tracer where Ctrl-C and make's own signals reach it.
+run: ## as root: set up, build, and trace to stdout (ARGS='-p PID' and the like)
+	@$(MAKE) setup >&2
+	@$(MAKE) all >&2
+	@echo "tracing every process_vm_readv and process_vm_writev of this machine; Ctrl-C ends it." >&2
+	@echo "For a first event, run in a second terminal:  strace /bin/true" >&2
+	@exec build/pvmtrace $(ARGS)
+
+INSTALL ?= install
+SBIN = $(DESTDIR)$(PREFIX)/sbin
+MAN = $(DESTDIR)$(PREFIX)/share/man
+DOC = $(DESTDIR)$(PREFIX)/share/doc/pvmtrace
+MAN_PAGES := $(wildcard docs/*.[1-8])
+DOCS := $(wildcard README.md docs/*.md docs/*.json)
+
+install: all ## install the tracer and its documents (DESTDIR=, PREFIX=/usr/local)
+	$(INSTALL) -d $(SBIN) $(DOC)/LICENSES
+	$(INSTALL) -m 0755 build/pvmtrace $(SBIN)/pvmtrace
+	$(if $(DOCS),$(INSTALL) -m 0644 $(DOCS) $(DOC)/)
+	$(INSTALL) -m 0644 LICENSES/*.txt $(DOC)/LICENSES/
+	$(foreach page,$(MAN_PAGES),$(INSTALL) -D -m 0644 $(page) $(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
+
+uninstall: ## remove what install put there
+	rm -f $(SBIN)/pvmtrace
+	rm -rf $(DOC)
+	$(foreach page,$(MAN_PAGES),rm -f $(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@echo "pvmtrace $(VERSION)"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+-include $(wildcard build/*.d build/user/*.d build/tests/*/*.d build/live/*.d build/bench/*.d)
+
+# --- guests ------------------------------------------------------------------------------------
+
+# Kernels of other ages in QEMU. A guest has nothing but an initrd, so what runs there is static.
+VM ?= all
+VM_ARGS ?=
+VM_PKGS := $(SETUP_PKGS) qemu-system-x86 busybox-static debian-archive-keyring python3 python3-jsonschema \
+	gcc-multilib
+VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
+STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap
+
+# Account names would need the shared libraries that it was linked with (which the linker warns of): guests
+# know only the accounts of their own files.
+build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
+	@mkdir -p $(@D)
+	$(call tell,LINK)
+	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) -Wl,--no-warnings -s $(USER_OBJ) $(STATIC_LIBS) -o $@
+
+build/vm/live/%: tests/live/%.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TRIGGER_FLAGS) -static $(if $(filter %32,$*),-m32) $(DEPENDENCIES) -MF $@.d $< -o $@
+
+build/vm/verify: tests/vm/verify.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TRIGGER_FLAGS) $(LIBBPF_CFLAGS) -static $< $(STATIC_LIBS) -o $@
+
+.PHONY: build-vm check-vm
+build-vm: build/vm/pvmtrace-static build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS)
+
+check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest', all by default)
+	@$(call install_missing,$(VM_PKGS))
+	+@$(MAKE) build-vm
+	@$(PYTHON) tests/vm/run $(VM_ARGS) $(VM)
+
+-include $(wildcard build/vm/live/*.d)

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * arch.h - system call numbers, registers and compat flags of each architecture, and nothing else.
+ * Numbers: arch/x86/entry/syscalls/syscall_{32,64}.tbl, include/uapi/asm-generic/unistd.h,
+ * arch/arm/tools/syscall.tbl.
+ *
+ * A call is known by (abi, number): natively 347 is no call of ours, in compat mode 310 is unshare.
+ */
+#ifndef PVM_ARCH_H
+#define PVM_ARCH_H
+
+/* What a system call is to us: 0, or enum pvm_abi << 8 | enum pvm_op. */
+#define ARCH_CALL(abi, op) ((abi) << 8 | (op))
+#define ARCH_ABI(call) ((call) >> 8)
+#define ARCH_OP(call) ((call)&0xff)
+
+#if defined(__TARGET_ARCH_x86)
+
+#define X32_BIT 0x40000000u
+#define TS_COMPAT 2 /* thread_info.status: this call came by int 0x80, sysenter or 32-bit syscall */
+
+/* The number's upper half is the caller's: the kernel ignores it, so do we. */
+static __always_inline u32 arch_number(u64 id)
+{
+	switch ((u32)id) {
+	case 310:
+		return ARCH_CALL(PVM_ABI_X86_64, PVM_READ);
+	case 311:
+		return ARCH_CALL(PVM_ABI_X86_64, PVM_WRITE);
+	case 347:
+		return ARCH_CALL(PVM_ABI_I386, PVM_READ);
+	case 348:
+		return ARCH_CALL(PVM_ABI_I386, PVM_WRITE);
+	case X32_BIT + 539:
+		return ARCH_CALL(PVM_ABI_X32, PVM_READ);
+	case X32_BIT + 540:
+		return ARCH_CALL(PVM_ABI_X32, PVM_WRITE);
+	}
+	return 0;
+}
+
+static __always_inline u64 arch_exit_number(struct pt_regs *regs)
+{
+	return regs->orig_ax;
+}
+
+/* Whether the call in progress came in compat mode. */
+#define ARCH_COMPAT(regs) (CURRENT(thread_info.status) & TS_COMPAT)
+
+/* Whether a call of this number is ours in this mode. */
+static __always_inline bool arch_mode_fits(u32 call, bool compat)
+{
+	return (ARCH_ABI(call) == PVM_ABI_I386) == compat;
+}
+
+static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_exit, u64 *args)
+{
+	if (ARCH_ABI(call) == PVM_ABI_I386) {
+		args[0] = (u32)regs->bx;
+		args[1] = (u32)regs->cx;
+		args[2] = (u32)regs->dx;
+		args[3] = (u32)regs->si;
+		args[4] = (u32)regs->di;
+		args[5] = (u32)regs->bp;
+	} else {
+		args[0] = regs->di;
+		args[1] = regs->si;
+		args[2] = regs->dx;
+		args[3] = regs->r10;
+		args[4] = regs->r8;
+		args[5] = regs->r9;
+	}
+}
+
+#elif defined(__TARGET_ARCH_arm64)
+
+#define PSR_MODE32_BIT 0x10 /* pstate: AArch32 (arch/arm64/include/uapi/asm/ptrace.h) */
+
+static __always_inline u32 arch_number(u64 id)
+{
+	switch ((u32)id) {
+	case 270:
+		return ARCH_CALL(PVM_ABI_ARM64, PVM_READ);
+	case 271:
+		return ARCH_CALL(PVM_ABI_ARM64, PVM_WRITE);
+	case 376:
+		return ARCH_CALL(PVM_ABI_ARM, PVM_READ);
+	case 377:
+		return ARCH_CALL(PVM_ABI_ARM, PVM_WRITE);
+	}
+	return 0;
+}
+
+static __always_inline u64 arch_exit_number(struct pt_regs *regs)
+{
+	return (u32)regs->syscallno;
+}
+
+#define ARCH_COMPAT(regs) ((regs)->pstate & PSR_MODE32_BIT)
+
+static __always_inline bool arch_mode_fits(u32 call, bool compat)
+{
+	return (ARCH_ABI(call) == PVM_ABI_ARM) == compat;
+}
+
+/* The call takes its first argument from regs[0], which a ptracer can have changed since orig_x0 was saved; at
+ * exit the result stands there. */
+static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_exit, u64 *args)
+{
+	u64 mask = ARCH_ABI(call) == PVM_ABI_ARM ? 0xffffffffULL : ~0ULL;
+
+	args[0] = (at_exit ? regs->orig_x0 : regs->regs[0]) & mask;
+	args[1] = regs->regs[1] & mask;
+	args[2] = regs->regs[2] & mask;
+	args[3] = regs->regs[3] & mask;
+	args[4] = regs->regs[4] & mask;
+	args[5] = regs->regs[5] & mask;
+}
+
+#else
+#error "no such architecture: x86 or arm64"
+#endif
+
+/* Bytes of one iovec element. */
+static __always_inline u32 arch_iovec_sz(u32 abi)
+{
+	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? 16 : 8;
+}
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * call.h - the life of a call: begun at entry, ended at exit, or swept while it is inside. Every path
+ * out counts the call exactly once: told, filtered or lost.
+ */
+#ifndef PVM_CALL_H
+#define PVM_CALL_H
+
+/* Calls that lasted this long are asked once more, at exit, whom they named. */
+#define MOVED_AFTER_NS 1000000
+
+/* The collector itself, or the child that it tests i386 with. */
+static __always_inline bool is_self(u32 tgid)
+{
+	return tgid == pvm_shared.self_pid[0] || tgid == pvm_shared.self_pid[1];
+}
+
+/* Both halves of a self-test call have to fire; only then does it count. Not static: the compiler would make
+ * it a single byte, and the kernel would refuse the BTF that says four. */
+__u32 self_inside;
+
+static __always_inline void self_exit(u32 call)
+{
+	struct pvm_self_test test = {};
+
+	if (!self_inside)
+		return;
+	self_inside = 0;
+	count(PVM_C_SELF_TESTS);
+	if (!pvm_shared.self_announce)
+		return;
+	test.hdr.size = sizeof(test);
+	test.hdr.type = PVM_SELF_TEST;
+	test.hdr.version = PVM_WIRE_VERSION;
+	test.abi = ARCH_ABI(call);
+	test.op = ARCH_OP(call);
+	bpf_ringbuf_output(&pvm_calls, &test, sizeof(test), BPF_RB_NO_WAKEUP);
+	wake();
+}
+
+/* The last record of a call: told or lost, never both. */
+static __always_inline void call_submit(struct pvm_state *s)
+{
+	u32 size = sizeof(s->call) + s->call.local.entry_len + s->call.remote.entry_len +
+		   s->call.local.exit_len + s->call.remote.exit_len;
+
+	s->call.hdr.size = size;
+	size &= 1023; /* no call is that long; for the verifier */
+	if (bpf_ringbuf_output(&pvm_calls, &s->call, size, BPF_RB_NO_WAKEUP))
+		count(PVM_C_RING_FULL);
+	else
+		count(PVM_C_SUBMITTED);
+	wake();
+}
+
+static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs, u32 what, u64 now,
+				      u8 phase)
+{
+	struct pvm_call *call = &s->call;
+
+	call->hdr.type = PVM_CALL;
+	call->hdr.version = PVM_WIRE_VERSION;
+	call->entry_ns = now;
+	call->exit_ns = 0;
+	call->ret = 0;
+	call->phase = phase;
+	call->abi = ARCH_ABI(what);
+	call->op = ARCH_OP(what);
+	call->resolved = PVM_UNRESOLVED;
+	call->kinship = PVM_KIN_NONE;
+	call->flags = 0;
+	call->pad = 0;
+	arch_args(regs, what, phase == PVM_ORPHAN, call->args);
+	call->kind = call->args[5] & FLAG_PIDFD ? PVM_KIND_PIDFD : PVM_KIND_PID;
+	__builtin_memset(&call->local, 0, sizeof(call->local));
+	__builtin_memset(&call->remote, 0, sizeof(call->remote));
+	call->local.addr = call->args[1];
+	call->local.count = call->args[2];
+	call->remote.addr = call->args[3];
+	call->remote.count = call->args[4];
+	task_blank(&call->caller);
+}
+
+/* Who and whom, and the filters on them: the caller's first where there are some, since the target costs more.
+ * how: enum target_how. Returns the stage that the call is in now. */
+static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgid, u32 how)
+{
+	struct pvm_call *call = &s->call;
+	int verdict;
+
+	if (!filter_op(call->op) || !filter_pid(PVM_CALLER, tgid, caller_start()))
+		return STAGE_FILTERED;
+	if (filter_wants_task(PVM_CALLER)) {
+		caller_fill(&call->caller);
+		if (!filter_task(PVM_CALLER, &call->caller))
+			return STAGE_FILTERED;
+	}
+	call->caller.pid = tgid; /* the target's filters and kinship compare with it */
+	verdict = target_resolve(s, how);
+	if (verdict == TARGET_REJECTED)
+		return STAGE_REJECTED;
+	s->undecided = verdict == TARGET_ABSENT && filter_wants_target();
+	if (!filter_wants_task(PVM_CALLER))
+		caller_fill(&call->caller);
+	identity_send(s, PVM_CALLER);
+	return STAGE_ACTIVE;
+}
+
+static __always_inline void state_free(u32 tid)
+{
+	if (!bpf_map_delete_elem(&pvm_state, &tid))
+		__sync_fetch_and_add(&state_used, -1);
+}
+
+static __always_inline struct pvm_state *state_get(u32 tid, u64 thread_ns)
+{
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+
+	if (!s) {
+		if (bpf_map_update_elem(&pvm_state, &tid, &pvm_blank, BPF_NOEXIST))
+			return NULL;
+		__sync_fetch_and_add(&state_used, 1);
+		s = bpf_map_lookup_elem(&pvm_state, &tid);
+		if (!s)
+			return NULL;
+	}
+	if (s->stage >= STAGE_REJECTED) {
+		/* An exit that no hook saw. */
+		count(PVM_C_STATE_STALE);
+		s->stage = STAGE_IDLE;
+	}
+	if (s->thread_ns != thread_ns) {
+		s->thread_ns = thread_ns;
+		s->sent[PVM_CALLER].pid = 0;
+		s->sent[PVM_TARGET].pid = 0;
+	}
+	return s;
+}
+
+static __always_inline int call_enter(struct pt_regs *regs, u32 what)
+{
+	u64 pid_tgid = bpf_get_current_pid_tgid();
+	enum pvm_stage stage;
+	struct pvm_state *s;
+	u32 used;
+
+	if (is_self(pid_tgid >> 32)) {
+		self_inside = 1;
+		return 0;
+	}
+	if (pvm_shared.stopping)
+		return 0;
+	count(PVM_C_SEEN);
+	s = state_get((u32)pid_tgid, CURRENT(start_boottime));
+	if (!s) {
+		count(PVM_C_STATE_FULL);
+		return 0;
+	}
+	s->exiting = 0;
+	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_COMPLETE);
+	stage = call_identify(s, pid_tgid >> 32, 0);
+	if (stage == STAGE_FILTERED)
+		count(PVM_C_FILTERED);
+	if (stage == STAGE_ACTIVE) {
+		used = side_entry(s, &s->call.local, false, 0);
+		side_entry(s, &s->call.remote, true, used);
+	}
+	s->stage = stage;
+	return 0;
+}
+
+/* A filter on the target was left open, and nobody is in no list that includes. */
+static __always_inline bool call_is_hidden(const struct pvm_state *s)
+{
+	return s->undecided && !filter_passes_nobody();
+}
+
+/*
+ * At exit the target filters that were left open at entry are decided. A call that moved bytes had a
+ * target, whatever is there by now: it is told. So a target that came to be while the call was parked cannot
+ * hide.
+ */
+static __always_inline bool call_decide(struct pvm_state *s)
+{
+	if (s->call.resolved)
+		return true;
+	if (s->call.ret <= 0)
+		return !call_is_hidden(s);
+	target_resolve_late(TARGET_UNFILTERED);
+	return true;
+}
+
+static __always_inline void call_look_again(struct pvm_state *s)
+{
+	u32 first = s->call.local.entry_len;
+	u32 off = first + s->call.remote.entry_len;
+
+	off += side_exit(s, &s->call.local, false, 0, off);
+	side_exit(s, &s->call.remote, true, first, off);
+}
+
+/* Whether the call is to be told. */
+static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
+{
+	struct pvm_call *call = &s->call;
+
+	call->exit_ns = bpf_ktime_get_ns();
+	call->ret = ret;
+	if (!call_decide(s) || !filter_result(ret)) {
+		arrays_drop(s);
+		return false;
+	}
+	if (call->resolved == PVM_RESOLVED_ENTRY &&
+	    call->exit_ns - call->entry_ns > MOVED_AFTER_NS && target_moved(call, false))
+		call->flags |= PVM_CALL_TARGET_MOVED;
+	return true;
+}
+
+/*
+ * A call that was dropped because of the process its argument named at entry. If it moved bytes, took its time,
+ * and its argument names another process by now, then it may have been the other one's memory: a caller
+ * can park a call before the kernel looks the number up. It is told.
+ */
+static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
+{
+	struct pvm_call *call = &s->call;
+
+	if (ret <= 0 || !filter_result(ret))
+		return false;
+	call->exit_ns = bpf_ktime_get_ns();
+	if (call->exit_ns - call->entry_ns <= MOVED_AFTER_NS || !target_moved(call, true))
+		return false;
+	call->ret = ret;
+	call->flags |= PVM_CALL_TARGET_MOVED;
+	task_blank(&call->caller);
+	caller_fill(&call->caller);
+	call->resolved = PVM_UNRESOLVED;
+	target_resolve_late(TARGET_UNFILTERED);
+	identity_send(s, PVM_CALLER);
+	return true;
+}
+
+__noinline int orphan_identify(u32 tgid)
+{
+	struct pvm_state *s = state_current(true);
+
+	return s ? call_identify(s, tgid, TARGET_AT_EXIT | TARGET_OF_ORPHAN) : STAGE_FILTERED;
+}
+
+/*
+ * An exit without an entry: refused by seccomp, or running when we attached. What stands in the
+ * registers and in memory now is all there is. A result that is not an error proves nothing: it may be the
+ * call's own number, or a supervisor's invention.
+ */
+static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs, u32 what,
+					u32 tgid, s64 ret)
+{
+	s->sent[PVM_CALLER].pid = 0;
+	s->sent[PVM_TARGET].pid = 0;
+	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_ORPHAN);
+	s->call.exit_ns = s->call.entry_ns;
+	s->call.ret = ret;
+	if (orphan_identify(tgid) != STAGE_ACTIVE)
+		return false;
+	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
+}
+
+static __always_inline int call_exit(struct pt_regs *regs, u32 what, s64 ret)
+{
+	u64 pid_tgid = bpf_get_current_pid_tgid();
+	u32 tid = (u32)pid_tgid, stage;
+	struct pvm_state *s;
+	bool tell;
+
+	if (is_self(pid_tgid >> 32)) {
+		self_exit(what);
+		return 0;
+	}
+	if (pvm_shared.stopping >= PVM_NO_EXITS)
+		return 0;
+	s = state_current(false);
+	if (!s || s->stage == STAGE_IDLE || s->thread_ns != CURRENT(start_boottime)) {
+		s = pvm_shared.stopping ? NULL : state_current(true);
+		if (!s)
+			return 0;
+		count(PVM_C_SEEN);
+		stage = STAGE_ORPHAN;
+		tell = call_orphan(s, regs, what, pid_tgid >> 32, ret);
+	} else {
+		stage = s->stage;
+		s->exiting = 1;
+		tell = stage == STAGE_ACTIVE	 ? call_finish(s, ret)
+		       : stage == STAGE_REJECTED ? call_reject(s, ret)
+						 : false;
+	}
+	if (tell) {
+		call_look_again(s);
+		call_submit(s);
+	} else if (stage != STAGE_FILTERED) {
+		count(PVM_C_FILTERED);
+	}
+	if (stage == STAGE_ORPHAN)
+		return 0;
+	s->stage = STAGE_IDLE;
+	if (state_used > STATE_MAX / 2)
+		state_free(tid);
+	return 0;
+}
+
+/* A thread is gone: what is kept for it goes. A call that it was in is told, by the same rules as the sweep's. */
+static __always_inline void state_drop(u32 tid)
+{
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+
+	if (!s)
+		return;
+	if (pvm_shared.stopping < PVM_NO_EXITS) {
+		s->exiting = 1;
+		if (s->stage == STAGE_REJECTED || (s->stage == STAGE_ACTIVE && call_is_hidden(s))) {
+			count(PVM_C_FILTERED);
+		} else if (s->stage == STAGE_ACTIVE) {
+			s->call.exit_ns = bpf_ktime_get_ns();
+			s->call.phase = PVM_UNFINISHED;
+			call_submit(s);
+		}
+	}
+	state_free(tid);
+}
+
+/* A thread has another id from now on. It is inside execve: a call in flight under the old id is another
+ * thread's, which already has it. */
+static __always_inline void state_renamed(u32 old_tid)
+{
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &old_tid);
+
+	if (s && s->stage == STAGE_IDLE)
+		state_free(old_tid);
+}
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * event.h - the wall between the kernel half and the user half: every record that passes through
+ * a ring, and the control block and counters that both sides see. Nothing else is shared.
+ *
+ * Rules: fixed-width fields, explicit enum values, every record starts with struct pvm_hdr and its
+ * size, variable data last. Append only; the layout is asserted below, so on both sides. All
+ * numbers are in the byte order of the host.
+ */
+#ifndef PVM_EVENT_H
+#define PVM_EVENT_H
+
+/* Both sides know the __u64 family: the user half by <linux/types.h>, the kernel half by
+ * vmlinux/vmlinux.h; each includes its own before this file. */
+
+#define PVM_WIRE_VERSION 1
+#define PVM_COMM_SZ 16
+#define PVM_IOV_MAX 1024 /* UIO_MAXIOV: the kernel refuses longer arrays */
+#define PVM_INLINE_CNT 8 /* arrays of up to this many elements travel inside the call record */
+#define PVM_INLINE_SZ (PVM_INLINE_CNT * 16)
+#define PVM_PATH_MAX 4096     /* bytes of an executable's or a cgroup's path that are carried */
+#define PVM_ARGS_MAX 4096     /* bytes of arguments that are carried */
+#define PVM_CPU_ROWS 256      /* rows of counters; CPUs beyond share them */
+#define PVM_NO_ID 0xffffffffu /* loginuid or sessionid that is not set; a namespace not known */
+
+enum pvm_type {
+	PVM_CALL = 1,	    /* struct pvm_call, in the ring of calls */
+	PVM_EXE = 2,	    /* struct pvm_path: an executable's path, in the ring of calls */
+	PVM_ARGS = 3,	    /* struct pvm_args, in the ring of calls */
+	PVM_CGROUP = 4,	    /* struct pvm_path: a cgroup's path, in the ring of calls */
+	PVM_SELF_TEST = 5,  /* struct pvm_self_test, in the ring of calls */
+	PVM_ARRAY = 6,	    /* struct pvm_array, in the ring of arrays */
+	PVM_ARRAY_DROP = 7, /* struct pvm_array without data: the call was filtered at its exit */
+};
+
+struct pvm_hdr {
+	__u32 size; /* bytes of the whole record, header and data included */
+	__u16 type; /* enum pvm_type */
+	__u16 version;
+};
+
+enum pvm_phase {
+	PVM_COMPLETE = 1,
+	PVM_IN_FLIGHT = 2,
+	PVM_UNFINISHED = 3,
+	PVM_ORPHAN = 4,
+};
+
+enum pvm_abi {
+	PVM_ABI_X86_64 = 1,
+	PVM_ABI_I386 = 2,
+	PVM_ABI_X32 = 3,
+	PVM_ABI_ARM64 = 4,
+	PVM_ABI_ARM = 5,
+};
+
+enum pvm_op {
+	PVM_READ = 1,
+	PVM_WRITE = 2,
+};
+
+/* Where a cgroup id comes from: ids are unique within one hierarchy only. */
+enum pvm_hier {
+	PVM_HIER_V2 = 1,
+	PVM_HIER_PIDS = 2,
+	PVM_HIER_MEMORY = 3,
+};
+
+enum pvm_task_flag {
+	PVM_TASK_EXE =
+		1, /* it has an executable: exe_ino, exe_dev and EXE_DELETED mean something */
+	PVM_TASK_EXE_DELETED =
+		2, /* the executable's directory entry is gone (memfd: never had one) */
+	PVM_TASK_CGROUP_WAIT =
+		4,	    /* no verdict on its cgroup in the kernel yet: user space filters */
+	PVM_TASK_CREDS = 8, /* uid, gid, euid and caps_effective were read */
+};
+
+/* A process (and the thread of it that took part), as the kernel knew it at the moment of the call.
+ * Ids are those of the initial namespaces, but for pid_ns. */
+struct pvm_task {
+	__u64 start_ns; /* CLOCK_BOOTTIME of the process's start: with pid, the process's identity */
+	__u64 cgroup_id;
+	__u64 exe_ino;
+	__u64 caps_effective;
+	__u32 pid; /* tgid */
+	__u32 tid;
+	__u32 ppid;	/* tgid of the real parent */
+	__u32 pid_ns;	/* tgid inside the innermost pid namespace of the process */
+	__u32 uid;	/* real */
+	__u32 gid;	/* real */
+	__u32 euid;	/* effective */
+	__u32 loginuid; /* PVM_NO_ID: not set */
+	__u32 sessionid;
+	__u32 ns_pid; /* inode numbers of the namespaces; 0: not known (the task is exiting) */
+	__u32 ns_mnt;
+	__u32 ns_user;
+	__u32 exe_dev; /* the kernel's own encoding: major << 20 | minor */
+	__u32 exec_id; /* number of exec calls in the process's ancestry: changes with every exec */
+	__u8 hier;     /* enum pvm_hier; 0: no cgroup known */
+	__u8 flags;    /* enum pvm_task_flag */
+	__u16 pad0;
+	__u32 pad1;
+	char comm[PVM_COMM_SZ];	 /* of the thread; any bytes, ends at the first NUL */
+	char pcomm[PVM_COMM_SZ]; /* of the real parent's main thread */
+};
+
+enum pvm_side_flag {
+	PVM_SIDE_ENTRY = 1, /* the array was looked at at entry: entry_ok means something */
+	PVM_SIDE_EXIT = 2,  /* the array was looked at at exit: exit_ok means something */
+	PVM_SIDE_SAME = 4,  /* both snapshots are complete and equal: the second is not carried */
+	PVM_SIDE_RING = 8,  /* more than PVM_INLINE_CNT elements: carried by struct pvm_array */
+	PVM_SIDE_ENTRY_LOST = 16, /* the array record of the entry found no room in its ring */
+	PVM_SIDE_EXIT_LOST = 32,  /* the array record of the exit found no room in its ring */
+};
+
+/* One array of a call. The number of elements looked at is the kernel's: the low 32 bits of count
+ * on the local side, all of it on the remote side; above PVM_IOV_MAX nothing is read.
+ * Page n of an array is the n-th page frame its bytes lie on, counted from the page of addr. */
+struct pvm_side {
+	__u64 addr;	 /* register, as the ABI passes it (32-bit ABIs: zero-extended) */
+	__u64 count;	 /* likewise */
+	__u16 entry_len; /* bytes of the entry snapshot inside this record: 0 or the array's size */
+	__u16 exit_len;	 /* bytes of the exit snapshot inside this record: 0 or the array's size */
+	__u8 flags;	 /* enum pvm_side_flag */
+	__u8 entry_ok;	 /* bit n: page n of the array was readable at entry */
+	__u8 exit_ok;	 /* bit n: page n of the array was readable at exit */
+	__u8 pad;
+};
+
+enum pvm_kind {
+	PVM_KIND_PID = 1,
+	PVM_KIND_PIDFD = 2,
+};
+
+enum pvm_resolved {
+	PVM_UNRESOLVED = 0,
+	PVM_RESOLVED_ENTRY = 1,
+	PVM_RESOLVED_EXIT = 2, /* not there at entry, or an orphan */
+};
+
+enum pvm_kinship {
+	PVM_KIN_NONE = 0,
+	PVM_KIN_SELF = 1,
+	PVM_KIN_CHILD = 2,  /* the target descends from the caller */
+	PVM_KIN_PARENT = 3, /* the caller descends from the target */
+};
+
+enum pvm_call_flag {
+	PVM_CALL_TARGET_MOVED =
+		1, /* at exit the same argument named another process than at entry */
+};
+
+/* One attempted call. Its identity on this boot is (caller.tid, entry_ns): one thread cannot be in
+ * two calls at once. Data: local entry, remote entry, local exit, remote exit, without gaps, each
+ * as long as its side says; elements as the ABI lays them out (two 64-bit or two 32-bit words). */
+struct pvm_call {
+	struct pvm_hdr hdr;
+	__u64 entry_ns; /* CLOCK_MONOTONIC; an orphan's is the moment of its exit */
+	__u64 exit_ns;	/* CLOCK_MONOTONIC; in flight or unfinished: the moment of the look */
+	__u64 args[6];	/* as the ABI passes them (32-bit ABIs: zero-extended) */
+	__s64 ret;	/* meaningless when in flight or unfinished */
+	__u8 phase;	/* enum pvm_phase */
+	__u8 abi;	/* enum pvm_abi */
+	__u8 op;	/* enum pvm_op */
+	__u8 kind;	/* enum pvm_kind */
+	__u8 resolved;	/* enum pvm_resolved */
+	__u8 kinship;	/* enum pvm_kinship */
+	__u8 flags;	/* enum pvm_call_flag */
+	__u8 pad;
+	struct pvm_side local;
+	struct pvm_side remote;
+	struct pvm_task caller;
+	struct pvm_task target; /* all zero when unresolved */
+	__u8 data[];
+};
+
+/* An array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call. Its bytes are
+ * data[off .. off + len); those on pages whose bit in ok is clear are not to be used. */
+struct pvm_array {
+	struct pvm_hdr hdr;
+	__u64 entry_ns; /* with tid, the call */
+	__u32 tid;
+	__u8 remote;  /* 0: local side, 1: remote side */
+	__u8 at_exit; /* 0: entry, 1: exit */
+	__u8 ok;      /* bit n: page n was readable */
+	__u8 pad;
+	__u32 off;
+	__u32 len; /* bytes of the whole array */
+	__u8 data[];
+};
+
+enum pvm_path_flag {
+	PVM_PATH_CUT = 1,      /* longer than fits: the front is missing */
+	PVM_PATH_NAME = 2,     /* not below any root (memfd): one name stands for all of it */
+	PVM_PATH_DETACHED = 4, /* not below the root of its process's mount namespace */
+};
+
+/* A path as its names, from the last one upwards: each name ends in a NUL, len counts them all.
+ * PVM_EXE: of process (pid, start_ns) with executable (dev, ino) since its exec exec_id: an
+ * inode number alone can come back as another file's. PVM_CGROUP: of (hier, id). */
+struct pvm_path {
+	struct pvm_hdr hdr;
+	__u64 start_ns;
+	__u64 id; /* PVM_EXE: inode number; PVM_CGROUP: cgroup id */
+	__u32 pid;
+	__u32 dev;
+	__u32 len;
+	__u32 exec_id; /* PVM_EXE: as struct pvm_task */
+	__u8 hier;
+	__u8 flags; /* enum pvm_path_flag */
+	__u16 pad0;
+	__u32 pad1;
+	__u8 data[];
+};
+
+/* The arguments of process (pid, start_ns) since its exec number exec_id: its own memory, so its own
+ * claim; strings that end in NUL, one after the other. */
+struct pvm_args {
+	struct pvm_hdr hdr;
+	__u64 start_ns;
+	__u32 pid;
+	__u32 exec_id;
+	__u32 len;   /* bytes here */
+	__u32 total; /* bytes there are: above len, the rest was not carried */
+	__u8 data[];
+};
+
+struct pvm_self_test {
+	struct pvm_hdr hdr;
+	__u32 abi; /* enum pvm_abi */
+	__u32 op;  /* enum pvm_op */
+};
+
+/* What is counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in
+ * exactly one of SUBMITTED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in flight. */
+enum pvm_count {
+	PVM_C_SEEN = 0,		  /* calls that reached a hook: entries, and exits without one */
+	PVM_C_SUBMITTED = 1,	  /* last records of a call that found room in the ring */
+	PVM_C_FILTERED = 2,	  /* calls dropped by a filter in the kernel */
+	PVM_C_RING_FULL = 3,	  /* calls lost: no room in the ring for their last record */
+	PVM_C_STATE_FULL = 4,	  /* calls lost: no room in the table of calls in flight */
+	PVM_C_STATE_STALE = 5,	  /* calls lost: their thread began another without an exit */
+	PVM_C_IN_FLIGHT_TOLD = 6, /* in_flight records that found room */
+	PVM_C_IN_FLIGHT_UNTOLD =
+		7,		 /* in_flight records that did not: tried again at the next sweep */
+	PVM_C_ARRAY_LOST = 8,	 /* snapshots of long arrays that found no room: no call is lost */
+	PVM_C_IDENTITY_LOST = 9, /* paths and arguments that found no room: sent again later */
+	PVM_C_IDENTITY_FULL =
+		10, /* those that were sent, but found no room to be remembered as sent */
+	PVM_C_SELF_TESTS = 11, /* the collector's own calls: in no other counter */
+	PVM_C_CNT = 16,
+};
+
+struct pvm_counts {
+	__u64 n[PVM_C_CNT];
+};
+
+/* Values of pvm_shared.stopping: how far the end of a run has come. Self-test calls always count. */
+enum pvm_stopping {
+	PVM_RUNNING = 0,
+	PVM_NO_ENTRIES = 1, /* entries are ignored from now on */
+	PVM_NO_EXITS =
+		2, /* exits too: what is still in flight is told by the last sweep. Also before
+			     * `start`, so that nothing is told ahead of it */
+};
+
+/* The control block: one global variable of the kernel half, mapped into the user half. */
+struct pvm_shared {
+	__u32 asleep;	   /* the reader sleeps: the next record wakes it, and clears this */
+	__u32 stopping;	   /* enum pvm_stopping */
+	__u32 epoch;	   /* moved by the reader when it changed a map of identities or verdicts */
+	__u32 arrays_high; /* the ring of arrays is more than half full: drain it now */
+	__u32 self_pid[2]; /* host pid of the collector, and of the child of its self-test; 0: none */
+	__u32 self_slot;   /* which of these the "who am I" iterator sets */
+	__u32 self_announce;  /* self-test calls are put into the ring, not only counted */
+	__u64 sweep_older_ns; /* the sweep tells calls older than this */
+	__u32 sweep_phase;    /* PVM_IN_FLIGHT or PVM_UNFINISHED */
+	__u32 look_pid;	      /* what the "look" iterator is to look up; it sets this to 0 */
+	__u64 look_start_ns;  /* what it found: start of the process */
+	__u32 look_tgid;      /* and its pid; 0: nothing */
+	__u32 pad;
+	struct pvm_counts rows[PVM_CPU_ROWS];
+};
+
+/* Filters. A map entry's value says what it means that the key is there. */
+enum pvm_verdict {
+	PVM_INCLUDE = 1,
+	PVM_EXCLUDE = 2,
+};
+
+/* Sides of a filter; also the shift of a side's bits. */
+enum pvm_who {
+	PVM_CALLER = 0,
+	PVM_TARGET = 1,
+};
+
+struct pvm_pid_key {
+	__u32 who; /* enum pvm_who */
+	__u32 pid; /* host tgid */
+};
+
+struct pvm_pid_val {
+	__u64 start_ns; /* of the process that is meant */
+	__u32 verdict;	/* enum pvm_verdict */
+	__u32 pad;
+};
+
+struct pvm_uid_key {
+	__u32 who;
+	__u32 uid; /* real, host */
+};
+
+struct pvm_comm_key {
+	__u32 who;
+	char comm[PVM_COMM_SZ]; /* padded with NUL */
+};
+
+struct pvm_cgroup_key {
+	__u64 id;
+	__u32 hier; /* enum pvm_hier */
+	__u32 pad;
+};
+
+/* A cgroup whose path has been sent. Bits by side (1 << enum pvm_who). */
+struct pvm_cgroup_val {
+	__u32 decided; /* the reader has judged it for this side */
+	__u32 pass;    /* the filters of this side let it pass */
+};
+
+/* A process whose paths have been sent. Key: __u32 tgid. */
+struct pvm_proc_val {
+	__u64 start_ns;
+	__u64 exe_ino;
+	__u32 exe_dev;
+	__u32 exec_id;	/* what follows is of this exec */
+	__u8 exe_sent;	/* boolean */
+	__u8 args_sent; /* boolean; also when they were unreadable too often */
+	__u8 args_tries;
+	__u8 pad0;
+	__u32 pad1;
+};
+
+#define PVM_ASSERT(what) _Static_assert(what, "event.h: " #what)
+
+PVM_ASSERT(sizeof(struct pvm_hdr) == 8);
+PVM_ASSERT(sizeof(struct pvm_task) == 128);
+PVM_ASSERT(sizeof(struct pvm_side) == 24);
+PVM_ASSERT(sizeof(struct pvm_call) == 392);
+PVM_ASSERT(sizeof(struct pvm_array) == 32);
+PVM_ASSERT(sizeof(struct pvm_path) == 48);
+PVM_ASSERT(sizeof(struct pvm_args) == 32);
+PVM_ASSERT(sizeof(struct pvm_self_test) == 16);
+PVM_ASSERT(sizeof(struct pvm_counts) == 128);
+PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
+PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
+PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
+
+#endif /* PVM_EVENT_H */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * filter.h - verdicts. Values of one filter are alternatives, different filters must all pass, and an
+ * exclusion wins. Filters look at the resolved process, never at the number that was passed: that is
+ * evaded by a thread id, a pid namespace or a pidfd.
+ */
+#ifndef PVM_FILTER_H
+#define PVM_FILTER_H
+
+/* has: 1 << enum pvm_verdict for each kind of value the filter has; verdict: of this one, or 0. */
+static __always_inline bool verdict_passes(u32 has, u32 verdict)
+{
+	if (verdict == PVM_EXCLUDE)
+		return false;
+	return !(has & (1u << PVM_INCLUDE)) || verdict == PVM_INCLUDE;
+}
+
+/* Cheapest first, and before anything else of the process is read. */
+static __always_inline bool filter_pid(u32 who, u32 tgid, u64 start_ns)
+{
+	struct pvm_pid_key key = { .who = who, .pid = tgid };
+	struct pvm_pid_val *val;
+	u32 verdict = 0;
+
+	if (!cfg_has_pid[who])
+		return true;
+	val = bpf_map_lookup_elem(&pvm_filter_pid, &key);
+	if (val && val->start_ns == start_ns)
+		verdict = val->verdict;
+	return verdict_passes(cfg_has_pid[who], verdict);
+}
+
+static __always_inline bool filter_uid(u32 who, const struct pvm_task *id)
+{
+	struct pvm_uid_key key = { .who = who, .uid = id->uid };
+	u32 *verdict;
+
+	if (!cfg_has_uid[who])
+		return true;
+	verdict = bpf_map_lookup_elem(&pvm_filter_uid, &key);
+	return verdict_passes(cfg_has_uid[who], verdict ? *verdict : 0);
+}
+
+static __always_inline bool filter_comm(u32 who, const struct pvm_task *id)
+{
+	struct pvm_comm_key key = { .who = who };
+	bool ended = false;
+	u32 *verdict;
+
+	if (!cfg_has_comm[who])
+		return true;
+		/* What follows the first NUL may be left from an earlier name. */
+#pragma unroll
+	for (int i = 0; i < PVM_COMM_SZ; i++) {
+		ended |= !id->comm[i];
+		key.comm[i] = ended ? 0 : id->comm[i];
+	}
+	verdict = bpf_map_lookup_elem(&pvm_filter_comm, &key);
+	return verdict_passes(cfg_has_comm[who], verdict ? *verdict : 0);
+}
+
+/* A cgroup that user space has not judged yet passes, marked: it judges that call itself. */
+static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
+{
+	struct pvm_cgroup_key key = { .id = id->cgroup_id, .hier = id->hier };
+	struct pvm_cgroup_val *val;
+
+	if (!cfg_has_cgroup[who])
+		return true;
+	val = bpf_map_lookup_elem(&pvm_cgroups, &key);
+	if (val && val->decided & (1u << who))
+		return val->pass & (1u << who);
+	id->flags |= PVM_TASK_CGROUP_WAIT;
+	return true;
+}
+
+static __always_inline bool filter_task(u32 who, struct pvm_task *id)
+{
+	return filter_uid(who, id) && filter_comm(who, id) && filter_cgroup(who, id);
+}
+
+/* Whether filter_task has anything to look at. */
+static __always_inline bool filter_wants_task(u32 who)
+{
+	return cfg_has_uid[who] || cfg_has_comm[who] || cfg_has_cgroup[who];
+}
+
+/* Whether there is any filter on who the target is. */
+static __always_inline bool filter_wants_target(void)
+{
+	return cfg_has_pid[PVM_TARGET] || filter_wants_task(PVM_TARGET) || cfg_no_self;
+}
+
+/* Whether a call without a target can pass: nobody is in no list. */
+static __always_inline bool filter_passes_nobody(void)
+{
+	const u32 include = 1u << PVM_INCLUDE;
+
+	return !((cfg_has_pid[PVM_TARGET] | cfg_has_uid[PVM_TARGET] | cfg_has_comm[PVM_TARGET] |
+		  cfg_has_cgroup[PVM_TARGET]) &
+		 include);
+}
+
+static __always_inline bool filter_op(u32 op)
+{
+	return !cfg_ops || cfg_ops & (1u << op);
+}
+
+/* Of a known result only. */
+static __always_inline bool filter_result(s64 ret)
+{
+	if (cfg_outcome == 1 && ret < 0)
+		return false;
+	if (cfg_outcome == 2 && ret >= 0)
+		return false;
+	return !cfg_min_bytes || (ret > 0 && (u64)ret >= cfg_min_bytes);
+}
+
+#endif

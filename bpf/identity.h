@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * identity.h - sends what is long once: an executable's path and the arguments per exec of a process, a
+ * cgroup's path per cgroup. It is remembered as sent only after its record was submitted, so user
+ * space is never left without; user space undoes the mark when it forgets.
+ *
+ * Paths go out as the names from the last one upwards; nothing is joined here.
+ */
+#ifndef PVM_IDENTITY_H
+#define PVM_IDENTITY_H
+
+#define NAME_SZ 256	/* NAME_MAX and the NUL */
+#define PATH_SMALL 1024 /* nearly every path fits here */
+#define PATH_LARGE PVM_PATH_MAX
+#define ARGS_SMALL 512
+#define ARGS_TRIES 3 /* then they are taken for unreadable until the next exec */
+
+static __always_inline bool names_add(struct pvm_names *names, const unsigned char *name)
+{
+	u32 cnt = names->cnt;
+
+	if (cnt >= PATH_DEPTH) {
+		names->flags |= PVM_PATH_CUT;
+		return false;
+	}
+	names->name[cnt] = name;
+	names->cnt = cnt + 1;
+	return true;
+}
+
+/* From the executable up to the root of its mount namespace. */
+static __always_inline void exe_walk(struct pvm_names *names, struct task_struct *task)
+{
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct mount *mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+	struct mnt_namespace *home = BPF_CORE_READ(task, nsproxy, mnt_ns);
+
+	/* A mount that is attached nowhere, or elsewhere: its paths are whatever its maker liked. */
+	if (home && BPF_CORE_READ(mnt, mnt_ns) != home)
+		names->flags |= PVM_PATH_DETACHED;
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		struct dentry *up = BPF_CORE_READ(dentry, d_parent);
+
+		if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
+			struct mount *below = BPF_CORE_READ(mnt, mnt_parent);
+
+			if (below == mnt)
+				return;
+			dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
+			mnt = below;
+			continue;
+		}
+		if (!names_add(names, BPF_CORE_READ(dentry, d_name.name)))
+			return;
+		if (up == dentry) { /* a root that is mounted nowhere: memfd */
+			names->flags |= PVM_PATH_NAME;
+			return;
+		}
+		dentry = up;
+	}
+	names->flags |= PVM_PATH_CUT;
+}
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+{
+	if (bpf_core_field_exists(kn->__parent))
+		return BPF_CORE_READ(kn, __parent);
+	return BPF_CORE_READ((struct kernfs_node___parent *)kn, parent);
+}
+
+static __always_inline void cgroup_walk(struct pvm_names *names, struct task_struct *task,
+					const struct pvm_task *id)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	u8 hier;
+	struct kernfs_node *kn = BPF_CORE_READ(raw_cgroup_of(set, &hier), kn);
+
+	/* The task moved since its id was read: this path would not be that id's. */
+	if (hier != id->hier || BPF_CORE_READ(kn, id) != id->cgroup_id) {
+		names->stale = 1;
+		return;
+	}
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		struct kernfs_node *up = kernfs_parent(kn);
+
+		if (!up) /* the root has no name */
+			return;
+		if (!names_add(names, (const unsigned char *)BPF_CORE_READ(kn, name)))
+			return;
+		kn = up;
+	}
+	names->flags |= PVM_PATH_CUT;
+}
+
+static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id, u32 type)
+{
+	path->hdr.type = type;
+	path->hdr.version = PVM_WIRE_VERSION;
+	path->start_ns = id->start_ns;
+	path->pid = id->pid;
+	path->len = 0;
+	path->pad0 = 0;
+	path->pad1 = 0;
+	path->exec_id = id->exec_id;
+	if (type == PVM_EXE) {
+		path->id = id->exe_ino;
+		path->dev = id->exe_dev;
+		path->hier = 0;
+	} else {
+		path->id = id->cgroup_id;
+		path->dev = 0;
+		path->hier = id->hier;
+	}
+}
+
+/* -1: no room in the ring; 0: the names need more than room bytes; 1: sent. What does not fit into the largest
+ * record is cut. The record has room for one name more than is used, for the verifier's sake. */
+static __always_inline int names_send(struct pvm_names *names, struct pvm_task *id, u32 type,
+				      const u32 room)
+{
+	struct pvm_path *path;
+	u32 off = 0;
+
+	path = bpf_ringbuf_reserve(&pvm_calls, sizeof(*path) + room + NAME_SZ, 0);
+	if (!path)
+		return -1;
+	path_head(path, id, type);
+	path->hdr.size = sizeof(*path) + room + NAME_SZ;
+	path->flags = names->flags;
+	for (u32 i = 0; i < PATH_DEPTH; i++) {
+		long len;
+
+		if (i >= names->cnt)
+			break;
+		if (off > room - NAME_SZ) {
+			if (room < PATH_LARGE) {
+				bpf_ringbuf_discard(path, BPF_RB_NO_WAKEUP);
+				return 0;
+			}
+			path->flags |= PVM_PATH_CUT;
+			break;
+		}
+		len = bpf_probe_read_kernel_str(path->data + off, NAME_SZ, names->name[i]);
+		/* One way on only: with two the verifier would follow 2^64 of them. */
+		if (len <= 0) {
+			path->flags |= PVM_PATH_CUT;
+			break;
+		}
+		off += len;
+	}
+	path->len = off;
+	bpf_ringbuf_submit(path, BPF_RB_NO_WAKEUP);
+	return 1;
+}
+
+/* Which side of which call a path is of. */
+#define OF_TARGET 1
+#define OF_ORPHAN 2
+
+/* type: PVM_EXE or PVM_CGROUP; task: the process, which must still be the one that the call knows. of: OF_... .
+ * Whether it was sent. */
+__noinline int path_send(u64 task, u32 type, u32 of)
+{
+	struct pvm_state *s = state_current(of & OF_ORPHAN);
+	struct task_struct *from = (struct task_struct *)task;
+	struct pvm_names *names;
+	struct pvm_task *id;
+	u32 hook;
+	int sent;
+
+	if (!s)
+		return 0;
+	hook = of & OF_ORPHAN || s->exiting;
+	names = bpf_map_lookup_elem(&pvm_names, &hook);
+	if (!names)
+		return 0;
+	id = of & OF_TARGET ? &s->call.target : &s->call.caller;
+	names->cnt = 0;
+	names->flags = 0;
+	names->stale = 0;
+	if (type == PVM_EXE)
+		exe_walk(names, from);
+	else
+		cgroup_walk(names, from, id);
+	if (names->stale)
+		return 0;
+	sent = names_send(names, id, type, PATH_SMALL);
+	if (!sent)
+		sent = names_send(names, id, type, PATH_LARGE);
+	if (sent < 0)
+		count(PVM_C_IDENTITY_LOST);
+	return sent > 0;
+}
+
+static __always_inline int args_try(struct pvm_task *id, u64 start, u32 total, const u32 room)
+{
+	struct pvm_args *args;
+	u32 len = total;
+	char first, last;
+
+	if (len > room)
+		len = room;
+	/* A reservation that is given up again takes its room in the ring all the same: look first, on both of the
+	 * pages. */
+	if (!len || bpf_probe_read_user(&first, 1, (void *)start) ||
+	    bpf_probe_read_user(&last, 1, (void *)(start + len - 1)))
+		return 0;
+	args = bpf_ringbuf_reserve(&pvm_calls, sizeof(*args) + room, 0);
+	if (!args) {
+		count(PVM_C_IDENTITY_LOST);
+		return -1;
+	}
+	args->hdr.type = PVM_ARGS;
+	args->hdr.version = PVM_WIRE_VERSION;
+	args->hdr.size = sizeof(*args) + room;
+	args->start_ns = id->start_ns;
+	args->pid = id->pid;
+	args->exec_id = id->exec_id;
+	args->len = len;
+	args->total = total;
+	if (!read_bounded(args->data, len, room, start)) {
+		bpf_ringbuf_discard(args, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	bpf_ringbuf_submit(args, BPF_RB_NO_WAKEUP);
+	return 1;
+}
+
+/* Of the current process only: nobody else's memory can be read from here. 1: sent; 0: unreadable; -1: no
+ * room. */
+static __always_inline int args_send(struct pvm_task *id)
+{
+	struct mm_struct *mm = BPF_CORE_READ(current_untyped(), mm);
+	u64 start = BPF_CORE_READ(mm, arg_start);
+	u64 size = BPF_CORE_READ(mm, arg_end) - start;
+
+	if (size > (1U << 30)) /* prctl(PR_SET_MM) can set anything */
+		return 0;
+	if (size <= ARGS_SMALL)
+		return args_try(id, start, size, ARGS_SMALL);
+	return args_try(id, start, size, PVM_ARGS_MAX);
+}
+
+static __always_inline void args_settle(struct pvm_proc_val *val, struct pvm_task *id)
+{
+	int sent = args_send(id);
+
+	if (sent > 0)
+		val->args_sent = 1;
+	else if (!sent && ++val->args_tries >= ARGS_TRIES)
+		val->args_sent = 1;
+}
+
+/* Returns whether user space now knows all there is. A process is remembered only if something of it was
+ * sent: what user space never heard of, it could never evict. */
+static __always_inline int proc_send(struct pvm_task *id, struct task_struct *task, u32 of)
+{
+	bool is_caller = !(of & OF_TARGET);
+	struct pvm_proc_val *old, val = {};
+	u32 pid = id->pid;
+
+	old = bpf_map_lookup_elem(&pvm_procs, &pid);
+	if (old && old->start_ns == id->start_ns && old->exec_id == id->exec_id)
+		val = *old;
+	val.start_ns = id->start_ns;
+	val.exec_id = id->exec_id;
+	if (!(id->flags & PVM_TASK_EXE)) {
+		if (!is_caller)
+			return 1;
+	} else if (!val.exe_sent || val.exe_ino != id->exe_ino || val.exe_dev != id->exe_dev) {
+		val.exe_sent = path_send((u64)task, PVM_EXE, of);
+		val.exe_ino = id->exe_ino;
+		val.exe_dev = id->exe_dev;
+	}
+	if (is_caller && !val.args_sent)
+		args_settle(&val, id);
+	if (!val.exe_sent && !val.args_sent)
+		return 0;
+	if (bpf_map_update_elem(&pvm_procs, &pid, &val, BPF_ANY))
+		count(PVM_C_IDENTITY_FULL);
+	return (val.exe_sent || !(id->flags & PVM_TASK_EXE)) && (val.args_sent || !is_caller);
+}
+
+static __always_inline int cgroup_known(struct pvm_task *id, struct task_struct *task, u32 of)
+{
+	struct pvm_cgroup_key key = { .id = id->cgroup_id, .hier = id->hier };
+	struct pvm_cgroup_val val = {};
+
+	if (bpf_map_lookup_elem(&pvm_cgroups, &key))
+		return 1;
+	if (!path_send((u64)task, PVM_CGROUP, of))
+		return 0;
+	/* Not over a verdict that user space may have put there meanwhile. */
+	if (bpf_map_update_elem(&pvm_cgroups, &key, &val, BPF_NOEXIST))
+		count(PVM_C_IDENTITY_FULL);
+	return 1;
+}
+
+/* Ids are small numbers, unique within a hierarchy only. */
+static __always_inline u64 cgroup_stamp(const struct pvm_task *id)
+{
+	return id->cgroup_id ^ (u64)id->hier << 56;
+}
+
+static __always_inline bool sent_is(const struct pvm_sent *sent, const struct pvm_task *id)
+{
+	return sent->pid == id->pid && sent->start_ns == id->start_ns &&
+	       sent->exe_ino == id->exe_ino && sent->exe_dev == id->exe_dev &&
+	       sent->exec_id == id->exec_id && sent->cgroup == cgroup_stamp(id) &&
+	       sent->epoch == pvm_shared.epoch;
+}
+
+/* The part of identity_send that is rare. of: OF_... . The target is walked to once more: what was held cannot be
+ * handed over as a scalar. */
+__noinline int identity_settle(u32 of)
+{
+	struct pvm_state *s = state_current(of & OF_ORPHAN);
+	struct task_struct *task = current_untyped();
+	u32 epoch = pvm_shared.epoch;
+	struct pvm_sent *sent;
+	struct pvm_task *id;
+	int known;
+
+	if (!s)
+		return 0;
+	id = of & OF_TARGET ? &s->call.target : &s->call.caller;
+	sent = of & OF_TARGET ? &s->sent[PVM_TARGET] : &s->sent[PVM_CALLER];
+	if (of & OF_TARGET) {
+		task = target_walk(&s->call);
+		if (!task || raw_tgid(task) != id->pid || raw_start(task) != id->start_ns)
+			return 0;
+	}
+	known = proc_send(id, task, of);
+	known &= cgroup_known(id, task, of);
+	if (!known)
+		return 0;
+	sent->start_ns = id->start_ns;
+	sent->exe_ino = id->exe_ino;
+	sent->exe_dev = id->exe_dev;
+	sent->exec_id = id->exec_id;
+	sent->cgroup = cgroup_stamp(id);
+	sent->epoch = epoch;
+	sent->pid = id->pid;
+	return 0;
+}
+
+/* Makes user space know the paths of one side; nearly always it does, and then this is a few compares. */
+static __always_inline void identity_send(struct pvm_state *s, u32 who)
+{
+	const struct pvm_task *id = who == PVM_CALLER ? &s->call.caller : &s->call.target;
+	struct pvm_sent *sent = &s->sent[who];
+
+	if (sent_is(sent, id))
+		return;
+	sent->pid = 0;
+	identity_settle((who == PVM_TARGET ? OF_TARGET : 0) |
+			(s->call.phase == PVM_ORPHAN ? OF_ORPHAN : 0));
+}
+
+#endif

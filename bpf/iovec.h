@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * iovec.h - looks at the arrays: short ones into the call's own data, long ones into records of the ring
+ * of arrays. bpf_probe_read_user never faults a page in, so an array on an untouched page is
+ * unreadable at entry and readable at exit; that is why every look says which pages it got.
+ */
+#ifndef PVM_IOVEC_H
+#define PVM_IOVEC_H
+
+#define ARRAY_PAGES 5 /* 16 KiB that do not begin on a page */
+
+/* Elements that the kernel will use: lib/iov_iter.c takes the local count as unsigned int, the remote
+ * one as unsigned long. */
+static __always_inline u64 used_count(const struct pvm_side *side, bool remote)
+{
+	return remote ? side->count : (u32)side->count;
+}
+
+/* Bytes of cnt elements, cnt being PVM_IOV_MAX at most. The mask is for verifiers before 6.10, which know
+ * nothing of a product of two variables; the barrier keeps it, because the compiler knows better. */
+static __always_inline u32 array_sz(u32 abi, u64 cnt)
+{
+	u32 len = (u32)cnt * arch_iovec_sz(abi);
+
+	barrier_var(len);
+	return len & (2 * PVM_IOV_MAX * 16 - 1);
+}
+
+static __always_inline u32 page_rest(u64 addr)
+{
+	return PVM_PAGE_SZ - (addr & (PVM_PAGE_SZ - 1));
+}
+
+/* One bit for each page that len bytes at addr lie on. len > 0. */
+static __always_inline u8 page_mask(u64 addr, u32 len)
+{
+	u32 pages = ((addr & (PVM_PAGE_SZ - 1)) + len + PVM_PAGE_SZ - 1) / PVM_PAGE_SZ;
+
+	return (1u << (pages & 7)) - 1;
+}
+
+/* A short array that could not be read in one go: page by page, of which there are at most two. */
+static __noinline int short_read_split(u8 *to, u64 addr, u32 len)
+{
+	u32 first = page_rest(addr), rest = len - first;
+	int ok = 0;
+
+	if (first >= len || len > PVM_INLINE_SZ || first > PVM_INLINE_SZ)
+		return 0;
+	barrier_var(rest);
+	rest &= PVM_INLINE_SZ - 1; /* it is less; for the verifier */
+	if (!bpf_probe_read_user(to, first, (void *)addr))
+		ok |= 1;
+	if (!bpf_probe_read_user(to + first, rest, (void *)(addr + first)))
+		ok |= 2;
+	return ok;
+}
+
+/* Reads len bytes (up to PVM_INLINE_SZ) to data + off and returns the mask of pages read. */
+static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32 len)
+{
+	u8 *to;
+
+	if (off > 3 * PVM_INLINE_SZ || len > PVM_INLINE_SZ)
+		return 0;
+	to = s->data + off;
+	if (!bpf_probe_read_user(to, len, (void *)addr))
+		return page_mask(addr, len);
+	return short_read_split(to, addr, len);
+}
+
+/* Which snapshot of which call: the caller is the current thread. */
+struct array_of {
+	u64 entry_ns;
+	bool remote;
+	bool at_exit;
+};
+
+static __always_inline struct pvm_array *array_reserve(const struct array_of *of, const u32 room,
+						       u32 len)
+{
+	struct pvm_array *array = bpf_ringbuf_reserve(&pvm_arrays, sizeof(*array) + room, 0);
+
+	if (!array)
+		return NULL;
+	array->hdr.size = sizeof(*array) + room;
+	array->hdr.type = PVM_ARRAY;
+	array->hdr.version = PVM_WIRE_VERSION;
+	array->entry_ns = of->entry_ns;
+	array->tid = (u32)bpf_get_current_pid_tgid();
+	array->remote = of->remote;
+	array->at_exit = of->at_exit;
+	array->pad = 0;
+	array->off = 0;
+	array->len = len;
+	return array;
+}
+
+/* -1: no room; 0: not readable in one go; else the mask of pages. */
+static __always_inline int long_read(const struct array_of *of, u64 addr, u32 len, const u32 room)
+{
+	struct pvm_array *array = array_reserve(of, room, len);
+	u8 ok;
+
+	if (!array)
+		return -1;
+	if (!read_bounded(array->data, len, room, addr)) {
+		bpf_ringbuf_discard(array, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	ok = page_mask(addr, len);
+	array->ok = ok;
+	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
+	return ok;
+}
+
+/* Page by page, each to its own page of the record, so that offsets are the verifier's constants. */
+static __always_inline int long_read_split(const struct array_of *of, u64 addr, u32 len)
+{
+	struct pvm_array *array = array_reserve(of, ARRAY_PAGES * PVM_PAGE_SZ, len);
+	u32 off = addr & (PVM_PAGE_SZ - 1), first = page_rest(addr), ok = 0;
+	u64 at = addr - off;
+
+	if (!array)
+		return -1;
+	if (first > len)
+		first = len;
+	if (read_bounded(array->data + off, first, PVM_PAGE_SZ, addr))
+		ok |= 1;
+#pragma unroll
+	for (u32 i = 1; i < ARRAY_PAGES; i++) {
+		u32 done = i * PVM_PAGE_SZ - off, part = PVM_PAGE_SZ;
+
+		if (done >= len)
+			break;
+		if (len - done < part)
+			part = len - done;
+		if (read_bounded(array->data + i * PVM_PAGE_SZ, part, PVM_PAGE_SZ,
+				 at + i * PVM_PAGE_SZ))
+			ok |= 1u << i;
+	}
+	if (!ok) {
+		bpf_ringbuf_discard(array, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	array->off = off;
+	array->ok = ok;
+	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
+	return ok;
+}
+
+/* The reader drains the ring of arrays as calls end; for calls that do not, it must be told. */
+static __always_inline void arrays_watch(void)
+{
+	if (bpf_ringbuf_query(&pvm_arrays, BPF_RB_AVAIL_DATA) < cfg_array_ring_sz / 2)
+		return;
+	pvm_shared.arrays_high = 1;
+	wake();
+}
+
+#define ARRAY_REMOTE 1
+#define ARRAY_AT_EXIT 2
+
+/* Sends a snapshot of a long array. how: ARRAY_... . -1: no room; else the mask of the pages that were read. */
+__noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 how)
+{
+	const struct array_of of = {
+		.entry_ns = entry_ns,
+		.remote = how & ARRAY_REMOTE,
+		.at_exit = !!(how & ARRAY_AT_EXIT),
+	};
+	int ok;
+
+	if (len <= 64 * 16)
+		ok = long_read(&of, addr, len, 64 * 16);
+	else if (len <= 256 * 16)
+		ok = long_read(&of, addr, len, 256 * 16);
+	else
+		ok = long_read(&of, addr, len, PVM_IOV_MAX * 16);
+	if (!ok)
+		ok = long_read_split(&of, addr, len);
+	if (ok < 0)
+		count(PVM_C_ARRAY_LOST);
+	arrays_watch();
+	return ok;
+}
+
+/* The call was filtered at its exit: user space need not keep its arrays. */
+static __always_inline void arrays_drop(const struct pvm_state *s)
+{
+	const struct array_of of = { .entry_ns = s->call.entry_ns, .at_exit = true };
+	struct pvm_array *array;
+
+	if (!((s->call.local.flags | s->call.remote.flags) & PVM_SIDE_RING))
+		return;
+	array = array_reserve(&of, 0, 0);
+	if (!array)
+		return; /* they go when they are the oldest */
+	array->hdr.type = PVM_ARRAY_DROP;
+	array->ok = 0;
+	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
+}
+
+/* First look, into the call's data from off on. Returns the bytes used there. */
+static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side, bool remote,
+				      u32 off)
+{
+	u64 cnt = used_count(side, remote);
+	u32 len;
+	int ok;
+
+	if (!cnt || cnt > PVM_IOV_MAX)
+		return 0;
+	len = array_sz(s->call.abi, cnt);
+	side->flags = PVM_SIDE_ENTRY;
+	if (cnt <= PVM_INLINE_CNT) {
+		side->entry_ok = short_read(s, off, side->addr, len);
+		side->entry_len = len;
+		return len;
+	}
+	side->flags |= PVM_SIDE_RING;
+	ok = array_send(s->call.entry_ns, side->addr, len, remote ? ARRAY_REMOTE : 0);
+	if (ok < 0)
+		side->flags |= PVM_SIDE_ENTRY_LOST;
+	else
+		side->entry_ok = ok;
+	return 0;
+}
+
+/* Equal, in words: elements are two of them, of 4 or 8 bytes, so 8 bytes always fit. */
+static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 len)
+{
+	/* As in read_bounded. */
+	barrier_var(a);
+	barrier_var(b);
+	if (a > 3 * PVM_INLINE_SZ || b > 3 * PVM_INLINE_SZ)
+		return false;
+	for (u32 i = 0; i < PVM_INLINE_SZ; i += 8) {
+		if (i >= len)
+			break;
+		if (*(u64 *)(s->data + a + i) != *(u64 *)(s->data + b + i))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Second look. first: where the data of the first look is (short arrays). The copy goes to data + off and
+ * is kept only if it differs or repairs the first. Returns the bytes kept.
+ */
+static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side, bool remote,
+				     u32 first, u32 off)
+{
+	u64 cnt = used_count(side, remote);
+	u32 len;
+	int ok;
+
+	if (!cnt || cnt > PVM_IOV_MAX)
+		return 0;
+	len = array_sz(s->call.abi, cnt);
+	side->flags |= PVM_SIDE_EXIT;
+	if (cnt > PVM_INLINE_CNT) {
+		side->flags |= PVM_SIDE_RING;
+		ok = array_send(s->call.entry_ns, side->addr, len,
+				(remote ? ARRAY_REMOTE : 0) | ARRAY_AT_EXIT);
+		if (ok < 0)
+			side->flags |= PVM_SIDE_EXIT_LOST;
+		else
+			side->exit_ok = ok;
+		return 0;
+	}
+	side->exit_ok = short_read(s, off, side->addr, len);
+	if (side->entry_ok == side->exit_ok && side->entry_ok == page_mask(side->addr, len) &&
+	    data_equal(s, first, off, len)) {
+		side->flags |= PVM_SIDE_SAME;
+		return 0;
+	}
+	if (!side->exit_ok)
+		return 0;
+	side->exit_len = len;
+	return len;
+}
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* maps.h - every map, the control block and the settings, each with its size and the reason for it. */
+#ifndef PVM_MAPS_H
+#define PVM_MAPS_H
+
+#define PVM_PAGE_SZ \
+	4096 /* the smallest page of any architecture: what is readable is a multiple of it */
+
+enum pvm_stage {
+	STAGE_IDLE = 0,
+	STAGE_FILTERED = 1, /* inside a call that a filter dropped at entry */
+	STAGE_REJECTED = 2, /* the same, for its target: decided, and counted, at its exit */
+	STAGE_ACTIVE = 3,   /* inside a call that will be told */
+	STAGE_ORPHAN = 4,   /* an exit without an entry: in no table */
+};
+
+/* What was last known to be remembered by user space about one side of a thread's calls. */
+struct pvm_sent {
+	u64 start_ns;
+	u64 exe_ino;
+	u64 cgroup; /* id and hierarchy */
+	u32 pid;
+	u32 exe_dev;
+	u32 exec_id;
+	u32 epoch;
+};
+
+/*
+ * A thread's call in flight, built up in place into the record that will be told. The entry stays while
+ * the thread lives, because making and deleting one for each call is dear (docs/design.md); thread
+ * death and exec free it. Once half of the table is in use, the end of a call frees it too, so that idle
+ * threads cannot fill the table.
+ */
+struct pvm_state {
+	u64 thread_ns; /* start of the thread: an entry left by an earlier one of the same id is void */
+	u32 stage;     /* enum pvm_stage */
+	u32 exiting; /* the exit hook is at it: the sweep keeps off */
+	u32 undecided; /* a filter on the target waits for the exit: the target was not there at entry */
+	u32 pad;
+	u64 told_ns; /* entry of the call that an in_flight record was told of */
+	struct pvm_sent sent[2];
+	struct pvm_call call;
+	/* The call's data, and room that the verifier thinks a split read could need. */
+	u8 data[PVM_INLINE_SZ * 5];
+};
+
+#define STATE_MAX 8192
+
+/* 8,192 threads inside a call at once, 9 MiB. Allocated at load: a caller cannot make the kernel fail to
+ * find memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, STATE_MAX);
+	__type(key, u32); /* host tid */
+	__type(value, struct pvm_state);
+} pvm_state SEC(".maps");
+
+/* Where the exit hook builds an orphan, which has no state. Only pvm_exit uses it, and a program is
+ * never run twice at a time on one CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pvm_state);
+} pvm_orphan SEC(".maps");
+
+/* Where the sweep makes its copy of a call in flight. Only pvm_sweep uses it, one at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pvm_state);
+} pvm_swept SEC(".maps");
+
+#define PATH_DEPTH 64 /* names and mounts of one path; a longer one is marked as cut */
+
+/* The names of a path, from the last one upwards, before their lengths are known. */
+struct pvm_names {
+	u32 cnt;
+	u8 flags; /* enum pvm_path_flag */
+	u8 stale; /* the task is not what it was */
+	u16 pad;
+	const unsigned char *name[PATH_DEPTH];
+};
+
+/* Filled and used up within one run of a hook, one entry for each hook (pvm_enter, pvm_exit): newer kernels may
+ * preempt a hook, but never run the same one twice at a time on a CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, u32); /* 0: pvm_enter, 1: pvm_exit */
+	__type(value, struct pvm_names);
+} pvm_names SEC(".maps");
+
+/* Calls and identities: about 20,000 calls of one element a side. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} pvm_calls SEC(".maps");
+
+/* Long arrays have a ring of their own, so that a flood of them cannot push out calls. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} pvm_arrays SEC(".maps");
+
+/* Processes whose executable (and arguments) user space knows; twice as many as that remembers, since
+ * it is the one that evicts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32); /* host tgid */
+	__type(value, struct pvm_proc_val);
+} pvm_procs SEC(".maps");
+
+/* Cgroups whose path user space knows, with its verdict on them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct pvm_cgroup_key);
+	__type(value, struct pvm_cgroup_val);
+} pvm_cgroups SEC(".maps");
+
+/* Filters: as many values as options were given; the user half sets the sizes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct pvm_pid_key);
+	__type(value, struct pvm_pid_val);
+} pvm_filter_pid SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct pvm_uid_key);
+	__type(value, u32); /* enum pvm_verdict */
+} pvm_filter_uid SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct pvm_comm_key);
+	__type(value, u32); /* enum pvm_verdict */
+} pvm_filter_comm SEC(".maps");
+
+/* The control block, mapped into the user half. */
+struct pvm_shared pvm_shared __attribute__((aligned(128)));
+
+/* Entries of pvm_state. */
+static s64 state_used;
+
+/* What a new entry of pvm_state holds. */
+static const struct pvm_state pvm_blank = {};
+
+/* Settings, fixed before load: what is off costs nothing, because the verifier removes it. Masks
+ * named has_… say which verdicts a filter has values for (1 << enum pvm_verdict), by side. */
+const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
+const volatile __u32 cfg_ops = 0;	   /* 1 << enum pvm_op that pass; 0: all */
+const volatile bool cfg_no_self = false;
+const volatile __u32 cfg_outcome = 0; /* 1: only successes, 2: only failures */
+const volatile __u64 cfg_min_bytes = 0;
+const volatile __u32 cfg_has_pid[2] = {};
+const volatile __u32 cfg_has_uid[2] = {};
+const volatile __u32 cfg_has_comm[2] = {};
+const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
+const volatile __u64 cfg_array_ring_sz = 4 << 20;
+
+/* The state of the current thread's call: the orphan that is being built, or the one in flight. */
+static __always_inline struct pvm_state *state_current(bool orphan)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid(), zero = 0;
+
+	return orphan ? bpf_map_lookup_elem(&pvm_orphan, &zero)
+		      : bpf_map_lookup_elem(&pvm_state, &tid);
+}
+
+/* Rows are by CPU to keep cache lines apart; atomic, because CPUs beyond the last row share them. */
+static __always_inline void count(enum pvm_count what)
+{
+	u32 row = bpf_get_smp_processor_id() & (PVM_CPU_ROWS - 1);
+
+	__sync_fetch_and_add(&pvm_shared.rows[row].n[what], 1);
+}
+
+/*
+ * A sleeping reader is woken by the first record; a busy one comes by itself (user/loop.c): waking it for
+ * every record would cost more than the record. Called after the record was submitted, which is a full barrier:
+ * either we see that the reader is asleep, or it sees the record before it sleeps.
+ */
+static __always_inline void wake(void)
+{
+	void *kick;
+
+	if (!pvm_shared.asleep)
+		return;
+	pvm_shared.asleep = 0;
+	kick = bpf_ringbuf_reserve(&pvm_calls, 8, 0);
+	if (kick)
+		bpf_ringbuf_discard(kick, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif

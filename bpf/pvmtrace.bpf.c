@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel half: the hooks. They decide and copy, and never format.
+ *
+ * Raw tracepoints with BTF, because the per-call tracepoints never fire for 32-bit callers, and
+ * because a classic tracepoint program is skipped while any bpf(2) map operation runs on its CPU.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "event.h"
+#include "arch.h"
+#include "maps.h"
+#include "read.h"
+#include "task.h"
+#include "identity.h"
+#include "iovec.h"
+#include "filter.h"
+#include "target.h"
+#include "call.h"
+#include "sweep.h"
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
+{
+	u32 what = arch_number(id);
+
+	return what && arch_mode_fits(what, ARCH_COMPAT(regs)) ? call_enter(regs, what) : 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
+{
+	u32 what = arch_number(arch_exit_number(regs));
+
+	return what && arch_mode_fits(what, ARCH_COMPAT(regs)) ? call_exit(regs, what, ret) : 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(pvm_death, struct task_struct *task)
+{
+	u32 pid = task->pid;
+
+	state_drop(pid);
+	if (task->tgid == task->pid)
+		bpf_map_delete_elem(&pvm_procs, &pid);
+	return 0;
+}
+
+/* A thread that execs takes over its leader's id. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(pvm_exec, struct task_struct *task, int old_pid)
+{
+	if (old_pid != task->pid)
+		state_renamed(old_pid);
+	return 0;
+}
+
+SEC("iter/task")
+int pvm_sweep(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	return task ? sweep_task(task->pid, task->start_boottime) : 0;
+}
+
+/* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to
+ * it. */
+SEC("iter/task")
+int pvm_look(struct bpf_iter__task *ctx)
+{
+	u32 pid = pvm_shared.look_pid;
+
+	pvm_shared.self_pid[pvm_shared.self_slot & 1] = bpf_get_current_pid_tgid() >> 32;
+	if (pid) {
+		pvm_shared.look_pid = 0;
+		look_up(pid);
+	}
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* target.h - resolves the target of a call, reads and filters it while it is held. */
+#ifndef PVM_TARGET_H
+#define PVM_TARGET_H
+
+enum target_verdict {
+	TARGET_ABSENT, /* the argument names no task */
+	TARGET_PASSES,
+	TARGET_REJECTED, /* by a filter */
+};
+
+static __always_inline u8 kinship_of(struct pvm_call *call, bool target_descends)
+{
+	if (call->target.pid == call->caller.pid)
+		return PVM_KIN_SELF;
+	if (target_descends)
+		return PVM_KIN_CHILD;
+	return caller_descends(call->target.pid) ? PVM_KIN_PARENT : PVM_KIN_NONE;
+}
+
+static __always_inline void *task_blank(struct pvm_task *id)
+{
+	__builtin_memset(id, 0, sizeof(*id));
+	return id;
+}
+
+/* How a target is taken. */
+enum target_how {
+	TARGET_AT_EXIT = 1,
+	TARGET_UNFILTERED = 2,
+	TARGET_OF_ORPHAN = 4,
+};
+
+/* The same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
+#define DEFINE_TARGET_TAKE(PREFIX)                                                             \
+	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                   \
+							struct task_struct *task, bool filter) \
+	{                                                                                      \
+		struct pvm_call *call = &s->call;                                              \
+		struct pvm_task *id = task_blank(&call->target);                               \
+                                                                                               \
+		id->pid = PREFIX##_tgid(task);                                                 \
+		id->start_ns = PREFIX##_start(task);                                           \
+		if (filter && !filter_pid(PVM_TARGET, id->pid, id->start_ns))                  \
+			return TARGET_REJECTED;                                                \
+		if (filter && cfg_no_self && id->pid == call->caller.pid)                      \
+			return TARGET_REJECTED;                                                \
+		PREFIX##_task_fill(id, task);                                                  \
+		if (filter && !filter_task(PVM_TARGET, id))                                    \
+			return TARGET_REJECTED;                                                \
+		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));   \
+		identity_send(s, PVM_TARGET);                                                  \
+		return TARGET_PASSES;                                                          \
+	}
+
+DEFINE_TARGET_TAKE(typed)
+DEFINE_TARGET_TAKE(raw)
+
+/* The way of the kernels without the kfunc, and to pidfds everywhere. how: enum target_how. */
+__noinline int target_take_walked(u32 how)
+{
+	struct pvm_state *s = state_current(how & TARGET_OF_ORPHAN);
+	struct task_struct *task;
+
+	if (!s)
+		return TARGET_ABSENT;
+	task = target_walk(&s->call);
+	return task ? raw_target_take(s, task, !(how & TARGET_UNFILTERED)) : TARGET_ABSENT;
+}
+
+/* The kernel will look the number up in the caller's active pid namespace, and accepts thread ids. */
+static __always_inline int target_find(struct pvm_state *s, u32 how)
+{
+	struct pvm_call *call = &s->call;
+	s32 nr = (s32)call->args[0];
+	struct task_struct *task;
+	int verdict;
+
+	if (!cfg_use_kfunc || !bpf_task_from_vpid || call->kind == PVM_KIND_PIDFD)
+		return target_take_walked(how);
+	if (nr <= 0)
+		return TARGET_ABSENT;
+	task = bpf_task_from_vpid(nr);
+	/* It gives no reference to some tasks that are there, and that the call finds: on 6.18 pid 1. */
+	if (!task)
+		return target_take_walked(how);
+	verdict = typed_target_take(s, task, !(how & TARGET_UNFILTERED));
+	bpf_task_release(task);
+	return verdict;
+}
+
+/* Fills call->target and what depends on it; all zero if there is none. how: enum target_how. */
+static __always_inline int target_resolve(struct pvm_state *s, u32 how)
+{
+	int verdict = target_find(s, how);
+
+	if (verdict == TARGET_ABSENT)
+		task_blank(&s->call.target);
+	else
+		s->call.resolved = how & TARGET_AT_EXIT ? PVM_RESOLVED_EXIT : PVM_RESOLVED_ENTRY;
+	return verdict;
+}
+
+/* The same at exit, where it is rare. */
+__noinline int target_resolve_late(u32 how)
+{
+	struct pvm_state *s = state_current(false);
+
+	return s ? target_resolve(s, how | TARGET_AT_EXIT) : TARGET_ABSENT;
+}
+
+/* Whether the argument now names another process than at entry (pid reuse in mid-call). gone: what to say when it
+ * names none. */
+static __always_inline bool target_moved(struct pvm_call *call, bool gone)
+{
+	struct task_struct *task = target_walk(call);
+
+	if (!task)
+		return gone;
+	return (u32)BPF_CORE_READ(task, tgid) != call->target.pid ||
+	       BPF_CORE_READ(task, group_leader, start_boottime) != call->target.start_ns;
+}
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * task.h - who the caller is, whom the caller names, and how the two are related.
+ *
+ * Functions that are neither static nor inline are verified once, whoever calls them; they take and give scalars
+ * only (pointers from 5.12 on), and stand for what is rare or long. The others are verified anew for every
+ * path that leads to them.
+ */
+#ifndef PVM_TASK_H
+#define PVM_TASK_H
+
+#define PROC_PID_INIT_INO 0xEFFFFFFCu /* include/linux/proc_ns.h: the initial pid namespace */
+#define PID_FS_MAGIC 0x50494446 /* include/uapi/linux/magic.h: pidfds are inodes there (6.9) */
+#define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h: pidfds before */
+#define KINSHIP_GENERATIONS 32
+#define FLAG_PIDFD 1 /* PROCESS_VM_PIDFD: the first argument is a descriptor */
+
+/* 6.13; takes a reference. Looks in the current task's active pid namespace, as the call itself does. */
+extern struct task_struct *bpf_task_from_vpid(s32 vpid) __ksym __weak;
+extern void bpf_task_release(struct task_struct *p) __ksym __weak;
+
+/* Namespaces nest 32 deep (MAX_PID_NS_LEVEL). The mask says so to the verifier, which before 6.10 knows nothing
+ * of a product and adds no such number to a typed pointer. */
+static __always_inline void *upid_at(struct pid *pid, u32 level)
+{
+	u64 off = (u64)level * bpf_core_type_size(struct upid);
+
+	return (void *)__builtin_preserve_access_index(&pid->numbers[0]) + (off & 1023);
+}
+
+/* Typed pointers. */
+#define FILL(name) typed_##name
+#define GET(p, f) ((p)->f)
+#define DEREF(pp) (*(pp))
+#define GET_COMM(to, task)                                        \
+	({                                                        \
+		const u64 *from_ = (const u64 *)&(task)->comm[0]; \
+		((u64 *)(to))[0] = from_[0];                      \
+		((u64 *)(to))[1] = from_[1];                      \
+	})
+#include "task_fill.h"
+#undef FILL
+#undef GET
+#undef DEREF
+#undef GET_COMM
+
+/* Untyped pointers: the walked target, and the caller on 5.10. */
+#define FILL(name) raw_##name
+#define GET(p, f)                       \
+	({                              \
+		__typeof__(p) p_ = (p); \
+		BPF_CORE_READ(p_, f);   \
+	})
+#define DEREF(pp)                                             \
+	({                                                    \
+		__typeof__(*(pp)) to_ = NULL;                 \
+		bpf_probe_read_kernel(&to_, sizeof(to_), pp); \
+		to_;                                          \
+	})
+#define GET_COMM(to, task)                                                               \
+	({                                                                               \
+		struct task_struct *task_ = (task);                                      \
+		bpf_probe_read_kernel(to, PVM_COMM_SZ,                                   \
+				      __builtin_preserve_access_index(&task_->comm[0])); \
+	})
+#include "task_fill.h"
+#undef FILL
+#undef GET
+#undef DEREF
+#undef GET_COMM
+
+/* The current task is a typed pointer from 5.11 on. One field of its own, on every kernel: */
+#define HAVE_TYPED_CURRENT \
+	bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+#define CURRENT(f)                                          \
+	(HAVE_TYPED_CURRENT ? bpf_get_current_task_btf()->f \
+			    : BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), f))
+
+static __always_inline struct task_struct *current_untyped(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* When the current process began. */
+static __always_inline u64 caller_start(void)
+{
+	return HAVE_TYPED_CURRENT ? typed_start(bpf_get_current_task_btf())
+				  : raw_start(current_untyped());
+}
+
+static __always_inline void caller_fill(struct pvm_task *id)
+{
+	if (HAVE_TYPED_CURRENT)
+		typed_task_fill(id, bpf_get_current_task_btf());
+	else
+		raw_task_fill(id, current_untyped());
+}
+
+static __always_inline bool caller_descends(u32 from_tgid)
+{
+	if (HAVE_TYPED_CURRENT)
+		return typed_descends(bpf_get_current_task_btf(), from_tgid);
+	return raw_descends(current_untyped(), from_tgid);
+}
+
+/* The task that a struct pid stands for: its thread, or its process's main thread. */
+static __always_inline struct task_struct *task_of_pid(struct pid *pid)
+{
+	struct hlist_node *node;
+
+	node = BPF_CORE_READ(pid, tasks[PIDTYPE_PID].first);
+	if (!node)
+		return NULL;
+	return (void *)node - bpf_core_field_offset(struct task_struct, pid_links) -
+	       PIDTYPE_PID * bpf_core_type_size(struct hlist_node);
+}
+
+/*
+ * The table of pids of a namespace is an xarray (lib/xarray.c): an entry with bit 1 set is a node of 64
+ * slots, of which `shift` says what bits of the index choose; any other is the struct pid. Four levels
+ * hold 2^24 pids, four times the largest pid_max.
+ */
+__noinline u64 walk_vpid_global(u32 nr)
+{
+	struct pid *self = BPF_CORE_READ(current_untyped(), thread_pid);
+	u32 level = BPF_CORE_READ(self, level);
+	struct upid upid = {};
+	unsigned long entry;
+
+	bpf_probe_read_kernel(&upid, sizeof(upid), upid_at(self, level));
+	entry = (unsigned long)BPF_CORE_READ(upid.ns, idr.idr_rt.xa_head);
+	nr -= BPF_CORE_READ(upid.ns, idr.idr_base);
+	for (int i = 0; i < 5; i++) {
+		struct xa_node *node;
+		void **slots;
+		u8 shift;
+
+		if ((entry & 3) != 2)
+			break;
+		node = (struct xa_node *)(entry - 2);
+		shift = BPF_CORE_READ(node, shift);
+		if (i == 0 && shift < 26 && (nr >> shift) > 63)
+			return 0; /* beyond the largest pid that the table holds */
+		slots = (void **)__builtin_preserve_access_index(&node->slots[0]);
+		bpf_probe_read_kernel(&entry, sizeof(entry), &slots[(nr >> (shift & 31)) & 63]);
+	}
+	if (!entry || (entry & 3))
+		return 0;
+	return (u64)task_of_pid((struct pid *)entry);
+}
+
+static __always_inline struct task_struct *walk_vpid(u32 nr)
+{
+	return (struct task_struct *)walk_vpid_global(nr);
+}
+
+/* The task behind a descriptor of the caller, if it is a pidfd. From 6.9 on pidfds are inodes of a file
+ * system of their own, before they are anonymous inodes named "[pidfd]". */
+__noinline u64 walk_pidfd_global(u32 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(current_untyped(), files, fdt);
+	struct file *file = NULL, **fds;
+	struct inode *inode;
+	unsigned long magic;
+	char name[8] = {};
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return 0;
+	fds = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]);
+	if (!file)
+		return 0;
+	inode = BPF_CORE_READ(file, f_inode);
+	magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	if (magic == PID_FS_MAGIC)
+		return (u64)task_of_pid(BPF_CORE_READ(inode, i_private));
+	if (magic != ANON_INODE_FS_MAGIC)
+		return 0;
+	bpf_probe_read_kernel(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	if (__builtin_memcmp(name, "[pidfd]", sizeof(name)))
+		return 0;
+	return (u64)task_of_pid(BPF_CORE_READ(file, private_data));
+}
+
+static __always_inline struct task_struct *walk_pidfd(u32 fd)
+{
+	return (struct task_struct *)walk_pidfd_global(fd);
+}
+
+/* The task that the call's argument names now; NULL if none. */
+static __always_inline struct task_struct *target_walk(const struct pvm_call *call)
+{
+	s32 nr = (s32)call->args[0];
+
+	if (call->kind == PVM_KIND_PIDFD)
+		return nr >= 0 ? walk_pidfd(nr) : NULL;
+	return nr > 0 ? walk_vpid(nr) : NULL;
+}
+
+#endif

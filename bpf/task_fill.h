@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * task_fill.h - reads a task's identity. Included twice by task.h, because the verifier knows two
+ * kinds of pointers: typed ones are followed by plain loads (about 1 ns each), untyped ones by a
+ * helper call (about 10 ns each). FILL(name) names the function, GET(pointer, field) follows.
+ * No include guard, on purpose.
+ */
+
+/* cgroup of the hierarchy that tells most: v2 unless the task is in its root, else pids, else memory
+ * (v1 and hybrid hosts keep their cgroups there). */
+static __always_inline struct cgroup *FILL(cgroup_of)(struct css_set *set, u8 *hier)
+{
+	struct cgroup *dfl = GET(set, dfl_cgrp);
+	struct cgroup_subsys_state *css, **subsys;
+	struct cgroup *cgrp;
+
+	*hier = PVM_HIER_V2;
+	if (GET(dfl, level) > 0)
+		return dfl;
+	subsys = __builtin_preserve_access_index(&set->subsys[0]);
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
+		css = DEREF(subsys + bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+		cgrp = GET(css, cgroup);
+		if (GET(cgrp, level) > 0) {
+			*hier = PVM_HIER_PIDS;
+			return cgrp;
+		}
+	}
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		css = DEREF(subsys + bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		cgrp = GET(css, cgroup);
+		if (GET(cgrp, level) > 0) {
+			*hier = PVM_HIER_MEMORY;
+			return cgrp;
+		}
+	}
+	return dfl;
+}
+
+static __always_inline void FILL(exe)(struct pvm_task *id, struct task_struct *task)
+{
+	struct mm_struct *mm = GET(task, mm);
+	struct dentry *dentry;
+	struct inode *inode;
+	struct file *exe;
+
+	if (!mm)
+		return;
+	exe = GET(mm, exe_file);
+	if (!exe)
+		return;
+	inode = GET(exe, f_inode);
+	id->exe_ino = GET(inode, i_ino);
+	id->exe_dev = GET(GET(inode, i_sb), s_dev);
+	id->flags |= PVM_TASK_EXE;
+	dentry = GET(exe, f_path.dentry);
+	if (!GET(dentry, d_hash.pprev))
+		id->flags |= PVM_TASK_EXE_DELETED;
+}
+
+static __always_inline u64 FILL(caps)(const struct cred *cred)
+{
+	const struct cred___words *old = (const void *)cred;
+
+	if (bpf_core_field_exists(cred->cap_effective.val))
+		return GET(cred, cap_effective.val);
+	return GET(old, cap_effective.cap[0]) | (u64)GET(old, cap_effective.cap[1]) << 32;
+}
+
+static __always_inline void FILL(creds)(struct pvm_task *id, struct task_struct *task)
+{
+	const struct cred *cred = GET(task, real_cred);
+
+	if (!cred)
+		return;
+	id->uid = GET(cred, uid.val);
+	id->gid = GET(cred, gid.val);
+	id->euid = GET(cred, euid.val);
+	id->caps_effective = FILL(caps)(cred);
+	id->ns_user = GET(GET(cred, user_ns), ns.inum);
+	id->flags |= PVM_TASK_CREDS;
+}
+
+/* The process's number in its own (innermost) pid namespace, and that namespace. */
+static __always_inline void FILL(pid_ns)(struct pvm_task *id, struct task_struct *leader)
+{
+	struct pid *pid = GET(leader, thread_pid);
+	u32 level = GET(pid, level);
+	struct upid upid = {};
+
+	if (!pid)
+		return;
+	if (level == 0) {
+		id->pid_ns = id->pid;
+		id->ns_pid = PROC_PID_INIT_INO;
+		return;
+	}
+	bpf_probe_read_kernel(&upid, sizeof(upid), upid_at(pid, level));
+	id->pid_ns = upid.nr;
+	id->ns_pid = BPF_CORE_READ(upid.ns, ns.inum);
+}
+
+static __always_inline u32 FILL(tgid)(struct task_struct *task)
+{
+	return GET(task, tgid);
+}
+
+static __always_inline u64 FILL(start)(struct task_struct *task)
+{
+	return GET(GET(task, group_leader), start_boottime);
+}
+
+/* Everything of id but tid's own thread name is that of the process. id is zeroed by the caller. */
+static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
+{
+	struct task_struct *leader = GET(task, group_leader);
+	struct task_struct *parent = GET(leader, real_parent);
+	struct nsproxy *nsproxy = GET(task, nsproxy);
+	struct cgroup *cgrp;
+
+	id->pid = GET(task, tgid);
+	id->tid = GET(task, pid);
+	id->ppid = GET(parent, tgid);
+	id->start_ns = GET(leader, start_boottime);
+	id->exec_id = GET(leader, self_exec_id);
+	GET_COMM(id->comm, task);
+	GET_COMM(id->pcomm, GET(parent, group_leader));
+	FILL(creds)(id, task);
+	FILL(pid_ns)(id, leader);
+	if (nsproxy)
+		id->ns_mnt = GET(GET(nsproxy, mnt_ns), ns.inum);
+	id->loginuid = PVM_NO_ID;
+	id->sessionid = PVM_NO_ID;
+	if (bpf_core_field_exists(task->loginuid)) {
+		id->loginuid = GET(task, loginuid.val);
+		id->sessionid = GET(task, sessionid);
+	}
+	cgrp = FILL(cgroup_of)(GET(task, cgroups), &id->hier);
+	id->cgroup_id = GET(GET(cgrp, kn), id);
+	FILL(exe)(id, task);
+}
+
+/* The first generation is the real parent; 32 of them, or up to init. */
+static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tgid)
+{
+	struct task_struct *p = GET(GET(task, group_leader), real_parent);
+	u32 tgid;
+
+	for (int i = 0; i < KINSHIP_GENERATIONS; i++) {
+		tgid = GET(p, tgid);
+		if (tgid == from_tgid)
+			return true;
+		if (tgid <= 1)
+			return false;
+		p = GET(p, real_parent);
+	}
+	return false;
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The golden lines: what every format makes of one recording. Run as a program, it writes them anew."""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PVMTRACE = ROOT / "build" / "pvmtrace"
+GOLDEN = ROOT / "tests" / "golden"
+RECORDING = GOLDEN / "calls.pvmtrace"
+FORMATS = {"json": "json.ndjson", "ecs": "ecs.ndjson", "ocsf": "ocsf.ndjson", "text": "text.txt"}
+
+
+def replay(form, *args):
+    """The lines of the recording in a format, as bytes with their LFs."""
+    command = [str(PVMTRACE), "--replay", str(RECORDING), "-f", form, *args]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert run.returncode == 0, f"{command}: {run.returncode}: {run.stderr.decode(errors='replace')}"
+    return run.stdout.splitlines(keepends=True)
+
+
+def neutral(line):
+    """A line without what is not the recording's: the versions of this program and of its library."""
+    version = re.search(r'PVMTRACE_VERSION "(.*)"', (ROOT / "user" / "version.h").read_text())[1].encode()
+    line = line.replace(b'"version":"' + version + b'"', b'"version":"-"')
+    line = line.replace(b"start: pvmtrace " + version + b" ", b"start: pvmtrace - ")
+    return re.sub(rb'"libbpf":"[0-9.]+"', b'"libbpf":"-"', line)
+
+
+def main():
+    for form, name in FORMATS.items():
+        (GOLDEN / name).write_bytes(b"".join(neutral(line) for line in replay(form)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded raw records in, exact lines out, in every format and without root."""
+
+import json
+
+import pytest
+
+import golden
+
+
+@pytest.mark.parametrize("form", golden.FORMATS)
+def test_exact_lines(form):
+    expected = (golden.GOLDEN / golden.FORMATS[form]).read_bytes().splitlines(keepends=True)
+    lines = [golden.neutral(line) for line in golden.replay(form)]
+    for number, (line, want) in enumerate(zip(lines, expected), 1):
+        assert line == want, f"{form}: line {number}; if this is meant: tests/golden/regenerate"
+    assert len(lines) == len(expected)
+
+
+def strict(pairs):
+    keys = [key for key, _ in pairs]
+    assert len(keys) == len(set(keys)), f"a key stands twice: {keys}"
+    return dict(pairs)
+
+
+def no_constant(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+@pytest.mark.parametrize("max_line", [1024, 1500, 3000, 8000, 100000])
+@pytest.mark.parametrize("form", [form for form in golden.FORMATS if form != "text"])
+def test_strict_json_within_the_limit(form, max_line):
+    for line in golden.replay(form, "--max-line", str(max_line), "--iov-limit", "all"):
+        assert line.endswith(b"\n") and len(line) <= max_line
+        json.loads(line.decode("utf-8", errors="strict"), object_pairs_hook=strict,
+                   parse_constant=no_constant)
+
+
+@pytest.mark.parametrize("max_line", [1024, 8000])
+def test_text_within_the_limit(max_line):
+    for line in golden.replay("text", "--max-line", str(max_line)):
+        assert line.endswith(b"\n") and len(line) <= max_line
+        assert all(c.isprintable() for c in line.decode("utf-8", errors="strict")[:-1])

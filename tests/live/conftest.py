@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the live tests: they need root, a built tracer and built triggers."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import pvm  # noqa: E402
+from pvm_host import Cgroups  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+
+
+def pytest_sessionstart(session):
+    if session.config.option.collectonly:
+        return
+    if os.geteuid() != 0:
+        pytest.exit("the live tests need root", 2)
+    for path in (pvm.PVMTRACE, pvm.TRIGGERS / "pvmcall"):
+        if not path.exists():
+            pytest.exit(f"{path} is not built", 2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_end():
+    yield
+    pvm.SHARED.close()
+
+
+@pytest.fixture
+def tracer():
+    """A tracer without options, for all tests that need none."""
+    return pvm.SHARED.get()
+
+
+@pytest.fixture
+def wide():
+    """A tracer that shows arrays whole."""
+    return pvm.SHARED.get("--iov-limit", "all", "--max-line", 1 << 20, max_line=1 << 20)
+
+
+@pytest.fixture
+def watcher():
+    """A tracer that soon tells what is still inside."""
+    return pvm.SHARED.get("--in-flight-after", 200)
+
+
+@pytest.fixture(params=["kfunc", "walk"])
+def resolver(request):
+    """Both ways to look up a target must tell the same."""
+    try:
+        t = pvm.SHARED.get("--resolve", request.param)
+    except AssertionError as e:
+        if request.param == "kfunc" and "exit status 69" in str(e):
+            pytest.skip(f"this kernel has no such kfunc: {e}")
+        raise
+    assert t.start["resolve"] == request.param
+    return t
+
+
+@pytest.fixture
+def public_dir():
+    """A directory that every user can reach."""
+    path = Path(tempfile.mkdtemp(prefix="pvmtrace-test-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def cgroups():
+    c = Cgroups()
+    yield c
+    c.close()

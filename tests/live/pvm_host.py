@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this machine says about a process, by other ways than the tracer's."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+
+def status(pid):
+    """/proc/PID/status as a dictionary."""
+    text = Path(f"/proc/{pid}/status").read_text(errors="replace")
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
+def stat_fields(pid):
+    """/proc/PID/stat from the third field on, as texts; index 0 is the state."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].decode().split()
+
+
+def start_ns(pid):
+    """When the process began, ns since 1970, cut to clock ticks."""
+    tick = os.sysconf("SC_CLK_TCK")
+    boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return boot + int(stat_fields(pid)[19]) * 10**9 // tick
+
+
+def unset_is_none(path):
+    value = int(Path(path).read_text())
+    return None if value == 2**32 - 1 else value
+
+
+def cgroup_paths(pid):
+    """{controller, or "" for v2: path}"""
+    out = {}
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        for name in names.split(","):
+            out[name] = path
+    return out
+
+
+def expected_cgroup(pid):
+    """v2 unless it is the root, else pids, else memory."""
+    paths = cgroup_paths(pid)
+    for name in ("", "pids", "memory"):
+        if paths.get(name, "/") != "/":
+            return paths[name]
+    return "/"
+
+
+def ns_inode(pid, name):
+    return os.stat(f"/proc/{pid}/ns/{name}").st_ino
+
+
+def expected_task(pid):
+    """The identity keys that /proc can confirm for a process that is alive."""
+    s = status(pid)
+    exe = os.readlink(os.fsencode(f"/proc/{pid}/exe"))
+    st = os.stat(f"/proc/{pid}/exe")
+    uids, gids = s["Uid"].split("\t"), s["Gid"].split("\t")
+    ppid = int(s["PPid"])
+    return {
+        "pid": int(s["Tgid"]), "ppid": ppid, "pid_ns": int(s["NSpid"].split("\t")[-1]),
+        "comm": Path(f"/proc/{pid}/comm").read_text()[:-1],
+        "pcomm": Path(f"/proc/{ppid}/comm").read_text()[:-1],
+        "exe": exe.decode(), "exe_ino": st.st_ino, "exe_deleted": exe.endswith(b" (deleted)"),
+        "exe_dev": f"{os.major(st.st_dev):02x}:{os.minor(st.st_dev):02x}",
+        "uid": int(uids[0]), "euid": int(uids[1]), "gid": int(gids[0]),
+        "loginuid": unset_is_none(f"/proc/{pid}/loginuid"),
+        "sessionid": unset_is_none(f"/proc/{pid}/sessionid"),
+        "caps_effective": hex(int(s["CapEff"], 16)),
+        "cgroup": expected_cgroup(pid),
+        "ns": {n: ns_inode(pid, n) for n in ("pid", "mnt", "user")},
+    }
+
+
+class Cgroups:
+    """Makes cgroups in one hierarchy or another, and takes them away again."""
+
+    def __init__(self):
+        self.mounts = {}
+        self.made = []
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            left, right = line.split(" - ")
+            kind, _, options = right.split(" ", 2)
+            where = left.split(" ")[4]
+            if kind == "cgroup2":
+                self.mounts[""] = where
+            elif kind == "cgroup":
+                for name in ("pids", "memory"):
+                    if name in options.split(","):
+                        self.mounts[name] = where
+
+    def make(self, hierarchy, path):
+        """hierarchy: "" (v2), pids or memory. The directory."""
+        if hierarchy not in self.mounts:
+            pytest.skip(f"no cgroup hierarchy {hierarchy or 'v2'} is mounted here")
+        at = Path(self.mounts[hierarchy])
+        for part in Path(path.lstrip("/")).parts:
+            at = at / part
+            try:
+                at.mkdir()
+            except FileExistsError:
+                continue
+            except OSError as e:
+                pytest.skip(f"no cgroup can be made below {at.parent}: {e}")
+            self.made.append(at)
+        return at
+
+    def join(self, directory):
+        """For preexec_fn: the process to be goes there."""
+        return lambda: (Path(directory) / "cgroup.procs").write_text("0")
+
+    def move(self, pid, directory):
+        (Path(directory) / "cgroup.procs").write_text(str(pid))
+
+    def close(self):
+        for path in reversed(self.made):
+            for _ in range(50):
+                try:
+                    path.rmdir()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+
+
+def bpf_objects(pid):
+    """Ids of the BPF programs (also behind links) and maps that a process holds open."""
+    progs, maps = set(), set()
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            text = info.read_text()
+        except OSError:
+            continue
+        progs.update(int(n) for n in re.findall(r"^prog_id:\s*(\d+)$", text, re.M))
+        maps.update(int(n) for n in re.findall(r"^map_id:\s*(\d+)$", text, re.M))
+    return progs, maps

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every door of the kernel, by (abi, number); nothing that only looks like it."""
+
+import errno
+import os
+import platform
+
+import pytest
+
+from pvm import expect_call, trigger_one
+
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the triggers are for x86-64")
+
+
+def seen(tracer, name, *args):
+    t = trigger_one(name, *args)
+    event = tracer.one(t["pid"])
+    expect_call(event, t["calls"][0])
+    assert event["caller"]["tid"] == t["tid"]
+    return event
+
+
+@pytest.mark.parametrize("op", ["read", "write"])
+def test_native(tracer, op):
+    event = seen(tracer, "pvmabi", "native", op)
+    assert (event["abi"], event["ret"], event["syscall"]) == ("x86_64", 24, f"process_vm_{op}v")
+
+
+@pytest.mark.parametrize("op", ["read", "write"])
+def test_int80_from_64_bit_code(tracer, op):
+    event = seen(tracer, "pvmabi", "int80", op)
+    assert (event["abi"], event["ret"]) == ("i386", 8)
+    assert event["bytes_requested"] == 8 and event["partial"] is False
+
+
+@pytest.mark.parametrize("op", ["read", "write"])
+def test_32_bit_program(tracer, op):
+    event = seen(tracer, "pvmcall32", op)
+    assert (event["abi"], event["ret"]) == ("i386", 1)
+    assert event["caller"]["exe"].endswith("/pvmcall32")
+
+
+def test_native_call_of_a_32_bit_program(tracer):
+    """The ABI belongs to the call, not to the process."""
+    event = seen(tracer, "pvmcall32", "far")
+    assert (event["abi"], event["ret"]) == ("x86_64", 40)
+
+
+@pytest.mark.parametrize("op", ["read", "write"])
+def test_x32_attempt(tracer, op):
+    event = seen(tracer, "pvmabi", "x32", op)
+    assert (event["abi"], event["op"]) == ("x32", op)
+    if event["error"] != "ENOSYS":
+        pytest.skip("this kernel has x32: the attempt was a call")
+    assert (event["outcome"], event["ret"]) == ("failure", -errno.ENOSYS)
+
+
+@pytest.mark.parametrize("count", [8, 9, 512, 1024])
+@pytest.mark.parametrize("how", ["int80", "program"])
+def test_32_bit_arrays_of_all_sizes(wide, how, count):
+    t = trigger_one(*(["pvmabi", "int80-count"] if how == "int80" else ["pvmcall32", "count"]), count)
+    event = wide.one(t["pid"])
+    expect_call(event, t["calls"][0], limit=1024)
+    assert event["local"]["captured"] == event["remote"]["captured"] == count
+    assert event["ret"] == count * (4 if how == "int80" else 1)
+    assert event["local"]["status"] in ("ok", "late")
+
+
+def test_32_bit_array_too_long(tracer):
+    event = seen(tracer, "pvmabi", "int80-count", 1025)
+    assert (event["error"], event["local"]["status"]) == ("EINVAL", "invalid")
+
+
+def test_garbage_in_the_upper_half_of_pid(tracer):
+    event = seen(tracer, "pvmabi", "upper", "native")
+    assert event["target"]["arg"] == event["target"]["pid"] == event["caller"]["pid"]
+    assert event["ret"] == 24
+
+
+def test_garbage_in_all_upper_halves_of_a_32_bit_call(tracer):
+    t = trigger_one("pvmabi", "upper", "int80")
+    event = tracer.one(t["pid"])
+    expect_call(event, t["calls"][0])  # the trigger tells the lower halves
+    assert event["flags"] == "0x0" and event["local"]["count"] == 2 and event["ret"] == 8
+
+
+def test_garbage_in_the_upper_half_of_the_number(tracer):
+    event = seen(tracer, "pvmabi", "number")
+    assert event["ret"] == 24
+
+
+def test_look_alikes_give_no_event(tracer):
+    t = trigger_one("pvmabi", "alike")
+    enosys = -errno.ENOSYS
+    assert t["rets"] == [0, -errno.EINVAL] + [enosys] * 7
+    assert tracer.of(t["pid"]) == []
+
+
+def test_start_names_the_abis(tracer):
+    abis = {a["abi"]: a for a in tracer.start["abis"]}
+    assert abis["x86_64"]["covered"] is True and abis["x86_64"]["proven"] is True
+    assert abis["i386"]["covered"] is True and abis["x32"]["covered"] is True
+    assert abis["i386"]["proven"] is os.path.exists("/proc/sys/abi/vsyscall32")
+    assert tracer.start["attach"] == "tracepoint"

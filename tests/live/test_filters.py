@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Every filter: what it lets through, what it drops, and that what it drops is counted. One set of calls, and for
+each line of the table a tracer of its own; they run at the same time.
+"""
+
+import os
+
+import pytest
+
+from pvm import Held, MY_NAME, ONLY_ME, Tracer, own_call, trigger, trigger_one
+
+ALPHA, BETA = f"a{MY_NAME}", f"b{MY_NAME}"
+ALL = {"g>a", "g>b", "g>g", "g>none", "a>a", "b>a", "d>child read", "d>child write", "d>d 65", "d>d 64",
+       "d>d refused", "t>t thread", "k>k killed", "i>i i386"}
+SELF = {"g>g", "a>a", "d>d 65", "d>d 64", "d>d refused", "t>t thread", "k>k killed", "i>i i386"}
+FAILED = {"g>a", "g>b", "g>none", "b>a", "d>d refused"}
+MOVED_65 = {"d>d 65"}
+UNKNOWN = {"k>k killed"}
+BY_GAMMA = {"g>a", "g>b", "g>g", "g>none"}
+ON_A = {"g>a", "a>a", "b>a"}
+ON_B = {"g>b"}
+
+# (options, where {a}, {b}, {g} are pids, {alpha}, {beta}, {mine} names) -> the calls that get through
+TABLE = [
+    ("", ALL),
+    ("-p {a}", ON_A),
+    ("-p {a} --target-pid {b}", ON_A | ON_B),
+    ("-p !{a}", ALL - ON_A),
+    ("-p {a} -p !{b}", ON_A),
+    ("--caller-pid {a}", {"a>a"}),
+    ("--caller-pid {a} --caller-pid {g}", {"a>a"} | BY_GAMMA),
+    ("--caller-pid !{g}", ALL - BY_GAMMA),
+    ("--caller-pid {g} -p {a}", {"g>a"}),
+    ("--caller-pid {g} -p !{a}", BY_GAMMA - {"g>a"}),
+    ("--target-comm {alpha}", ON_A),
+    ("--target-comm !{alpha}", ALL - ON_A),
+    ("--target-comm {alpha} --target-comm {beta}", ON_A | ON_B),
+    ("--target-comm {alpha} --target-comm !{beta}", ON_A),
+    ("--caller-comm {mine}", BY_GAMMA),
+    ("--caller-comm !{mine}", ALL - BY_GAMMA),
+    ("--caller-comm {mine}x", set()),
+    ("--caller-comm {mine} --target-comm {beta}", {"g>b"}),
+    ("--target-uid 4001", ON_A),
+    ("--target-uid !4001", ALL - ON_A),
+    ("--caller-uid 4002", {"b>a"}),
+    ("--caller-uid root --target-uid 4001", {"g>a"}),
+    ("--caller-uid !0 --target-uid 4001", {"a>a", "b>a"}),
+    ("--op read", ALL - {"d>child write"}),
+    ("--op write", {"d>child write"}),
+    ("--op !read", {"d>child write"}),
+    ("--outcome success", ALL - FAILED),
+    ("--outcome failure", FAILED | UNKNOWN),
+    ("--outcome !failure", ALL - FAILED),
+    ("--min-bytes 65", MOVED_65 | UNKNOWN),
+    ("--min-bytes 64 --outcome success", ALL - FAILED - {"i>i i386"}),
+    ("--no-self", ALL - SELF),
+    ("--no-self --caller-uid 0 --outcome success --op read --min-bytes 1", {"d>child read"}),
+]
+
+
+class Scene:
+    """The calls of the table, made once."""
+
+    def __init__(self):
+        self.a = Held("pvmcall", "--uid", 4001, "--comm", ALPHA.encode().hex(), "step")
+        self.b = Held("pvmcall", "--uid", 4002, "--comm", BETA.encode().hex(), "step")
+        self.g = Held("pvmcall", "--comm", MY_NAME.encode().hex(), "step")
+        for h in (self.a, self.b, self.g):
+            h.line()
+        self.calls = {}  # (caller pid, target argument, op) -> name
+
+    def words(self):
+        return {"a": self.a.pid, "b": self.b.pid, "g": self.g.pid, "alpha": ALPHA, "beta": BETA,
+                "mine": MY_NAME}
+
+    def note(self, name, run, result, n=0):
+        call = run["calls"][n]
+        assert call["ret"] == result, (name, run)
+        self.calls[(run["pid"], call["arg"], call["op"])] = name
+
+    def act(self):
+        none = 2**31 - 1
+        for name, caller, target, result in (
+                ("g>a", self.g, self.a.pid, -14), ("g>b", self.g, self.b.pid, -14),
+                ("g>g", self.g, self.g.pid, 64), ("g>none", self.g, none, -3),
+                ("a>a", self.a, self.a.pid, 64), ("b>a", self.b, self.a.pid, -1)):
+            self.note(name, caller.step(f"target {target}"), result)
+        pair = trigger_one("pvmcall", "pair")
+        self.note("d>child read", pair, 64)
+        self.note("d>child write", pair, 64, 1)
+        self.note("d>d 65", trigger_one("pvmcall", "counts", 65, 65), 65)
+        self.note("d>d 64", trigger_one("pvmcall", "counts", 64, 64), 64)
+        self.note("d>d refused", trigger_one("pvmcall", "counts", 1024, 1025), -22)
+        self.note("t>t thread", trigger_one("pvmcall", "tid", "self"), 64)
+        self.note("k>k killed", trigger("pvmseccomp", "kill-process")[0], 0)
+        self.note("i>i i386", trigger_one("pvmabi", "int80", "read"), 8)
+        assert set(self.calls.values()) == ALL
+
+    def close(self):
+        for h in (self.g, self.a, self.b):
+            h.close()
+
+
+AT_ONCE = 6  # every tracer costs a second of a CPU to start, and time of every call
+
+
+def run_some(rows):
+    """One scene for some lines of the table: [(options, tracer that has ended, names of its calls)]"""
+    scene = Scene()
+    tracers = {}
+    try:
+        words = scene.words()
+        for options, _ in rows:
+            tracers[options] = Tracer(*options.format(**words).split(), "--ring-size", "256K",
+                                      "--array-ring-size", "256K", wait=False)
+        for t in tracers.values():
+            t.wait_start()
+        scene.act()
+        for t in tracers.values():
+            t.stop(timeout=20)
+    except BaseException:
+        for t in tracers.values():
+            t.kill()
+        raise
+    finally:
+        scene.close()
+    return [(options, t, scene.calls) for options, t in tracers.items()]
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """{options: (tracer that saw it all and has ended, names of its calls)}"""
+    done = {}
+    try:
+        for i in range(0, len(TABLE), AT_ONCE):
+            done.update({options: (t, calls) for options, t, calls in run_some(TABLE[i:i + AT_ONCE])})
+        yield done
+    finally:
+        for t, _ in done.values():
+            t.kill()
+
+
+@pytest.mark.parametrize("options, want", TABLE, ids=[o or "none" for o, _ in TABLE])
+def test_filter(runs, options, want):
+    t, calls = runs[options]
+    have = [calls.get((e["caller"]["pid"], e["target"]["arg"], e["op"])) for e in t.events()]
+    have = [name for name in have if name]
+    assert set(have) == want and len(have) == len(want)
+    assert t.counters["filtered"] >= len(ALL - want)
+    assert t.counters["seen"] >= len(ALL)
+
+
+def test_filters_stand_in_the_start_record(runs):
+    assert "4001" in str(runs["--target-uid !4001"][0].start)
+    assert f"{MY_NAME}x" in str(runs["--caller-comm {mine}x"][0].start)
+
+
+def test_thread_id_and_pidfd_do_not_evade():
+    """The filter is on the process that is meant, not on the number that is passed."""
+    me = os.getpid()
+    fd = os.pidfd_open(me)
+    with Tracer("-p", me, "--caller-pid", me) as t:
+        own_call(pid=fd, flags=1)
+        t.stop()
+        assert [(e["target"]["arg"], e["target"]["pid"]) for e in t.events(me)] == [(fd, me)]
+    os.close(fd)
+    with Held("pvmpark") as parked:
+        pid = parked.line()["pid"]
+        tids = [int(x) for x in os.listdir(f"/proc/{pid}/task") if int(x) != pid]
+        with Tracer("-p", pid) as t:
+            run = trigger_one("pvmcall", "pid", tids[0])
+            t.stop()
+            found = t.events(run["pid"])
+            assert [(e["target"]["pid"], e["target"]["tid"]) for e in found] == [(pid, tids[0])]
+
+
+@pytest.mark.parametrize("option", [("--outcome", "success"), ("--min-bytes", "1000")])
+def test_result_filters_never_hide_an_unknown_result(option):
+    with Tracer(*option, "--in-flight-after", 100) as t:
+        with Held("pvmpark") as h:
+            parked = h.line()
+            t.wait(lambda t: t.events(parked["pid"]), what="the parked call")
+            t.stop()
+        assert [e["phase"] for e in t.events(parked["pid"])] == ["in_flight", "unfinished"]
+
+
+def test_a_call_told_in_flight_and_filtered_at_its_end_is_counted_once():
+    with Tracer("--outcome", "failure", "--in-flight-after", 100) as t, Held("pvmpark") as h:
+        parked = h.line()
+        t.wait(lambda t: t.events(parked["pid"]), what="the parked call")
+        h.step("resolve")
+        t.stop()
+        assert t.counters["filtered"] >= 1
+        assert [e["phase"] for e in t.events(parked["pid"])] == ["in_flight"]
+
+
+def test_long_arrays_of_filtered_calls_disturb_nothing():
+    with Tracer("--outcome", "failure", *ONLY_ME) as t:
+        for _ in range(5):
+            trigger_one("pvmcall", "--comm", MY_NAME.encode().hex(), "counts", 1024, 1024)
+        bad = trigger_one("pvmcall", "--comm", MY_NAME.encode().hex(), "counts", 1024, 1025)
+        t.stop()
+        assert [e["error"] for e in t.events(bad["pid"])] == ["EINVAL"]
+        assert t.counters["filtered"] >= 5 and t.counters["emitted"] == 1
+        assert t.events(bad["pid"])[0]["local"]["captured"] == 1024
+
+
+def test_the_first_process_can_be_meant():
+    """pid 1, which not every kernel interface shows everywhere."""
+    with Tracer("-p", 1, "--caller-pid", os.getpid()) as t:
+        own_call(pid=1)
+        t.stop()
+        assert [e["target"]["pid"] for e in t.events(os.getpid())] == [1]
+
+
+def test_a_target_that_comes_while_the_call_is_parked():
+    """The number names a decoy at entry; then somebody else's memory is read through it. A filter on the one that
+    was read tells it, although the call was dropped for the decoy."""
+    with Held("pvmdecoy") as h:
+        decoy = h.line()["target"]
+        with Tracer("--target-comm", "pvmvictim", "--caller-pid", h.pid) as t:
+            h.send()
+            done = h.line()
+            assert done["calls"][0]["ret"] == 32 and done["target"] == decoy
+            t.stop()
+            (event,) = t.events(h.pid)
+            assert event["ret"] == 32 and event["target"]["moved"] is True
+            assert (event["target"]["pid"], event["target"]["comm"]) == (decoy, "pvmvictim")
+            assert event["target"]["resolved_at"] == "exit"
+
+
+def test_a_reused_pid_is_another_process():
+    """Two processes with the same number one after the other; -p means the first."""
+    with Held("pvmreuse") as h:
+        target = h.line()["target"]
+        with Tracer("-p", target) as t, Tracer("-p", f"!{target}", "--caller-pid", h.pid) as other:
+            h.send()
+            done = h.line()
+            assert [c["ret"] for c in done["calls"]] == [32, 32] and done["target"] == target
+            t.stop()
+            other.stop()
+            assert len(t.events(h.pid)) == len(other.events(h.pid)) == 1
+            first, second = t.events(h.pid)[0], other.events(h.pid)[0]
+            assert t.counters["filtered"] >= 1 and other.counters["filtered"] >= 1
+            assert first["target"]["pid"] == second["target"]["pid"] == target
+            assert first["target"]["start"] < second["target"]["start"]
+
+
+def test_reused_pids_have_different_entity_ids(tracer):
+    with Held("pvmreuse") as h:
+        h.line()
+        h.send()
+        h.line()
+        first, second = tracer.of(h.pid)
+        assert first["target"]["pid"] == second["target"]["pid"]
+        assert first["target"]["entity_id"] != second["target"]["entity_id"]
+        assert first["target"]["start"] != second["target"]["start"]

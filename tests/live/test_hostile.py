@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names and arguments that a process chose to hurt a reader of the stream."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from pvm import TRIGGERS, Tracer, trigger_one
+
+PVMCALL = TRIGGERS / "pvmcall"
+
+# raw bytes, as they have to come out, whether bytes were replaced
+NAMES = [
+    (b'a"b\\c', 'a"b\\c', False),
+    (b"\n\r\t\x01\x1f\x7f", "\n\r\t\x01\x1f\x7f", False),
+    (b"caf\xc3\xa9", "caf\u00e9", False),
+    (b"\xf0\x9f\x98\x80", "\U0001f600", False),
+    (b"x\xffy", "x\ufffdy", True),
+    (b"\xc0\x80", "\ufffd\ufffd", True),
+    (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd", True),
+    (b"\xf4\x90\x80\x80", "\ufffd\ufffd\ufffd\ufffd", True),
+    (b"cut short \xf0\x9f\x98\x80\xf0\x9f\x98\x80"[:15], "cut short \U0001f600\ufffd", True),
+    (b'","pid":1,"x":"', '","pid":1,"x":"', False),
+    (b"\\u0000", "\\u0000", False),
+]
+
+
+@pytest.mark.parametrize("raw, text, replaced", NAMES)
+def test_comm(tracer, raw, text, replaced):
+    t = trigger_one("pvmcall", "--comm", raw.hex(), "pair")
+    for event in tracer.of(t["pid"]):
+        caller = event["caller"]
+        assert caller["comm"] == text
+        if replaced:
+            assert caller["comm_hex"] == raw.hex()
+        else:
+            assert "comm_hex" not in caller
+        assert event["target"]["comm"] == text and event["target"]["pcomm"] == text
+
+
+def test_empty_comm(tracer):
+    """Known, and empty: not the same as not known."""
+    t = trigger_one("pvmcall", "--comm", "", "self")
+    assert tracer.one(t["pid"])["caller"]["comm"] == ""
+
+
+@pytest.mark.parametrize("raw, text, replaced", NAMES)
+def test_executable(tracer, public_dir, raw, text, replaced):
+    where = os.fsencode(public_dir)
+    path = where + b"/" + raw.replace(b"/", b"_")
+    shutil.copy(os.fsencode(PVMCALL), path)
+    p = subprocess.Popen([path, "self"], stdout=subprocess.DEVNULL)
+    assert p.wait(10) == 0
+    caller = tracer.one(p.pid)["caller"]
+    assert caller["exe"] == f"{public_dir}/{text}"
+    assert caller.get("exe_hex") == (path.hex() if replaced else None)
+    # the name of a task is the first 15 bytes of its file's
+    assert caller["comm"] == text
+
+
+@pytest.mark.parametrize("raw, text, replaced", NAMES)
+def test_arguments(tracer, raw, text, replaced):
+    p = subprocess.Popen([b"", b"self", raw, b"\xff" if replaced else b"z"], executable=PVMCALL,
+                         stdout=subprocess.DEVNULL)
+    assert p.wait(10) == 0
+    caller = tracer.one(p.pid)["caller"]
+    assert caller["args"] == ["", "self", text, "\ufffd" if replaced else "z"]
+    if replaced:
+        flat = str(caller["args_hex"])
+        assert raw.hex() in flat and "ff" in flat
+    else:
+        assert "args_hex" not in caller
+
+
+def test_no_arguments_but_the_name(tracer):
+    p = subprocess.Popen([TRIGGERS / "pvmone"])
+    assert p.wait(10) == 0
+    assert tracer.one(p.pid)["caller"]["args"] == [str(TRIGGERS / "pvmone")]
+
+
+def test_very_long_arguments(tracer):
+    """More than is carried: cut, and said."""
+    long = "a" * 100_000
+    p = subprocess.Popen([PVMCALL, "self", long], stdout=subprocess.DEVNULL)
+    assert p.wait(10) == 0
+    event = tracer.one(p.pid)
+    assert event["caller"].get("args_cut") is True or "caller.args" in event["truncated"]
+    assert event["caller"]["args"][:2] == [str(PVMCALL), "self"]
+    assert all(a == "a" * len(a) for a in event["caller"]["args"][2:])
+
+
+def test_smaller_line():
+    """Cut in the agreed order, numbers stay exact; the stream checks every length."""
+    with Tracer("--max-line", 3000, "--iov-limit", "all", max_line=3000) as t:
+        run = trigger_one("pvmcall", "counts", 900, 1000)
+        p = subprocess.Popen([PVMCALL, "self", "\u00e9" * 500, b"\xff" * 500], stdout=subprocess.DEVNULL)
+        assert p.wait(10) == 0
+        t.fence()
+        event = t.events(run["pid"])[0]
+        assert event["local"]["count"] == event["local"]["captured"] == event["local"]["total_len"] == 900
+        assert event["remote"]["count"] == event["remote"]["captured"] == event["remote"]["total_len"] == 1000
+        assert event["truncated"][:2] == ["local.iov", "remote.iov"]
+        assert event["caller"]["args"] == [str(PVMCALL), "counts", "900", "1000"], "cut although there was room"
+        event = t.events(p.pid)[0]
+        assert "caller.args" in event["truncated"] and event["ret"] == 64
+        assert event["caller"]["exe"] == str(PVMCALL)
+
+
+def test_smallest_line():
+    """1,024 bytes hold not even all keys: who, whom, what and the result are there, the rest is named."""
+    with Tracer("--max-line", 1024, max_line=1024) as t:
+        run = trigger_one("pvmcall", "counts", 900, 1000)
+        event = t.of(run["pid"])[0]
+        assert event["ret"] == 900 and event["op"] == "read"
+        assert event["caller"]["pid"] == event["target"]["pid"] == run["pid"]
+        assert event["bytes_requested"] == 900 and event["truncated"] != []
+
+
+def test_hostile_name_under_the_smallest_line():
+    with Tracer("--max-line", 1024, max_line=1024) as t:
+        run = trigger_one("pvmcall", "--comm", "01" * 15, "pair")
+        assert [e["caller"]["comm"] for e in t.of(run["pid"])] == ["\x01" * 15] * 2

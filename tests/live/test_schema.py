@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The published schema itself. That lines keep to it is checked where they are read (pvm_stream)."""
+
+import copy
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import pvm_schema
+from pvm import ROOT, pvmtrace, trigger_one
+
+TAGS = {"K", "U", "TOCTOU", "OPT"}
+SCHEMA = json.loads(pvm_schema.PATH.read_text())
+DEFS = SCHEMA["$defs"]
+# The keys that say nothing about an argument of the call, nor about what came of it.
+UNTAGGED = {"time", "schema", "type", "seq", "id", "phase", "caller", "target", "truncated", "host"}
+
+
+@pytest.fixture
+def jsonschema():
+    if pvm_schema.jsonschema is None:
+        pytest.skip("python3-jsonschema is not installed")
+    return pvm_schema.jsonschema
+
+
+def test_printed():
+    run = pvmtrace("--schema")
+    assert run.status == 0 and run.err == ""
+    assert run.out == pvm_schema.PATH.read_bytes()
+
+
+def test_is_a_schema(jsonschema):
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def objects(schema, path="$"):
+    """Every schema of an object with properties, with its place."""
+    if isinstance(schema, list):
+        for i, value in enumerate(schema):
+            yield from objects(value, f"{path}[{i}]")
+    elif isinstance(schema, dict):
+        if "properties" in schema and "type" in schema:
+            yield path, schema
+        for key, value in schema.items():
+            yield from objects(value, f"{path}.{key}")
+
+
+def test_nothing_else_is_allowed():
+    found = dict(objects({"$defs": DEFS}))
+    assert len(found) > 15
+    for path, schema in found.items():
+        assert schema["additionalProperties"] is False, path
+        for pattern in schema.get("patternProperties", {}):
+            assert pattern.endswith("_hex$"), path
+    # Every type of record is reached by its name.
+    types = SCHEMA["properties"]["type"]["enum"]
+    assert [rule["then"]["$ref"] for rule in SCHEMA["allOf"]] == [f"#/$defs/{t}" for t in types]
+
+
+def tagged():
+    """(path, schema) of each key that is an argument or came of one."""
+    for key, schema in DEFS["process_vm_access"]["properties"].items():
+        if key not in UNTAGGED:
+            yield key, schema
+    for name in ("caller", "target", "array", "element"):
+        for key, schema in DEFS[name]["properties"].items():
+            yield f"{name}.{key}", schema
+    for key, schema in DEFS["process_vm_access"]["properties"]["relation"]["properties"].items():
+        yield f"relation.{key}", schema
+
+
+def test_tags():
+    tags = {path: (set(schema["x-tags"]), schema) for path, schema in tagged()}
+    for path, (has, schema) in tags.items():
+        assert has and has <= TAGS, path
+        if "type" in schema:
+            assert ("OPT" in has) == ("null" in schema["type"]), path
+        assert ("K" in has) or ("U" in has), path
+        assert "U" in has or "TOCTOU" not in has, path
+    # Read from the caller's memory, which it can change until the kernel reads it.
+    for path in ("element.base", "element.len", "array.iov", "array.iov_exit", "array.total_len",
+                 "bytes_requested", "caller.args"):
+        assert {"U", "TOCTOU"} <= tags[path][0], path
+    # The registers.
+    for path in ("target.arg", "array.addr", "array.count", "flags"):
+        assert tags[path][0] == {"K"}, path
+
+
+def without(record, path):
+    """The record without one key."""
+    out = copy.deepcopy(record)
+    *way, last = path.split(".")
+    at = out
+    for key in way:
+        at = at[key]
+    del at[last]
+    return out
+
+
+def paths(value, at=""):
+    for key, inner in value.items():
+        yield at + key
+        if isinstance(inner, dict):
+            yield from paths(inner, f"{at}{key}.")
+
+
+def test_is_strict(jsonschema, tracer):
+    """A real record is valid; with a key missing, one too many, or one of another type it is not."""
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    done = trigger_one("pvmcall", "pair")
+    record = tracer.of(done["pid"])[0]
+    assert validator.is_valid(record)
+    for path in paths(record):
+        assert not validator.is_valid(without(record, path)), path
+        more = without(record, path)
+        at = more
+        for key in path.split(".")[:-1]:
+            at = at[key]
+        at[path.split(".")[-1]] = {"no": "such"}
+        assert not validator.is_valid(more), path
+        at = copy.deepcopy(record)
+        inner = at
+        for key in path.split("."):
+            inner = inner[key]
+        if isinstance(inner, dict):
+            inner["surplus"] = 1
+            assert not validator.is_valid(at), path
+    assert not validator.is_valid({**record, "surplus": 1})
+
+
+AJV = """
+const Ajv = require("ajv/dist/2020"), formats = require("ajv-formats");
+const ajv = new Ajv({strict: true, allErrors: true, allowUnionTypes: true, strictRequired: false,
+                     strictTypes: false});
+formats(ajv);
+ajv.addKeyword("x-tags");
+const check = ajv.compile(JSON.parse(require("fs").readFileSync(process.argv[1])));
+let count = 0;
+for (const line of require("fs").readFileSync(0, "utf8").split("\\n").filter((l) => l)) {
+    count++;
+    if (!check(JSON.parse(line))) {
+        console.log(JSON.stringify(check.errors.slice(0, 3)), line.slice(0, 600));
+        process.exit(1);
+    }
+}
+console.log(count);
+"""
+
+
+def test_second_implementation(tracer):
+    """The same by ajv, which reads schemas more strictly."""
+    modules = Path(os.environ.get("PVMTRACE_NODE_MODULES", ROOT / "build" / "npm" / "node_modules"))
+    if not (modules / "ajv" / "dist" / "2020.js").exists() or not (modules / "ajv-formats").exists():
+        pytest.skip(f"no ajv in {modules}: npm install --prefix build/npm ajv ajv-formats")
+    done = trigger_one("pvmcall", "pair")
+    lines = "".join(json.dumps(r) + "\n" for r in [tracer.start, *tracer.of(done["pid"])])
+    run = subprocess.run(["node", "-e", AJV, "--", str(pvm_schema.PATH)], input=lines, text=True,
+                         capture_output=True, timeout=120, env={**os.environ, "NODE_PATH": str(modules)})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert int(run.stdout) == lines.count("\n")

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child - for tests of what changes the process itself: they act in a forked child, which tells on stderr
+ * what is not as expected. */
+#ifndef PVM_CHILD_H
+#define PVM_CHILD_H
+
+#include <stdbool.h>
+
+/* Skips the running test, aloud, unless we are root with the capabilities that its tests use. */
+void need_root(void);
+/* Runs act in a child and fails the running test unless it returns 0. */
+void in_child(int (*act)(void));
+/* 1 and a message if wrong. */
+int wrong_if(bool wrong, const char *what);
+#define WRONG_UNLESS(cond) wrong_if(!(cond), #cond)
+/* 1 and a message unless the line of /proc/self/status says want, blanks between words aside. */
+int status_differs(const char *field, const char *want);
+
+#endif

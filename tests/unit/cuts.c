@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuts.h"
+#include "own_record.h"
+#include "random_call.h"
+
+#define WHOLE (1u << 24)
+#define PATH_SZ 128
+
+/* What is compared. */
+struct pair {
+	const struct cuts_format *f;
+	const json_t *line;
+	uint32_t max_line;
+	unsigned int found; /* cuts that the line has */
+};
+
+json_t *cuts__at(const json_t *line, const char *path)
+{
+	char key[PATH_SZ];
+	size_t len;
+
+	while (line && *path) {
+		len = strcspn(path, ".");
+		snprintf(key, sizeof(key), "%.*s", (int)len, path);
+		line = json_object_get(line, key);
+		path += len + (path[len] == '.');
+	}
+	return (json_t *)line;
+}
+
+static const json_t *names_of(const struct cuts_format *f, const json_t *line)
+{
+	return json_object_get(json_object_get(line, f->rest), "truncated");
+}
+
+/* A name stands for itself, for all below it, and "x.*" for all below x. */
+static bool covers(const char *name, const char *path)
+{
+	size_t len = strlen(name);
+
+	if (len > 2 && !strcmp(name + len - 2, ".*"))
+		return !strncmp(name, path, len - 1);
+	return !strncmp(name, path, len) && (path[len] == '\0' || path[len] == '.');
+}
+
+bool cuts__names(const struct cuts_format *f, const json_t *line, const char *path)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach((json_t *)names_of(f, line), i, name) {
+		if (!strcmp(json_string_value(name), path))
+			return true;
+	}
+	return false;
+}
+
+static void expect_named(struct pair *p, const char *path)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach((json_t *)names_of(p->f, p->line), i, name) {
+		if (covers(json_string_value(name), path)) {
+			p->found++;
+			return;
+		}
+	}
+	fail_msg("%s, --max-line %u: %s is missing and not named: %.*s", p->f->name, p->max_line,
+		 path, (int)rendering.len, rendering.buf);
+}
+
+static bool is_prefix(const json_t *whole, const json_t *part)
+{
+	size_t len = json_string_length(part);
+
+	return json_string_length(whole) >= len &&
+	       !memcmp(json_string_value(whole), json_string_value(part), len);
+}
+
+static void compare(struct pair *p, const json_t *whole, const json_t *part, const char *path);
+
+static void compare_objects(struct pair *p, const json_t *whole, const json_t *part,
+			    const char *path)
+{
+	char below[PATH_SZ];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)whole, key, value) {
+		int len = snprintf(below, sizeof(below), "%s%s%s", path, *path ? "." : "", key);
+
+		assert_true(len > 0 && (size_t)len < sizeof(below));
+		if (!strcmp(key, "truncated") || !strcmp(key, "pad"))
+			continue;
+		if (json_object_get(part, key))
+			compare(p, value, json_object_get(part, key), below);
+		else
+			expect_named(p, below);
+	}
+	json_object_foreach((json_t *)part, key, value) {
+		if (!json_object_get(whole, key))
+			fail_msg("%s: %s.%s is not in the whole line", p->f->name, path, key);
+	}
+}
+
+/* Elements are cut from the end, or keys in them: what is there is what was there. */
+static void compare_arrays(struct pair *p, const json_t *whole, const json_t *part,
+			   const char *path)
+{
+	size_t cnt = json_array_size(part);
+
+	if (cnt < json_array_size(whole))
+		expect_named(p, path);
+	assert_true(cnt <= json_array_size(whole));
+	for (size_t i = 0; i < cnt; i++)
+		compare(p, json_array_get(whole, i), json_array_get(part, i), path);
+}
+
+static void compare(struct pair *p, const json_t *whole, const json_t *part, const char *path)
+{
+	assert_int_equal(json_typeof(whole), json_typeof(part));
+	assert_false(json_is_null(whole));
+	if (json_is_object(whole)) {
+		compare_objects(p, whole, part, path);
+	} else if (json_is_array(whole)) {
+		compare_arrays(p, whole, part, path);
+	} else if (!json_equal(whole, part)) {
+		if (!p->f->prefix_of || strcmp(path, p->f->prefix_of) || !is_prefix(whole, part))
+			fail_msg("%s: %s has another value", p->f->name, path);
+		expect_named(p, path);
+	}
+}
+
+void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t iov_limit,
+		 const uint32_t *limits, size_t limit_cnt)
+{
+	struct render_opts o = { .iov_limit = UINT32_MAX, .max_line = WHOLE };
+	json_t *whole = rendering__line_in(f->name, r, &o), *line;
+
+	assert_true(json_is_array(names_of(f, whole)));
+	assert_int_equal(json_array_size(names_of(f, whole)), 0);
+	o.iov_limit = iov_limit;
+	for (size_t i = 0; i < limit_cnt; i++) {
+		struct pair p = { .f = f, .max_line = limits[i] };
+
+		o.max_line = limits[i];
+		line = rendering__line_in(f->name, r, &o);
+		p.line = line;
+		compare(&p, whole, line, "");
+		assert_int_equal(p.found > 0, json_array_size(names_of(f, line)) > 0);
+		json_decref(line);
+	}
+	json_decref(whole);
+}
+
+void cuts__random(const struct cuts_format *f, uint32_t rounds)
+{
+	static const uint32_t iov_limits[] = { 0, 1, 32, UINT32_MAX };
+	uint32_t limits[6] = { 1024, 8000 };
+
+	fixture__seed(6);
+	while (rounds--) {
+		struct sample *s = sample__new();
+
+		random_call(s);
+		for (size_t i = 2; i < 6; i++)
+			limits[i] = 1024 + fixture__below(i < 4 ? 2500 : 100000);
+		cuts__check(f, &s->r, iov_limits[fixture__below(4)], limits, 6);
+		free(s);
+	}
+}
+
+static void fill_limits(uint32_t *limits, uint32_t from, size_t cnt, uint32_t step)
+{
+	for (size_t i = 0; i < cnt; i++)
+		limits[i] = from + (uint32_t)i * step;
+}
+
+void cuts__each_length(const struct cuts_format *f)
+{
+	struct sample *s = sample__new();
+	uint32_t limits[5000];
+
+	s->r.call.local.captured = s->r.call.remote.captured = 20;
+	s->r.call.local.count = s->r.call.remote.count = 20;
+	s->r.call.remote.changed = YES;
+	s->r.call.remote.iov_exit = s->iov[3];
+	s->r.call.remote.exit_cnt = 20;
+	memcpy(s->f.call.caller.comm, "\xff\xfe", 3);
+	s->args[2] = '\xff';
+	s->exe[1][3] = '\xff';
+	fill_limits(limits, 1024, 5000, 1);
+	cuts__check(f, &s->r, 15, limits, 5000);
+	free(s);
+}
+
+static void longest_task(struct task_info *t, struct pvm_task *task)
+{
+	memset(task, 0xff, sizeof(*task));
+	task->loginuid = task->sessionid = UINT32_MAX - 1;
+	memset(task->comm, '\x01', PVM_COMM_SZ);
+	memset(task->pcomm, '\xff', PVM_COMM_SZ);
+	memset(t->entity_id, 'f', sizeof(t->entity_id) - 1);
+	t->real_start_ns = UINT64_MAX;
+	t->container = ID64;
+	t->container_len = 64;
+}
+
+static void longest_side(struct array_info *a, struct iov_elem *iov)
+{
+	*a = (struct array_info){
+		.addr = UINT64_MAX,
+		.count = UINT64_MAX,
+		.status = ARRAY_PARTIAL,
+		.user = true,
+		.changed = NO,
+		.captured = PVM_IOV_MAX,
+		.iov = iov,
+		.gap_cnt = ARRAY_GAPS_MAX,
+		.total_len = UINT64_MAX,
+	};
+	for (size_t i = 0; i < PVM_IOV_MAX; i++)
+		iov[i] = (struct iov_elem){ UINT64_MAX, UINT64_MAX };
+}
+
+static void longest_call(struct sample *s, struct host *host)
+{
+	struct call_info *c = &s->r.call;
+
+	memset(host, 0, sizeof(*host));
+	memset(host->name, '\x01', sizeof(host->name) - 1);
+	memset(host->machine_id, 'f', sizeof(host->machine_id) - 1);
+	memset(host->boot_id, 'f', sizeof(host->boot_id) - 1);
+	s->r.host = host;
+	s->r.seq = s->r.real_ns = UINT64_MAX;
+	s->f.call.op = PVM_WRITE;
+	s->f.call.phase = PVM_UNFINISHED;
+	s->f.call.kind = PVM_KIND_PIDFD;
+	c->outcome = OUTCOME_FAILED;
+	c->error = "EPROTONOSUPPORT";
+	c->ret = INT64_MIN;
+	c->duration_ns = c->requested = c->transferred = c->flags = UINT64_MAX;
+	c->target_arg = INT32_MIN;
+	memset(c->id, 'f', sizeof(c->id) - 1);
+	longest_task(&c->caller, &s->f.call.caller);
+	longest_task(&c->target, &s->f.call.target);
+	longest_side(&c->local, s->iov[0]);
+	longest_side(&c->remote, s->iov[1]);
+	for (size_t i = 0; i < 2; i++) {
+		memset(s->exe[i], '\xff', 4096);
+		memset(s->cgroup[i], '\x7f', 4096);
+	}
+	memset(s->args, '\xff', 4096);
+	c->caller.exe_len = c->target.exe_len = c->caller.args_len = 4096;
+	c->caller.cgroup_len = c->target.cgroup_len = 4096;
+}
+
+void cuts__longest(const struct cuts_format *f)
+{
+	struct sample *s = sample__new();
+	uint32_t limits[400];
+	struct host host;
+
+	longest_call(s, &host);
+	fill_limits(limits, 1024, 300, 7);
+	fill_limits(limits + 300, 3500, 100, 500);
+	cuts__check(f, &s->r, UINT32_MAX, limits, 400);
+	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
+	cuts__check(f, &s->r, UINT32_MAX, limits, 400);
+	memset(host.machine_id, 0, sizeof(host.machine_id));
+	cuts__check(f, &s->r, UINT32_MAX, limits, 400);
+	free(s);
+}
+
+void cuts__own(const struct cuts_format *f)
+{
+	struct own_records own;
+	uint32_t limits[800];
+	struct host host;
+
+	own_records__fill(&own);
+	fill_limits(limits, 1024, 800, 3);
+	memset(&host, 'f', sizeof(host));
+	host.name[64] = host.machine_id[32] = host.boot_id[36] = '\0';
+	host.kernel[64] = host.kernel_version[64] = host.arch[64] = '\0';
+	for (size_t i = 0; i < OWN_RECORDS; i++) {
+		cuts__check(f, &own.r[i], 32, limits, 800);
+		own.r[i].host = &host;
+		own.r[i].seq = UINT64_MAX;
+		cuts__check(f, &own.r[i], 32, limits, 800);
+		if (own.r[i].type == REC_START || own.r[i].type == REC_REOPEN)
+			assert_true(rendering.len >= 1024);
+	}
+}
+
+void cuts__order(const struct cuts_format *f, const char *args)
+{
+	struct sample *s = sample__new();
+	struct render_opts o = { .iov_limit = 32, .max_line = 8200 };
+	char local[PATH_SZ], remote[PATH_SZ];
+	json_t *line;
+
+	snprintf(local, sizeof(local), "%s.local.iov", f->rest);
+	snprintf(remote, sizeof(remote), "%s.remote.iov", f->rest);
+	s->r.call.local.captured = s->r.call.remote.captured = 32;
+	s->r.call.caller.args_len = 4096;
+	memset(s->args, 'a', 4096);
+	for (uint32_t i = 0; i < 32; i++)
+		s->iov[0][i] = s->iov[1][i] = (struct iov_elem){ 0x7ffd12345000, 4096 };
+	line = rendering__line_in(f->name, &s->r, &o);
+	assert_true(cuts__names(f, line, local) && !cuts__names(f, line, remote));
+	json_decref(line);
+	o.max_line = 7200;
+	line = rendering__line_in(f->name, &s->r, &o);
+	assert_int_equal(json_array_size(cuts__at(line, local)), 0);
+	assert_true(cuts__names(f, line, remote) && !cuts__names(f, line, args));
+	json_decref(line);
+	o.max_line = 5000;
+	line = rendering__line_in(f->name, &s->r, &o);
+	assert_true(cuts__names(f, line, args));
+	assert_int_equal(json_array_size(names_of(f, line)) > 4, 0);
+	json_decref(line);
+	free(s);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cuts - what a shortened line must keep to, in formats whose keys can be absent: what the whole line has and
+ * it has not is named by its JSON path, and nothing else differs. */
+#ifndef PVM_CUTS_H
+#define PVM_CUTS_H
+
+#include "rendering.h"
+
+/* A format, and the object that holds `truncated`. */
+struct cuts_format {
+	const char *name;
+	const char *rest;
+	const char *prefix_of; /* path of a string that may be cut short; NULL: none */
+};
+
+/* Whether a line names a path as cut. */
+bool cuts__names(const struct cuts_format *f, const json_t *line, const char *path);
+/* Renders r whole and within each of the limits, and compares. */
+void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t iov_limit,
+		 const uint32_t *limits, size_t limit_cnt);
+/* The value at a path "a.b.c", or NULL. */
+json_t *cuts__at(const json_t *line, const char *path);
+
+/* Tests of a format: random calls within many limits; a call within each limit of a range; all other
+ * records within each limit of a range. */
+void cuts__random(const struct cuts_format *f, uint32_t rounds);
+void cuts__each_length(const struct cuts_format *f);
+/* The longest line there can be, within each limit from the shortest on. */
+void cuts__longest(const struct cuts_format *f);
+void cuts__own(const struct cuts_format *f);
+/* The contract's order: what is cut first is gone before the next is touched. args: how the format calls the
+ * arguments. */
+void cuts__order(const struct cuts_format *f, const char *args);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decoding.h"
+
+struct decoding decoding = { .clock = { .mono_to_real = 1000, .boot_to_real = 2000 } };
+
+int decoding__setup(void **state)
+{
+	struct identity_opts opts = { .proc_max = 16, .cgroup_max = 16, .bytes_max = 65536 };
+
+	(void)state;
+	memcpy(opts.boot_id, FIXTURE_BOOT_ID, sizeof(opts.boot_id));
+	decoding.decoder = decoder__new(FIXTURE_RUN_ID);
+	decoding.identity = identity__new(&opts);
+	decoding.arrays = arrays__new(1 << 20);
+	return decoding.decoder && decoding.identity && decoding.arrays ? 0 : -1;
+}
+
+int decoding__teardown(void **state)
+{
+	(void)state;
+	decoder__free(decoding.decoder);
+	identity__free(decoding.identity);
+	arrays__free(decoding.arrays);
+	return 0;
+}
+
+int decoding__copy(const void *data, size_t size, struct call_info *out)
+{
+	static void *copy;
+	int err;
+
+	free(copy);
+	copy = malloc(size ? size : 1);
+	assert_non_null(copy);
+	memcpy(copy, data, size);
+	memset(out, 0xa5, sizeof(*out));
+	err = decode__call(decoding.decoder, copy, size, decoding.arrays, decoding.identity,
+			   &decoding.clock, out);
+	if (err) {
+		free(copy);
+		copy = NULL;
+	}
+	return err;
+}
+
+void decoding__call(const struct fixture_call *f, struct call_info *out)
+{
+	assert_int_equal(decoding__copy(f, f->call.hdr.size, out), 0);
+}
+
+void decoding__refuse(const struct fixture_call *f)
+{
+	struct call_info out;
+
+	assert_int_equal(decoding__copy(f, f->call.hdr.size, &out), -EBADMSG);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decoding - a decoder and what it needs, for the tests of decode. */
+#ifndef PVM_DECODING_H
+#define PVM_DECODING_H
+
+#include "decode.h"
+#include "fixture.h"
+
+struct decoding {
+	struct decoder *decoder;
+	struct identity *identity;
+	struct arrays *arrays;
+	struct clock_base clock;
+};
+
+extern struct decoding decoding;
+
+/* For cmocka_run_group_tests. */
+int decoding__setup(void **state);
+int decoding__teardown(void **state);
+
+/* Decodes a copy that ends where the record ends, so that a read beyond it is caught by the
+ * sanitizer. What is decoded stays valid until the next one. */
+int decoding__copy(const void *data, size_t size, struct call_info *out);
+/* The same of one that must be good. */
+void decoding__call(const struct fixture_call *f, struct call_info *out);
+/* The same of one that must be refused. */
+void decoding__refuse(const struct fixture_call *f);
+
+#endif

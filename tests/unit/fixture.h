@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fixture - records of the kernel half built by hand, and the random numbers of the tests. */
+#ifndef PVM_FIXTURE_H
+#define PVM_FIXTURE_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+#include "record.h"
+
+#define FIXTURE_BOOT_ID "5f0c2b7e-9d3a-4c61-8a55-000000000001"
+#define FIXTURE_RUN_ID "5f0c2b7e9d3a4c61"
+
+/* A call record with room for everything it can carry. */
+struct fixture_call {
+	union {
+		struct pvm_call call;
+		uint8_t bytes[sizeof(struct pvm_call) + 4 * PVM_INLINE_SZ];
+	};
+};
+
+/* A process_vm_readv of 4096 bytes that worked: one element a side, looked at twice, nothing
+ * changed. */
+void fixture__call(struct fixture_call *f);
+/* Sets the record's data: the four snapshots, each len bytes or none (0). */
+void fixture__data(struct fixture_call *f, const void *local, uint16_t local_len,
+		   const void *remote, uint16_t remote_len, const void *local_exit,
+		   uint16_t local_exit_len, const void *remote_exit, uint16_t remote_exit_len);
+
+/* A path record at buf, which has room for it. names: the last name first, each with its NUL, len
+ * bytes. Returns its size. */
+size_t fixture__path(void *buf, uint16_t type, const struct pvm_task *task, const char *names,
+		     uint32_t len, uint8_t flags);
+size_t fixture__args(void *buf, const struct pvm_task *task, const char *args, uint32_t len,
+		     uint32_t total);
+/* One look at one side of the call. bytes: of the whole array. */
+size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool at_exit,
+		      const void *bytes, uint32_t len, uint8_t ok);
+
+extern const struct host fixture_host;
+
+/* A sequence that is the same in every run. */
+void fixture__seed(uint64_t seed);
+uint64_t fixture__random(void);
+/* 0 to max - 1. */
+uint32_t fixture__below(uint32_t max);
+void fixture__random_bytes(void *to, size_t len);
+
+#endif

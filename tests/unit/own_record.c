@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "own_record.h"
+
+static const struct counter counters[] = {
+	{ "seen", 10 },	 { "emitted", 7 },	  { "filtered", 3 },   { "lost", 0 },
+	{ "begun", 10 }, { "ended", UINT64_MAX }, { "array_lost", 0 }, { "self_tests", 2 },
+};
+
+#define COUNTER_CNT (sizeof(counters) / sizeof(counters[0]))
+
+static const struct abi_info abis[] = {
+	{ "x86_64", true, true, NULL },
+	{ "i386", true, false, "no 32-bit calls here" },
+};
+
+static const char *const unseen[] = { "calls refused by SECCOMP_RET_KILL_THREAD in a thread" };
+static const char *const notes[] = { "CAP_BPF \xff kept" };
+
+static struct record record_of(enum record_type type)
+{
+	return (struct record){ .type = type,
+				.real_ns = START_NS,
+				.seq = 12,
+				.host = &fixture_host };
+}
+
+static void fill_start(struct own_records *own)
+{
+	struct options *o = &own->options;
+
+	*o = (struct options){
+		.iov_limit = PVM_IOV_LIMIT_ALL,
+		.max_line = 8000,
+		.stats_interval_s = 60,
+		.in_flight_after_ms = 1000,
+		.ring_bytes = 1 << 23,
+		.array_ring_bytes = 1 << 22,
+		.ops = 1u << PVM_READ,
+		.outcome = OUTCOME_FAILURE,
+		.count = 5,
+	};
+	own->value = (struct filter_value){ .exclude = true, .text = "stra\"ce" };
+	o->filter[PVM_CALLER][FILTER_COMM] =
+		(struct filter_list){ .values = &own->value, .cnt = 1 };
+	own->r[0] = record_of(REC_START);
+	own->r[0].start = (struct start_info){
+		.version = "0.1.0",
+		.libbpf = "1.1",
+		.attach = "tracepoint",
+		.resolve = "kfunc",
+		.abis = abis,
+		.abi_cnt = sizeof(abis) / sizeof(abis[0]),
+		.unseen = unseen,
+		.unseen_cnt = 1,
+		.notes = notes,
+		.note_cnt = 1,
+		.options = o,
+		.counters = counters,
+		.counter_cnt = COUNTER_CNT,
+		.pid = 99,
+		.user = "pvmtrace",
+		.instance = FIXTURE_RUN_ID,
+	};
+}
+
+void own_records__fill(struct own_records *own)
+{
+	const struct stats_info stats = { counters, COUNTER_CNT, 5 };
+	struct record *r;
+
+	memset(own, 0, sizeof(*own));
+	r = own->r;
+	fill_start(own);
+	r[1] = record_of(REC_REOPEN);
+	r[1].instance = FIXTURE_RUN_ID;
+	r[2] = record_of(REC_STATS);
+	r[2].stats = stats;
+	r[3] = record_of(REC_LOST);
+	r[3].lost = (struct lost_info){ 10, counters, 2, START_NS - 1000000000, START_NS };
+	r[4] = record_of(REC_ERROR);
+	r[4].error = (struct error_info){ "hooks_silent", "say \"why\"", START_NS - 1000 };
+	r[5] = record_of(REC_STOP);
+	r[5].stop = (struct stop_info){ "signal", "SIGTERM", stats, true, false };
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "random_call.h"
+
+/* Bytes of one of several kinds: letters, anything, control bytes, quotes, UTF-8 that is nearly
+ * valid. */
+static size_t random_text(char *to, size_t max)
+{
+	static const char *const kinds[] = { "abcdefgh/._-", NULL, "\x01\x02\x1f\x7f", "\"\\",
+					     "\xc3\xa4\xf0\x9f\x90\xa7\xed\xa0" };
+	const char *kind = kinds[fixture__below(5)];
+	size_t len = fixture__below(4) ? fixture__below(60) : fixture__below((uint32_t)max);
+
+	for (size_t i = 0; i < len; i++) {
+		if (kind)
+			to[i] = kind[fixture__below((uint32_t)strlen(kind))];
+		else
+			to[i] = (char)(1 + fixture__below(255));
+	}
+	return len;
+}
+
+static uint64_t random_number(void)
+{
+	return fixture__random() >> fixture__below(64);
+}
+
+static void random_side(struct array_info *a, struct iov_elem *iov, struct iov_elem *exit)
+{
+	uint32_t max = fixture__below(3) ? 12 : PVM_IOV_MAX + 1;
+
+	memset(a, 0, sizeof(*a));
+	a->addr = random_number();
+	a->count = random_number();
+	a->status = (enum array_status)fixture__below(ARRAY_LOST + 1);
+	a->changed = (enum tristate)((int)fixture__below(3) - 1);
+	a->captured = fixture__below(max);
+	a->user = a->captured;
+	a->iov = iov;
+	a->total_len = random_number();
+	a->gap_cnt = fixture__below(ARRAY_GAPS_MAX + 1);
+	for (uint32_t i = 0; i < a->gap_cnt; i++)
+		a->gaps[i] = (struct iov_gap){ fixture__below(1024), fixture__below(1024) };
+	for (uint32_t i = 0; i < a->captured; i++)
+		iov[i] = (struct iov_elem){ random_number(), random_number() };
+	if (a->changed != YES)
+		return;
+	a->iov_exit = exit;
+	a->exit_cnt = fixture__below(max);
+	for (uint32_t i = 0; i < a->exit_cnt; i++)
+		exit[i] = (struct iov_elem){ random_number(), random_number() };
+}
+
+static void random_task(struct sample *s, struct task_info *t, struct pvm_task *task, size_t who)
+{
+	if (fixture__below(2))
+		fixture__random_bytes(task, sizeof(*task));
+	else if (fixture__below(2))
+		memset(task, 0xff, sizeof(*task));
+	if (fixture__below(2)) {
+		random_text(task->comm, PVM_COMM_SZ);
+		random_text(task->pcomm, PVM_COMM_SZ);
+	}
+	t->exe_len = random_text(s->exe[who], 4200);
+	t->cgroup_len = random_text(s->cgroup[who], 4200);
+	t->exe = fixture__below(8) ? s->exe[who] : NULL;
+	t->cgroup = fixture__below(8) ? s->cgroup[who] : NULL;
+	t->container = fixture__below(2) ? ID64 : NULL;
+	t->container_len = t->container ? 64 : 0;
+	t->real_start_ns = random_number();
+	memset(t->entity_id, 'f', sizeof(t->entity_id) - 1);
+}
+
+void random_call(struct sample *s)
+{
+	struct call_info *c = &s->r.call;
+	size_t len;
+
+	c->outcome = (enum outcome)fixture__below(3);
+	c->ret_known = fixture__below(2);
+	c->ret = (int64_t)random_number();
+	c->error = c->outcome == OUTCOME_FAILED ? "EPROTONOSUPPORT" : NULL;
+	c->duration_ns = random_number();
+	c->requested = random_number();
+	c->flags = random_number();
+	c->target_arg = (int32_t)random_number();
+	memset(c->id, 'f', sizeof(c->id) - 1);
+	s->r.seq = random_number();
+	s->r.real_ns = fixture__random();
+	random_task(s, &c->caller, &s->f.call.caller, 0);
+	len = random_text(s->args, 4096);
+	for (uint32_t n = fixture__below(20); n > 0 && len; n--)
+		s->args[fixture__below((uint32_t)len)] = '\0';
+	c->caller.args = fixture__below(8) ? s->args : NULL;
+	c->caller.args_len = len;
+	if (fixture__below(6)) {
+		random_task(s, &c->target, &s->f.call.target, 1);
+	} else {
+		memset(&c->target, 0, sizeof(c->target));
+		s->f.call.resolved = PVM_UNRESOLVED;
+	}
+	random_side(&c->local, s->iov[0], s->iov[2]);
+	random_side(&c->remote, s->iov[1], s->iov[3]);
+}

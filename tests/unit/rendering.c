@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rendering.h"
+
+struct json rendering;
+const struct render_opts rendering_defaults = { .iov_limit = 32, .max_line = 8000 };
+
+int rendering__teardown(void **state)
+{
+	(void)state;
+	json__free(&rendering);
+	return 0;
+}
+
+json_t *rendering__line(const struct record *r, const struct render_opts *o)
+{
+	return rendering__line_in("json", r, o);
+}
+
+json_t *rendering__line_in(const char *format, const struct record *r, const struct render_opts *o)
+{
+	const struct renderer *renderer = renderer__find(format);
+	json_error_t error;
+	json_t *line;
+
+	assert_non_null(renderer);
+	assert_int_equal(renderer->render(r, o, &rendering), 0);
+	if (rendering.len > o->max_line)
+		fail_msg("%zu bytes, more than %u: %.*s", rendering.len, o->max_line,
+			 (int)rendering.len, rendering.buf);
+	assert_int_equal(rendering.buf[rendering.len - 1], '\n');
+	assert_null(memchr(rendering.buf, '\n', rendering.len - 1));
+	assert_null(memchr(rendering.buf, '\0', rendering.len));
+	line = json_loadb(rendering.buf, rendering.len - 1, JSON_REJECT_DUPLICATES, &error);
+	if (!line)
+		fail_msg("%s at %d: %.*s", error.text, error.position, (int)rendering.len,
+			 rendering.buf);
+	return line;
+}
+
+void rendering__expect(const char *expected)
+{
+	size_t len = strlen(expected);
+
+	if (rendering.len != len + 1 || memcmp(rendering.buf, expected, len))
+		fail_msg("\n%.*s\ninstead of\n%s\n", (int)rendering.len, rendering.buf, expected);
+}
+
+void line__keys(const json_t *object, const char *expected)
+{
+	char keys[1024];
+	size_t len = 0;
+
+	assert_true(json_is_object(object));
+	for (void *i = json_object_iter((json_t *)object); i;
+	     i = json_object_iter_next((json_t *)object, i))
+		len += (size_t)snprintf(keys + len, sizeof(keys) - len, "%s%s", len ? " " : "",
+					json_object_iter_key(i));
+	assert_string_equal(keys, expected);
+}
+
+static void sample_side(struct array_info *a, struct iov_elem *iov)
+{
+	*a = (struct array_info){
+		.count = 1,
+		.status = ARRAY_OK,
+		.user = true,
+		.changed = NO,
+		.captured = 1,
+		.iov = iov,
+		.total_len = 4096,
+	};
+}
+
+struct sample *sample__new(void)
+{
+	static const char args[] = "./dumper\0-p\000991";
+	struct sample *s = calloc(1, sizeof(*s));
+	struct call_info *c;
+
+	assert_non_null(s);
+	fixture__call(&s->f);
+	s->r = (struct record){ .type = REC_CALL,
+				.real_ns = START_NS,
+				.seq = 12,
+				.host = &fixture_host };
+	c = &s->r.call;
+	c->raw = &s->f.call;
+	c->outcome = OUTCOME_SUCCEEDED;
+	c->ret_known = c->duration_known = c->requested_known = c->transferred_known = true;
+	c->ret = 4096;
+	c->duration_ns = 1830;
+	c->requested = c->transferred = 4096;
+	c->target_arg = 991;
+	strcpy(c->id, FIXTURE_RUN_ID "-1093-165a0bc00");
+	memcpy(s->args, args, sizeof(args));
+	c->caller = (struct task_info){
+		.task = &s->f.call.caller,
+		.exe = strcpy(s->exe[0], "/opt/dumper"),
+		.exe_len = 11,
+		.args = s->args,
+		.args_len = sizeof(args),
+		.cgroup = strcpy(s->cgroup[0], "/user.slice"),
+		.cgroup_len = 11,
+		.real_start_ns = START_NS - 1000000000,
+		.entity_id = "5f0c2b7e-1092-12a05f200",
+	};
+	c->target = (struct task_info){
+		.task = &s->f.call.target,
+		.exe = strcpy(s->exe[1], "/usr/sbin/httpd"),
+		.exe_len = 15,
+		.cgroup = strcpy(s->cgroup[1], "/docker/" ID64),
+		.cgroup_len = 72,
+		.container = s->cgroup[1] + 8,
+		.container_len = 64,
+		.real_start_ns = START_NS - 3000000000,
+		.entity_id = "5f0c2b7e-3df-b2d05e00",
+	};
+	sample_side(&c->local, s->iov[0]);
+	sample_side(&c->remote, s->iov[1]);
+	c->local.addr = 0x7ffd12340000;
+	c->remote.addr = 0x7ffd12340010;
+	s->iov[0][0] = (struct iov_elem){ 0x7ffd12345000, 4096 };
+	s->iov[1][0] = (struct iov_elem){ 0x55d0c0de0000, 4096 };
+	return s;
+}
+
+bool line__cuts(const json_t *line, const char *name)
+{
+	const json_t *names = json_object_get(line, "truncated"), *v;
+	size_t i;
+
+	json_array_foreach((json_t *)names, i, v) {
+		if (!strcmp(json_string_value(v), name))
+			return true;
+	}
+	return false;
+}
+
+json_t *line__at(const json_t *line, const char *object, const char *key)
+{
+	return json_object_get(json_object_get(line, object), key);
+}
+
+bool line__cuts_in(const json_t *line, const char *object, const char *key)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s.%s", object, key);
+	return line__cuts(line, name);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rendering - a record to render, and the line read back, for the tests of the renderings. */
+#ifndef PVM_RENDERING_H
+#define PVM_RENDERING_H
+
+#include <jansson.h>
+
+#include "fixture.h"
+#include "render.h"
+
+#define START_NS 1795289291123456789ULL /* 2026-11-21T19:28:11.123456789Z */
+#define ID64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* How the lines of the tests begin and end. */
+#define HEAD(type)                                                                                \
+	"{\"time\":\"2026-11-21T19:28:11.123456789Z\",\"schema\":\"pvmtrace/1\",\"type\":\"" type \
+	"\",\"seq\":12,"
+#define HOST                                                                               \
+	"\"host\":{\"name\":\"web1\",\"machine_id\":\"0123456789abcdef0123456789abcdef\"," \
+	"\"boot_id\":\"" FIXTURE_BOOT_ID "\"}}"
+
+/* A decoded call and what it points to. */
+struct sample {
+	struct record r;
+	struct iov_elem iov[4][PVM_IOV_MAX]; /* [local, remote, their exits] */
+	char exe[2][5000], cgroup[2][5000], args[5000];
+	struct fixture_call f;
+};
+
+/* What decode makes of fixture__call, with all of the identity known. To be given to free(). */
+struct sample *sample__new(void);
+
+/* The last line. */
+extern struct json rendering;
+extern const struct render_opts rendering_defaults;
+
+/* For cmocka_run_group_tests. */
+int rendering__teardown(void **state);
+
+/* Renders to a line within its bounds, and returns it as jansson, the strictest of readers,
+ * understands it. */
+json_t *rendering__line(const struct record *r, const struct render_opts *o);
+/* The same in another format. */
+json_t *rendering__line_in(const char *format, const struct record *r, const struct render_opts *o);
+/* The last line is this one. */
+void rendering__expect(const char *expected);
+
+/* line.object.key, or NULL. */
+json_t *line__at(const json_t *line, const char *object, const char *key);
+/* The keys of an object are these, in this order: "a b c". */
+void line__keys(const json_t *object, const char *expected);
+/* Whether `truncated` has name, or object.key. */
+bool line__cuts(const json_t *line, const char *name);
+bool line__cuts_in(const json_t *line, const char *object, const char *key);
+
+#endif

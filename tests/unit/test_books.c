@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_books - every counter under its name, the sums, and when they are balanced and complete. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "books.h"
+
+/* No two sums of these are equal by chance. */
+static const struct pvm_counts kernel = { .n = {
+						  [PVM_C_SEEN] = 1000000,
+						  [PVM_C_SUBMITTED] = 600000,
+						  [PVM_C_FILTERED] = 50000,
+						  [PVM_C_RING_FULL] = 7000,
+						  [PVM_C_STATE_FULL] = 800,
+						  [PVM_C_STATE_STALE] = 90,
+						  [PVM_C_IN_FLIGHT_TOLD] = 11,
+						  [PVM_C_IN_FLIGHT_UNTOLD] = 12,
+						  [PVM_C_ARRAY_LOST] = 13,
+						  [PVM_C_IDENTITY_LOST] = 14,
+						  [PVM_C_IDENTITY_FULL] = 15,
+						  [PVM_C_SELF_TESTS] = 16,
+					  } };
+static const struct books_user user = {
+	.emitted = 500000,
+	.in_flight_emitted = 21,
+	.filtered = 4000,
+	.lost_output = 300,
+	.lost_decode = 20,
+	.lost_unswept = 1,
+	.identity_evicted = 22,
+	.arrays_evicted = 23,
+	.skipped_runs = 24,
+};
+
+static uint64_t value(const struct counter *list, size_t cnt, const char *name)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		if (!strcmp(list[i].name, name))
+			return list[i].value;
+	}
+	fail_msg("no counter %s", name);
+	return 0;
+}
+
+static void expect(const struct books *b, const char *name, uint64_t want)
+{
+	if (value(b->counters, b->cnt, name) != want)
+		fail_msg("%s is %llu, not %llu", name,
+			 (unsigned long long)value(b->counters, b->cnt, name),
+			 (unsigned long long)want);
+}
+
+static void test_names_and_sums(void **state)
+{
+	static const char *const causes[] = { "ring_full", "state_full", "state_stale",
+					      "output",	   "decode",	 "unswept" };
+	char name[32];
+	uint64_t sum = 0;
+	struct books b;
+
+	(void)state;
+	books__fill(&b, &kernel, &user);
+	assert_true(b.cnt <= BOOKS_MAX && b.cause_cnt <= BOOKS_CAUSES);
+	expect(&b, "seen", 1000000);
+	expect(&b, "emitted", 500000);
+	expect(&b, "summarised", 0);
+	expect(&b, "filtered", 54000);
+	expect(&b, "lost", 7000 + 800 + 90 + 300 + 20 + 1);
+	expect(&b, "lost_ring_full", 7000);
+	expect(&b, "lost_state_full", 800);
+	expect(&b, "lost_state_stale", 90);
+	expect(&b, "lost_output", 300);
+	expect(&b, "lost_decode", 20);
+	expect(&b, "lost_unswept", 1);
+	expect(&b, "submitted", 600000);
+	expect(&b, "in_flight_emitted", 21);
+	expect(&b, "in_flight_untold", 12);
+	expect(&b, "array_lost", 13);
+	expect(&b, "array_evicted", 23);
+	expect(&b, "identity_lost", 14);
+	expect(&b, "identity_full", 15);
+	expect(&b, "identity_evicted", 22);
+	expect(&b, "self_tests", 16);
+	expect(&b, "skipped_runs", 24);
+	assert_int_equal(b.seen, 1000000);
+	assert_int_equal(b.emitted, 500000);
+	assert_int_equal(b.filtered, 54000);
+	assert_int_equal(b.lost, 8211);
+	/* The causes are the same numbers by their short names, and all of them. */
+	assert_int_equal(b.cause_cnt, sizeof(causes) / sizeof(causes[0]));
+	for (size_t i = 0; i < b.cause_cnt; i++) {
+		assert_string_equal(b.causes[i].name, causes[i]);
+		snprintf(name, sizeof(name), "lost_%s", causes[i]);
+		expect(&b, name, b.causes[i].value);
+		sum += b.causes[i].value;
+	}
+	assert_int_equal(sum, b.lost);
+}
+
+static void test_no_name_twice(void **state)
+{
+	struct books b;
+
+	(void)state;
+	books__fill(&b, &kernel, &user);
+	for (size_t i = 0; i < b.cnt; i++) {
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(b.counters[i].name, b.counters[j].name);
+	}
+}
+
+/* Whether the books of these few numbers are balanced (1) and complete (2). */
+static int verdict(uint64_t seen, uint64_t ring_full, struct books_user u)
+{
+	struct pvm_counts k = { .n = { [PVM_C_SEEN] = seen, [PVM_C_RING_FULL] = ring_full } };
+	struct books b;
+
+	books__fill(&b, &k, &u);
+	return books__balanced(&b) + 2 * books__complete(&b);
+}
+
+static void test_balanced_and_complete(void **state)
+{
+	const struct books_user u = { .emitted = 10, .filtered = 5 };
+	struct books_user v;
+
+	(void)state;
+	assert_int_equal(verdict(0, 0, (struct books_user){ 0 }), 3);
+	assert_int_equal(verdict(15, 0, u), 3);
+	assert_int_equal(verdict(16, 0, u), 0);
+	assert_int_equal(verdict(14, 0, u), 0);
+	/* Every loss, wherever: it balances, but is not complete. */
+	assert_int_equal(verdict(17, 2, u), 1);
+	v = u;
+	v.lost_output = 1;
+	assert_int_equal(verdict(16, 0, v), 1);
+	v = u;
+	v.lost_decode = 1;
+	assert_int_equal(verdict(16, 0, v), 1);
+	v = u;
+	v.lost_unswept = 1;
+	assert_int_equal(verdict(16, 0, v), 1);
+	v = u;
+	v.skipped_runs = 1;
+	assert_int_equal(verdict(15, 0, v), 1);
+	/* These are no calls. */
+	v = u;
+	v.in_flight_emitted = v.identity_evicted = v.arrays_evicted = 9;
+	assert_int_equal(verdict(15, 0, v), 3);
+}
+
+static void test_in_flight(void **state)
+{
+	struct pvm_counts k = kernel;
+	struct books b;
+
+	(void)state;
+	assert_int_equal(books__in_flight(&kernel), 1000000 - 657890);
+	books__fill(&b, &kernel, &user);
+	assert_int_equal(b.in_flight, 1000000 - 657890);
+	k.n[PVM_C_SEEN] = 657890;
+	assert_int_equal(books__in_flight(&k), 0);
+	/* An end that was read before its begin. */
+	k.n[PVM_C_SEEN]--;
+	assert_int_equal(books__in_flight(&k), 0);
+	/* A record told early is no end. */
+	k = (struct pvm_counts){ .n = { [PVM_C_SEEN] = 1, [PVM_C_IN_FLIGHT_TOLD] = 1 } };
+	assert_int_equal(books__in_flight(&k), 1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_and_sums),
+		cmocka_unit_test(test_no_name_twice),
+		cmocka_unit_test(test_balanced_and_complete),
+		cmocka_unit_test(test_in_flight),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

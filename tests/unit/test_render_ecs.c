@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuts.h"
+#include "own_record.h"
+
+static const struct cuts_format ecs = { .name = "ecs", .rest = "pvmtrace" };
+
+static const char *text_at(const json_t *line, const char *path)
+{
+	const json_t *v = cuts__at(line, path);
+
+	if (!json_is_string(v))
+		fail_msg("no string at %s: %.*s", path, (int)rendering.len, rendering.buf);
+	return json_string_value(v);
+}
+
+static void expect_text(const json_t *line, const char *path, const char *expected)
+{
+	assert_string_equal(text_at(line, path), expected);
+}
+
+static void expect_number(const json_t *line, const char *path, json_int_t expected)
+{
+	const json_t *v = cuts__at(line, path);
+
+	assert_true(json_is_integer(v));
+	assert_int_equal(json_integer_value(v), expected);
+}
+
+static void expect_list(const json_t *line, const char *path, const char *only)
+{
+	const json_t *v = cuts__at(line, path);
+
+	assert_int_equal(json_array_size(v), 1);
+	assert_string_equal(json_string_value(json_array_get(v, 0)), only);
+}
+
+static void test_call(void **state)
+{
+	struct sample *s = sample__new();
+	json_t *line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+
+	(void)state;
+	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
+	expect_text(line, "@timestamp", "2026-11-21T19:28:11.123456789Z");
+	line__keys(json_object_get(line, "event"),
+		   "sequence module dataset kind category type action outcome id duration "
+		   "provider");
+	expect_number(line, "event.sequence", 12);
+	expect_number(line, "event.duration", 1830);
+	expect_list(line, "event.category", "process");
+	expect_list(line, "event.type", "access");
+	expect_text(line, "event.action", "process_vm_readv");
+	expect_text(line, "event.outcome", "success");
+	expect_text(line, "event.id", s->r.call.id);
+	line__keys(json_object_get(line, "process"),
+		   "pid name entity_id thread vpid executable args args_count start parent user "
+		   "real_user group real_group");
+	expect_number(line, "process.pid", 4242);
+	expect_number(line, "process.thread.id", 4243);
+	expect_number(line, "process.parent.pid", 4100);
+	expect_number(line, "process.args_count", 3);
+	expect_text(line, "process.name", "dumper");
+	expect_text(line, "process.executable", "/opt/dumper");
+	expect_text(line, "process.start", "2026-11-21T19:28:10.123456789Z");
+	expect_text(line, "process.user.id", "0");
+	expect_text(line, "process.real_user.id", "1000");
+	expect_text(line, "process.group.id", "1001");
+	line__keys(cuts__at(line, "Target.process"),
+		   "pid name entity_id thread vpid executable start parent user real_user group "
+		   "real_group");
+	expect_text(line, "Target.process.executable", "/usr/sbin/httpd");
+	expect_text(line, "host.boot.id", FIXTURE_BOOT_ID);
+	expect_text(line, "pvmtrace.target.container_id", ID64);
+	line__keys(json_object_get(line, "pvmtrace"),
+		   "phase abi ret bytes_requested bytes_transferred partial flags flag_names "
+		   "caller target relation local remote truncated");
+	expect_text(line, "pvmtrace.remote.status", "ok");
+	json_decref(line);
+	free(s);
+}
+
+static void test_failure(void **state)
+{
+	struct sample *s = sample__new();
+	struct call_info *c = &s->r.call;
+	json_t *line;
+
+	(void)state;
+	s->f.call.op = PVM_WRITE;
+	s->f.call.kind = PVM_KIND_PIDFD;
+	s->f.call.caller.flags = 0;
+	memset(&c->target, 0, sizeof(c->target));
+	memcpy(s->f.call.caller.comm, "\xff\x01\"", 4);
+	c->caller.container = ID64;
+	c->caller.container_len = 64;
+	c->outcome = OUTCOME_FAILED;
+	c->ret = -3;
+	c->error = "ESRCH";
+	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+	line__keys(line, "@timestamp ecs event process container error host pvmtrace");
+	expect_list(line, "event.type", "change");
+	expect_text(line, "event.action", "process_vm_writev");
+	expect_text(line, "event.outcome", "failure");
+	expect_text(line, "error.code", "ESRCH");
+	expect_text(line, "container.id", ID64);
+	expect_text(line, "process.name", "\xef\xbf\xbd\x01\"");
+	expect_text(line, "pvmtrace.caller.comm_hex", "ff0122");
+	assert_null(cuts__at(line, "process.user"));
+	line__keys(cuts__at(line, "pvmtrace.target"), "arg kind resolved");
+	expect_text(line, "pvmtrace.target.kind", "pidfd");
+	json_decref(line);
+	free(s);
+}
+
+static void test_own(void **state)
+{
+	static const char *const actions[] = { "start", "reopen", "stats", "lost", "error", "stop" };
+	struct own_records own;
+	json_t *line;
+
+	(void)state;
+	own_records__fill(&own);
+	for (size_t i = 0; i < OWN_RECORDS; i++) {
+		line = rendering__line_in("ecs", &own.r[i], &rendering_defaults);
+		expect_text(line, "event.action", actions[i]);
+		expect_text(line, "event.kind", own.r[i].type == REC_STATS ? "metric" : "event");
+		expect_list(line, "event.category", "host");
+		expect_text(line, "host.id", fixture_host.machine_id);
+		json_decref(line);
+	}
+	line = rendering__line_in("ecs", &own.r[5], &rendering_defaults);
+	expect_text(line, "event.outcome", "failure");
+	expect_number(line, "pvmtrace.counters.seen", 10);
+	expect_number(line, "pvmtrace.counters.ended", (json_int_t)JSON_MAX_INT);
+	json_decref(line);
+	line = rendering__line_in("ecs", &own.r[4], &rendering_defaults);
+	expect_text(line, "error.message", "say \"why\"");
+	expect_text(line, "event.start", "2026-11-21T19:28:11.123455789Z");
+	json_decref(line);
+}
+
+static void test_random(void **state)
+{
+	(void)state;
+	cuts__random(&ecs, 600);
+}
+
+static void test_each_length(void **state)
+{
+	(void)state;
+	cuts__each_length(&ecs);
+}
+
+static void test_longest(void **state)
+{
+	(void)state;
+	cuts__longest(&ecs);
+}
+
+static void test_own_lengths(void **state)
+{
+	(void)state;
+	cuts__own(&ecs);
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	cuts__order(&ecs, "process.args");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_call),	    cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_own),	    cmocka_unit_test(test_random),
+		cmocka_unit_test(test_each_length), cmocka_unit_test(test_own_lengths),
+		cmocka_unit_test(test_order),	    cmocka_unit_test(test_longest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rendering.h"
+
+static void test_golden_plain(void **state)
+{
+	struct sample *s = sample__new();
+
+	(void)state;
+	json_decref(rendering__line(&s->r, &rendering_defaults));
+	rendering__expect(HEAD(
+		"process_vm_access") "\"id\":\"5f0c2b7e9d3a4c61-1093-165a0bc00\","
+				     "\"phase\":\"complete\",\"op\":\"read\",\"syscall\":\"process_vm_readv\","
+				     "\"abi\":\"x86_64\",\"outcome\":\"success\",\"ret\":4096,\"error\":null,"
+				     "\"duration_ns\":1830,\"bytes_requested\":4096,\"bytes_transferred\":4096,"
+				     "\"partial\":false,\"flags\":\"0x0\",\"flag_names\":[],"
+				     "\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":7,"
+				     "\"comm\":\"dumper\",\"pcomm\":\"bash\",\"exe\":\"/opt/dumper\","
+				     "\"exe_dev\":\"fe:00\",\"exe_ino\":1234,\"exe_deleted\":false,"
+				     "\"args\":[\"./dumper\",\"-p\",\"991\"],\"args_cut\":false,\"uid\":1000,"
+				     "\"gid\":1001,\"euid\":0,\"loginuid\":1000,\"sessionid\":3,"
+				     "\"caps_effective\":\"0x1ffffffffff\",\"start\":\"2026-11-21T19:28:10.123456789Z\","
+				     "\"entity_id\":\"5f0c2b7e-1092-12a05f200\",\"cgroup\":\"/user.slice\","
+				     "\"cgroup_id\":8123,\"container_id\":null,"
+				     "\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
+				     "\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":true,"
+				     "\"resolved_at\":\"entry\",\"moved\":false,\"pid\":991,\"tid\":991,\"ppid\":1,"
+				     "\"pid_ns\":991,\"comm\":\"httpd\",\"pcomm\":\"systemd\","
+				     "\"exe\":\"/usr/sbin/httpd\",\"exe_dev\":\"08:01\",\"exe_ino\":77,"
+				     "\"exe_deleted\":false,\"args\":null,\"args_cut\":null,\"uid\":33,\"gid\":33,"
+				     "\"euid\":33,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":\"0x0\","
+				     "\"start\":\"2026-11-21T19:28:08.123456789Z\","
+				     "\"entity_id\":\"5f0c2b7e-3df-b2d05e00\",\"cgroup\":\"/docker/" ID64
+				     "\","
+				     "\"cgroup_id\":99,\"container_id\":\"" ID64 "\","
+				     "\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
+				     "\"relation\":{\"kinship\":\"none\",\"same_uid\":false,\"same_container\":false},"
+				     "\"local\":{\"addr\":\"0x7ffd12340000\",\"count\":1,\"captured\":1,\"unread\":[],"
+				     "\"status\":\"ok\",\"origin\":\"user\",\"toctou\":true,\"changed\":false,"
+				     "\"total_len\":4096,\"iov\":[{\"base\":\"0x7ffd12345000\",\"len\":4096}],"
+				     "\"iov_exit\":null},"
+				     "\"remote\":{\"addr\":\"0x7ffd12340010\",\"count\":1,\"captured\":1,\"unread\":[],"
+				     "\"status\":\"ok\",\"origin\":\"user\",\"toctou\":true,\"changed\":false,"
+				     "\"total_len\":4096,\"iov\":[{\"base\":\"0x55d0c0de0000\",\"len\":4096}],"
+				     "\"iov_exit\":null},"
+				     "\"truncated\":[]," HOST);
+	free(s);
+}
+
+static void hostile_tasks(struct sample *s)
+{
+	static const char args[] = "\xff\"\\\n\0\0plain\0\xc3\xa4";
+	struct task_info *t = &s->r.call.caller;
+
+	memcpy(s->f.call.caller.comm, "\x01\"\\\x7f\xffx\xed\xa0\x80\xf4\x90\x80\x80yz", 16);
+	memcpy(s->f.call.caller.pcomm, "\xf0\x9f\x90\xa7\xc0\xaf", 7);
+	s->f.call.caller.flags = PVM_TASK_EXE | PVM_TASK_EXE_DELETED;
+	s->f.call.caller.exe_ino = 1ULL << 60;
+	s->f.call.caller.exe_dev = 0xfff00001;
+	s->f.call.caller.pid_ns = 0;
+	s->f.call.caller.ns_mnt = 0;
+	s->f.call.caller.hier = 0;
+	t->exe_len = (size_t)sprintf(s->exe[0], "/memfd:\x80\t (deleted)");
+	memcpy(s->args, args, sizeof(args));
+	t->args_len = sizeof(args) - 1;
+	t->args_cut = true;
+	t->cgroup = NULL;
+	t->cgroup_len = 0;
+	memset(&s->f.call.target, 0, sizeof(s->f.call.target));
+	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
+	s->f.call.resolved = PVM_UNRESOLVED;
+}
+
+static void hostile_arrays(struct sample *s)
+{
+	struct call_info *c = &s->r.call;
+
+	c->local = (struct array_info){ .addr = UINT64_MAX,
+					.count = UINT64_MAX,
+					.status = ARRAY_INVALID,
+					.changed = UNKNOWN,
+					.iov = s->iov[0] };
+	c->remote.count = 3;
+	c->remote.status = ARRAY_PARTIAL;
+	c->remote.changed = YES;
+	c->remote.captured = 1;
+	c->remote.iov_exit = s->iov[3];
+	c->remote.exit_cnt = 2;
+	c->remote.gap_cnt = 2;
+	c->remote.gaps[0] = (struct iov_gap){ 0, 1 };
+	c->remote.gaps[1] = (struct iov_gap){ 2, 1 };
+	c->remote.total_len = UINT64_MAX;
+	s->iov[1][0] = (struct iov_elem){ UINT64_MAX, UINT64_MAX };
+}
+
+static void test_golden_hostile(void **state)
+{
+	struct sample *s = sample__new();
+	struct call_info *c = &s->r.call;
+
+	(void)state;
+	hostile_tasks(s);
+	hostile_arrays(s);
+	s->f.call.op = PVM_WRITE;
+	s->f.call.kind = PVM_KIND_PIDFD;
+	s->f.call.abi = PVM_ABI_I386;
+	c->outcome = OUTCOME_FAILED;
+	c->ret = -1;
+	c->error = "EPERM";
+	c->requested_known = false;
+	c->transferred = 0;
+	c->partial = UNKNOWN;
+	c->flags = 0xff;
+	c->target_arg = -2147483647 - 1;
+	c->same_uid = c->same_container = UNKNOWN;
+	json_decref(rendering__line(&s->r, &rendering_defaults));
+	rendering__expect(HEAD(
+		"process_vm_access") "\"id\":\"5f0c2b7e9d3a4c61-1093-165a0bc00\","
+				     "\"phase\":\"complete\",\"op\":\"write\",\"syscall\":\"process_vm_writev\","
+				     "\"abi\":\"i386\",\"outcome\":\"failure\",\"ret\":-1,\"error\":\"EPERM\","
+				     "\"duration_ns\":1830,\"bytes_requested\":null,\"bytes_transferred\":0,"
+				     "\"partial\":null,\"flags\":\"0xff\","
+				     "\"flag_names\":[\"PROCESS_VM_PIDFD\",\"PROCESS_VM_NOWAIT\",\"0xfc\"],"
+				     "\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":null,"
+				     "\"comm\":\"\\u0001\\\"\\\\\\u007f\xef\xbf\xbdx"
+				     "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdyz\","
+				     "\"comm_hex\":\"01225c7fff78eda080f4908080797a\","
+				     "\"pcomm\":\"\xf0\x9f\x90\xa7\xef\xbf\xbd\xef\xbf\xbd\","
+				     "\"pcomm_hex\":\"f09f90a7c0af\","
+				     "\"exe\":\"/memfd:\xef\xbf\xbd\\u0009 (deleted)\","
+				     "\"exe_hex\":\"2f6d656d66643a8009202864656c6574656429\","
+				     "\"exe_dev\":\"fff:01\",\"exe_ino\":null,\"exe_deleted\":true,"
+				     "\"args\":[\"\xef\xbf\xbd\\\"\\\\\\u000a\",\"\",\"plain\",\"\xc3\xa4\"],"
+				     "\"args_hex\":[\"ff225c0a\",\"\",\"706c61696e\",\"c3a4\"],\"args_cut\":true,"
+				     "\"uid\":null,\"gid\":null,\"euid\":null,\"loginuid\":1000,\"sessionid\":3,"
+				     "\"caps_effective\":null,\"start\":\"2026-11-21T19:28:10.123456789Z\","
+				     "\"entity_id\":\"5f0c2b7e-1092-12a05f200\",\"cgroup\":null,"
+				     "\"cgroup_id\":null,\"container_id\":null,"
+				     "\"ns\":{\"pid\":4026531836,\"mnt\":null,\"user\":4026531837}},"
+				     "\"target\":{\"arg\":-2147483648,\"kind\":\"pidfd\",\"resolved\":false,"
+				     "\"resolved_at\":null,\"moved\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
+				     "\"pid_ns\":null,\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
+				     "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,\"args_cut\":null,"
+				     "\"uid\":null,\"gid\":null,\"euid\":null,\"loginuid\":null,\"sessionid\":null,"
+				     "\"caps_effective\":null,\"start\":null,\"entity_id\":null,\"cgroup\":null,"
+				     "\"cgroup_id\":null,\"container_id\":null,\"ns\":null},"
+				     "\"relation\":{\"kinship\":null,\"same_uid\":null,\"same_container\":null},"
+				     "\"local\":{\"addr\":\"0xffffffffffffffff\",\"count\":9007199254740991,"
+				     "\"captured\":0,\"unread\":[],\"status\":\"invalid\",\"origin\":null,"
+				     "\"toctou\":null,\"changed\":null,\"total_len\":0,\"iov\":[],\"iov_exit\":null},"
+				     "\"remote\":{\"addr\":\"0x7ffd12340010\",\"count\":3,\"captured\":1,"
+				     "\"unread\":[[0,1],[2,1]],\"status\":\"partial\",\"origin\":\"user\","
+				     "\"toctou\":true,\"changed\":true,\"total_len\":9007199254740991,"
+				     "\"iov\":[{\"base\":\"0xffffffffffffffff\",\"len\":9007199254740991}],"
+				     "\"iov_exit\":[{\"base\":\"0x0\",\"len\":0},{\"base\":\"0x0\",\"len\":0}]},"
+				     "\"truncated\":[]," HOST);
+	free(s);
+}
+
+static void test_limit(void **state)
+{
+	struct sample *s = sample__new();
+	struct render_opts o = { .iov_limit = 2, .max_line = 8000 };
+	json_t *line;
+
+	(void)state;
+	s->r.call.local.captured = 3;
+	s->r.call.remote.captured = 2;
+	line = rendering__line(&s->r, &o);
+	assert_int_equal(json_array_size(line__at(line, "local", "iov")), 2);
+	assert_int_equal(json_array_size(line__at(line, "remote", "iov")), 2);
+	assert_true(line__cuts(line, "local.iov"));
+	assert_int_equal(json_array_size(json_object_get(line, "truncated")), 1);
+	json_decref(line);
+	free(s);
+}
+
+/* The order of the contract: what is cut first is gone before the next is touched. */
+static void test_order(void **state)
+{
+	struct sample *s = sample__new();
+	struct render_opts o = { .iov_limit = 32, .max_line = 8000 };
+	json_t *line;
+
+	(void)state;
+	s->r.call.local.captured = s->r.call.remote.captured = 32;
+	s->r.call.caller.args_len = 4096;
+	memset(s->args, 'a', 4096);
+	for (uint32_t i = 0; i < 32; i++)
+		s->iov[0][i] = s->iov[1][i] = (struct iov_elem){ 0x7ffd12345000, 4096 };
+	line = rendering__line(&s->r, &o);
+	assert_true(line__cuts(line, "local.iov"));
+	assert_false(line__cuts(line, "remote.iov"));
+	json_decref(line);
+	o.max_line = 7000;
+	line = rendering__line(&s->r, &o);
+	assert_int_equal(json_array_size(line__at(line, "local", "iov")), 0);
+	assert_true(line__cuts(line, "local.iov") && line__cuts(line, "remote.iov"));
+	assert_false(line__cuts(line, "caller.args"));
+	json_decref(line);
+	o.max_line = 5000;
+	line = rendering__line(&s->r, &o);
+	assert_true(line__cuts(line, "caller.args"));
+	assert_false(line__cuts(line, "caller.exe") || line__cuts(line, "caller.cgroup"));
+	assert_int_equal(json_array_size(line__at(line, "caller", "args")), 0);
+	json_decref(line);
+	free(s);
+}
+
+/* A rendered task is used again only for the same one. */
+static void test_cache(void **state)
+{
+	struct sample *s = sample__new();
+	json_t *line;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		s->r.call.caller.stamp[0] = s->r.call.caller.stamp[1] = 1000000 + i / 2;
+		s->exe[0][5] = (char)('a' + i / 2);
+		line = rendering__line(&s->r, &rendering_defaults);
+		assert_string_equal(json_string_value(line__at(line, "caller", "exe")), s->exe[0]);
+		json_decref(line);
+	}
+	s->f.call.caller.euid = 77;
+	line = rendering__line(&s->r, &rendering_defaults);
+	assert_int_equal(json_integer_value(line__at(line, "caller", "euid")), 77);
+	json_decref(line);
+	s->r.call.caller.stamp[0] = 0; /* nobody vouches for it */
+	s->exe[0][5] = 'z';
+	line = rendering__line(&s->r, &rendering_defaults);
+	assert_string_equal(json_string_value(line__at(line, "caller", "exe")), s->exe[0]);
+	json_decref(line);
+	free(s);
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	assert_non_null(renderer__find("json"));
+	assert_ptr_equal(renderer__find("json")->render, render_json);
+	assert_null(renderer__find("jso"));
+	assert_null(renderer__find("xml"));
+	assert_non_null(strstr(renderer__names(), "json"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden_plain), cmocka_unit_test(test_golden_hostile),
+		cmocka_unit_test(test_limit),	     cmocka_unit_test(test_order),
+		cmocka_unit_test(test_cache),	     cmocka_unit_test(test_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random_call.h"
+#include "rendering.h"
+
+#define ROUNDS 1500
+#define MAX_LINE 65536
+
+static uint64_t clamp(uint64_t value)
+{
+	return value < JSON_MAX_INT ? value : JSON_MAX_INT;
+}
+
+static void check_elements(const json_t *line, const char *side, const char *key,
+			   const struct iov_elem *iov, uint32_t cnt)
+{
+	const json_t *elems = line__at(line, side, key), *e;
+	char base[24];
+	size_t i;
+
+	assert_true(json_is_array(elems));
+	assert_int_equal(json_array_size(elems) < cnt, line__cuts_in(line, side, key));
+	json_array_foreach((json_t *)elems, i, e) {
+		line__keys(e, "base len");
+		snprintf(base, sizeof(base), "0x%llx", (unsigned long long)iov[i].base);
+		assert_string_equal(json_string_value(json_object_get(e, "base")), base);
+		assert_true(json_integer_value(json_object_get(e, "len")) ==
+			    (json_int_t)clamp(iov[i].len));
+	}
+}
+
+static void check_side(const json_t *line, const char *side, const struct array_info *a)
+{
+	bool more = !line__cuts_in(line, side, "*");
+
+	if (line__cuts(line, side)) {
+		assert_true(json_is_null(json_object_get(line, side)));
+		return;
+	}
+	line__keys(json_object_get(line, side),
+		   more ? "addr count captured unread status origin toctou changed total_len iov "
+			  "iov_exit"
+			: "count captured status total_len iov");
+	assert_true(json_integer_value(line__at(line, side, "count")) ==
+		    (json_int_t)clamp(a->count));
+	assert_int_equal(json_integer_value(line__at(line, side, "captured")), a->captured);
+	assert_true(json_integer_value(line__at(line, side, "total_len")) ==
+		    (json_int_t)clamp(a->total_len));
+	check_elements(line, side, "iov", a->iov, a->captured);
+	if (more && a->iov_exit)
+		check_elements(line, side, "iov_exit", a->iov_exit, a->exit_cnt);
+	else if (more)
+		assert_true(json_is_null(line__at(line, side, "iov_exit")));
+}
+
+/* A string is whole, or null and named; its hex is there if a byte of it was replaced, or named. */
+static void check_text(const json_t *line, const char *who, const char *key, const char *bytes,
+		       size_t len)
+{
+	const json_t *v = line__at(line, who, key), *hex;
+	char hex_key[32], digits[10001];
+
+	len = bytes ? strnlen(bytes, len) : 0;
+	snprintf(hex_key, sizeof(hex_key), "%s_hex", key);
+	hex = line__at(line, who, hex_key);
+	assert_int_equal(json_is_null(v), !bytes || line__cuts_in(line, who, key));
+	if (!bytes || !json__needs_hex(bytes, len)) {
+		assert_null(hex);
+		assert_false(line__cuts_in(line, who, hex_key));
+		if (bytes && json_is_string(v) && !memchr(bytes, '\0', len)) {
+			assert_int_equal(json_string_length(v), len);
+			assert_memory_equal(json_string_value(v), bytes, len);
+		}
+		return;
+	}
+	assert_int_equal(hex == NULL, line__cuts_in(line, who, hex_key));
+	if (!hex)
+		return;
+	for (size_t i = 0; i < len; i++)
+		sprintf(digits + 2 * i, "%02x", (unsigned char)bytes[i]);
+	digits[2 * len] = '\0';
+	assert_string_equal(json_string_value(hex), digits);
+}
+
+static void check_args(const json_t *line, const struct task_info *t)
+{
+	const json_t *args = line__at(line, "caller", "args");
+	size_t cnt = 0, left = t->args_len;
+	const char *arg = t->args;
+
+	if (!arg) {
+		assert_true(json_is_null(args));
+		return;
+	}
+	while (left) {
+		size_t len = strnlen(arg, left);
+		const json_t *v = json_array_get(args, cnt++);
+
+		if (v && !json__needs_hex(arg, len))
+			assert_memory_equal(json_string_value(v), arg, len);
+		len += len < left;
+		arg += len;
+		left -= len;
+	}
+	assert_true(json_array_size(args) <= cnt);
+	assert_int_equal(json_array_size(args) < cnt, line__cuts(line, "caller.args"));
+}
+
+static void check_task(const json_t *line, const char *who, const struct task_info *t)
+{
+	bool is_caller = !strcmp(who, "caller");
+
+	if (!t->task) {
+		assert_false(json_is_true(line__at(line, who, "resolved")));
+		assert_true(line__cuts_in(line, who, "*") ||
+			    json_is_null(line__at(line, who, "ns")));
+		return;
+	}
+	assert_true(json_integer_value(line__at(line, who, "pid")) == t->task->pid);
+	assert_true(json_integer_value(line__at(line, who, "tid")) == t->task->tid);
+	assert_string_equal(json_string_value(line__at(line, who, "entity_id")), t->entity_id);
+	if (line__cuts_in(line, who, "*")) {
+		assert_null(line__at(line, who, "exe"));
+		return;
+	}
+	check_text(line, who, "comm", t->task->comm, PVM_COMM_SZ);
+	check_text(line, who, "pcomm", t->task->pcomm, PVM_COMM_SZ);
+	check_text(line, who, "exe", t->exe, t->exe_len);
+	check_text(line, who, "cgroup", t->cgroup, t->cgroup_len);
+	assert_int_equal(json_is_null(line__at(line, who, "ns")), line__cuts_in(line, who, "ns"));
+	if (is_caller)
+		check_args(line, t);
+}
+
+static void check_top(const json_t *line, const struct sample *s)
+{
+	bool more = !line__cuts(line, "*");
+
+	line__keys(line, more ? "time schema type seq id phase op syscall abi outcome ret error "
+				"duration_ns bytes_requested bytes_transferred partial flags "
+				"flag_names caller target relation local remote truncated host"
+			      : "time schema type seq id phase op outcome ret error caller target "
+				"relation local remote truncated host");
+	assert_string_equal(json_string_value(json_object_get(line, "schema")), "pvmtrace/1");
+	assert_true(json_integer_value(json_object_get(line, "seq")) ==
+		    (json_int_t)clamp(s->r.seq));
+	assert_int_equal(json_is_null(json_object_get(line, "host")), line__cuts(line, "host"));
+	assert_int_equal(json_is_null(json_object_get(line, "relation")),
+			 line__cuts(line, "relation"));
+}
+
+/* Room that an element would still have had was not left unused. */
+static void check_used(const json_t *line, const struct sample *s, const struct render_opts *o)
+{
+	const struct array_info *a = &s->r.call.local;
+	size_t shown = json_array_size(line__at(line, "local", "iov"));
+	char text[80];
+
+	if (line__cuts(line, "local") || !line__cuts(line, "local.iov") || shown >= o->iov_limit)
+		return;
+	if (line__cuts(line, "remote.iov") || line__cuts(line, "local.iov_exit") ||
+	    line__cuts(line, "remote.iov_exit"))
+		return;
+	snprintf(text, sizeof(text), "{\"base\":\"0x%llx\",\"len\":%llu}",
+		 (unsigned long long)a->iov[shown].base,
+		 (unsigned long long)clamp(a->iov[shown].len));
+	assert_true(rendering.len + strlen(text) + (shown > 0) > o->max_line - 1);
+}
+
+static void check_call(const struct sample *s, const struct render_opts *o)
+{
+	json_t *line = rendering__line(&s->r, o);
+
+	check_top(line, s);
+	check_task(line, "caller", &s->r.call.caller);
+	check_task(line, "target", &s->r.call.target);
+	check_side(line, "local", &s->r.call.local);
+	check_side(line, "remote", &s->r.call.remote);
+	check_used(line, s, o);
+	json_decref(line);
+}
+
+static void test_random(void **state)
+{
+	static const uint32_t limits[] = { 0, 1, 32, UINT32_MAX };
+
+	(void)state;
+	fixture__seed(4);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		struct sample *s = sample__new();
+		struct render_opts o = { .iov_limit = limits[fixture__below(4)] };
+
+		random_call(s);
+		o.max_line = MAX_LINE;
+		check_call(s, &o);
+		for (uint32_t n = 0; n < 4; n++) {
+			o.max_line = 1024 + fixture__below(n < 2 ? 2000 : MAX_LINE - 1024);
+			check_call(s, &o);
+		}
+		o.max_line = 1024;
+		check_call(s, &o);
+		free(s);
+	}
+}
+
+/* Each length of line, so that each cut is made at its first and its last byte. */
+static void test_each_length(void **state)
+{
+	struct sample *s = sample__new();
+	struct render_opts o = { .iov_limit = 32 };
+
+	(void)state;
+	fixture__seed(5);
+	s->r.call.local.captured = s->r.call.remote.captured = 20;
+	s->r.call.local.count = s->r.call.remote.count = 20;
+	s->r.call.remote.changed = YES;
+	s->r.call.remote.iov_exit = s->iov[3];
+	s->r.call.remote.exit_cnt = 20;
+	memcpy(s->f.call.caller.comm, "\xff\xfe", 3);
+	s->args[2] = '\xff';
+	s->exe[1][3] = '\xff';
+	for (o.max_line = 1024; o.max_line < 6000; o.max_line++)
+		check_call(s, &o);
+	free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_each_length),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
+}

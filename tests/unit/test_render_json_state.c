@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "rendering.h"
+
+static struct counter counters[] = {
+	{ "seen", 10 },	     { "emitted", 7 },	  { "summarised", 0 },	 { "filtered", 3 },
+	{ "lost", 0 },	     { "ring_full", 0 },  { "state_full", 0 },	 { "state_stale", 0 },
+	{ "output", 0 },     { "begun", 10 },	  { "ended", 10 },	 { "in_flight_told", 0 },
+	{ "array_lost", 0 }, { "self_tests", 2 }, { "skipped_runs", 0 }, { "identity_lost", 0 },
+};
+
+#define COUNTER_CNT (sizeof(counters) / sizeof(counters[0]))
+
+static void start_record(struct record *r, struct options *o)
+{
+	static const struct abi_info abis[] = {
+		{ "x86_64", true, true, NULL },
+		{ "i386", true, false, "no 32-bit calls here" },
+		{ "x32", true, false, NULL },
+	};
+	static const char *const unseen[] = {
+		"calls refused by SECCOMP_RET_KILL_THREAD in a thread"
+	};
+	static const char *const notes[] = { "CAP_BPF kept" };
+	static struct filter_value value = { .exclude = true, .text = "stra\"ce" };
+
+	memset(o, 0, sizeof(*o));
+	o->iov_limit = PVM_IOV_LIMIT_ALL;
+	o->max_line = 8000;
+	o->stats_interval_s = 60;
+	o->in_flight_after_ms = 1000;
+	o->ring_bytes = 1 << 23;
+	o->array_ring_bytes = 1 << 22;
+	o->ops = 1u << PVM_READ;
+	o->outcome = OUTCOME_FAILURE;
+	o->filter[PVM_CALLER][FILTER_COMM] = (struct filter_list){ .values = &value, .cnt = 1 };
+	*r = (struct record){
+		.type = REC_START,
+		.real_ns = START_NS,
+		.seq = 1,
+		.host = &fixture_host,
+		.start = { .version = "0.1.0",
+			   .libbpf = "1.1",
+			   .attach = "tracepoint",
+			   .resolve = "kfunc",
+			   .abis = abis,
+			   .abi_cnt = 3,
+			   .unseen = unseen,
+			   .unseen_cnt = 1,
+			   .notes = notes,
+			   .note_cnt = 1,
+			   .options = o,
+			   .counters = counters,
+			   .counter_cnt = COUNTER_CNT,
+			   .pid = 99,
+			   .user = "pvmtrace",
+			   .instance = FIXTURE_RUN_ID },
+	};
+}
+
+static void test_start(void **state)
+{
+	struct render_opts o = { .iov_limit = 32, .max_line = 1024 };
+	struct options options;
+	struct record r;
+	json_t *line;
+
+	(void)state;
+	start_record(&r, &options);
+	for (; o.max_line < 4000; o.max_line++) {
+		line = rendering__line(&r, &o);
+		assert_true(rendering.len >= 1024);
+		line__keys(line, "time schema type seq instance version libbpf kernel "
+				 "kernel_version arch attach resolve abis unseen notes filters "
+				 "limits counters pid user pad truncated host");
+		assert_string_equal(json_string_value(json_object_get(line, "instance")),
+				    FIXTURE_RUN_ID);
+		json_decref(line);
+	}
+	line = rendering__line(&r, &rendering_defaults);
+	assert_int_equal(json_array_size(json_object_get(line, "truncated")), 0);
+	assert_string_equal(
+		json_string_value(json_array_get(
+			json_object_get(line__at(line, "filters", "caller"), "comm"), 0)),
+		"!stra\"ce");
+	assert_int_equal(json_integer_value(line__at(line, "limits", "iov_limit")), 1024);
+	assert_true(json_is_null(line__at(line, "limits", "count")));
+	assert_int_equal(json_array_size(json_object_get(line, "counters")), COUNTER_CNT);
+	json_decref(line);
+}
+
+static void test_reopen(void **state)
+{
+	struct render_opts o = { .iov_limit = 32, .max_line = 1024 };
+	struct record r = { .type = REC_REOPEN,
+			    .real_ns = START_NS,
+			    .seq = 12,
+			    .host = &fixture_host,
+			    .instance = FIXTURE_RUN_ID };
+	json_t *line;
+
+	(void)state;
+	line = rendering__line(&r, &o);
+	assert_int_equal(rendering.len, 1024);
+	line__keys(line, "time schema type seq instance pad truncated host");
+	json_decref(line);
+	json_decref(rendering__line(&r, &rendering_defaults));
+	assert_int_equal(rendering.len, 1024);
+}
+
+#define COUNTERS                                                                                 \
+	"{\"seen\":10,\"emitted\":7,\"summarised\":0,\"filtered\":3,\"lost\":0,\"ring_full\":0," \
+	"\"state_full\":0,\"state_stale\":0,\"output\":0,\"begun\":10,\"ended\":10,"             \
+	"\"in_flight_told\":0,\"array_lost\":0,\"self_tests\":2,\"skipped_runs\":0,"             \
+	"\"identity_lost\":0}"
+
+static void test_state(void **state)
+{
+	struct record r = { .real_ns = START_NS, .seq = 12, .host = &fixture_host };
+
+	(void)state;
+	r.type = REC_STATS;
+	r.stats = (struct stats_info){ counters, COUNTER_CNT, 5 };
+	json_decref(rendering__line(&r, &rendering_defaults));
+	rendering__expect(HEAD("stats") "\"counters\":" COUNTERS
+					",\"in_flight\":5,\"truncated\":[]," HOST);
+
+	r.type = REC_LOST;
+	r.lost = (struct lost_info){ 10, counters + 5, 2, START_NS - 1000000000, START_NS };
+	json_decref(rendering__line(&r, &rendering_defaults));
+	rendering__expect(HEAD("lost") "\"count\":10,\"by\":{\"ring_full\":0,\"state_full\":0},"
+				       "\"since\":\"2026-11-21T19:28:10.123456789Z\","
+				       "\"until\":\"2026-11-21T19:28:11.123456789Z\"," //
+				       "\"truncated\":[]," HOST);
+
+	r.type = REC_ERROR;
+	r.error = (struct error_info){ "hooks_silent", "say \"why\"", 0 };
+	json_decref(rendering__line(&r, &rendering_defaults));
+	rendering__expect(HEAD("error") "\"code\":\"hooks_silent\",\"message\":\"say \\\"why\\\"\","
+					"\"since\":null,\"truncated\":[]," HOST);
+
+	r.type = REC_STOP;
+	r.stop =
+		(struct stop_info){ "signal", "SIGTERM", { counters, COUNTER_CNT, 0 }, true, false };
+	json_decref(rendering__line(&r, &rendering_defaults));
+	rendering__expect(
+		HEAD("stop") "\"reason\":\"signal\",\"signal\":\"SIGTERM\",\"counters\":" COUNTERS
+			     ",\"in_flight\":0,\"balanced\":true,\"complete\":false,"
+			     "\"truncated\":[]," HOST);
+}
+
+static void test_state_short(void **state)
+{
+	struct counter many[60];
+	struct render_opts o = { .iov_limit = 32, .max_line = 1024 };
+	struct record r = { .real_ns = START_NS, .seq = UINT64_MAX, .host = &fixture_host };
+	char message[3000];
+	json_t *line;
+
+	(void)state;
+	for (size_t i = 0; i < 60; i++)
+		many[i] = (struct counter){ "a_counter_of_some_length", i % 3 ? 0 : UINT64_MAX };
+	r.type = REC_STOP;
+	r.stop = (struct stop_info){ "signal", NULL, { many, 20, 1 }, true, true };
+	assert_int_equal(render_json(&r, &o, &rendering), 0);
+	assert_true(rendering.len <= 1024);
+	r.stop.stats.counter_cnt = 60;
+	line = rendering__line(&r, &o);
+	assert_true(line__cuts(line, "host") && line__cuts(line, "counters"));
+	assert_true(json_is_true(json_object_get(line, "balanced")));
+	json_decref(line);
+	memset(message, '\x01', sizeof(message));
+	message[sizeof(message) - 1] = '\0';
+	r.type = REC_ERROR;
+	r.error = (struct error_info){ "output_failing", message, START_NS };
+	line = rendering__line(&r, &o);
+	assert_true(line__cuts(line, "message"));
+	json_decref(line);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_reopen),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_state_short),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
+}

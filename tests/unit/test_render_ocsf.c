@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuts.h"
+#include "own_record.h"
+
+static const struct cuts_format ocsf = {
+	.name = "ocsf",
+	.rest = "unmapped",
+	.prefix_of = "actor.process.cmd_line",
+};
+
+static void expect_text(const json_t *line, const char *path, const char *expected)
+{
+	const json_t *v = cuts__at(line, path);
+
+	if (!json_is_string(v))
+		fail_msg("no string at %s: %.*s", path, (int)rendering.len, rendering.buf);
+	assert_string_equal(json_string_value(v), expected);
+}
+
+static void expect_number(const json_t *line, const char *path, json_int_t expected)
+{
+	const json_t *v = cuts__at(line, path);
+
+	assert_true(json_is_integer(v));
+	assert_int_equal(json_integer_value(v), expected);
+}
+
+static void test_call(void **state)
+{
+	struct sample *s = sample__new();
+	json_t *line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+
+	(void)state;
+	line__keys(line, "time category_uid class_uid activity_id type_uid severity_id status_id "
+			 "status status_code metadata device actor process base_address size "
+			 "unmapped");
+	expect_number(line, "time", 1795289291123);
+	expect_number(line, "class_uid", 1004);
+	expect_number(line, "activity_id", 7);
+	expect_number(line, "type_uid", 100407);
+	expect_number(line, "status_id", 1);
+	expect_text(line, "metadata.original_time", "2026-11-21T19:28:11.123456789Z");
+	expect_number(line, "metadata.sequence", 12);
+	expect_text(line, "metadata.event_code", "process_vm_readv");
+	line__keys(cuts__at(line, "actor.process"), "pid uid name tid namespace_pid file cmd_line "
+						    "created_time user session parent_process");
+	expect_number(line, "actor.process.pid", 4242);
+	expect_text(line, "actor.process.cmd_line", "./dumper -p 991");
+	expect_text(line, "actor.process.file.name", "dumper");
+	expect_text(line, "actor.process.file.path", "/opt/dumper");
+	expect_text(line, "actor.user.uid", "1000");
+	expect_number(line, "process.pid", 991);
+	expect_text(line, "process.container.uid", ID64);
+	expect_text(line, "base_address", "0x55d0c0de0000");
+	expect_number(line, "size", 4096);
+	line__keys(json_object_get(line, "unmapped"),
+		   "phase abi ret duration_ns bytes_requested bytes_transferred partial flags "
+		   "flag_names caller target relation local remote truncated");
+	expect_number(line, "unmapped.duration_ns", 1830);
+	expect_number(line, "unmapped.caller.euid", 0);
+	expect_text(line, "unmapped.caller.start", "2026-11-21T19:28:10.123456789Z");
+	assert_int_equal(json_array_size(cuts__at(line, "unmapped.caller.args")), 3);
+	json_decref(line);
+	free(s);
+}
+
+static void test_failure(void **state)
+{
+	struct sample *s = sample__new();
+	struct call_info *c = &s->r.call;
+	json_t *line;
+
+	(void)state;
+	s->f.call.op = PVM_WRITE;
+	memset(&c->target, 0, sizeof(c->target));
+	c->target_arg = -2147483647 - 1;
+	c->outcome = OUTCOME_FAILED;
+	c->ret = -1;
+	c->error = "EPERM";
+	c->requested_known = false;
+	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	expect_number(line, "activity_id", 8);
+	expect_number(line, "type_uid", 100408);
+	expect_number(line, "status_id", 2);
+	expect_text(line, "status_code", "EPERM");
+	line__keys(json_object_get(line, "process"), "uid");
+	expect_text(line, "process.uid", "unresolved:pid:-2147483648");
+	assert_null(cuts__at(line, "size"));
+	json_decref(line);
+	free(s);
+}
+
+/* The first element that has bytes in it, wherever it stands and whatever is cut. */
+static void test_base_address(void **state)
+{
+	struct render_opts o = { .iov_limit = 1, .max_line = 1024 };
+	struct sample *s = sample__new();
+	json_t *line;
+
+	(void)state;
+	s->r.call.remote.captured = 4;
+	memset(s->iov[1], 0, sizeof(s->iov[1]));
+	line = rendering__line_in("ocsf", &s->r, &o);
+	assert_null(cuts__at(line, "base_address"));
+	json_decref(line);
+	s->iov[1][3] = (struct iov_elem){ 0xabc, 1 };
+	line = rendering__line_in("ocsf", &s->r, &o);
+	expect_text(line, "base_address", "0xabc");
+	json_decref(line);
+	free(s);
+}
+
+/* One string of many: what of it is replaced or escaped does not end it. */
+static void test_cmd_line(void **state)
+{
+	static const char args[] = "a\0\0\xff\"\\\n\0b";
+	struct sample *s = sample__new();
+	json_t *line;
+
+	(void)state;
+	memcpy(s->args, args, sizeof(args));
+	s->r.call.caller.args_len = sizeof(args);
+	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	expect_text(line, "actor.process.cmd_line", "a  \xef\xbf\xbd\"\\\n b");
+	assert_int_equal(json_array_size(cuts__at(line, "unmapped.caller.args_hex")), 4);
+	json_decref(line);
+	free(s);
+}
+
+static void test_own(void **state)
+{
+	static const char *const names[] = { "start", "reopen", "stats", "lost", "error", "stop" };
+	struct own_records own;
+	json_t *line;
+
+	(void)state;
+	own_records__fill(&own);
+	for (size_t i = 0; i < OWN_RECORDS; i++) {
+		line = rendering__line_in("ocsf", &own.r[i], &rendering_defaults);
+		expect_number(line, "class_uid", 0);
+		expect_number(line, "type_uid", 99);
+		expect_text(line, "activity_name", names[i]);
+		expect_number(line, "status_id", i < 3 ? 1 : 2);
+		json_decref(line);
+	}
+	line = rendering__line_in("ocsf", &own.r[4], &rendering_defaults);
+	expect_text(line, "status_code", "hooks_silent");
+	expect_text(line, "message", "say \"why\"");
+	json_decref(line);
+}
+
+static void test_random(void **state)
+{
+	(void)state;
+	cuts__random(&ocsf, 600);
+}
+
+static void test_each_length(void **state)
+{
+	(void)state;
+	cuts__each_length(&ocsf);
+}
+
+static void test_longest(void **state)
+{
+	(void)state;
+	cuts__longest(&ocsf);
+}
+
+static void test_own_lengths(void **state)
+{
+	(void)state;
+	cuts__own(&ocsf);
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	cuts__order(&ocsf, "actor.process.cmd_line");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_call),	     cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_base_address), cmocka_unit_test(test_cmd_line),
+		cmocka_unit_test(test_own),	     cmocka_unit_test(test_random),
+		cmocka_unit_test(test_each_length),  cmocka_unit_test(test_own_lengths),
+		cmocka_unit_test(test_order),	     cmocka_unit_test(test_longest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
+}

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done in a guest, and what is expected of it. The triggers tell facts, the tracer tells records, and the
+rules for records are those of the live tests."""
+
+import errno
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "live"))
+
+from pvm import expect_call  # noqa: E402
+from pvm_stream import Stream  # noqa: E402
+
+MAX_LINE = 1 << 20
+
+SESSIONS = ("walk", "default", "filters")
+VERIFIER_LIMIT = 1000000
+
+# The steps name what they prove; `default` is what a user gets who gives no options.
+SCRIPT = r"""
+mark session verifier
+step verify /verify /pvmtrace.bpf.o
+
+session walk --resolve walk --in-flight-after 200 --iov-limit all --max-line 1048576
+step native /live/pvmabi native write
+step pair /live/pvmcall pair
+step int80 /live/pvmabi int80 read
+step program32 /live/pvmcall32 read
+step x32 /live/pvmabi x32 read
+step alike /live/pvmabi alike
+step array8 /live/pvmcall counts 8 8
+step array64 /live/pvmcall counts 64 64
+step array1024 /live/pvmcall counts 1024 1024
+step array32 /live/pvmabi int80-count 1024
+step cross /live/pvmcall edge cross remote
+step begin /live/pvmcall edge begin local
+step late /live/pvmcall late remote 600 1
+step late-all /live/pvmcall late local 1024 0
+step fault /live/pvmcall array-fault remote
+step namespaces /live/pvmns pid
+step user /live/pvmcall --uid 1234 self
+step refused /live/pvmseccomp errno 13
+step parked parked 4
+finish
+
+session default
+step pair /live/pvmcall pair
+step namespaces /live/pvmns pid
+step cgroup2 in_cgroup /sys/fs/cgroup/vm.slice/one.scope /live/pvmcall self
+mkdir /tmp/pids
+mount -t cgroup -o pids pids /tmp/pids
+step cgroup1 in_cgroup /tmp/pids/first/second /live/pvmcall self
+finish
+
+session filters --caller-pid '!1' --target-pid '!1' --caller-uid 0 --target-uid 0 --target-uid '!7' \
+	--caller-comm pvmcall --target-comm pvmcall --caller-cgroup '!/vm.slice/*' --target-cgroup '!/vm.slice/*' \
+	--op read --outcome success --min-bytes 1 --no-self
+step pair /live/pvmcall pair
+step self /live/pvmcall self
+step cgroup1 in_cgroup /tmp/pids/vm.slice/two /live/pvmcall pair
+finish
+"""
+
+
+class Skip(Exception):
+    """Why a check says nothing on this kernel."""
+
+
+class Run:
+    """One session, read by the rules."""
+
+    def __init__(self, session):
+        assert session.records, f"no records; status {session.status}: {session.stderr[-4:]}"
+        self.session = session
+        self.stream = Stream(MAX_LINE)
+        for line in session.records:
+            self.stream.line(line.encode() + b"\n")
+        self.records = [self.stream.look(i) for i in range(len(session.records))]
+        self.stream.complain()
+        self.start, self.stop = self.records[0], self.records[-1]
+
+    def facts(self, step):
+        s = self.session.steps[step]
+        assert s.status == 0, f"{step}: status {s.status}: {s.said[-3:]}"
+        return [json.loads(line) for line in s.facts]
+
+    def events(self, pid):
+        return [r for r in self.records if r["type"] == "process_vm_access" and r["caller"]["pid"] == pid]
+
+    def agree(self, step):
+        """Each call of a step came out once, as its trigger tells it; the records of it."""
+        found = []
+        for facts in self.facts(step):
+            events = self.events(facts["pid"])
+            assert len(events) == len(facts["calls"]), f"{step}: {len(events)} events"
+            for event, call in zip(events, facts["calls"]):
+                expect_call(event, call, limit=1024)
+                found.append(event)
+        return found
+
+
+def verified(sessions):
+    """program -> instructions that the verifier looked at; of refused ones, what it said"""
+    good, bad = {}, []
+    for line in sessions["verifier"].steps["verify"].facts:
+        name, _, said = line.partition(" 0 processed ")
+        if said:
+            good[name] = int(said.split()[0])
+        else:
+            bad.append(line)
+    return good, bad
+
+
+def check_verifier(_kernel, runs):
+    """It takes every program, and has not used up half of its patience."""
+    good, bad = verified(runs)
+    assert not bad, "\n" + "\n".join(line[:200] for line in bad)
+    assert good and max(good.values()) < VERIFIER_LIMIT / 2, good
+
+
+def check_start(kernel, runs):
+    """Loads, attaches, proves every ABI by a call."""
+    start = runs["walk"].start
+    assert start["kernel"] == kernel.release
+    assert {a["abi"]: a["proven"] for a in start["abis"]} == {"x86_64": True, "i386": True, "x32": True}
+
+
+def check_silent_load(_kernel, runs):
+    """libbpf has nothing to complain of."""
+    for run in (runs[name] for name in SESSIONS):
+        bad = [line for line in run.session.stderr if "libbpf" in line and
+               ("rror" in line or "failed" in line or "Invalid" in line)]
+        assert not bad, bad[:3]
+
+
+def check_native(_kernel, runs):
+    assert [e["ret"] for e in runs["walk"].agree("native")] == [24]
+
+
+def check_pair(_kernel, runs):
+    for run in (runs["walk"], runs["default"]):
+        read, write = run.agree("pair")
+        for e in (read, write):
+            assert e["target"]["resolved"] and e["target"]["pid"] == e["target"]["arg"]
+            assert e["relation"] == {**e["relation"], "kinship": "child", "same_uid": True}
+            assert e["caller"]["exe"] == e["target"]["exe"] == "/live/pvmcall"
+            assert e["caller"]["args"] == ["/live/pvmcall", "pair"]
+        assert (read["op"], write["op"]) == ("read", "write")
+
+
+def check_i386(_kernel, runs):
+    assert [e["abi"] for e in runs["walk"].agree("int80") + runs["walk"].agree("program32")] == ["i386"] * 2
+
+
+def check_x32(_kernel, runs):
+    """Debian's kernels have x32 built in and switched off: an attempt, refused."""
+    event, = runs["walk"].agree("x32")
+    assert (event["abi"], event["error"]) == ("x32", "ENOSYS")
+
+
+def check_look_alikes(_kernel, runs):
+    assert not runs["walk"].events(runs["walk"].facts("alike")[0]["pid"])
+
+
+def check_arrays(_kernel, runs):
+    for step, cnt in (("array8", 8), ("array64", 64), ("array1024", 1024), ("array32", 1024)):
+        event, = runs["walk"].agree(step)
+        for side in (event["local"], event["remote"]):
+            assert side["captured"] == cnt and side["status"] in ("ok", "late"), f"{step}: {side['status']}"
+
+
+def check_pages(_kernel, runs):
+    """Arrays of which one page can be read, of which pages come in only with the call, and of which none can."""
+    for step, side in (("cross", "remote"), ("begin", "local")):
+        event, = runs["walk"].agree(step)
+        assert (event[side]["captured"], event[side]["status"]) == (2, "partial"), f"{step}: {event[side]}"
+    for step, side, cnt in (("late", "remote", 600), ("late-all", "local", 1024)):
+        event, = runs["walk"].agree(step)
+        assert (event[side]["captured"], event[side]["status"]) == (cnt, "late"), f"{step}: {event[side]}"
+    fault, = runs["walk"].agree("fault")
+    assert (fault["error"], fault["remote"]["status"]) == ("EFAULT", "fault")
+
+
+def check_namespaces(_kernel, runs):
+    for run in (runs["walk"], runs["default"]):
+        for t in run.facts("namespaces"):
+            event, = [e for e in run.events(t["pid"]) if e["target"]["arg"] == t["calls"][0]["arg"]]
+            expect_call(event, t["calls"][0])
+            assert event["caller"]["pid_ns"] == t["pid_ns"] == 1
+            if t["what"] == "host number":
+                assert event["error"] == "ESRCH" and event["target"]["resolved"] is False
+                continue
+            target = event["target"]
+            assert (target["pid"], target["tid"]) == (t["target"], t["target_tid"])
+            assert target["pid_ns"] == t["target_ns"]
+            assert target["ns"]["pid"] == event["caller"]["ns"]["pid"]
+
+
+def check_identity(_kernel, runs):
+    event, = runs["walk"].agree("user")
+    assert (event["caller"]["uid"], event["caller"]["caps_effective"]) == (1234, "0x0")
+    root, = runs["walk"].agree("native")
+    assert root["caller"]["uid"] == 0 and int(root["caller"]["caps_effective"], 16) >> 39
+    assert root["caller"]["loginuid"] is None and root["caller"]["ns"]["user"] == 0xEFFFFFFD
+
+
+def check_refused(_kernel, runs):
+    """Seccomp's answer: an exit without an entry."""
+    facts, = runs["walk"].facts("refused")
+    event, = runs["walk"].events(facts["pid"])
+    expect_call(event, facts["calls"][0], phase="orphan")
+    assert (event["ret"], event["error"]) == (-errno.EACCES, "EACCES")
+
+
+def check_parked(_kernel, runs):
+    """Told while it is inside, by the task iterator, which runs after the rights are gone."""
+    before, after = runs["walk"].facts("parked")
+    first, last = runs["walk"].events(before["pid"])
+    expect_call(first, before["calls"][0], phase="in_flight")
+    expect_call(last, after["calls"][0])
+    assert before["secret"] is True and first["id"] == last["id"] and last["ret"] == 128
+
+
+def check_rights(kernel, runs):
+    """All are given up; before 5.19 one has to stay."""
+    kept = [n for n in runs["default"].start["notes"] if "CAP_BPF is kept" in n]
+    assert bool(kept) == (kernel.version < (5, 19)), runs["default"].start["notes"]
+
+
+def check_resolver(kernel, runs):
+    """The kfunc where the kernel has it (6.13), the walk elsewhere or where it is asked for."""
+    wanted = "kfunc" if kernel.version >= (6, 13) else "walk"
+    assert runs["default"].start["resolve"] == wanted and runs["walk"].start["resolve"] == "walk"
+
+
+def check_cgroup2(_kernel, runs):
+    event, = runs["default"].agree("cgroup2")
+    assert event["caller"]["cgroup"] == event["target"]["cgroup"] == "/vm.slice/one.scope"
+
+
+def check_cgroup1(_kernel, runs):
+    """A hybrid hierarchy: the process is in the root of v2 and below the root of v1's pids."""
+    run = runs["default"]
+    if any("No such device" in s or "Invalid argument" in s for s in run.session.steps["cgroup1"].said):
+        raise Skip("this kernel cannot mount v1's pids")
+    event, = run.agree("cgroup1")
+    assert event["caller"]["cgroup"] == event["target"]["cgroup"] == "/first/second"
+
+
+def check_filters(_kernel, runs):
+    """All of them at once: the verifier has seen every branch, and only what fits comes out."""
+    run = runs["filters"]
+    facts, = run.facts("pair")
+    event, = run.events(facts["pid"])
+    expect_call(event, facts["calls"][0])
+    assert event["op"] == "read"
+    assert not run.events(run.facts("self")[0]["pid"])
+    assert not run.events(run.facts("cgroup1")[0]["pid"])
+    assert run.stop["counters"]["filtered"] >= 4
+
+
+def check_books(_kernel, runs):
+    """Every run ends well, loses nothing, and its books balance. A preemptible kernel may run another task amid one
+    of our hooks, and skips its hook then: slow guests see it, and it is told."""
+    for name in SESSIONS:
+        run = runs[name]
+        assert run.session.status == 0, f"{name}: status {run.session.status}"
+        run.stream.finish()
+        assert run.stop["counters"]["lost"] == 0 and run.stop["reason"] == "signal"
+        assert run.stop["complete"] is (run.stop["counters"]["skipped_runs"] == 0)
+
+
+CHECKS = {name[len("check_"):].replace("_", " "): f for name, f in list(globals().items())
+          if name.startswith("check_")}
+
+
+def judge(kernel, sessions):
+    """check -> (verdict, why)"""
+    runs, broken, out = {"verifier": sessions["verifier"]}, {}, {}
+    for name in SESSIONS:
+        try:
+            runs[name] = Run(sessions[name])
+        except (AssertionError, ValueError, KeyError, IndexError, AttributeError) as e:
+            broken[name] = e
+    for name, check in CHECKS.items():
+        try:
+            check(kernel, runs)
+            out[name] = "ok", ""
+        except Skip as e:
+            out[name] = "skip", str(e)
+        except KeyError as e:
+            out[name] = "FAIL", str(broken.get(e.args[0], f"no {e}"))
+        except (AssertionError, ValueError, TypeError, IndexError, AttributeError) as e:
+            out[name] = "FAIL", f"{type(e).__name__} {e}"
+    return out

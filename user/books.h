@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* books - all counters under their names, and whether they add up. Pure. */
+#ifndef PVM_BOOKS_H
+#define PVM_BOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+
+#include "bpf/event.h"
+#include "record.h"
+
+#define BOOKS_MAX 32
+#define BOOKS_CAUSES 8
+
+/* What the user half counted itself. */
+struct books_user {
+	uint64_t emitted;
+	uint64_t in_flight_emitted;
+	uint64_t filtered;
+	uint64_t lost_output;
+	uint64_t lost_decode;
+	uint64_t lost_unswept; /* inside at the end, but not to be seen from our pid namespace */
+	uint64_t identity_evicted;
+	uint64_t arrays_evicted;
+	uint64_t skipped_runs;
+};
+
+struct books {
+	struct counter counters[BOOKS_MAX]; /* in the order in which they are written */
+	size_t cnt;
+	struct counter causes[BOOKS_CAUSES]; /* the parts of lost, by their short names */
+	size_t cause_cnt;
+	uint64_t seen, emitted, summarised, filtered, lost;
+	uint64_t in_flight;
+};
+
+/* Calls that are still inside: seen, and not yet told, filtered or lost. */
+uint64_t books__in_flight(const struct pvm_counts *kernel);
+void books__fill(struct books *b, const struct pvm_counts *kernel, const struct books_user *user);
+/* seen = emitted + summarised + filtered + lost. Only at the end of a run is that to be expected. */
+bool books__balanced(const struct books *b);
+/* Balanced, nothing lost and no run of a hook skipped. */
+bool books__complete(const struct books *b);
+
+#endif

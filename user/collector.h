@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* collector - the straight line from a ring's record to a line in the sink, and the books of what
+ * happened to each. Knows nothing of time, signals or polling. */
+#ifndef PVM_COLLECTOR_H
+#define PVM_COLLECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arrays.h"
+#include "clock.h"
+#include "decode.h"
+#include "host.h"
+#include "identity.h"
+#include "json.h"
+#include "options.h"
+#include "record.h"
+#include "recording.h"
+#include "render.h"
+#include "sink.h"
+#include "tracer.h"
+
+struct collector {
+	const struct options *options;
+	struct tracer *tracer;
+	struct sink *sink;
+	struct recorder *recorder; /* NULL: calls are rendered; else they are recorded as they are */
+	bool replay;		   /* there is no tracer: all filters are ours */
+	const struct recording_header *source; /* of what is replayed */
+	const struct renderer *renderer;
+	struct render_opts render_opts;
+	struct host host;
+	struct clock_base clock;
+	struct decoder *decoder;
+	struct arrays *arrays;
+	struct identity *identity;
+	struct json json;
+	char run_id[17]; /* 16 hex digits, random */
+	uint64_t seq;
+	/* Calls by what became of their last record; in_flight records are counted apart. */
+	uint64_t emitted;
+	uint64_t in_flight_emitted;
+	uint64_t filtered;
+	uint64_t lost_output;
+	uint64_t lost_decode;
+	unsigned int reminders; /* until the next tick */
+	unsigned int batch;	/* records since the loop last looked at its other work */
+	bool full;		/* --count was reached: what comes now is filtered */
+};
+
+/* Everything but tracer and sink, which must be set in c before. 0 or a sysexits status after a message. */
+int collector__open(struct collector *c, const struct options *o);
+void collector__close(struct collector *c);
+
+/* Callbacks for tracer__open_rings; ctx is the collector. The first gives -EAGAIN when it is time to look
+ * at other work or the sink has no room. */
+int collector__on_call(void *ctx, void *data, size_t size);
+int collector__on_array(void *ctx, void *data, size_t size);
+
+/* Whether a record may be taken from the rings: there is room for what it becomes. */
+bool collector__room(struct collector *c);
+/* Writes what is pending. 0, or as sink__flush. */
+int collector__flush(struct collector *c);
+/* About once a second: reads the clocks again. */
+void collector__tick(struct collector *c);
+
+/* Drains the ring of calls until it is empty (0), or until -EAGAIN as above. got: whether there was anything. */
+int collector__drain(struct collector *c, bool *got);
+
+/* Numbers, renders and commits a record that the program itself has to tell. rec's type, time and payload are
+ * given. 0, -EAGAIN if the sink has no room, -ENOMEM. */
+int collector__tell(struct collector *c, struct record *rec);
+/* The same for `reopen`, which goes before whatever is pending. */
+int collector__tell_reopen(struct collector *c);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode - checks the bytes of a call record and turns them into a struct call_info. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode.h"
+#include "decode_array.h"
+#include "digits.h"
+
+#define ERRNO_MAX 4095 /* include/linux/err.h: below -ERRNO_MAX nothing is an error number */
+#define RUN_ID_MAX 32
+
+#define TASK_FLAGS (PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS)
+#define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
+#define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
+
+struct decoder {
+	char run_id[RUN_ID_MAX + 1];
+	size_t run_id_len;
+	struct iov_elem iov[2][2][PVM_IOV_MAX]; /* [local, remote][entry, exit] */
+};
+
+/* The bytes of a call's two sides as they lie in its record. */
+struct snapshots {
+	const uint8_t *at[2][2]; /* [local, remote][entry, exit]; NULL: none inside the record */
+};
+
+struct decoder *decoder__new(const char *run_id)
+{
+	struct decoder *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->run_id_len = strnlen(run_id, RUN_ID_MAX);
+	memcpy(d->run_id, run_id, d->run_id_len);
+	return d;
+}
+
+void decoder__free(struct decoder *d)
+{
+	free(d);
+}
+
+int decode__type(const void *data, size_t size)
+{
+	const struct pvm_hdr *hdr = data;
+
+	if (size < sizeof(*hdr) || hdr->size != size || hdr->version != PVM_WIRE_VERSION)
+		return -EBADMSG;
+	if (hdr->type < PVM_CALL || hdr->type > PVM_ARRAY_DROP)
+		return -EBADMSG;
+	return hdr->type;
+}
+
+static uint32_t elem_size(uint8_t abi)
+{
+	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? 16 : 8;
+}
+
+/* lib/iov_iter.c takes the local count as unsigned int, the remote one as unsigned long. */
+static uint64_t used_count(const struct pvm_side *side, bool remote)
+{
+	return remote ? side->count : (uint32_t)side->count;
+}
+
+static bool side_valid(const struct pvm_side *side, bool remote, uint32_t elem)
+{
+	uint64_t cnt = used_count(side, remote);
+	bool is_inline = cnt >= 1 && cnt <= PVM_INLINE_CNT;
+	uint32_t len = is_inline ? (uint32_t)cnt * elem : 0;
+
+	if (side->flags & ~SIDE_FLAGS)
+		return false;
+	if ((side->entry_len && side->entry_len != len) ||
+	    (side->exit_len && side->exit_len != len))
+		return false;
+	if (side->flags & SIDE_RING_FLAGS)
+		return (side->flags & PVM_SIDE_RING) && !(side->flags & PVM_SIDE_SAME) &&
+		       !is_inline && cnt && cnt <= PVM_IOV_MAX;
+	if (side->flags & PVM_SIDE_SAME)
+		return (side->flags & PVM_SIDE_ENTRY) && (side->flags & PVM_SIDE_EXIT) &&
+		       side->entry_len && !side->exit_len;
+	return true;
+}
+
+static bool task_valid(const struct pvm_task *task)
+{
+	return !(task->flags & ~TASK_FLAGS) && task->hier <= PVM_HIER_MEMORY;
+}
+
+static bool call_valid(const struct pvm_call *call, size_t size)
+{
+	uint32_t elem;
+
+	if (decode__type(call, size) != PVM_CALL || size < sizeof(*call))
+		return false;
+	if (call->phase < PVM_COMPLETE || call->phase > PVM_ORPHAN || call->abi < PVM_ABI_X86_64 ||
+	    call->abi > PVM_ABI_ARM || call->op < PVM_READ || call->op > PVM_WRITE ||
+	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
+	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
+	    (call->flags & ~PVM_CALL_TARGET_MOVED))
+		return false;
+	elem = elem_size(call->abi);
+	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
+		return false;
+	if (!task_valid(&call->caller) || !task_valid(&call->target))
+		return false;
+	return size == sizeof(*call) + call->local.entry_len + call->remote.entry_len +
+			       call->local.exit_len + call->remote.exit_len;
+}
+
+static const uint8_t *take(const uint8_t **at, uint16_t len)
+{
+	const uint8_t *bytes = *at;
+
+	*at += len;
+	return len ? bytes : NULL;
+}
+
+static struct snapshots snapshots__of(const struct pvm_call *call)
+{
+	const uint8_t *at = call->data;
+	struct snapshots s;
+
+	s.at[0][0] = take(&at, call->local.entry_len);
+	s.at[1][0] = take(&at, call->remote.entry_len);
+	s.at[0][1] = take(&at, call->local.exit_len);
+	s.at[1][1] = take(&at, call->remote.exit_len);
+	return s;
+}
+
+/* A long array's look: its bytes came by the other ring, or they should have. */
+static struct array_look look_ring(const struct pvm_call *call, const struct pvm_side *side,
+				   bool remote, bool at_exit, uint32_t len,
+				   const struct arrays *arrays)
+{
+	uint8_t taken = at_exit ? PVM_SIDE_EXIT : PVM_SIDE_ENTRY;
+	uint8_t lost = at_exit ? PVM_SIDE_EXIT_LOST : PVM_SIDE_ENTRY_LOST;
+	uint8_t ok = at_exit ? side->exit_ok : side->entry_ok;
+	struct array_look look = { 0 };
+	const struct pvm_array *array;
+
+	if (side->flags & lost) {
+		look.lost = true;
+		return look;
+	}
+	if (!(side->flags & taken) || !ok)
+		return look;
+	array = arrays__find(arrays, call->caller.tid, call->entry_ns, remote, at_exit);
+	if (array && array->len == len) {
+		look.bytes = array->data + array->off;
+		look.ok = array->ok;
+	} else {
+		look.lost = true;
+	}
+	return look;
+}
+
+static void decode_looks(const struct pvm_call *call, const struct snapshots *inl, bool remote,
+			 uint32_t len, const struct arrays *arrays, struct array_look look[2])
+{
+	const struct pvm_side *side = remote ? &call->remote : &call->local;
+
+	if (side->flags & PVM_SIDE_RING) {
+		look[0] = look_ring(call, side, remote, false, len, arrays);
+		look[1] = look_ring(call, side, remote, true, len, arrays);
+	} else {
+		look[0] = (struct array_look){
+			.bytes = side->flags & PVM_SIDE_ENTRY ? inl->at[remote][0] : NULL,
+			.ok = side->entry_ok,
+		};
+		look[1] = (struct array_look){
+			.bytes = side->flags & PVM_SIDE_EXIT ? inl->at[remote][1] : NULL,
+			.ok = side->exit_ok,
+		};
+		if (side->flags & PVM_SIDE_SAME)
+			look[1] = look[0];
+	}
+	/* An orphan's only look is the one at its exit: it is the claim, and nothing is beside
+	 * it. */
+	if (call->phase == PVM_ORPHAN) {
+		look[0] = look[1];
+		look[1] = (struct array_look){ 0 };
+	}
+}
+
+static void decode_side(struct decoder *d, const struct pvm_call *call, const struct snapshots *inl,
+			bool remote, const struct arrays *arrays, struct array_info *out)
+{
+	const struct pvm_side *side = remote ? &call->remote : &call->local;
+	uint64_t cnt = used_count(side, remote);
+	struct array_look look[2];
+	struct array_shape shape;
+
+	out->addr = side->addr;
+	out->count = side->count;
+	if (!cnt || cnt > PVM_IOV_MAX) {
+		out->status = cnt ? ARRAY_INVALID : ARRAY_NONE;
+		out->user = false;
+		out->changed = UNKNOWN;
+		out->captured = out->exit_cnt = out->gap_cnt = 0;
+		out->iov = d->iov[remote][0];
+		out->iov_exit = NULL;
+		out->total_len = 0;
+		return;
+	}
+	shape = (struct array_shape){ .addr = side->addr,
+				      .cnt = (uint32_t)cnt,
+				      .elem = elem_size(call->abi) };
+	decode_looks(call, inl, remote, shape.cnt * shape.elem, arrays, look);
+	array__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
+}
+
+static void decode_outcome(const struct pvm_call *call, struct call_info *out)
+{
+	bool failed = call->ret < 0 && call->ret >= -ERRNO_MAX;
+
+	out->outcome = OUTCOME_UNKNOWN;
+	out->ret = 0;
+	out->error = NULL;
+	out->transferred = 0;
+	if (call->phase == PVM_IN_FLIGHT || call->phase == PVM_UNFINISHED) {
+		out->ret_known = out->transferred_known = false;
+		return;
+	}
+	if (failed) {
+		out->outcome = OUTCOME_FAILED;
+		out->error = errno_name((int)-call->ret);
+	} else if (call->ret >= 0 && call->phase == PVM_COMPLETE) {
+		out->outcome = OUTCOME_SUCCEEDED;
+		out->transferred = (uint64_t)call->ret;
+	}
+	out->ret_known = out->transferred_known = out->outcome != OUTCOME_UNKNOWN;
+	if (out->ret_known)
+		out->ret = call->ret;
+}
+
+static bool is_whole(const struct array_info *a)
+{
+	return a->status == ARRAY_OK || a->status == ARRAY_LATE || a->status == ARRAY_NONE;
+}
+
+/* After the sides and the outcome. */
+static void decode_amounts(struct call_info *out)
+{
+	uint64_t local = out->local.total_len, remote = out->remote.total_len;
+
+	out->requested_known = is_whole(&out->local) && is_whole(&out->remote);
+	out->requested = out->requested_known ? (local < remote ? local : remote) : 0;
+	if (!out->requested_known || !out->transferred_known)
+		out->partial = UNKNOWN;
+	else
+		out->partial = out->transferred && out->transferred < out->requested ? YES : NO;
+}
+
+static void decode_duration(const struct pvm_call *call, struct call_info *out)
+{
+	out->duration_known = call->phase != PVM_ORPHAN && call->exit_ns >= call->entry_ns;
+	out->duration_ns = out->duration_known ? call->exit_ns - call->entry_ns : 0;
+}
+
+static void decode_id(const struct decoder *d, const struct pvm_call *call, struct call_info *out)
+{
+	char *at = out->id;
+
+	_Static_assert(sizeof(out->id) > RUN_ID_MAX + 1 + 8 + 1 + 16, "a call id must fit");
+	memcpy(at, d->run_id, d->run_id_len);
+	at += d->run_id_len;
+	*at++ = '-';
+	at = put_hex(at, call->caller.tid, 1);
+	*at++ = '-';
+	at = put_hex(at, call->entry_ns, 1);
+	*at = '\0';
+}
+
+static void decode_tasks(const struct pvm_call *call, struct identity *id,
+			 const struct clock_base *clock, struct call_info *out)
+{
+	const struct task_info *caller = &out->caller, *target = &out->target;
+
+	identity__fill(id, &call->caller, true, &out->caller);
+	out->caller.real_start_ns = clock__real_of_boot(clock, call->caller.start_ns);
+	out->same_uid = out->same_container = UNKNOWN;
+	if (call->resolved == PVM_UNRESOLVED) {
+		identity__fill(id, NULL, false, &out->target);
+		out->target.real_start_ns = 0;
+		return;
+	}
+	identity__fill(id, &call->target, false, &out->target);
+	out->target.real_start_ns = clock__real_of_boot(clock, call->target.start_ns);
+	if (call->caller.flags & call->target.flags & PVM_TASK_CREDS)
+		out->same_uid = call->caller.uid == call->target.uid ? YES : NO;
+	if (!caller->cgroup || !target->cgroup)
+		return;
+	if (!caller->container || !target->container)
+		out->same_container = caller->container == target->container ? YES : NO;
+	else
+		out->same_container = caller->container_len == target->container_len &&
+						      !memcmp(caller->container, target->container,
+							      caller->container_len)
+					      ? YES
+					      : NO;
+}
+
+int decode__call(struct decoder *d, const void *data, size_t size, const struct arrays *arrays,
+		 struct identity *id, const struct clock_base *clock, struct call_info *out)
+{
+	const struct pvm_call *call = data;
+	struct snapshots inl;
+
+	if (((uintptr_t)data & 7) || !call_valid(call, size))
+		return -EBADMSG;
+	inl = snapshots__of(call);
+	out->raw = call;
+	out->flags = call->args[5];
+	out->target_arg = (int32_t)(uint32_t)call->args[0];
+	decode_outcome(call, out);
+	decode_duration(call, out);
+	decode_id(d, call, out);
+	decode_side(d, call, &inl, false, arrays, &out->local);
+	decode_side(d, call, &inl, true, arrays, &out->remote);
+	decode_amounts(out);
+	decode_tasks(call, id, clock, out);
+	return 0;
+}
+
+const char *abi_name(int abi)
+{
+	static const char *const names[] = {
+		[PVM_ABI_X86_64] = "x86_64", [PVM_ABI_I386] = "i386", [PVM_ABI_X32] = "x32",
+		[PVM_ABI_ARM64] = "arm64",   [PVM_ABI_ARM] = "arm",
+	};
+
+	return abi >= PVM_ABI_X86_64 && abi <= PVM_ABI_ARM ? names[abi] : "unknown";
+}
+
+const char *phase_name(int phase)
+{
+	static const char *const names[] = {
+		[PVM_COMPLETE] = "complete",
+		[PVM_IN_FLIGHT] = "in_flight",
+		[PVM_UNFINISHED] = "unfinished",
+		[PVM_ORPHAN] = "orphan",
+	};
+
+	return phase >= PVM_COMPLETE && phase <= PVM_ORPHAN ? names[phase] : "unknown";
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "finish.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "loop.h"
+
+#define NS_PER_MS 1000000ULL
+/* Of the five seconds that are promised. */
+#define FINISH_NS (4400 * NS_PER_MS)
+#define GRACE_NS (100 * NS_PER_MS) /* for calls that are inside to return */
+#define STEP_NS (2 * NS_PER_MS)
+#define HOOKS_END_NS (10 * NS_PER_MS) /* for hooks that are running: they take microseconds */
+
+#define EX_LOSS 75 /* --fail-on-loss */
+
+static void nap(uint64_t ns)
+{
+	const struct timespec t = { .tv_nsec = (long)ns };
+
+	nanosleep(&t, NULL);
+}
+
+/* Until every hook that was running has ended: hooks run inside of RCU's read side, and this system call waits for
+ * that (membarrier(2)). Where it is not to be had (nohz_full), time has to do. */
+static void await_hooks(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nap(HOOKS_END_NS);
+}
+
+static bool reader_gone(const struct loop *l)
+{
+	return !strcmp(l->reason, "reader_gone");
+}
+
+/* Empties the rings into the sink, and that into the output as often as it is full. False if the output does
+ * not take it before the deadline. */
+static bool drain_rings(struct loop *l, uint64_t deadline_ns)
+{
+	struct collector *c = l->collector;
+	bool got = true;
+
+	for (;;) {
+		uint64_t now = clock__mono_now();
+		int left_ms = now < deadline_ns ? (int)((deadline_ns - now) / NS_PER_MS) : 0;
+
+		if (!sink__reserve(c->sink)) {
+			(void)sink__drain(c->sink, left_ms);
+			if (!sink__reserve(c->sink))
+				return false;
+		}
+		if (!collector__drain(c, &got) && !got)
+			return true;
+	}
+}
+
+static uint64_t in_flight(struct tracer *t)
+{
+	struct pvm_counts n;
+
+	tracer__counts(t, &n);
+	return books__in_flight(&n);
+}
+
+/* What the rings still hold is lost with them. */
+static void abandon(struct loop *l)
+{
+	struct collector *c = l->collector;
+	struct pvm_counts n;
+	uint64_t handled = c->emitted + c->filtered + c->lost_output + c->lost_decode;
+
+	tracer__counts(c->tracer, &n);
+	if (n.n[PVM_C_SUBMITTED] > handled)
+		c->lost_output += n.n[PVM_C_SUBMITTED] - handled;
+	c->emitted -= sink__pending_weight(c->sink);
+	c->lost_output += sink__pending_weight(c->sink);
+}
+
+/* No entry from the mark on; calls inside get a moment to return; the rest is told as unfinished. */
+static bool end_calls(struct loop *l, uint64_t deadline_ns)
+{
+	struct collector *c = l->collector;
+	struct pvm_shared *shared = tracer__shared(c->tracer);
+	uint64_t grace_ns = clock__mono_now() + GRACE_NS;
+	bool ok = true;
+
+	__atomic_store_n(&shared->stopping, PVM_NO_ENTRIES, __ATOMIC_SEQ_CST);
+	await_hooks();
+	while (ok && in_flight(c->tracer) && clock__mono_now() < grace_ns) {
+		ok = drain_rings(l, deadline_ns);
+		nap(STEP_NS);
+	}
+	__atomic_store_n(&shared->stopping, PVM_NO_EXITS, __ATOMIC_SEQ_CST);
+	await_hooks();
+	ok = ok && drain_rings(l, deadline_ns);
+	if (in_flight(c->tracer))
+		tracer__sweep(c->tracer, PVM_UNFINISHED, 0);
+	tracer__detach(c->tracer);
+	l->report->lost_unswept = in_flight(c->tracer);
+	return ok && drain_rings(l, deadline_ns);
+}
+
+/* Calls that the recording does not take are lost, not told. Its file then fails again when it is closed, which
+ * gives the exit status. */
+static void settle_recording(struct collector *c)
+{
+	uint64_t left;
+
+	if (!c->recorder || !recorder__flush(c->recorder))
+		return;
+	left = recorder__pending(c->recorder);
+	c->emitted -= left;
+	c->lost_output += left;
+}
+
+static void say_losses(const struct books *b)
+{
+	if (b->lost)
+		log__error("%llu calls were lost (%llu seen): see the `lost` records",
+			   (unsigned long long)b->lost, (unsigned long long)b->seen);
+}
+
+static int exit_status(struct loop *l, bool written)
+{
+	struct books b;
+
+	if (!written)
+		abandon(l);
+	report__books(l->report, &b);
+	say_losses(&b);
+	if (!written)
+		return EX_IOERR;
+	return b.lost && l->collector->options->fail_on_loss ? EX_LOSS : 0;
+}
+
+int finish__run(struct loop *l)
+{
+	struct collector *c = l->collector;
+	uint64_t now = clock__mono_now(), deadline_ns = now + FINISH_NS;
+	bool complete = false, ok;
+
+	if (reader_gone(l)) {
+		log__error("the reader of the output has gone");
+		tracer__detach(c->tracer);
+		return exit_status(l, false);
+	}
+	ok = end_calls(l, deadline_ns);
+	settle_recording(c);
+	if (ok && !sink__reserve(c->sink))
+		(void)sink__drain(c->sink, 100);
+	if (ok) {
+		report__lost(l->report);
+		ok = !report__stop(l->report, l->reason, l->signal, &complete);
+	}
+	now = clock__mono_now();
+	if (sink__drain(c->sink, now < deadline_ns ? (int)((deadline_ns - now) / NS_PER_MS) : 0))
+		ok = false;
+	if (!ok)
+		log__error("the output did not take the last records");
+	return exit_status(l, ok);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log - talk on stderr: one line a message, "pvmtrace: ..." in front. stdout is for records only. */
+#ifndef PVM_LOG_H
+#define PVM_LOG_H
+
+#include <stdbool.h>
+
+/* quiet: only errors. verbose: also debug. Errors are always said. */
+void log__setup(bool quiet, unsigned verbose);
+void log__error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log__warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log__info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log__debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "finish.h"
+#include "log.h"
+
+#define NS_PER_MS 1000000ULL
+
+/* A second: losses are told within two, calls still inside are looked for, our own hooks are tried. */
+#define TICK_MS 1000u
+#define TICK_MS_MIN 100u
+/* While records come, the reader looks again after a millisecond of its own accord; after this many
+ * empty looks it sleeps, and the next record wakes it. */
+#define NAP_MS 1
+#define NAPS 3
+#define SILENT_MAX 3
+
+static uint64_t ms_until(uint64_t when_ns, uint64_t now_ns)
+{
+	return when_ns <= now_ns ? 0 : (when_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+}
+
+int loop__open(struct loop *l)
+{
+	sigset_t set;
+
+	memset(l, 0, sizeof(*l));
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	/* These come back as errors of the write: EPIPE, EFBIG. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) ||
+	    (l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
+		log__error("signalfd: %s", strerror(errno));
+		return EX_SOFTWARE;
+	}
+	return 0;
+}
+
+static void handle_signals(struct loop *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGHUP:
+			l->reopen_due = true;
+			break;
+		case SIGUSR1:
+			l->stats_due = true;
+			break;
+		default:
+			l->reason = "signal";
+			l->signal = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+		}
+	}
+}
+
+static void handle_reopen(struct loop *l)
+{
+	struct collector *c = l->collector;
+
+	if (!l->reopen_due)
+		return;
+	l->reopen_due = false;
+	if (sink__reopen(c->sink) == 0)
+		collector__tell_reopen(c);
+}
+
+static void watch_hooks(struct loop *l)
+{
+	if (tracer__still_fires(l->collector->tracer)) {
+		l->silent_ticks = 0;
+		l->silence_told = false;
+		return;
+	}
+	if (++l->silent_ticks < SILENT_MAX || l->silence_told)
+		return;
+	log__error("the hooks do not fire any more: calls are not seen; restart pvmtrace");
+	l->silence_told = !report__error(l->report, "hooks_silent",
+					 "the hooks do not fire any more: calls are not seen", 0);
+}
+
+static void tick(struct loop *l, uint64_t now)
+{
+	struct collector *c = l->collector;
+	uint32_t after_ms = c->options->in_flight_after_ms;
+	uint32_t tick_ms = after_ms < TICK_MS_MIN ? TICK_MS_MIN
+			   : after_ms < TICK_MS	  ? after_ms
+						  : TICK_MS;
+	struct pvm_counts counts;
+
+	l->tick_ns = now + tick_ms * NS_PER_MS;
+	collector__tick(c);
+	watch_hooks(l);
+	tracer__counts(c->tracer, &counts);
+	if (books__in_flight(&counts))
+		tracer__sweep(c->tracer, PVM_IN_FLIGHT, after_ms * NS_PER_MS);
+	report__lost(l->report);
+}
+
+/* What is due by the clock. */
+static void handle_time(struct loop *l)
+{
+	const struct options *o = l->collector->options;
+	uint64_t now = clock__mono_now();
+
+	if (l->end_ns && now >= l->end_ns && !l->reason)
+		l->reason = "duration";
+	if (now >= l->tick_ns)
+		tick(l, now);
+	if (now >= l->stats_ns) {
+		l->stats_ns = now + o->stats_interval_s * NS_PER_S;
+		l->stats_due = true;
+	}
+	if (l->stats_due && !report__stats(l->report))
+		l->stats_due = false;
+}
+
+/* Sleeps until a signal, the output, a record (if asleep) or the next tick; at most ms. */
+static void wait_for(struct loop *l, uint64_t ms, bool for_records)
+{
+	struct sink *sink = l->collector->sink;
+	uint64_t now = clock__mono_now(), limit = ms_until(l->tick_ns, now);
+	int retry = sink__retry_ms(sink);
+	struct pollfd fds[3] = {
+		{ .fd = l->signal_fd, .events = POLLIN },
+		{ .fd = sink__fd(sink), .events = sink__events(sink) },
+		{ .fd = tracer__poll_fd(l->collector->tracer), .events = POLLIN },
+	};
+
+	if (l->end_ns && ms_until(l->end_ns, now) < limit)
+		limit = ms_until(l->end_ns, now);
+	if (retry > 0 && (uint64_t)retry < limit)
+		limit = (uint64_t)retry;
+	if (ms < limit)
+		limit = ms;
+	(void)poll(fds, for_records ? 3 : 2, (int)limit);
+	if (fds[1].revents & (POLLERR | POLLHUP) && !l->reason)
+		l->reason = "reader_gone";
+}
+
+/* Writes what is pending. False: the output takes nothing now and the buffer is full. */
+static bool handle_output(struct loop *l)
+{
+	struct collector *c = l->collector;
+	int err = collector__flush(c);
+
+	if (err == -EPIPE) {
+		l->reason = "reader_gone";
+		return false;
+	}
+	if (err && err != -EAGAIN && !l->failing_since_ns)
+		l->failing_since_ns = clock__real_now();
+	if (!err && l->failing_since_ns &&
+	    !report__error(l->report, "output_failing",
+			   "the output could not be written for a while; nothing written was lost, "
+			   "see `lost` for calls that found no room meanwhile",
+			   l->failing_since_ns))
+		l->failing_since_ns = 0;
+	return collector__room(c);
+}
+
+/* Sets the flag that makes the next record wake us, then looks once more: a record that came just before
+ * has not seen the flag. */
+static void sleep_deep(struct loop *l)
+{
+	struct pvm_shared *shared = tracer__shared(l->collector->tracer);
+	bool got = false;
+	int err;
+
+	__atomic_store_n(&shared->asleep, 1, __ATOMIC_SEQ_CST);
+	err = collector__drain(l->collector, &got);
+	if (!err && !got)
+		wait_for(l, TICK_MS, true);
+	__atomic_store_n(&shared->asleep, 0, __ATOMIC_SEQ_CST);
+}
+
+static void step(struct loop *l)
+{
+	struct collector *c = l->collector;
+	bool got = false;
+	int err;
+
+	handle_signals(l);
+	handle_time(l);
+	handle_reopen(l);
+	if (!handle_output(l)) {
+		if (!l->reason)
+			wait_for(l, TICK_MS, false);
+		return;
+	}
+	err = collector__drain(c, &got);
+	if (c->full && !l->reason)
+		l->reason = "count";
+	if (err || l->reason)
+		return; /* there is more */
+	if (got) {
+		l->idle = 0;
+		return;
+	}
+	if (l->idle < NAPS) {
+		l->idle++;
+		wait_for(l, NAP_MS, false);
+	} else {
+		sleep_deep(l);
+	}
+}
+
+int loop__run(struct loop *l)
+{
+	struct collector *c = l->collector;
+	uint64_t now = clock__mono_now();
+
+	if (report__start(l->report)) {
+		log__error("the first record could not be made");
+		return EX_SOFTWARE;
+	}
+	tracer__go(c->tracer);
+	if (sink__drain(c->sink, TICK_MS) && sink__events(c->sink) == 0 && sink__pending(c->sink)) {
+		log__error("the first record could not be written");
+		return EX_IOERR;
+	}
+	if (c->options->duration_s)
+		l->end_ns = now + c->options->duration_s * NS_PER_S;
+	l->stats_ns = now + c->options->stats_interval_s * NS_PER_S;
+	l->tick_ns = now;
+	while (!l->reason)
+		step(l);
+	return finish__run(l);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loop - owns time, signals and polling: when to read the rings, when to sleep, when to look for calls
+ * that are still inside, and how a run ends. */
+#ifndef PVM_LOOP_H
+#define PVM_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collector.h"
+#include "report.h"
+
+struct loop {
+	struct collector *collector;
+	struct report *report;
+	int signal_fd;
+	unsigned int idle; /* looks in a row that found nothing */
+	bool stats_due;
+	bool reopen_due;
+	uint64_t end_ns;	   /* CLOCK_MONOTONIC; 0: no --duration */
+	uint64_t tick_ns;	   /* next look at what is not driven by records */
+	uint64_t stats_ns;	   /* next stats record */
+	uint64_t failing_since_ns; /* ns since 1970; 0: the output works */
+	unsigned int silent_ticks; /* in a row in which the hooks did not see our own call */
+	bool silence_told;
+	const char *reason; /* why the run ends; NULL: it goes on */
+	const char *signal; /* which signal ended it, or NULL */
+};
+
+/* Blocks the signals it handles and ignores SIGPIPE: call first, before there is anything to lose.
+ * 0, or EX_SOFTWARE after a message. */
+int loop__open(struct loop *l);
+/* Tells `start`, runs until something ends it, tells `stop`. The exit status of the program. */
+int loop__run(struct loop *l);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main - wires the parts, in the order in which rights are needed and given up. */
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "collector.h"
+#include "log.h"
+#include "loop.h"
+#include "options.h"
+#include "privileges.h"
+#include "probe.h"
+#include "replay.h"
+#include "report.h"
+#include "schema.h"
+#include "tracer.h"
+#include "version.h"
+
+#define SINK_BUFFER (4u << 20)
+
+static struct options options;
+static struct privileges privileges;
+static struct collector collector;
+static struct report report = { .collector = &collector };
+static struct loop loop;
+
+static int drain_for_test(void *ctx)
+{
+	bool got;
+
+	return collector__drain(ctx, &got);
+}
+
+/* Everything that needs privileges. */
+static int set_up(void)
+{
+	struct sink_opts sink = {
+		.path = options.output,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.max_line = options.max_line,
+		.buffer = options.max_line * 4 > SINK_BUFFER ? (size_t)options.max_line * 4
+							     : SINK_BUFFER,
+	};
+	int err;
+
+	if ((err = privileges__check()) || (err = probe__kernel()) ||
+	    (err = privileges__choose(&privileges, options.user)) ||
+	    (err = tracer__open(&collector.tracer, &options)) ||
+	    (err = tracer__load(collector.tracer)) || (err = tracer__look(collector.tracer)))
+		return err;
+	if (privileges.change_user) {
+		sink.uid = privileges.uid;
+		sink.gid = privileges.gid;
+	}
+	if (sink__open(&collector.sink, &sink))
+		return EX_IOERR;
+	sink__check_reopen(collector.sink, privileges.uid, privileges.gid);
+	report.user = privileges.name;
+	if ((err = collector__open(&collector, &options)) ||
+	    (err = tracer__open_rings(collector.tracer, collector__on_call, collector__on_array,
+				      &collector)) ||
+	    (err = tracer__attach(collector.tracer)) ||
+	    (err = tracer__self_test(collector.tracer, drain_for_test, &collector, report.abis,
+				     &report.abi_cnt)))
+		return err;
+	return options.record ? replay__record(&report, sink.uid, sink.gid) : 0;
+}
+
+static int give_up_rights(void)
+{
+	privileges.keep_cap_bpf = tracer__needs_cap_bpf(collector.tracer, &privileges);
+	if (privileges.keep_cap_bpf)
+		report__note(&report,
+			     "this kernel refuses bpf(2) to unprivileged users even on open "
+			     "descriptors (before 5.19): CAP_BPF is kept");
+	if (tracer__in_pid_ns(collector.tracer)) {
+		log__warn("running inside a pid namespace: calls that stay inside the kernel are "
+			  "noticed for this namespace's processes only");
+		report__note(&report, "inside a pid namespace: in-flight calls are swept for its "
+				      "processes only");
+	}
+	return privileges__drop(&privileges);
+}
+
+int main(int argc, char **argv)
+{
+	int status = options__parse(&options, argc, argv);
+
+	if (status)
+		return status;
+	if (options.help) {
+		options__help();
+		return 0;
+	}
+	if (options.version) {
+		printf("pvmtrace %s (libbpf %s)\n", PVMTRACE_VERSION, libbpf_version_string());
+		return 0;
+	}
+	if (options.schema)
+		return schema__print();
+	log__setup(options.quiet, options.verbose);
+	if (options.replay) {
+		status = replay__run(&options);
+		options__free(&options);
+		return status;
+	}
+	if (!(status = loop__open(&loop)) && !(status = set_up()) && !(status = give_up_rights())) {
+		loop.collector = &collector;
+		loop.report = &report;
+		log__info("tracing as %s; SIGINT (Ctrl-C) or SIGTERM ends it", privileges.name);
+		status = loop__run(&loop);
+	}
+	if (recorder__close(collector.recorder) && !status)
+		status = EX_IOERR;
+	sink__close(collector.sink);
+	collector__close(&collector);
+	tracer__close(collector.tracer);
+	options__free(&options);
+	return status;
+}

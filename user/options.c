@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options - the command line: strict values, one table of options, getopt_long fed from it. */
+#include "options_table.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <linux/types.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/event.h"
+#include "log.h"
+#include "render.h"
+
+#define COMM_MAX (PVM_COMM_SZ - 1)
+#define JSON_INT_MAX ((1ULL << 53) - 1) /* settings are told in the start record */
+#define PID_TOP 2147483647ULL
+#define UID_TOP 4294967294ULL /* the one above it means "no uid" to the kernel */
+#define KIB 1024ULL
+#define MIB (1024 * KIB)
+#define ALLOW_PID "a process id from 1 to 2147483647"
+#define ALLOW_UID "a uid from 0 to 4294967294 or the name of an account"
+#define ALLOW_COMM "1 to 15 bytes, the length of a task's name"
+#define ALLOW_SOME "at least one character"
+#define OPTION_MAX 64
+#define LONG_ONLY 256 /* long options return this plus their row, letters return themselves */
+
+/* What --op and --outcome have been given so far: bit n stands for the row's names[n]. */
+struct choice {
+	unsigned wanted;
+	unsigned excluded;
+};
+
+struct option_parse {
+	struct options *o;
+	struct choice op;
+	struct choice outcome;
+};
+
+/* Bit n of a struct choice for names[n]. */
+static const char *const op_names[] = { "read", "write", NULL };
+static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
+static const char *const outcome_names[] = { "success", "failure", NULL };
+static const enum outcome_filter outcome_values[] = { OUTCOME_SUCCESS, OUTCOME_FAILURE };
+static const char *const resolve_names[] = { "auto", "kfunc", "walk", NULL };
+
+void option__number(const struct option_def *d, uint64_t n, char *buf, size_t sz)
+{
+	if (d->unit && n >= MIB && n % MIB == 0)
+		snprintf(buf, sz, "%lluM", (unsigned long long)(n / MIB));
+	else if (d->unit && n >= KIB && n % KIB == 0)
+		snprintf(buf, sz, "%lluK", (unsigned long long)(n / KIB));
+	else
+		snprintf(buf, sz, "%llu", (unsigned long long)n);
+}
+
+void option__allowed(const struct option_def *d, char *buf, size_t sz)
+{
+	char min[24], max[24];
+	size_t len = 0;
+
+	buf[0] = '\0';
+	if (d->names_of) {
+		snprintf(buf, sz, "%s", d->names_of());
+	} else if (d->names) {
+		for (size_t i = 0; d->names[i] && len < sz; i++)
+			len += (size_t)snprintf(buf + len, sz - len, "%s%s", i ? ", " : "",
+						d->names[i]);
+	} else if (d->max) {
+		option__number(d, d->min, min, sizeof(min));
+		option__number(d, d->max, max, sizeof(max));
+		snprintf(buf, sz, "%s to %s%s", min, max, d->allowed ? d->allowed : "");
+	} else if (d->allowed) {
+		snprintf(buf, sz, "%s", d->allowed);
+	}
+}
+
+/* The one shape of a complaint about a value: which option, what was given, why not. */
+static int refuse(const struct option_def *d, const char *value, const char *why)
+{
+	log__error("--%s: '%.200s'%s %s", d->name, value, strlen(value) > 200 ? "..." : "", why);
+	return EX_USAGE;
+}
+
+static int refuse_value(const struct option_def *d, const char *value)
+{
+	char allowed[128], why[160];
+
+	option__allowed(d, allowed, sizeof(allowed));
+	snprintf(why, sizeof(why), "is not valid; allowed: %s", allowed);
+	return refuse(d, value, why);
+}
+
+/* Digits only: no sign, no blanks, no other base, nothing after them. */
+static bool parse_number(const char *text, size_t len, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned digit = (unsigned)text[i] - '0';
+
+		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, digit, &n))
+			return false;
+	}
+	*out = n;
+	return len > 0;
+}
+
+static bool all_digits(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static void store_number(struct options *o, const struct option_def *d, uint64_t n)
+{
+	uint32_t n32 = (uint32_t)n;
+
+	if (d->size == sizeof(n32))
+		memcpy((char *)o + d->offset, &n32, sizeof(n32));
+	else
+		memcpy((char *)o + d->offset, &n, sizeof(n));
+}
+
+static int set_number(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	uint64_t n, factor = 1;
+	size_t len = strlen(value);
+
+	if (d->unit && strchr("kKmM", value[len - 1])) {
+		factor = strchr("kK", value[len - 1]) ? KIB : MIB;
+		len--;
+	}
+	if (!parse_number(value, len, &n) || __builtin_mul_overflow(n, factor, &n) || n < d->min ||
+	    n > d->max)
+		return refuse_value(d, value);
+	if (d->unit && (n & (n - 1)))
+		return refuse_value(d, value);
+	store_number(p->o, d, n);
+	return 0;
+}
+
+static int set_iov_limit(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (strcmp(value, "all") != 0)
+		return set_number(p, d, value);
+	p->o->iov_limit = PVM_IOV_LIMIT_ALL;
+	return 0;
+}
+
+static int set_flag(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	(void)value;
+	*(bool *)((char *)p->o + d->offset) = true;
+	return 0;
+}
+
+/* -q and -v undo each other: the last one given wins, as with every other option. */
+static int set_quiet(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	(void)d;
+	(void)value;
+	p->o->quiet = true;
+	p->o->verbose = 0;
+	return 0;
+}
+
+static int set_verbose(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	(void)d;
+	(void)value;
+	p->o->quiet = false;
+	p->o->verbose++;
+	return 0;
+}
+
+static void store_text(struct options *o, const struct option_def *d, const char *text)
+{
+	memcpy((char *)o + d->offset, &text, sizeof(text));
+}
+
+static int set_text(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	store_text(p->o, d, value);
+	return 0;
+}
+
+static int set_format(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (!renderer__find(value))
+		return refuse_value(d, value);
+	return set_text(p, d, value);
+}
+
+/* The place of text among names, or -1. */
+static int name_index(const char *const *names, const char *text)
+{
+	for (int i = 0; names[i]; i++) {
+		if (!strcmp(names[i], text))
+			return i;
+	}
+	return -1;
+}
+
+static int set_name(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (name_index(d->names, value) < 0)
+		return refuse_value(d, value);
+	return set_text(p, d, value);
+}
+
+/* Takes one value of a filter with two names. 0 and *left, the names that still pass. */
+static int choose(struct choice *c, const struct option_def *d, const char *value, unsigned *left)
+{
+	bool exclude = value[0] == '!';
+	int i = name_index(d->names, value + exclude);
+
+	if (i < 0)
+		return refuse_value(d, value);
+	if (exclude)
+		c->excluded |= 1u << i;
+	else
+		c->wanted |= 1u << i;
+	if (c->wanted & c->excluded)
+		return refuse(d, value, "is both wanted and excluded: no call can match");
+	*left = (c->wanted ? c->wanted : 3u) & ~c->excluded;
+	if (!*left)
+		return refuse(d, value, "excludes the last one left: no call can match");
+	return 0;
+}
+
+static int set_op(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	unsigned left;
+	int err = choose(&p->op, d, value, &left);
+
+	if (err)
+		return err;
+	p->o->ops = (left & 1 ? op_bits[0] : 0) | (left & 2 ? op_bits[1] : 0);
+	return 0;
+}
+
+static int set_outcome(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	unsigned left;
+	int err = choose(&p->outcome, d, value, &left);
+
+	if (err)
+		return err;
+	p->o->outcome = left == 3 ? OUTCOME_ANY : outcome_values[left - 1];
+	return 0;
+}
+
+static int parse_uid(const char *text, uint32_t *out)
+{
+	struct passwd *pw;
+	uint64_t n;
+
+	if (all_digits(text)) {
+		if (!parse_number(text, strlen(text), &n) || n > UID_TOP)
+			return -EINVAL;
+		*out = (uint32_t)n;
+		return 0;
+	}
+	pw = getpwnam(text);
+	if (!pw)
+		return -ENOENT;
+	*out = pw->pw_uid;
+	return 0;
+}
+
+/* Fills v->number where the field is one. 0, or an exit status after a message. */
+static int parse_filter(const struct option_def *d, const char *value, struct filter_value *v)
+{
+	char why[96];
+	uint64_t n;
+	int err;
+
+	switch (d->field) {
+	case FILTER_PID:
+		if (!parse_number(v->text, strlen(v->text), &n) || n < 1 || n > PID_TOP)
+			return refuse_value(d, value);
+		v->number = (uint32_t)n;
+		break;
+	case FILTER_UID:
+		err = parse_uid(v->text, &v->number);
+		if (err == -ENOENT)
+			return refuse(d, value,
+				      "is not valid: no such account; allowed: " ALLOW_UID);
+		if (err)
+			return refuse_value(d, value);
+		break;
+	case FILTER_COMM:
+		if (strlen(v->text) <= COMM_MAX)
+			break;
+		snprintf(why, sizeof(why), "has %zu bytes; allowed: " ALLOW_COMM, strlen(v->text));
+		return refuse(d, value, why);
+	default:
+		break;
+	}
+	return 0;
+}
+
+static bool same_value(enum filter_field field, const struct filter_value *a,
+		       const struct filter_value *b)
+{
+	if (field == FILTER_PID || field == FILTER_UID)
+		return a->number == b->number;
+	return !strcmp(a->text, b->text);
+}
+
+static int set_filter(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	struct filter_list *list = (struct filter_list *)((char *)p->o + d->offset);
+	struct filter_value v = { .exclude = value[0] == '!' }, *grown;
+	int err;
+
+	v.text = value + v.exclude;
+	if (!*v.text)
+		return refuse_value(d, value);
+	err = parse_filter(d, value, &v);
+	if (err)
+		return err;
+	for (size_t i = 0; i < list->cnt; i++) {
+		if (!same_value(d->field, &list->values[i], &v))
+			continue;
+		if (list->values[i].exclude != v.exclude)
+			return refuse(d, value, "is both wanted and excluded: no call can match");
+		return 0;
+	}
+	grown = realloc(list->values, (list->cnt + 1) * sizeof(*grown));
+	if (!grown) {
+		log__error("--%s: out of memory", d->name);
+		return EX_SOFTWARE;
+	}
+	list->values = grown;
+	list->values[list->cnt++] = v;
+	return 0;
+}
+
+#define MEMBER(m) .offset = offsetof(struct options, m), .size = sizeof(((struct options *)0)->m)
+#define FILTER_OF(who, f) \
+	.group = GROUP_FILTER, .set = set_filter, MEMBER(filter[who][f]), .field = (f)
+
+const struct option_def options_table[] = {
+	{ "target-pid", .letter = 'p', .arg = "PID", FILTER_OF(PVM_TARGET, FILTER_PID),
+	  .allowed = ALLOW_PID,
+	  .help = "process that is accessed, by its host pid; holds for this process, not for a later "
+		  "one of the same number" },
+	{ "caller-pid", .arg = "PID", FILTER_OF(PVM_CALLER, FILTER_PID), .allowed = ALLOW_PID,
+	  .help = "process that calls, likewise" },
+	{ "target-comm", .arg = "NAME", FILTER_OF(PVM_TARGET, FILTER_COMM), .allowed = ALLOW_COMM,
+	  .help = "name of the target task (up to 15 bytes)" },
+	{ "caller-comm", .arg = "NAME", FILTER_OF(PVM_CALLER, FILTER_COMM), .allowed = ALLOW_COMM,
+	  .help = "name of the calling task" },
+	{ "target-uid", .arg = "UID", FILTER_OF(PVM_TARGET, FILTER_UID), .allowed = ALLOW_UID,
+	  .help = "real uid of the target, a number or an account" },
+	{ "caller-uid", .arg = "UID", FILTER_OF(PVM_CALLER, FILTER_UID), .allowed = ALLOW_UID,
+	  .help = "real uid of the caller" },
+	{ "target-cgroup", .arg = "PATH", FILTER_OF(PVM_TARGET, FILTER_CGROUP),
+	  .allowed = ALLOW_SOME, .help = "cgroup of the target, as records show it" },
+	{ "caller-cgroup", .arg = "PATH", FILTER_OF(PVM_CALLER, FILTER_CGROUP),
+	  .allowed = ALLOW_SOME, .help = "cgroup of the caller" },
+	{ "target-container", .arg = "ID", FILTER_OF(PVM_TARGET, FILTER_CONTAINER),
+	  .allowed = ALLOW_SOME, .help = "container of the target" },
+	{ "caller-container", .arg = "ID", FILTER_OF(PVM_CALLER, FILTER_CONTAINER),
+	  .allowed = ALLOW_SOME, .help = "container of the caller" },
+	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, .names = op_names,
+	  .help = "only process_vm_readv or only process_vm_writev" },
+	{ "outcome", .group = GROUP_FILTER, .arg = "success|failure", .set = set_outcome,
+	  .names = outcome_names,
+	  .help = "only calls with this outcome; unknown ones always pass" },
+	{ "min-bytes", .group = GROUP_FILTER, .arg = "N", .set = set_number, MEMBER(min_bytes),
+	  .max = JSON_INT_MAX,
+	  .help = "only calls that moved at least N bytes; unknown ones always pass" },
+	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(no_self),
+	  .help = "no calls of a process on itself" },
+
+	{ "format", .letter = 'f', .group = GROUP_OUTPUT, .arg = "FORMAT", .set = set_format,
+	  MEMBER(format), .names_of = renderer__names, .def_text = "json",
+	  .help = "how records are written" },
+	{ "output", .letter = 'o', .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text,
+	  MEMBER(output), .help = "append to FILE instead of writing to stdout" },
+	{ "iov-limit", .group = GROUP_OUTPUT, .arg = "N|all", .set = set_iov_limit,
+	  MEMBER(iov_limit), .max = PVM_IOV_MAX, .def = 32, .allowed = ", or all",
+	  .help = "elements shown of each array" },
+	{ "max-line", .group = GROUP_OUTPUT, .arg = "BYTES", .set = set_number, MEMBER(max_line),
+	  .min = 1024, .max = 16 * MIB, .def = 8000, .help = "longest line, LF included" },
+	{ "stats-interval", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,
+	  MEMBER(stats_interval_s), .min = 1, .max = 86400, .def = 60,
+	  .help = "time between two stats records" },
+	{ "in-flight-after", .group = GROUP_OUTPUT, .arg = "MS", .set = set_number,
+	  MEMBER(in_flight_after_ms), .min = 1, .max = 3600000, .def = 1000,
+	  .help = "tell a call that is still running by then" },
+
+	{ "duration", .group = GROUP_RUN, .arg = "SECONDS", .set = set_number, MEMBER(duration_s),
+	  .min = 1, .max = 31536000, .help = "stop after so many seconds" },
+	{ "count", .letter = 'c', .group = GROUP_RUN, .arg = "N", .set = set_number, MEMBER(count),
+	  .min = 1, .max = JSON_INT_MAX, .help = "stop after N process_vm_access records" },
+	{ "user", .group = GROUP_RUN, .arg = "NAME", .set = set_text, MEMBER(user),
+	  .help = "whom to become once the hooks are attached, an account or a uid, never root or "
+		  "nobody (default: the account pvmtrace, or else an unused uid)" },
+	{ "fail-on-loss", .group = GROUP_RUN, .set = set_flag, MEMBER(fail_on_loss),
+	  .help = "exit with 75 if calls were lost" },
+	{ "ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,
+	  MEMBER(ring_bytes), .min = 64 * KIB, .max = 1024 * MIB, .def = 8 * MIB,
+	  .allowed = ", a power of two", .help = "ring buffer of calls" },
+	{ "array-ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,
+	  MEMBER(array_ring_bytes), .min = 64 * KIB, .max = 1024 * MIB, .def = 4 * MIB,
+	  .allowed = ", a power of two", .help = "ring buffer of long arrays" },
+	{ "resolve", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(resolve),
+	  .names = resolve_names, .def_text = "auto", .help = "how to look up the target" },
+
+	{ "record", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(record),
+	  .help = "write calls to FILE as they are, to be rendered later by --replay" },
+	{ "replay", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(replay),
+	  .help = "do not trace: render the calls in FILE (-: stdin); needs no rights" },
+
+	{ "quiet", .letter = 'q', .group = GROUP_TALK, .set = set_quiet, .help = "only errors" },
+	{ "verbose", .letter = 'v', .group = GROUP_TALK, .set = set_verbose,
+	  .help = "more; may be repeated" },
+	{ "schema", .group = GROUP_TALK, .set = set_flag, MEMBER(schema),
+	  .help = "print the JSON Schema of the format json and exit" },
+	{ "version", .letter = 'V', .group = GROUP_TALK, .set = set_flag, MEMBER(version),
+	  .help = "print the version and exit" },
+	{ "help", .letter = 'h', .group = GROUP_TALK, .set = set_flag, MEMBER(help),
+	  .help = "print this and exit" },
+};
+const size_t options_table_cnt = sizeof(options_table) / sizeof(options_table[0]);
+
+_Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTION_MAX,
+	       "options__parse has no room for so many options");
+
+static void set_defaults(struct options *o)
+{
+	memset(o, 0, sizeof(*o));
+	for (size_t i = 0; i < options_table_cnt; i++) {
+		const struct option_def *d = &options_table[i];
+
+		if (d->def)
+			store_number(o, d, d->def);
+		else if (d->def_text)
+			store_text(o, d, d->def_text);
+	}
+}
+
+static void build_getopt(struct option *longs, char *letters)
+{
+	/* '+': no reordering, so that the strings stay where they are; ':': a missing value is told
+	 * from an unknown option. */
+	*letters++ = '+';
+	*letters++ = ':';
+	for (size_t i = 0; i < options_table_cnt; i++) {
+		const struct option_def *d = &options_table[i];
+
+		longs[i] = (struct option){
+			.name = d->name,
+			.has_arg = d->arg ? required_argument : no_argument,
+			.val = LONG_ONLY + (int)i,
+		};
+		if (!d->letter)
+			continue;
+		*letters++ = d->letter;
+		if (d->arg)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+}
+
+/* The row that a value of getopt_long or optopt stands for, or NULL. */
+static const struct option_def *find_row(int val)
+{
+	if (val >= LONG_ONLY)
+		return &options_table[val - LONG_ONLY];
+	for (size_t i = 0; val && i < options_table_cnt; i++) {
+		if (options_table[i].letter == val)
+			return &options_table[i];
+	}
+	return NULL;
+}
+
+/* What getopt_long itself refused: c is its answer, word the argument it was looking at. */
+static int refuse_word(int c, const char *word)
+{
+	const struct option_def *d = find_row(optopt);
+	const char *value = strchr(word, '=');
+
+	if (c == ':' && d)
+		log__error("--%s: the value (%s) is missing", d->name, d->arg);
+	else if (d && optopt >= LONG_ONLY)
+		log__error("--%s: takes no value, but '%.200s' was given", d->name,
+			   value ? value + 1 : "");
+	else if (optopt)
+		log__error("'-%c' is not an option; see pvmtrace --help", optopt);
+	else
+		log__error(
+			"'%.200s' is not an option, or short for more than one; see pvmtrace --help",
+			word);
+	return EX_USAGE;
+}
+
+static int set_option(struct option_parse *p, const struct option_def *d)
+{
+	char allowed[128];
+
+	if (d->arg && !*optarg) {
+		option__allowed(d, allowed, sizeof(allowed));
+		log__error("--%s: '' is not valid; allowed: %s", d->name,
+			   *allowed ? allowed : ALLOW_SOME);
+		return EX_USAGE;
+	}
+	return d->set(p, d, optarg);
+}
+
+/* The arguments in one line, as far as they fit. */
+static void join_command(struct options *o, int argc, char **argv)
+{
+	size_t len = 0;
+
+	for (int i = 1; i < argc; i++) {
+		int n = snprintf(o->command + len, sizeof(o->command) - len, "%s%s",
+				 i > 1 ? " " : "", argv[i]);
+
+		if (n < 0 || (size_t)n >= sizeof(o->command) - len) {
+			memcpy(o->command + sizeof(o->command) - 4, "...", 4);
+			return;
+		}
+		len += (size_t)n;
+	}
+}
+
+int options__parse(struct options *o, int argc, char **argv)
+{
+	struct option longs[OPTION_MAX + 1] = { 0 };
+	char letters[2 + 2 * OPTION_MAX + 1];
+	struct option_parse p = { .o = o };
+	int err = 0;
+
+	set_defaults(o);
+	join_command(o, argc, argv);
+	build_getopt(longs, letters);
+	opterr = 0;
+	optind = 0; /* glibc: start anew */
+	while (!err && !o->help && !o->version && !o->schema) {
+		const char *word = argv[optind ? optind : 1];
+		int c = getopt_long(argc, argv, letters, longs, NULL);
+
+		if (c == -1)
+			break;
+		if (c == '?' || c == ':')
+			err = refuse_word(c, word);
+		else
+			err = set_option(&p, find_row(c));
+	}
+	if (!err && !o->help && !o->version && !o->schema && optind < argc) {
+		log__error("'%.200s' is not expected: there are only options; see pvmtrace --help",
+			   argv[optind]);
+		err = EX_USAGE;
+	}
+	if (!err && o->record && o->replay) {
+		log__error("--record %.200s: not together with --replay", o->record);
+		err = EX_USAGE;
+	}
+	if (err)
+		options__free(o);
+	return err;
+}
+
+void options__free(struct options *o)
+{
+	for (size_t who = 0; who < 2; who++) {
+		for (size_t field = 0; field < FILTER_FIELD_CNT; field++) {
+			free(o->filter[who][field].values);
+			o->filter[who][field] = (struct filter_list){ 0 };
+		}
+	}
+}

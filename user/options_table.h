@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options_table - a row of the table of options, for those who build something out of it: the parser,
+ * the help, and the tests. */
+#ifndef PVM_OPTIONS_TABLE_H
+#define PVM_OPTIONS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "options.h"
+
+enum option_group {
+	GROUP_FILTER,
+	GROUP_OUTPUT,
+	GROUP_RUN,
+	GROUP_TALK,
+	GROUP_CNT,
+};
+
+struct option_parse;
+
+struct option_def {
+	const char *name;
+	const char *arg; /* what the value is called; NULL: the option takes none */
+	const char *help;
+	/* Stores a value, never NULL or empty where arg is set. 0, or an exit status after a message. */
+	int (*set)(struct option_parse *p, const struct option_def *d, const char *value);
+	size_t offset, size;	/* of the member of struct options */
+	uint64_t min, max, def; /* numbers; max 0: no number */
+	const char *def_text;
+	const char *const *names;      /* the values there are, up to a NULL ... */
+	const char *(*names_of)(void); /* ... or as one text */
+	const char *allowed; /* what a value may be, where the members above do not say it all */
+	enum option_group group;
+	enum filter_field field;
+	char letter; /* 0: there is only the long form */
+	bool unit;   /* a number of bytes that may end in K or M */
+};
+
+extern const struct option_def options_table[];
+extern const size_t options_table_cnt;
+
+/* Writes what a value may be ("1 to 86400"), "" where anything goes. */
+void option__allowed(const struct option_def *d, char *buf, size_t sz);
+/* Writes a number as the option would take it: with K or M where it has a unit. */
+void option__number(const struct option_def *d, uint64_t n, char *buf, size_t sz);
+
+#endif

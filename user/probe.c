@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "log.h"
+
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
+#define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
+
+/* include/linux/proc_ns.h, PROC_PID_INIT_INO */
+#define INIT_PID_NS "pid:[4026531836]"
+
+static bool locked_down(void)
+{
+	char text[128] = "";
+	FILE *f = fopen(LOCKDOWN_PATH, "re");
+
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	fclose(f);
+	return strstr(text, "[confidentiality]") != NULL;
+}
+
+int probe__kernel(void)
+{
+	union bpf_attr attr = {};
+
+	if (locked_down()) {
+		log__error("the kernel is locked down (confidentiality mode, see %s): "
+			   "BPF may not read memory there",
+			   LOCKDOWN_PATH);
+		return EX_UNAVAILABLE;
+	}
+	if (syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)) && errno == ENOSYS) {
+		log__error("this kernel has no bpf(2): CONFIG_BPF_SYSCALL is off");
+		return EX_UNAVAILABLE;
+	}
+	if (access(BTF_PATH, R_OK)) {
+		log__error("%s: %s: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), "
+			   "without which pvmtrace cannot find its way in it",
+			   BTF_PATH, strerror(errno));
+		return EX_UNAVAILABLE;
+	}
+	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0) {
+		log__error("this kernel has no BPF ring buffer: Linux 5.10 or newer is needed");
+		return EX_UNAVAILABLE;
+	}
+	return 0;
+}
+
+int probe__explain(const char *what, int err)
+{
+	switch (err) {
+	case EPERM:
+		log__error("%s: %s: tracing needs CAP_BPF and CAP_PERFMON: run as root "
+			   "(a container or a security module may refuse bpf(2) even to root)",
+			   what, strerror(err));
+		return EX_NOPERM;
+	case EACCES: /* capabilities were checked before */
+		log__error("%s: %s: the kernel's BPF verifier or a security module refused the "
+			   "programs; -vv shows what it said",
+			   what, strerror(err));
+		return EX_UNAVAILABLE;
+	case ENOMEM:
+		log__error("%s: %s: no memory for the rings and tables; smaller ones are had by "
+			   "--ring-size and --array-ring-size",
+			   what, strerror(err));
+		return EX_UNAVAILABLE;
+	case E2BIG:
+		log__error(
+			"%s: %s: this kernel's BPF verifier gave up on the programs: please report it, "
+			"with what -vv shows",
+			what, strerror(err));
+		return EX_SOFTWARE;
+	default:
+		log__error(
+			"%s: %s: this kernel lacks what is needed (Linux 5.10 or newer with BTF); "
+			"-vv shows what it said",
+			what, strerror(err));
+		return EX_UNAVAILABLE;
+	}
+}
+
+bool probe__has_vpid_kfunc(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && btf__find_by_name_kind(btf, "bpf_task_from_vpid", BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
+}
+
+bool probe__in_pid_ns(void)
+{
+	char link[64];
+	ssize_t len = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
+
+	if (len <= 0)
+		return false;
+	link[len] = '\0';
+	return strcmp(link, INIT_PID_NS) != 0;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record - the decoded record: the only thing that the renderings share. Pure data, no I/O; everything it
+ * points to stays valid until the next record is decoded. */
+#ifndef PVM_RECORD_H
+#define PVM_RECORD_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+#include "host.h"
+
+/* One process of a call. */
+struct task_info {
+	const struct pvm_task *task; /* NULL: not resolved, every key is null */
+	/* Bytes a process can choose; NULL: not known. */
+	const char *exe; /* full path; " (deleted)" included */
+	size_t exe_len;
+	const char *args; /* NUL-separated; callers only */
+	size_t args_len;
+	bool args_cut; /* there were more than we carried */
+	const char *cgroup;
+	size_t cgroup_len;
+	const char *container; /* id, ASCII; NULL: none, or cgroup not known */
+	size_t container_len;
+	/* Stand for the strings above ([0] exe and args, [1] cgroup): equal and not 0, they are the
+	 * same bytes as in an earlier record. 0: nothing of that kind is known, or nobody vouches
+	 * for it. */
+	uint64_t stamp[2];
+	uint64_t real_start_ns; /* task->start_ns in ns since 1970 */
+	char entity_id[48];
+};
+
+enum array_status {
+	ARRAY_OK,
+	ARRAY_NONE,
+	ARRAY_INVALID,
+	ARRAY_PARTIAL,
+	ARRAY_LATE,
+	ARRAY_FAULT,
+	ARRAY_LOST,
+};
+
+enum tristate { NO = 0, YES = 1, UNKNOWN = -1 };
+
+struct iov_elem {
+	uint64_t base;
+	uint64_t len;
+};
+
+/* Elements [first, first + cnt) of an array that could not be read. */
+struct iov_gap {
+	uint32_t first;
+	uint32_t cnt;
+};
+
+#define ARRAY_GAPS_MAX 4 /* 16 KiB lie on at most 5 pages */
+
+struct array_info {
+	uint64_t addr;
+	uint64_t count;
+	enum array_status status;
+	bool user; /* something was read from the caller's memory: origin and toctou */
+	enum tristate changed;
+	uint32_t captured; /* elements in iov */
+	const struct iov_elem
+		*iov; /* those that were read, in their order; entry's where there are two */
+	const struct iov_elem *iov_exit; /* NULL unless changed is YES */
+	uint32_t exit_cnt;
+	struct iov_gap gaps[ARRAY_GAPS_MAX]; /* what is missing in iov */
+	uint32_t gap_cnt;
+	uint64_t total_len; /* sum over iov, saturating at UINT64_MAX */
+};
+
+enum outcome { OUTCOME_SUCCEEDED, OUTCOME_FAILED, OUTCOME_UNKNOWN };
+
+struct call_info {
+	const struct pvm_call *raw;
+	enum outcome outcome;
+	bool ret_known;
+	int64_t ret;	   /* meaningful if ret_known */
+	const char *error; /* errno's name ("EPERM"), NULL if none; an unknown errno: "E<number>" */
+	bool duration_known;
+	uint64_t duration_ns;
+	bool requested_known;
+	uint64_t requested; /* min(local total, remote total) */
+	bool transferred_known;
+	uint64_t transferred;
+	enum tristate partial;
+	uint64_t flags;	    /* argument 6 */
+	int32_t target_arg; /* argument 1, signed 32-bit whatever its upper half holds */
+	char id[64];	    /* "<run id>-<tid hex>-<entry hex>", see decode.h */
+	struct task_info caller, target;
+	enum tristate same_uid;
+	enum tristate same_container;
+	struct array_info local, remote;
+};
+
+/* Named counters, in the order in which they are written. */
+struct counter {
+	const char *name;
+	uint64_t value;
+};
+
+enum record_type {
+	REC_START,
+	REC_CALL,
+	REC_STATS,
+	REC_LOST,
+	REC_REOPEN,
+	REC_ERROR,
+	REC_STOP,
+};
+
+struct abi_info {
+	const char *name;
+	bool covered;
+	bool proven;
+	const char *note; /* NULL, or why it is not */
+};
+
+struct start_info {
+	const char *version;
+	const char *libbpf;
+	const char *attach;  /* "tracepoint" */
+	const char *resolve; /* "kfunc" or "walk" */
+	const struct abi_info *abis;
+	size_t abi_cnt;
+	const char *const *unseen; /* what this method cannot see, one sentence each */
+	size_t unseen_cnt;
+	const char *const
+		*notes; /* what is special on this host (CAP_BPF kept, pid namespace, ...) */
+	size_t note_cnt;
+	const struct options *options;	/* filters and limits in force */
+	const struct counter *counters; /* names only */
+	size_t counter_cnt;
+	uint32_t pid;	      /* host pid of the collector */
+	const char *user;     /* whom it runs as */
+	const char *instance; /* the run id */
+};
+
+struct stats_info {
+	const struct counter *counters;
+	size_t counter_cnt;
+	uint64_t in_flight;
+};
+
+struct lost_info {
+	uint64_t count; /* calls since the last such record */
+	const struct counter *by;
+	size_t by_cnt;
+	uint64_t since_ns, until_ns; /* ns since 1970 */
+};
+
+struct error_info {
+	const char *code;    /* "hooks_silent", "output_failing", ... */
+	const char *message; /* for a person */
+	uint64_t since_ns;   /* ns since 1970; 0: null */
+};
+
+struct stop_info {
+	const char *reason; /* "signal", "duration", "count", "reader_gone", "output_failed", ... */
+	const char *signal; /* "SIGTERM" or NULL */
+	struct stats_info stats;
+	bool balanced;
+	bool complete;
+};
+
+struct record {
+	enum record_type type;
+	uint64_t real_ns; /* `time`, ns since 1970 */
+	uint64_t seq;
+	const struct host *host;
+	union {
+		struct call_info call;
+		struct start_info start;
+		struct stats_info stats;
+		struct lost_info lost;
+		struct error_info error;
+		struct stop_info stop;
+		const char *instance; /* REC_REOPEN */
+	};
+};
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recorder - the writing side of recording.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "log.h"
+#include "recording.h"
+
+#define BUFFER_SZ (2u << 20)
+
+struct recorder {
+	const char *path;
+	int fd;
+	off_t end; /* of the last whole frame in the file */
+	size_t len;
+	uint64_t calls; /* in the buffer */
+	bool failing;
+	char buf[BUFFER_SZ];
+};
+
+static int create_file(const char *path, uid_t uid, gid_t gid)
+{
+	struct stat st;
+	/* O_NONBLOCK: a named pipe is refused, not waited for. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+
+	if (fd < 0 || fstat(fd, &st)) {
+		log__error("--record %s: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size) {
+		log__error("--record %s: there is something already: give the name of a new file",
+			   path);
+		errno = EEXIST;
+		goto fail;
+	}
+	if (uid != (uid_t)-1 && fchown(fd, uid, gid))
+		log__warn("--record %s: its owner cannot be changed: %s", path, strerror(errno));
+	return fd;
+fail:
+	if (fd >= 0) {
+		int err = errno;
+
+		close(fd);
+		errno = err;
+	}
+	return -errno;
+}
+
+int recorder__create(struct recorder **out, const char *path, const struct recording_header *header,
+		     uid_t uid, gid_t gid)
+{
+	struct recording_header head = *header;
+	struct recorder *r = malloc(sizeof(*r));
+
+	if (!r) {
+		log__error("out of memory");
+		return -ENOMEM;
+	}
+	r->path = path;
+	r->end = 0;
+	r->calls = 0;
+	r->failing = false;
+	r->fd = create_file(path, uid, gid);
+	if (r->fd < 0) {
+		int err = r->fd;
+
+		free(r);
+		return err;
+	}
+	memcpy(head.magic, RECORDING_MAGIC, sizeof(head.magic));
+	head.order = RECORDING_ORDER;
+	head.version = RECORDING_VERSION;
+	head.wire = PVM_WIRE_VERSION;
+	head.size = sizeof(head);
+	head.crc = (uint32_t)crc32(0, (const Bytef *)&head, offsetof(struct recording_header, crc));
+	memcpy(r->buf, &head, sizeof(head));
+	r->len = sizeof(head);
+	*out = r;
+	return 0;
+}
+
+/* No record of the rings is longer than a page's worth of slots for each page of the longest array. */
+#define FRAME_SURELY (64u << 10)
+
+bool recorder__room(struct recorder *r)
+{
+	return sizeof(r->buf) - r->len >= FRAME_SURELY || !recorder__flush(r);
+}
+
+int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, size_t size,
+		  unsigned int calls)
+{
+	struct frame frame = { .size = (uint32_t)size, .kind = kind };
+	uLong crc;
+
+	if (sizeof(frame) + size > sizeof(r->buf) - r->len) {
+		int err = recorder__flush(r);
+
+		if (err)
+			return -EAGAIN;
+	}
+	crc = crc32(0, (const Bytef *)&frame, offsetof(struct frame, crc));
+	frame.crc = (uint32_t)crc32(crc, data, (uInt)size);
+	memcpy(r->buf + r->len, &frame, sizeof(frame));
+	memcpy(r->buf + r->len + sizeof(frame), data, size);
+	r->len += sizeof(frame) + size;
+	r->calls += calls;
+	return 0;
+}
+
+int recorder__flush(struct recorder *r)
+{
+	size_t done = 0;
+	int err = 0;
+
+	while (done < r->len && !err) {
+		ssize_t n = pwrite(r->fd, r->buf + done, r->len - done, r->end + (off_t)done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			err = n ? -errno : -EIO;
+	}
+	if (!err) {
+		r->end += (off_t)r->len;
+		r->len = 0;
+		r->calls = 0;
+		if (r->failing)
+			log__info("%s: written again", r->path);
+		r->failing = false;
+		return 0;
+	}
+	/* All of it is tried again, so none of it may stay. */
+	if (ftruncate(r->fd, r->end))
+		log__debug("%s: %s", r->path, strerror(errno));
+	if (!r->failing)
+		log__error("%s: %s: tried again until it works", r->path, strerror(-err));
+	r->failing = true;
+	return err;
+}
+
+uint64_t recorder__pending(const struct recorder *r)
+{
+	return r->calls;
+}
+
+int recorder__close(struct recorder *r)
+{
+	int err;
+
+	if (!r)
+		return 0;
+	err = recorder__flush(r);
+	if (close(r->fd) && !err)
+		err = -errno;
+	free(r);
+	return err;
+}

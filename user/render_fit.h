@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render_fit - what of a call is left out when its line would be too long, for formats whose keys
+ * can be absent. It knows parts of a call and what each is worth, and nothing of how a format names
+ * or places them.
+ *
+ * The line is first written without its arrays of unbounded length; what each part took is then
+ * known, and the room is given to the parts in the order of their value. What a part is too large
+ * for goes to the next one, so that a caller cannot hide its ranges behind one argument of 4 KiB.
+ */
+#ifndef PVM_RENDER_FIT_H
+#define PVM_RENDER_FIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "render.h"
+
+/*
+ * Each part is worth more than all that follow it, and a parent stands before its children: the
+ * order of cuts is this list read backwards. Pairs are for the caller and the target, in this
+ * order.
+ */
+enum fit_part {
+	/* Only lines of less than about 2,600 bytes come to cutting these. */
+	FIT_NAME,  /* the caller's name */
+	FIT_ASKED, /* what the call named as its target */
+	FIT_TOP,   /* what else is said of the call itself */
+	FIT_CALLER,
+	FIT_TARGET,
+	FIT_RELATION,
+	FIT_REMOTE, /* of the remote array all but its status and first element */
+	FIT_LOCAL,
+	FIT_NS,
+	FIT_TARGET_NS,
+	FIT_HOST,
+	/* The order that every format keeps: exe is cut last, the local array's elements first. */
+	FIT_EXE,
+	FIT_TARGET_EXE,
+	FIT_CGROUP,
+	FIT_TARGET_CGROUP,
+	FIT_COMM_HEX,
+	FIT_TARGET_COMM_HEX,
+	FIT_PCOMM_HEX,
+	FIT_TARGET_PCOMM_HEX,
+	FIT_EXE_HEX,
+	FIT_TARGET_EXE_HEX,
+	FIT_CGROUP_HEX,
+	FIT_TARGET_CGROUP_HEX,
+	FIT_ARGS_HEX,
+	FIT_ARGS,
+	FIT_REMOTE_EXIT,
+	FIT_LOCAL_EXIT,
+	FIT_REMOTE_IOV,
+	FIT_LOCAL_IOV,
+	FIT_ARGS_COPY, /* arguments that stand in the line a second time */
+	FIT_CNT,
+};
+
+#define FIT_BIT(part) (1u << (part))
+#define FIT_DEPTH 4
+
+struct fit_format {
+	/* How `truncated` names a part: the text of one JSON string, or of several. */
+	const char *names[FIT_CNT];
+	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
+};
+
+struct fit_plan {
+	const struct fit_format *format;
+	uint32_t given;		     /* parts that are written, FIT_BIT */
+	uint32_t cut;		     /* parts that are named in `truncated` */
+	uint32_t iov[2];	     /* elements shown, [local, remote] */
+	uint32_t exit[2];	     /* the same of the exit's arrays */
+	uint32_t args;		     /* arguments shown */
+	uint32_t seen;		     /* parts that have something to write */
+	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
+	size_t mark;		     /* up to here bytes are accounted for */
+	uint8_t open[FIT_DEPTH];     /* parts that have begun, outermost first */
+	uint8_t depth;
+};
+
+/* Around what belongs to a part; parts may stand inside each other. False: it is not to be written,
+ * and fit__end is not to be called. */
+bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part);
+void fit__end(const struct json *j, struct fit_plan *plan);
+
+/* Elements of an array, as fit reckons with them: {"base":"0x..","len":..}. */
+void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov, uint32_t cnt);
+/* Splits off the first argument of args[0 .. *len), which moves on. NULL: there is none left. */
+const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);
+/* Writes the names of what was cut as the elements of an array. */
+void fit__put_names(struct json *j, const struct fit_plan *plan);
+
+/* Writes a whole line by put, once or, when it is too long, three times. 0 or -ENOMEM. */
+int fit__call(struct json *j, const struct record *r, const struct render_opts *o,
+	      const struct fit_format *format,
+	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r));
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render_json_call - process_vm_access: one attempted call. */
+#include <errno.h>
+
+#include "decode.h"
+#include "render_json.h"
+
+#define FLAG_PIDFD 1ULL
+#define FLAG_NOWAIT 2ULL
+#define FLAGS_KNOWN (FLAG_PIDFD | FLAG_NOWAIT)
+
+#define ELEM_MIN (sizeof("{\"base\":\"0x0\",\"len\":0},") - 1)
+
+static void put_tristate(struct json *j, const char *key, enum tristate value)
+{
+	if (value == UNKNOWN)
+		json__null(j, key);
+	else
+		json__bool(j, key, value == YES);
+}
+
+static void put_known(struct json *j, const char *key, bool known, uint64_t value)
+{
+	if (known)
+		json__u64(j, key, value);
+	else
+		json__null(j, key);
+}
+
+static void put_outcome(struct json *j, const struct call_info *c)
+{
+	switch (c->outcome) {
+	case OUTCOME_SUCCEEDED:
+		JSON_RAW(j, "\"outcome\":\"success\"");
+		break;
+	case OUTCOME_FAILED:
+		JSON_RAW(j, "\"outcome\":\"failure\"");
+		break;
+	default:
+		JSON_RAW(j, "\"outcome\":\"unknown\"");
+		break;
+	}
+	if (c->ret_known)
+		json__s64(j, "ret", c->ret);
+	else
+		json__null(j, "ret");
+	json__str(j, "error", c->error);
+}
+
+static void put_flags(struct json *j, uint64_t flags)
+{
+	json__hex(j, "flags", flags);
+	if (!flags) {
+		JSON_RAW(j, "\"flag_names\":[]");
+		return;
+	}
+	json__open_arr(j, "flag_names");
+	if (flags & FLAG_PIDFD)
+		json__str(j, NULL, "PROCESS_VM_PIDFD");
+	if (flags & FLAG_NOWAIT)
+		json__str(j, NULL, "PROCESS_VM_NOWAIT");
+	if (flags & ~FLAGS_KNOWN)
+		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
+	json__close_arr(j);
+}
+
+static void put_call(struct json *j, struct json_plan *plan, const struct call_info *c)
+{
+	bool is_read = c->raw->op == PVM_READ;
+
+	json__str(j, "id", c->id);
+	json__str(j, "phase", phase_name(c->raw->phase));
+	if (is_read)
+		JSON_RAW(j, "\"op\":\"read\"");
+	else
+		JSON_RAW(j, "\"op\":\"write\"");
+	if (json_part__begin(j, plan, JP_TOP)) {
+		if (is_read)
+			JSON_RAW(j, "\"syscall\":\"process_vm_readv\"");
+		else
+			JSON_RAW(j, "\"syscall\":\"process_vm_writev\"");
+		json__str(j, "abi", abi_name(c->raw->abi));
+		json_part__end(j, plan, JP_TOP);
+	}
+	put_outcome(j, c);
+	if (!json_part__begin(j, plan, JP_TOP))
+		return;
+	put_known(j, "duration_ns", c->duration_known, c->duration_ns);
+	put_known(j, "bytes_requested", c->requested_known, c->requested);
+	put_known(j, "bytes_transferred", c->transferred_known, c->transferred);
+	put_tristate(j, "partial", c->partial);
+	put_flags(j, c->flags);
+	json_part__end(j, plan, JP_TOP);
+}
+
+static void put_caller(struct json *j, struct json_plan *plan, const struct call_info *c)
+{
+	json__open_obj(j, "caller");
+	json_task(j, plan, &c->caller, false);
+	json__close_obj(j);
+}
+
+/* Whether the argument named another process at exit can be said only of two looks that both found
+ * one. */
+static enum tristate moved(const struct pvm_call *call)
+{
+	if (call->flags & PVM_CALL_TARGET_MOVED)
+		return YES;
+	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY ? NO : UNKNOWN;
+}
+
+static void put_target_how(struct json *j, const struct call_info *c)
+{
+	if (!c->target.task)
+		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null");
+	else if (c->raw->resolved == PVM_RESOLVED_EXIT)
+		JSON_RAW(j, "\"resolved_at\":\"exit\"");
+	else
+		JSON_RAW(j, "\"resolved_at\":\"entry\"");
+	if (c->target.task)
+		put_tristate(j, "moved", moved(c->raw));
+}
+
+static void put_target(struct json *j, struct json_plan *plan, const struct call_info *c)
+{
+	bool resolved = c->target.task;
+	bool more;
+
+	json__open_obj(j, "target");
+	json__s64(j, "arg", c->target_arg);
+	if (c->raw->kind == PVM_KIND_PIDFD)
+		JSON_RAW(j, "\"kind\":\"pidfd\"");
+	else
+		JSON_RAW(j, "\"kind\":\"pid\"");
+	json__bool(j, "resolved", resolved);
+	more = json_part__begin(j, plan, JP_TARGET);
+	if (more) {
+		put_target_how(j, c);
+		json_part__end(j, plan, JP_TARGET);
+	}
+	if (resolved) {
+		json_task(j, plan, &c->target, true);
+	} else if (more) {
+		json_part__begin(j, plan, JP_TARGET);
+		JSON_RAW(j, "\"pid\":null,\"tid\":null,\"ppid\":null,\"pid_ns\":null,"
+			    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
+			    "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,"
+			    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
+			    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
+			    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
+			    "\"cgroup_id\":null,\"container_id\":null,\"ns\":null");
+		json_part__end(j, plan, JP_TARGET);
+	}
+	json__close_obj(j);
+}
+
+static void put_relation(struct json *j, struct json_plan *plan, const struct call_info *c)
+{
+	static const char *const kinships[] = {
+		[PVM_KIN_NONE] = "none",
+		[PVM_KIN_SELF] = "self",
+		[PVM_KIN_CHILD] = "child",
+		[PVM_KIN_PARENT] = "parent",
+	};
+
+	if (!json_part__begin(j, plan, JP_RELATION)) {
+		json__null(j, "relation");
+		return;
+	}
+	json__open_obj(j, "relation");
+	json__str(j, "kinship", c->target.task ? kinships[c->raw->kinship] : NULL);
+	put_tristate(j, "same_uid", c->same_uid);
+	put_tristate(j, "same_container", c->same_container);
+	json__close_obj(j);
+	json_part__end(j, plan, JP_RELATION);
+}
+
+static void put_elements(struct json *j, const char *key, const struct iov_elem *iov, uint32_t cnt)
+{
+	json__open_arr(j, key);
+	for (uint32_t i = 0; i < cnt; i++) {
+		json__open_obj(j, NULL);
+		json__hex(j, "base", iov[i].base);
+		json__u64(j, "len", iov[i].len);
+		json__close_obj(j);
+	}
+	json__close_arr(j);
+}
+
+static void put_gaps(struct json *j, const struct array_info *a)
+{
+	if (!a->gap_cnt) {
+		JSON_RAW(j, "\"unread\":[]");
+		return;
+	}
+	json__open_arr(j, "unread");
+	for (uint32_t i = 0; i < a->gap_cnt; i++) {
+		json__open_arr(j, NULL);
+		json__u64(j, NULL, a->gaps[i].first);
+		json__u64(j, NULL, a->gaps[i].cnt);
+		json__close_arr(j);
+	}
+	json__close_arr(j);
+}
+
+static void put_status(struct json *j, enum array_status status)
+{
+	static const char *const names[] = {
+		[ARRAY_OK] = "ok",	     [ARRAY_NONE] = "none", [ARRAY_INVALID] = "invalid",
+		[ARRAY_PARTIAL] = "partial", [ARRAY_LATE] = "late", [ARRAY_FAULT] = "fault",
+		[ARRAY_LOST] = "lost",
+	};
+
+	json__str(j, "status", names[status]);
+}
+
+static void put_origin(struct json *j, const struct array_info *a)
+{
+	if (a->user)
+		JSON_RAW(j, "\"origin\":\"user\",\"toctou\":true");
+	else
+		JSON_RAW(j, "\"origin\":null,\"toctou\":null");
+	put_tristate(j, "changed", a->changed);
+}
+
+/* Around keys that a remote array can do without. The local one is a part as a whole. */
+static bool side_begin(const struct json *j, struct json_plan *plan, bool remote)
+{
+	return !remote || json_part__begin(j, plan, JP_REMOTE);
+}
+
+static void side_end(const struct json *j, struct json_plan *plan, bool remote)
+{
+	if (remote)
+		json_part__end(j, plan, JP_REMOTE);
+}
+
+static void put_side(struct json *j, struct json_plan *plan, const struct array_info *a,
+		     bool remote)
+{
+	if (side_begin(j, plan, remote)) {
+		json__hex(j, "addr", a->addr);
+		side_end(j, plan, remote);
+	}
+	json__u64(j, "count", a->count);
+	json__u64(j, "captured", a->captured);
+	if (side_begin(j, plan, remote)) {
+		put_gaps(j, a);
+		side_end(j, plan, remote);
+	}
+	put_status(j, a->status);
+	if (side_begin(j, plan, remote)) {
+		put_origin(j, a);
+		side_end(j, plan, remote);
+	}
+	json__u64(j, "total_len", a->total_len);
+	put_elements(j, "iov", a->iov, plan->iov[remote]);
+	if (!side_begin(j, plan, remote))
+		return;
+	if (a->iov_exit)
+		put_elements(j, "iov_exit", a->iov_exit, plan->exit[remote]);
+	else
+		json__null(j, "iov_exit");
+	side_end(j, plan, remote);
+}
+
+static void put_sides(struct json *j, struct json_plan *plan, const struct call_info *c)
+{
+	if (json_part__begin(j, plan, JP_LOCAL)) {
+		json__open_obj(j, "local");
+		put_side(j, plan, &c->local, false);
+		json__close_obj(j);
+		json_part__end(j, plan, JP_LOCAL);
+	} else {
+		json__null(j, "local");
+	}
+	json__open_obj(j, "remote");
+	put_side(j, plan, &c->remote, true);
+	json__close_obj(j);
+}
+
+static void put_line(struct json *j, struct json_plan *plan, const struct record *r)
+{
+	const struct call_info *c = &r->call;
+
+	json__reset(j);
+	json_head(j, r, "process_vm_access");
+	put_call(j, plan, c);
+	put_caller(j, plan, c);
+	put_target(j, plan, c);
+	put_relation(j, plan, c);
+	put_sides(j, plan, c);
+	if (plan->cut) {
+		json__open_arr(j, "truncated");
+		json_plan__names(plan, j);
+		json__close_arr(j);
+	} else {
+		JSON_RAW(j, "\"truncated\":[]");
+	}
+	if (json_part__begin(j, plan, JP_HOST)) {
+		json_host(j, r->host);
+		json_part__end(j, plan, JP_HOST);
+	} else {
+		json__null(j, "host");
+	}
+	json__close_obj(j);
+	json__end_line(j);
+}
+
+/* False if the elements alone are too many, which is cheaper to know than to try. */
+static bool may_fit(const struct json_plan *plan, const struct render_opts *o)
+{
+	uint64_t cnt = (uint64_t)plan->iov[0] + plan->iov[1] + plan->exit[0] + plan->exit[1];
+
+	return cnt * ELEM_MIN < o->max_line;
+}
+
+int json_call(const struct record *r, const struct render_opts *o, struct json *j)
+{
+	struct json_plan plan;
+
+	json_plan__whole(&plan, &r->call, o);
+	if (may_fit(&plan, o)) {
+		put_line(j, &plan, r);
+		if (j->len <= o->max_line && !j->failed)
+			return 0;
+	}
+	json_plan__bare(&plan, &r->call, o);
+	put_line(j, &plan, r);
+	json_plan__fit(&plan, &r->call, o, j, j->len);
+	put_line(j, &plan, r);
+	return j->failed ? -ENOMEM : 0;
+}

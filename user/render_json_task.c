@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render_json_task - the caller and the target of a call. A process that calls again looks the same
+ * again, so what was written for it is kept and copied. */
+#include <string.h>
+
+#include "clock.h"
+#include "digits.h"
+#include "render_json.h"
+
+#define CACHE_SLOTS 128 /* a power of two; about 190 KiB together, touched as they are used */
+#define CACHE_TEXT 1280 /* longer ones are rendered each time */
+
+/* All that the text depends on, so equal keys are equal texts. */
+struct cache_key {
+	struct pvm_task task;
+	uint64_t stamp[2];
+	uint64_t real_start_ns;
+	uint64_t is_target;
+};
+
+struct cache_slot {
+	struct cache_key key;
+	uint32_t len; /* 0: empty */
+	char text[CACHE_TEXT];
+};
+
+static struct cache_slot cache[CACHE_SLOTS];
+
+static struct cache_slot *cache__slot(const struct task_info *t, bool is_target)
+{
+	uint64_t hash = t->task->start_ns ^ ((uint64_t)t->task->tid << 20) ^ is_target;
+
+	hash *= 0x9e3779b97f4a7c15ULL;
+	return &cache[hash >> 57 & (CACHE_SLOTS - 1)];
+}
+
+static void cache__key(const struct task_info *t, bool is_target, struct cache_key *key)
+{
+	key->task = *t->task;
+	key->stamp[0] = t->stamp[0];
+	key->stamp[1] = t->stamp[1];
+	key->real_start_ns = t->real_start_ns;
+	key->is_target = is_target;
+}
+
+/* Strings nobody vouches for may be others next time. */
+static bool is_stamped(const struct task_info *t)
+{
+	return (t->stamp[0] || (!t->exe && !t->args)) && (t->stamp[1] || !t->cgroup);
+}
+
+const char *json_next_arg(const char **args, size_t *len, size_t *arg_len)
+{
+	const char *arg = *args, *end;
+
+	if (!*len)
+		return NULL;
+	end = memchr(arg, '\0', *len);
+	*arg_len = end ? (size_t)(end - arg) : *len;
+	*args += *arg_len + (end != NULL);
+	*len -= *arg_len + (end != NULL);
+	return arg;
+}
+
+/* One of the strings that a process can choose, and what goes with it. */
+struct text {
+	const char *key, *hex_key;
+	const char *bytes; /* NULL: not known */
+	size_t len;
+	enum json_part hex;
+};
+
+static void put_hex_key(struct json *j, struct json_plan *plan, const struct text *text)
+{
+	if (!json_part__begin(j, plan, text->hex))
+		return;
+	json__bytes_hex(j, text->hex_key, text->bytes, text->len);
+	json_part__end(j, plan, text->hex);
+}
+
+/* A string that stands in its own part, and is null when that is cut. owner: of its key when it is
+ * not known. */
+static void put_text(struct json *j, struct json_plan *plan, enum json_part owner,
+		     enum json_part part, const struct text *text)
+{
+	bool replaced;
+
+	if (!text->bytes) {
+		json_part__begin(j, plan, owner);
+		json__null(j, text->key);
+		json_part__end(j, plan, owner);
+		return;
+	}
+	if (json_part__begin(j, plan, part)) {
+		replaced = json__bytes(j, text->key, text->bytes, text->len);
+		json_part__end(j, plan, part);
+	} else {
+		json__null(j, text->key);
+		replaced = json__needs_hex(text->bytes, text->len);
+	}
+	if (replaced)
+		put_hex_key(j, plan, text);
+}
+
+static void put_name(struct json *j, struct json_plan *plan, const struct text *text)
+{
+	if (json__bytes(j, text->key, text->bytes, text->len))
+		put_hex_key(j, plan, text);
+}
+
+/* The same for one whose key belongs to the part owner. */
+static void put_name_in(struct json *j, struct json_plan *plan, enum json_part owner,
+			const struct text *text)
+{
+	bool replaced;
+
+	if (!json_part__begin(j, plan, owner))
+		return;
+	replaced = json__bytes(j, text->key, text->bytes, text->len);
+	json_part__end(j, plan, owner);
+	if (replaced)
+		put_hex_key(j, plan, text);
+}
+
+/* The caller's own name is never cut. */
+static void put_names(struct json *j, struct json_plan *plan, const struct pvm_task *task,
+		      bool is_target)
+{
+	struct text comm = { "comm", "comm_hex", task->comm, strnlen(task->comm, PVM_COMM_SZ),
+			     JP_COMM_HEX + is_target };
+	struct text pcomm = { "pcomm", "pcomm_hex", task->pcomm, strnlen(task->pcomm, PVM_COMM_SZ),
+			      JP_PCOMM_HEX + is_target };
+
+	if (is_target)
+		put_name_in(j, plan, JP_TARGET, &comm);
+	else
+		put_name(j, plan, &comm);
+	put_name_in(j, plan, JP_CALLER + is_target, &pcomm);
+}
+
+static void put_args_hex(struct json *j, struct json_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+
+	if (!json_part__begin(j, plan, JP_ARGS_HEX))
+		return;
+	json__open_arr(j, "args_hex");
+	while ((arg = json_next_arg(&at, &left, &len)))
+		json__bytes_hex(j, NULL, arg, len);
+	json__close_arr(j);
+	json_part__end(j, plan, JP_ARGS_HEX);
+}
+
+static bool args_need_hex(const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+
+	while ((arg = json_next_arg(&at, &left, &len))) {
+		if (json__needs_hex(arg, len))
+			return true;
+	}
+	return false;
+}
+
+/* The brackets belong to the part of the other keys, the arguments to their own. */
+static void put_args(struct json *j, struct json_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+
+	if (!at) {
+		json__null(j, "args");
+		return;
+	}
+	json__open_arr(j, "args");
+	for (uint32_t i = 0; i < plan->args && (arg = json_next_arg(&at, &left, &len)); i++)
+		json__bytes(j, NULL, arg, len);
+	json__close_arr(j);
+}
+
+static void put_dev(struct json *j, const char *key, uint32_t dev)
+{
+	char text[16], *at;
+
+	at = put_hex(text, dev >> 20, 2);
+	*at++ = ':';
+	at = put_hex(at, dev & 0xfffff, 2);
+	*at = '\0';
+	json__str(j, key, text);
+}
+
+/* A number that the contract's range cannot hold is not made another one. */
+static void put_id(struct json *j, const char *key, uint64_t id, bool known)
+{
+	if (known && id <= JSON_MAX_INT)
+		json__u64(j, key, id);
+	else
+		json__null(j, key);
+}
+
+static void put_nonzero(struct json *j, const char *key, uint32_t value)
+{
+	if (value)
+		json__u64(j, key, value);
+	else
+		json__null(j, key);
+}
+
+static void put_set(struct json *j, const char *key, uint32_t value)
+{
+	if (value != PVM_NO_ID)
+		json__u64(j, key, value);
+	else
+		json__null(j, key);
+}
+
+static void put_exe(struct json *j, struct json_plan *plan, const struct task_info *t,
+		    bool is_target)
+{
+	const struct pvm_task *task = t->task;
+	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, JP_EXE_HEX + is_target };
+
+	put_text(j, plan, JP_CALLER + is_target, JP_EXE + is_target, &exe);
+	if (!json_part__begin(j, plan, JP_CALLER + is_target))
+		return;
+	if (task->flags & PVM_TASK_EXE) {
+		put_dev(j, "exe_dev", task->exe_dev);
+		put_id(j, "exe_ino", task->exe_ino, true);
+		json__bool(j, "exe_deleted", task->flags & PVM_TASK_EXE_DELETED);
+	} else {
+		JSON_RAW(j, "\"exe_dev\":null,\"exe_ino\":null,\"exe_deleted\":null");
+	}
+	put_args(j, plan, t);
+	json_part__end(j, plan, JP_CALLER + is_target);
+	if (t->args && (plan->given & JP_BIT(JP_ARGS_HEX)) && args_need_hex(t))
+		put_args_hex(j, plan, t);
+}
+
+static void put_creds(struct json *j, struct json_plan *plan, const struct task_info *t,
+		      bool is_target)
+{
+	const struct pvm_task *task = t->task;
+	bool known = task->flags & PVM_TASK_CREDS;
+	bool more = json_part__begin(j, plan, JP_CALLER + is_target);
+
+	if (more) {
+		if (t->args)
+			json__bool(j, "args_cut", t->args_cut);
+		else
+			json__null(j, "args_cut");
+		json_part__end(j, plan, JP_CALLER + is_target);
+	}
+	put_id(j, "uid", task->uid, known);
+	if (!more)
+		return;
+	json_part__begin(j, plan, JP_CALLER + is_target);
+	put_id(j, "gid", task->gid, known);
+	put_id(j, "euid", task->euid, known);
+	put_set(j, "loginuid", task->loginuid);
+	put_set(j, "sessionid", task->sessionid);
+	if (known)
+		json__hex(j, "caps_effective", task->caps_effective);
+	else
+		json__null(j, "caps_effective");
+	json_time(j, "start", t->real_start_ns);
+	json_part__end(j, plan, JP_CALLER + is_target);
+}
+
+static void put_cgroup(struct json *j, struct json_plan *plan, const struct task_info *t,
+		       bool is_target)
+{
+	struct text cgroup = { "cgroup", "cgroup_hex", t->cgroup, t->cgroup_len,
+			       JP_CGROUP_HEX + is_target };
+	const struct pvm_task *task = t->task;
+
+	put_text(j, plan, JP_CALLER + is_target, JP_CGROUP + is_target, &cgroup);
+	if (json_part__begin(j, plan, JP_CALLER + is_target)) {
+		put_id(j, "cgroup_id", task->cgroup_id, task->hier);
+		json__bytes(j, "container_id", t->container, t->container_len);
+		json_part__end(j, plan, JP_CALLER + is_target);
+	}
+	if (!json_part__begin(j, plan, JP_NS + is_target)) {
+		json__null(j, "ns");
+		return;
+	}
+	json__open_obj(j, "ns");
+	put_nonzero(j, "pid", task->ns_pid);
+	put_nonzero(j, "mnt", task->ns_mnt);
+	put_nonzero(j, "user", task->ns_user);
+	json__close_obj(j);
+	json_part__end(j, plan, JP_NS + is_target);
+}
+
+static void put_all(struct json *j, struct json_plan *plan, const struct task_info *t,
+		    bool is_target)
+{
+	const struct pvm_task *task = t->task;
+	bool more;
+
+	json__u64(j, "pid", task->pid);
+	json__u64(j, "tid", task->tid);
+	more = json_part__begin(j, plan, JP_CALLER + is_target);
+	if (more) {
+		json__u64(j, "ppid", task->ppid);
+		put_nonzero(j, "pid_ns", task->pid_ns);
+		json_part__end(j, plan, JP_CALLER + is_target);
+	}
+	put_names(j, plan, task, is_target);
+	if (more)
+		put_exe(j, plan, t, is_target);
+	put_creds(j, plan, t, is_target);
+	json__str(j, "entity_id", t->entity_id);
+	if (more)
+		put_cgroup(j, plan, t, is_target);
+}
+
+void json_task(struct json *j, struct json_plan *plan, const struct task_info *t, bool is_target)
+{
+	struct cache_slot *slot;
+	struct cache_key key;
+	size_t from;
+
+	if (!plan->cache || !is_stamped(t)) {
+		put_all(j, plan, t, is_target);
+		return;
+	}
+	slot = cache__slot(t, is_target);
+	cache__key(t, is_target, &key);
+	if (slot->len && !memcmp(&slot->key, &key, sizeof(key))) {
+		json__raw(j, NULL, slot->text, slot->len);
+		return;
+	}
+	from = j->len + j->comma;
+	put_all(j, plan, t, is_target);
+	if (j->failed || j->len - from > sizeof(slot->text))
+		return;
+	slot->key = key;
+	slot->len = (uint32_t)(j->len - from);
+	memcpy(slot->text, j->buf + from, slot->len);
+}

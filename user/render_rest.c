@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render_rest - of a call. */
+#include "render_rest.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "decode.h"
+#include "digits.h"
+
+#define FLAG_PIDFD 1ULL
+#define FLAG_NOWAIT 2ULL
+#define FLAGS_KNOWN (FLAG_PIDFD | FLAG_NOWAIT)
+
+void rest__time(struct json *j, const char *key, uint64_t real_ns)
+{
+	static struct clock_base cache; /* most times of a burst lie in the same second */
+	char *p = json__begin(j, key, CLOCK_TEXT_SZ + 1);
+
+	if (!p)
+		return;
+	*p = '"';
+	clock__text(&cache, real_ns, p + 1);
+	p[CLOCK_TEXT_SZ] = '"'; /* over the NUL */
+	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
+}
+
+void rest__number_text(struct json *j, const char *key, uint32_t value)
+{
+	char *p = json__begin(j, key, 12);
+
+	if (!p)
+		return;
+	*p = '"';
+	p = json__put_u64(p + 1, value);
+	*p++ = '"';
+	json__end(j, p, true);
+}
+
+const char *rest__syscall(const struct call_info *c)
+{
+	return c->raw->op == PVM_READ ? "process_vm_readv" : "process_vm_writev";
+}
+
+void rest__text(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
+		const char *bytes, size_t len)
+{
+	if (!bytes || !fit__begin(j, plan, part))
+		return;
+	json__bytes(j, key, bytes, len);
+	fit__end(j, plan);
+}
+
+static void put_hex_of(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
+		       const char *bytes, size_t len)
+{
+	if (!json__needs_hex(bytes, len) || !fit__begin(j, plan, part))
+		return;
+	json__bytes_hex(j, key, bytes, len);
+	fit__end(j, plan);
+}
+
+static void put_tristate(struct json *j, const char *key, enum tristate value)
+{
+	if (value != UNKNOWN)
+		json__bool(j, key, value == YES);
+}
+
+static void put_flags(struct json *j, uint64_t flags)
+{
+	json__hex(j, "flags", flags);
+	json__open_arr(j, "flag_names");
+	if (flags & FLAG_PIDFD)
+		REST_RAW(j, "\"PROCESS_VM_PIDFD\"");
+	if (flags & FLAG_NOWAIT)
+		REST_RAW(j, "\"PROCESS_VM_NOWAIT\"");
+	if (flags & ~FLAGS_KNOWN)
+		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
+	json__close_arr(j);
+}
+
+static void put_top(struct json *j, struct fit_plan *plan, const struct call_info *c,
+		    unsigned int lacks)
+{
+	json__str(j, "phase", phase_name(c->raw->phase));
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	json__str(j, "abi", abi_name(c->raw->abi));
+	if (c->ret_known)
+		json__s64(j, "ret", c->ret);
+	if (c->duration_known && (lacks & REST_DURATION))
+		json__u64(j, "duration_ns", c->duration_ns);
+	if (c->requested_known)
+		json__u64(j, "bytes_requested", c->requested);
+	if (c->transferred_known)
+		json__u64(j, "bytes_transferred", c->transferred);
+	put_tristate(j, "partial", c->partial);
+	put_flags(j, c->flags);
+	fit__end(j, plan);
+}
+
+static void put_dev(struct json *j, const char *key, uint32_t dev)
+{
+	char text[16], *at;
+
+	at = put_hex(text, dev >> 20, 2);
+	*at++ = ':';
+	at = put_hex(at, dev & 0xfffff, 2);
+	*at = '\0';
+	json__str(j, key, text);
+}
+
+/* A number that no reader keeps exactly is not made another one. */
+static void put_id(struct json *j, const char *key, uint64_t id)
+{
+	if (id <= JSON_MAX_INT)
+		json__u64(j, key, id);
+}
+
+static void put_args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+	bool needed = false;
+
+	while (!needed && (arg = fit__next_arg(&at, &left, &len)))
+		needed = json__needs_hex(arg, len);
+	if (!needed || !fit__begin(j, plan, FIT_ARGS_HEX))
+		return;
+	at = t->args;
+	left = t->args_len;
+	json__open_arr(j, "args_hex");
+	while ((arg = fit__next_arg(&at, &left, &len)))
+		json__bytes_hex(j, NULL, arg, len);
+	json__close_arr(j);
+	fit__end(j, plan);
+}
+
+static void put_args(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     unsigned int lacks)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+
+	if (!at)
+		return;
+	if (lacks & REST_ARGS && fit__begin(j, plan, FIT_ARGS_COPY)) {
+		json__open_arr(j, "args");
+		while ((arg = fit__next_arg(&at, &left, &len)))
+			json__bytes(j, NULL, arg, len);
+		json__close_arr(j);
+		fit__end(j, plan);
+	}
+	put_args_hex(j, plan, t);
+	json__bool(j, "args_cut", t->args_cut);
+}
+
+static void put_exe(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		    unsigned int target)
+{
+	const struct pvm_task *task = t->task;
+
+	put_hex_of(j, plan, FIT_COMM_HEX + target, "comm_hex", task->comm,
+		   strnlen(task->comm, PVM_COMM_SZ));
+	put_hex_of(j, plan, FIT_PCOMM_HEX + target, "pcomm_hex", task->pcomm,
+		   strnlen(task->pcomm, PVM_COMM_SZ));
+	put_hex_of(j, plan, FIT_EXE_HEX + target, "exe_hex", t->exe, t->exe_len);
+	if (!(task->flags & PVM_TASK_EXE))
+		return;
+	put_dev(j, "exe_dev", task->exe_dev);
+	put_id(j, "exe_ino", task->exe_ino);
+	json__bool(j, "exe_deleted", task->flags & PVM_TASK_EXE_DELETED);
+}
+
+static void put_creds(struct json *j, const struct task_info *t, unsigned int lacks)
+{
+	const struct pvm_task *task = t->task;
+	bool known = task->flags & PVM_TASK_CREDS;
+
+	if (known && lacks & REST_IDS) {
+		json__u64(j, "gid", task->gid);
+		json__u64(j, "euid", task->euid);
+	}
+	if (task->loginuid != PVM_NO_ID)
+		json__u64(j, "loginuid", task->loginuid);
+	if (task->sessionid != PVM_NO_ID)
+		json__u64(j, "sessionid", task->sessionid);
+	if (known)
+		json__hex(j, "caps_effective", task->caps_effective);
+	if (lacks & REST_IDS)
+		rest__time(j, "start", t->real_start_ns);
+}
+
+static void put_ns(struct json *j, struct fit_plan *plan, const struct pvm_task *task,
+		   unsigned int target)
+{
+	if (!(task->ns_pid | task->ns_mnt | task->ns_user) || !fit__begin(j, plan, FIT_NS + target))
+		return;
+	json__open_obj(j, "ns");
+	if (task->ns_pid)
+		json__u64(j, "pid", task->ns_pid);
+	if (task->ns_mnt)
+		json__u64(j, "mnt", task->ns_mnt);
+	if (task->ns_user)
+		json__u64(j, "user", task->ns_user);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+/* target: 1 for the target, 0 for the caller. */
+static void put_task(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     unsigned int target, unsigned int lacks)
+{
+	put_exe(j, plan, t, target);
+	put_args(j, plan, t, lacks);
+	put_creds(j, t, lacks);
+	rest__text(j, plan, FIT_CGROUP + target, "cgroup", t->cgroup, t->cgroup_len);
+	put_hex_of(j, plan, FIT_CGROUP_HEX + target, "cgroup_hex", t->cgroup, t->cgroup_len);
+	if (t->task->hier)
+		put_id(j, "cgroup_id", t->task->cgroup_id);
+	if (t->container && target && lacks & REST_CONTAINER)
+		json__bytes(j, "container_id", t->container, t->container_len);
+	put_ns(j, plan, t->task, target);
+}
+
+static void put_caller(struct json *j, struct fit_plan *plan, const struct call_info *c,
+		       unsigned int lacks)
+{
+	if (!fit__begin(j, plan, FIT_CALLER))
+		return;
+	json__open_obj(j, "caller");
+	put_task(j, plan, &c->caller, 0, lacks);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+/* Whether the argument named another process at exit can be said only of two looks that both found
+ * one. */
+static enum tristate moved(const struct pvm_call *call)
+{
+	if (call->flags & PVM_CALL_TARGET_MOVED)
+		return YES;
+	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY ? NO : UNKNOWN;
+}
+
+static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c,
+		       unsigned int lacks)
+{
+	json__open_obj(j, "target");
+	if (fit__begin(j, plan, FIT_ASKED)) {
+		json__s64(j, "arg", c->target_arg);
+		json__str(j, "kind", c->raw->kind == PVM_KIND_PIDFD ? "pidfd" : "pid");
+		fit__end(j, plan);
+	}
+	json__bool(j, "resolved", c->target.task);
+	if (c->target.task && fit__begin(j, plan, FIT_TARGET)) {
+		json__str(j, "resolved_at",
+			  c->raw->resolved == PVM_RESOLVED_EXIT ? "exit" : "entry");
+		put_tristate(j, "moved", moved(c->raw));
+		put_task(j, plan, &c->target, 1, lacks);
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+}
+
+static void put_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	static const char *const kinships[] = {
+		[PVM_KIN_NONE] = "none",
+		[PVM_KIN_SELF] = "self",
+		[PVM_KIN_CHILD] = "child",
+		[PVM_KIN_PARENT] = "parent",
+	};
+
+	if (!c->target.task || !fit__begin(j, plan, FIT_RELATION))
+		return;
+	json__open_obj(j, "relation");
+	json__str(j, "kinship", kinships[c->raw->kinship]);
+	put_tristate(j, "same_uid", c->same_uid);
+	put_tristate(j, "same_container", c->same_container);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+static void put_gaps(struct json *j, const struct array_info *a)
+{
+	json__open_arr(j, "unread");
+	for (uint32_t i = 0; i < a->gap_cnt; i++) {
+		json__open_obj(j, NULL);
+		json__u64(j, "first", a->gaps[i].first);
+		json__u64(j, "count", a->gaps[i].cnt);
+		json__close_obj(j);
+	}
+	json__close_arr(j);
+}
+
+/* What was seen of an array, but not its elements. */
+static void put_look(struct json *j, const struct array_info *a)
+{
+	json__hex(j, "addr", a->addr);
+	json__u64(j, "count", a->count);
+	json__u64(j, "captured", a->captured);
+	put_gaps(j, a);
+	if (a->user)
+		REST_RAW(j, "\"origin\":\"user\",\"toctou\":true");
+	put_tristate(j, "changed", a->changed);
+	json__u64(j, "total_len", a->total_len);
+}
+
+static void put_status(struct json *j, enum array_status status)
+{
+	static const char *const names[] = {
+		[ARRAY_OK] = "ok",	     [ARRAY_NONE] = "none", [ARRAY_INVALID] = "invalid",
+		[ARRAY_PARTIAL] = "partial", [ARRAY_LATE] = "late", [ARRAY_FAULT] = "fault",
+		[ARRAY_LOST] = "lost",
+	};
+
+	json__str(j, "status", names[status]);
+}
+
+static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	const struct array_info *local = &c->local, *remote = &c->remote;
+
+	if (fit__begin(j, plan, FIT_LOCAL)) {
+		json__open_obj(j, "local");
+		put_status(j, local->status);
+		put_look(j, local);
+		fit__put_elements(j, "iov", local->iov, plan->iov[0]);
+		if (local->iov_exit)
+			fit__put_elements(j, "iov_exit", local->iov_exit, plan->exit[0]);
+		json__close_obj(j);
+		fit__end(j, plan);
+	}
+	json__open_obj(j, "remote");
+	put_status(j, remote->status);
+	if (fit__begin(j, plan, FIT_REMOTE)) {
+		put_look(j, remote);
+		if (remote->iov_exit)
+			fit__put_elements(j, "iov_exit", remote->iov_exit, plan->exit[1]);
+		fit__end(j, plan);
+	}
+	fit__put_elements(j, "iov", remote->iov, plan->iov[1]);
+	json__close_obj(j);
+}
+
+void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c,
+		unsigned int lacks)
+{
+	put_top(j, plan, c, lacks);
+	put_caller(j, plan, c, lacks);
+	put_target(j, plan, c, lacks);
+	put_relation(j, plan, c);
+	put_sides(j, plan, c);
+	json__open_arr(j, "truncated");
+	fit__put_names(j, plan);
+	json__close_arr(j);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render_text - one aligned line a call, for people:
+ *
+ *   time caller(pid) → target(pid) op bytes result first-remote-range flags
+ *
+ * A field that is too long for its column pushes the next ones; those that follow take up the room
+ * that they do not need. On a narrow terminal the flags stand before the range, because the end of
+ * the line is what is cut.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "render_text.h"
+
+#define FLAG_PIDFD 1ULL
+#define NARROW 120 /* terminals of fewer columns */
+
+struct columns {
+	unsigned int arrow, op, amount_end, result, rest, flags;
+};
+
+static const struct columns wide_columns = { 31, 51, 66, 67, 75, 103 };
+static const struct columns narrow_columns = { 27, 43, 56, 57, 64, 0 };
+
+void text_time(struct text_line *t, uint64_t real_ns)
+{
+	static char text[] = "00:00:00.000";
+	static time_t second = -1;
+	time_t now = (time_t)(real_ns / NS_PER_S);
+	unsigned int ms = (unsigned int)(real_ns % NS_PER_S / 1000000);
+	struct tm tm;
+
+	if (now != second && localtime_r(&now, &tm)) {
+		second = now;
+		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+		text[8] = '.';
+	}
+	text[9] = (char)('0' + ms / 100);
+	text[10] = (char)('0' + ms / 10 % 10);
+	text[11] = (char)('0' + ms % 10);
+	text__tint(t, TINT_DIM);
+	text__put(t, text);
+	text__tint(t, TINT_PLAIN);
+}
+
+static void put_task(struct text_line *t, const struct pvm_task *task)
+{
+	text__bytes(t, task->comm, PVM_COMM_SZ);
+	text__put(t, "(");
+	text__u64(t, task->pid);
+	text__put(t, ")");
+}
+
+static void put_target(struct text_line *t, const struct call_info *c)
+{
+	if (c->target.task) {
+		put_task(t, c->target.task);
+		return;
+	}
+	text__put(t, c->raw->kind == PVM_KIND_PIDFD ? "?(fd " : "?(");
+	if (c->target_arg < 0)
+		text__put(t, "-");
+	text__u64(t, c->target_arg < 0 ? -(uint64_t)c->target_arg : (uint64_t)c->target_arg);
+	text__put(t, ")");
+}
+
+/* Moved, and of how much unless that is the same: "4096", "100/4096", "?/64K". */
+static void put_amount(struct text_line *t, const struct call_info *c, unsigned int end)
+{
+	char text[2 * TEXT_AMOUNT_SZ + 1] = "?";
+	size_t len = 1;
+
+	if (c->transferred_known)
+		len = text__amount(text, c->transferred);
+	if (!c->transferred_known || !c->requested_known || c->transferred != c->requested) {
+		text[len++] = '/';
+		if (c->requested_known)
+			len += text__amount(text + len, c->requested);
+		else
+			text[len++] = '?';
+	}
+	text[len] = '\0';
+	text__to(t, end > len ? end - (unsigned int)len : 0);
+	text__put(t, text);
+}
+
+static void put_result(struct text_line *t, const struct call_info *c)
+{
+	text__tint(t, c->outcome == OUTCOME_SUCCEEDED ? TINT_GOOD
+		      : c->outcome == OUTCOME_FAILED  ? TINT_BAD
+						      : TINT_ODD);
+	text__put(t, c->outcome == OUTCOME_SUCCEEDED		? "ok"
+		     : c->outcome == OUTCOME_FAILED && c->error ? c->error
+								: "?");
+	text__tint(t, TINT_PLAIN);
+}
+
+/* The first element that is not empty, or the first one. */
+static const struct iov_elem *first_range(const struct array_info *a)
+{
+	for (uint32_t i = 0; i < a->captured; i++) {
+		if (a->iov[i].len)
+			return &a->iov[i];
+	}
+	return a->captured ? a->iov : NULL;
+}
+
+static void put_range(struct text_line *t, const struct call_info *c, const struct render_opts *o)
+{
+	static const char *const nothing[] = {
+		[ARRAY_OK] = "-",	   [ARRAY_NONE] = "-",
+		[ARRAY_INVALID] = "-",	   [ARRAY_PARTIAL] = "unreadable",
+		[ARRAY_LATE] = "-",	   [ARRAY_FAULT] = "unreadable",
+		[ARRAY_LOST] = "not kept",
+	};
+	const struct array_info *a = &c->remote;
+	const struct iov_elem *e = o->iov_limit ? first_range(a) : NULL;
+	char len[TEXT_AMOUNT_SZ];
+
+	if (e) {
+		text__amount(len, e->len);
+		text__hex(t, e->base);
+		text__put(t, "+");
+		text__put(t, len);
+	} else {
+		text__put(t, nothing[a->status]);
+	}
+	if (a->captured > (e != NULL)) {
+		text__put(t, " (+");
+		text__u64(t, a->captured - (e != NULL));
+		text__put(t, ")");
+	}
+}
+
+/* The flags that hold, in the order of how much they should catch the eye. */
+static size_t find_flags(const struct call_info *c, const char *flags[])
+{
+	static const char *const kinships[] = {
+		[PVM_KIN_NONE] = NULL,
+		[PVM_KIN_SELF] = "self",
+		[PVM_KIN_CHILD] = "child",
+		[PVM_KIN_PARENT] = "parent",
+	};
+	static const char *const phases[] = {
+		[PVM_IN_FLIGHT] = "parked",
+		[PVM_UNFINISHED] = "unfinished",
+		[PVM_ORPHAN] = "orphan",
+	};
+	static const char *const abis[] = {
+		[PVM_ABI_I386] = "i386",
+		[PVM_ABI_X32] = "x32",
+		[PVM_ABI_ARM] = "arm",
+	};
+	const struct pvm_call *raw = c->raw;
+	const enum array_status l = c->local.status, r = c->remote.status;
+	const bool denied = c->error && (!strcmp(c->error, "EPERM") || !strcmp(c->error, "EACCES"));
+	const struct {
+		const char *name;
+		bool holds;
+	} all[] = {
+		{ "denied", denied },
+		{ "changed", c->local.changed == YES || c->remote.changed == YES },
+		{ "moved", raw->flags & PVM_CALL_TARGET_MOVED },
+		{ "other container", c->same_container == NO },
+		{ "other user", c->same_uid == NO },
+		{ raw->abi <= PVM_ABI_ARM ? abis[raw->abi] : NULL,
+		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64 },
+		{ raw->phase <= PVM_ORPHAN ? phases[raw->phase] : NULL,
+		  raw->phase != PVM_COMPLETE },
+		{ "partial", c->partial == YES },
+		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,
+		  true },
+		{ "late", l == ARRAY_LATE || r == ARRAY_LATE },
+		{ "partly unreadable", l == ARRAY_PARTIAL || r == ARRAY_PARTIAL },
+		{ "unreadable", l == ARRAY_FAULT || r == ARRAY_FAULT },
+		{ "invalid count", l == ARRAY_INVALID || r == ARRAY_INVALID },
+		{ "not kept", l == ARRAY_LOST || r == ARRAY_LOST },
+		{ "deleted exe", raw->caller.flags & PVM_TASK_EXE_DELETED },
+		{ "pidfd", c->flags & FLAG_PIDFD },
+	};
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].holds && all[i].name)
+			flags[cnt++] = all[i].name;
+	}
+	return cnt;
+}
+
+#define FLAGS_MAX 16
+
+static void put_flags(struct text_line *t, const struct call_info *c, unsigned int col)
+{
+	const char *flags[FLAGS_MAX];
+	size_t cnt = find_flags(c, flags);
+
+	for (size_t i = 0; i < cnt; i++) {
+		if (!i) {
+			text__to(t, col);
+			text__tint(t, TINT_NOTE);
+		}
+		text__put(t, i ? ", " : "");
+		text__put(t, flags[i]);
+	}
+	text__tint(t, TINT_PLAIN);
+}
+
+static void put_call(struct text_line *t, const struct record *r, const struct render_opts *o)
+{
+	const struct columns *cols = o->width && o->width < NARROW ? &narrow_columns
+								   : &wide_columns;
+	const struct call_info *c = &r->call;
+	bool is_read = c->raw->op == PVM_READ;
+
+	text_time(t, r->real_ns);
+	text__to(t, 0);
+	put_task(t, c->caller.task);
+	text__to(t, cols->arrow);
+	text__put(t, "\xe2\x86\x92 ");
+	put_target(t, c);
+	text__to(t, cols->op);
+	if (!is_read)
+		text__tint(t, TINT_ODD);
+	text__put(t, is_read ? "read" : "write");
+	if (!is_read)
+		text__tint(t, TINT_PLAIN);
+	put_amount(t, c, cols->amount_end);
+	text__to(t, cols->result);
+	put_result(t, c);
+	if (!cols->flags)
+		put_flags(t, c, cols->rest);
+	text__to(t, cols->rest);
+	put_range(t, c, o);
+	if (cols->flags)
+		put_flags(t, c, cols->flags);
+}
+
+int render_text(const struct record *r, const struct render_opts *o, struct json *out)
+{
+	struct text_line t;
+
+	text__begin(&t, o, out);
+	if (r->type == REC_CALL)
+		put_call(&t, r, o);
+	else
+		text_state(&t, r);
+	return text__end(&t);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replay.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "collector.h"
+#include "log.h"
+#include "report.h"
+#include "version.h"
+
+/* A reader may be slow for as long as it likes: nothing is lost meanwhile. */
+#define WAIT_MS 1000
+
+struct replay {
+	struct recording *recording;
+	struct collector collector;
+	struct report report;
+	struct frame_books books; /* the last ones */
+	bool stopped;		  /* the recording's own end was told */
+	char note[2][256];
+};
+
+static void copy(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+int replay__record(struct report *r, uid_t uid, gid_t gid)
+{
+	struct collector *c = r->collector;
+	struct recording_header header = {
+		.real_ns = clock__real_now(),
+		.host = c->host,
+		.pid = tracer__host_pid(c->tracer),
+	};
+	struct frame_clock clock = { c->clock.mono_to_real, c->clock.boot_to_real };
+
+	copy(header.run_id, sizeof(header.run_id), c->run_id);
+	copy(header.program, sizeof(header.program), PVMTRACE_VERSION);
+	copy(header.resolve, sizeof(header.resolve), tracer__resolve(c->tracer));
+	copy(header.user, sizeof(header.user), r->user);
+	copy(header.command, sizeof(header.command), c->options->command);
+	for (size_t i = 0; i < r->abi_cnt; i++) {
+		copy(header.abis[i].name, sizeof(header.abis[i].name), r->abis[i].name);
+		header.abis[i].covered = r->abis[i].covered;
+		header.abis[i].proven = r->abis[i].proven;
+	}
+	if (recorder__create(&c->recorder, c->options->record, &header, uid, gid))
+		return EX_CANTCREAT;
+	recorder__put(c->recorder, FRAME_CLOCK, &clock, sizeof(clock), 0);
+	return 0;
+}
+
+/* What the recording's own `start` said. */
+static void put_head(struct replay *r, const struct recording_header *header)
+{
+	struct report *report = &r->report;
+
+	report->collector = &r->collector;
+	report->recording = header;
+	for (size_t i = 0; i < 4 && header->abis[i].name[0]; i++)
+		report->abis[report->abi_cnt++] = (struct abi_info){
+			.name = header->abis[i].name,
+			.covered = header->abis[i].covered,
+			.proven = header->abis[i].proven,
+		};
+	snprintf(r->note[0], sizeof(r->note[0]), "replayed from a recording of pvmtrace %s on %s",
+		 header->program, header->host.name);
+	snprintf(r->note[1], sizeof(r->note[1]), "recorded with: %s", header->command);
+	report__note(report, r->note[0]);
+	report__note(report, r->note[1]);
+}
+
+/* 0, or -EPIPE if nobody reads any more. */
+static int make_room(struct sink *sink)
+{
+	int err = 0;
+
+	while (!sink__reserve(sink)) {
+		err = sink__drain(sink, WAIT_MS);
+		if (err == -EPIPE)
+			return err;
+	}
+	return 0;
+}
+
+static void put_clock(struct replay *r, const void *data, size_t size)
+{
+	struct frame_clock clock;
+
+	if (size != sizeof(clock))
+		return;
+	memcpy(&clock, data, sizeof(clock));
+	r->collector.clock.mono_to_real = clock.mono_to_real;
+	r->collector.clock.boot_to_real = clock.boot_to_real;
+}
+
+static void put_books(struct replay *r, const void *data, size_t size)
+{
+	if (size != sizeof(r->books))
+		return;
+	memcpy(&r->books, data, sizeof(r->books));
+	r->books.text[sizeof(r->books.text) - 1] = '\0';
+	r->books.signal[sizeof(r->books.signal) - 1] = '\0';
+	r->books.message[sizeof(r->books.message) - 1] = '\0';
+	r->stopped = r->books.type == REC_STOP;
+	report__again(&r->report, &r->books);
+}
+
+static void put_frame(struct replay *r, enum frame_kind kind, const void *data, size_t size)
+{
+	struct collector *c = &r->collector;
+
+	switch (kind) {
+	case FRAME_CALL:
+		/* The ring's callbacks do not write to the record. */
+		(void)collector__on_call(c, (void *)data, size);
+		break;
+	case FRAME_ARRAY:
+		(void)collector__on_array(c, (void *)data, size);
+		break;
+	case FRAME_CLOCK:
+		put_clock(r, data, size);
+		break;
+	case FRAME_BOOKS:
+		put_books(r, data, size);
+		break;
+	}
+}
+
+/* The end of a recording that has none of its own: cut off, damaged, or cut short by --count. */
+static int put_end(struct replay *r, const char *reason)
+{
+	struct collector *c = &r->collector;
+	bool complete;
+
+	if (r->stopped)
+		return 0;
+	/* What the recording says was seen goes beyond what could be replayed. */
+	memset(&r->books, 0, sizeof(r->books));
+	r->books.real_ns = clock__real_now();
+	r->books.kernel.n[PVM_C_SEEN] = c->emitted + c->filtered + c->lost_decode + c->lost_output;
+	r->books.user.skipped_runs = 1; /* nobody knows what else there was: never complete */
+	r->report.recorded = &r->books;
+	return report__stop(&r->report, reason, NULL, &complete);
+}
+
+static int run(struct replay *r)
+{
+	struct collector *c = &r->collector;
+	enum frame_kind kind = FRAME_CALL;
+	const void *data = NULL;
+	size_t size = 0;
+	int err, more = 1;
+
+	err = report__start(&r->report);
+	while (!err && !c->full &&
+	       (more = recording__next(r->recording, &kind, &data, &size)) > 0) {
+		put_frame(r, kind, data, size);
+		err = make_room(c->sink);
+	}
+	if (!err && !(err = make_room(c->sink)))
+		put_end(r, c->full ? "count" : more < 0 ? "recording_damaged" : "recording_cut");
+	while (!err && (err = sink__drain(c->sink, WAIT_MS)) && err != -EPIPE &&
+	       sink__events(c->sink))
+		err = 0;
+	if (err) {
+		log__error(err == -EPIPE ? "the reader of the output has gone"
+					 : "the output could not be written");
+		return EX_IOERR;
+	}
+	if (!more && !r->stopped) {
+		log__error(
+			"--replay %s: ends without the end of its run (offset %llu): cut, or still "
+			"being recorded; all before it was replayed",
+			c->options->replay, recording__offset(r->recording));
+		more = -ENODATA;
+	}
+	return more < 0 ? EX_DATAERR : 0;
+}
+
+static int open_all(struct replay *r, const struct options *o)
+{
+	struct collector *c = &r->collector;
+	const struct recording_header *header;
+	struct sink_opts sink = {
+		.path = o->output,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.max_line = o->max_line,
+		.buffer = (size_t)o->max_line * 4 + (1u << 20),
+	};
+	int err = recording__open(&r->recording, o->replay);
+
+	if (err)
+		return err;
+	header = recording__header(r->recording);
+	if (sink__open(&c->sink, &sink))
+		return EX_IOERR;
+	c->replay = true;
+	c->source = header;
+	err = collector__open(c, o);
+	if (err)
+		return err;
+	put_head(r, header);
+	return 0;
+}
+
+int replay__run(const struct options *o)
+{
+	static struct replay r;
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	status = open_all(&r, o);
+	if (!status)
+		status = run(&r);
+	sink__close(r.collector.sink);
+	collector__close(&r.collector);
+	recording__close(r.recording);
+	return status;
+}

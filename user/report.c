@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "version.h"
+
+static const char *const unseen[] = {
+	"calls that a SECCOMP_RET_KILL_THREAD filter, seccomp's strict mode or, on older kernels, "
+	"SECCOMP_RET_KILL_PROCESS ends without reaching a hook",
+	"other ways to another process's memory: ptrace, /proc/PID/mem, shared memory",
+};
+
+void report__note(struct report *r, const char *note)
+{
+	if (r->note_cnt < sizeof(r->notes) / sizeof(r->notes[0]))
+		r->notes[r->note_cnt++] = note;
+}
+
+static struct books_user user_counts(const struct report *r)
+{
+	const struct collector *c = r->collector;
+
+	return (struct books_user){
+		.emitted = c->emitted,
+		.in_flight_emitted = c->in_flight_emitted,
+		.filtered = c->filtered,
+		.lost_output = c->lost_output,
+		.lost_decode = c->lost_decode,
+		.lost_unswept = r->lost_unswept,
+		.identity_evicted = identity__evicted(c->identity),
+		.arrays_evicted = arrays__evicted(c->arrays),
+		.skipped_runs = c->tracer ? tracer__skipped_runs(c->tracer) : 0,
+	};
+}
+
+/* The recording's counters, but what became of its calls in this run. */
+static void replayed_books(const struct report *r, struct books *b)
+{
+	struct books_user user = user_counts(r);
+	const struct books_user *then = &r->recorded->user;
+
+	user.filtered += then->filtered;
+	user.lost_output += then->lost_output;
+	user.lost_decode += then->lost_decode;
+	user.lost_unswept += then->lost_unswept;
+	user.skipped_runs = then->skipped_runs;
+	books__fill(b, &r->recorded->kernel, &user);
+}
+
+void report__books(struct report *r, struct books *b)
+{
+	struct books_user user;
+	struct pvm_counts kernel;
+
+	if (r->recorded) {
+		replayed_books(r, b);
+		return;
+	}
+	user = user_counts(r);
+	memset(&kernel, 0, sizeof(kernel));
+	if (r->collector->tracer)
+		tracer__counts(r->collector->tracer, &kernel);
+	books__fill(b, &kernel, &user);
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	if (from)
+		memcpy(to, from, strnlen(from, size - 1));
+}
+
+/* Into the recording too, if there is one. */
+static int tell(struct report *r, struct record *rec)
+{
+	struct collector *c = r->collector;
+	struct frame_books frame = { .type = rec->type, .real_ns = rec->real_ns };
+	int err = collector__tell(c, rec);
+
+	if (err || !c->recorder)
+		return err;
+	tracer__counts(c->tracer, &frame.kernel);
+	frame.user = user_counts(r);
+	if (rec->type == REC_ERROR) {
+		frame.since_ns = rec->error.since_ns;
+		copy_text(frame.text, sizeof(frame.text), rec->error.code);
+		copy_text(frame.message, sizeof(frame.message), rec->error.message);
+	} else if (rec->type == REC_STOP) {
+		copy_text(frame.text, sizeof(frame.text), rec->stop.reason);
+		copy_text(frame.signal, sizeof(frame.signal), rec->stop.signal);
+	}
+	/* No room: the recording goes without it, as it would if it were cut here. */
+	(void)recorder__put(c->recorder, FRAME_BOOKS, &frame, sizeof(frame), 0);
+	return 0;
+}
+
+/* When a record is told: now, or when it was. */
+static uint64_t told_at(const struct report *r)
+{
+	return r->recorded ? r->recorded->real_ns : clock__real_now();
+}
+
+int report__start(struct report *r)
+{
+	struct collector *c = r->collector;
+	char libbpf[32];
+	struct books b;
+	struct record rec = {
+		.type = REC_START,
+		.real_ns = r->recording ? r->recording->real_ns : clock__real_now(),
+	};
+
+	snprintf(libbpf, sizeof(libbpf), "%u.%u", libbpf_major_version(), libbpf_minor_version());
+	report__books(r, &b);
+	r->told = b;
+	r->told_ns = rec.real_ns;
+	rec.start = (struct start_info){
+		.version = PVMTRACE_VERSION,
+		.libbpf = libbpf,
+		.attach = "tracepoint",
+		.resolve = r->recording ? r->recording->resolve : tracer__resolve(c->tracer),
+		.abis = r->abis,
+		.abi_cnt = r->abi_cnt,
+		.unseen = unseen,
+		.unseen_cnt = sizeof(unseen) / sizeof(unseen[0]),
+		.notes = r->notes,
+		.note_cnt = r->note_cnt,
+		.options = c->options,
+		.counters = b.counters,
+		.counter_cnt = b.cnt,
+		.pid = r->recording ? r->recording->pid : tracer__host_pid(c->tracer),
+		.user = r->recording ? r->recording->user : r->user,
+		.instance = c->run_id,
+	};
+	return collector__tell(c, &rec);
+}
+
+static struct stats_info stats_of(const struct books *b)
+{
+	return (struct stats_info){
+		.counters = b->counters,
+		.counter_cnt = b->cnt,
+		.in_flight = b->in_flight,
+	};
+}
+
+int report__stats(struct report *r)
+{
+	struct record rec = { .type = REC_STATS, .real_ns = told_at(r) };
+	struct books b;
+
+	report__books(r, &b);
+	rec.stats = stats_of(&b);
+	return tell(r, &rec);
+}
+
+int report__lost(struct report *r)
+{
+	struct record rec = { .type = REC_LOST, .real_ns = told_at(r) };
+	struct counter by[BOOKS_CAUSES];
+	struct books b;
+	int err;
+
+	report__books(r, &b);
+	if (b.lost == r->told.lost)
+		return 0;
+	for (size_t i = 0; i < b.cause_cnt; i++)
+		by[i] = (struct counter){
+			.name = b.causes[i].name,
+			.value = b.causes[i].value - r->told.causes[i].value,
+		};
+	rec.lost = (struct lost_info){
+		.count = b.lost - r->told.lost,
+		.by = by,
+		.by_cnt = b.cause_cnt,
+		.since_ns = r->told_ns,
+		.until_ns = rec.real_ns,
+	};
+	err = tell(r, &rec);
+	if (!err) {
+		r->told = b;
+		r->told_ns = rec.real_ns;
+	}
+	return err;
+}
+
+int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns)
+{
+	struct record rec = { .type = REC_ERROR, .real_ns = told_at(r) };
+
+	rec.error = (struct error_info){ .code = code, .message = message, .since_ns = since_ns };
+	return tell(r, &rec);
+}
+
+int report__stop(struct report *r, const char *reason, const char *signal, bool *complete)
+{
+	struct record rec = { .type = REC_STOP, .real_ns = told_at(r) };
+	struct books b;
+
+	report__books(r, &b);
+	rec.stop = (struct stop_info){
+		.reason = reason,
+		.signal = signal,
+		.stats = stats_of(&b),
+		.balanced = books__balanced(&b),
+		.complete = books__complete(&b),
+	};
+	*complete = rec.stop.complete;
+	return tell(r, &rec);
+}
+
+int report__again(struct report *r, const struct frame_books *books)
+{
+	bool complete;
+
+	r->recorded = books;
+	switch (books->type) {
+	case REC_STATS:
+		return report__stats(r);
+	case REC_LOST:
+		return report__lost(r);
+	case REC_ERROR:
+		return report__error(r, books->text, books->message, books->since_ns);
+	case REC_STOP:
+		return report__stop(r, books->text, books->signal[0] ? books->signal : NULL,
+				    &complete);
+	default:
+		return 0;
+	}
+}

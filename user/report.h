@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report - the records that the program tells about itself: start, stats, lost, error, stop. */
+#ifndef PVM_REPORT_H
+#define PVM_REPORT_H
+
+#include "books.h"
+#include "collector.h"
+
+struct report {
+	struct collector *collector;
+	struct books told;     /* as of the last `lost` record */
+	uint64_t told_ns;      /* its time, ns since 1970 */
+	uint64_t lost_unswept; /* set at the end */
+	struct abi_info abis[4];
+	size_t abi_cnt;
+	const char *notes[4];
+	size_t note_cnt;
+	const char *user; /* whom we run as */
+	/* Of a recording that is replayed: its header and its last books. NULL: the run is live. */
+	const struct recording_header *recording;
+	const struct frame_books *recorded;
+};
+
+void report__note(struct report *r, const char *note);
+void report__books(struct report *r, struct books *b);
+/* Each: 0, -EAGAIN if the sink has no room now, -ENOMEM. */
+int report__start(struct report *r);
+int report__stats(struct report *r);
+int report__lost(struct report *r); /* only if something was lost since the last one */
+int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns);
+/* complete: set to what the record says of the run. */
+int report__stop(struct report *r, const char *reason, const char *signal, bool *complete);
+/* Tells a record of a recording again. */
+int report__again(struct report *r, const struct frame_books *books);
+
+#endif

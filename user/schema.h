@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schema - docs/pvmtrace-event.schema.json, carried inside the program. */
+#ifndef PVM_SCHEMA_H
+#define PVM_SCHEMA_H
+
+#include <stddef.h>
+
+/* The file, byte by byte; no NUL behind it. */
+const char *schema__text(size_t *len);
+/* Writes it to stdout (for --schema). 0, or EX_IOERR after a message. */
+int schema__print(void);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* self_test - proves that the hooks see this machine's calls, by making one of each ABI. */
+#ifndef PVM_SELF_TEST_H
+#define PVM_SELF_TEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record.h"
+
+struct self_test {
+	uint32_t seen; /* bits 1 << enum pvm_abi */
+};
+
+struct self_test_env {
+	int (*consume)(void *ctx); /* drains the ring of calls */
+	void *consume_ctx;
+	int (*be_self)(
+		void *ctx); /* makes the kernel half take the calling child for the collector */
+	void *be_self_ctx;
+	uint32_t *announce; /* non-zero: self-test calls come through the ring */
+};
+
+/* Fills abis (room for 4) and *cnt. 0, or EX_SOFTWARE after a message if the native call was not seen. */
+int self_test__run(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
+		   size_t *cnt);
+/* A PVM_SELF_TEST record came through the ring. */
+void self_test__seen(struct self_test *t, const void *data, size_t size);
+/* One native call on ourselves, of no consequence. */
+void self_test__call(void);
+
+#endif

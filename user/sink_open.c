@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sink_open - finds, opens, and opens again what the sink writes to. */
+#include "sink_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define FILE_MODE 0640
+#define PIPE_WANTED (1U << 20) /* what /proc/sys/fs/pipe-max-size allows by default */
+#define OPEN_TRIES 8
+#define OPEN_FLAGS (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+/* A larger pipe takes larger batches and makes lines that do not fit it rare. As large as we are
+ * allowed to. */
+static void widen_pipe(int fd, size_t max_line)
+{
+	unsigned size = PIPE_WANTED;
+	int now = fcntl(fd, F_GETPIPE_SZ);
+
+	while (size < max_line && size < 1U << 30)
+		size *= 2;
+	for (; now > 0 && size > (unsigned)now; size /= 2)
+		if (fcntl(fd, F_SETPIPE_SZ, (int)size) >= 0)
+			break;
+}
+
+/* Makes fd, which becomes ours, the place where lines go. */
+static int adopt(struct sink *s, int fd)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fstat(fd, &st))
+		return -errno;
+	s->need_lf = false;
+	s->append = flags & O_APPEND;
+	s->nonblock = flags & O_NONBLOCK;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFREG:
+		s->kind = SINK_FILE;
+		s->need_lf = (s->append || lseek(fd, 0, SEEK_CUR) == st.st_size) &&
+			     sink_file__ends_midline(fd);
+		break;
+	case S_IFIFO:
+		s->kind = SINK_PIPE;
+		widen_pipe(fd, s->max_line);
+		break;
+	case S_IFSOCK:
+		s->kind = SINK_SOCKET;
+		break;
+	case S_IFCHR:
+		s->kind = isatty(fd) ? SINK_TTY : SINK_DEVICE;
+		break;
+	default:
+		return -EINVAL;
+	}
+	s->fd = fd;
+	return 0;
+}
+
+/* A description of our own of the same pipe or terminal, so that O_NONBLOCK is not set for
+ * whoever shares ours; or a duplicate where that makes no difference or cannot be had. */
+static int own_stdout(void)
+{
+	struct stat st;
+	char name[32];
+	int fd;
+
+	if (fstat(STDOUT_FILENO, &st))
+		return -errno;
+	/* Opening a terminal's master side makes a new terminal. */
+	if (S_ISFIFO(st.st_mode) || (isatty(STDOUT_FILENO) && st.st_rdev != makedev(5, 2))) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", STDOUT_FILENO);
+		fd = open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+		log__debug("no descriptor of our own for stdout: %s", strerror(errno));
+	}
+	fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return fd < 0 ? -errno : fd;
+}
+
+int sink_open__stdout(struct sink *s)
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+	int fd, err = 0;
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		err = -EBADF;
+	if (!err) {
+		fd = own_stdout();
+		err = fd < 0 ? fd : adopt(s, fd);
+		if (err && fd >= 0)
+			close(fd);
+	}
+	if (err)
+		log__error("cannot write to stdout: %s", strerror(-err));
+	return err;
+}
+
+/* Creates the file if there is none. *linked: the name is a symbolic link, which is followed, but
+ * never to create something. */
+static int open_or_create(const char *path, bool *created, bool *linked)
+{
+	int fd = -1, i;
+
+	*created = *linked = false;
+	for (i = 0; i < OPEN_TRIES; i++) {
+		fd = open(path, OPEN_FLAGS | O_NOFOLLOW);
+		if (fd >= 0 || errno != ENOENT)
+			break;
+		fd = open(path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
+		*created = fd >= 0;
+		if (fd >= 0 || errno != EEXIST)
+			break;
+	}
+	if (fd < 0 && errno == ELOOP) {
+		*linked = true;
+		fd = open(path, OPEN_FLAGS);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+/* Gives a file to the collector's user. The directory may belong to that user, who could have put
+ * a link to somebody else's file there: such a file is neither given away nor written. */
+static int hand_over(const struct sink *s, int fd, bool created, bool linked, uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISBLK(st.st_mode))
+		return -EINVAL;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	/* Whatever the umask is. */
+	if (created && fchmod(fd, FILE_MODE))
+		log__warn("cannot set the mode of %s: %s", s->name, strerror(errno));
+	if (uid == (uid_t)-1 || (st.st_uid == uid && (gid == (gid_t)-1 || st.st_gid == gid)))
+		return 0;
+	if (st.st_uid != uid && (linked || st.st_nlink > 1)) {
+		log__error("%s is a link to a file of uid %u: name that file, or remove the link",
+			   s->name, st.st_uid);
+		return -EMLINK;
+	}
+	if (fchown(fd, uid, gid))
+		log__warn("cannot give %s to uid %u: %s", s->name, uid, strerror(errno));
+	return 0;
+}
+
+static int open_path(struct sink *s, uid_t uid, gid_t gid)
+{
+	bool created, linked;
+	int fd, err;
+
+	fd = open_or_create(s->path, &created, &linked);
+	if (fd < 0)
+		return fd;
+	err = hand_over(s, fd, created, linked, uid, gid);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int sink_open__path(struct sink *s, uid_t uid, gid_t gid)
+{
+	int fd, err;
+
+	fd = open_path(s, uid, gid);
+	err = fd < 0 ? fd : adopt(s, fd);
+	if (err && fd >= 0)
+		close(fd);
+	if (err == -ENXIO)
+		log__error("cannot open %s: nobody has it open for reading", s->name);
+	else if (err && err != -EMLINK)
+		log__error("cannot open %s: %s", s->name, strerror(-err));
+	return err;
+}
+
+/* The directory of path in out (PATH_MAX bytes). */
+static const char *directory_of(const char *path, char *out)
+{
+	snprintf(out, PATH_MAX, "%s", path);
+	return dirname(out);
+}
+
+/* Whether the open file fd is what s writes to already, and not emptied since. */
+static bool is_same(const struct sink *s, int fd)
+{
+	struct stat old, new;
+
+	if (fstat(s->fd, &old) || fstat(fd, &new))
+		return false;
+	if (old.st_dev != new.st_dev || old.st_ino != new.st_ino)
+		return false;
+	return !S_ISREG(new.st_mode) || new.st_size || !s->consumed;
+}
+
+int sink__reopen(struct sink *s)
+{
+	int fd, err, old = s->fd;
+	char dir[PATH_MAX];
+
+	if (!s->path)
+		return 1;
+	(void)sink__flush(s);
+	fd = open_path(s, (uid_t)-1, (gid_t)-1);
+	if (fd >= 0 && is_same(s, fd)) {
+		close(fd);
+		return 1;
+	}
+	err = fd < 0 ? fd : adopt(s, fd);
+	if (err) {
+		if (fd >= 0)
+			close(fd);
+		log__error("cannot open %s again: %s; still writing to the file opened before. "
+			   "Let uid %u write to directory %s, or create the file for it; then send "
+			   "SIGHUP again",
+			   s->name, strerror(-err), geteuid(), directory_of(s->path, dir));
+		return err;
+	}
+	close(old);
+	/* A line that the old file did not take whole goes whole to the new one. */
+	s->mid = 0;
+	return 0;
+}
+
+/* In a child: becomes uid:gid and tries. The exit status is 1 if the directory would not let it
+ * create the file, 2 if it could not write to the file that is there. */
+static int try_as(const char *path, const char *dir, uid_t uid, gid_t gid)
+{
+	if (geteuid() != uid &&
+	    (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)))
+		return 0;
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS))
+		return 1;
+	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) ? 2 : 0;
+}
+
+void sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid)
+{
+	const char *dir;
+	char buf[PATH_MAX];
+	int status = 0;
+	pid_t pid;
+
+	if (!s->path || s->kind != SINK_FILE)
+		return;
+	dir = directory_of(s->path, buf);
+	/* A process of its own, because only a real change of user judges like the later open. */
+	pid = fork();
+	if (pid < 0)
+		return;
+	if (!pid)
+		_exit(try_as(s->path, dir, uid, gid));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || !WEXITSTATUS(status))
+		return;
+	if (WEXITSTATUS(status) == 1)
+		log__warn(
+			"once %s is renamed, SIGHUP cannot create it anew: uid %u may not write to "
+			"directory %s; give it the directory, or let it search that and have the "
+			"log rotation create the file for it",
+			s->name, uid, dir);
+	else
+		log__warn("SIGHUP could not open %s again: uid %u may not write to it", s->name,
+			  uid);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tracer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "log.h"
+#include "privileges.h"
+#include "probe.h"
+#include "pvmtrace.skel.h"
+#include "self_test.h"
+#include "tracer_filter.h"
+
+struct tracer {
+	struct pvmtrace_bpf *skel;
+	const struct options *options;
+	struct ring_buffer *calls;
+	struct ring_buffer *arrays;
+	uint64_t skipped; /* as last read */
+	size_t rows;	  /* of counters that can be in use */
+	bool in_pid_ns;
+	bool detached;
+	struct self_test test;
+};
+
+static unsigned int verbosity; /* libbpf's callback has no context */
+
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char text[1024];
+	int len;
+
+	/* The verifier's log is as long as it is. */
+	if (verbosity >= 2)
+		return vfprintf(stderr, fmt, args);
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	len = vsnprintf(text, sizeof(text), fmt, args);
+	if (len > 0 && len < (int)sizeof(text) && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	log__debug("%s", text);
+	return len;
+}
+
+static void configure(struct tracer *t)
+{
+	const struct options *o = t->options;
+	struct pvmtrace_bpf *skel = t->skel;
+
+	skel->rodata->cfg_use_kfunc = strcmp(o->resolve, "walk") != 0 && probe__has_vpid_kfunc();
+	skel->rodata->cfg_ops = o->ops;
+	skel->rodata->cfg_no_self = o->no_self;
+	skel->rodata->cfg_outcome = o->outcome == OUTCOME_SUCCESS   ? 1
+				    : o->outcome == OUTCOME_FAILURE ? 2
+								    : 0;
+	skel->rodata->cfg_min_bytes = o->min_bytes;
+	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;
+	for (int who = 0; who < 2; who++) {
+		const struct filter_list *list = o->filter[who];
+
+		skel->rodata->cfg_has_pid[who] = filter_mask(&list[FILTER_PID]);
+		skel->rodata->cfg_has_uid[who] = filter_mask(&list[FILTER_UID]);
+		skel->rodata->cfg_has_comm[who] = filter_mask(&list[FILTER_COMM]);
+		skel->rodata->cfg_has_cgroup[who] = filter_mask(&list[FILTER_CGROUP]) |
+						    filter_mask(&list[FILTER_CONTAINER]);
+	}
+	bpf_map__set_max_entries(skel->maps.pvm_calls, (uint32_t)o->ring_bytes);
+	bpf_map__set_max_entries(skel->maps.pvm_arrays, (uint32_t)o->array_ring_bytes);
+	bpf_map__set_max_entries(skel->maps.pvm_filter_pid, filter_room(o, FILTER_PID));
+	bpf_map__set_max_entries(skel->maps.pvm_filter_uid, filter_room(o, FILTER_UID));
+	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));
+}
+
+int tracer__open(struct tracer **out, const struct options *o)
+{
+	struct tracer *t = calloc(1, sizeof(*t));
+	long cpus = libbpf_num_possible_cpus();
+
+	verbosity = o->verbose;
+	libbpf_set_print(print_libbpf);
+	if (!t) {
+		log__error("out of memory");
+		return EX_SOFTWARE;
+	}
+	t->options = o;
+	t->rows = cpus > 0 && cpus < PVM_CPU_ROWS ? (size_t)cpus : PVM_CPU_ROWS;
+	t->in_pid_ns = probe__in_pid_ns();
+	if (t->in_pid_ns &&
+	    (o->filter[PVM_CALLER][FILTER_PID].cnt || o->filter[PVM_TARGET][FILTER_PID].cnt)) {
+		log__error("--target-pid and --caller-pid take pids of the host, which cannot be "
+			   "told inside a pid namespace: run pvmtrace on the host for them");
+		free(t);
+		return EX_USAGE;
+	}
+	t->skel = pvmtrace_bpf__open();
+	if (!t->skel) {
+		int err = errno;
+
+		free(t);
+		return probe__explain("opening the BPF programs", err);
+	}
+	if (!strcmp(o->resolve, "kfunc") && !probe__has_vpid_kfunc()) {
+		log__error("--resolve kfunc: this kernel has no bpf_task_from_vpid (Linux 6.13)");
+		tracer__close(t);
+		return EX_UNAVAILABLE;
+	}
+	configure(t);
+	*out = t;
+	return 0;
+}
+
+int tracer__load(struct tracer *t)
+{
+	int err = pvmtrace_bpf__load(t->skel);
+
+	if (err)
+		return probe__explain("loading the BPF programs", -err);
+	err = filter_fill(t->options, bpf_map__fd(t->skel->maps.pvm_filter_uid),
+			  bpf_map__fd(t->skel->maps.pvm_filter_comm));
+	if (err)
+		return probe__explain("filling the filters", -err);
+	return 0;
+}
+
+/* Reading an iterator to its end is what runs it. */
+static int run_iterator(struct bpf_link *link)
+{
+	char nothing[64];
+	int fd, err = 0;
+
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		return -errno;
+	while (read(fd, nothing, sizeof(nothing)) != 0) {
+		if (errno == EINTR || errno == EAGAIN)
+			continue;
+		err = -errno;
+		break;
+	}
+	close(fd);
+	return err;
+}
+
+static int look(struct tracer *t, unsigned int slot)
+{
+	t->skel->bss->pvm_shared.self_slot = slot;
+	return run_iterator(t->skel->links.pvm_look);
+}
+
+static int look_pid(void *ctx, uint32_t pid, uint32_t *tgid, uint64_t *start_ns)
+{
+	struct tracer *t = ctx;
+	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+	int err;
+
+	shared->look_pid = pid;
+	err = look(t, 0);
+	*tgid = shared->look_tgid;
+	*start_ns = shared->look_start_ns;
+	return err;
+}
+
+int tracer__look(struct tracer *t)
+{
+	int err;
+
+	t->skel->links.pvm_look = bpf_program__attach_iter(t->skel->progs.pvm_look, NULL);
+	if (!t->skel->links.pvm_look)
+		return probe__explain("attaching the task iterator", errno);
+	err = look(t, 0);
+	if (err)
+		return probe__explain("running the task iterator", -err);
+	err = filter_bind_pids(t->options, bpf_map__fd(t->skel->maps.pvm_filter_pid), look_pid, t);
+	return err < 0 ? probe__explain("binding the pid filters", -err) : err;
+}
+
+int tracer__attach(struct tracer *t)
+{
+	struct pvmtrace_bpf *skel = t->skel;
+	const struct {
+		struct bpf_program *prog;
+		struct bpf_link **link;
+	} hooks[] = {
+		/* What frees the state comes before what makes it, the exit before the entry. */
+		{ skel->progs.pvm_death, &skel->links.pvm_death },
+		{ skel->progs.pvm_exec, &skel->links.pvm_exec },
+		{ skel->progs.pvm_exit, &skel->links.pvm_exit },
+		{ skel->progs.pvm_enter, &skel->links.pvm_enter },
+	};
+
+	skel->bss->pvm_shared.stopping = PVM_NO_EXITS;
+	skel->links.pvm_sweep = bpf_program__attach_iter(skel->progs.pvm_sweep, NULL);
+	if (!skel->links.pvm_sweep)
+		return probe__explain("attaching the task iterator", errno);
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		*hooks[i].link = bpf_program__attach(hooks[i].prog);
+		if (!*hooks[i].link)
+			return probe__explain("attaching the hooks", errno);
+	}
+	return 0;
+}
+
+void tracer__go(struct tracer *t)
+{
+	__atomic_store_n(&t->skel->bss->pvm_shared.stopping, PVM_RUNNING, __ATOMIC_SEQ_CST);
+}
+
+void tracer__close(struct tracer *t)
+{
+	if (!t)
+		return;
+	ring_buffer__free(t->calls);
+	ring_buffer__free(t->arrays);
+	pvmtrace_bpf__destroy(t->skel);
+	free(t);
+}
+
+const char *tracer__resolve(const struct tracer *t)
+{
+	return t->skel->rodata->cfg_use_kfunc ? "kfunc" : "walk";
+}
+
+bool tracer__in_pid_ns(const struct tracer *t)
+{
+	return t->in_pid_ns;
+}
+
+uint32_t tracer__host_pid(const struct tracer *t)
+{
+	return t->skel->bss->pvm_shared.self_pid[0];
+}
+
+struct pvm_shared *tracer__shared(struct tracer *t)
+{
+	return &t->skel->bss->pvm_shared;
+}
+
+/* What the running collector needs of bpf(2): an iterator, a look at a program and at a map. */
+static int try_without(struct tracer *t, const struct privileges *p)
+{
+	struct pvm_cgroup_key key = {};
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (privileges__drop(p))
+		return -1;
+	if (run_iterator(t->skel->links.pvm_sweep))
+		return 1;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(t->skel->progs.pvm_enter), &info, &len))
+		return 1;
+	if (bpf_map_delete_elem(bpf_map__fd(t->skel->maps.pvm_cgroups), &key) && errno == EPERM)
+		return 1;
+	return 0;
+}
+
+bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p)
+{
+	struct privileges without = *p;
+	int status = 0;
+	pid_t child;
+
+	without.keep_cap_bpf = false;
+	child = fork();
+	if (child == 0)
+		_exit(try_without(t, &without) ? 1 : 0);
+	if (child < 0)
+		return true;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+void tracer__counts(struct tracer *t, struct pvm_counts *out)
+{
+	const struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t row = 0; row < t->rows; row++)
+		for (size_t i = 0; i < PVM_C_CNT; i++)
+			out->n[i] += __atomic_load_n(&shared->rows[row].n[i], __ATOMIC_RELAXED);
+}
+
+static uint64_t misses(const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return 0;
+	return info.recursion_misses;
+}
+
+uint64_t tracer__skipped_runs(struct tracer *t)
+{
+	const struct pvmtrace_bpf *skel = t->skel;
+
+	t->skipped = misses(skel->progs.pvm_enter) + misses(skel->progs.pvm_exit);
+	return t->skipped;
+}
+
+int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
+{
+	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+
+	shared->sweep_phase = phase;
+	shared->sweep_older_ns = older_ns;
+	return run_iterator(t->skel->links.pvm_sweep);
+}
+
+void tracer__detach(struct tracer *t)
+{
+	struct pvmtrace_bpf *skel = t->skel;
+	struct bpf_link **links[] = { &skel->links.pvm_enter, &skel->links.pvm_exit,
+				      &skel->links.pvm_exec, &skel->links.pvm_death };
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		bpf_link__destroy(*links[i]);
+		*links[i] = NULL;
+	}
+	t->detached = true;
+}
+
+/* Runs in the child of the self-test: from now on the kernel half takes it for us. */
+static int be_self(void *ctx)
+{
+	return look(ctx, 1);
+}
+
+int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
+		      size_t *cnt)
+{
+	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+	const struct self_test_env env = {
+		.consume = consume,
+		.consume_ctx = ctx,
+		.be_self = be_self,
+		.be_self_ctx = t,
+		.announce = &shared->self_announce,
+	};
+	int err = self_test__run(&t->test, &env, abis, cnt);
+
+	shared->self_pid[1] = 0;
+	return err;
+}
+
+void tracer__self_test_seen(struct tracer *t, const void *data, size_t size)
+{
+	self_test__seen(&t->test, data, size);
+}
+
+bool tracer__still_fires(struct tracer *t)
+{
+	struct pvm_counts before, after;
+
+	tracer__counts(t, &before);
+	self_test__call();
+	tracer__counts(t, &after);
+	return after.n[PVM_C_SELF_TESTS] > before.n[PVM_C_SELF_TESTS];
+}
+
+int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx)
+{
+	t->calls = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_calls), call, ctx, NULL);
+	if (!t->calls)
+		return probe__explain("mapping the ring of calls", errno);
+	t->arrays = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_arrays), array, ctx, NULL);
+	if (!t->arrays)
+		return probe__explain("mapping the ring of arrays", errno);
+	return 0;
+}
+
+int tracer__poll_fd(struct tracer *t)
+{
+	return ring_buffer__epoll_fd(t->calls);
+}
+
+int tracer__consume_calls(struct tracer *t)
+{
+	return ring_buffer__consume(t->calls);
+}
+
+int tracer__consume_arrays(struct tracer *t)
+{
+	return ring_buffer__consume(t->arrays);
+}
+
+static void next_epoch(struct tracer *t)
+{
+	__atomic_add_fetch(&t->skel->bss->pvm_shared.epoch, 1, __ATOMIC_RELEASE);
+}
+
+void tracer__forget_proc(struct tracer *t, uint32_t pid)
+{
+	bpf_map_delete_elem(bpf_map__fd(t->skel->maps.pvm_procs), &pid);
+	next_epoch(t);
+}
+
+void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
+{
+	bpf_map_delete_elem(bpf_map__fd(t->skel->maps.pvm_cgroups), key);
+	next_epoch(t);
+}
+
+void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
+			  const struct pvm_cgroup_val *val)
+{
+	bpf_map_update_elem(bpf_map__fd(t->skel->maps.pvm_cgroups), key, val, BPF_ANY);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tracer - owns the BPF skeleton: open, configure, load, look, attach are steps of their own, each checked.
+ * After tracer__attach no step needs a capability any more, except where the kernel refuses bpf(2) to
+ * unprivileged users altogether (tracer__needs_cap_bpf). */
+#ifndef PVM_TRACER_H
+#define PVM_TRACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+
+#include "bpf/event.h"
+#include "options.h"
+#include "record.h"
+
+struct tracer;
+struct privileges;
+
+/* Every function that returns int gives 0 or, after a message on stderr, a sysexits status. */
+
+/* Opens the skeleton and applies the options to it; nothing is in the kernel yet. */
+int tracer__open(struct tracer **out, const struct options *o);
+/* Loads programs and maps and fills the filters. */
+int tracer__load(struct tracer *t);
+/* Finds out who we are on the host and which processes the pid filters mean: EX_USAGE for a pid that does
+ * not exist or is a thread's. */
+int tracer__look(struct tracer *t);
+/* Attaches the hooks; they see only self-test calls until tracer__go. */
+int tracer__attach(struct tracer *t);
+void tracer__go(struct tracer *t);
+void tracer__close(struct tracer *t); /* takes NULL */
+
+/* "kfunc" or "walk": how targets are looked up. */
+const char *tracer__resolve(const struct tracer *t);
+/* The collector runs outside the initial pid namespace: sweeps see that namespace only. */
+bool tracer__in_pid_ns(const struct tracer *t);
+uint32_t tracer__host_pid(const struct tracer *t);
+/* The control block and counters, mapped. */
+struct pvm_shared *tracer__shared(struct tracer *t);
+
+/* Whether sweeps or counters would be refused (before 5.19) once p is carried out: tried in a child. */
+bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
+
+/* Sums of the counters of all CPUs. */
+void tracer__counts(struct tracer *t, struct pvm_counts *out);
+/* Runs of our hooks that the kernel skipped, of any system call. */
+uint64_t tracer__skipped_runs(struct tracer *t);
+
+/* Runs the iterator over all tasks: calls inside that are older than older_ns are told as phase.
+ * 0 or -errno. */
+int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns);
+/* Removes the hooks; rings and counters stay readable. */
+void tracer__detach(struct tracer *t);
+
+/* One self-test call of each ABI that this program can make. Fills abis (room for 4) and *cnt; EX_SOFTWARE
+ * if the native one was not seen through the ring. self-test records are looked for with consume(ctx), which
+ * drains the ring and reports each PVM_SELF_TEST by tracer__self_test_seen. */
+int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
+		      size_t *cnt);
+void tracer__self_test_seen(struct tracer *t, const void *data, size_t size);
+/* A self-test call that is only counted: the counter moves, or the hooks do not fire any more. */
+bool tracer__still_fires(struct tracer *t);
+
+/* Rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
+typedef int (*tracer_sample_fn)(void *ctx, void *data, size_t size);
+int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx);
+int tracer__poll_fd(struct tracer *t);
+int tracer__consume_calls(struct tracer *t);
+int tracer__consume_arrays(struct tracer *t);
+
+/* The kernel half is told to forget, or what to think of a cgroup; errors are harmless (the entry may
+ * be gone). */
+void tracer__forget_proc(struct tracer *t, uint32_t pid);
+void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key);
+void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
+			  const struct pvm_cgroup_val *val);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * vmlinux.h - the kernel types that pvmtrace reads, and of each only the fields it reads. The loader
+ * moves every access to where the running kernel's BTF has the field, so order and size here mean
+ * nothing. A field that exists on some kernels only stands in a flavour of its own (name___what) and is
+ * asked for with bpf_core_field_exists. `make check-btf` holds this file against a kernel's BTF.
+ */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+typedef signed char __s8;
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __s32 s32;
+typedef __u64 u64;
+typedef __s64 s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef _Bool bool;
+
+enum {
+	false = 0,
+	true = 1,
+};
+
+#define NULL ((void *)0)
+
+/* UAPI constants (linux/bpf.h), whose values never change. */
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+};
+
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+enum {
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+};
+
+enum {
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* Does the helper that gives the current task as a typed pointer exist (5.11)? */
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158,
+};
+
+#if defined(__TARGET_ARCH_x86)
+
+struct pt_regs { /* arguments and number of the system call */
+	unsigned long di;
+	unsigned long si;
+	unsigned long dx;
+	unsigned long cx;
+	unsigned long bx;
+	unsigned long bp;
+	unsigned long r10;
+	unsigned long r8;
+	unsigned long r9;
+	unsigned long ax;
+	unsigned long orig_ax;
+};
+
+struct thread_info { /* status: TS_COMPAT, the ABI of the call */
+	u32 status;
+};
+
+#elif defined(__TARGET_ARCH_arm64)
+
+struct pt_regs { /* arguments, number and mode of the system call */
+	u64 regs[31];
+	u64 pstate;
+	u64 orig_x0; /* regs[0] of the entry: the result overwrites that */
+	s32 syscallno;
+};
+
+struct thread_info { /* not read */
+	unsigned long flags;
+};
+
+#endif
+
+struct hlist_node { /* member of pid.tasks */
+	struct hlist_node *next;
+	struct hlist_node **pprev;
+};
+
+struct hlist_head { /* pid.tasks */
+	struct hlist_node *first;
+};
+
+struct hlist_bl_node { /* dentry.d_hash: pprev NULL means that the name was removed */
+	struct hlist_bl_node *next;
+	struct hlist_bl_node **pprev;
+};
+
+struct ns_common { /* the inode number by which a namespace is known */
+	unsigned int inum;
+};
+
+struct user_namespace { /* caller's and target's user namespace */
+	struct ns_common ns;
+};
+
+struct xarray { /* table of pids of a namespace, see task.h */
+	void *xa_head;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct idr {
+	struct xarray idr_rt;
+	unsigned int idr_base;
+};
+
+struct pid_namespace { /* where the caller's pid argument is looked up */
+	struct idr idr;
+	struct ns_common ns;
+};
+
+struct upid { /* a process id in one pid namespace */
+	int nr;
+	struct pid_namespace *ns;
+};
+
+enum pid_type { /* index of pid.tasks: values checked by CO-RE */
+		PIDTYPE_PID,
+		PIDTYPE_TGID,
+};
+
+struct pid { /* from a number to its task */
+	unsigned int level;
+	struct hlist_head tasks[4];
+	struct upid numbers[1];
+};
+
+typedef struct { /* user and group ids */
+	u32 val;
+} kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
+
+typedef struct { /* 6.3 */
+	u64 val;
+} kernel_cap_t;
+
+struct kernel_cap_struct { /* before */
+	u32 cap[2];
+};
+
+struct cred { /* identity for permission checks */
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t euid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+};
+
+struct cred___words { /* before 6.3 */
+	struct kernel_cap_struct cap_effective;
+};
+
+struct mnt_namespace { /* identity only */
+	struct ns_common ns;
+};
+
+struct nsproxy { /* NULL in exiting tasks */
+	struct mnt_namespace *mnt_ns;
+};
+
+struct super_block { /* device of an executable; magic of a pidfd's file system */
+	u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct inode { /* identity of an executable */
+	unsigned long i_ino;
+	struct super_block *i_sb;
+	void *i_private;
+};
+
+struct qstr { /* a name in a path */
+	const unsigned char *name;
+};
+
+struct dentry { /* a component of a path */
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount { /* root of a mounted tree */
+	struct dentry *mnt_root;
+};
+
+struct mount { /* where a tree is mounted */
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns; /* that it is attached in */
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file { /* an executable; a pidfd */
+	struct path f_path;
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct fdtable { /* following a pidfd */
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct mm_struct { /* executable and arguments */
+	struct file *exe_file;
+	unsigned long arg_start;
+	unsigned long arg_end;
+};
+
+struct kernfs_node {		      /* name and id of a cgroup */
+	struct kernfs_node *__parent; /* 6.15 and some stable kernels */
+	const char *name;
+	u64 id;
+};
+
+struct kernfs_node___parent { /* before */
+	struct kernfs_node *parent;
+};
+
+struct cgroup { /* level 0 is the root */
+	int level;
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state { /* a v1 hierarchy's cgroup */
+	struct cgroup *cgroup;
+};
+
+enum cgroup_subsys_id { /* values by CO-RE: they depend on the kernel's configuration */
+			pids_cgrp_id = 11,
+			memory_cgrp_id = 4,
+};
+
+struct css_set { /* the cgroups of a task */
+	struct cgroup_subsys_state *subsys[12];
+	struct cgroup *dfl_cgrp;
+};
+
+struct task_struct { /* caller and target */
+	struct thread_info thread_info;
+	struct mm_struct *mm;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
+	u64 start_boottime;
+	const struct cred *real_cred;
+	char comm[16];
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	kuid_t loginuid; /* only with CONFIG_AUDIT */
+	unsigned int sessionid;
+	u64 self_exec_id;
+	struct css_set *cgroups;
+};
+
+struct linux_binprm { /* argument of a hook; not read */
+	void *unused;
+};
+
+struct seq_file { /* of bpf_iter_meta; not read */
+	void *private;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	u64 session_id;
+	u64 seq_num;
+};
+
+struct bpf_iter__task { /* context of the iterators */
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+#endif /* __VMLINUX_H__ */
