@@ -156,6 +156,12 @@ static bool arrays_there(const struct collector *c, const struct pvm_call *call,
 	return true;
 }
 
+static void take_arrays(struct collector *c)
+{
+	c->array_bytes = 0;
+	tracer__consume_arrays(c->tracer);
+}
+
 static void await_arrays(struct collector *c, const struct pvm_call *call)
 {
 	const struct timespec wait = { .tv_nsec = ARRAY_WAIT_NS };
@@ -164,7 +170,7 @@ static void await_arrays(struct collector *c, const struct pvm_call *call)
 	       !arrays_there(c, call, &call->remote, true)) {
 		if (c->replay)
 			return; /* they stand before their call, or nowhere */
-		tracer__consume_arrays(c->tracer);
+		take_arrays(c);
 		if (clock__mono_now() > call->exit_ns + ARRAY_AGE_NS)
 			return;
 		if (!arrays_there(c, call, &call->local, false) ||
@@ -379,7 +385,9 @@ int collector__on_array(void *ctx, void *data, size_t size)
 		err = recorder__put(c->recorder, FRAME_ARRAY, data, size, 0);
 	if (err)
 		log__debug("an array was not taken: %s", strerror(-err));
-	return 0;
+	c->batch++;
+	c->array_bytes += size;
+	return c->array_bytes < c->options->array_ring_bytes ? 0 : -EAGAIN;
 }
 
 bool collector__room(struct collector *c)
@@ -419,7 +427,7 @@ int collector__drain(struct collector *c, bool *got)
 
 	if (shared->arrays_high) {
 		shared->arrays_high = 0;
-		tracer__consume_arrays(c->tracer);
+		take_arrays(c);
 	}
 	c->batch = 0;
 	n = tracer__consume_calls(c->tracer);

@@ -46,6 +46,7 @@ struct collector {
 	uint64_t lost_decode;
 	unsigned int reminders; /* until the next tick */
 	unsigned int batch;	/* records since the loop last looked at its other work */
+	uint64_t array_bytes;	/* taken from the ring of arrays since it was last gone to */
 	bool full;		/* --count was reached: what comes now is filtered */
 };
 
@@ -54,7 +55,8 @@ int collector__open(struct collector *c, const struct options *o);
 void collector__close(struct collector *c);
 
 /* Callbacks for tracer__open_rings; ctx is the collector. The first gives -EAGAIN when it is time to look
- * at other work or the sink has no room. */
+ * at other work or the sink has no room; the second when a whole ring has been taken, which is all that was there
+ * at first: a flood can refill it for ever. */
 int collector__on_call(void *ctx, void *data, size_t size);
 int collector__on_array(void *ctx, void *data, size_t size);
 
