@@ -35,8 +35,8 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 # strace is the trigger that `make run` suggests.
 SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev \
 	uthash-dev strace
-CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema jq \
-	stress-ng libcap2-bin procps util-linux shellcheck cppcheck clang-tidy-14 clang-format-14 \
+CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
+	python3-fastjsonschema jq stress-ng libcap2-bin procps util-linux shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux python3
 FRESH_PKGS := debootstrap git ca-certificates util-linux python3
@@ -298,7 +298,7 @@ help: ## this list
 # Kernels of other ages in QEMU. A guest has nothing but an initrd, so what runs there is static.
 VM ?= all
 VM_ARGS ?=
-VM_PKGS := $(SETUP_PKGS) qemu-system-x86 busybox-static debian-archive-keyring python3 python3-jsonschema \
+VM_PKGS := $(SETUP_PKGS) qemu-system-x86 busybox-static debian-archive-keyring python3 python3-fastjsonschema \
 	gcc-multilib
 VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
 STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap

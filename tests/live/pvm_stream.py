@@ -278,7 +278,7 @@ class Stream:
         self.lines.append(item)
 
     def by_schema(self, record, line):
-        found = pvm_schema.complaint(record, line)
+        found = pvm_schema.complaint(record)
         if found:
             self.bad.append(Bad(f"{found}: {line.decode()[:600]}"))
 

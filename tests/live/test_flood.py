@@ -10,10 +10,12 @@ import time
 
 import pytest
 
+import pvm_schema
 from pvm import SHARED, STOP_TIMEOUT, TRIGGERS, Tracer, trigger_one
 from pvm_stream import check_books, parse_line
 
 FINAL = b'"type":"process_vm_access"'
+SCHEMA_EVERY = 200  # lines: a flood has a million
 TOLD_EARLY = b'"phase":"in_flight"'
 
 
@@ -44,6 +46,8 @@ class Counting:
                 self.lines += 1
                 if not self.trouble and b'"seq":%d,' % self.lines not in line[:120]:
                     self.trouble = f"line {self.lines} is {line[:200]!r}"
+                if self.lines % SCHEMA_EVERY == 0 and not self.trouble:
+                    self.trouble = pvm_schema.complaint(json.loads(line))
                 if FINAL in line[:120]:
                     self.final += TOLD_EARLY not in line[:240]
                 elif b'"type":"lost"' in line[:120]:
@@ -98,7 +102,8 @@ def flooded_run(seconds, *args, flood_args=()):
         assert t.proc.returncode == 0, t.stderr()
         stop = reader.finish()
         print(f"{done} calls made, {stop['counters']}, {reader.bytes} bytes, stop took {took:.2f} s")
-        assert took < STOP_TIMEOUT and 0 < stop["counters"]["seen"] <= done + 1000
+        # No call counts twice; but others on this host make calls too.
+        assert took < STOP_TIMEOUT and 0 < stop["counters"]["seen"] <= done * 1.5 + 1000
         return stop, reader
     finally:
         t.kill()
@@ -131,9 +136,9 @@ def test_two_floods_into_a_tiny_ring():
 @pytest.mark.slow
 def test_a_filtered_flood_costs_no_losses():
     """What a filter drops in the kernel needs no room anywhere."""
-    stop, reader = flooded_run(2, "--caller-comm", "!pvmflood", "--ring-size", "64K")
+    stop, reader = flooded_run(2, "--caller-comm", "nobody at all", "--ring-size", "64K")
     assert stop["counters"]["lost"] == 0 and stop["counters"]["filtered"] > 1000
-    assert reader.final < 1000
+    assert reader.final == 0
 
 
 def test_a_quiet_call_between_two_floods():
