@@ -38,19 +38,33 @@ static __always_inline void self_exit(u32 call)
 	wake();
 }
 
-/* The last record of a call: told or lost, never both. */
-static __always_inline void call_submit(struct pvm_state *s)
+/* The last record of a call: told, summarised or lost, never two of them. of: enum summary_of. */
+static __always_inline void call_submit(struct pvm_state *s, u32 of)
 {
 	u32 size = sizeof(s->call) + s->call.local.entry_len + s->call.remote.entry_len +
 		   s->call.local.exit_len + s->call.remote.exit_len;
 
 	s->call.hdr.size = size;
 	size &= 1023; /* no call is that long; for the verifier */
-	if (bpf_ringbuf_output(&pvm_calls, &s->call, size, BPF_RB_NO_WAKEUP))
-		count(PVM_C_RING_FULL);
-	else
+	if (!bpf_ringbuf_output(&pvm_calls, &s->call, size, BPF_RB_NO_WAKEUP)) {
 		count(PVM_C_SUBMITTED);
+		if (cfg_aggregate)
+			pair_remember(of);
+	} else if (summary_add(of, PVM_OVERFLOW)) {
+		arrays_drop(s);
+	} else {
+		count(PVM_C_RING_FULL);
+	}
 	wake();
+}
+
+/* With --aggregate: once a call of a pair was told, the others go into a summary. */
+static __always_inline bool call_aggregate(const struct pvm_state *s, u32 of)
+{
+	if (!pair_is_known(of) || !summary_add(of, PVM_AGGREGATE))
+		return false;
+	arrays_drop(s);
+	return true;
 }
 
 static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs, u32 what, u64 now,
@@ -294,8 +308,12 @@ static __always_inline int call_exit(struct pt_regs *regs, u32 what, s64 ret)
 						 : false;
 	}
 	if (tell) {
-		call_look_again(s);
-		call_submit(s);
+		u32 of = stage == STAGE_ORPHAN ? OF_AN_ORPHAN : OF_CURRENT;
+
+		if (!cfg_aggregate || !call_aggregate(s, of)) {
+			call_look_again(s);
+			call_submit(s, of);
+		}
 	} else if (stage != STAGE_FILTERED) {
 		count(PVM_C_FILTERED);
 	}
@@ -321,7 +339,7 @@ static __always_inline void state_drop(u32 tid)
 		} else if (s->stage == STAGE_ACTIVE) {
 			s->call.exit_ns = bpf_ktime_get_ns();
 			s->call.phase = PVM_UNFINISHED;
-			call_submit(s);
+			call_submit(s, OF_CURRENT);
 		}
 	}
 	state_free(tid);

@@ -31,6 +31,7 @@ enum pvm_type {
 	PVM_SELF_TEST = 5,  /* struct pvm_self_test, in the ring of calls */
 	PVM_ARRAY = 6,	    /* struct pvm_array, in the ring of arrays */
 	PVM_ARRAY_DROP = 7, /* struct pvm_array without data: the call was filtered at its exit */
+	PVM_SUMMARY = 8,    /* struct pvm_summary, read from its map */
 };
 
 struct pvm_hdr {
@@ -190,6 +191,50 @@ struct pvm_array {
 	__u8 data[];
 };
 
+enum pvm_outcome {
+	PVM_SUCCEEDED = 1,
+	PVM_FAILED = 2,
+	PVM_UNKNOWN = 3, /* orphans whose result proves nothing, and unfinished calls */
+};
+
+enum pvm_reason {
+	PVM_OVERFLOW = 1,  /* the ring had no room */
+	PVM_AGGREGATE = 2, /* the user asked for it */
+};
+
+/* Calls that are told together: of one process to another, of one kind, with one outcome, within one window
+ * of time. Key of their map. */
+struct pvm_summary_key {
+	__u64 caller_start; /* with the pid, the process */
+	__u64 target_start;
+	__u32 caller;
+	__u32 target; /* 0: it named none */
+	__u32 window; /* pvm_shared.window at the time */
+	__u8 op;      /* enum pvm_op */
+	__u8 outcome; /* enum pvm_outcome */
+	__u8 reason;  /* enum pvm_reason */
+	__u8 pad;
+};
+
+struct pvm_tally {
+	__u64 calls;
+	__u64 bytes;	   /* moved by those that succeeded */
+	__u64 duration_ns; /* sum; an orphan has none */
+	__u64 first_ns;	   /* entry of the first one, CLOCK_MONOTONIC */
+	__u64 last_ns;	   /* entry of the last one */
+	__u8 outcome;	   /* enum pvm_outcome */
+	__u8 reason;	   /* enum pvm_reason */
+	__u16 pad0;
+	__u32 pad1;
+};
+
+/* The sums over all, and the first call without its arrays. */
+struct pvm_summary {
+	struct pvm_hdr hdr; /* set by the reader */
+	struct pvm_tally tally;
+	__u64 call[sizeof(struct pvm_call) / 8]; /* a struct pvm_call; its header and sides mean nothing */
+};
+
 enum pvm_path_flag {
 	PVM_PATH_CUT = 1,      /* longer than fits: the front is missing */
 	PVM_PATH_NAME = 2,     /* not below any root (memfd): one name stands for all of it */
@@ -233,12 +278,13 @@ struct pvm_self_test {
 };
 
 /* What is counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in
- * exactly one of SUBMITTED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in flight. */
+ * exactly one of SUBMITTED, SUMMARISED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in
+ * flight. */
 enum pvm_count {
 	PVM_C_SEEN = 0,		  /* calls that reached a hook: entries, and exits without one */
 	PVM_C_SUBMITTED = 1,	  /* last records of a call that found room in the ring */
 	PVM_C_FILTERED = 2,	  /* calls dropped by a filter in the kernel */
-	PVM_C_RING_FULL = 3,	  /* calls lost: no room in the ring for their last record */
+	PVM_C_RING_FULL = 3,	  /* calls lost: no room in the ring, and none in a summary */
 	PVM_C_STATE_FULL = 4,	  /* calls lost: no room in the table of calls in flight */
 	PVM_C_STATE_STALE = 5,	  /* calls lost: their thread began another without an exit */
 	PVM_C_IN_FLIGHT_TOLD = 6, /* in_flight records that found room */
@@ -249,6 +295,7 @@ enum pvm_count {
 	PVM_C_IDENTITY_FULL =
 		10, /* those that were sent, but found no room to be remembered as sent */
 	PVM_C_SELF_TESTS = 11, /* the collector's own calls: in no other counter */
+	PVM_C_SUMMARISED = 12, /* calls that are in a summary */
 	PVM_C_CNT = 16,
 };
 
@@ -279,7 +326,7 @@ struct pvm_shared {
 	__u32 look_pid;	      /* what the "look" iterator is to look up; it sets this to 0 */
 	__u64 look_start_ns;  /* what it found: start of the process */
 	__u32 look_tgid;      /* and its pid; 0: nothing */
-	__u32 pad;
+	__u32 window;	      /* of summaries: moved by the reader, which then takes the old one's */
 	struct pvm_counts rows[PVM_CPU_ROWS];
 };
 
@@ -348,6 +395,9 @@ PVM_ASSERT(sizeof(struct pvm_task) == 128);
 PVM_ASSERT(sizeof(struct pvm_side) == 24);
 PVM_ASSERT(sizeof(struct pvm_call) == 392);
 PVM_ASSERT(sizeof(struct pvm_array) == 32);
+PVM_ASSERT(sizeof(struct pvm_summary_key) == 32);
+PVM_ASSERT(sizeof(struct pvm_tally) == 48);
+PVM_ASSERT(sizeof(struct pvm_summary) == 448);
 PVM_ASSERT(sizeof(struct pvm_path) == 48);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);

@@ -39,6 +39,9 @@ struct pvm_state {
 	u32 pad;
 	u64 told_ns; /* entry of the call that an in_flight record was told of */
 	struct pvm_sent sent[2];
+	/* With the call behind them, a struct pvm_summary. */
+	struct pvm_hdr sum_hdr;
+	struct pvm_tally tally;
 	struct pvm_call call;
 	/* The call's data, and room that the verifier thinks a split read could need. */
 	u8 data[PVM_INLINE_SZ * 5];
@@ -121,6 +124,25 @@ struct {
 	__type(value, struct pvm_cgroup_val);
 } pvm_cgroups SEC(".maps");
 
+/* Calls that found no room in the ring, or are aggregated: told together. So many pairs of processes in
+ * the second or two between two visits of the reader; memory is taken as they come, 16 MiB at most. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct pvm_summary_key);
+	__type(value, struct pvm_summary);
+} pvm_summaries SEC(".maps");
+
+/* Pairs of processes of which a call was told one by one (--aggregate): the oldest are forgotten, and then told so
+ * again. The user half makes it small where it is not used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct pvm_summary_key); /* no more than who, whom and op */
+	__type(value, u32);
+} pvm_known SEC(".maps");
+
 /* Filters: as many values as options were given; the user half sets the sizes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -164,6 +186,7 @@ const volatile __u32 cfg_has_uid[2] = {};
 const volatile __u32 cfg_has_comm[2] = {};
 const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
 const volatile __u64 cfg_array_ring_sz = 4 << 20;
+const volatile bool cfg_aggregate = false;
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */
 static __always_inline struct pvm_state *state_current(bool orphan)

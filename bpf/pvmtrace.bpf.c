@@ -19,6 +19,7 @@
 #include "iovec.h"
 #include "filter.h"
 #include "target.h"
+#include "summary.h"
 #include "call.h"
 #include "sweep.h"
 

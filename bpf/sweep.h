@@ -47,10 +47,10 @@ static __always_inline int sweep_task(u32 tid, u64 thread_ns)
 	size &= 1023;
 	if (pvm_shared.sweep_phase == PVM_UNFINISHED) {
 		s->stage = STAGE_IDLE;
-		if (bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP))
-			count(PVM_C_RING_FULL);
-		else
+		if (!bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP))
 			count(PVM_C_SUBMITTED);
+		else if (!summary_add(OF_SWEPT, PVM_OVERFLOW))
+			count(PVM_C_RING_FULL);
 		return 0;
 	}
 	if (bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP)) {

@@ -19,7 +19,7 @@ uint64_t books__in_flight(const struct pvm_counts *kernel)
 {
 	const __u64 *n = kernel->n;
 	uint64_t over = n[PVM_C_SUBMITTED] + n[PVM_C_FILTERED] + n[PVM_C_RING_FULL] +
-			n[PVM_C_STATE_FULL] + n[PVM_C_STATE_STALE];
+			n[PVM_C_STATE_FULL] + n[PVM_C_STATE_STALE] + n[PVM_C_SUMMARISED];
 
 	/* The rows are not read at one moment: an end may be seen before its begin. */
 	return n[PVM_C_SEEN] > over ? n[PVM_C_SEEN] - over : 0;
@@ -33,6 +33,7 @@ void books__fill(struct books *b, const struct pvm_counts *kernel, const struct 
 	*b = (struct books){
 		.seen = n[PVM_C_SEEN],
 		.emitted = user->emitted,
+		.summarised = user->summarised,
 		.filtered = n[PVM_C_FILTERED] + user->filtered,
 		.in_flight = books__in_flight(kernel),
 	};

@@ -18,6 +18,7 @@
 /* What the user half counted itself. */
 struct books_user {
 	uint64_t emitted;
+	uint64_t summarised; /* calls in summaries */
 	uint64_t in_flight_emitted;
 	uint64_t filtered;
 	uint64_t lost_output;

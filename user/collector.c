@@ -305,6 +305,58 @@ out:
 	return err;
 }
 
+/* Instead of rendering it. */
+static int record_summary(struct collector *c, const void *data, size_t size, uint64_t calls)
+{
+	int err = recorder__put(c->recorder, FRAME_CALL, data, size, calls);
+
+	if (!err)
+		c->summarised += calls;
+	return err;
+}
+
+int collector__on_summary(void *ctx, void *data, size_t size)
+{
+	struct record rec = { .type = REC_SUMMARY };
+	const struct pvm_summary *sum = data;
+	struct collector *c = ctx;
+	uint64_t calls;
+	int err;
+
+	if (!collector__room(c))
+		return -EAGAIN;
+	err = decode__summary(c->decoder, data, size, c->identity, &c->clock, &rec.summary);
+	if (err) {
+		c->lost_decode += size == sizeof(*sum) ? sum->tally.calls : 1;
+		return 0;
+	}
+	calls = rec.summary.calls;
+	if (c->full || !passes(c, &rec.summary.call)) {
+		c->filtered += calls;
+		return 0;
+	}
+	if (c->recorder)
+		return record_summary(c, data, size, calls);
+	rec.real_ns = rec.summary.last_ns;
+	rec.host = &c->host;
+	rec.seq = c->seq + 1;
+	err = put_line(c, &rec, calls);
+	if (err)
+		return err;
+	c->seq++;
+	c->summarised += calls;
+	return 0;
+}
+
+void collector__take_back(struct collector *c, uint64_t calls)
+{
+	uint64_t events = calls < c->emitted ? calls : c->emitted;
+
+	c->emitted -= events;
+	c->summarised -= calls - events;
+	c->lost_output += calls;
+}
+
 /* A cgroup's path arrived: from now on the kernel half filters by our verdict. */
 static int on_cgroup(struct collector *c, const void *data, size_t size)
 {
@@ -342,6 +394,8 @@ static int on_other(struct collector *c, int type, const void *data, size_t size
 			return err;
 	}
 	switch (type) {
+	case PVM_SUMMARY: /* of a recording */
+		return collector__on_summary(c, (void *)data, size);
 	case PVM_EXE:
 		return identity__put_path(c->identity, data, size);
 	case PVM_ARGS:

@@ -40,6 +40,7 @@ struct collector {
 	uint64_t seq;
 	/* Calls by what became of their last record; in_flight records are counted apart. */
 	uint64_t emitted;
+	uint64_t summarised;
 	uint64_t in_flight_emitted;
 	uint64_t filtered;
 	uint64_t lost_output;
@@ -59,6 +60,11 @@ void collector__close(struct collector *c);
  * at first: a flood can refill it for ever. */
 int collector__on_call(void *ctx, void *data, size_t size);
 int collector__on_array(void *ctx, void *data, size_t size);
+
+/* For tracer__take_summaries. */
+int collector__on_summary(void *ctx, void *data, size_t size);
+/* Calls that were counted as told, but did not reach the output after all, are lost. */
+void collector__take_back(struct collector *c, uint64_t calls);
 
 /* Whether a record may be taken from the rings: there is room for what it becomes. */
 bool collector__room(struct collector *c);

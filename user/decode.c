@@ -19,6 +19,7 @@ struct decoder {
 	char run_id[RUN_ID_MAX + 1];
 	size_t run_id_len;
 	struct iov_elem iov[2][2][PVM_IOV_MAX]; /* [local, remote][entry, exit] */
+	struct pvm_call first;			/* of a summary */
 };
 
 /* The bytes of a call's two sides as they lie in its record. */
@@ -48,7 +49,7 @@ int decode__type(const void *data, size_t size)
 
 	if (size < sizeof(*hdr) || hdr->size != size || hdr->version != PVM_WIRE_VERSION)
 		return -EBADMSG;
-	if (hdr->type < PVM_CALL || hdr->type > PVM_ARRAY_DROP)
+	if (hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY)
 		return -EBADMSG;
 	return hdr->type;
 }
@@ -322,6 +323,48 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	decode_side(d, call, &inl, true, arrays, &out->remote);
 	decode_amounts(out);
 	decode_tasks(call, id, clock, out);
+	return 0;
+}
+
+int decode__summary(struct decoder *d, const void *data, size_t size, struct identity *id,
+		    const struct clock_base *clock, struct summary_info *out)
+{
+	const struct pvm_summary *sum = data;
+	const struct pvm_tally *tally;
+	int err;
+
+	if (((uintptr_t)data & 7) || decode__type(data, size) != PVM_SUMMARY ||
+	    size != sizeof(*sum))
+		return -EBADMSG;
+	tally = &sum->tally;
+	if (!tally->calls || tally->outcome < PVM_SUCCEEDED || tally->outcome > PVM_UNKNOWN ||
+	    tally->reason < PVM_OVERFLOW || tally->reason > PVM_AGGREGATE)
+		return -EBADMSG;
+	memcpy(&d->first, sum->call, sizeof(d->first));
+	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
+	memset(&d->first.local, 0, sizeof(d->first.local));
+	memset(&d->first.remote, 0, sizeof(d->first.remote));
+	err = decode__call(d, &d->first, sizeof(d->first), NULL, id, clock, &out->call);
+	if (err)
+		return err;
+	out->call.outcome = tally->outcome == PVM_SUCCEEDED ? OUTCOME_SUCCEEDED
+			    : tally->outcome == PVM_FAILED  ? OUTCOME_FAILED
+							    : OUTCOME_UNKNOWN;
+	/* Of the first call only: the others may have had other results and arrays. */
+	out->call.ret_known = out->call.duration_known = false;
+	out->call.requested_known = false;
+	out->call.partial = UNKNOWN;
+	/* None of them moved more: all that a filter by bytes can go by once they are summed. */
+	out->call.transferred = tally->bytes;
+	out->call.transferred_known = tally->outcome != PVM_UNKNOWN;
+	out->call.error = NULL;
+	out->reason = tally->reason == PVM_OVERFLOW ? "overflow" : "aggregate";
+	out->calls = tally->calls;
+	out->sums_known = tally->outcome != PVM_UNKNOWN;
+	out->bytes = tally->bytes;
+	out->duration_ns = tally->duration_ns;
+	out->first_ns = clock__real_of_mono(clock, tally->first_ns);
+	out->last_ns = clock__real_of_mono(clock, tally->last_ns);
 	return 0;
 }
 

@@ -25,6 +25,10 @@ int decode__type(const void *data, size_t size);
 int decode__call(struct decoder *d, const void *data, size_t size, const struct arrays *arrays,
 		 struct identity *id, const struct clock_base *clock, struct call_info *out);
 
+/* The same of one PVM_SUMMARY record; out->call points into d. */
+int decode__summary(struct decoder *d, const void *data, size_t size, struct identity *id,
+		    const struct clock_base *clock, struct summary_info *out);
+
 /* "EPERM" for 1; an unknown one gives "E<number>" in a static buffer. */
 const char *errno_name(int err);
 /* "x86_64", "i386", "x32", "arm64", "arm". */

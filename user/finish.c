@@ -2,12 +2,9 @@
 #include "finish.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "log.h"
 #include "loop.h"
@@ -17,7 +14,6 @@
 #define FINISH_NS (4400 * NS_PER_MS)
 #define GRACE_NS (100 * NS_PER_MS) /* for calls that are inside to return */
 #define STEP_NS (2 * NS_PER_MS)
-#define HOOKS_END_NS (10 * NS_PER_MS) /* for hooks that are running: they take microseconds */
 
 #define EX_LOSS 75 /* --fail-on-loss */
 
@@ -26,14 +22,6 @@ static void nap(uint64_t ns)
 	const struct timespec t = { .tv_nsec = (long)ns };
 
 	nanosleep(&t, NULL);
-}
-
-/* Until every hook that was running has ended: hooks run inside of RCU's read side, and this system call waits for
- * that (membarrier(2)). Where it is not to be had (nohz_full), time has to do. */
-static void await_hooks(void)
-{
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		nap(HOOKS_END_NS);
 }
 
 static bool reader_gone(const struct loop *l)
@@ -62,6 +50,27 @@ static bool drain_rings(struct loop *l, uint64_t deadline_ns)
 	}
 }
 
+/* The same for the summaries, of the window that is open too. What a recording does not take is lost. */
+static bool drain_summaries(struct loop *l, uint64_t deadline_ns)
+{
+	struct collector *c = l->collector;
+
+	while (tracer__summaries_left(c->tracer)) {
+		int err = tracer__take_summaries(c->tracer, collector__on_summary, c);
+		uint64_t now = clock__mono_now();
+
+		if (now >= deadline_ns)
+			return false;
+		if (err && sink__reserve(c->sink)) {
+			c->lost_output += tracer__summaries_left(c->tracer);
+			break;
+		}
+		if (err)
+			(void)sink__drain(c->sink, (int)((deadline_ns - now) / NS_PER_MS));
+	}
+	return true;
+}
+
 static uint64_t in_flight(struct tracer *t)
 {
 	struct pvm_counts n;
@@ -75,13 +84,15 @@ static void abandon(struct loop *l)
 {
 	struct collector *c = l->collector;
 	struct pvm_counts n;
-	uint64_t handled = c->emitted + c->filtered + c->lost_output + c->lost_decode;
+	uint64_t handled = c->emitted + c->summarised + c->filtered + c->lost_output +
+			   c->lost_decode;
+	uint64_t sent;
 
 	tracer__counts(c->tracer, &n);
-	if (n.n[PVM_C_SUBMITTED] > handled)
-		c->lost_output += n.n[PVM_C_SUBMITTED] - handled;
-	c->emitted -= sink__pending_weight(c->sink);
-	c->lost_output += sink__pending_weight(c->sink);
+	sent = n.n[PVM_C_SUBMITTED] + n.n[PVM_C_SUMMARISED];
+	if (sent > handled)
+		c->lost_output += sent - handled;
+	collector__take_back(c, sink__pending_weight(c->sink));
 }
 
 /* No entry from the mark on; calls inside get a moment to return; the rest is told as unfinished. */
@@ -93,32 +104,28 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 	bool ok = true;
 
 	__atomic_store_n(&shared->stopping, PVM_NO_ENTRIES, __ATOMIC_SEQ_CST);
-	await_hooks();
+	tracer__await_hooks();
 	while (ok && in_flight(c->tracer) && clock__mono_now() < grace_ns) {
 		ok = drain_rings(l, deadline_ns);
 		nap(STEP_NS);
 	}
 	__atomic_store_n(&shared->stopping, PVM_NO_EXITS, __ATOMIC_SEQ_CST);
-	await_hooks();
+	tracer__await_hooks();
 	ok = ok && drain_rings(l, deadline_ns);
 	if (in_flight(c->tracer))
 		tracer__sweep(c->tracer, PVM_UNFINISHED, 0);
 	tracer__detach(c->tracer);
 	l->report->lost_unswept = in_flight(c->tracer);
-	return ok && drain_rings(l, deadline_ns);
+	return ok && drain_rings(l, deadline_ns) && drain_summaries(l, deadline_ns);
 }
 
 /* Calls that the recording does not take are lost, not told. Its file then fails again when it is closed, which
  * gives the exit status. */
 static void settle_recording(struct collector *c)
 {
-	uint64_t left;
-
 	if (!c->recorder || !recorder__flush(c->recorder))
 		return;
-	left = recorder__pending(c->recorder);
-	c->emitted -= left;
-	c->lost_output += left;
+	collector__take_back(c, recorder__pending(c->recorder));
 }
 
 static void say_losses(const struct books *b)

@@ -93,6 +93,17 @@ static void watch_hooks(struct loop *l)
 					 "the hooks do not fire any more: calls are not seen", 0);
 }
 
+/* Calls that found no room are told once a second, so within two; aggregated ones when the user wants it. What the
+ * output has no room for now comes at the next step. */
+static void tell_summaries(struct loop *l, uint64_t now)
+{
+	struct collector *c = l->collector;
+	uint32_t window_s = c->options->aggregate_s ? c->options->aggregate_s : 1;
+
+	if (!tracer__take_summaries(c->tracer, collector__on_summary, c))
+		l->summary_ns = now + window_s * NS_PER_S;
+}
+
 static void tick(struct loop *l, uint64_t now)
 {
 	struct collector *c = l->collector;
@@ -121,6 +132,8 @@ static void handle_time(struct loop *l)
 		l->reason = "duration";
 	if (now >= l->tick_ns)
 		tick(l, now);
+	if (now >= l->summary_ns)
+		tell_summaries(l, now);
 	if (now >= l->stats_ns) {
 		l->stats_ns = now + o->stats_interval_s * NS_PER_S;
 		l->stats_due = true;
@@ -237,6 +250,7 @@ int loop__run(struct loop *l)
 		l->end_ns = now + c->options->duration_s * NS_PER_S;
 	l->stats_ns = now + c->options->stats_interval_s * NS_PER_S;
 	l->tick_ns = now;
+	l->summary_ns = now + c->options->aggregate_s * NS_PER_S;
 	while (!l->reason)
 		step(l);
 	return finish__run(l);

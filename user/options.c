@@ -395,6 +395,11 @@ const struct option_def options_table[] = {
 	  MEMBER(in_flight_after_ms), .min = 1, .max = 3600000, .def = 1000,
 	  .help = "tell a call that is still running by then" },
 
+	{ "aggregate", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,
+	  MEMBER(aggregate_s), .min = 1, .max = 3600,
+	  .help = "tell calls together, a summary per window and kind, but for the first one of each "
+		  "caller, target and operation" },
+
 	{ "duration", .group = GROUP_RUN, .arg = "SECONDS", .set = set_number, MEMBER(duration_s),
 	  .min = 1, .max = 31536000, .help = "stop after so many seconds" },
 	{ "count", .letter = 'c', .group = GROUP_RUN, .arg = "N", .set = set_number, MEMBER(count),
@@ -531,6 +536,19 @@ static void join_command(struct options *o, int argc, char **argv)
 	}
 }
 
+/* What only a trace can do. */
+static int refuse_beside_replay(const struct options *o)
+{
+	if (o->record)
+		log__error("--record %.200s: not together with --replay", o->record);
+	else if (o->aggregate_s)
+		log__error("--aggregate %u: not together with --replay: calls are told together "
+			   "where they are traced", o->aggregate_s);
+	else
+		return 0;
+	return EX_USAGE;
+}
+
 int options__parse(struct options *o, int argc, char **argv)
 {
 	struct option longs[OPTION_MAX + 1] = { 0 };
@@ -559,10 +577,8 @@ int options__parse(struct options *o, int argc, char **argv)
 			   argv[optind]);
 		err = EX_USAGE;
 	}
-	if (!err && o->record && o->replay) {
-		log__error("--record %.200s: not together with --replay", o->record);
-		err = EX_USAGE;
-	}
+	if (!err && o->replay)
+		err = refuse_beside_replay(o);
 	if (err)
 		options__free(o);
 	return err;

@@ -98,6 +98,17 @@ struct call_info {
 	struct array_info local, remote;
 };
 
+/* Calls told together. */
+struct summary_info {
+	struct call_info call; /* the first of them: who, whom and what are those of all */
+	const char *reason;    /* "overflow" or "aggregate" */
+	uint64_t calls;
+	bool sums_known; /* bytes and duration */
+	uint64_t bytes;
+	uint64_t duration_ns;
+	uint64_t first_ns, last_ns; /* entries, ns since 1970 */
+};
+
 /* Named counters, in the order in which they are written. */
 struct counter {
 	const char *name;
@@ -112,6 +123,7 @@ enum record_type {
 	REC_REOPEN,
 	REC_ERROR,
 	REC_STOP,
+	REC_SUMMARY,
 };
 
 struct abi_info {
@@ -175,6 +187,7 @@ struct record {
 	const struct host *host;
 	union {
 		struct call_info call;
+		struct summary_info summary; /* its call is also this union's */
 		struct start_info start;
 		struct stats_info stats;
 		struct lost_info lost;
@@ -183,5 +196,8 @@ struct record {
 		const char *instance; /* REC_REOPEN */
 	};
 };
+
+_Static_assert(offsetof(struct record, call) == offsetof(struct record, summary.call),
+	       "what is said of a call's two processes is said of a summary's, too");
 
 #endif

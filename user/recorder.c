@@ -94,7 +94,7 @@ bool recorder__room(struct recorder *r)
 }
 
 int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, size_t size,
-		  unsigned int calls)
+		  uint64_t calls)
 {
 	struct frame frame = { .size = (uint32_t)size, .kind = kind };
 	uLong crc;

@@ -88,7 +88,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 /* Takes a frame. calls: how many calls it stands for as their last record. 0, or -EAGAIN if the buffer is full and
  * the file does not take it. */
 int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, size_t size,
-		  unsigned int calls);
+		  uint64_t calls);
 /* Whether any frame fits now; flushes if need be. */
 bool recorder__room(struct recorder *r);
 /* 0, or -errno: the file takes no more now; it ends with a whole frame all the same. */

@@ -181,7 +181,7 @@ static const char *outcome_name(enum outcome outcome)
 	}
 }
 
-static void put_call_event(struct json *j, struct fit_plan *plan, const struct call_info *c)
+static void put_what(struct json *j, const struct call_info *c)
 {
 	REST_RAW(j, "\"dataset\":\"pvmtrace.calls\",\"kind\":\"event\",\"category\":[\"process\"]");
 	if (c->raw->op == PVM_READ)
@@ -190,6 +190,11 @@ static void put_call_event(struct json *j, struct fit_plan *plan, const struct c
 		REST_RAW(j, "\"type\":[\"change\"]");
 	json__str(j, "action", rest__syscall(c));
 	json__str(j, "outcome", outcome_name(c->outcome));
+}
+
+static void put_call_event(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	put_what(j, c);
 	json__str(j, "id", c->id);
 	if (fit__begin(j, plan, FIT_TOP)) {
 		if (c->duration_known)
@@ -209,12 +214,11 @@ static void put_error(struct json *j, const char *code, const char *message)
 	json__close_obj(j);
 }
 
-static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
+/* Who, whom, and where. */
+static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;
 
-	put_head(j, r);
-	put_call_event(j, plan, c);
 	put_process(j, plan, &c->caller, 0);
 	if (c->caller.container && fit__begin(j, plan, FIT_CALLER)) {
 		json__open_obj(j, "container");
@@ -233,8 +237,36 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 		put_host(j, r->host, false);
 		fit__end(j, plan);
 	}
+}
+
+static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	put_head(j, r);
+	put_call_event(j, plan, &r->call);
+	put_context(j, plan, r);
 	json__open_obj(j, "pvmtrace");
-	rest__call(j, plan, c, REST_CONTAINER);
+	rest__call(j, plan, &r->call, REST_CONTAINER);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+/* `event` has no field for a number of events told as one. */
+static void put_summary(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct summary_info *s = &r->summary;
+
+	put_head(j, r);
+	put_what(j, &s->call);
+	rest__time(j, "start", s->first_ns);
+	rest__time(j, "end", s->last_ns);
+	if (fit__begin(j, plan, FIT_TOP)) {
+		REST_RAW(j, "\"provider\":\"pvmtrace\"");
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+	put_context(j, plan, r);
+	json__open_obj(j, "pvmtrace");
+	rest__summary(j, plan, s, REST_CONTAINER);
 	json__close_obj(j);
 	json__close_obj(j);
 }
@@ -290,5 +322,7 @@ int render_ecs(const struct record *r, const struct render_opts *o, struct json 
 {
 	if (r->type == REC_CALL)
 		return fit__call(out, r, o, &format, put_call);
+	if (r->type == REC_SUMMARY)
+		return fit__call(out, r, o, &format, put_summary);
 	return rest__own_line(out, r, o, put_own);
 }

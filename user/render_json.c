@@ -82,6 +82,8 @@ int render_json(const struct record *r, const struct render_opts *o, struct json
 	switch (r->type) {
 	case REC_CALL:
 		return json_call(r, o, out);
+	case REC_SUMMARY:
+		return json_summary(r, o, out);
 	case REC_START:
 		return json_start(r, o, out);
 	case REC_REOPEN:

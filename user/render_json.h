@@ -87,6 +87,9 @@ void json_head(struct json *j, const struct record *r, const char *type);
 void json_time(struct json *j, const char *key, uint64_t real_ns);
 void json_host(struct json *j, const struct host *host);
 
+/* The objects of the same names. */
+void json_caller(struct json *j, struct json_plan *plan, const struct call_info *c);
+void json_target(struct json *j, struct json_plan *plan, const struct call_info *c);
 /* The keys of a caller or target. */
 void json_task(struct json *j, struct json_plan *plan, const struct task_info *t, bool is_target);
 /* Splits off the first argument of args[0 .. *len), which moves on. NULL: there is none left. */
@@ -106,6 +109,7 @@ void json_plan__whole(struct json_plan *plan, const struct call_info *c,
 void json_plan__names(const struct json_plan *plan, struct json *j);
 
 int json_call(const struct record *r, const struct render_opts *o, struct json *j);
+int json_summary(const struct record *r, const struct render_opts *o, struct json *j);
 int json_start(const struct record *r, const struct render_opts *o, struct json *j);
 int json_reopen(const struct record *r, const struct render_opts *o, struct json *j);
 /* stats, lost, error, stop */

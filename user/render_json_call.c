@@ -93,7 +93,7 @@ static void put_call(struct json *j, struct json_plan *plan, const struct call_i
 	json_part__end(j, plan, JP_TOP);
 }
 
-static void put_caller(struct json *j, struct json_plan *plan, const struct call_info *c)
+void json_caller(struct json *j, struct json_plan *plan, const struct call_info *c)
 {
 	json__open_obj(j, "caller");
 	json_task(j, plan, &c->caller, false);
@@ -121,7 +121,7 @@ static void put_target_how(struct json *j, const struct call_info *c)
 		put_tristate(j, "moved", moved(c->raw));
 }
 
-static void put_target(struct json *j, struct json_plan *plan, const struct call_info *c)
+void json_target(struct json *j, struct json_plan *plan, const struct call_info *c)
 {
 	bool resolved = c->target.task;
 	bool more;
@@ -286,8 +286,8 @@ static void put_line(struct json *j, struct json_plan *plan, const struct record
 	json__reset(j);
 	json_head(j, r, "process_vm_access");
 	put_call(j, plan, c);
-	put_caller(j, plan, c);
-	put_target(j, plan, c);
+	json_caller(j, plan, c);
+	json_target(j, plan, c);
 	put_relation(j, plan, c);
 	put_sides(j, plan, c);
 	if (plan->cut) {

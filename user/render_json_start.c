@@ -128,6 +128,7 @@ static void put_limits(struct json *j, const struct options *o)
 	json__u64(j, "max_line", o->max_line);
 	json__u64(j, "stats_interval_s", o->stats_interval_s);
 	json__u64(j, "in_flight_after_ms", o->in_flight_after_ms);
+	put_limit(j, "aggregate_s", o->aggregate_s);
 	put_limit(j, "duration_s", o->duration_s);
 	put_limit(j, "count", o->count);
 	json__u64(j, "ring_bytes", o->ring_bytes);

@@ -302,14 +302,15 @@ static void put_class(struct json *j, const struct record *r)
 		REST_RAW(j, "\"status_code\":\"0\"");
 }
 
-static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
+/* A summary is of several calls, and has no id of one. */
+static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;
 
-	put_class(j, r);
 	put_metadata(j, r);
 	if (fit__begin(j, plan, FIT_TOP)) {
-		json__str(j, "uid", c->id);
+		if (r->type == REC_CALL)
+			json__str(j, "uid", c->id);
 		json__str(j, "event_code", rest__syscall(c));
 		REST_RAW(j, "\"profiles\":[\"container\",\"host\"]");
 		fit__end(j, plan);
@@ -327,9 +328,30 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 		put_process(j, plan, &c->target, 1);
 	else
 		put_unresolved(j, c);
-	put_memory(j, c);
+}
+
+static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	put_class(j, r);
+	put_context(j, plan, r);
+	put_memory(j, &r->call);
 	json__open_obj(j, "unmapped");
-	rest__call(j, plan, c, REST_IDS | REST_ARGS | REST_DURATION);
+	rest__call(j, plan, &r->call, REST_IDS | REST_ARGS | REST_DURATION);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+static void put_summary(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct summary_info *s = &r->summary;
+
+	put_class(j, r);
+	json__u64(j, "count", s->calls);
+	json__u64(j, "start_time", s->first_ns / NS_PER_MS);
+	json__u64(j, "end_time", s->last_ns / NS_PER_MS);
+	put_context(j, plan, r);
+	json__open_obj(j, "unmapped");
+	rest__summary(j, plan, s, REST_IDS | REST_ARGS);
 	json__close_obj(j);
 	json__close_obj(j);
 }
@@ -380,5 +402,7 @@ int render_ocsf(const struct record *r, const struct render_opts *o, struct json
 {
 	if (r->type == REC_CALL)
 		return fit__call(out, r, o, &format, put_call);
+	if (r->type == REC_SUMMARY)
+		return fit__call(out, r, o, &format, put_summary);
 	return rest__own_line(out, r, o, put_own);
 }

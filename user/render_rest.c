@@ -344,6 +344,13 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 	json__close_obj(j);
 }
 
+static void put_truncated(struct json *j, const struct fit_plan *plan)
+{
+	json__open_arr(j, "truncated");
+	fit__put_names(j, plan);
+	json__close_arr(j);
+}
+
 void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		unsigned int lacks)
 {
@@ -352,7 +359,21 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 	put_target(j, plan, c, lacks);
 	put_relation(j, plan, c);
 	put_sides(j, plan, c);
-	json__open_arr(j, "truncated");
-	fit__put_names(j, plan);
-	json__close_arr(j);
+	put_truncated(j, plan);
+}
+
+void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
+		   unsigned int lacks)
+{
+	json__str(j, "reason", s->reason);
+	json__u64(j, "calls", s->calls);
+	if (s->sums_known) {
+		json__u64(j, "bytes_transferred", s->bytes);
+		json__u64(j, "duration_ns", s->duration_ns);
+	}
+	rest__time(j, "first", s->first_ns);
+	rest__time(j, "last", s->last_ns);
+	put_caller(j, plan, &s->call, lacks);
+	put_target(j, plan, &s->call, lacks);
+	put_truncated(j, plan);
 }

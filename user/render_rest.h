@@ -35,6 +35,10 @@ void rest__text(struct json *j, struct fit_plan *plan, enum fit_part part, const
 void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		unsigned int lacks);
 
+/* The same of calls told together. */
+void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
+		   unsigned int lacks);
+
 /* What is left out of the line of a record that is no call, each with those before it. The line
  * then fits into the shortest one that there is. */
 enum rest_cut {

@@ -139,6 +139,8 @@ static void put_limits(struct json *j, const struct options *o)
 	json__u64(j, "max_line", o->max_line);
 	json__u64(j, "stats_interval_s", o->stats_interval_s);
 	json__u64(j, "in_flight_after_ms", o->in_flight_after_ms);
+	if (o->aggregate_s)
+		json__u64(j, "aggregate_s", o->aggregate_s);
 	if (o->duration_s)
 		json__u64(j, "duration_s", o->duration_s);
 	if (o->count)

@@ -91,9 +91,10 @@ static void put_result(struct text_line *t, const struct call_info *c)
 	text__tint(t, c->outcome == OUTCOME_SUCCEEDED ? TINT_GOOD
 		      : c->outcome == OUTCOME_FAILED  ? TINT_BAD
 						      : TINT_ODD);
-	text__put(t, c->outcome == OUTCOME_SUCCEEDED		? "ok"
-		     : c->outcome == OUTCOME_FAILED && c->error ? c->error
-								: "?");
+	text__put(t, c->outcome == OUTCOME_SUCCEEDED ? "ok"
+		     : c->outcome != OUTCOME_FAILED  ? "?"
+		     : c->error			     ? c->error
+						     : "failed");
 	text__tint(t, TINT_PLAIN);
 }
 
@@ -207,10 +208,14 @@ static void put_flags(struct text_line *t, const struct call_info *c, unsigned i
 	text__tint(t, TINT_PLAIN);
 }
 
-static void put_call(struct text_line *t, const struct record *r, const struct render_opts *o)
+static const struct columns *columns_of(const struct render_opts *o)
 {
-	const struct columns *cols = o->width && o->width < NARROW ? &narrow_columns
-								   : &wide_columns;
+	return o->width && o->width < NARROW ? &narrow_columns : &wide_columns;
+}
+
+/* Up to the amount. */
+static void put_who(struct text_line *t, const struct record *r, const struct columns *cols)
+{
 	const struct call_info *c = &r->call;
 	bool is_read = c->raw->op == PVM_READ;
 
@@ -226,6 +231,14 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 	text__put(t, is_read ? "read" : "write");
 	if (!is_read)
 		text__tint(t, TINT_PLAIN);
+}
+
+static void put_call(struct text_line *t, const struct record *r, const struct render_opts *o)
+{
+	const struct columns *cols = columns_of(o);
+	const struct call_info *c = &r->call;
+
+	put_who(t, r, cols);
 	put_amount(t, c, cols->amount_end);
 	text__to(t, cols->result);
 	put_result(t, c);
@@ -237,6 +250,37 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 		put_flags(t, c, cols->flags);
 }
 
+/* "(1234 calls in 0.998 s)" */
+static void put_span(struct text_line *t, const struct summary_info *s)
+{
+	uint64_t ms = s->last_ns > s->first_ns ? (s->last_ns - s->first_ns) / 1000000 : 0;
+
+	text__tint(t, TINT_NOTE);
+	text__put(t, "(");
+	text__u64(t, s->calls);
+	text__put(t, s->calls == 1 ? " call in " : " calls in ");
+	text__u64(t, ms);
+	text__put(t, " ms)");
+	text__tint(t, TINT_PLAIN);
+}
+
+static void put_summary(struct text_line *t, const struct record *r, const struct render_opts *o)
+{
+	const struct columns *cols = columns_of(o);
+	char amount[TEXT_AMOUNT_SZ] = "?";
+	size_t len = 1;
+
+	put_who(t, r, cols);
+	if (r->summary.sums_known)
+		len = text__amount(amount, r->summary.bytes);
+	text__to(t, cols->amount_end > len ? cols->amount_end - (unsigned int)len : 0);
+	text__put(t, amount);
+	text__to(t, cols->result);
+	put_result(t, &r->call);
+	text__to(t, cols->rest);
+	put_span(t, &r->summary);
+}
+
 int render_text(const struct record *r, const struct render_opts *o, struct json *out)
 {
 	struct text_line t;
@@ -244,6 +288,8 @@ int render_text(const struct record *r, const struct render_opts *o, struct json
 	text__begin(&t, o, out);
 	if (r->type == REC_CALL)
 		put_call(&t, r, o);
+	else if (r->type == REC_SUMMARY)
+		put_summary(&t, r, o);
 	else
 		text_state(&t, r);
 	return text__end(&t);

@@ -25,6 +25,7 @@ static struct books_user user_counts(const struct report *r)
 
 	return (struct books_user){
 		.emitted = c->emitted,
+		.summarised = c->summarised,
 		.in_flight_emitted = c->in_flight_emitted,
 		.filtered = c->filtered,
 		.lost_output = c->lost_output,

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
+#include <linux/membarrier.h>
 
 #include "log.h"
 #include "privileges.h"
@@ -19,12 +22,17 @@
 #include "self_test.h"
 #include "tracer_filter.h"
 
+#define HOOKS_END_NS 10000000L
+
 struct tracer {
 	struct pvmtrace_bpf *skel;
 	const struct options *options;
 	struct ring_buffer *calls;
 	struct ring_buffer *arrays;
 	uint64_t skipped; /* as last read */
+	uint64_t summarised; /* calls of the summaries that were taken */
+	bool taking; /* summaries of a window that is closed, and the next of them: */
+	struct pvm_summary_key next_summary;
 	size_t rows;	  /* of counters that can be in use */
 	bool in_pid_ns;
 	bool detached;
@@ -63,6 +71,7 @@ static void configure(struct tracer *t)
 								    : 0;
 	skel->rodata->cfg_min_bytes = o->min_bytes;
 	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;
+	skel->rodata->cfg_aggregate = o->aggregate_s > 0;
 	for (int who = 0; who < 2; who++) {
 		const struct filter_list *list = o->filter[who];
 
@@ -74,6 +83,8 @@ static void configure(struct tracer *t)
 	}
 	bpf_map__set_max_entries(skel->maps.pvm_calls, (uint32_t)o->ring_bytes);
 	bpf_map__set_max_entries(skel->maps.pvm_arrays, (uint32_t)o->array_ring_bytes);
+	if (!o->aggregate_s)
+		bpf_map__set_max_entries(skel->maps.pvm_known, 1);
 	bpf_map__set_max_entries(skel->maps.pvm_filter_pid, filter_room(o, FILTER_PID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_uid, filter_room(o, FILTER_UID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));
@@ -390,6 +401,69 @@ int tracer__consume_calls(struct tracer *t)
 int tracer__consume_arrays(struct tracer *t)
 {
 	return ring_buffer__consume(t->arrays);
+}
+
+/* Hooks run inside of RCU's read side, and this system call waits for that (membarrier(2)). Where it is not
+ * to be had (nohz_full), time has to do: hooks take microseconds. */
+void tracer__await_hooks(void)
+{
+	const struct timespec t = { .tv_nsec = HOOKS_END_NS };
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&t, NULL);
+}
+
+uint64_t tracer__summaries_left(struct tracer *t)
+{
+	struct pvm_counts counts;
+
+	tracer__counts(t, &counts);
+	return counts.n[PVM_C_SUMMARISED] - t->summarised;
+}
+
+/* Hands on one entry. 0: it can go. */
+static int take_summary(struct tracer *t, int fd, const struct pvm_summary_key *key,
+			tracer_sample_fn take, void *ctx)
+{
+	struct pvm_summary sum;
+	int err;
+
+	if (bpf_map_lookup_elem(fd, key, &sum))
+		return 0;
+	sum.hdr = (struct pvm_hdr){ sizeof(sum), PVM_SUMMARY, PVM_WIRE_VERSION };
+	err = take(ctx, &sum, sizeof(sum));
+	if (!err)
+		t->summarised += sum.tally.calls;
+	return err;
+}
+
+/* Nobody but us removes entries, and none of the open window's are: so next_summary stays a place to go on from. */
+int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
+{
+	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+	int fd = bpf_map__fd(t->skel->maps.pvm_summaries), err;
+	struct pvm_summary_key key;
+
+	if (!t->taking) {
+		if (!tracer__summaries_left(t))
+			return 0;
+		__atomic_add_fetch(&shared->window, 1, __ATOMIC_SEQ_CST);
+		tracer__await_hooks();
+		t->taking = !bpf_map_get_next_key(fd, NULL, &t->next_summary);
+	}
+	while (t->taking) {
+		bool closed;
+
+		key = t->next_summary;
+		closed = key.window != shared->window;
+		err = closed ? take_summary(t, fd, &key, take, ctx) : 0;
+		if (err)
+			return err;
+		t->taking = !bpf_map_get_next_key(fd, &key, &t->next_summary);
+		if (closed)
+			bpf_map_delete_elem(fd, &key);
+	}
+	return 0;
 }
 
 static void next_epoch(struct tracer *t)

@@ -70,6 +70,18 @@ int tracer__poll_fd(struct tracer *t);
 int tracer__consume_calls(struct tracer *t);
 int tracer__consume_arrays(struct tracer *t);
 
+/*
+ * Closes the window of summaries, if there are any in it, and hands each of them to take as a PVM_SUMMARY record.
+ * Where take's result is not 0 it ends with that: the summary stays, with those behind it, and is the first one
+ * next time; no other window is closed until then. Closing waits for the hooks that are running: some
+ * milliseconds.
+ */
+int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx);
+/* Calls in summaries that were not taken yet, of any window. */
+uint64_t tracer__summaries_left(struct tracer *t);
+/* Returns when every hook that runs now has ended. */
+void tracer__await_hooks(void);
+
 /* The kernel half is told to forget, or what to think of a cgroup; errors are harmless (the entry may
  * be gone). */
 void tracer__forget_proc(struct tracer *t, uint32_t pid);

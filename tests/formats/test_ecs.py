@@ -114,6 +114,9 @@ def test_agrees_with_the_json_format():
     assert len(plain) == len(ecs)
     for p, e in zip(plain, ecs):
         assert (p["time"], p["seq"]) == (e["@timestamp"], e["event"]["sequence"])
+        if p["type"] == "process_vm_summary":
+            check_summary(p, e)
+            continue
         if p["type"] != "process_vm_access":
             assert e["event"]["action"] == p["type"]
             assert e["event"]["kind"] == ("metric" if p["type"] == "stats" else "event")
@@ -131,6 +134,20 @@ def test_agrees_with_the_json_format():
         for side in ("local", "remote"):
             for key in ("addr", "count", "captured", "status", "iov", "iov_exit", "total_len", "changed"):
                 assert e["pvmtrace"][side].get(key) == p[side][key]
+
+
+def check_summary(p, e):
+    event, rest = e["event"], e["pvmtrace"]
+    assert event["action"] == f"process_vm_{p['op']}v" and event["dataset"] == "pvmtrace.calls"
+    assert event["type"] == [{"read": "access", "write": "change"}[p["op"]]]
+    assert (event["outcome"], event["start"], event["end"]) == (p["outcome"], p["first"], p["last"])
+    assert "id" not in event and "duration" not in event
+    for key in ("reason", "calls", "first", "last", "bytes_transferred", "duration_ns"):
+        assert rest.get(key) == p[key], key
+    check_process(p["caller"], e["process"])
+    assert ("Target" in e) == p["target"]["resolved"] == rest["target"]["resolved"]
+    if "Target" in e:
+        check_process(p["target"], e["Target"]["process"])
 
 
 def check_process(plain, process):
@@ -210,7 +227,7 @@ def test_template_agrees_with_ecs(schema):
 def test_template_keeps_nanoseconds_and_leaves_arrays_out():
     mappings = template()
     for path in ("@timestamp", "event.start", "event.end", "process.start", "Target.process.start",
-                 "pvmtrace.since", "pvmtrace.until"):
+                 "pvmtrace.since", "pvmtrace.until", "pvmtrace.first", "pvmtrace.last"):
         assert mapping_of(mappings, path)["type"] == "date_nanos", path
     for side in ("local", "remote"):
         for key in ("iov", "iov_exit", "unread"):

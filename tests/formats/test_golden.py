@@ -7,6 +7,8 @@ import pytest
 
 import golden
 
+SCHEMA = golden.ROOT / "docs" / "pvmtrace-event.schema.json"
+
 
 @pytest.mark.parametrize("form", golden.FORMATS)
 def test_exact_lines(form):
@@ -41,3 +43,17 @@ def test_text_within_the_limit(max_line):
     for line in golden.replay("text", "--max-line", str(max_line)):
         assert line.endswith(b"\n") and len(line) <= max_line
         assert all(c.isprintable() for c in line.decode("utf-8", errors="strict")[:-1])
+
+
+@pytest.mark.parametrize("max_line", [1024, 1300, 1700, 8000])
+def test_json_by_the_schema(max_line):
+    fastjsonschema = pytest.importorskip("fastjsonschema", reason="python3-fastjsonschema is not installed")
+    # It stops at draft 7, which means the same by all the words that the schema uses.
+    draft = {"$schema": "http://json-schema.org/draft-07/schema#"}
+    validate = fastjsonschema.compile({**json.loads(SCHEMA.read_text()), **draft})
+    kinds = set()
+    for line in golden.replay("json", "--max-line", str(max_line)):
+        record = json.loads(line)
+        kinds.add((record["type"], record.get("reason")))
+        validate(record)
+    assert {("process_vm_summary", "overflow"), ("process_vm_summary", "aggregate")} <= kinds

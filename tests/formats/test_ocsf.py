@@ -40,7 +40,7 @@ OBJECTS.update({f"{where}{part}": rule for where in ("process", "actor.process")
                 for part, rule in PROCESS.items()})
 
 NUMBERS = {"time", "category_uid", "class_uid", "activity_id", "type_uid", "severity_id", "status_id",
-           "sequence", "type_id", "pid", "tid", "namespace_pid", "created_time", "size"}
+           "sequence", "type_id", "pid", "count", "start_time", "end_time", "tid", "namespace_pid", "created_time", "size"}
 
 
 def lines(max_line):
@@ -87,7 +87,7 @@ def test_required(max_line):
 
 def test_top_level_attributes():
     known = MEMORY_ACTIVITY | {"status_id", "status", "status_code", "base_address", "size", "unmapped",
-                               "activity_name", "message"}
+                               "activity_name", "message", "count", "start_time", "end_time"}
     for line in lines(8000):
         assert set(line) <= known
 
@@ -107,6 +107,9 @@ def test_agrees_with_the_json_format():
     assert len(plain) == len(ocsf)
     for p, o in zip(plain, ocsf):
         assert o["metadata"]["original_time"] == p["time"] and o["metadata"]["sequence"] == p["seq"]
+        if p["type"] == "process_vm_summary":
+            check_summary(p, o)
+            continue
         if p["type"] != "process_vm_access":
             assert o["class_uid"] == 0 and o["activity_name"] == p["type"]
             continue
@@ -128,6 +131,20 @@ def test_agrees_with_the_json_format():
         for side in ("local", "remote"):
             for key in ("addr", "count", "captured", "status", "iov", "iov_exit", "total_len", "changed"):
                 assert rest[side].get(key) == p[side][key]
+
+
+def check_summary(p, o):
+    assert o["class_uid"] == 1004 and o["activity_id"] == {"read": 7, "write": 8}[p["op"]]
+    assert o["status_id"] == {"unknown": 0, "success": 1, "failure": 2}[p["outcome"]]
+    assert o["count"] == p["calls"] and o["time"] == o["end_time"]
+    assert o["start_time"] <= o["end_time"] and "uid" not in o["metadata"]
+    check_process(p["caller"], o["actor"]["process"])
+    if p["target"]["resolved"]:
+        check_process(p["target"], o["process"])
+    else:
+        assert o["process"] == {"uid": f"unresolved:{p['target']['kind']}:{p['target']['arg']}"}
+    for key in ("reason", "calls", "first", "last", "bytes_transferred", "duration_ns"):
+        assert o["unmapped"].get(key) == p[key], key
 
 
 def check_process(plain, process):

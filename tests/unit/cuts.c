@@ -164,7 +164,7 @@ void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t i
 	json_decref(whole);
 }
 
-void cuts__random(const struct cuts_format *f, uint32_t rounds)
+static void check_random(const struct cuts_format *f, uint32_t rounds, void (*make)(struct sample *s))
 {
 	static const uint32_t iov_limits[] = { 0, 1, 32, UINT32_MAX };
 	uint32_t limits[6] = { 1024, 8000 };
@@ -173,12 +173,22 @@ void cuts__random(const struct cuts_format *f, uint32_t rounds)
 	while (rounds--) {
 		struct sample *s = sample__new();
 
-		random_call(s);
+		make(s);
 		for (size_t i = 2; i < 6; i++)
 			limits[i] = 1024 + fixture__below(i < 4 ? 2500 : 100000);
 		cuts__check(f, &s->r, iov_limits[fixture__below(4)], limits, 6);
 		free(s);
 	}
+}
+
+void cuts__random(const struct cuts_format *f, uint32_t rounds)
+{
+	check_random(f, rounds, random_call);
+}
+
+void cuts__random_summaries(const struct cuts_format *f, uint32_t rounds)
+{
+	check_random(f, rounds, random_summary);
 }
 
 static void fill_limits(uint32_t *limits, uint32_t from, size_t cnt, uint32_t step)
@@ -266,6 +276,15 @@ static void longest_call(struct sample *s, struct host *host)
 	c->caller.cgroup_len = c->target.cgroup_len = 4096;
 }
 
+static void longest_summary(struct sample *s)
+{
+	struct summary_info *sum = &s->r.summary;
+
+	sample__summarise(s);
+	sum->reason = "aggregate";
+	sum->calls = sum->bytes = sum->duration_ns = sum->first_ns = sum->last_ns = UINT64_MAX;
+}
+
 void cuts__longest(const struct cuts_format *f)
 {
 	struct sample *s = sample__new();
@@ -279,6 +298,11 @@ void cuts__longest(const struct cuts_format *f)
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
 	cuts__check(f, &s->r, UINT32_MAX, limits, 400);
 	memset(host.machine_id, 0, sizeof(host.machine_id));
+	cuts__check(f, &s->r, UINT32_MAX, limits, 400);
+	free(s);
+	s = sample__new();
+	longest_call(s, &host);
+	longest_summary(s);
 	cuts__check(f, &s->r, UINT32_MAX, limits, 400);
 	free(s);
 }

@@ -21,11 +21,12 @@ void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t i
 /* The value at a path "a.b.c", or NULL. */
 json_t *cuts__at(const json_t *line, const char *path);
 
-/* Tests of a format: random calls within many limits; a call within each limit of a range; all other
+/* Tests of a format: random calls (and summaries) within many limits; a call within each limit of a range; all other
  * records within each limit of a range. */
 void cuts__random(const struct cuts_format *f, uint32_t rounds);
+void cuts__random_summaries(const struct cuts_format *f, uint32_t rounds);
 void cuts__each_length(const struct cuts_format *f);
-/* The longest line there can be, within each limit from the shortest on. */
+/* The longest line there can be of a call, and of a summary, within each limit from the shortest on. */
 void cuts__longest(const struct cuts_format *f);
 void cuts__own(const struct cuts_format *f);
 /* The contract's order: what is cut first is gone before the next is touched. args: how the format calls the

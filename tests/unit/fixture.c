@@ -178,6 +178,22 @@ size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool 
 	return array->hdr.size;
 }
 
+void fixture__summary(struct pvm_summary *sum, const struct pvm_call *call)
+{
+	memset(sum, 0, sizeof(*sum));
+	sum->hdr.size = sizeof(*sum);
+	sum->hdr.type = PVM_SUMMARY;
+	sum->hdr.version = PVM_WIRE_VERSION;
+	sum->tally.calls = 3;
+	sum->tally.bytes = 3 * (uint64_t)call->ret;
+	sum->tally.duration_ns = 3 * (call->exit_ns - call->entry_ns);
+	sum->tally.first_ns = call->entry_ns;
+	sum->tally.last_ns = call->entry_ns + 2000000;
+	sum->tally.outcome = PVM_SUCCEEDED;
+	sum->tally.reason = PVM_OVERFLOW;
+	memcpy(sum->call, call, sizeof(sum->call));
+}
+
 static uint64_t random_state;
 
 void fixture__seed(uint64_t seed)

@@ -40,6 +40,10 @@ size_t fixture__args(void *buf, const struct pvm_task *task, const char *args, u
 size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool at_exit,
 		      const void *bytes, uint32_t len, uint8_t ok);
 
+/* Three successes like the call, which took and moved the same, a millisecond apart; told together because the ring was
+ * full. */
+void fixture__summary(struct pvm_summary *sum, const struct pvm_call *call);
+
 extern const struct host fixture_host;
 
 /* A sequence that is the same in every run. */

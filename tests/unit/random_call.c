@@ -109,3 +109,18 @@ void random_call(struct sample *s)
 	random_side(&c->local, s->iov[0], s->iov[2]);
 	random_side(&c->remote, s->iov[1], s->iov[3]);
 }
+
+void random_summary(struct sample *s)
+{
+	struct summary_info *sum = &s->r.summary;
+
+	random_call(s);
+	sample__summarise(s);
+	sum->reason = fixture__below(2) ? "overflow" : "aggregate";
+	sum->sums_known = fixture__below(4);
+	sum->calls = random_number();
+	sum->bytes = random_number();
+	sum->duration_ns = random_number();
+	sum->first_ns = random_number();
+	sum->last_ns = random_number();
+}

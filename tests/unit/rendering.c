@@ -134,6 +134,26 @@ struct sample *sample__new(void)
 	return s;
 }
 
+void sample__summarise(struct sample *s)
+{
+	struct summary_info *sum = &s->r.summary;
+	struct call_info *c = &sum->call;
+
+	s->r.type = REC_SUMMARY;
+	c->ret_known = c->duration_known = c->requested_known = false;
+	c->partial = UNKNOWN;
+	c->error = NULL;
+	memset(&c->local, 0, sizeof(c->local));
+	memset(&c->remote, 0, sizeof(c->remote));
+	sum->reason = "overflow";
+	sum->calls = 7;
+	sum->sums_known = true;
+	sum->bytes = 28672;
+	sum->duration_ns = 12810;
+	sum->first_ns = START_NS - 1500000000;
+	sum->last_ns = START_NS;
+}
+
 bool line__cuts(const json_t *line, const char *name)
 {
 	const json_t *names = json_object_get(line, "truncated"), *v;

@@ -30,6 +30,9 @@ struct sample {
 /* What decode makes of fixture__call, with all of the identity known. To be given to free(). */
 struct sample *sample__new(void);
 
+/* The same call as one of seven that are told together (REC_SUMMARY). Its identities can be changed before and after. */
+void sample__summarise(struct sample *s);
+
 /* The last line. */
 extern struct json rendering;
 extern const struct render_opts rendering_defaults;

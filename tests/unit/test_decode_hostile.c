@@ -22,7 +22,7 @@ static void test_type(void **state)
 	for (int type = 0; type < 20; type++) {
 		hdr.type = (uint16_t)type;
 		assert_int_equal(decode__type(&hdr, sizeof(hdr)),
-				 type >= PVM_CALL && type <= PVM_ARRAY_DROP ? type : -EBADMSG);
+				 type >= PVM_CALL && type <= PVM_SUMMARY ? type : -EBADMSG);
 	}
 	hdr.type = PVM_CALL;
 	for (size_t size = 0; size < sizeof(hdr); size++)

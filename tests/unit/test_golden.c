@@ -20,7 +20,7 @@
 #define CONTAINER_NAMES ID64 "\0docker"
 
 static struct recorder *out;
-static uint64_t calls;
+static uint64_t calls, summarised;
 
 static const struct iov_elem local[] = { { 0x7ffd12345000, 4096 }, { 0x7ffd12346000, 8192 } };
 static const struct iov_elem remote[] = { { 0, 0 }, { 0x55d0c0de0000, 4096 } };
@@ -207,6 +207,36 @@ static void put_long(void)
 	put_call(&f);
 }
 
+static void put_summary(uint8_t outcome, uint8_t reason, const struct pvm_call *call)
+{
+	struct pvm_summary sum;
+
+	fixture__summary(&sum, call);
+	sum.tally.outcome = outcome;
+	sum.tally.reason = reason;
+	if (outcome != PVM_SUCCEEDED)
+		sum.tally.bytes = 0;
+	put(FRAME_CALL, &sum, sizeof(sum));
+	summarised += sum.tally.calls;
+}
+
+/* Told together: for either reason, of every outcome, of a target that was not found. */
+static void put_summaries(void)
+{
+	struct fixture_call f;
+
+	next_call(&f);
+	put_summary(PVM_SUCCEEDED, PVM_OVERFLOW, &f.call);
+	f.call.op = PVM_WRITE;
+	f.call.ret = -1;
+	put_summary(PVM_FAILED, PVM_AGGREGATE, &f.call);
+	f.call.phase = PVM_ORPHAN;
+	f.call.ret = 310;
+	f.call.resolved = PVM_UNRESOLVED;
+	memset(&f.call.target, 0, sizeof(f.call.target));
+	put_summary(PVM_UNKNOWN, PVM_OVERFLOW, &f.call);
+}
+
 static void put_books(enum record_type type, uint64_t second, const char *text, const char *signal)
 {
 	struct frame_books books;
@@ -214,7 +244,8 @@ static void put_books(enum record_type type, uint64_t second, const char *text, 
 	memset(&books, 0, sizeof(books));
 	books.type = type;
 	books.real_ns = START_NS + second * 1000000000;
-	books.kernel.n[PVM_C_SEEN] = calls + 4;
+	books.kernel.n[PVM_C_SEEN] = calls + summarised + 4;
+	books.kernel.n[PVM_C_SUMMARISED] = summarised;
 	books.kernel.n[PVM_C_SUBMITTED] = calls;
 	books.kernel.n[PVM_C_FILTERED] = 1;
 	books.kernel.n[PVM_C_RING_FULL] = 3;
@@ -243,7 +274,7 @@ static void write_recording(const char *path)
 	strcpy(header.user, "pvmtrace");
 	header.pid = 99;
 	header.host = fixture_host;
-	calls = 0;
+	calls = summarised = 0;
 	assert_int_equal(recorder__create(&out, path, &header, (uid_t)-1, (gid_t)-1), 0);
 	put(FRAME_CLOCK, &clock, sizeof(clock));
 	put_plain();
@@ -251,6 +282,7 @@ static void write_recording(const char *path)
 	put_hostile();
 	put_parked();
 	put_long();
+	put_summaries();
 	put_books(REC_STATS, 2, "", "");
 	put_books(REC_LOST, 3, "", "");
 	put_books(REC_ERROR, 4, "hooks_silent", "");

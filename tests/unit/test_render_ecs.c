@@ -121,6 +121,39 @@ static void test_failure(void **state)
 	free(s);
 }
 
+/* Calls told together: one event that lasts from the first to the last. */
+static void test_summary(void **state)
+{
+	struct sample *s = sample__new();
+	json_t *line;
+
+	(void)state;
+	sample__summarise(s);
+	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
+	line__keys(cuts__at(line, "event"), "sequence module dataset kind category type action outcome "
+					    "start end provider");
+	expect_text(line, "event.dataset", "pvmtrace.calls");
+	expect_text(line, "event.action", "process_vm_readv");
+	expect_text(line, "event.start", "2026-11-21T19:28:09.623456789Z");
+	expect_text(line, "event.end", "2026-11-21T19:28:11.123456789Z");
+	expect_number(line, "Target.process.pid", 991);
+	line__keys(cuts__at(line, "pvmtrace"), "reason calls bytes_transferred duration_ns first last "
+					       "caller target truncated");
+	expect_number(line, "pvmtrace.calls", 7);
+	json_decref(line);
+	s->r.summary.sums_known = false;
+	s->r.call.outcome = OUTCOME_UNKNOWN;
+	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
+	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+	expect_text(line, "event.outcome", "unknown");
+	line__keys(cuts__at(line, "pvmtrace"), "reason calls first last caller target truncated");
+	line__keys(cuts__at(line, "pvmtrace.target"), "arg kind resolved");
+	assert_null(json_object_get(line, "Target"));
+	json_decref(line);
+	free(s);
+}
+
 static void test_own(void **state)
 {
 	static const char *const actions[] = { "start", "reopen", "stats", "lost", "error", "stop" };
@@ -154,6 +187,12 @@ static void test_random(void **state)
 	cuts__random(&ecs, 600);
 }
 
+static void test_random_summaries(void **state)
+{
+	(void)state;
+	cuts__random_summaries(&ecs, 600);
+}
+
 static void test_each_length(void **state)
 {
 	(void)state;
@@ -185,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_own),	    cmocka_unit_test(test_random),
 		cmocka_unit_test(test_each_length), cmocka_unit_test(test_own_lengths),
 		cmocka_unit_test(test_order),	    cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_summary),	     cmocka_unit_test(test_random_summaries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);

@@ -189,6 +189,47 @@ static void check_call(const struct sample *s, const struct render_opts *o)
 	json_decref(line);
 }
 
+static void check_summary(const struct sample *s, const struct render_opts *o)
+{
+	const struct summary_info *sum = &s->r.summary;
+	json_t *line = rendering__line(&s->r, o);
+
+	line__keys(line, "time schema type seq reason caller target op outcome calls bytes_transferred "
+			 "first last duration_ns truncated host");
+	assert_string_equal(json_string_value(json_object_get(line, "type")), "process_vm_summary");
+	assert_string_equal(json_string_value(json_object_get(line, "reason")), sum->reason);
+	assert_true(json_integer_value(json_object_get(line, "calls")) ==
+		    (json_int_t)clamp(sum->calls));
+	assert_int_equal(json_is_null(json_object_get(line, "duration_ns")), !sum->sums_known);
+	assert_int_equal(json_is_null(json_object_get(line, "bytes_transferred")),
+			 !sum->sums_known);
+	assert_int_equal(json_is_null(json_object_get(line, "host")), line__cuts(line, "host"));
+	check_task(line, "caller", &sum->call.caller);
+	check_task(line, "target", &sum->call.target);
+	json_decref(line);
+}
+
+/* The same lines of a summary: what is cut, is cut of its two processes and its host. */
+static void test_random_summaries(void **state)
+{
+	(void)state;
+	fixture__seed(8);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		struct sample *s = sample__new();
+		struct render_opts o = { .iov_limit = 32, .max_line = MAX_LINE };
+
+		random_summary(s);
+		check_summary(s, &o);
+		for (uint32_t n = 0; n < 4; n++) {
+			o.max_line = 1024 + fixture__below(n < 2 ? 2000 : MAX_LINE - 1024);
+			check_summary(s, &o);
+		}
+		o.max_line = 1024;
+		check_summary(s, &o);
+		free(s);
+	}
+}
+
 static void test_random(void **state)
 {
 	static const uint32_t limits[] = { 0, 1, 32, UINT32_MAX };
@@ -237,6 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_random_summaries),
 		cmocka_unit_test(test_each_length),
 	};
 

@@ -136,6 +136,37 @@ static void test_cmd_line(void **state)
 	free(s);
 }
 
+/* Calls told together: one event with a count, from the first to the last. */
+static void test_summary(void **state)
+{
+	struct sample *s = sample__new();
+	json_t *line;
+
+	(void)state;
+	sample__summarise(s);
+	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	line__keys(line, "time category_uid class_uid activity_id type_uid severity_id status_id status "
+			 "status_code count start_time end_time metadata device actor process unmapped");
+	expect_number(line, "class_uid", 1004);
+	expect_number(line, "count", 7);
+	expect_number(line, "end_time", (json_int_t)(START_NS / 1000000));
+	expect_number(line, "start_time", (json_int_t)(START_NS / 1000000) - 1500);
+	assert_null(cuts__at(line, "metadata.uid"));
+	expect_text(line, "metadata.event_code", "process_vm_readv");
+	line__keys(cuts__at(line, "unmapped"), "reason calls bytes_transferred duration_ns first last "
+					       "caller target truncated");
+	json_decref(line);
+	s->r.summary.sums_known = false;
+	s->r.call.outcome = OUTCOME_UNKNOWN;
+	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
+	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	expect_text(line, "status", "Unknown");
+	expect_text(line, "process.uid", "unresolved:pid:991");
+	line__keys(cuts__at(line, "unmapped"), "reason calls first last caller target truncated");
+	json_decref(line);
+	free(s);
+}
+
 static void test_own(void **state)
 {
 	static const char *const names[] = { "start", "reopen", "stats", "lost", "error", "stop" };
@@ -162,6 +193,12 @@ static void test_random(void **state)
 {
 	(void)state;
 	cuts__random(&ocsf, 600);
+}
+
+static void test_random_summaries(void **state)
+{
+	(void)state;
+	cuts__random_summaries(&ocsf, 600);
 }
 
 static void test_each_length(void **state)
@@ -196,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_own),	     cmocka_unit_test(test_random),
 		cmocka_unit_test(test_each_length),  cmocka_unit_test(test_own_lengths),
 		cmocka_unit_test(test_order),	     cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_summary),	     cmocka_unit_test(test_random_summaries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);

@@ -123,6 +123,28 @@ static void test_flags(void **state)
 	free(s);
 }
 
+static void test_summary(void **state)
+{
+	struct sample *s = sample__new();
+
+	(void)state;
+	sample__summarise(s);
+	expect(&s->r,
+	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read        28K ok      "
+	       "(7 calls in 1500 ms)");
+	s->r.call.outcome = OUTCOME_FAILED;
+	s->r.summary.bytes = 0;
+	s->r.summary.calls = 1;
+	s->r.summary.last_ns = s->r.summary.first_ns - 1;
+	expect_has(&s->r, "read          0 failed  (1 call in 0 ms)\n");
+	s->r.call.outcome = OUTCOME_UNKNOWN;
+	s->r.summary.sums_known = false;
+	s->r.call.target.task = NULL;
+	s->r.call.target_arg = -5;
+	expect_has(&s->r, ARROW " ?(-5)             read          ? ?       (1 call in 0 ms)\n");
+	free(s);
+}
+
 /* Rules of the terminal: what a name may not do there. */
 static void test_names(void **state)
 {
@@ -302,7 +324,10 @@ static void test_random(void **state)
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		struct sample *s = sample__new();
 
-		random_call(s);
+		if (i % 3)
+			random_call(s);
+		else
+			random_summary(s);
 		s->f.call.abi = (uint8_t)(1 + fixture__below(5));
 		s->f.call.phase = (uint8_t)(1 + fixture__below(4));
 		s->f.call.kinship = (uint8_t)fixture__below(4);
@@ -404,7 +429,7 @@ int main(void)
 		cmocka_unit_test(test_own),    cmocka_unit_test(test_amount),
 		cmocka_unit_test(test_random), cmocka_unit_test(test_every_char),
 		cmocka_unit_test(test_long),   cmocka_unit_test(test_width),
-		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_color),  cmocka_unit_test(test_summary),
 	};
 
 	setenv("TZ", "UTC", 1);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The collector's books of calls that are told together. There is no tracer: what it would do is written down. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collector.h"
+#include "fixture.h"
+#include "scratch.h"
+
+void tracer__forget_proc(struct tracer *t, uint32_t pid)
+{
+	(void)t;
+	(void)pid;
+}
+
+void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
+{
+	(void)t;
+	(void)key;
+}
+
+void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
+			  const struct pvm_cgroup_val *val)
+{
+	(void)t;
+	(void)key;
+	(void)val;
+}
+
+void tracer__self_test_seen(struct tracer *t, const void *data, size_t size)
+{
+	(void)t;
+	(void)data;
+	(void)size;
+}
+
+int tracer__consume_calls(struct tracer *t)
+{
+	(void)t;
+	return 0;
+}
+
+int tracer__consume_arrays(struct tracer *t)
+{
+	(void)t;
+	return 0;
+}
+
+struct pvm_shared *tracer__shared(struct tracer *t)
+{
+	static struct pvm_shared shared;
+
+	(void)t;
+	return &shared;
+}
+
+/* A collector that writes to the file "out". */
+static struct collector c;
+static struct options options;
+
+static int setup(void **state)
+{
+	char *argv[] = { (char *)"pvmtrace", NULL };
+
+	if (scratch__setup(state))
+		return -1;
+	memset(&c, 0, sizeof(c));
+	c.sink = open_out();
+	return options__parse(&options, 1, argv) || collector__open(&c, &options);
+}
+
+static int teardown(void **state)
+{
+	sink__close(c.sink);
+	collector__close(&c);
+	return scratch__teardown(state);
+}
+
+static int put(struct pvm_summary *sum)
+{
+	return collector__on_summary(&c, sum, sizeof(*sum));
+}
+
+static void make(struct pvm_summary *sum, uint64_t calls)
+{
+	struct fixture_call f;
+
+	fixture__call(&f);
+	fixture__summary(sum, &f.call);
+	sum->tally.calls = calls;
+}
+
+static void expect_books(uint64_t summarised, uint64_t filtered, uint64_t lost)
+{
+	assert_int_equal(c.summarised, summarised);
+	assert_int_equal(c.filtered, filtered);
+	assert_int_equal(c.lost_decode + c.lost_output, lost);
+	assert_int_equal(c.emitted, 0);
+}
+
+static void test_told(void **state)
+{
+	struct pvm_summary sum;
+
+	(void)state;
+	make(&sum, 5);
+	assert_int_equal(put(&sum), 0);
+	make(&sum, 1000000);
+	assert_int_equal(put(&sum), 0);
+	expect_books(1000005, 0, 0);
+	assert_int_equal(c.seq, 2);
+	assert_int_equal(sink__pending_weight(c.sink), 1000005);
+}
+
+/* Each of its calls is lost, and nothing is told. */
+static void test_nonsense(void **state)
+{
+	struct pvm_summary sum;
+
+	(void)state;
+	make(&sum, 5);
+	sum.tally.outcome = 0;
+	assert_int_equal(put(&sum), 0);
+	expect_books(0, 0, 5);
+	assert_int_equal(collector__on_summary(&c, &sum, 8), 0);
+	expect_books(0, 0, 6);
+	assert_int_equal(sink__pending(c.sink), 0);
+}
+
+static void test_after_the_last(void **state)
+{
+	struct pvm_summary sum;
+
+	(void)state;
+	c.full = true;
+	make(&sum, 7);
+	assert_int_equal(put(&sum), 0);
+	expect_books(0, 7, 0);
+	assert_int_equal(sink__pending(c.sink), 0);
+}
+
+/* Filters of a replay: by all that is summed up. */
+static void test_replayed_filters(void **state)
+{
+	struct pvm_summary sum;
+
+	(void)state;
+	c.replay = true;
+	make(&sum, 7); /* of 3 * 4096 bytes */
+	options.min_bytes = 12288;
+	assert_int_equal(put(&sum), 0);
+	expect_books(7, 0, 0);
+	options.min_bytes = 12289;
+	assert_int_equal(put(&sum), 0);
+	expect_books(7, 7, 0);
+	options.min_bytes = 0;
+	options.ops = 1u << PVM_WRITE;
+	assert_int_equal(put(&sum), 0);
+	expect_books(7, 14, 0);
+}
+
+/* It comes again: nothing is counted and nothing is told. */
+static void test_no_room(void **state)
+{
+	struct pvm_summary sum;
+	uint64_t told = 0;
+	int err;
+
+	(void)state;
+	make(&sum, 3);
+	while (!(err = put(&sum)))
+		told += 3;
+	assert_int_equal(err, -EAGAIN);
+	expect_books(told, 0, 0);
+	assert_int_equal(c.seq, told / 3);
+	assert_int_equal(sink__drain(c.sink, 1000), 0);
+	assert_int_equal(put(&sum), 0);
+	expect_books(told + 3, 0, 0);
+}
+
+/* Whatever was to be taken back of, the sum stays. */
+static void test_take_back(void **state)
+{
+	(void)state;
+	c.emitted = 10;
+	c.summarised = 100;
+	collector__take_back(&c, 0);
+	assert_int_equal(c.lost_output, 0);
+	collector__take_back(&c, 4);
+	assert_int_equal(c.emitted + c.summarised, 106);
+	assert_int_equal(c.lost_output, 4);
+	collector__take_back(&c, 56);
+	assert_int_equal(c.emitted + c.summarised, 50);
+	assert_int_equal(c.lost_output, 60);
+	assert_true(c.emitted <= 10 && c.summarised <= 100);
+	collector__take_back(&c, 50);
+	assert_int_equal(c.emitted + c.summarised, 0);
+	assert_int_equal(c.lost_output, 110);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_after_the_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_replayed_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_take_back, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
