@@ -206,7 +206,7 @@ def check_call(r, small=False):
     check_array(r["remote"], "remote", r)
 
 
-def check_books(stop, final_calls=None, lost_told=None):
+def check_books(stop, final_calls=None, lost_told=None, summed=None):
     """The books of a stop record, against themselves and against what came out."""
     c = stop["counters"]
     need(stop["balanced"] is True, "not balanced", stop)
@@ -219,6 +219,8 @@ def check_books(stop, final_calls=None, lost_told=None):
         need(stop["complete"] is False, "complete in spite of losses", stop)
     if final_calls is not None:
         need(c["emitted"] == final_calls, f"{c['emitted']} emitted, {final_calls} came out", stop)
+    if summed is not None:
+        need(c["summarised"] == summed, f"{c['summarised']} summarised, {summed} in summaries", stop)
     if lost_told is not None:
         need(c["lost"] == lost_told, f"{c['lost']} lost, {lost_told} told in lost records", stop)
 
@@ -261,6 +263,8 @@ class Stream:
             seq, kind = item["seq"], item["type"]
             need(kind != "process_vm_access", "first keys of a call", item)
             self.by_schema(item, line)
+            if kind == "process_vm_summary":
+                need(item["first"] <= item["last"] == item["time"], "times of a summary", item)
         need(seq == self.next_seq, f"seq is {seq}, not {self.next_seq}")
         need(self.last_type or self.first_type in (None, kind), f"the first record is {kind}")
         need(self.last_type != "stop", f"{kind} after stop")
@@ -319,5 +323,6 @@ class Stream:
         for place in range(0, len(self.lines), step):
             self.look(place)
         self.complain()
-        check_books(self.lines[-1], self.final, sum(r["count"] for r in self.of("lost")))
+        check_books(self.lines[-1], self.final, sum(r["count"] for r in self.of("lost")),
+                    sum(r["calls"] for r in self.of("process_vm_summary")))
         need(self.twice == 0, "an id twice")

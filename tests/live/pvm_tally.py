@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adds up a stream that is too long to be looked at: who did what to whom, and how often."""
+
+import collections
+import json
+import os
+import re
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pvm_schema
+from pvm import STOP_TIMEOUT, poll
+from pvm_stream import check_books, parse_line
+
+RE_CALL = re.compile(
+    rb'"phase":"(\w+)","op":"(\w+)",.*?"outcome":"(\w+)",.*?"caller":{"pid":(\d+),.*?,"target":{"arg":-?\d+,'
+    rb'"kind":"\w+","resolved":\w+,"resolved_at":[^,]+,"moved":\w+,"pid":(\w+),')
+IS_CALL = b'"type":"process_vm_access"'
+SCHEMA_EVERY = 50  # lines
+
+Key = collections.namedtuple("Key", "caller target op outcome")
+
+
+class Tally:
+    """Reads a tracer's pipe by a thread. The keys of its counters are Keys; a target of nobody is None."""
+
+    def __init__(self, tracer):
+        self.tracer = tracer
+        self.told = collections.Counter()  # calls told one by one
+        self.summed = collections.Counter()  # calls in summaries
+        self.summaries = []  # (when it came, ns since 1970; record)
+        self.lost = []
+        self.lines = self.bytes = 0
+        self.last = b""
+        self.trouble = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        rest = b""
+        fd = self.tracer.proc.stdout.fileno()
+        while data := os.read(fd, 1 << 20):
+            self.bytes += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self.lines += 1
+                self.last = line
+                try:
+                    self.trouble or self._line(line)
+                except Exception as e:  # told by finish()
+                    self.trouble = f"line {self.lines}: {e!r}: {line[:3000]!r}"
+        if rest:
+            self.trouble = f"cut: {rest[-200:]!r}"
+
+    def _line(self, line):
+        assert b'"seq":%d,' % self.lines in line[:120], "the order"
+        if IS_CALL in line[:120]:
+            found = RE_CALL.search(line)
+            if found[1] != b"in_flight":
+                target = None if found[5] == b"null" else int(found[5])
+                self.told[Key(int(found[4]), target, found[2].decode(), found[3].decode())] += 1
+            if self.lines % SCHEMA_EVERY:
+                return
+        record = parse_line(line + b"\n")
+        if self.lines % SCHEMA_EVERY == 0 or len(self.summaries) < 1000:
+            found = pvm_schema.complaint(record)
+            assert not found, found
+        if record["type"] == "process_vm_summary":
+            self.summaries.append((time.time_ns(), record))
+            self.summed[key_of(record)] += record["calls"]
+        elif record["type"] == "lost":
+            self.lost.append(record)
+
+    @property
+    def all(self):
+        return self.told + self.summed
+
+    def of(self, caller, op=None):
+        """Calls of that process."""
+        return sum(n for k, n in self.all.items() if k.caller == caller and op in (None, k.op))
+
+    def wait(self, cond, timeout=5, what="it"):
+        end = time.monotonic() + timeout
+        while not cond():
+            assert self.trouble is None, self.trouble
+            assert time.monotonic() < end, f"{what} did not come within {timeout} s"
+            time.sleep(0.02)
+
+    def finish(self, status=0):
+        """Ends the run; its stop record, held against all lines."""
+        if self.tracer.proc.poll() is None:
+            self.tracer.kick(signal.SIGCONT)
+            self.tracer.kick(signal.SIGTERM)
+        self.tracer.proc.wait(STOP_TIMEOUT)
+        self.thread.join(30)
+        assert not self.thread.is_alive() and self.trouble is None, self.trouble
+        assert self.tracer.proc.returncode == status, self.tracer.stderr()
+        stop = json.loads(self.last)
+        assert stop["type"] == "stop"
+        check_books(stop, sum(self.told.values()), sum(r["count"] for r in self.lost),
+                    sum(self.summed.values()))
+        return stop
+
+
+def key_of(summary):
+    return Key(summary["caller"]["pid"], summary["target"]["pid"], summary["op"], summary["outcome"])
+
+
+def freeze(tracer):
+    """Until SIGCONT it takes nothing from the rings."""
+    tracer.kick(signal.SIGSTOP)
+    poll(lambda: Path(f"/proc/{tracer.pid}/stat").read_text().rpartition(") ")[2][0] == "T")

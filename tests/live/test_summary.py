@@ -1,0 +1,462 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls that are told together, because the ring is full or because the user wants it so: whatever happens, who, whom,
+how often and how much is told, and the books balance."""
+
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from pvm import AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, SHARED, TRIGGERS, Tracer, parse_time, poll, pvmtrace, \
+    trigger, trigger_one
+from pvm_stream import Stream
+from pvm_tally import Key, Tally, freeze, key_of
+from test_cgroups import any_hierarchy, name
+
+FLOOD, CROWD = f"f{MY_NAME}", f"c{MY_NAME}"
+OURS = [word for ours in (MY_NAME, FLOOD, CROWD, "pvmseccomp") for word in ("--caller-comm", ours)]
+SMALL = ("--ring-size", "64K", "--array-ring-size", "64K")
+FILL = 2000  # calls: more than such a ring holds
+PAIRS = 32768  # of processes that one window has room for
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone():
+    """No other tracer of these tests may slow the calls down, or drown."""
+    SHARED.close()
+
+
+class Programs:
+    """The triggers under names of ours: other floods of this machine are not in our way."""
+
+    def __init__(self, where):
+        for trigger_name, mine in (("pvmflood", FLOOD), ("pvmcrowd", CROWD)):
+            shutil.copy(TRIGGERS / trigger_name, where / mine)
+        self.where = where
+        self.running = []
+
+    def flood(self, *words):
+        self.running.append(subprocess.Popen([self.where / FLOOD, *map(str, words)], stdout=subprocess.PIPE))
+        return self.running[-1]
+
+    def floods(self, cpus=2):
+        return [self.flood(120, cpu) for cpu in sorted(os.sched_getaffinity(0))[-cpus:]]
+
+    def fill(self):
+        """Until not even a call without elements finds room in the ring."""
+        for count in (1, 0):
+            made(self.flood(60, -1, count, FILL))
+
+    def crowd(self, *words, timeout=60):
+        return trigger_one(self.where / CROWD, *words, timeout=timeout)
+
+    def close(self):
+        for p in self.running:
+            p.kill()
+            p.communicate()
+
+
+@pytest.fixture
+def programs(tmp_path):
+    p = Programs(tmp_path)
+    yield p
+    p.close()
+
+
+def made(p):
+    """(pid, calls) of a flood, at its end."""
+    p.send_signal(signal.SIGTERM) if p.args[1] == "120" else None
+    out, _ = p.communicate(timeout=60)
+    run = json.loads(out)
+    return run["pid"], run["n"]
+
+
+class Adding:
+    """A tracer and the sums of what it tells."""
+
+    def __init__(self, *args, wait=True, **kw):
+        self.tracer = Tracer(*args, read=False, **kw)
+        self.tally = Tally(self.tracer)
+        if wait:
+            self.ready()
+
+    def ready(self):
+        self.tally.wait(lambda: self.tally.lines, 30, "start")
+
+    def __enter__(self):
+        return self.tracer, self.tally
+
+    def __exit__(self, *exc):
+        self.tracer.kill()
+
+
+def expect_nothing_lost(stop):
+    assert stop["counters"]["lost"] == 0, stop["counters"]
+    assert stop["counters"]["seen"] == stop["counters"]["emitted"] + stop["counters"]["summarised"] + \
+        stop["counters"]["filtered"]
+
+
+# ---- the ring is full -------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_single_reads_in_a_flood(programs):
+    """One read of somebody else's memory among millions of other calls, fifty times: every one of them is told."""
+    with Adding(*SMALL, *OURS) as (_, tally):
+        flood, runs, begin = programs.floods(1)[0], [], time.monotonic()
+        for i in range(50):
+            time.sleep(max(0.0, begin + (i + random.random()) / 5 - time.monotonic()))
+            runs.append(programs.crowd("line", 1, 1, 1))
+        pid, n = made(flood)
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    assert stop["counters"]["summarised"] > 1000, "the ring was never full"
+    for run in runs:
+        assert tally.of(run["pids"][0]) == 1
+        assert tally.all[Key(run["pids"][0], run["pid"], "read", "success")] == 1
+    assert tally.all[Key(pid, pid, "read", "success")] == n == tally.of(pid)
+
+
+@pytest.mark.slow
+def test_two_floods_and_a_collector_that_rests(programs):
+    with Adding(*SMALL, *OURS) as (tracer, tally):
+        floods = programs.floods()
+        time.sleep(1)
+        freeze(tracer)
+        time.sleep(5)
+        tracer.kick(signal.SIGCONT)
+        time.sleep(1)
+        runs = [made(p) for p in floods]
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    for pid, n in runs:
+        assert tally.all[Key(pid, pid, "read", "success")] == n == tally.of(pid)
+        assert tally.summed[Key(pid, pid, "read", "success")] > 1000
+    long = [r for _, r in tally.summaries if parse_time(r["last"]) - parse_time(r["first"]) > 4 * 10**9]
+    assert {r["caller"]["pid"] for r in long} == {pid for pid, _ in runs}
+
+
+def expect_crowd(tally, run, calls):
+    """Each child has read its parent so many times; a pid may have come back."""
+    want = collections.Counter(run["pids"])
+    have = {k.caller: n for k, n in tally.all.items() if k.target == run["pid"]}
+    assert have == {pid: n * calls for pid, n in want.items()}
+    assert run["failed"] == 0
+
+
+@pytest.mark.slow
+def test_twenty_thousand_callers_in_a_flood(programs):
+    """Short-lived ones, and thousands at the same time."""
+    with Adding(*SMALL, *OURS) as (_, tally):
+        flood = programs.floods(1)[0]
+        many = programs.crowd("line", 50, 400, 1)
+        alive = programs.crowd("line", 3000, 1, 5)
+        pid, n = made(flood)
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    assert len(many["pids"]) == 20_000
+    expect_crowd(tally, many, 1)
+    expect_crowd(tally, alive, 5)
+    assert tally.of(pid) == n
+    callers = {r["caller"]["pid"] for _, r in tally.summaries}
+    assert len(callers & set(many["pids"])) > 500, "they were not told together"
+
+
+@pytest.mark.slow
+def test_twenty_thousand_callers_unseen_for_a_while(programs):
+    """None of them finds room: all are in summaries, which come bit by bit."""
+    with Adding(*SMALL, *OURS) as (tracer, tally):
+        freeze(tracer)
+        programs.fill()
+        run = programs.crowd("line", 100, 200, 2)
+        tracer.kick(signal.SIGCONT)
+        tally.wait(lambda: len(tally.summaries) >= 20_000, 15, "the summaries")
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    expect_crowd(tally, run, 2)
+    assert not any(k.target == run["pid"] for k in tally.told)
+
+
+@pytest.mark.slow
+def test_more_pairs_than_there_is_room_for(programs):
+    """Only then a call is lost; that is counted, told, and the exit status."""
+    with Adding(*SMALL, *OURS, "--fail-on-loss") as (tracer, tally):
+        freeze(tracer)
+        programs.fill()
+        run = programs.crowd("mesh", 200)
+        tracer.kick(signal.SIGCONT)
+        tally.wait(lambda: tally.lost and len(tally.summaries) > PAIRS - 10, 30, "the summaries")
+        stop = tally.finish(status=EX_TEMPFAIL)
+        said = tracer.stderr()
+    counters = stop["counters"]
+    told = sum(n for k, n in tally.all.items() if k.target in run["pids"])
+    assert run["failed"] == 0 and told + counters["lost"] == 200 * 200
+    assert PAIRS - 10 < told <= PAIRS and counters["lost_ring_full"] == counters["lost"]
+    assert stop["complete"] is False and str(counters["lost"]) in said
+    for r in tally.lost:
+        assert r["count"] == sum(r["by"].values()) > 0
+        assert r["since"] <= r["until"] <= r["time"]
+
+
+def while_full(programs, tracers, act):
+    """Does it while none of them has any room in its ring; what act says, and when it was done (ns since 1970)."""
+    for t in tracers:
+        freeze(t)
+    programs.fill()
+    begin = time.time_ns()
+    result = act()
+    end = time.time_ns()
+    for t in tracers:
+        t.kick(signal.SIGCONT)
+    return result, begin, end
+
+
+def of(tally, pid):
+    """{what was told of a caller: calls}, all of it in summaries."""
+    assert not any(k.caller == pid for k in tally.told)
+    return {(k.target, k.op, k.outcome): n for k, n in tally.summed.items() if k.caller == pid}
+
+
+def test_every_kind_apart(programs):
+    """Operation, target and outcome are told apart; also what seccomp refused, and who is not there."""
+    def act():
+        return {
+            "pair": trigger_one("pvmcall", *AS_ME, "pair"),
+            "nobody": trigger_one("pvmcall", *AS_ME, "pid", 1999999999),
+            "refused": trigger("pvmseccomp", "errno", 13)[0],
+            "killed": trigger("pvmseccomp", "trap")[0],
+            "fault": trigger_one("pvmcall", *AS_ME, "array-fault", "local"),
+        }
+    with Adding(*SMALL, *OURS) as (tracer, tally):
+        runs, begin, end = while_full(programs, [tracer], act)
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    pid = {what: run["pid"] for what, run in runs.items()}
+    target = runs["pair"]["target"]
+    assert of(tally, pid["pair"]) == {(target, "read", "success"): 1, (target, "write", "success"): 1}
+    assert of(tally, pid["nobody"]) == {(None, "read", "failure"): 1}
+    assert list(of(tally, pid["fault"]).values()) == [1]
+    assert [(k[1:], n) for k, n in of(tally, pid["refused"]).items()] == [(("read", "failure"), 1)]
+    assert [(k[1:], n) for k, n in of(tally, pid["killed"]).items()] == [(("read", "unknown"), 1)]
+    records = {r["caller"]["pid"]: r for _, r in tally.summaries}
+    for what in runs:
+        r = records[pid[what]]
+        assert (r["reason"], r["calls"]) == ("overflow", 1)
+        assert begin - 10**9 <= parse_time(r["first"]) == parse_time(r["last"]) <= end + 10**9
+        assert r["caller"]["comm"] in OURS and r["target"]["kind"] == "pid"
+    assert records[pid["pair"]]["bytes_transferred"] == 64
+    assert records[pid["nobody"]]["target"]["resolved"] is False
+    assert records[pid["nobody"]]["target"]["arg"] == 1999999999
+    assert records[pid["refused"]]["bytes_transferred"] == 0
+    assert (records[pid["killed"]]["bytes_transferred"], records[pid["killed"]]["duration_ns"]) == (None, None)
+
+
+def test_sums_and_times(programs):
+    with Adding(*SMALL, *OURS) as (tracer, tally):
+        run, begin, end = while_full(programs, [tracer],
+                                     lambda: trigger_one("pvmcall", *AS_ME, "repeat", 3000))
+        poll(lambda: any(r["caller"]["pid"] == run["pid"] for _, r in tally.summaries), 5)
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    (_, r), = [s for s in tally.summaries if s[1]["caller"]["pid"] == run["pid"]]
+    assert (r["calls"], r["op"], r["outcome"], r["reason"]) == (3000, "read", "success", "overflow")
+    assert r["bytes_transferred"] == sum(c["ret"] for c in run["calls"]) * 3000 // len(run["calls"])
+    first, last = parse_time(r["first"]), parse_time(r["last"])
+    assert begin - 10**9 < first < last < end + 10**9 and r["time"] == r["last"]
+    assert 0 < r["duration_ns"] <= last - first + 10**9
+    assert r["caller"]["tid"] == run["tid"] and r["target"]["pid"] == run["pid"]
+
+
+@pytest.mark.slow
+def test_they_come_soon(programs):
+    """Within two seconds, in a flood too; here with a second more for a busy machine."""
+    with Adding(*SMALL, *OURS) as (_, tally):
+        flood = programs.floods(1)[0]
+        time.sleep(6)
+        made(flood)
+        tally.finish()
+    late = [came - parse_time(r["first"]) for came, r in tally.summaries]
+    assert len(late) >= 4 and max(late) < 3 * 10**9, late
+
+
+def test_filters_hold(programs, cgroups):
+    """What a filter drops is in no summary. The flood itself passes all of these."""
+    inside = cgroups.make(any_hierarchy(cgroups), f"/{name()}")
+    options = {"--op": "read", "--outcome": "success", "--min-bytes": "1", "--target-uid": "0",
+               "--caller-cgroup": f"!*/{inside.name}"}
+    held = Held("pvmcall", *AS_ME, "step", preexec_fn=cgroups.join(inside))
+    runs = {key: Adding(*SMALL, *OURS, key, value, wait=False) for key, value in options.items()}
+    try:
+        for a in runs.values():
+            a.ready()
+        held.line()
+        held.step()  # so that its cgroup is known, and judged
+        time.sleep(0.2)
+
+        def act():
+            held.step()
+            return {"pair": trigger_one("pvmcall", *AS_ME, "pair")["pid"],
+                    "nobody": trigger_one("pvmcall", *AS_ME, "pid", 1999999999)["pid"],
+                    "other": trigger_one("pvmcall", *AS_ME, "--uid", 4001, "self")["pid"],
+                    "inside": held.pid}
+        pids, _, _ = while_full(programs, [a.tracer for a in runs.values()], act)
+        have = {}
+        for key, a in runs.items():
+            expect_nothing_lost(a.tally.finish())
+            have[key] = {what: a.tally.of(pid) for what, pid in pids.items()}
+            told = {what: sum(n for k, n in a.tally.told.items() if k.caller == pid) for what, pid in pids.items()}
+            told.pop("inside")
+            assert not any(told.values()), f"{key}: {told} found room"
+        everything = {"pair": 2, "nobody": 1, "other": 1, "inside": 2}
+        assert have["--op"] == {**everything, "pair": 1}
+        assert have["--outcome"] == have["--min-bytes"] == {**everything, "nobody": 0}
+        assert have["--target-uid"] == {**everything, "nobody": 0, "other": 0}
+        assert have["--caller-cgroup"] == {**everything, "inside": 0}
+    finally:
+        held.close()
+        for a in runs.values():
+            a.tracer.kill()
+
+
+def test_formats(programs, tmp_path):
+    """The same summary in every format."""
+    tracers = {form: Tracer("-f", form, *SMALL, *OURS, stdout=open(tmp_path / form, "wb")) for form in
+               ("json", "ecs", "ocsf", "text")}
+    try:
+        for form in tracers:
+            poll(lambda form=form: (tmp_path / form).stat().st_size, 20)
+        run, _, _ = while_full(programs, tracers.values(),
+                               lambda: trigger_one("pvmcall", *AS_ME, "repeat", 700))
+        for t in tracers.values():
+            t.kick(signal.SIGTERM)
+            assert t.proc.wait(10) == 0
+        lines = {form: (tmp_path / form).read_text().splitlines() for form in tracers}
+        mine = [json.loads(line) for line in lines["ecs"]]
+        mine = [r for r in mine if r.get("process", {}).get("pid") == run["pid"]]
+        assert [r["pvmtrace"]["calls"] for r in mine] == [700] and mine[0]["event"]["outcome"] == "success"
+        mine = [json.loads(line) for line in lines["ocsf"]]
+        mine = [r for r in mine if r.get("actor", {}).get("process", {}).get("pid") == run["pid"]]
+        assert [(r["count"], r["class_uid"]) for r in mine] == [(700, 1004)]
+        mine = [line for line in lines["text"] if f"{MY_NAME}({run['pid']}) " in line]
+        assert len(mine) == 1 and " read " in mine[0] and "(700 calls in " in mine[0]
+        s = Stream()
+        s.feed((tmp_path / "json").read_bytes())
+        s.finish()
+        assert [r["calls"] for r in s.of("process_vm_summary") if r["caller"]["pid"] == run["pid"]] == [700]
+    finally:
+        for t in tracers.values():
+            t.kill()
+
+
+def test_recorded_and_replayed(programs, tmp_path):
+    path = tmp_path / "calls"
+    rec = Tracer("--record", path, *SMALL, *OURS)
+    try:
+        run, _, _ = while_full(programs, [rec], lambda: trigger_one("pvmcall", *AS_ME, "repeat", 900))
+        rec.kick(signal.SIGTERM)
+        assert rec.proc.wait(10) == 0, rec.stderr()
+        rec.thread.join(10)
+        want = rec.stream.lines[-1]
+        assert want["type"] == "stop" and want["counters"]["summarised"] >= 900
+        for options, filtered in (((), 0), (("--op", "write"), None)):
+            s = Stream()
+            s.feed(pvmtrace("--replay", path, *options).out)
+            s.finish()
+            have = s.lines[-1]["counters"]
+            if filtered is None:
+                assert have["filtered"] == have["seen"] and not s.of("process_vm_summary")
+                continue
+            assert have == want["counters"]
+            assert [r["calls"] for r in s.of("process_vm_summary") if r["caller"]["pid"] == run["pid"]] == [900]
+        # Cut before its end: what is there adds up all the same.
+        path.write_bytes(path.read_bytes()[:-10])
+        s = Stream()
+        s.feed(pvmtrace("--replay", path).out)
+        s.finish()
+        assert s.lines[-1]["counters"]["summarised"] == want["counters"]["summarised"]
+    finally:
+        rec.kill()
+
+
+def test_arrays_of_calls_that_are_told_together_are_let_go(programs):
+    """Long arrays go ahead of their calls; nobody waits for them then."""
+    with Adding("--ring-size", "64K", *OURS) as (tracer, tally):
+        run, _, _ = while_full(programs, [tracer], lambda: trigger_one("pvmcall", *AS_ME, "counts", 1024, 1024))
+        after = trigger_one("pvmcall", *AS_ME, "counts", 1024, 1024)
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    assert of(tally, run["pid"]) and tally.of(after["pid"]) == 1
+    assert stop["counters"]["array_evicted"] == 0
+
+
+# ---- by choice --------------------------------------------------------------------------------
+
+
+def test_aggregate():
+    """The first call of its kind comes at once, the others at the end of the window."""
+    with Tracer("--aggregate", 3, *OURS) as t, Held("pvmcall", *AS_ME, "step") as h:
+        assert t.start["limits"]["aggregate_s"] == 3
+        h.line()
+        h.step()
+        begin = time.monotonic()
+        t.wait(lambda t: t.events(h.pid), 3, "the first call")
+        run = trigger_one("pvmcall", *AS_ME, "repeat", 500)
+        pair = trigger_one("pvmcall", *AS_ME, "pair")
+        for _ in range(20):
+            h.step()
+        t.wait(lambda t: [r for r in t.stream.of("process_vm_summary") if r["caller"]["pid"] == h.pid], 8)
+        assert time.monotonic() - begin < 6
+        h.step()  # in another window: known
+        stop = t.stop()
+        summaries = collections.defaultdict(list)
+        for r in t.records("process_vm_summary"):
+            assert (r["reason"], r["outcome"]) == ("aggregate", "success")
+            summaries[r["caller"]["pid"]].append(r["calls"])
+        assert len(t.events(run["pid"])) == 1 and summaries[run["pid"]] == [499]
+        assert {e["op"] for e in t.events(pair["pid"])} == {"read", "write"} and not summaries[pair["pid"]]
+        assert len(t.events(h.pid)) == 1 and sum(summaries[h.pid]) == 21 and summaries[h.pid][-1] == 1
+        assert stop["counters"]["summarised"] == 499 + 21 and stop["complete"] is True
+
+
+def test_aggregate_with_filters():
+    with Tracer("--aggregate", 1, *OURS, "--outcome", "failure", "--op", "read") as t:
+        good = trigger_one("pvmcall", *AS_ME, "repeat", 100)["pid"]
+        bad = [trigger_one("pvmcall", *AS_ME, "pid", 1999999999)["pid"] for _ in range(3)]
+        stop = t.stop()
+        assert not t.events(good) and [len(t.events(p)) for p in bad] == [1, 1, 1]
+        assert t.records("process_vm_summary") == [] and stop["counters"]["filtered"] >= 100
+
+
+def test_aggregate_tells_a_parked_call():
+    """It does not wait for the end of the window, which may never come for it."""
+    with Tracer("--aggregate", 60, "--in-flight-after", 200) as t, Held("pvmpark") as h:
+        pid = h.line()["pid"]
+        t.wait(lambda t: t.events(pid), 5, "the parked call")
+        h.step("resolve")
+        t.wait(lambda t: len(t.events(pid)) == 2, 5, "its end")
+        assert [e["phase"] for e in t.events(pid)] == ["in_flight", "complete"]
+
+
+def test_aggregate_with_long_arrays():
+    """Their snapshots are let go with the calls."""
+    with Tracer("--aggregate", 60, *OURS) as t, Held("pvmcall", *AS_ME, "step") as h:
+        h.line()
+        for _ in range(3):
+            trigger_one("pvmcall", *AS_ME, "counts", 1024, 1024)
+        h.step()
+        stop = t.stop()
+        assert stop["counters"]["array_evicted"] == stop["counters"]["array_lost"] == 0
+
+
+def test_aggregate_and_replay(tmp_path):
+    run = pvmtrace("--aggregate", 60, "--replay", tmp_path / "calls")
+    assert run.status == EX_USAGE and "--aggregate 60" in run.err and "--replay" in run.err
+    for value in ("0", "3601", "1m", ""):
+        run = pvmtrace("--aggregate", value)
+        assert run.status == EX_USAGE and "--aggregate" in run.err and "1 to 3600" in run.err and run.out == b""
