@@ -80,7 +80,7 @@ def end_floods(floods):
         p.send_signal(signal.SIGTERM)
     for p in floods:
         out, _ = p.communicate(timeout=20)
-        done += json.loads(out)["n"]
+        done += json.loads(out or b'{"n":0}')["n"]  # nothing: it had not begun
     return done
 
 
