@@ -232,7 +232,8 @@ struct pvm_tally {
 struct pvm_summary {
 	struct pvm_hdr hdr; /* set by the reader */
 	struct pvm_tally tally;
-	__u64 call[sizeof(struct pvm_call) / 8]; /* a struct pvm_call; its header and sides mean nothing */
+	__u64 call[sizeof(struct pvm_call) /
+		   8]; /* a struct pvm_call; its header and sides mean nothing */
 };
 
 enum pvm_path_flag {
@@ -326,7 +327,7 @@ struct pvm_shared {
 	__u32 look_pid;	      /* what the "look" iterator is to look up; it sets this to 0 */
 	__u64 look_start_ns;  /* what it found: start of the process */
 	__u32 look_tgid;      /* and its pid; 0: nothing */
-	__u32 window;	      /* of summaries: moved by the reader, which then takes the old one's */
+	__u32 window; /* of summaries: moved by the reader, which then takes the old one's */
 	struct pvm_counts rows[PVM_CPU_ROWS];
 };
 

@@ -84,8 +84,8 @@ static void abandon(struct loop *l)
 {
 	struct collector *c = l->collector;
 	struct pvm_counts n;
-	uint64_t handled = c->emitted + c->summarised + c->filtered + c->lost_output +
-			   c->lost_decode;
+	uint64_t handled =
+		c->emitted + c->summarised + c->filtered + c->lost_output + c->lost_decode;
 	uint64_t sent;
 
 	tracer__counts(c->tracer, &n);

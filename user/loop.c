@@ -100,7 +100,10 @@ static void tell_summaries(struct loop *l, uint64_t now)
 	struct collector *c = l->collector;
 	uint32_t window_s = c->options->aggregate_s ? c->options->aggregate_s : 1;
 
-	if (!tracer__take_summaries(c->tracer, collector__on_summary, c))
+	int err = tracer__take_summaries(c->tracer, collector__on_summary, c);
+
+	l->summaries_left = err == -EAGAIN;
+	if (!err)
 		l->summary_ns = now + window_s * NS_PER_S;
 }
 
@@ -220,7 +223,7 @@ static void step(struct loop *l)
 		l->reason = "count";
 	if (err || l->reason)
 		return; /* there is more */
-	if (got) {
+	if (got || l->summaries_left) {
 		l->idle = 0;
 		return;
 	}

@@ -543,7 +543,8 @@ static int refuse_beside_replay(const struct options *o)
 		log__error("--record %.200s: not together with --replay", o->record);
 	else if (o->aggregate_s)
 		log__error("--aggregate %u: not together with --replay: calls are told together "
-			   "where they are traced", o->aggregate_s);
+			   "where they are traced",
+			   o->aggregate_s);
 	else
 		return 0;
 	return EX_USAGE;

@@ -49,7 +49,7 @@ struct options {
 	uint32_t in_flight_after_ms; /* 1000 by default, 1 to 3600000 */
 	uint32_t duration_s;	     /* 0: until a signal; else 1 to 31536000 */
 	uint32_t aggregate_s; /* seconds that a summary covers, 1 to 3600; 0: calls are told one by one */
-	uint64_t count;	     /* 0: no limit; else stop after so many process_vm_access records */
+	uint64_t count;	      /* 0: no limit; else stop after so many process_vm_access records */
 	uint64_t ring_bytes; /* ring of calls, a power of two times the page size; 8 MiB by default */
 	uint64_t array_ring_bytes; /* ring of arrays, likewise; 4 MiB by default */
 	const char *user;	   /* NULL: choose */

@@ -143,8 +143,8 @@ static int put_end(struct replay *r, const char *reason)
 	/* What the recording says was seen goes beyond what could be replayed. */
 	memset(&r->books, 0, sizeof(r->books));
 	r->books.real_ns = clock__real_now();
-	r->books.kernel.n[PVM_C_SEEN] = c->emitted + c->summarised + c->filtered +
-				      c->lost_decode + c->lost_output;
+	r->books.kernel.n[PVM_C_SEEN] =
+		c->emitted + c->summarised + c->filtered + c->lost_decode + c->lost_output;
 	r->books.user.skipped_runs = 1; /* nobody knows what else there was: never complete */
 	r->report.recorded = &r->books;
 	return report__stop(&r->report, reason, NULL, &complete);

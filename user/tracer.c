@@ -29,11 +29,11 @@ struct tracer {
 	const struct options *options;
 	struct ring_buffer *calls;
 	struct ring_buffer *arrays;
-	uint64_t skipped; /* as last read */
+	uint64_t skipped;    /* as last read */
 	uint64_t summarised; /* calls of the summaries that were taken */
-	bool taking; /* summaries of a window that is closed, and the next of them: */
+	bool taking;	     /* summaries of a window that is closed, and the next of them: */
 	struct pvm_summary_key next_summary;
-	size_t rows;	  /* of counters that can be in use */
+	size_t rows; /* of counters that can be in use */
 	bool in_pid_ns;
 	bool detached;
 	struct self_test test;

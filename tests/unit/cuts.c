@@ -164,7 +164,8 @@ void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t i
 	json_decref(whole);
 }
 
-static void check_random(const struct cuts_format *f, uint32_t rounds, void (*make)(struct sample *s))
+static void check_random(const struct cuts_format *f, uint32_t rounds,
+			 void (*make)(struct sample *s))
 {
 	static const uint32_t iov_limits[] = { 0, 1, 32, UINT32_MAX };
 	uint32_t limits[6] = { 1024, 8000 };

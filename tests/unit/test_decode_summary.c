@@ -234,8 +234,8 @@ static void test_mutations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sums),	      cmocka_unit_test(test_not_the_first_calls),
-		cmocka_unit_test(test_outcomes),      cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_sums),	       cmocka_unit_test(test_not_the_first_calls),
+		cmocka_unit_test(test_outcomes),       cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_no_matter),
 		cmocka_unit_test(test_mutations),
 	};

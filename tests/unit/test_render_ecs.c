@@ -131,15 +131,17 @@ static void test_summary(void **state)
 	sample__summarise(s);
 	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
 	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
-	line__keys(cuts__at(line, "event"), "sequence module dataset kind category type action outcome "
-					    "start end provider");
+	line__keys(cuts__at(line, "event"),
+		   "sequence module dataset kind category type action outcome "
+		   "start end provider");
 	expect_text(line, "event.dataset", "pvmtrace.calls");
 	expect_text(line, "event.action", "process_vm_readv");
 	expect_text(line, "event.start", "2026-11-21T19:28:09.623456789Z");
 	expect_text(line, "event.end", "2026-11-21T19:28:11.123456789Z");
 	expect_number(line, "Target.process.pid", 991);
-	line__keys(cuts__at(line, "pvmtrace"), "reason calls bytes_transferred duration_ns first last "
-					       "caller target truncated");
+	line__keys(cuts__at(line, "pvmtrace"),
+		   "reason calls bytes_transferred duration_ns first last "
+		   "caller target truncated");
 	expect_number(line, "pvmtrace.calls", 7);
 	json_decref(line);
 	s->r.summary.sums_known = false;
@@ -224,7 +226,7 @@ int main(void)
 		cmocka_unit_test(test_own),	    cmocka_unit_test(test_random),
 		cmocka_unit_test(test_each_length), cmocka_unit_test(test_own_lengths),
 		cmocka_unit_test(test_order),	    cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_summary),	     cmocka_unit_test(test_random_summaries),
+		cmocka_unit_test(test_summary),	    cmocka_unit_test(test_random_summaries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);

@@ -94,8 +94,12 @@ static void test_summary(void **state)
 	s->r.call.outcome = OUTCOME_UNKNOWN;
 	s->r.summary.sums_known = false;
 	json_decref(rendering__line(&s->r, &rendering_defaults));
-	assert_non_null(memmem(rendering.buf, rendering.len, JSON_STR("\"op\":\"write\",\"outcome\":\"unknown\",\"calls\":7,\"bytes_transferred\":null")));
-	assert_non_null(memmem(rendering.buf, rendering.len, JSON_STR("\"duration_ns\":null,\"truncated\"")));
+	assert_non_null(memmem(
+		rendering.buf, rendering.len,
+		JSON_STR(
+			"\"op\":\"write\",\"outcome\":\"unknown\",\"calls\":7,\"bytes_transferred\":null")));
+	assert_non_null(memmem(rendering.buf, rendering.len,
+			       JSON_STR("\"duration_ns\":null,\"truncated\"")));
 	free(s);
 }
 
@@ -298,9 +302,10 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden_plain), cmocka_unit_test(test_summary), cmocka_unit_test(test_golden_hostile),
-		cmocka_unit_test(test_limit),	     cmocka_unit_test(test_order),
-		cmocka_unit_test(test_cache),	     cmocka_unit_test(test_table),
+		cmocka_unit_test(test_golden_plain),   cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_golden_hostile), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_order),	       cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);

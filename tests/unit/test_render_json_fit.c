@@ -194,8 +194,9 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 	const struct summary_info *sum = &s->r.summary;
 	json_t *line = rendering__line(&s->r, o);
 
-	line__keys(line, "time schema type seq reason caller target op outcome calls bytes_transferred "
-			 "first last duration_ns truncated host");
+	line__keys(line,
+		   "time schema type seq reason caller target op outcome calls bytes_transferred "
+		   "first last duration_ns truncated host");
 	assert_string_equal(json_string_value(json_object_get(line, "type")), "process_vm_summary");
 	assert_string_equal(json_string_value(json_object_get(line, "reason")), sum->reason);
 	assert_true(json_integer_value(json_object_get(line, "calls")) ==

@@ -145,16 +145,18 @@ static void test_summary(void **state)
 	(void)state;
 	sample__summarise(s);
 	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
-	line__keys(line, "time category_uid class_uid activity_id type_uid severity_id status_id status "
-			 "status_code count start_time end_time metadata device actor process unmapped");
+	line__keys(line,
+		   "time category_uid class_uid activity_id type_uid severity_id status_id status "
+		   "status_code count start_time end_time metadata device actor process unmapped");
 	expect_number(line, "class_uid", 1004);
 	expect_number(line, "count", 7);
 	expect_number(line, "end_time", (json_int_t)(START_NS / 1000000));
 	expect_number(line, "start_time", (json_int_t)(START_NS / 1000000) - 1500);
 	assert_null(cuts__at(line, "metadata.uid"));
 	expect_text(line, "metadata.event_code", "process_vm_readv");
-	line__keys(cuts__at(line, "unmapped"), "reason calls bytes_transferred duration_ns first last "
-					       "caller target truncated");
+	line__keys(cuts__at(line, "unmapped"),
+		   "reason calls bytes_transferred duration_ns first last "
+		   "caller target truncated");
 	json_decref(line);
 	s->r.summary.sums_known = false;
 	s->r.call.outcome = OUTCOME_UNKNOWN;
