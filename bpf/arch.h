@@ -45,7 +45,7 @@ static __always_inline u64 arch_exit_number(struct pt_regs *regs)
 }
 
 /* Whether the call in progress came in compat mode. */
-#define ARCH_COMPAT(regs) (CURRENT(thread_info.status) & TS_COMPAT)
+#define ARCH_COMPAT(regs, self) (OF_CURRENT(self, thread_info.status) & TS_COMPAT)
 
 /* Whether a call of this number is ours in this mode. */
 static __always_inline bool arch_mode_fits(u32 call, bool compat)
@@ -96,7 +96,7 @@ static __always_inline u64 arch_exit_number(struct pt_regs *regs)
 	return (u32)regs->syscallno;
 }
 
-#define ARCH_COMPAT(regs) ((regs)->pstate & PSR_MODE32_BIT)
+#define ARCH_COMPAT(regs, self) ((regs)->pstate & PSR_MODE32_BIT)
 
 static __always_inline bool arch_mode_fits(u32 call, bool compat)
 {

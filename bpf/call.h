@@ -151,28 +151,27 @@ static __always_inline struct pvm_state *state_get(u32 tid, u64 thread_ns)
 	return s;
 }
 
-static __always_inline int call_enter(struct pt_regs *regs, u32 what)
+static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *self, u32 what)
 {
-	u64 pid_tgid = bpf_get_current_pid_tgid();
+	u32 tgid = OF_CURRENT(self, tgid), used;
 	enum pvm_stage stage;
 	struct pvm_state *s;
-	u32 used;
 
-	if (is_self(pid_tgid >> 32)) {
+	if (is_self(tgid)) {
 		self_inside = 1;
 		return 0;
 	}
 	if (pvm_shared.stopping)
 		return 0;
 	count(PVM_C_SEEN);
-	s = state_get((u32)pid_tgid, CURRENT(start_boottime));
+	s = state_get(OF_CURRENT(self, pid), OF_CURRENT(self, start_boottime));
 	if (!s) {
 		count(PVM_C_STATE_FULL);
 		return 0;
 	}
 	s->exiting = 0;
 	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_COMPLETE);
-	stage = call_identify(s, pid_tgid >> 32, 0);
+	stage = call_identify(s, tgid, 0);
 	if (stage == STAGE_FILTERED)
 		count(PVM_C_FILTERED);
 	if (stage == STAGE_ACTIVE) {
@@ -279,27 +278,27 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
 }
 
-static __always_inline int call_exit(struct pt_regs *regs, u32 what, s64 ret)
+static __always_inline int call_exit(struct pt_regs *regs, struct task_struct *self, u32 what,
+				     s64 ret)
 {
-	u64 pid_tgid = bpf_get_current_pid_tgid();
-	u32 tid = (u32)pid_tgid, stage;
+	u32 tid = OF_CURRENT(self, pid), tgid = OF_CURRENT(self, tgid), stage;
 	struct pvm_state *s;
 	bool tell;
 
-	if (is_self(pid_tgid >> 32)) {
+	if (is_self(tgid)) {
 		self_exit(what);
 		return 0;
 	}
 	if (pvm_shared.stopping >= PVM_NO_EXITS)
 		return 0;
-	s = state_current(false);
-	if (!s || s->stage == STAGE_IDLE || s->thread_ns != CURRENT(start_boottime)) {
+	s = bpf_map_lookup_elem(&pvm_state, &tid);
+	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime)) {
 		s = pvm_shared.stopping ? NULL : state_current(true);
 		if (!s)
 			return 0;
 		count(PVM_C_SEEN);
 		stage = STAGE_ORPHAN;
-		tell = call_orphan(s, regs, what, pid_tgid >> 32, ret);
+		tell = call_orphan(s, regs, what, tgid, ret);
 	} else {
 		stage = s->stage;
 		s->exiting = 1;
@@ -308,7 +307,7 @@ static __always_inline int call_exit(struct pt_regs *regs, u32 what, s64 ret)
 						 : false;
 	}
 	if (tell) {
-		u32 of = stage == STAGE_ORPHAN ? OF_AN_ORPHAN : OF_CURRENT;
+		u32 of = stage == STAGE_ORPHAN ? CALL_ORPHANED : CALL_IN_STATE;
 
 		if (!cfg_aggregate || !call_aggregate(s, of)) {
 			call_look_again(s);
@@ -339,7 +338,7 @@ static __always_inline void state_drop(u32 tid)
 		} else if (s->stage == STAGE_ACTIVE) {
 			s->call.exit_ns = bpf_ktime_get_ns();
 			s->call.phase = PVM_UNFINISHED;
-			call_submit(s, OF_CURRENT);
+			call_submit(s, CALL_IN_STATE);
 		}
 	}
 	state_free(tid);

@@ -27,16 +27,24 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
 {
 	u32 what = arch_number(id);
+	struct task_struct *self;
 
-	return what && arch_mode_fits(what, ARCH_COMPAT(regs)) ? call_enter(regs, what) : 0;
+	if (!what)
+		return 0;
+	self = current_task();
+	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_enter(regs, self, what) : 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
 {
 	u32 what = arch_number(arch_exit_number(regs));
+	struct task_struct *self;
 
-	return what && arch_mode_fits(what, ARCH_COMPAT(regs)) ? call_exit(regs, what, ret) : 0;
+	if (!what)
+		return 0;
+	self = current_task();
+	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_exit(regs, self, what, ret) : 0;
 }
 
 SEC("tp_btf/sched_process_exit")

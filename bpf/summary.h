@@ -13,9 +13,9 @@
 
 /* Whose call: the current thread's, an orphan, or the one that the sweep copied. */
 enum summary_of {
-	OF_CURRENT,
-	OF_AN_ORPHAN,
-	OF_SWEPT,
+	CALL_IN_STATE,
+	CALL_ORPHANED,
+	CALL_SWEPT,
 };
 
 static __always_inline u8 outcome_of(const struct pvm_call *call)
@@ -75,8 +75,8 @@ __noinline int summary_add(u32 of, u32 reason)
 	u32 zero = 0;
 	u8 outcome;
 
-	s = of == OF_SWEPT ? bpf_map_lookup_elem(&pvm_swept, &zero)
-			   : state_current(of == OF_AN_ORPHAN);
+	s = of == CALL_SWEPT ? bpf_map_lookup_elem(&pvm_swept, &zero)
+			   : state_current(of == CALL_ORPHANED);
 	if (!s)
 		return 0;
 	outcome = outcome_of(&s->call);
@@ -103,7 +103,7 @@ __noinline int summary_add(u32 of, u32 reason)
 /* --aggregate: whether a call of these two was told one by one already. */
 __noinline int pair_is_known(u32 of)
 {
-	struct pvm_state *s = state_current(of == OF_AN_ORPHAN);
+	struct pvm_state *s = state_current(of == CALL_ORPHANED);
 	struct pvm_summary_key key;
 
 	if (!s)
@@ -114,7 +114,7 @@ __noinline int pair_is_known(u32 of)
 
 __noinline int pair_remember(u32 of)
 {
-	struct pvm_state *s = state_current(of == OF_AN_ORPHAN);
+	struct pvm_state *s = state_current(of == CALL_ORPHANED);
 	struct pvm_summary_key key;
 	u32 one = 1;
 

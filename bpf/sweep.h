@@ -49,7 +49,7 @@ static __always_inline int sweep_task(u32 tid, u64 thread_ns)
 		s->stage = STAGE_IDLE;
 		if (!bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP))
 			count(PVM_C_SUBMITTED);
-		else if (!summary_add(OF_SWEPT, PVM_OVERFLOW))
+		else if (!summary_add(CALL_SWEPT, PVM_OVERFLOW))
 			count(PVM_C_RING_FULL);
 		return 0;
 	}
