@@ -18,6 +18,20 @@
 /* 6.13; takes a reference. Looks in the current task's active pid namespace, as the call itself does. */
 extern struct task_struct *bpf_task_from_vpid(s32 vpid) __ksym __weak;
 extern void bpf_task_release(struct task_struct *p) __ksym __weak;
+/* 6.2. */
+extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak;
+
+/*
+ * The same task, to follow pointers from. For every pointer that is followed from a task that the verifier trusts, it
+ * looks for a name among those of all of the kernel's types, twice and slowly: half of the time that loading took.
+ * Other fields are read from the trusted one, which is quicker at run time.
+ */
+static __always_inline struct task_struct *plain_task(struct task_struct *task)
+{
+	if (!bpf_rdonly_cast)
+		return task;
+	return bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct));
+}
 
 /* Namespaces nest 32 deep (MAX_PID_NS_LEVEL). The mask says so to the verifier, which before 6.10 knows nothing
  * of a product and adds no such number to a typed pointer. */
@@ -30,6 +44,7 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 
 /* Typed pointers. */
 #define FILL(name) typed_##name
+#define PLAIN(task) plain_task(task)
 #define GET(p, f) ((p)->f)
 #define DEREF(pp) (*(pp))
 #define GET_COMM(to, task)                                        \
@@ -40,12 +55,14 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 	})
 #include "task_fill.h"
 #undef FILL
+#undef PLAIN
 #undef GET
 #undef DEREF
 #undef GET_COMM
 
 /* Untyped pointers: the walked target, and the caller on 5.10. */
 #define FILL(name) raw_##name
+#define PLAIN(task) (task)
 #define GET(p, f)                       \
 	({                              \
 		__typeof__(p) p_ = (p); \
@@ -65,6 +82,7 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 	})
 #include "task_fill.h"
 #undef FILL
+#undef PLAIN
 #undef GET
 #undef DEREF
 #undef GET_COMM

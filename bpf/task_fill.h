@@ -2,7 +2,8 @@
 /*
  * task_fill.h - reads a task's identity. Included twice by task.h, because the verifier knows two
  * kinds of pointers: typed ones are followed by plain loads (about 1 ns each), untyped ones by a
- * helper call (about 10 ns each). FILL(name) names the function, GET(pointer, field) follows.
+ * helper call (about 10 ns each). FILL(name) names the function, GET(pointer, field) follows, PLAIN(task) is what
+ * pointers of a task are followed from.
  * No include guard, on purpose.
  */
 
@@ -107,15 +108,16 @@ static __always_inline u32 FILL(tgid)(struct task_struct *task)
 
 static __always_inline u64 FILL(start)(struct task_struct *task)
 {
-	return GET(GET(task, group_leader), start_boottime);
+	return GET(GET(PLAIN(task), group_leader), start_boottime);
 }
 
 /* Everything of id but tid's own thread name is that of the process. id is zeroed by the caller. */
 static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
 {
-	struct task_struct *leader = GET(task, group_leader);
+	struct task_struct *plain = PLAIN(task);
+	struct task_struct *leader = GET(plain, group_leader);
 	struct task_struct *parent = GET(leader, real_parent);
-	struct nsproxy *nsproxy = GET(task, nsproxy);
+	struct nsproxy *nsproxy = GET(plain, nsproxy);
 	struct cgroup *cgrp;
 
 	id->pid = GET(task, tgid);
@@ -125,7 +127,7 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	id->exec_id = GET(leader, self_exec_id);
 	GET_COMM(id->comm, task);
 	GET_COMM(id->pcomm, GET(parent, group_leader));
-	FILL(creds)(id, task);
+	FILL(creds)(id, plain);
 	FILL(pid_ns)(id, leader);
 	if (nsproxy)
 		id->ns_mnt = GET(GET(nsproxy, mnt_ns), ns.inum);
@@ -135,15 +137,15 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 		id->loginuid = GET(task, loginuid.val);
 		id->sessionid = GET(task, sessionid);
 	}
-	cgrp = FILL(cgroup_of)(GET(task, cgroups), &id->hier);
+	cgrp = FILL(cgroup_of)(GET(plain, cgroups), &id->hier);
 	id->cgroup_id = GET(GET(cgrp, kn), id);
-	FILL(exe)(id, task);
+	FILL(exe)(id, plain);
 }
 
 /* The first generation is the real parent; 32 of them, or up to init. */
 static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tgid)
 {
-	struct task_struct *p = GET(GET(task, group_leader), real_parent);
+	struct task_struct *p = GET(GET(PLAIN(task), group_leader), real_parent);
 	u32 tgid;
 
 	for (int i = 0; i < KINSHIP_GENERATIONS; i++) {
