@@ -38,7 +38,7 @@ SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1
 CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
-BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux python3
+BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
 FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 
 # ---- what is made of what ---------------------------------------------------------------------

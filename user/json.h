@@ -180,6 +180,25 @@ static inline bool json__bytes(struct json *j, const char *key, const void *byte
 	return replaced;
 }
 
+/* A word of the program's own: printable ASCII without quotes and backslashes. NULL: null. */
+static inline void json__word(struct json *j, const char *key, const char *word)
+{
+	size_t len = word ? strlen(word) : 0;
+	char *p;
+
+	if (!word) {
+		json__null(j, key);
+		return;
+	}
+	p = json__begin(j, key, len + 2);
+	if (!p)
+		return;
+	*p++ = '"';
+	memcpy(p, word, len);
+	p[len] = '"';
+	json__end(j, p + len + 1, true);
+}
+
 /* A string of the program's own: printable ASCII, still escaped where JSON needs it. NULL: null. */
 static inline void json__str(struct json *j, const char *key, const char *value)
 {

@@ -47,7 +47,11 @@ static bool list_passes(const struct filter_list *list, bool container, const ch
 {
 	bool included = false, has_include = false;
 	size_t id_len = 0;
-	const char *id = container ? container_id(path, len, &id_len) : NULL;
+	const char *id;
+
+	if (!list->cnt)
+		return true;
+	id = container ? container_id(path, len, &id_len) : NULL;
 
 	for (size_t i = 0; i < list->cnt; i++) {
 		const struct filter_value *value = &list->values[i];

@@ -44,7 +44,7 @@ static void put_outcome(struct json *j, const struct call_info *c)
 		json__s64(j, "ret", c->ret);
 	else
 		json__null(j, "ret");
-	json__str(j, "error", c->error);
+	json__word(j, "error", c->error);
 }
 
 static void put_flags(struct json *j, uint64_t flags)
@@ -68,8 +68,8 @@ static void put_call(struct json *j, struct json_plan *plan, const struct call_i
 {
 	bool is_read = c->raw->op == PVM_READ;
 
-	json__str(j, "id", c->id);
-	json__str(j, "phase", phase_name(c->raw->phase));
+	json__word(j, "id", c->id);
+	json__word(j, "phase", phase_name(c->raw->phase));
 	if (is_read)
 		JSON_RAW(j, "\"op\":\"read\"");
 	else
@@ -79,7 +79,7 @@ static void put_call(struct json *j, struct json_plan *plan, const struct call_i
 			JSON_RAW(j, "\"syscall\":\"process_vm_readv\"");
 		else
 			JSON_RAW(j, "\"syscall\":\"process_vm_writev\"");
-		json__str(j, "abi", abi_name(c->raw->abi));
+		json__word(j, "abi", abi_name(c->raw->abi));
 		json_part__end(j, plan, JP_TOP);
 	}
 	put_outcome(j, c);
@@ -168,7 +168,7 @@ static void put_relation(struct json *j, struct json_plan *plan, const struct ca
 		return;
 	}
 	json__open_obj(j, "relation");
-	json__str(j, "kinship", c->target.task ? kinships[c->raw->kinship] : NULL);
+	json__word(j, "kinship", c->target.task ? kinships[c->raw->kinship] : NULL);
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
@@ -211,7 +211,7 @@ static void put_status(struct json *j, enum array_status status)
 		[ARRAY_LOST] = "lost",
 	};
 
-	json__str(j, "status", names[status]);
+	json__word(j, "status", names[status]);
 }
 
 static void put_origin(struct json *j, const struct array_info *a)

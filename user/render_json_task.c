@@ -188,7 +188,7 @@ static void put_dev(struct json *j, const char *key, uint32_t dev)
 	*at++ = ':';
 	at = put_hex(at, dev & 0xfffff, 2);
 	*at = '\0';
-	json__str(j, key, text);
+	json__word(j, key, text);
 }
 
 /* A number that the contract's range cannot hold is not made another one. */
@@ -311,7 +311,7 @@ static void put_all(struct json *j, struct json_plan *plan, const struct task_in
 	if (more)
 		put_exe(j, plan, t, is_target);
 	put_creds(j, plan, t, is_target);
-	json__str(j, "entity_id", t->entity_id);
+	json__word(j, "entity_id", t->entity_id);
 	if (more)
 		put_cgroup(j, plan, t, is_target);
 }

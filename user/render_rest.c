@@ -82,10 +82,10 @@ static void put_flags(struct json *j, uint64_t flags)
 static void put_top(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		    unsigned int lacks)
 {
-	json__str(j, "phase", phase_name(c->raw->phase));
+	json__word(j, "phase", phase_name(c->raw->phase));
 	if (!fit__begin(j, plan, FIT_TOP))
 		return;
-	json__str(j, "abi", abi_name(c->raw->abi));
+	json__word(j, "abi", abi_name(c->raw->abi));
 	if (c->ret_known)
 		json__s64(j, "ret", c->ret);
 	if (c->duration_known && (lacks & REST_DURATION))
@@ -107,7 +107,7 @@ static void put_dev(struct json *j, const char *key, uint32_t dev)
 	*at++ = ':';
 	at = put_hex(at, dev & 0xfffff, 2);
 	*at = '\0';
-	json__str(j, key, text);
+	json__word(j, key, text);
 }
 
 /* A number that no reader keeps exactly is not made another one. */
@@ -275,7 +275,7 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 	if (!c->target.task || !fit__begin(j, plan, FIT_RELATION))
 		return;
 	json__open_obj(j, "relation");
-	json__str(j, "kinship", kinships[c->raw->kinship]);
+	json__word(j, "kinship", kinships[c->raw->kinship]);
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
@@ -315,7 +315,7 @@ static void put_status(struct json *j, enum array_status status)
 		[ARRAY_LOST] = "lost",
 	};
 
-	json__str(j, "status", names[status]);
+	json__word(j, "status", names[status]);
 }
 
 static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
@@ -365,7 +365,7 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
 		   unsigned int lacks)
 {
-	json__str(j, "reason", s->reason);
+	json__word(j, "reason", s->reason);
 	json__u64(j, "calls", s->calls);
 	if (s->sums_known) {
 		json__u64(j, "bytes_transferred", s->bytes);

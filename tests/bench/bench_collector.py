@@ -9,22 +9,18 @@ import subprocess
 import time
 
 from bench_cost import spread
-from bench_tools import (CPU_TOOL, READY_TIMEOUT, Pvmtrace, Unable, call, caller_args, finish,
+from bench_tools import (CPU_TOOL, READY_TIMEOUT, Pvmtrace, Unable, call, caller_args, cpu_ns, finish,
                          own_call, set_pipe_size, spawn, tracer)
 
 STATS = "/proc/sys/kernel/bpf_stats_enabled"
 FULL_S = 1.5
 HOOKS = ("pvm_enter", "pvm_exit")
+SHORT_LIVED = 100000
 
 
 def status(pid):
     text = open(f"/proc/{pid}/status", encoding="utf-8", errors="replace").read()
     return {key: int(n) for key, n in re.findall(r"^(\w+):\s+(\d+)", text, re.M)}
-
-
-def cpu_ns(pid):
-    with open(f"/proc/{pid}/schedstat", encoding="utf-8") as file:
-        return int(file.read().split()[0])
 
 
 def ring_kib(pid):
@@ -67,8 +63,21 @@ def at_rates(seconds, say):
             # Not longer: a file of gigabytes is in the making.
             rows.append((title, watch(tool.proc.pid, seconds if args else min(seconds, FULL_S))))
             finish(proc)
+        rows.append(short_lived(tool.proc.pid, SHORT_LIVED if seconds > 2 else SHORT_LIVED // 10, say))
         tool.stop()
     return rows
+
+
+def short_lived(pid, callers, say):
+    """So many processes that live for one call each. What is held then is what is held for good."""
+    title = f"{callers:,} short-lived callers"
+    say(f"collector: {title}")
+    cpu, start, before = cpu_ns(pid), time.monotonic(), status(pid)
+    call("-m", "child", "-n", callers, "-t", 120000)
+    took, after = time.monotonic() - start, status(pid)
+    return title, {"cpu": (cpu_ns(pid) - cpu) / took / 1e9, "rss_kib": after["VmRSS"],
+                   "wakeups_s": (after["voluntary_ctxt_switches"] - before["voluntary_ctxt_switches"]) / took,
+                   "own_kib": after["VmRSS"] - ring_kib(pid)}
 
 
 def start_times(repeats):

@@ -4,7 +4,8 @@
 import os
 import statistics
 
-from bench_tools import Bpftrace, Floor, PerfRecord, PerfTrace, Pvmtrace, ROOT, SCRATCH, Unable, call
+from bench_tools import (Bpftrace, Floor, PerfRecord, PerfTrace, Pvmtrace, ROOT, SCRATCH, Unable, call,
+                         cpu_ns)
 
 # Longest line of a call with one element a side, with room to spare; the flood into a file stops before
 # these fill the tmpfs.
@@ -17,6 +18,8 @@ def tools():
         (Pvmtrace(title="pvmtrace, counting pipe", out="pipe"), "1"),
         (Pvmtrace(title="pvmtrace, /dev/null", out="null"), "1"),
         (Pvmtrace(title="pvmtrace, 8+8 elements, file", out="file"), "8"),
+        (Pvmtrace(title="pvmtrace --record, file", out="file", record=True), "1"),
+        (Pvmtrace("--aggregate", "1", title="pvmtrace --aggregate 1", out="file"), "1"),
         (Floor("minimal", "minimal pair (raw, not kept)"), "1"),
         (PerfRecord(), "1"),
         (PerfTrace(), "1"),
@@ -38,13 +41,16 @@ class Rate:
         room = os.statvfs(ROOT / SCRATCH)
         calls = room.f_bavail * room.f_frsize // LINE_MAX
         with tool:
+            before = cpu_ns(tool.proc.pid)
             made = call("-e", elements, "-t", str(self.ms), "-n", str(calls))
+            cpu = cpu_ns(tool.proc.pid) - before
             said = tool.stop(count=True)
         told = self.share(tool, said, made["calls"])
         return {
             "calls_s": made["calls"] / made["seconds"],
             "told_s": told["told"] * made["calls"] / made["seconds"],
             **told,
+            "cpu_ns": cpu / made["calls"],
             "lost_said": said["lost"] / told["seen"],
             "bytes": said.get("bytes", 0) / said["told"] if said["told"] else 0,
         }

@@ -84,6 +84,11 @@ def own_call():
                         local, ctypes.c_long(1), remote, ctypes.c_long(1), ctypes.c_long(0))
 
 
+def cpu_ns(pid):
+    with open(f"/proc/{pid}/schedstat", encoding="utf-8") as file:
+        return int(file.read().split()[0])
+
+
 def wait_until(what, test, proc=None, timeout=READY_TIMEOUT, nap=0.01):
     end = time.monotonic() + timeout
     while not test():
@@ -183,8 +188,9 @@ class Pvmtrace(Tool):
     title = "pvmtrace"
     rendered = True
 
-    def __init__(self, *args, title=None, out="file", reject=False):
+    def __init__(self, *args, title=None, out="file", reject=False, record=False):
         super().__init__()
+        self.record = record
         self.args = list(args)
         self.title = title or self.title
         self.out = out
@@ -193,7 +199,7 @@ class Pvmtrace(Tool):
 
     def command(self):
         to = {"file": ["-o", self.file("json")], "null": ["-o", "/dev/null"]}.get(self.out, [])
-        return [tracer(), *self.args, *to]
+        return [tracer(), *self.args, *to, *(["--record", self.file("pvmtrace")] if self.record else [])]
 
     def start(self):
         command = self.command()
@@ -231,6 +237,8 @@ class Pvmtrace(Tool):
             size = os.path.getsize(ROOT / self.file("json"))
         stop = json.loads(last)
         counters = stop["counters"]
+        if self.record:
+            size = os.path.getsize(ROOT / self.file("pvmtrace"))
         return {"told": counters["emitted"], "summarised": counters["summarised"],
                 "lost": counters["lost"], "seen": counters["seen"], "bytes": size}
 

@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +28,7 @@
 #define CHUNK 250
 #define READ_SZ 4096
 
-enum kind { READV, GETPPID, PREAD };
+enum kind { READV, GETPPID, PREAD, CHILD };
 
 struct work {
 	enum kind kind;
@@ -86,6 +88,19 @@ static long taken_away(void)
 	return usage.ru_nivcsw;
 }
 
+/* A process that lives for one call, of its parent's memory. */
+static bool run_child(const struct work *w)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		die("fork");
+	if (!child)
+		_exit(process_vm_readv(w->target, local, w->elements, remote, w->elements, 0) < 0);
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
 /* One loop a kind, so that nothing but the call is in it. Returns how many failed. */
 static uint64_t run_chunk(const struct work *w, uint64_t n)
 {
@@ -104,6 +119,10 @@ static uint64_t run_chunk(const struct work *w, uint64_t n)
 	case PREAD:
 		while (n--)
 			failed += pread(w->fd, to, READ_SZ, 0) != READ_SZ;
+		break;
+	case CHILD:
+		while (n--)
+			failed += !run_child(w);
 		break;
 	}
 	return failed;
@@ -183,6 +202,8 @@ static void prepare(struct work *w, int own)
 	memset(to, 1, sizeof(to));
 	if (w->kind == READV)
 		w->target = own ? getpid() : make_target();
+	if (w->kind == CHILD)
+		w->target = getpid();
 	if (w->kind == PREAD) {
 		w->fd = w->file ? open(w->file, O_RDONLY | O_CLOEXEC) : -1;
 		if (w->fd < 0)
@@ -212,6 +233,8 @@ static enum kind kind_of(const char *name)
 		return GETPPID;
 	if (!strcmp(name, "pread"))
 		return PREAD;
+	if (!strcmp(name, "child"))
+		return CHILD;
 	fprintf(stderr, "caller: no such kind of call: %s\n", name);
 	exit(64);
 }
@@ -254,7 +277,7 @@ static void parse(int argc, char **argv, struct work *w, int *own)
 			break;
 		default:
 			fprintf(stderr,
-				"caller [-m readv|getppid|pread] [-c CPU] [-e ELEMENTS] [-n CALLS] [-t MS]\n"
+				"caller [-m readv|getppid|pread|child] [-c CPU] [-e ELEMENTS] [-n CALLS] [-t MS]\n"
 				"       [-b CALLS-A-BURST -g PAUSE-US] [-r CALLS-A-SECOND] [-f FILE] [-o]\n"
 				"-o: the target is this process, not a child\n");
 			exit(64);
