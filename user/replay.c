@@ -75,14 +75,14 @@ static void put_head(struct replay *r, const struct recording_header *header)
 	report__note(report, r->note[1]);
 }
 
-/* 0, or -EPIPE if nobody reads any more. */
+/* 0, or -errno: nobody reads any more, or the file takes no more. To begin anew loses nothing. */
 static int make_room(struct sink *sink)
 {
 	int err = 0;
 
 	while (!sink__reserve(sink)) {
 		err = sink__drain(sink, WAIT_MS);
-		if (err == -EPIPE)
+		if (err && err != -EAGAIN)
 			return err;
 	}
 	return 0;

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from pvm import AS_ME, EX_USAGE, Held, NOISE, PVMTRACE, Tracer, parse_time, pvmtrace, trigger, \
+from pvm import AS_ME, EX_IOERR, EX_USAGE, Held, NOISE, PVMTRACE, Tracer, parse_time, pvmtrace, trigger, \
     trigger_one
 from pvm_host import Cgroups
 from pvm_stream import Stream
@@ -286,6 +286,17 @@ def test_not_a_recording(public_dir, form):
     path.write_bytes(b'{"time":"2026-11-21T19:28:11.123456789Z"}\n' * 100)
     run = replay(path, "-f", form, status=EX_DATAERR)
     assert "not a recording" in run.err and "(offset 0)" in run.err and str(path) in run.err and run.out == b""
+
+
+def test_a_full_disk_ends_it(recorded, public_dir):
+    """Nothing is lost by that, and nobody has to notice that it hangs. With more calls than the buffer holds."""
+    data = recorded.path.read_bytes()
+    first = next(at for at, call in frames(data) if call)
+    size = FRAME.unpack_from(data, first)[0]
+    path = public_dir / "long"
+    path.write_bytes(data[:first] + data[first:first + FRAME.size + size] * 3000)
+    run = replay(path, "-o", "/dev/full", status=EX_IOERR, timeout=30)
+    assert "/dev/full: No space left on device" in run.err
 
 
 def test_missing_file(public_dir):
