@@ -20,6 +20,7 @@ _Static_assert(LINE_MAX_SZ <= 4096, "a line must fit PIPE_BUF");
 enum level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
 
 static enum level log_level = LEVEL_INFO;
+static const char *about; /* what the next messages are about; NULL: they say it themselves */
 
 void log__setup(bool quiet, unsigned verbose)
 {
@@ -27,6 +28,11 @@ void log__setup(bool quiet, unsigned verbose)
 		log_level = LEVEL_ERROR;
 	else
 		log_level = verbose ? LEVEL_DEBUG : LEVEL_INFO;
+}
+
+void log__about(const char *text)
+{
+	about = text;
 }
 
 /* Only printable ASCII passes: names of processes and files come with escape sequences, line ends
@@ -70,12 +76,13 @@ static void say(enum level level, const char *prefix, const char *fmt, va_list a
 static void say(enum level level, const char *prefix, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX], line[LINE_MAX_SZ];
-	int saved = errno;
+	int saved = errno, start;
 	size_t len;
 
 	if (level > log_level)
 		return;
-	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+	start = snprintf(text, sizeof(text), "%.500s", about ? about : "");
+	if (start < 0 || vsnprintf(text + start, sizeof(text) - (size_t)start, fmt, ap) < 0)
 		snprintf(text, sizeof(text), "(a message that could not be formatted)");
 	/* libbpf ends its messages itself. */
 	len = strlen(text);

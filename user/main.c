@@ -99,6 +99,11 @@ int main(int argc, char **argv)
 	}
 	if (options.schema)
 		return schema__print();
+	if (options.print_config || options.check_config) {
+		status = options.print_config ? options__print(&options) : 0;
+		options__free(&options);
+		return status;
+	}
 	log__setup(options.quiet, options.verbose);
 	if (options.replay) {
 		status = replay__run(&options);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options - the command line: strict values, one table of options, getopt_long fed from it. */
+/* options - the table of options, and what takes their values, strictly. */
 #include "options_table.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <linux/types.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -24,22 +23,8 @@
 #define ALLOW_UID "a uid from 0 to 4294967294 or the name of an account"
 #define ALLOW_COMM "1 to 15 bytes, the length of a task's name"
 #define ALLOW_SOME "at least one character"
-#define OPTION_MAX 64
-#define LONG_ONLY 256 /* long options return this plus their row, letters return themselves */
 
-/* What --op and --outcome have been given so far: bit n stands for the row's names[n]. */
-struct choice {
-	unsigned wanted;
-	unsigned excluded;
-};
-
-struct option_parse {
-	struct options *o;
-	struct choice op;
-	struct choice outcome;
-};
-
-/* Bit n of a struct choice for names[n]. */
+/* Bit n of a struct option_choice for names[n]. */
 static const char *const op_names[] = { "read", "write", NULL };
 static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
 static const char *const outcome_names[] = { "success", "failure", NULL };
@@ -212,7 +197,8 @@ static int set_name(struct option_parse *p, const struct option_def *d, const ch
 }
 
 /* Takes one value of a filter with two names. 0 and *left, the names that still pass. */
-static int choose(struct choice *c, const struct option_def *d, const char *value, unsigned *left)
+static int choose(struct option_choice *c, const struct option_def *d, const char *value,
+		  unsigned *left)
 {
 	bool exclude = value[0] == '!';
 	int i = name_index(d->names, value + exclude);
@@ -367,10 +353,10 @@ const struct option_def options_table[] = {
 	  .allowed = ALLOW_SOME, .help = "container of the target" },
 	{ "caller-container", .arg = "ID", FILTER_OF(PVM_CALLER, FILTER_CONTAINER),
 	  .allowed = ALLOW_SOME, .help = "container of the caller" },
-	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, .names = op_names,
-	  .help = "only process_vm_readv or only process_vm_writev" },
+	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, MEMBER(ops),
+	  .names = op_names, .help = "only process_vm_readv or only process_vm_writev" },
 	{ "outcome", .group = GROUP_FILTER, .arg = "success|failure", .set = set_outcome,
-	  .names = outcome_names,
+	  MEMBER(outcome), .names = outcome_names,
 	  .help = "only calls with this outcome; unknown ones always pass" },
 	{ "min-bytes", .group = GROUP_FILTER, .arg = "N", .set = set_number, MEMBER(min_bytes),
 	  .max = JSON_INT_MAX,
@@ -419,178 +405,55 @@ const struct option_def options_table[] = {
 	  .names = resolve_names, .def_text = "auto", .help = "how to look up the target" },
 
 	{ "record", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(record),
+	  .command_only = true,
 	  .help = "write calls to FILE as they are, to be rendered later by --replay" },
 	{ "replay", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(replay),
+	  .command_only = true,
 	  .help = "do not trace: render the calls in FILE (-: stdin); needs no rights" },
 
-	{ "quiet", .letter = 'q', .group = GROUP_TALK, .set = set_quiet, .help = "only errors" },
-	{ "verbose", .letter = 'v', .group = GROUP_TALK, .set = set_verbose,
+	{ "config", .group = GROUP_TALK, .arg = "FILE", .set = set_text, MEMBER(config),
+	  .command_only = true,
+	  .help = "read options from FILE: one a line, by its long name, then its value; # begins a "
+		  "comment. What the command line gives wins" },
+	{ "check-config", .group = GROUP_TALK, .set = set_flag, MEMBER(check_config),
+	  .command_only = true,
+	  .help = "check the configuration file and the command line, say nothing if they are right, "
+		  "and exit" },
+	{ "print-config", .group = GROUP_TALK, .set = set_flag, MEMBER(print_config),
+	  .command_only = true,
+	  .help = "print the options in force as a configuration file and exit" },
+	{ "quiet", .letter = 'q', .group = GROUP_TALK, .set = set_quiet, MEMBER(quiet),
+	  .help = "only errors" },
+	{ "verbose", .letter = 'v', .group = GROUP_TALK, .set = set_verbose, MEMBER(verbose),
 	  .help = "more; may be repeated" },
-	{ "schema", .group = GROUP_TALK, .set = set_flag, MEMBER(schema),
+	{ "schema", .group = GROUP_TALK, .set = set_flag, MEMBER(schema), .command_only = true,
 	  .help = "print the JSON Schema of the format json and exit" },
 	{ "version", .letter = 'V', .group = GROUP_TALK, .set = set_flag, MEMBER(version),
-	  .help = "print the version and exit" },
+	  .command_only = true, .help = "print the version and exit" },
 	{ "help", .letter = 'h', .group = GROUP_TALK, .set = set_flag, MEMBER(help),
-	  .help = "print this and exit" },
+	  .command_only = true, .help = "print this and exit" },
 };
 const size_t options_table_cnt = sizeof(options_table) / sizeof(options_table[0]);
 
 _Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTION_MAX,
 	       "options__parse has no room for so many options");
 
-static void set_defaults(struct options *o)
+bool option__adds_up(const struct option_def *d)
 {
-	memset(o, 0, sizeof(*o));
-	for (size_t i = 0; i < options_table_cnt; i++) {
-		const struct option_def *d = &options_table[i];
-
-		if (d->def)
-			store_number(o, d, d->def);
-		else if (d->def_text)
-			store_text(o, d, d->def_text);
-	}
+	return d->set == set_filter || d->set == set_op || d->set == set_outcome;
 }
 
-static void build_getopt(struct option *longs, char *letters)
+void option__reset(struct option_parse *p, const struct option_def *d)
 {
-	/* '+': no reordering, so that the strings stay where they are; ':': a missing value is told
-	 * from an unknown option. */
-	*letters++ = '+';
-	*letters++ = ':';
-	for (size_t i = 0; i < options_table_cnt; i++) {
-		const struct option_def *d = &options_table[i];
-
-		longs[i] = (struct option){
-			.name = d->name,
-			.has_arg = d->arg ? required_argument : no_argument,
-			.val = LONG_ONLY + (int)i,
-		};
-		if (!d->letter)
-			continue;
-		*letters++ = d->letter;
-		if (d->arg)
-			*letters++ = ':';
-	}
-	*letters = '\0';
-}
-
-/* The row that a value of getopt_long or optopt stands for, or NULL. */
-static const struct option_def *find_row(int val)
-{
-	if (val >= LONG_ONLY)
-		return &options_table[val - LONG_ONLY];
-	for (size_t i = 0; val && i < options_table_cnt; i++) {
-		if (options_table[i].letter == val)
-			return &options_table[i];
-	}
-	return NULL;
-}
-
-/* What getopt_long itself refused: c is its answer, word the argument it was looking at. */
-static int refuse_word(int c, const char *word)
-{
-	const struct option_def *d = find_row(optopt);
-	const char *value = strchr(word, '=');
-
-	if (c == ':' && d)
-		log__error("--%s: the value (%s) is missing", d->name, d->arg);
-	else if (d && optopt >= LONG_ONLY)
-		log__error("--%s: takes no value, but '%.200s' was given", d->name,
-			   value ? value + 1 : "");
-	else if (optopt)
-		log__error("'-%c' is not an option; see pvmtrace --help", optopt);
-	else
-		log__error(
-			"'%.200s' is not an option, or short for more than one; see pvmtrace --help",
-			word);
-	return EX_USAGE;
-}
-
-static int set_option(struct option_parse *p, const struct option_def *d)
-{
-	char allowed[128];
-
-	if (d->arg && !*optarg) {
-		option__allowed(d, allowed, sizeof(allowed));
-		log__error("--%s: '' is not valid; allowed: %s", d->name,
-			   *allowed ? allowed : ALLOW_SOME);
-		return EX_USAGE;
-	}
-	return d->set(p, d, optarg);
-}
-
-/* The arguments in one line, as far as they fit. */
-static void join_command(struct options *o, int argc, char **argv)
-{
-	size_t len = 0;
-
-	for (int i = 1; i < argc; i++) {
-		int n = snprintf(o->command + len, sizeof(o->command) - len, "%s%s",
-				 i > 1 ? " " : "", argv[i]);
-
-		if (n < 0 || (size_t)n >= sizeof(o->command) - len) {
-			memcpy(o->command + sizeof(o->command) - 4, "...", 4);
-			return;
-		}
-		len += (size_t)n;
-	}
-}
-
-/* What only a trace can do. */
-static int refuse_beside_replay(const struct options *o)
-{
-	if (o->record)
-		log__error("--record %.200s: not together with --replay", o->record);
-	else if (o->aggregate_s)
-		log__error("--aggregate %u: not together with --replay: calls are told together "
-			   "where they are traced",
-			   o->aggregate_s);
-	else
-		return 0;
-	return EX_USAGE;
-}
-
-int options__parse(struct options *o, int argc, char **argv)
-{
-	struct option longs[OPTION_MAX + 1] = { 0 };
-	char letters[2 + 2 * OPTION_MAX + 1];
-	struct option_parse p = { .o = o };
-	int err = 0;
-
-	set_defaults(o);
-	join_command(o, argc, argv);
-	build_getopt(longs, letters);
-	opterr = 0;
-	optind = 0; /* glibc: start anew */
-	while (!err && !o->help && !o->version && !o->schema) {
-		const char *word = argv[optind ? optind : 1];
-		int c = getopt_long(argc, argv, letters, longs, NULL);
-
-		if (c == -1)
-			break;
-		if (c == '?' || c == ':')
-			err = refuse_word(c, word);
-		else
-			err = set_option(&p, find_row(c));
-	}
-	if (!err && !o->help && !o->version && !o->schema && optind < argc) {
-		log__error("'%.200s' is not expected: there are only options; see pvmtrace --help",
-			   argv[optind]);
-		err = EX_USAGE;
-	}
-	if (!err && o->replay)
-		err = refuse_beside_replay(o);
-	if (err)
-		options__free(o);
-	return err;
-}
-
-void options__free(struct options *o)
-{
-	for (size_t who = 0; who < 2; who++) {
-		for (size_t field = 0; field < FILTER_FIELD_CNT; field++) {
-			free(o->filter[who][field].values);
-			o->filter[who][field] = (struct filter_list){ 0 };
-		}
-	}
+	if (d->set == set_filter)
+		free(((struct filter_list *)((char *)p->o + d->offset))->values);
+	else if (d->set == set_op)
+		p->op = (struct option_choice){ 0 };
+	else if (d->set == set_outcome)
+		p->outcome = (struct option_choice){ 0 };
+	memset((char *)p->o + d->offset, 0, d->size);
+	if (d->def)
+		store_number(p->o, d, d->def);
+	else if (d->def_text)
+		store_text(p->o, d, d->def_text);
 }

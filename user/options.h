@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options - the command line: one table of options, strict values, clear errors. */
+/* options - the command line and the configuration file: one table of options, strict values, clear
+ * errors. */
 #ifndef PVM_OPTIONS_H
 #define PVM_OPTIONS_H
 
@@ -23,7 +24,7 @@ enum filter_field {
 /* One value of one filter option. */
 struct filter_value {
 	bool exclude;	  /* it was written with a leading '!' */
-	const char *text; /* without the '!'; points into argv */
+	const char *text; /* without the '!'; points into argv or into config_text */
 	uint32_t number;  /* FILTER_PID, FILTER_UID */
 };
 
@@ -33,6 +34,15 @@ struct filter_list {
 };
 
 enum outcome_filter { OUTCOME_ANY, OUTCOME_SUCCESS, OUTCOME_FAILURE };
+
+struct option_def;
+
+/* One option as it was given. */
+struct option_setting {
+	const struct option_def *def;
+	const char *value; /* NULL where it takes none */
+	unsigned line;	   /* of the configuration file; 0: the command line */
+};
 
 struct options {
 	struct filter_list filter[2][FILTER_FIELD_CNT]; /* [enum pvm_who][enum filter_field] */
@@ -60,15 +70,28 @@ struct options {
 	bool quiet; /* only errors on stderr */
 	unsigned verbose;
 
+	const char *config; /* the configuration file; NULL: none */
+	bool check_config, print_config;
+	struct option_setting *settings; /* what is in force, in the order in which it was given */
+	size_t setting_cnt;
+	char *config_text; /* what the file's settings point into */
+
 	char command[200]; /* the arguments as given; "..." at the end if there are more */
 	bool help, version, schema;
 };
 
-/* Fills o from the command line. 0, or EX_USAGE after a message on stderr that names the option and
- * the value. The strings stay in argv; options__free gives back the rest. */
+/* Fills o from the command line and the configuration file that it names. The command line wins: a row of
+ * the table that it gives is not taken from the file at all. 0, or EX_USAGE or (for what is wrong in the file)
+ * EX_CONFIG after messages on stderr that name the option and the value, or file and line.
+ * Strings stay in argv or are freed by options__free, with all the rest. */
 int options__parse(struct options *o, int argc, char **argv);
 void options__free(struct options *o);
+/* Whether the command line itself gave the option of this long name. */
+bool options__on_command_line(const struct options *o, const char *name);
 /* Writes the help text (for -h) to stdout. */
 void options__help(void);
+/* Writes a configuration file to stdout that stands for the options in force: every option with what it is
+ * for, the others commented out. 0, EX_USAGE for a value that no line can hold, or EX_IOERR. */
+int options__print(const struct options *o);
 
 #endif

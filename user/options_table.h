@@ -18,7 +18,19 @@ enum option_group {
 	GROUP_CNT,
 };
 
-struct option_parse;
+#define OPTION_MAX 64
+
+/* What an option of two names has been given so far: bit n stands for the row's names[n]. */
+struct option_choice {
+	unsigned wanted;
+	unsigned excluded;
+};
+
+struct option_parse {
+	struct options *o;
+	struct option_choice op;
+	struct option_choice outcome;
+};
 
 struct option_def {
 	const char *name;
@@ -34,13 +46,25 @@ struct option_def {
 	const char *allowed; /* what a value may be, where the members above do not say it all */
 	enum option_group group;
 	enum filter_field field;
-	char letter; /* 0: there is only the long form */
-	bool unit;   /* a number of bytes that may end in K or M */
+	char letter;	   /* 0: there is only the long form */
+	bool unit;	   /* a number of bytes that may end in K or M */
+	bool command_only; /* of no use in a configuration file, and refused there */
 };
 
 extern const struct option_def options_table[];
 extern const size_t options_table_cnt;
 
+/* Whether the option's values are alternatives to each other; else the last one holds. */
+bool option__adds_up(const struct option_def *d);
+/* Takes back what the option was given. */
+void option__reset(struct option_parse *p, const struct option_def *d);
+/* Checks and stores a value (NULL where the option takes none). 0, or an exit status after a message. */
+int option__set(struct option_parse *p, const struct option_def *d, const char *value);
+/* Notes in p->o->settings what was set. 0, or EX_SOFTWARE after a message. */
+int option__note(struct option_parse *p, const struct option_setting *s);
+/* Reads the file into p->o, which is to hold the defaults. 0, or EX_CONFIG after messages, each with the
+ * file and, for up to ten wrong ones, the line. */
+int options_file__read(struct option_parse *p, const char *path);
 /* Writes what a value may be ("1 to 86400"), "" where anything goes. */
 void option__allowed(const struct option_def *d, char *buf, size_t sz);
 /* Writes a number as the option would take it: with K or M where it has a unit. */

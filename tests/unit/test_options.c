@@ -377,6 +377,9 @@ static const char *const promised[] = {
 	"resolve",
 	"record",
 	"replay",
+	"config",
+	"check-config",
+	"print-config",
 };
 
 static void table_help_and_getopt_agree(void **state)
