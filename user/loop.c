@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
@@ -33,6 +34,7 @@ int loop__open(struct loop *l)
 	sigset_t set;
 
 	memset(l, 0, sizeof(*l));
+	notify__open(&l->notify);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -75,8 +77,36 @@ static void handle_reopen(struct loop *l)
 	if (!l->reopen_due)
 		return;
 	l->reopen_due = false;
+	if (l->ready)
+		notify__reloading(&l->notify, clock__mono_now());
 	if (sink__reopen(c->sink) == 0)
 		collector__tell_reopen(c);
+	if (l->ready)
+		notify__say(&l->notify, "READY=1");
+}
+
+/* Once `start` is written: only then has everything been tried. */
+static void say_ready(struct loop *l)
+{
+	char state[128];
+
+	if (l->ready)
+		return;
+	l->ready = true;
+	snprintf(state, sizeof(state), "READY=1\nSTATUS=tracing as %.64s", l->report->user);
+	notify__say(&l->notify, state);
+}
+
+static void say_status(const struct loop *l)
+{
+	char state[160];
+	struct books b;
+
+	report__books(l->report, &b);
+	snprintf(state, sizeof(state), "STATUS=tracing: %llu calls seen, %llu filtered, %llu lost",
+		 (unsigned long long)b.seen, (unsigned long long)b.filtered,
+		 (unsigned long long)b.lost);
+	notify__say(&l->notify, state);
 }
 
 static void watch_hooks(struct loop *l)
@@ -131,6 +161,7 @@ static void handle_time(struct loop *l)
 	const struct options *o = l->collector->options;
 	uint64_t now = clock__mono_now();
 
+	notify__beat(&l->notify, now);
 	if (l->end_ns && now >= l->end_ns && !l->reason)
 		l->reason = "duration";
 	if (now >= l->tick_ns)
@@ -140,6 +171,7 @@ static void handle_time(struct loop *l)
 	if (now >= l->stats_ns) {
 		l->stats_ns = now + o->stats_interval_s * NS_PER_S;
 		l->stats_due = true;
+		say_status(l);
 	}
 	if (l->stats_due && !report__stats(l->report))
 		l->stats_due = false;
@@ -159,6 +191,8 @@ static void wait_for(struct loop *l, uint64_t ms, bool for_records)
 
 	if (l->end_ns && ms_until(l->end_ns, now) < limit)
 		limit = ms_until(l->end_ns, now);
+	if (l->notify.every_ns && ms_until(l->notify.next_ns, now) < limit)
+		limit = ms_until(l->notify.next_ns, now);
 	if (retry > 0 && (uint64_t)retry < limit)
 		limit = (uint64_t)retry;
 	if (ms < limit)
@@ -186,6 +220,8 @@ static bool handle_output(struct loop *l)
 			   "see `lost` for calls that found no room meanwhile",
 			   l->failing_since_ns))
 		l->failing_since_ns = 0;
+	if (!err)
+		say_ready(l);
 	return collector__room(c);
 }
 
@@ -256,5 +292,6 @@ int loop__run(struct loop *l)
 	l->summary_ns = now + c->options->aggregate_s * NS_PER_S;
 	while (!l->reason)
 		step(l);
+	notify__say(&l->notify, "STOPPING=1\nWATCHDOG=1\nSTATUS=ending the run");
 	return finish__run(l);
 }

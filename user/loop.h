@@ -8,15 +8,18 @@
 #include <stdint.h>
 
 #include "collector.h"
+#include "notify.h"
 #include "report.h"
 
 struct loop {
 	struct collector *collector;
 	struct report *report;
+	struct notify notify; /* the service manager */
 	int signal_fd;
 	unsigned int idle; /* looks in a row that found nothing */
 	bool stats_due;
 	bool reopen_due;
+	bool ready;		   /* `start` is written, and the service manager knows */
 	uint64_t end_ns;	   /* CLOCK_MONOTONIC; 0: no --duration */
 	uint64_t tick_ns;	   /* next look at what is not driven by records */
 	uint64_t stats_ns;	   /* next stats record */
@@ -29,7 +32,8 @@ struct loop {
 	const char *signal; /* which signal ended it, or NULL */
 };
 
-/* Blocks the signals it handles and ignores SIGPIPE: call first, before there is anything to lose.
+/* Blocks the signals it handles, ignores SIGPIPE, and connects to the service manager: call first, before there
+ * is anything to lose.
  * 0, or EX_SOFTWARE after a message. */
 int loop__open(struct loop *l);
 /* Tells `start`, runs until something ends it, tells `stop`. The exit status of the program. */
