@@ -255,6 +255,17 @@ setup: ## as root: install what building and running needs, if anything is missi
 
 setup-check: ## as root: the same, and what the tests and lint need
 	@$(call install_missing,$(CHECK_PKGS))
+	@command -v promtool >/dev/null || test -x build/promtool || $(MAKE) build/promtool || \
+		echo "setup: no promtool: the test that needs it will be skipped"
+
+# Taken out of Debian's prometheus package, which is not installed: that would start and enable a server.
+build/promtool:
+	@mkdir -p $(@D)/prometheus
+	@echo "setup: apt-get download prometheus"
+	@cd $(@D)/prometheus && rm -f ./*.deb && apt-get -q download prometheus && \
+		dpkg-deb --fsys-tarfile ./*.deb | tar -xO ./usr/bin/promtool >promtool && chmod 0755 promtool
+	@mv $(@D)/prometheus/promtool $@
+	@rm -rf $(@D)/prometheus
 
 # stdout belongs to the records alone, so that `make run | jq .` works. Sub-makes look at the machine anew
 # after the set-up; exec puts the tracer where Ctrl-C and make's own signals reach it.

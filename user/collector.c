@@ -260,6 +260,8 @@ static int record_call(struct collector *c, const void *data, size_t size)
 		c->emitted++;
 	else
 		c->in_flight_emitted++;
+	if (!err && size >= sizeof(*raw))
+		c->last_call_ns = clock__real_of_mono(&c->clock, raw->entry_ns);
 	if (c->options->count && c->emitted + c->in_flight_emitted >= c->options->count)
 		c->full = true;
 	return err;
@@ -293,6 +295,7 @@ static int on_call(struct collector *c, const void *data, size_t size)
 		goto out;
 	}
 	c->seq++;
+	c->last_call_ns = rec.real_ns;
 	if (is_last(raw))
 		c->emitted++;
 	else

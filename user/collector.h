@@ -45,6 +45,7 @@ struct collector {
 	uint64_t filtered;
 	uint64_t lost_output;
 	uint64_t lost_decode;
+	uint64_t last_call_ns;	/* entry of the last call told, ns since 1970; 0: none */
 	unsigned int reminders; /* until the next tick */
 	unsigned int batch;	/* records since the loop last looked at its other work */
 	uint64_t array_bytes;	/* taken from the ring of arrays since it was last gone to */

@@ -97,7 +97,8 @@ static void say_ready(struct loop *l)
 	notify__say(&l->notify, state);
 }
 
-static void say_status(const struct loop *l)
+/* With each stats record, but not behind it: the output may take nothing. */
+static void say_status(struct loop *l)
 {
 	char state[160];
 	struct books b;
@@ -107,6 +108,7 @@ static void say_status(const struct loop *l)
 		 (unsigned long long)b.seen, (unsigned long long)b.filtered,
 		 (unsigned long long)b.lost);
 	notify__say(&l->notify, state);
+	report__metrics(l->report, &l->metrics, true);
 }
 
 static void watch_hooks(struct loop *l)
@@ -275,6 +277,7 @@ int loop__run(struct loop *l)
 {
 	struct collector *c = l->collector;
 	uint64_t now = clock__mono_now();
+	int status;
 
 	if (report__start(l->report)) {
 		log__error("the first record could not be made");
@@ -290,8 +293,11 @@ int loop__run(struct loop *l)
 	l->stats_ns = now + c->options->stats_interval_s * NS_PER_S;
 	l->tick_ns = now;
 	l->summary_ns = now + c->options->aggregate_s * NS_PER_S;
+	report__metrics(l->report, &l->metrics, true);
 	while (!l->reason)
 		step(l);
 	notify__say(&l->notify, "STOPPING=1\nWATCHDOG=1\nSTATUS=ending the run");
-	return finish__run(l);
+	status = finish__run(l);
+	report__metrics(l->report, &l->metrics, false);
+	return status;
 }

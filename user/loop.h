@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "collector.h"
+#include "metrics.h"
 #include "notify.h"
 #include "report.h"
 
@@ -15,6 +16,7 @@ struct loop {
 	struct collector *collector;
 	struct report *report;
 	struct notify notify; /* the service manager */
+	struct metrics metrics;
 	int signal_fd;
 	unsigned int idle; /* looks in a row that found nothing */
 	bool stats_due;

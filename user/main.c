@@ -56,6 +56,7 @@ static int set_up(void)
 	if (sink__open(&collector.sink, &sink))
 		return EX_IOERR;
 	sink__check_reopen(collector.sink, privileges.uid, privileges.gid);
+	metrics__open(&loop.metrics, options.metrics);
 	report.user = privileges.name;
 	if ((err = collector__open(&collector, &options)) ||
 	    (err = tracer__open_rings(collector.tracer, collector__on_call, collector__on_array,

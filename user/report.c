@@ -7,6 +7,8 @@
 
 #include "version.h"
 
+#define LIBBPF_SZ 32
+
 static const char *const unseen[] = {
 	"calls that a SECCOMP_RET_KILL_THREAD filter, seccomp's strict mode or, on older kernels, "
 	"SECCOMP_RET_KILL_PROCESS ends without reaching a hook",
@@ -103,20 +105,26 @@ static uint64_t told_at(const struct report *r)
 	return r->recorded ? r->recorded->real_ns : clock__real_now();
 }
 
+static void libbpf_text(char out[LIBBPF_SZ])
+{
+	snprintf(out, LIBBPF_SZ, "%u.%u", libbpf_major_version(), libbpf_minor_version());
+}
+
 int report__start(struct report *r)
 {
 	struct collector *c = r->collector;
-	char libbpf[32];
+	char libbpf[LIBBPF_SZ];
 	struct books b;
 	struct record rec = {
 		.type = REC_START,
 		.real_ns = r->recording ? r->recording->real_ns : clock__real_now(),
 	};
 
-	snprintf(libbpf, sizeof(libbpf), "%u.%u", libbpf_major_version(), libbpf_minor_version());
+	libbpf_text(libbpf);
 	report__books(r, &b);
 	r->told = b;
 	r->told_ns = rec.real_ns;
+	r->start_ns = rec.real_ns;
 	rec.start = (struct start_info){
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
@@ -210,6 +218,30 @@ int report__stop(struct report *r, const char *reason, const char *signal, bool 
 	};
 	*complete = rec.stop.complete;
 	return tell(r, &rec);
+}
+
+void report__metrics(struct report *r, struct metrics *m, bool running)
+{
+	const struct collector *c = r->collector;
+	char libbpf[LIBBPF_SZ];
+	struct books b;
+	struct metrics_info info = {
+		.version = PVMTRACE_VERSION,
+		.libbpf = libbpf,
+		.resolve = tracer__resolve(c->tracer),
+		.books = &b,
+		.start_ns = r->start_ns,
+		.last_call_ns = c->last_call_ns,
+		.ring_bytes = c->options->ring_bytes,
+		.array_ring_bytes = c->options->array_ring_bytes,
+		.running = running,
+	};
+
+	if (!m->path)
+		return;
+	libbpf_text(libbpf);
+	report__books(r, &b);
+	(void)metrics__write(m, &info);
 }
 
 int report__again(struct report *r, const struct frame_books *books)

@@ -5,11 +5,13 @@
 
 #include "books.h"
 #include "collector.h"
+#include "metrics.h"
 
 struct report {
 	struct collector *collector;
 	struct books told;     /* as of the last `lost` record */
 	uint64_t told_ns;      /* its time, ns since 1970 */
+	uint64_t start_ns;     /* time of the `start` record */
 	uint64_t lost_unswept; /* set at the end */
 	struct abi_info abis[4];
 	size_t abi_cnt;
@@ -30,6 +32,8 @@ int report__lost(struct report *r); /* only if something was lost since the last
 int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns);
 /* complete: set to what the record says of the run. */
 int report__stop(struct report *r, const char *reason, const char *signal, bool *complete);
+/* Writes the metrics file, if there is to be one. */
+void report__metrics(struct report *r, struct metrics *m, bool running);
 /* Tells a record of a recording again. */
 int report__again(struct report *r, const struct frame_books *books);
 

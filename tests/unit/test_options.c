@@ -377,6 +377,7 @@ static const char *const promised[] = {
 	"resolve",
 	"record",
 	"replay",
+	"metrics",
 	"config",
 	"check-config",
 	"print-config",
