@@ -44,7 +44,7 @@ FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 # ---- what is made of what ---------------------------------------------------------------------
 
 # These know the skeleton, and with it the kernel half; the unit tests do without them.
-SKELETON_USERS := main tracer loop
+SKELETON_USERS := main tracer loop probe_hooks
 
 BPF_SRC := bpf/pvmtrace.bpf.c
 USER_SRC := $(wildcard user/*.c)
@@ -132,7 +132,7 @@ build/%.skel.h: build/%.bpf.o
 	@echo '/* NOLINTEND */' >>$@
 
 # Before the first compilation no dependency file says who includes the skeleton.
-$(SKELETON_OBJ): | build/pvmtrace.skel.h
+$(SKELETON_OBJ): | build/pvmtrace.skel.h build/probe.skel.h
 
 build/user/%.o: user/%.c build/flags
 	@mkdir -p $(@D)
@@ -207,7 +207,7 @@ formats: ## the lines of every format against golden ones and public schemas (no
 live: ## the live tests (as root: real BPF, real calls)
 	$(CHECK) build live
 
-lint: build/pvmtrace.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
+lint: build/pvmtrace.skel.h build/probe.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
 	@tests/lint
 
 format: ## bring all C sources into shape with clang-format

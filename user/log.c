@@ -20,6 +20,8 @@ _Static_assert(LINE_MAX_SZ <= 4096, "a line must fit PIPE_BUF");
 enum level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
 
 static enum level log_level = LEVEL_INFO;
+static char *kept; /* where errors go instead of to stderr; NULL: nowhere */
+static size_t kept_size;
 static const char *about; /* what the next messages are about; NULL: they say it themselves */
 
 void log__setup(bool quiet, unsigned verbose)
@@ -33,6 +35,12 @@ void log__setup(bool quiet, unsigned verbose)
 void log__about(const char *text)
 {
 	about = text;
+}
+
+void log__keep(char *text, size_t size)
+{
+	kept = text;
+	kept_size = size;
 }
 
 /* Only printable ASCII passes: names of processes and files come with escape sequences, line ends
@@ -88,6 +96,11 @@ static void say(enum level level, const char *prefix, const char *fmt, va_list a
 	len = strlen(text);
 	if (len && text[len - 1] == '\n')
 		text[len - 1] = '\0';
+	if (kept && level == LEVEL_ERROR) {
+		snprintf(kept, kept_size, "%s", text);
+		errno = saved;
+		return;
+	}
 
 	len = (size_t)snprintf(line, sizeof(line), "pvmtrace: %s", prefix);
 	len += put_clean(line + len, text);

@@ -10,6 +10,7 @@
 #include "options.h"
 #include "privileges.h"
 #include "probe.h"
+#include "probe_report.h"
 #include "replay.h"
 #include "report.h"
 #include "schema.h"
@@ -106,8 +107,8 @@ int main(int argc, char **argv)
 		return status;
 	}
 	log__setup(options.quiet, options.verbose);
-	if (options.replay) {
-		status = replay__run(&options);
+	if (options.probe || options.replay) {
+		status = options.probe ? probe_report__run(&options) : replay__run(&options);
 		options__free(&options);
 		return status;
 	}

@@ -424,6 +424,9 @@ const struct option_def options_table[] = {
 	{ "print-config", .group = GROUP_TALK, .set = set_flag, MEMBER(print_config),
 	  .command_only = true,
 	  .help = "print the options in force as a configuration file and exit" },
+	{ "probe", .group = GROUP_TALK, .set = set_flag, MEMBER(probe), .command_only = true,
+	  .help = "try what tracing needs of this host, say what it would see, and exit as it would; "
+		  "with -f json for machines" },
 	{ "quiet", .letter = 'q', .group = GROUP_TALK, .set = set_quiet, MEMBER(quiet),
 	  .help = "only errors" },
 	{ "verbose", .letter = 'v', .group = GROUP_TALK, .set = set_verbose, MEMBER(verbose),

@@ -72,7 +72,7 @@ struct options {
 	unsigned verbose;
 
 	const char *config; /* the configuration file; NULL: none */
-	bool check_config, print_config;
+	bool check_config, print_config, probe;
 	struct option_setting *settings; /* what is in force, in the order in which it was given */
 	size_t setting_cnt;
 	char *config_text; /* what the file's settings point into */

@@ -43,34 +43,55 @@ static bool has_cap(cap_t caps, cap_value_t cap, cap_flag_t set)
 	return !cap_get_flag(caps, cap, set, &value) && value == CAP_SET;
 }
 
+unsigned privileges__missing(uint64_t *effective)
+{
+	unsigned missing = PRIVILEGE_BPF | PRIVILEGE_PERFMON;
+	cap_t caps = cap_get_proc();
+
+	if (effective)
+		*effective = 0;
+	if (!caps)
+		return missing;
+	for (cap_value_t cap = 0; effective && cap < 64 && cap_get_bound(cap) >= 0; cap++) {
+		if (has_cap(caps, cap, CAP_EFFECTIVE))
+			*effective |= 1ULL << cap;
+	}
+	if (has_cap(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE))
+		missing = 0;
+	if (has_cap(caps, CAP_BPF, CAP_EFFECTIVE))
+		missing &= ~(unsigned)PRIVILEGE_BPF;
+	if (has_cap(caps, CAP_PERFMON, CAP_EFFECTIVE))
+		missing &= ~(unsigned)PRIVILEGE_PERFMON;
+	cap_free(caps);
+	return missing;
+}
+
+bool privileges__in_init_user_ns(void)
+{
+	struct stat ns;
+
+	return stat("/proc/self/ns/user", &ns) || ns.st_ino == INIT_USER_NS;
+}
+
 int privileges__check(void)
 {
-	bool bpf, perfmon;
-	struct stat ns;
-	cap_t caps;
+	unsigned missing;
 
-	/* There, all capabilities may be held and bpf(2) still refuses. */
-	if (!stat("/proc/self/ns/user", &ns) && ns.st_ino != INIT_USER_NS) {
+	if (!privileges__in_init_user_ns()) {
 		log__error(
 			"tracing needs CAP_BPF and CAP_PERFMON of the initial user namespace, and "
 			"this is another one (a rootless container?): run it on the host");
 		return EX_NOPERM;
 	}
-	caps = cap_get_proc();
-	if (!caps) {
-		log__error("cannot read our own capabilities: %s", strerror(errno));
-		return EX_NOPERM;
-	}
-	bpf = has_cap(caps, CAP_BPF, CAP_EFFECTIVE) || has_cap(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE);
-	perfmon = has_cap(caps, CAP_PERFMON, CAP_EFFECTIVE) ||
-		  has_cap(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE);
-	cap_free(caps);
-	if (bpf && perfmon)
+	missing = privileges__missing(NULL);
+	if (!missing)
 		return 0;
 	log__error(
 		"tracing needs CAP_BPF and CAP_PERFMON (missing: %s%s%s): run as root, or give "
 		"both, for example by setpriv --inh-caps +bpf,+perfmon --ambient-caps +bpf,+perfmon",
-		bpf ? "" : "CAP_BPF", bpf || perfmon ? "" : ", ", perfmon ? "" : "CAP_PERFMON");
+		missing & PRIVILEGE_BPF ? "CAP_BPF" : "",
+		missing == (PRIVILEGE_BPF | PRIVILEGE_PERFMON) ? ", " : "",
+		missing & PRIVILEGE_PERFMON ? "CAP_PERFMON" : "");
 	return EX_NOPERM;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct privileges {
@@ -15,6 +16,16 @@ struct privileges {
 	char name[64]; /* the account's name, or the number in decimal where there is no account */
 };
 
+enum privilege {
+	PRIVILEGE_BPF = 1,     /* CAP_BPF */
+	PRIVILEGE_PERFMON = 2, /* CAP_PERFMON */
+};
+
+/* Which of the two are missing from the effective set (CAP_SYS_ADMIN stands for both), as bits of enum privilege.
+ * effective: the whole set, or NULL. If it cannot be read, all is missing. */
+unsigned privileges__missing(uint64_t *effective);
+/* Elsewhere all capabilities may be held and bpf(2) still refuses. */
+bool privileges__in_init_user_ns(void);
 /* Says on stderr which of CAP_BPF and CAP_PERFMON is missing from the effective set (CAP_SYS_ADMIN
  * stands for both). 0, or EX_NOPERM (77). */
 int privileges__check(void);

@@ -21,24 +21,36 @@
 /* include/linux/proc_ns.h, PROC_PID_INIT_INO */
 #define INIT_PID_NS "pid:[4026531836]"
 
-static bool locked_down(void)
+/* Its file holds all modes, the one in force in brackets. */
+void probe__lockdown(char *out, size_t size)
 {
 	char text[128] = "";
 	FILE *f = fopen(LOCKDOWN_PATH, "re");
+	const char *mode;
 
+	out[0] = '\0';
 	if (!f)
-		return false;
+		return;
 	if (!fgets(text, sizeof(text), f))
 		text[0] = '\0';
 	fclose(f);
-	return strstr(text, "[confidentiality]") != NULL;
+	mode = strchr(text, '[');
+	if (mode)
+		snprintf(out, size, "%.*s", (int)strcspn(mode + 1, "]"), mode + 1);
+}
+
+bool probe__has_btf(void)
+{
+	return !access(BTF_PATH, R_OK);
 }
 
 int probe__kernel(void)
 {
 	union bpf_attr attr = {};
+	char lockdown[32];
 
-	if (locked_down()) {
+	probe__lockdown(lockdown, sizeof(lockdown));
+	if (!strcmp(lockdown, "confidentiality")) {
 		log__error("the kernel is locked down (confidentiality mode, see %s): "
 			   "BPF may not read memory there",
 			   LOCKDOWN_PATH);
@@ -48,7 +60,7 @@ int probe__kernel(void)
 		log__error("this kernel has no bpf(2): CONFIG_BPF_SYSCALL is off");
 		return EX_UNAVAILABLE;
 	}
-	if (access(BTF_PATH, R_OK)) {
+	if (!probe__has_btf()) {
 		log__error("%s: %s: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), "
 			   "without which pvmtrace cannot find its way in it",
 			   BTF_PATH, strerror(errno));

@@ -4,9 +4,14 @@
 #define PVM_PROBE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* BTF, ring buffer, bpf(2) itself, lockdown. 0, or EX_UNAVAILABLE after a message. */
 int probe__kernel(void);
+/* Whether the kernel's BTF can be read. */
+bool probe__has_btf(void);
+/* The mode of lockdown, "" where it cannot be read. */
+void probe__lockdown(char *out, size_t size);
 /* Says why loading or attaching failed with err (a positive errno), in words that help. Returns the
  * exit status for it. what: "load" or "attach". */
 int probe__explain(const char *what, int err);

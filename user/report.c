@@ -15,6 +15,12 @@ static const char *const unseen[] = {
 	"other ways to another process's memory: ptrace, /proc/PID/mem, shared memory",
 };
 
+const char *const *report__unseen(size_t *cnt)
+{
+	*cnt = sizeof(unseen) / sizeof(unseen[0]);
+	return unseen;
+}
+
 void report__note(struct report *r, const char *note)
 {
 	if (r->note_cnt < sizeof(r->notes) / sizeof(r->notes[0]))

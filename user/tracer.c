@@ -58,6 +58,12 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 	return len;
 }
 
+void tracer__talk(unsigned int verbose)
+{
+	verbosity = verbose;
+	libbpf_set_print(print_libbpf);
+}
+
 static void configure(struct tracer *t)
 {
 	const struct options *o = t->options;
@@ -95,8 +101,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 	struct tracer *t = calloc(1, sizeof(*t));
 	long cpus = libbpf_num_possible_cpus();
 
-	verbosity = o->verbose;
-	libbpf_set_print(print_libbpf);
+	tracer__talk(o->verbose);
 	if (!t) {
 		log__error("out of memory");
 		return EX_SOFTWARE;

@@ -134,6 +134,7 @@ static const struct {
 	{ "version\n", { ":1: 'version' is for the command line only", "" } },
 	{ "schema\n", { ":1: 'schema' is for the command line only", "" } },
 	{ "check-config\n", { ":1: 'check-config' is for the command line only", "" } },
+	{ "probe", { ":1: 'probe' is for the command line only", "" } },
 	{ "print-config\n", { ":1: 'print-config' is for the command line only", "" } },
 	{ "caller-comm a\ncaller-comm !a", { ":2: --caller-comm: '!a'", "both" } },
 	{ "op read\n\nop !read", { ":3: --op: '!read'", "both" } },

@@ -377,6 +377,7 @@ static const char *const promised[] = {
 	"resolve",
 	"record",
 	"replay",
+	"probe",
 	"metrics",
 	"config",
 	"check-config",

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What --probe tries to attach, one at a time (user/probe_hooks.c): programs that do nothing. The section is the
+ * hook, and what the report calls it. An object of its own, so that the tracer's stays what it loads.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+#if defined(__TARGET_ARCH_arm64)
+#define SYS "__arm64_sys_"
+#else
+#define SYS "__x64_sys_"
+#endif
+
+#define TRY(name, hook)               \
+	SEC(hook)                     \
+	int pvm_try_##name(void *ctx) \
+	{                             \
+		return 0;             \
+	}
+
+/* Those that the tracer uses ... */
+TRY(enter, "tp_btf/sys_enter")
+TRY(exit, "tp_btf/sys_exit")
+TRY(death, "tp_btf/sched_process_exit")
+TRY(exec, "tp_btf/sched_process_exec")
+TRY(iter, "iter/task")
+
+/* ... and those that it could: they cost other system calls nothing. */
+TRY(fe_read, "fentry/" SYS "process_vm_readv")
+TRY(fx_read, "fexit/" SYS "process_vm_readv")
+TRY(fe_write, "fentry/" SYS "process_vm_writev")
+TRY(fx_write, "fexit/" SYS "process_vm_writev")
+#if !defined(__TARGET_ARCH_arm64)
+TRY(fe_ia32, "fentry/__ia32_sys_process_vm_readv")
+#endif
+TRY(fe_access, "fentry/mm_access")
+TRY(kp_read, "kprobe/" SYS "process_vm_readv")
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What --probe says of this host, held against what is known of it otherwise."""
+
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pvm import EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, PVMTRACE, Tracer, poll, pvmtrace
+from test_privileges import IN_PID_NS, as_user, hidden, public_copy
+
+USED = ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_exit", "tp_btf/sched_process_exec", "iter/task"]
+
+
+def probe(*args, status=EX_OK, **kw):
+    run = pvmtrace("--probe", "-f", "json", *args, **kw)
+    assert run.status == status, run.err
+    assert run.out.count(b"\n") == 1 and run.err == ""
+    report = json.loads(run.out)
+    assert report["exit_status"] == status and report["works"] == (status == EX_OK)
+    return report
+
+
+def bpf_ids():
+    """Programs that only a probe loads, and that are loaded now."""
+    out = subprocess.run(["bpftool", "-j", "prog", "show"], stdout=subprocess.PIPE, check=True).stdout
+    return {p["id"] for p in json.loads(out) if p.get("name", "").startswith("pvm_try_")}
+
+
+def test_as_root():
+    before = bpf_ids()
+    r = probe()
+    poll(lambda: bpf_ids() <= before, 20, 0.2)  # nothing stays; the kernel takes a moment to free it
+    assert r["schema"] == "pvmtrace-probe/1"
+    assert r["kernel"] == platform.release() and r["machine"] == platform.machine()
+    assert r["btf"] is True and r["ring_buffer"] is True
+    assert r["capabilities"]["missing"] == [] and int(r["capabilities"]["effective"], 16) > 0
+    assert r["initial_user_ns"] is True and r["initial_pid_ns"] is True
+    cgroups = Path("/proc/self/cgroup").read_text().splitlines()
+    v2, v1 = any(c.startswith("0::") for c in cgroups), any(not c.startswith("0::") for c in cgroups)
+    assert r["cgroup"] == ("hybrid" if v1 and v2 else "v1" if v1 else "v2")
+    assert r["unprivileged_bpf_disabled"] == int(Path("/proc/sys/kernel/unprivileged_bpf_disabled").read_text())
+    hooks = {h["hook"]: h for h in r["hooks"]}
+    assert [h for h in hooks if hooks[h]["used"]] == USED
+    assert all(hooks[h]["attaches"] for h in USED)
+    assert all((h["error"] is None) == h["attaches"] for h in r["hooks"])
+    assert any(h.startswith("fentry/") for h in hooks) and any(h.startswith("kprobe/") for h in hooks)
+    assert r["reason"] is None and r["sees"] and r["does_not_see"]
+
+
+def test_it_says_what_a_run_says(tracer):
+    """Beside a tracer that runs."""
+    r = probe()
+    assert r["abis"] == tracer.start["abis"] and r["resolve"] == tracer.start["resolve"]
+
+
+def test_for_people():
+    run = pvmtrace("--probe")
+    assert run.status == EX_OK and run.err == ""
+    text = run.out.decode()
+    assert text.isascii() and "Tracing would work here." in text
+    for words in (platform.release(), "It would see:", "It would not see:", "* tp_btf/sys_enter", "x86_64 calls"):
+        assert words in text
+    assert pvmtrace("--probe", "-f", "text").status == EX_OK
+    run = pvmtrace("--probe", "-f", "ecs")
+    assert run.status == EX_USAGE and "--probe" in run.err and "'ecs'" in run.err
+
+
+def test_without_rights(public_dir):
+    binary, prefix = public_copy(public_dir), as_user("", uid=65534)
+    r = probe(status=EX_NOPERM, binary=binary, prefix=prefix)
+    assert r["capabilities"] == {"effective": "0x0", "missing": ["CAP_BPF", "CAP_PERFMON"]}
+    assert r["hooks"] == [] and "CAP_BPF" in r["hooks_untried"]
+    assert r["btf"] is True and r["ring_buffer"] is None and r["abis"] == []
+    assert "CAP_PERFMON" in r["reason"] and r["sees"] == []
+    run = pvmtrace("--probe", binary=binary, prefix=prefix)
+    assert run.status == EX_NOPERM and run.err == ""
+    assert b"would not work here (exit status 77)" in run.out and b"not tried: CAP_BPF" in run.out
+
+
+def test_with_the_two_capabilities(public_dir):
+    r = probe(binary=public_copy(public_dir), prefix=as_user(",+bpf,+perfmon"))
+    assert r["capabilities"]["missing"] == [] and all(h["attaches"] for h in r["hooks"] if h["used"])
+
+
+def test_one_capability_is_missing(public_dir):
+    r = probe(status=EX_NOPERM, binary=public_copy(public_dir), prefix=as_user(",+bpf"))
+    assert r["capabilities"]["missing"] == ["CAP_PERFMON"]
+
+
+def test_in_a_pid_namespace():
+    r = probe(prefix=IN_PID_NS)
+    assert r["initial_pid_ns"] is False and any("pid namespace" in s for s in r["does_not_see"])
+
+
+def test_without_btf():
+    r = probe(status=EX_UNAVAILABLE, prefix=hidden("/sys/kernel/btf"))
+    assert r["btf"] is False and "BTF" in r["reason"] and "BTF" in r["hooks_untried"]
+
+
+def test_lockdown():
+    if not Path("/sys/kernel/security").is_dir():
+        pytest.skip("/sys/kernel/security is not there, so lockdown cannot be played")
+    prefix = hidden("/sys/kernel/security", ("lockdown", "none integrity [confidentiality]"))
+    r = probe(status=EX_UNAVAILABLE, prefix=prefix)
+    assert r["lockdown"] == "confidentiality" and "lockdown" in r["reason"]
+    r = probe(prefix=hidden("/sys/kernel/security", ("lockdown", "none [integrity] confidentiality")))
+    assert r["lockdown"] == "integrity"
+
+
+def test_the_status_is_that_of_a_real_start(public_dir):
+    """What is impossible to start with these options is found out as well."""
+    for args in (["--user", "nobody"], ["--user", "no-such-account-here"], ["-p", "4000000"]):
+        run = pvmtrace(*args, "--duration", 1)
+        r = probe(*args, status=run.status)
+        assert f"error: {r['reason']}\n" in run.err
+
+
+def test_a_full_disk():
+    with open("/dev/full", "wb") as full:
+        p = subprocess.run([str(PVMTRACE), "--probe"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert p.returncode == 74 and b"stdout" in p.stderr
+
+
+@pytest.mark.slow
+def test_several_at_once():
+    """And while a tracer runs: what one attaches does not disturb the other."""
+    with Tracer() as t:
+        procs = [subprocess.Popen([str(PVMTRACE), "--probe"], stdout=subprocess.DEVNULL) for _ in range(2)]
+        assert [p.wait(30) for p in procs] == [0, 0]
+        os.kill(t.pid, 0)
+        t.stop()

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe_hooks.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe.skel.h"
+
+#define ENOTSUPP 524 /* the kernel's own, which has no name here */
+
+static void put_error(struct hook_result *r, const char *step, int err)
+{
+	const char *why = strerror(err);
+
+	if (err == ESRCH || err == ENOENT)
+		why = "this kernel has no such function, or not this kind of hook";
+	else if (err == ENOTSUPP)
+		why = "this kernel cannot attach there";
+	snprintf(r->error, sizeof(r->error), "%s: %s", step, why);
+}
+
+/* Attaches program number i of the object alone, as one that is refused would take the others with it. */
+static void try_one(struct probe_bpf *skel, size_t i, struct hook_result *r)
+{
+	struct bpf_program *prog, *chosen = NULL;
+	struct bpf_link *link;
+	size_t at = 0;
+	int err;
+
+	bpf_object__for_each_program(prog, skel->obj) {
+		bpf_program__set_autoload(prog, at == i);
+		if (at++ == i)
+			chosen = prog;
+	}
+	snprintf(r->name, sizeof(r->name), "%s", bpf_program__section_name(chosen));
+	r->used = !strncmp(r->name, "tp_btf/", 7) || !strncmp(r->name, "iter/", 5);
+	err = probe_bpf__load(skel);
+	if (err) {
+		put_error(r, "load", -err);
+		return;
+	}
+	link = bpf_program__attach(chosen);
+	if (!link) {
+		put_error(r, "attach", errno);
+		return;
+	}
+	r->attaches = true;
+	bpf_link__destroy(link);
+}
+
+static size_t count(const struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+	size_t cnt = 0;
+
+	bpf_object__for_each_program(prog, obj)
+		cnt++;
+	return cnt < PROBE_HOOKS_MAX ? cnt : PROBE_HOOKS_MAX;
+}
+
+size_t probe_hooks__try(struct hook_result *out)
+{
+	size_t cnt = 1, i;
+
+	for (i = 0; i < cnt; i++) {
+		struct probe_bpf *skel = probe_bpf__open();
+
+		out[i] = (struct hook_result){ 0 };
+		if (!skel)
+			return i;
+		cnt = count(skel->obj);
+		try_one(skel, i, &out[i]);
+		probe_bpf__destroy(skel);
+	}
+	return i;
+}
