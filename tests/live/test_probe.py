@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pvm import EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, PVMTRACE, Tracer, poll, pvmtrace
+from pvm import EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, ONLY_ME, PVMTRACE, Tracer, poll, pvmtrace
 from test_privileges import IN_PID_NS, as_user, hidden, public_copy
 
 USED = ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_exit", "tp_btf/sched_process_exec", "iter/task"]
@@ -128,7 +128,7 @@ def test_a_full_disk():
 @pytest.mark.slow
 def test_several_at_once():
     """And while a tracer runs: what one attaches does not disturb the other."""
-    with Tracer() as t:
+    with Tracer(*ONLY_ME) as t:
         procs = [subprocess.Popen([str(PVMTRACE), "--probe"], stdout=subprocess.DEVNULL) for _ in range(2)]
         assert [p.wait(30) for p in procs] == [0, 0]
         os.kill(t.pid, 0)

@@ -21,6 +21,7 @@ VERIFIER_LIMIT = 1000000
 SCRIPT = r"""
 mark session verifier
 step verify /verify /pvmtrace.bpf.o
+step probe /pvmtrace --probe -f json
 
 session walk --resolve walk --in-flight-after 200 --iov-limit all --max-line 1048576
 step native /live/pvmabi native write
@@ -124,6 +125,21 @@ def check_start(kernel, runs):
     start = runs["walk"].start
     assert start["kernel"] == kernel.release
     assert {a["abi"]: a["proven"] for a in start["abis"]} == {"x86_64": True, "i386": True, "x32": True}
+
+
+def check_probe(kernel, runs):
+    """Says beforehand what the start then says; and these kernels also have the hooks that are not in use."""
+    step = runs["verifier"].steps["probe"]
+    assert step.status == 0, step.said[-3:]
+    report = json.loads(step.facts[0])
+    # On arm64 there is no fentry before 6.4.
+    refused = {h["hook"]: h["error"] for h in report["hooks"]
+               if not h["attaches"] and (h["used"] or report["machine"] == "x86_64")}
+    assert report["works"] and not refused, refused
+    assert [h["hook"].split("/")[0] for h in report["hooks"]].count("fentry") >= 3
+    assert report["kernel"] == kernel.release and report["cgroup"] == "v2"
+    assert report["abis"] == runs["walk"].start["abis"]
+    assert report["keeps_cap_bpf"] == (kernel.version < (5, 19))
 
 
 def check_silent_load(_kernel, runs):
