@@ -172,6 +172,14 @@ static int set_text(struct option_parse *p, const struct option_def *d, const ch
 	return 0;
 }
 
+/* Whether the tracer may become that account is for privileges to say. */
+static int set_user(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (!all_digits(value) && !getpwnam(value))
+		return refuse(d, value, "is not an account and not a uid");
+	return set_text(p, d, value);
+}
+
 static int set_format(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	if (!renderer__find(value))
@@ -392,7 +400,7 @@ const struct option_def options_table[] = {
 	  .min = 1, .max = 31536000, .help = "stop after so many seconds" },
 	{ "count", .letter = 'c', .group = GROUP_RUN, .arg = "N", .set = set_number, MEMBER(count),
 	  .min = 1, .max = JSON_INT_MAX, .help = "stop after N process_vm_access records" },
-	{ "user", .group = GROUP_RUN, .arg = "NAME", .set = set_text, MEMBER(user),
+	{ "user", .group = GROUP_RUN, .arg = "NAME", .set = set_user, MEMBER(user),
 	  .help = "whom to become once the hooks are attached, an account or a uid, never root or "
 		  "nobody (default: the account pvmtrace, or else an unused uid)" },
 	{ "fail-on-loss", .group = GROUP_RUN, .set = set_flag, MEMBER(fail_on_loss),

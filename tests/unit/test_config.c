@@ -139,6 +139,7 @@ static const struct {
 	{ "caller-comm a\ncaller-comm !a", { ":2: --caller-comm: '!a'", "both" } },
 	{ "op read\n\nop !read", { ":3: --op: '!read'", "both" } },
 	{ "caller-uid nosuchone\n", { ":1: --caller-uid: 'nosuchone'", "no such account" } },
+	{ "user nosuchone\n", { ":1: --user: 'nosuchone'", "not an account" } },
 	{ "output a\rb\n", { ":1: the line holds a control character", "" } },
 	{ "output a\033[31mb\n", { ":1: the line holds a control character", "" } },
 };
