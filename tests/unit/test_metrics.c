@@ -286,6 +286,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	signal(SIGXFSZ, SIG_IGN);
+	umask(077); /* which is not to keep the exporter out */
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/x.prom", dir);
