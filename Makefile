@@ -39,6 +39,7 @@ CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest 
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
+DEB_PKGS := $(SETUP_PKGS) debhelper dpkg-dev
 FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 
 # ---- what is made of what ---------------------------------------------------------------------
@@ -278,22 +279,43 @@ run: ## as root: set up, build, and trace to stdout (ARGS='-p PID' and the like)
 
 INSTALL ?= install
 SBIN = $(DESTDIR)$(PREFIX)/sbin
-MAN = $(DESTDIR)$(PREFIX)/share/man
-DOC = $(DESTDIR)$(PREFIX)/share/doc/pvmtrace
+MAN = $(SHARE)/man
+DOC = $(SHARE)/doc/pvmtrace
 MAN_PAGES := $(wildcard docs/*.[1-8])
-DOCS := $(wildcard README.md docs/*.md docs/*.json)
+SHARE = $(DESTDIR)$(PREFIX)/share
+DOCS := $(wildcard README.md docs/*.md)
+DATA := $(wildcard docs/*.json)
+COMPLETIONS := bash-completion/completions/pvmtrace zsh/vendor-completions/_pvmtrace
 
 install: all ## install the tracer and its documents (DESTDIR=, PREFIX=/usr/local)
-	$(INSTALL) -d $(SBIN) $(DOC)/LICENSES
+	$(INSTALL) -d $(SBIN) $(DOC)/LICENSES $(SHARE)/pvmtrace
 	$(INSTALL) -m 0755 build/pvmtrace $(SBIN)/pvmtrace
 	$(if $(DOCS),$(INSTALL) -m 0644 $(DOCS) $(DOC)/)
 	$(INSTALL) -m 0644 LICENSES/*.txt $(DOC)/LICENSES/
+	$(if $(DATA),$(INSTALL) -m 0644 $(DATA) $(SHARE)/pvmtrace/)
+	$(foreach file,$(COMPLETIONS),$(INSTALL) -D -m 0644 packaging/completions/$(notdir $(file)) $(SHARE)/$(file);)
 	$(foreach page,$(MAN_PAGES),$(INSTALL) -D -m 0644 $(page) $(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
 
 uninstall: ## remove what install put there
 	rm -f $(SBIN)/pvmtrace
-	rm -rf $(DOC)
+	rm -rf $(DOC) $(SHARE)/pvmtrace
+	rm -f $(COMPLETIONS:%=$(SHARE)/%)
 	$(foreach page,$(MAN_PAGES),rm -f $(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
+
+# The sources that the package is made of; the version, as everywhere, from user/version.h.
+DEB = build/deb/pvmtrace_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
+DEB_SRC := Makefile README.md $(shell find LICENSES bpf docs packaging user vmlinux -type f)
+
+$(DEB): $(DEB_SRC)
+	packaging/build-deb $(VERSION)
+
+.PHONY: deb build-deb
+build-deb: $(DEB)
+
+deb: ## build a package for Debian 12: build/deb/pvmtrace_VERSION_ARCH.deb
+	@$(call install_missing,$(DEB_PKGS))
+	+@$(MAKE) build-deb
+	@echo "made: $(DEB)"
 
 clean: ## remove build/
 	rm -rf build
