@@ -231,6 +231,14 @@ def second_stage(text, command):
     os.execv(command[0], command)
 
 
+def raise_memlock(limit):
+    assert limit == "infinity"
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except ValueError:
+        pass  # root of a container may not; only before Linux 5.11 it makes a difference
+
+
 def main():
     if sys.argv[1:2] == ["--filter"]:
         second_stage(sys.argv[2], sys.argv[3:])
@@ -250,8 +258,7 @@ def main():
            "WATCHDOG_USEC": str(seconds(unit.text("WatchdogSec")) * 1000000), "WATCHDOG_PID": str(os.getpid())}
     if "NOTIFY_SOCKET" in os.environ:
         env["NOTIFY_SOCKET"] = os.environ["NOTIFY_SOCKET"]
-    assert unit.text("LimitMEMLOCK") == "infinity"
-    resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    raise_memlock(unit.text("LimitMEMLOCK"))
     os.umask(int(unit.text("UMask"), 8))
     me = os.path.abspath(__file__)
     enter_tree(unit, writable)
