@@ -14,6 +14,7 @@ STUB = """#!/bin/sh
 exec kill -HUP $(cat /run/service.pid)
 """
 RSYSLOG = f"""
+global(workDirectory="/tmp")
 module(load="imfile" mode="inotify")
 template(name="line" type="string" string="%msg%\\n")
 input(type="imfile" File="{LOG}" Tag="pvmtrace:" ruleset="pvmtrace")
@@ -22,7 +23,7 @@ ruleset(name="pvmtrace") {{ action(type="omfile" file="/tmp/followed" template="
 
 
 class Calls:
-    """Calls in a thread of our own name, until it is closed."""
+    """Calls in a thread, which inherits our name, until it is closed."""
 
     def __init__(self, caller):
         self.caller = caller
@@ -33,7 +34,6 @@ class Calls:
             self.caller.call()
 
     def __enter__(self):
-        # The name is the thread's, not the process's: only the main thread has ours.
         self.thread = threading.Thread(target=self.loop)
         self.thread.start()
         return self
@@ -43,12 +43,8 @@ class Calls:
         self.thread.join()
 
 
-def rotate(machine):
-    """As the timer of systemd does it every day, but at once."""
-    machine.run("logrotate", "--force", "/etc/logrotate.d/pvmtrace")
-
-
 def test_rotated_and_followed(quiet, caller):
+    """Nothing is lost or twice: not in the files, and not in what rsyslog has read of them."""
     stub = quiet.path("/usr/local/bin/systemctl")
     stub.write_text(STUB)
     stub.chmod(0o755)
@@ -65,7 +61,7 @@ def test_rotated_and_followed(quiet, caller):
             with Calls(caller):
                 poll(lambda: len(whole_lines(log)) > 20)
                 for _ in range(2):
-                    rotate(quiet)
+                    quiet.run("logrotate", "--force", "/etc/logrotate.d/pvmtrace")
                     poll(lambda: len(whole_lines(log)) > 20)
             made = caller.calls - first
             assert quiet.owner(LOG) == "pvmtrace:pvmtrace 640"
