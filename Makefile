@@ -39,7 +39,10 @@ CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest 
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
+# What a package takes, and what judges it.
 DEB_PKGS := $(SETUP_PKGS) debhelper dpkg-dev
+PACKAGE_PKGS := $(DEB_PKGS) lintian mandoc man-db bash-completion zsh debootstrap ca-certificates
+BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux python3
 FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 
 # ---- what is made of what ---------------------------------------------------------------------
@@ -190,11 +193,11 @@ build-live: all $(LIVE_PROGS)
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
-.PHONY: check check-quick unit formats live lint format bench check-fresh
+.PHONY: check check-quick unit formats live package lint format bench check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-	$(CHECK) setup build lint unit formats live
+	$(CHECK) setup build lint unit formats live package
 
 check-quick: ## the unit tests and the live tests that are not slow
 	$(CHECK) --quick build unit formats live
@@ -255,7 +258,7 @@ setup: ## as root: install what building and running needs, if anything is missi
 	@$(call install_missing,$(SETUP_PKGS))
 
 setup-check: ## as root: the same, and what the tests and lint need
-	@$(call install_missing,$(CHECK_PKGS))
+	@$(call install_missing,$(CHECK_PKGS) $(PACKAGE_PKGS))
 	@command -v promtool >/dev/null || test -x build/promtool || $(MAKE) build/promtool || \
 		echo "setup: no promtool: the test that needs it will be skipped"
 

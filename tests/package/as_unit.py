@@ -104,9 +104,9 @@ def expand(groups):
 
 
 def make_folders(unit, account):
-    """Logs and run-time folders, made as systemd makes them; their paths."""
+    """Folders for logs and state, made as systemd makes them; their paths."""
     paths = []
-    for kind, top in (("Logs", "/var/log"), ("Runtime", "/run")):
+    for kind, top in (("Logs", "/var/log"), ("State", "/var/lib")):
         mode = int(unit.text(f"{kind}DirectoryMode", "0755"), 8)
         for name in unit.words(f"{kind}Directory"):
             path = f"{top}/{name}"

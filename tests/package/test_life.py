@@ -89,7 +89,7 @@ def test_remove_purge_and_back(machine):
     machine.run("logrotate", "--debug", "/etc/logrotate.d/pvmtrace")
     machine.apt("purge", "pvmtrace")
     assert machine.state() == ""
-    for path in ("/var/log/pvmtrace", "/etc/pvmtrace", "/etc/logrotate.d/pvmtrace",
+    for path in ("/var/log/pvmtrace", "/var/lib/pvmtrace", "/etc/pvmtrace", "/etc/logrotate.d/pvmtrace",
                  "/etc/systemd/system/multi-user.target.wants/pvmtrace.service"):
         assert not machine.path(path).is_symlink() and not machine.path(path).exists(), path
     # The account stays: its uid must not become somebody else's.

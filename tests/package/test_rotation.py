@@ -86,4 +86,4 @@ def check(parts, made, caller):
     told = [r for part in parts for r in records(part)]
     assert sorted(r["seq"] for r in told) == list(range(1, len(told) + 1))
     assert len([r for r in told if caller.is_mine(r)]) == made
-    assert told[-1]["type"] == "stop" and told[-1]["complete"]
+    assert told[-1]["type"] == "stop" and told[-1]["balanced"] and told[-1]["counters"]["lost"] == 0

@@ -97,14 +97,14 @@ def test_everything_works_under_the_filter(quiet, caller, deny):
 
 def test_metrics_can_be_written(quiet):
     with quiet.path(CONF).open("a") as f:
-        f.write("metrics /run/pvmtrace/pvmtrace.prom\n")
+        f.write("metrics /var/lib/pvmtrace/pvmtrace.prom\n")
     with Service(quiet, deny="kill") as s:
         s.wait_said("READY=1")
-        path = quiet.path("/run/pvmtrace/pvmtrace.prom")
+        path = quiet.path("/var/lib/pvmtrace/pvmtrace.prom")
         poll(path.exists, 10)
         # Of another user: node_exporter.
         quiet.run("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "cat",
-                  "/run/pvmtrace/pvmtrace.prom")
+                  "/var/lib/pvmtrace/pvmtrace.prom")
         s.stop()
 
 
