@@ -211,6 +211,9 @@ formats: ## the lines of every format against golden ones and public schemas (no
 live: ## the live tests (as root: real BPF, real calls)
 	$(CHECK) build live
 
+package: ## the tests of the package (as root: in a Debian 12 made for them)
+	$(CHECK) build package
+
 lint: build/pvmtrace.skel.h build/probe.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
 	@tests/lint
 
@@ -310,7 +313,8 @@ DEB = build/deb/pvmtrace_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/nul
 DEB_SRC := Makefile README.md $(shell find LICENSES bpf docs packaging user vmlinux -type f)
 
 $(DEB): $(DEB_SRC)
-	packaging/build-deb $(VERSION)
+	$(call tell,DEB)
+	$(Q)packaging/build-deb $(VERSION)
 
 .PHONY: deb build-deb
 build-deb: $(DEB)
@@ -318,7 +322,7 @@ build-deb: $(DEB)
 deb: ## build a package for Debian 12: build/deb/pvmtrace_VERSION_ARCH.deb
 	@$(call install_missing,$(DEB_PKGS))
 	+@$(MAKE) build-deb
-	@echo "made: $(DEB)"
+	@echo "install it, as root: apt install ./$(DEB)"
 
 clean: ## remove build/
 	rm -rf build
