@@ -40,7 +40,7 @@ CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest 
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
 # What a package takes, and what judges it.
-DEB_PKGS := $(SETUP_PKGS) debhelper dpkg-dev
+DEB_PKGS := $(SETUP_PKGS) build-essential debhelper
 PACKAGE_PKGS := $(DEB_PKGS) lintian mandoc man-db bash-completion zsh debootstrap ca-certificates
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux python3
 FRESH_PKGS := debootstrap git ca-certificates util-linux python3
