@@ -36,13 +36,13 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev \
 	uthash-dev strace
 CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
-	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux shellcheck cppcheck clang-tidy-14 clang-format-14 \
+	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux \
+	shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
 # What a package takes, and what judges it.
 DEB_PKGS := $(SETUP_PKGS) build-essential debhelper
 PACKAGE_PKGS := $(DEB_PKGS) lintian mandoc man-db bash-completion zsh debootstrap ca-certificates
-BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux python3
 FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 
 # ---- what is made of what ---------------------------------------------------------------------
