@@ -76,7 +76,7 @@ __noinline int summary_add(u32 of, u32 reason)
 	u8 outcome;
 
 	s = of == CALL_SWEPT ? bpf_map_lookup_elem(&pvm_swept, &zero)
-			   : state_current(of == CALL_ORPHANED);
+			     : state_current(of == CALL_ORPHANED);
 	if (!s)
 		return 0;
 	outcome = outcome_of(&s->call);
