@@ -14,7 +14,7 @@ from pvm_stream import Stream  # noqa: E402
 
 MAX_LINE = 1 << 20
 
-SESSIONS = ("walk", "default", "filters")
+SESSIONS = ("walk", "default", "filters", "together", "overflow")
 VERIFIER_LIMIT = 1000000
 
 # The steps name what they prove; `default` is what a user gets who gives no options.
@@ -60,6 +60,16 @@ session filters --caller-pid '!1' --target-pid '!1' --caller-uid 0 --target-uid 
 step pair /live/pvmcall pair
 step self /live/pvmcall self
 step cgroup1 in_cgroup /tmp/pids/vm.slice/two /live/pvmcall pair
+finish
+
+session together --aggregate 60
+step repeat /live/pvmcall repeat 50
+finish
+
+session overflow --ring-size 64K
+kill -STOP "$tracer"
+step flood /live/pvmflood 60 -1 1 2000
+kill -CONT "$tracer"
 finish
 """
 
@@ -274,6 +284,24 @@ def check_filters(_kernel, runs):
     assert not run.events(run.facts("self")[0]["pid"])
     assert not run.events(run.facts("cgroup1")[0]["pid"])
     assert run.stop["counters"]["filtered"] >= 4
+
+
+def calls_of(run, pid):
+    """(told one by one, told together, why) of a process's calls."""
+    found = [r for r in run.records if r["type"] == "process_vm_summary" and r["caller"]["pid"] == pid]
+    return len(run.events(pid)), sum(r["calls"] for r in found), {r["reason"] for r in found}
+
+
+def check_aggregate(_kernel, runs):
+    facts, = runs["together"].facts("repeat")
+    assert calls_of(runs["together"], facts["pid"]) == (1, 49, {"aggregate"})
+
+
+def check_overflow(_kernel, runs):
+    """A full ring: what finds no room is told together."""
+    facts, = runs["overflow"].facts("flood")
+    one_by_one, together, why = calls_of(runs["overflow"], facts["pid"])
+    assert one_by_one + together == facts["n"] == 2000 and together > 1000 and why == {"overflow"}
 
 
 def check_books(_kernel, runs):

@@ -18,11 +18,16 @@ static void check(const char *buf, int size, char want)
 int main(int argc, char **argv)
 {
 	int rank, rounds = argc > 1 ? atoi(argv[1]) : 1, size = argc > 2 ? atoi(argv[2]) : 1;
-	char *buf = malloc(size > 0 ? (size_t)size : 1);
+	char *buf;
 
+	if (size < 1)
+		return 64;
+	buf = calloc(1, (size_t)size);
+	if (!buf)
+		return 1;
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-	if (!buf || size < 1 || rank > 1)
+	if (rank > 1)
 		MPI_Abort(MPI_COMM_WORLD, 64);
 	for (int i = 0; i < rounds; i++) {
 		if (rank == i % 2) {
