@@ -385,13 +385,16 @@ def test_recorded_and_replayed(programs, tmp_path):
 
 
 def test_arrays_of_calls_that_are_told_together_are_let_go(programs):
-    """Long arrays go ahead of their calls; nobody waits for them then."""
+    """Long arrays go ahead of their calls: 64 KiB each. The collector holds 8 MiB of those that it waits for."""
     with Adding("--ring-size", "64K", *OURS) as (tracer, tally):
-        run, _, _ = while_full(programs, [tracer], lambda: trigger_one("pvmcall", *AS_ME, "counts", 1024, 1024))
-        after = trigger_one("pvmcall", *AS_ME, "counts", 1024, 1024)
+        runs = []
+        for _ in range(5):
+            runs.append(while_full(programs, [tracer], lambda: made(programs.flood(60, -1, 1024, 50)))[0])
+            tally.wait(lambda: tally.of(runs[-1][0]) == 50)
         stop = tally.finish()
     expect_nothing_lost(stop)
-    assert of(tally, run["pid"]) and tally.of(after["pid"]) == 1
+    for pid, n in runs:
+        assert of(tally, pid) == {(pid, "read", "success"): 50} and n == 50
     assert stop["counters"]["array_evicted"] == 0
 
 
@@ -443,15 +446,15 @@ def test_aggregate_tells_a_parked_call():
         assert [e["phase"] for e in t.events(pid)] == ["in_flight", "complete"]
 
 
-def test_aggregate_with_long_arrays():
+def test_aggregate_with_long_arrays(programs):
     """Their snapshots are let go with the calls."""
-    with Tracer("--aggregate", 60, *OURS) as t, Held("pvmcall", *AS_ME, "step") as h:
-        h.line()
-        for _ in range(3):
-            trigger_one("pvmcall", *AS_ME, "counts", 1024, 1024)
-        h.step()
+    with Tracer("--aggregate", 60, *OURS) as t:
+        pid, n = made(programs.flood(60, -1, 1024, 600))
         stop = t.stop()
-        assert stop["counters"]["array_evicted"] == stop["counters"]["array_lost"] == 0
+        assert n == 600 and len(t.events(pid)) == 1 and stop["counters"]["summarised"] == 599
+        event, = t.events(pid)
+        assert event["remote"]["status"] == event["local"]["status"] == "ok" and event["local"]["captured"] == 1024
+        assert stop["counters"]["array_evicted"] == 0
 
 
 def test_aggregate_and_replay(tmp_path):
