@@ -37,7 +37,7 @@ SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1
 	uthash-dev strace
 CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux \
-	shellcheck cppcheck clang-tidy-14 clang-format-14 \
+	xz-utils zstd shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
 # What a package takes, and what judges it.
@@ -197,7 +197,7 @@ CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-	$(CHECK) setup build lint unit formats live package
+	$(CHECK) setup build lint unit formats btf live package
 
 check-quick: ## the unit tests and the live tests that are not slow
 	$(CHECK) --quick build unit formats live
@@ -338,7 +338,9 @@ help: ## this list
 # Kernels of other ages in QEMU. A guest has nothing but an initrd, so what runs there is static.
 VM ?= all
 VM_ARGS ?=
-VM_PKGS := $(SETUP_PKGS) qemu-system-x86 busybox-static debian-archive-keyring python3 python3-fastjsonschema \
+BTF ?= host 5.10 6.1 6.12 newest arm64-6.1 arm64-6.12 arm64-newest
+BTF_PKGS := $(SETUP_PKGS) debian-archive-keyring python3 xz-utils zstd
+VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static python3-fastjsonschema \
 	gcc-multilib
 VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
 STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap
@@ -360,8 +362,12 @@ build/vm/verify: tests/vm/verify.c build/flags
 	$(call tell,CC)
 	$(Q)$(CC) $(TRIGGER_FLAGS) $(LIBBPF_CFLAGS) -static $< $(STATIC_LIBS) -o $@
 
-.PHONY: build-vm check-vm
+.PHONY: build-vm check-vm check-btf
 build-vm: build/vm/pvmtrace-static build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS)
+
+check-btf: ## vmlinux.h against the types of this machine's kernel and of the other ones (BTF='6.1 host')
+	@$(call install_missing,$(BTF_PKGS))
+	@$(PYTHON) -B tests/vm/btf.py $(BTF)
 
 check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest', all by default)
 	@$(call install_missing,$(VM_PKGS))

@@ -303,10 +303,6 @@ struct task_struct { /* caller and target */
 	struct css_set *cgroups;
 };
 
-struct linux_binprm { /* argument of a hook; not read */
-	void *unused;
-};
-
 struct seq_file { /* of bpf_iter_meta; not read */
 	void *private;
 };

@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "live"))
 
+import btf  # noqa: E402
 from pvm import expect_call  # noqa: E402
 from pvm_stream import Stream  # noqa: E402
 
@@ -128,6 +129,12 @@ def check_verifier(_kernel, runs):
     good, bad = verified(runs)
     assert not bad, "\n" + "\n".join(line[:200] for line in bad)
     assert good and max(good.values()) < VERIFIER_LIMIT / 2, good
+
+
+def check_btf(kernel, _runs):
+    """It has every type and field that we read, as we take them."""
+    bad = btf.complaints(btf.Types(kernel.btf()), btf.own_types(kernel.bpf_arch))
+    assert not bad, "\n" + "\n".join(bad)
 
 
 def check_start(kernel, runs):

@@ -10,17 +10,22 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import btf
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOME = ROOT / "build" / "vm"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-ARCH = "amd64"
 
-# The suites that have it; of several, the one with the highest version.
+# Debian's name of the architecture, and the suites that have it; of several, the one with the highest version.
+NEWEST = ["trixie-backports", "sid"]
 KERNELS = {
-    "5.10": ["bullseye"],
-    "6.1": ["bookworm"],
-    "6.12": ["trixie"],
-    "newest": ["trixie-backports", "sid"],
+    "5.10": ("amd64", ["bullseye"]),
+    "6.1": ("amd64", ["bookworm"]),
+    "6.12": ("amd64", ["trixie"]),
+    "newest": ("amd64", NEWEST),
+    "arm64-6.1": ("arm64", ["bookworm"]),
+    "arm64-6.12": ("arm64", ["trixie"]),
+    "arm64-newest": ("arm64", NEWEST),
 }
 
 # A private configuration comes after the machine's, whose proxies and the like stay in force.
@@ -51,7 +56,8 @@ class Kernel:
 
     def __init__(self, name):
         self.name = name
-        self.dir = HOME / "cache" / ARCH / name
+        self.arch = KERNELS[name][0]
+        self.dir = HOME / "cache" / self.arch / name.rpartition("-")[2]
         self.image = self.dir / "vmlinuz"
 
     @property
@@ -62,6 +68,23 @@ class Kernel:
     def version(self):
         """(major, minor)"""
         return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", self.release).groups())
+
+    @property
+    def bpf_arch(self):
+        return {"amd64": "x86"}.get(self.arch, self.arch)
+
+    @property
+    def title(self):
+        """What to call it in a table."""
+        short = self.release.split("+")[0].replace(f"-{self.arch}", "")
+        return short if self.arch == "amd64" else f"{short} {self.arch}"
+
+    def btf(self):
+        """A file with the kernel's own BTF."""
+        path = self.dir / "btf"
+        if not path.exists():
+            path.write_bytes(btf.extract(self.image))
+        return path
 
 
 def run(command, **options):
@@ -94,14 +117,15 @@ def archive():
 class Suite:
     """One release of Debian, with lists of its own, so that one that is gone hinders no other."""
 
-    def __init__(self, name):
-        self.home = HOME / "apt" / name
+    def __init__(self, name, arch):
+        self.arch = arch
+        self.home = HOME / "apt" / f"{name}-{arch}"
         self.conf = self.home / "apt.conf"
         for part in ("state/lists/partial", "cache/archives/partial"):
             (self.home / part).mkdir(parents=True, exist_ok=True)
         (self.home / "status").touch()
         (self.home / "sources.list").write_text(f"deb [signed-by={KEYRING}] {archive()} {name} main\n")
-        self.conf.write_text(APT_CONF.format(home=self.home, arch=ARCH))
+        self.conf.write_text(APT_CONF.format(home=self.home, arch=arch))
         self.apt("apt-get", "-q", "update", "--error-on=any")
 
     def apt(self, tool, *args, **options):
@@ -118,16 +142,16 @@ class Suite:
 
     def latest(self):
         """(version, image package) of what the suite installs."""
-        version, depends = self.show(f"linux-image-{ARCH}")
+        version, depends = self.show(f"linux-image-{self.arch}")
         images = [d for d in depends if re.match(r"linux-image-\d", d)]
         if not images:
-            raise Missing(f"linux-image-{ARCH} names no kernel")
+            raise Missing(f"linux-image-{self.arch} names no kernel")
         return version, images[0]
 
     def download(self, image, to):
         """The packages that hold the kernel itself: the image, or from Linux 7 on parts of their own."""
         names = [image] + [d for d in self.show(image)[1]
-                           if re.match(r"linux-(binary|base)-\d", d) and d.endswith(f"-{ARCH}")]
+                           if re.match(r"linux-(binary|base)-\d", d) and d.endswith(f"-{self.arch}")]
         self.apt("apt-get", "-q", "download", *names, cwd=to)
 
 
@@ -154,9 +178,9 @@ def fetch(name):
     best, reasons = None, []
     if not KEYRING.exists():
         raise Missing(f"{KEYRING} is missing")
-    for suite_name in KERNELS[name]:
+    for suite_name in KERNELS[name][1]:
         try:
-            suite = Suite(suite_name)
+            suite = Suite(suite_name, kernel.arch)
             version, image = suite.latest()
         except Missing as e:
             reasons.append(f"{suite_name}: {e}")
@@ -166,7 +190,7 @@ def fetch(name):
     if not best:
         raise Missing("; ".join(reasons))
     _, image, suite = best
-    new = kernel.dir.with_name(f".{name}.new")
+    new = kernel.dir.with_name(f".{kernel.dir.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     suite.download(image, new)
