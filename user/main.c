@@ -24,6 +24,7 @@ static struct privileges privileges;
 static struct collector collector;
 static struct report report = { .collector = &collector };
 static struct loop loop;
+static enum kernel_types types;
 
 static int drain_for_test(void *ctx)
 {
@@ -45,7 +46,8 @@ static int set_up(void)
 	};
 	int err;
 
-	if ((err = privileges__check()) || (err = probe__kernel()) ||
+	tracer__talk(options.verbose);
+	if ((err = privileges__check()) || (err = probe__kernel(options.btf, &types)) ||
 	    (err = privileges__choose(&privileges, options.user)) ||
 	    (err = tracer__open(&collector.tracer, &options)) ||
 	    (err = tracer__load(collector.tracer)) || (err = tracer__look(collector.tracer)))
@@ -82,6 +84,9 @@ static int give_up_rights(void)
 		report__note(&report, "inside a pid namespace: in-flight calls are swept for its "
 				      "processes only");
 	}
+	if (types == KERNEL_TYPES_UNKNOWN)
+		report__note(&report, "the types given by --btf could not be compared with the "
+				      "kernel's own");
 	return privileges__drop(&privileges);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bpf/event.h"
+#include "kernel_types.h"
 #include "log.h"
 #include "render.h"
 
@@ -413,6 +414,8 @@ const struct option_def options_table[] = {
 	  .allowed = ", a power of two", .help = "ring buffer of long arrays" },
 	{ "resolve", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(resolve),
 	  .names = resolve_names, .def_text = "auto", .help = "how to look up the target" },
+	{ "btf", .group = GROUP_RUN, .arg = "FILE", .set = set_text, MEMBER(btf),
+	  .help = "the running kernel's BTF, where " KERNEL_TYPES_PATH " does not show it" },
 
 	{ "record", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(record),
 	  .command_only = true,

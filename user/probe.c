@@ -15,7 +15,6 @@
 
 #include "log.h"
 
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
 
 /* include/linux/proc_ns.h, PROC_PID_INIT_INO */
@@ -41,13 +40,14 @@ void probe__lockdown(char *out, size_t size)
 
 bool probe__has_btf(void)
 {
-	return !access(BTF_PATH, R_OK);
+	return !access(KERNEL_TYPES_PATH, R_OK);
 }
 
-int probe__kernel(void)
+int probe__kernel(const char *btf, enum kernel_types *types)
 {
 	union bpf_attr attr = {};
 	char lockdown[32];
+	int err;
 
 	probe__lockdown(lockdown, sizeof(lockdown));
 	if (!strcmp(lockdown, "confidentiality")) {
@@ -60,12 +60,9 @@ int probe__kernel(void)
 		log__error("this kernel has no bpf(2): CONFIG_BPF_SYSCALL is off");
 		return EX_UNAVAILABLE;
 	}
-	if (!probe__has_btf()) {
-		log__error("%s: %s: this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), "
-			   "without which pvmtrace cannot find its way in it",
-			   BTF_PATH, strerror(errno));
-		return EX_UNAVAILABLE;
-	}
+	err = kernel_types__check(btf, types);
+	if (err)
+		return err;
 	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0) {
 		log__error("this kernel has no BPF ring buffer: Linux 5.10 or newer is needed");
 		return EX_UNAVAILABLE;
@@ -106,12 +103,12 @@ int probe__explain(const char *what, int err)
 	}
 }
 
-bool probe__has_vpid_kfunc(void)
+bool probe__has_vpid_kfunc(const char *btf)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool has = btf && btf__find_by_name_kind(btf, "bpf_task_from_vpid", BTF_KIND_FUNC) > 0;
+	struct btf *types = kernel_types__load(btf);
+	bool has = types && btf__find_by_name_kind(types, "bpf_task_from_vpid", BTF_KIND_FUNC) > 0;
 
-	btf__free(btf);
+	btf__free(types);
 	return has;
 }
 

@@ -48,7 +48,7 @@ static enum cgroup_layout cgroup_layout(void)
 	return v1 && v2 ? CGROUP_HYBRID : v1 ? CGROUP_V1 : v2 ? CGROUP_V2 : CGROUP_NONE;
 }
 
-static void read_facts(struct probe_report *r)
+static void read_facts(struct probe_report *r, const char *btf)
 {
 	int ring;
 
@@ -56,7 +56,7 @@ static void read_facts(struct probe_report *r)
 	snprintf(r->libbpf, sizeof(r->libbpf), "%u.%u", libbpf_major_version(),
 		 libbpf_minor_version());
 	r->btf = probe__has_btf();
-	r->vpid_kfunc = r->btf && probe__has_vpid_kfunc();
+	r->vpid_kfunc = (r->btf || btf) && probe__has_vpid_kfunc(btf);
 	r->jit = read_number("/proc/sys/net/core/bpf_jit_enable");
 	r->unprivileged_bpf_disabled = read_number("/proc/sys/kernel/unprivileged_bpf_disabled");
 	probe__lockdown(r->lockdown, sizeof(r->lockdown));
@@ -98,11 +98,12 @@ static int consume(void *ctx)
 /* The steps of a real start, in its order, up to the point where `start` would be told. */
 static int try_start(struct probe_report *r, const struct options *o)
 {
+	enum kernel_types types;
 	struct privileges p;
 	struct tracer *t = NULL;
 	int err;
 
-	if ((err = privileges__check()) || (err = probe__kernel()) ||
+	if ((err = privileges__check()) || (err = probe__kernel(o->btf, &types)) ||
 	    (err = privileges__choose(&p, o->user)) || (err = tracer__open(&t, o)))
 		return err;
 	if (!(err = tracer__load(t)) && !(err = tracer__look(t)) &&
@@ -136,7 +137,7 @@ int probe_report__run(const struct options *o)
 		return EX_USAGE;
 	}
 	tracer__talk(o->verbose);
-	read_facts(&r);
+	read_facts(&r, o->btf);
 	log__keep(r.reason, sizeof(r.reason));
 	r.status = try_start(&r, o);
 	log__keep(NULL, 0);

@@ -15,6 +15,7 @@
 #include <linux/bpf.h>
 #include <linux/membarrier.h>
 
+#include "kernel_types.h"
 #include "log.h"
 #include "privileges.h"
 #include "probe.h"
@@ -69,7 +70,8 @@ static void configure(struct tracer *t)
 	const struct options *o = t->options;
 	struct pvmtrace_bpf *skel = t->skel;
 
-	skel->rodata->cfg_use_kfunc = strcmp(o->resolve, "walk") != 0 && probe__has_vpid_kfunc();
+	skel->rodata->cfg_use_kfunc = strcmp(o->resolve, "walk") != 0 &&
+				      probe__has_vpid_kfunc(o->btf);
 	skel->rodata->cfg_ops = o->ops;
 	skel->rodata->cfg_no_self = o->no_self;
 	skel->rodata->cfg_outcome = o->outcome == OUTCOME_SUCCESS   ? 1
@@ -98,10 +100,10 @@ static void configure(struct tracer *t)
 
 int tracer__open(struct tracer **out, const struct options *o)
 {
+	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .btf_custom_path = o->btf };
 	struct tracer *t = calloc(1, sizeof(*t));
 	long cpus = libbpf_num_possible_cpus();
 
-	tracer__talk(o->verbose);
 	if (!t) {
 		log__error("out of memory");
 		return EX_SOFTWARE;
@@ -116,14 +118,14 @@ int tracer__open(struct tracer **out, const struct options *o)
 		free(t);
 		return EX_USAGE;
 	}
-	t->skel = pvmtrace_bpf__open();
+	t->skel = pvmtrace_bpf__open_opts(&opts);
 	if (!t->skel) {
 		int err = errno;
 
 		free(t);
 		return probe__explain("opening the BPF programs", err);
 	}
-	if (!strcmp(o->resolve, "kfunc") && !probe__has_vpid_kfunc()) {
+	if (!strcmp(o->resolve, "kfunc") && !probe__has_vpid_kfunc(o->btf)) {
 		log__error("--resolve kfunc: this kernel has no bpf_task_from_vpid (Linux 6.13)");
 		tracer__close(t);
 		return EX_UNAVAILABLE;
@@ -133,12 +135,27 @@ int tracer__open(struct tracer **out, const struct options *o)
 	return 0;
 }
 
-int tracer__load(struct tracer *t)
+static int load(void *ctx)
 {
+	struct tracer *t = ctx;
 	int err = pvmtrace_bpf__load(t->skel);
 
+	if (!err)
+		return 0;
+	if (t->options->btf)
+		log__error(
+			"--btf: with '%s' the programs cannot be loaded: it is another kernel's, or "
+			"this kernel was built without BTF and has no such hooks",
+			t->options->btf);
+	return probe__explain("loading the BPF programs", -err);
+}
+
+int tracer__load(struct tracer *t)
+{
+	int err = kernel_types__lend(t->options->btf, load, t);
+
 	if (err)
-		return probe__explain("loading the BPF programs", -err);
+		return err;
 	err = filter_fill(t->options, bpf_map__fd(t->skel->maps.pvm_filter_uid),
 			  bpf_map__fd(t->skel->maps.pvm_filter_comm));
 	if (err)

@@ -18,10 +18,11 @@
 struct tracer;
 struct privileges;
 
+/* What libbpf says goes to stderr: all of it from -vv on, warnings with -v. To be called first. */
+void tracer__talk(unsigned int verbose);
+
 /* Every function that returns int gives 0 or, after a message on stderr, a sysexits status. */
 
-/* How much of libbpf's talk is passed on to stderr: the value of --verbose. */
-void tracer__talk(unsigned int verbose);
 /* Opens the skeleton and applies the options to it; nothing is in the kernel yet. */
 int tracer__open(struct tracer **out, const struct options *o);
 /* Loads programs and maps and fills the filters. */

@@ -375,6 +375,7 @@ static const char *const promised[] = {
 	"ring-size",
 	"array-ring-size",
 	"resolve",
+	"btf",
 	"record",
 	"replay",
 	"probe",

@@ -15,7 +15,7 @@ from pvm_stream import Stream  # noqa: E402
 
 MAX_LINE = 1 << 20
 
-SESSIONS = ("walk", "default", "filters", "together", "overflow")
+SESSIONS = ("walk", "default", "filters", "together", "overflow", "lent")
 VERIFIER_LIMIT = 1000000
 
 # The steps name what they prove; `default` is what a user gets who gives no options.
@@ -71,6 +71,11 @@ session overflow --ring-size 64K
 kill -STOP "$tracer"
 step flood /live/pvmflood 60 -1 1 2000
 kill -CONT "$tracer"
+finish
+
+mount -t tmpfs none /sys/kernel/btf
+session lent --btf /kernel.btf
+step pair /live/pvmcall pair
 finish
 """
 
@@ -309,6 +314,14 @@ def check_overflow(_kernel, runs):
     facts, = runs["overflow"].facts("flood")
     one_by_one, together, why = calls_of(runs["overflow"], facts["pid"])
     assert one_by_one + together == facts["n"] == 2000 and together > 1000 and why == {"overflow"}
+
+
+def check_lent_btf(kernel, runs):
+    """The kernel does not show its types: a copy of them will do. From 5.11 on it tells whether it is one."""
+    read, write = runs["lent"].agree("pair")
+    assert read["caller"]["exe"] == write["target"]["exe"] == "/live/pvmcall"
+    notes = [n for n in runs["lent"].start["notes"] if "--btf" in n]
+    assert bool(notes) == (kernel.version < (5, 11)), notes
 
 
 def check_books(_kernel, runs):
