@@ -142,19 +142,18 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	FILL(exe)(id, plain);
 }
 
-/* The first generation is the real parent; 32 of them, or up to init. */
+/* The first generation is the real parent; 32 of them, or up to init. One way out of the loop: of more, clang 19
+ * makes a test of a register that was never written, which the verifier refuses. */
 static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tgid)
 {
 	struct task_struct *p = GET(GET(PLAIN(task), group_leader), real_parent);
-	u32 tgid;
+	u32 tgid = 0;
 
 	for (int i = 0; i < KINSHIP_GENERATIONS; i++) {
 		tgid = GET(p, tgid);
-		if (tgid == from_tgid)
-			return true;
-		if (tgid <= 1)
-			return false;
+		if (tgid == from_tgid || tgid <= 1)
+			break;
 		p = GET(p, real_parent);
 	}
-	return false;
+	return tgid == from_tgid;
 }
