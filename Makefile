@@ -16,6 +16,10 @@ SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 ARGS ?=
 FRESH_ARGS ?=
 BENCH_ARGS ?=
+# ARCH=arm64 cross-builds: build/arm64/build/pvmtrace.
+ARCH ?=
+# How 32-bit programs are built.
+CC32 ?= $(CC) -m32
 # V=1 shows whole command lines.
 V ?=
 # WERROR=1 makes warnings errors.
@@ -92,6 +96,10 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 # Objects are kept: make must not take them for intermediate files.
 .SECONDARY:
 
+ifneq ($(ARCH),)
+.DEFAULT_GOAL := cross
+endif
+
 .PHONY: all
 all: build/pvmtrace ## build the tracer: build/pvmtrace (the default)
 
@@ -104,7 +112,7 @@ FORCE:
 keep = mkdir -p $(@D) && { printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@; }
 
 build/flags: export TEXT = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(USER_FLAGS) $(LIBS) / \
-	$(CLANG) $(BPF_FLAGS) / $(TEST_FLAGS) $(SANITIZE) $(TRIGGER_FLAGS)
+	$(CLANG) $(BPF_FLAGS) / $(CC32) $(TEST_FLAGS) $(SANITIZE) $(TRIGGER_FLAGS)
 build/flags: FORCE
 	@PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin"; \
 	for tool in $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL) $(PKG_CONFIG); do \
@@ -175,7 +183,7 @@ $(UNIT_PROGS): build/tests/%: build/tests/unit/%.o $(UNIT_HELPER_OBJ) build/test
 build/live/%: tests/live/%.c build/flags
 	@mkdir -p $(@D)
 	$(call tell,CC)
-	$(Q)$(CC) $(TRIGGER_FLAGS) $(if $(filter %32,$*),-m32) $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
+	$(Q)$(if $(filter %32,$*),$(CC32),$(CC)) $(TRIGGER_FLAGS) $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
 
 build/bench/%: tests/bench/%.c build/flags
 	@mkdir -p $(@D)
@@ -343,6 +351,7 @@ BTF_PKGS := $(SETUP_PKGS) debian-archive-keyring python3 xz-utils zstd
 VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static python3-fastjsonschema \
 	gcc-multilib
 VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
+STATIC_LDFLAGS ?= -Wl,--no-warnings
 STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap
 
 # Account names would need the shared libraries that it was linked with (which the linker warns of): guests
@@ -350,17 +359,39 @@ STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lb
 build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 	@mkdir -p $(@D)
 	$(call tell,LINK)
-	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) -Wl,--no-warnings -s $(USER_OBJ) $(STATIC_LIBS) -o $@
+	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $(USER_OBJ) $(STATIC_LIBS) -o $@
 
 build/vm/live/%: tests/live/%.c build/flags
 	@mkdir -p $(@D)
 	$(call tell,CC)
-	$(Q)$(CC) $(TRIGGER_FLAGS) -static $(if $(filter %32,$*),-m32) $(DEPENDENCIES) -MF $@.d $< -o $@
+	$(Q)$(if $(filter %32,$*),$(CC32),$(CC)) $(TRIGGER_FLAGS) -static $(DEPENDENCIES) -MF $@.d $< -o $@
 
 build/vm/verify: tests/vm/verify.c build/flags
 	@mkdir -p $(@D)
 	$(call tell,CC)
 	$(Q)$(CC) $(TRIGGER_FLAGS) $(LIBBPF_CFLAGS) -static $< $(STATIC_LIBS) -o $@
+
+# ---- another architecture ---------------------------------------------------------------------
+
+# The same Makefile in a tree of links, with clang and Debian's libraries for that machine: nothing of it is
+# installed here, where gcc's cross compilers and gcc-multilib exclude each other.
+CROSS := build/$(ARCH)
+CROSS_PKGS := $(SETUP_PKGS) lld debian-archive-keyring python3
+CROSS_SOURCES := Makefile bpf user vmlinux tests docs
+sysroot = $(CURDIR)/build/sysroot/$(1)
+cross_cc = clang --target=$(1) --sysroot=$(call sysroot,$(2)) -fuse-ld=lld -Wno-unused-command-line-argument
+cross_lib = $(call sysroot,arm64)/usr/lib/aarch64-linux-gnu/pkgconfig
+
+.PHONY: cross
+cross:
+	@[ "$(ARCH)" = arm64 ] || { echo "ARCH=$(ARCH): only arm64 can be cross-built" >&2; exit 1; }
+	@$(call install_missing,$(CROSS_PKGS))
+	@$(PYTHON) tests/vm/sysroot.py arm64 armhf
+	@mkdir -p $(CROSS)
+	@for name in $(CROSS_SOURCES); do ln -sfn ../../$$name $(CROSS)/$$name; done
+	+@PKG_CONFIG_LIBDIR=$(cross_lib) PKG_CONFIG_SYSROOT_DIR=$(call sysroot,arm64) \
+		$(MAKE) -C $(CROSS) ARCH= MACHINE=aarch64 CC='$(call cross_cc,aarch64-linux-gnu,arm64)' \
+		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= all build-vm
 
 .PHONY: build-vm check-vm check-btf
 build-vm: build/vm/pvmtrace-static build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS)

@@ -42,7 +42,8 @@ struct tracer {
 
 static unsigned int verbosity; /* libbpf's callback has no context */
 
-static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int print_libbpf(enum libbpf_print_level level,
+							      const char *fmt, va_list args)
 {
 	char text[1024];
 	int len;

@@ -23,8 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("PVMTRACE_BUILD", ROOT / "build"))
 TRIGGERS = BUILD / "live"
 PVMTRACE = BUILD / "pvmtrace"
+# Where all takes longer, as in an emulated machine, everybody waits so many times as long.
+SLOWNESS = float(os.environ.get("PVM_SLOWNESS", "1"))
 START_TIMEOUT = 30
-STOP_TIMEOUT = 5
+STOP_TIMEOUT = 5 * SLOWNESS
 FENCE_TIMEOUT = 15
 FLOODED = 60_000  # calls in one run: more than these tests make
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -42,6 +44,20 @@ ONLY_ME = ("--caller-comm", MY_NAME)
 NOISE = ["pvmflood", *filter(None, os.environ.get("PVMTRACE_TEST_IGNORE", "").split(","))]
 
 _fences = itertools.count(1)
+
+
+def patient(method):
+    """A method of Popen whose time-out is scaled like all others; subprocess.run makes use of it."""
+    def call(self, *args, **kw):
+        if kw.get("timeout") is not None:
+            kw["timeout"] *= SLOWNESS
+        return method(self, *args, **kw)
+    return call
+
+
+if SLOWNESS != 1:
+    subprocess.Popen.communicate = patient(subprocess.Popen.communicate)
+    subprocess.Popen.wait = patient(subprocess.Popen.wait)
 
 
 def own_call(pid=0, flags=0, local=(0, 0), remote=(0, 0), nr=SYS_READV):
@@ -107,7 +123,7 @@ class Tracer:
 
     def wait(self, cond, timeout=5, what="a record"):
         """Until cond(self) is true; its value."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * SLOWNESS
         with self.changed:
             while True:
                 if self.trouble:
@@ -184,14 +200,14 @@ class Tracer:
         """The run ends by itself."""
         begin = begin or time.monotonic()
         try:
-            self.proc.wait(timeout)
+            self.proc.wait(timeout=timeout)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             raise Bad(f"no end within {timeout} s; stderr: {self.stderr()[-2000:]}") from None
         self.stopped_in = time.monotonic() - begin
         if self.thread:
             self.paused.clear()
-            self.thread.join(20)
+            self.thread.join(20 * SLOWNESS)
         if self.trouble:
             raise self.trouble
         assert self.proc.returncode == status, f"exit status {self.proc.returncode}: {self.stderr()[-2000:]}"
@@ -218,7 +234,7 @@ class Tracer:
             self.proc.wait()
         if self.thread:
             self.paused.clear()
-            self.thread.join(20)
+            self.thread.join(20 * SLOWNESS)
         if self.proc.stdout:
             self.proc.stdout.close()
         self.errors.close()
@@ -306,7 +322,7 @@ class Held:
         self.pid = self.proc.pid
 
     def line(self, timeout=10):
-        ready, _, _ = select.select([self.proc.stdout], [], [], timeout)
+        ready, _, _ = select.select([self.proc.stdout], [], [], timeout * SLOWNESS)
         text = self.proc.stdout.readline() if ready else b""
         if not text and self.proc.poll() == 77:
             import pytest
@@ -329,7 +345,7 @@ class Held:
             except BrokenPipeError:
                 pass
         try:
-            self.proc.wait(5)
+            self.proc.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait()
@@ -383,7 +399,7 @@ def parse_time(text):
 
 
 def poll(cond, timeout=5, step=0.02):
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * SLOWNESS
     while not cond():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(step)

@@ -153,11 +153,48 @@ int main(int argc, char **argv)
 	return argc > 1 ? run(argv[1], argc > 2 ? argv[2] : "") : 64;
 }
 
+#elif defined(__aarch64__)
+
+static struct iovec l, r;
+static char from[24], to[24];
+
+static long alike(void)
+{
+	static const int nr[] = { 376, 377, 310, 311, 347, 348 };
+
+	printf("{\"pid\":%d,\"rets\":[", getpid());
+	for (size_t i = 0; i < sizeof(nr) / sizeof(nr[0]); i++)
+		printf("%s%ld", i ? "," : "",
+		       raw6((uint64_t)nr[i], (uint64_t)getpid(), 0, 0, 0, 0, 0));
+	printf("],\"calls\":[]}\n");
+	return 0;
+}
+
+/* Of the doors there is only the native one. */
+int main(int argc, char **argv)
+{
+	const char *door = argc > 1 ? argv[1] : "", *arg = argc > 2 ? argv[2] : "";
+	struct call c;
+
+	l = (struct iovec){ to, sizeof(to) };
+	r = (struct iovec){ from, sizeof(from) };
+	c = call_of(!strcmp(arg, "write") ? WRITE : READ, getpid(), &l, 1, &r, 1, 0);
+	if (!strcmp(door, "alike"))
+		return (int)alike();
+	if (!strcmp(door, "upper") && !strcmp(arg, "native"))
+		c.pid |= 0xdeadbeef00000000UL;
+	else if (strcmp(door, "native") != 0)
+		return 77;
+	call_run(&c);
+	report(NULL, &c, 1);
+	return 0;
+}
+
 #else
 
 int main(void)
 {
-	fprintf(stderr, "pvmabi: only for x86-64\n");
+	fprintf(stderr, "pvmabi: only for x86-64 and arm64\n");
 	return 77;
 }
 

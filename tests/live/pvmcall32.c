@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmcall32 - a 32-bit program (built with -m32). pvmcall32 read|write: its own system calls;
- * pvmcall32 count N; pvmcall32 far: jumps to the 64-bit code segment and makes a native call there.
+ * pvmcall32 - a 32-bit program (i386 or AArch32). pvmcall32 read|write: its own system calls;
+ * pvmcall32 count N; on x86 also pvmcall32 far: jumps to the 64-bit code segment and makes a native call there.
  */
 #include "trigger.h"
+
+#if __SIZEOF_POINTER__ == 4
+
+static char *src, *dst;
 
 #ifdef __i386__
 
@@ -54,8 +58,6 @@ struct iovec64 {
 	uint64_t len;
 };
 
-static char *src, *dst;
-
 static int far(void)
 {
 	static struct iovec l, r;
@@ -83,6 +85,15 @@ static int far(void)
 	return 0;
 }
 
+#else
+
+static int far(void)
+{
+	return 77;
+}
+
+#endif
+
 int main(int argc, char **argv)
 {
 	static struct iovec l[IOV_MAX_CNT], r[IOV_MAX_CNT];
@@ -108,7 +119,7 @@ int main(int argc, char **argv)
 
 int main(void)
 {
-	fprintf(stderr, "pvmcall32: has to be built with -m32 for x86\n");
+	fprintf(stderr, "pvmcall32: has to be built as a 32-bit program\n");
 	return 77;
 }
 

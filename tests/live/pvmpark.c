@@ -76,7 +76,7 @@ int main(void)
 	l[1] = (struct iovec){ gate, 64 };
 	r = (struct iovec){ src, 128 };
 	call = call_of(READ, getpid(), l, 2, &r, 1, 0);
-	call.abi = "x86_64";
+	call.abi = ABI;
 	pthread_create(&t, NULL, caller, NULL);
 	wait_parked(fd);
 	report_as(getpid(), caller_tid, dst[63] == 's' ? "\"secret\":true," : "\"secret\":false,",

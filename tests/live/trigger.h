@@ -48,6 +48,16 @@ struct call {
 	const char *abi;
 };
 
+#if defined(__x86_64__)
+#define ABI "x86_64"
+#elif defined(__i386__)
+#define ABI "i386"
+#elif defined(__aarch64__)
+#define ABI "arm64"
+#else
+#define ABI "arm"
+#endif
+
 #define UNUSED __attribute__((unused))
 
 static UNUSED void die(const char *what)
@@ -112,7 +122,7 @@ static UNUSED long raw6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_
 
 static UNUSED long call_run(struct call *c)
 {
-	c->abi = sizeof(long) == 8 ? "x86_64" : "i386";
+	c->abi = ABI;
 	c->ret = raw6(c->op == READ ? SYS_process_vm_readv : SYS_process_vm_writev, c->pid,
 		      c->local.addr, c->local.count, c->remote.addr, c->remote.count, c->flags);
 	return c->ret;

@@ -9,11 +9,18 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-QEMU = "qemu-system-x86_64"
 # Not kvm: the machine may be a guest itself, and what we count must not depend on it.
-QEMU_ARGS = ["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1G", "-nodefaults", "-display", "none",
-             "-monitor", "none", "-no-reboot"]
-CMDLINE = "console=ttyS0 rdinit=/init panic=-1 quiet"
+QEMU_ARGS = ["-accel", "tcg", "-smp", "2", "-nodefaults", "-display", "none", "-monitor", "none",
+             "-no-reboot"]
+CMDLINE = "rdinit=/init panic=-1 quiet"
+
+# told: how a guest gets its second serial line; its name there is in the environment of the first process.
+Machine = collections.namedtuple("Machine", "qemu args told cmdline")
+MACHINES = {
+    "amd64": Machine("qemu-system-x86_64", ["-cpu", "max"], ["-serial", "file:{told}"], "console=ttyS0 PVM_TOLD=ttyS1"),
+    "arm64": Machine("qemu-system-aarch64", ["-M", "virt", "-cpu", "cortex-a72"],
+                     ["-chardev", "file,id=told,path={told}", "-device", "pci-serial,chardev=told"], "console=ttyAMA0 PVM_TOLD=ttyS0"),
+}
 
 
 class Failed(Exception):
@@ -47,32 +54,42 @@ def _entry(name, mode, data, number):
     return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
 
 
-def make_initrd(path, files):
-    """files: name in the guest -> path here, or the text itself."""
-    folders = sorted({str(p) for name in files for p in Path(name).parents} - {".", "/"})
+def write_cpio(path, entries):
+    """entries: (name, mode, content), folders before what is in them."""
     with open(path, "wb") as out:
-        for number, name in enumerate(folders, 1):
-            out.write(_entry(name, stat.S_IFDIR | 0o755, b"", number))
-        for number, (name, source) in enumerate(sorted(files.items()), len(folders) + 1):
-            data = source.read_bytes() if isinstance(source, Path) else source.encode()
-            out.write(_entry(name, stat.S_IFREG | 0o755, data, number))
+        for number, (name, mode, data) in enumerate(entries, 1):
+            out.write(_entry(name, mode, data, number))
         out.write(_entry("TRAILER!!!", 0, b"", 0))
+
+
+def make_initrd(path, files, base=None):
+    """files: name in the guest -> path here, or the text itself. base: an archive that goes before them."""
+    folders = sorted({str(p) for name in files for p in Path(name).parents} - {".", "/"})
+    entries = [(name, stat.S_IFDIR | 0o755, b"") for name in folders]
+    for name, source in sorted(files.items()):
+        data = source.read_bytes() if isinstance(source, Path) else source.encode()
+        entries.append((name, stat.S_IFREG | 0o755, data))
+    write_cpio(path, entries)
+    if base:
+        own = path.read_bytes()
+        with open(base, "rb") as first, open(path, "wb") as out:
+            shutil.copyfileobj(first, out)
+            out.write(own)
 
 
 def _text(path):
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
-def boot(kernel, files, script, work, seconds):
-    """Runs the guest to its end; returns its sessions by name."""
-    busybox = shutil.which("busybox")
-    work.mkdir(parents=True, exist_ok=True)
+def boot(kernel, initrd, work, seconds, memory="1G", words=""):
+    """Runs a guest to its end; what it told. words: more of the kernel's command line."""
+    machine = MACHINES[kernel.arch]
     console, told = work / "console", work / "told"
     for path in (console, told):
         path.unlink(missing_ok=True)
-    make_initrd(work / "initrd", {"bin/busybox": Path(busybox), "init": HERE / "init", "script": script, **files})
-    command = [QEMU, *QEMU_ARGS, "-serial", f"file:{console}", "-serial", f"file:{told}",
-               "-kernel", str(kernel.image), "-initrd", str(work / "initrd"), "-append", CMDLINE]
+    command = [machine.qemu, *QEMU_ARGS, *machine.args, "-m", memory, "-serial", f"file:{console}",
+               *[word.format(told=told) for word in machine.told],
+               "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", f"{machine.cmdline} {CMDLINE} {words}"]
     begin = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
         try:
@@ -87,7 +104,14 @@ def boot(kernel, files, script, work, seconds):
         last = [line for line in _text(console).splitlines() if line.strip()][-8:]
         raise Failed(f"no end after {time.monotonic() - begin:.0f} s (status {qemu.returncode}); "
                      f"{said.decode(errors='replace').strip()} told {text[-300:]!r}; console: {last}")
-    return parse(text)
+    return text
+
+
+def run_script(kernel, files, script, work, seconds):
+    """A guest that has nothing but busybox and these files runs the script; its sessions by name."""
+    work.mkdir(parents=True, exist_ok=True)
+    make_initrd(work / "initrd", {"init": HERE / "init", "script": script, **files})
+    return parse(boot(kernel, work / "initrd", work, seconds))
 
 
 def parse(text):
@@ -115,6 +139,7 @@ def parse(text):
     return sessions
 
 
-def missing_tools():
+def missing_tools(archs):
     """What has to be installed first."""
-    return [tool for tool in (QEMU, "busybox", "dpkg-deb", "apt-get") if not shutil.which(tool)]
+    tools = [*(MACHINES[arch].qemu for arch in archs), "busybox", "dpkg-deb", "apt-get"]
+    return [tool for tool in tools if not shutil.which(tool)]

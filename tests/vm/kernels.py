@@ -74,6 +74,21 @@ class Kernel:
         return {"amd64": "x86"}.get(self.arch, self.arch)
 
     @property
+    def foreign(self):
+        """Of another architecture than this machine."""
+        return self.bpf_arch != btf.own_arch()
+
+    @property
+    def build(self):
+        """Where the programs for it are built."""
+        return ROOT / "build" / self.arch / "build" if self.foreign else ROOT / "build"
+
+    @property
+    def busybox(self):
+        return ROOT / "build" / "sysroot" / self.arch / "bin" / "busybox" if self.foreign \
+            else Path(shutil.which("busybox"))
+
+    @property
     def title(self):
         """What to call it in a table."""
         short = self.release.split("+")[0].replace(f"-{self.arch}", "")
