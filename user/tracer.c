@@ -136,11 +136,24 @@ int tracer__open(struct tracer **out, const struct options *o)
 	return 0;
 }
 
+/*
+ * A kernel function that the kernel itself does not have may be a module's, so libbpf asks for the types of all
+ * modules, which needs CAP_SYS_ADMIN; refused, it gives up (before 1.4), although that function is weak. It
+ * asks once for an object: when it looks for any other name, it has done so before the loading.
+ */
+static void ask_for_modules(struct tracer *t)
+{
+	(void)bpf_program__set_attach_target(t->skel->progs.pvm_enter, 0, "pvm_no_such_hook");
+}
+
 static int load(void *ctx)
 {
 	struct tracer *t = ctx;
-	int err = pvmtrace_bpf__load(t->skel);
+	int err;
 
+	if (!t->skel->rodata->cfg_use_kfunc)
+		ask_for_modules(t);
+	err = pvmtrace_bpf__load(t->skel);
 	if (!err)
 		return 0;
 	if (t->options->btf)
