@@ -42,7 +42,7 @@ SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1
 CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux \
 	xz-utils zstd shellcheck cppcheck clang-tidy-14 clang-format-14 \
-	$(if $(filter x86_64,$(MACHINE)),gcc-multilib)
+	$(if $(filter x86_64,$(MACHINE)),gcc-multilib qemu-system-x86 busybox-static debian-archive-keyring)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
 # What a package takes, and what judges it.
 DEB_PKGS := $(SETUP_PKGS) build-essential debhelper
@@ -205,7 +205,7 @@ CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-	$(CHECK) setup build lint unit formats btf live package
+	$(CHECK) setup build lint unit formats btf live package $(if $(filter x86_64,$(MACHINE)),vm)
 
 check-quick: ## the unit tests and the live tests that are not slow
 	$(CHECK) --quick build unit formats live
@@ -343,13 +343,16 @@ help: ## this list
 
 # --- guests ------------------------------------------------------------------------------------
 
-# Kernels of other ages in QEMU. A guest has nothing but an initrd, so what runs there is static.
+# Kernels of other ages in QEMU. A guest has nothing but an initrd: busybox and static programs for the checks,
+# and a small Debian, made of packages, for the live tests.
 VM ?= all
 VM_ARGS ?=
 BTF ?= host 5.10 6.1 6.12 newest arm64-6.1 arm64-6.12 arm64-newest
 BTF_PKGS := $(SETUP_PKGS) debian-archive-keyring python3 xz-utils zstd
-VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static python3-fastjsonschema \
-	gcc-multilib
+# Besides clang itself, of which Debian 12 has version 14.
+OTHER_CLANG ?= clang-19
+VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static python3-fastjsonschema gcc-multilib $(OTHER_CLANG)
+VM_ARM = $(filter all arm64%,$(VM))
 VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
 STATIC_LDFLAGS ?= -Wl,--no-warnings
 STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap
@@ -375,9 +378,9 @@ build/vm/verify: tests/vm/verify.c build/flags
 
 # The same Makefile in a tree of links, with clang and Debian's libraries for that machine: nothing of it is
 # installed here, where gcc's cross compilers and gcc-multilib exclude each other.
-CROSS := build/$(ARCH)
 CROSS_PKGS := $(SETUP_PKGS) lld debian-archive-keyring python3
-CROSS_SOURCES := Makefile bpf user vmlinux tests docs
+# $(call shadow,DIR): the sources below DIR too, so that it has a build/ of its own.
+shadow = mkdir -p $(1) && for name in Makefile bpf user vmlinux tests docs; do ln -sfn ../../$$name $(1)/$$name; done
 sysroot = $(CURDIR)/build/sysroot/$(1)
 cross_cc = clang --target=$(1) --sysroot=$(call sysroot,$(2)) -fuse-ld=lld -Wno-unused-command-line-argument
 cross_lib = $(call sysroot,arm64)/usr/lib/aarch64-linux-gnu/pkgconfig
@@ -387,10 +390,9 @@ cross:
 	@[ "$(ARCH)" = arm64 ] || { echo "ARCH=$(ARCH): only arm64 can be cross-built" >&2; exit 1; }
 	@$(call install_missing,$(CROSS_PKGS))
 	@$(PYTHON) tests/vm/sysroot.py arm64 armhf
-	@mkdir -p $(CROSS)
-	@for name in $(CROSS_SOURCES); do ln -sfn ../../$$name $(CROSS)/$$name; done
+	@$(call shadow,build/$(ARCH))
 	+@PKG_CONFIG_LIBDIR=$(cross_lib) PKG_CONFIG_SYSROOT_DIR=$(call sysroot,arm64) \
-		$(MAKE) -C $(CROSS) ARCH= MACHINE=aarch64 CC='$(call cross_cc,aarch64-linux-gnu,arm64)' \
+		$(MAKE) -C build/$(ARCH) ARCH= MACHINE=aarch64 CC='$(call cross_cc,aarch64-linux-gnu,arm64)' \
 		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= all build-vm
 
 .PHONY: build-vm check-vm check-btf
@@ -401,8 +403,11 @@ check-btf: ## vmlinux.h against the types of this machine's kernel and of the ot
 	@$(PYTHON) -B tests/vm/btf.py $(BTF)
 
 check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest', all by default)
-	@$(call install_missing,$(VM_PKGS))
+	@$(call install_missing,$(VM_PKGS) $(if $(VM_ARM),qemu-system-arm lld))
 	+@$(MAKE) build-vm
-	@$(PYTHON) tests/vm/run $(VM_ARGS) $(VM)
+	+@$(call shadow,build/$(OTHER_CLANG)) && \
+		$(MAKE) -C build/$(OTHER_CLANG) CLANG=$(OTHER_CLANG) build/vm/pvmtrace-static build/pvmtrace.bpf.o
+	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64)
+	@$(PYTHON) tests/vm/run --compiler $(OTHER_CLANG) $(if $(filter all,$(VM)),--document) $(VM_ARGS) $(VM)
 
 -include $(wildcard build/vm/live/*.d)

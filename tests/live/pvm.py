@@ -17,14 +17,12 @@ import threading
 import time
 from pathlib import Path
 
-from pvm_stream import Bad, JSON_MAX, Stream
+from pvm_stream import Bad, JSON_MAX, SLOWNESS, Stream
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("PVMTRACE_BUILD", ROOT / "build"))
 TRIGGERS = BUILD / "live"
 PVMTRACE = BUILD / "pvmtrace"
-# Where all takes longer, as in an emulated machine, everybody waits so many times as long.
-SLOWNESS = float(os.environ.get("PVM_SLOWNESS", "1"))
 START_TIMEOUT = 30
 STOP_TIMEOUT = 5 * SLOWNESS
 FENCE_TIMEOUT = 15
@@ -273,9 +271,11 @@ class Shared:
         """Each end is held against the contract too."""
         running, self.running = self.running, {}
         try:
-            for t in running.values():
-                if not t.trouble:
-                    t.stop(timeout=STOP_TIMEOUT * 2)
+            good = [t for t in running.values() if not t.trouble]
+            for t in good:
+                t.kick(signal.SIGTERM)
+            for t in good:
+                t.stop(sig=None, timeout=STOP_TIMEOUT * 2)
         finally:
             for t in running.values():
                 t.kill()

@@ -14,7 +14,7 @@ import pytest
 from pvm import AS_ME, EX_IOERR, EX_USAGE, Held, NOISE, PVMTRACE, Tracer, parse_time, pvmtrace, trigger, \
     trigger_one
 from pvm_host import Cgroups
-from pvm_stream import Stream
+from pvm_stream import SLOWNESS, Stream
 from test_cgroups import any_hierarchy, name
 from test_filters import Scene, TABLE
 
@@ -113,7 +113,7 @@ def test_the_same_as_live(recorded, again, what):
         (text, when), (text2, when2) = comparable(one), comparable(other)
         assert text == text2
         for key in when:
-            assert abs(when[key] - when2[key]) < (10**9 if what == "parked" else 10**8), key
+            assert abs(when[key] - when2[key]) < (10**9 if what == "parked" else 10**8) * SLOWNESS, key
     if what in (64, 1024):
         assert replayed[0]["local"]["captured"] == len(replayed[0]["remote"]["iov"]) == what
     if what == "orphan":

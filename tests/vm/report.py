@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What came of the guests: a table of kernels and tests, for the terminal and for docs/kernels.md."""
+
+import collections
+import datetime
+
+import checks
+
+LEGEND = """\
+`ok`: as expected. The first rows are checks of tests/vm, with the kernel half built by clang 14, and then all of them
+by another; the others are the live tests, by file. Of many tests each cell has the number of those that passed, and after a `+` those that do not
+apply there, with the reasons below. Tests marked `slow`, which need a machine's full speed, run on the machine itself
+only. Live tests run for x86-64, on cgroup v2 and, those that look at cgroups and identity, on a hybrid hierarchy (v1's
+pids and memory beside v2).
+"""
+
+
+class Column:
+    """One kernel's results."""
+
+    def __init__(self, name):
+        self.name = self.title = name
+        self.release = None
+        self.checks = {}
+        self.compiler = {}
+        self.live = {}
+        self.hybrid = {}
+
+    def results(self):
+        """((what, name), Result)"""
+        for part, results in (("check", self.checks), ("compiler", self.compiler), ("live", self.live),
+                              ("hybrid", self.hybrid)):
+            for name, result in results.items():
+                yield (part, name), result
+
+
+def count(columns):
+    return collections.Counter(r.verdict for c in columns for _, r in c.results())
+
+
+def row_of(key):
+    part, name = key
+    return (part, name) if part == "check" else (part, name[0])
+
+
+def cell(results):
+    """Of one check, or of all tests of a file."""
+    if not results:
+        return "-"
+    cnt = collections.Counter(r.verdict for r in results)
+    if len(results) == 1 and cnt["ok"]:
+        return "ok"
+    parts = [str(cnt["ok"])] if cnt["ok"] else []
+    parts += [f"{cnt['FAIL']} FAIL"] if cnt["FAIL"] else []
+    return " ".join(parts) + (f"+{cnt['skip']}" if cnt["skip"] and parts else "skip" if cnt["skip"] else "")
+
+
+def rows(columns):
+    """(part, name) -> a cell for each column"""
+    keys = {("check", name): None for name in checks.CHECKS}
+    found = [collections.defaultdict(list) for _ in columns]
+    for c, column in zip(found, columns):
+        for key, result in column.results():
+            keys[row_of(key)] = None
+            c[row_of(key)].append(result)
+    return {key: [cell(c[key]) for c in found] for key in keys}
+
+
+def named(key):
+    part, name = key
+    return {"check": name, "compiler": f"all checks, {name}", "live": name, "hybrid": f"{name}, hybrid"}[part]
+
+
+def table(columns):
+    lines = rows(columns)
+    width = max(len(named(key)) for key in lines)
+    out = [" " * width + "".join(f"{c.title:>16}" for c in columns)]
+    out += [f"{named(key):<{width}}" + "".join(f"{text:>16}" for text in cells) for key, cells in lines.items()]
+    return "\n".join(out)
+
+
+def short(why):
+    """One line of a reason."""
+    return " ".join(why.split())[:200].replace("|", "\\|")
+
+
+def exceptions(columns):
+    """What was not ok: (verdict, reason) -> kernels and names"""
+    out = collections.OrderedDict()
+    for column in columns:
+        for key, result in column.results():
+            if result.verdict != "ok":
+                part, name = key
+                name = name if part == "check" else f"{name[0]}::{name[1]}"
+                at = out.setdefault((result.verdict, short(result.why)), collections.OrderedDict())
+                at.setdefault(name, []).append(column.title)
+    return out
+
+
+def document(columns):
+    titles = [c.title for c in columns]
+    lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Kernels", "",
+             f"Written by `make check-vm` on {datetime.date.today()}; guests of QEMU (`-accel tcg`) with Debian's "
+             "kernels:", "",
+             ", ".join(c.release or f"{c.name} (not to be had)" for c in columns) + ".", "", LEGEND,
+             f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
+    lines += [f"| {named(key)} | {' | '.join(cells)} |" for key, cells in rows(columns).items()]
+    cnt = count(columns)
+    lines += ["", f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} do not apply.", "", "## What is not `ok`", "",
+              "| | reason | kernels | tests |", "|---|---|---|---|"]
+    for (verdict, why), names in exceptions(columns).items():
+        where = list(dict.fromkeys(t for at in names.values() for t in at))
+        told = [f"`{n}`" for n in names]
+        more = f" and {len(told) - 6} more" if len(told) > 6 else ""
+        lines.append(f"| {verdict} | {why} | {', '.join(where)} | {', '.join(told[:6])}{more} |")
+    return "\n".join(lines) + "\n"
