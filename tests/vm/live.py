@@ -27,7 +27,7 @@ Result = collections.namedtuple("Result", "verdict why")
 
 def arguments(how_many, hybrid):
     """For pytest. how_many: "some" or "all"."""
-    names = HYBRID if hybrid else SOME + HYBRID if how_many == "some" else None
+    names = SOME + HYBRID if how_many == "some" else HYBRID if hybrid else None
     files = [f"tests/live/{name}.py" for name in dict.fromkeys(names)] if names else ["tests/live"]
     return ["-m", "not slow", *files]
 
