@@ -50,9 +50,9 @@ def cell(results):
     cnt = collections.Counter(r.verdict for r in results)
     if len(results) == 1 and cnt["ok"]:
         return "ok"
-    parts = [str(cnt["ok"])] if cnt["ok"] else []
-    parts += [f"{cnt['FAIL']} FAIL"] if cnt["FAIL"] else []
-    return " ".join(parts) + (f"+{cnt['skip']}" if cnt["skip"] and parts else "skip" if cnt["skip"] else "")
+    if cnt["skip"] == len(results):
+        return "skip"
+    return str(cnt["ok"]) + (f"+{cnt['skip']}" if cnt["skip"] else "") + (f" {cnt['FAIL']} FAIL" if cnt["FAIL"] else "")
 
 
 def rows(columns):
