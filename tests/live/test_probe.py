@@ -113,7 +113,7 @@ def test_lockdown():
 
 def test_the_status_is_that_of_a_real_start(public_dir):
     """What is impossible to start with these options is found out as well."""
-    for args in (["--user", "nobody"], ["--user", "no-such-account-here"], ["-p", "4000000"]):
+    for args in (["--user", "nobody"], ["--user", "4294967295"], ["-p", "4000000"]):
         run = pvmtrace(*args, "--duration", 1)
         r = probe(*args, status=run.status)
         assert f"error: {r['reason']}\n" in run.err
