@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from pvm import AS_ME, BUILD, MY_NAME, ONLY_ME, Tracer, parse_time, poll, trigger_one
+from pvm import AS_ME, BUILD, MY_NAME, ONLY_ME, Tracer, parse_time, poll, trigger, trigger_one
 from pvm_host import status
 
 PROMTOOL = shutil.which("promtool") or str(BUILD / "promtool")
@@ -62,17 +62,19 @@ def test_known_counts(metrics):
         assert metrics.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.slow
 def test_losses_are_told_by_cause(metrics):
-    """More calls than the smallest ring holds, while the reader sleeps."""
-    with Tracer("--metrics", metrics, *ONLY_ME, "--ring-size", "64K", may_lose=True) as t:
+    """More pairs of processes than there is room for, while the reader sleeps."""
+    with Tracer("--metrics", metrics, "--ring-size", "64K", may_lose=True) as t:
         t.kick(signal.SIGSTOP)
         try:
-            trigger_one("pvmcall", *AS_ME, "repeat", 3000)
+            trigger("pvmcrowd", "mesh", 200, timeout=60)
         finally:
             t.kick(signal.SIGCONT)
         t.stop()
         m = read(metrics)
         assert int(m['pvmtrace_lost_total{cause="ring_full"}']) > 0
+        assert int(m["pvmtrace_summarised_total"]) > 10_000
         expect_counters(m, t.counters)
 
 
