@@ -174,6 +174,12 @@ class Tracer:
         self.fence()
         return self.events(pid)
 
+    def skipped_runs(self):
+        """How many of our hooks' runs the kernel has skipped by now."""
+        have = len(self.records("stats"))
+        self.kick(signal.SIGUSR1)
+        return self.wait(lambda t: t.stream.of("stats")[have:], what="stats")[0]["counters"]["skipped_runs"]
+
     def one(self, pid):
         found = self.of(pid)
         assert len(found) == 1, f"{len(found)} records instead of 1: {json.dumps(found)[:3000]}"
@@ -213,7 +219,10 @@ class Tracer:
             self.stream.finish()
             # Another program's flood is no fault of this run's; it is told and counted all the same.
             if not self.may_lose and self.counters["seen"] < FLOODED:
-                assert self.counters["lost"] == 0, self.end
+                # A preemptible kernel (7.x) may run another task amid one of our hooks, and skips its hook then. Slow
+                # guests see it. An exit that was skipped makes the thread's next call find the last one's state.
+                stale = self.counters["lost_state_stale"] if self.counters["skipped_runs"] else 0
+                assert self.counters["lost"] == stale, self.end
 
     def wait_written(self):
         """For a run whose output nobody reads yet: until there is some in the pipe."""

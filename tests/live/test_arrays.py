@@ -110,8 +110,9 @@ def test_iov_limit_all_is_still_cut_by_the_line():
 def test_a_thread_rewrites_the_array(wide, count):
     n = 3000 if count < 64 else 1500
     run = trigger_one("pvmrace", n, count, 1)
-    events = wide.of(run["pid"])
-    assert len(events) == n
+    events = [e for e in wide.of(run["pid"]) if e["phase"] == "complete"]
+    # Of a call one of whose hooks was skipped the record is another one, or there is none.
+    assert len(events) == n or n - len(events) <= wide.skipped_runs()
     changed = [e for e in events if e["remote"]["changed"]]
     assert changed, "a racing thread never showed"
     both = {run["one"], run["other"]}
