@@ -97,17 +97,32 @@ def exceptions(columns):
     return out
 
 
+def summary(columns):
+    """A table of few rows, for the README: how many passed, and of how many that apply."""
+    parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by another clang"),
+                                     ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups")])
+    lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]
+    for part, name in parts.items():
+        cells = []
+        for column in columns:
+            cnt = collections.Counter(r.verdict for (p, _), r in column.results() if p == part)
+            applies = cnt["ok"] + cnt["FAIL"]
+            cells.append(f"{cnt['ok']}/{applies}" if applies else "-")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def document(columns):
     titles = [c.title for c in columns]
+    releases = ", ".join(c.release or f"{c.name} (not to be had)" for c in columns)
+    cnt = count(columns)
     lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Kernels", "",
-             f"Written by `make check-vm` on {datetime.date.today()}; guests of QEMU (`-accel tcg`) with Debian's "
-             "kernels:", "",
-             ", ".join(c.release or f"{c.name} (not to be had)" for c in columns) + ".", "", LEGEND,
+             f"Written by `make check-vm` on {datetime.date.today()}, from QEMU guests (`-accel tcg`) with Debian's "
+             f"kernels {releases}.", "", "Tests that passed, of those that apply:", "", summary(columns), "",
+             f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} do not apply.", "", "## Every row", "", LEGEND,
              f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
     lines += [f"| {named(key)} | {' | '.join(cells)} |" for key, cells in rows(columns).items()]
-    cnt = count(columns)
-    lines += ["", f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} do not apply.", "", "## What is not `ok`", "",
-              "| | reason | kernels | tests |", "|---|---|---|---|"]
+    lines += ["", "## What is not `ok`", "", "| | reason | kernels | tests |", "|---|---|---|---|"]
     for (verdict, why), names in exceptions(columns).items():
         where = list(dict.fromkeys(t for at in names.values() for t in at))
         told = [f"`{n}`" for n in names]
