@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -70,13 +71,25 @@ int probe__kernel(const char *btf, enum kernel_types *types)
 	return 0;
 }
 
+/* libbpf lifts the limit where it matters and where it may (CAP_SYS_RESOURCE). */
+static bool locked_memory_is_limited(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY;
+}
+
 int probe__explain(const char *what, int err)
 {
 	switch (err) {
 	case EPERM:
 		log__error("%s: %s: tracing needs CAP_BPF and CAP_PERFMON: run as root "
-			   "(a container or a security module may refuse bpf(2) even to root)",
-			   what, strerror(err));
+			   "(a container or a security module may refuse bpf(2) even to root%s)",
+			   what, strerror(err),
+			   locked_memory_is_limited()
+				   ? "; before Linux 5.11 the limit of locked memory counts "
+				     "too: ulimit -l unlimited"
+				   : "");
 		return EX_NOPERM;
 	case EACCES: /* capabilities were checked before */
 		log__error("%s: %s: the kernel's BPF verifier or a security module refused the "
