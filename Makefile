@@ -389,7 +389,7 @@ cross_lib = $(call sysroot,arm64)/usr/lib/aarch64-linux-gnu/pkgconfig
 cross:
 	@[ "$(ARCH)" = arm64 ] || { echo "ARCH=$(ARCH): only arm64 can be cross-built" >&2; exit 1; }
 	@$(call install_missing,$(CROSS_PKGS))
-	@$(PYTHON) tests/vm/sysroot.py arm64 armhf
+	@$(PYTHON) -B tests/vm/sysroot.py arm64 armhf
 	@$(call shadow,build/$(ARCH))
 	+@PKG_CONFIG_LIBDIR=$(cross_lib) PKG_CONFIG_SYSROOT_DIR=$(call sysroot,arm64) \
 		$(MAKE) -C build/$(ARCH) ARCH= MACHINE=aarch64 CC='$(call cross_cc,aarch64-linux-gnu,arm64)' \
@@ -408,6 +408,6 @@ check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest'
 	+@$(call shadow,build/$(OTHER_CLANG)) && \
 		$(MAKE) -C build/$(OTHER_CLANG) CLANG=$(OTHER_CLANG) build/vm/pvmtrace-static build/pvmtrace.bpf.o
 	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64)
-	@$(PYTHON) tests/vm/run --compiler $(OTHER_CLANG) $(if $(filter all,$(VM)),--document) $(VM_ARGS) $(VM)
+	@$(PYTHON) -B tests/vm/run --compiler $(OTHER_CLANG) $(if $(filter all,$(VM)),--document) $(VM_ARGS) $(VM)
 
 -include $(wildcard build/vm/live/*.d)
