@@ -106,14 +106,24 @@ def test_iov_limit_all_is_still_cut_by_the_line():
         assert event["local"]["iov"] == shown[:len(event["local"]["iov"])]
 
 
+def race(tracer, n, count, really=True):
+    """(what the trigger told, the whole calls of it) of n calls whose array a second thread rewrites, or does not"""
+    run = trigger_one("pvmrace", n, count, int(really))
+    events = [e for e in tracer.of(run["pid"]) if e["phase"] == "complete"]
+    # Of a call one of whose hooks was skipped the record is another one, or there is none.
+    assert len(events) == n or n - len(events) <= tracer.skipped_runs()
+    return run, events
+
+
 @pytest.mark.parametrize("count", [1, 8, 64])
 def test_a_thread_rewrites_the_array(wide, count):
-    n = (3000 if count < 64 else 1500) // (5 if SLOWNESS > 1 else 1)
-    run = trigger_one("pvmrace", n, count, 1)
-    events = [e for e in wide.of(run["pid"]) if e["phase"] == "complete"]
-    # Of a call one of whose hooks was skipped the record is another one, or there is none.
-    assert len(events) == n or n - len(events) <= wide.skipped_runs()
-    changed = [e for e in events if e["remote"]["changed"]]
+    n = 3000 if count < 64 else 1500
+    # In a slow guest a few calls may do, and may not.
+    for _ in range(10):
+        run, events = race(wide, n if SLOWNESS == 1 else n // 5, count)
+        changed = [e for e in events if e["remote"]["changed"]]
+        if changed:
+            break
     assert changed, "a racing thread never showed"
     both = {run["one"], run["other"]}
     for e in events:
@@ -127,9 +137,7 @@ def test_a_thread_rewrites_the_array(wide, count):
 
 @pytest.mark.parametrize("count", [1, 64])
 def test_nothing_changes_without_a_race(wide, count):
-    run = trigger_one("pvmrace", 1000, count, 0)
-    events = wide.of(run["pid"])
-    assert len(events) == 1000
+    _, events = race(wide, 1000, count, False)
     for e in events:
         for side in SIDES:
             assert e[side]["changed"] is False and e[side]["iov_exit"] is None
