@@ -87,7 +87,7 @@ def test_stop_on_signal(sig):
         assert t.stopped_in < STOP_TIMEOUT
         assert (stop["reason"], stop["signal"]) == ("signal", sig.name)
         assert len(t.events(run["pid"])) == 100  # no waiting before: the end drains the rings
-        assert stop["counters"]["seen"] >= 100 and stop["complete"] is True
+        assert stop["counters"]["seen"] >= 100 and stop["complete"] is (stop["counters"]["skipped_runs"] == 0)
 
 
 def test_two_signals_are_one_end():
