@@ -52,7 +52,7 @@ FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 # ---- what is made of what ---------------------------------------------------------------------
 
 # These know the skeleton, and with it the kernel half; the unit tests do without them.
-SKELETON_USERS := main tracer loop probe_hooks
+SKELETON_USERS := main tracer loop hooks probe_hooks
 
 BPF_SRC := bpf/pvmtrace.bpf.c
 USER_SRC := $(wildcard user/*.c)

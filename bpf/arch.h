@@ -9,6 +9,9 @@
 #ifndef PVM_ARCH_H
 #define PVM_ARCH_H
 
+/* A register of the call. Not everywhere do hooks get a pointer to them that the verifier lets follow. */
+#define REG(regs, f) (cfg_typed_regs ? (regs)->f : BPF_CORE_READ(regs, f))
+
 /* What a system call is to us: 0, or enum pvm_abi << 8 | enum pvm_op. */
 #define ARCH_CALL(abi, op) ((abi) << 8 | (op))
 #define ARCH_ABI(call) ((call) >> 8)
@@ -56,19 +59,19 @@ static __always_inline bool arch_mode_fits(u32 call, bool compat)
 static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_exit, u64 *args)
 {
 	if (ARCH_ABI(call) == PVM_ABI_I386) {
-		args[0] = (u32)regs->bx;
-		args[1] = (u32)regs->cx;
-		args[2] = (u32)regs->dx;
-		args[3] = (u32)regs->si;
-		args[4] = (u32)regs->di;
-		args[5] = (u32)regs->bp;
+		args[0] = (u32)REG(regs, bx);
+		args[1] = (u32)REG(regs, cx);
+		args[2] = (u32)REG(regs, dx);
+		args[3] = (u32)REG(regs, si);
+		args[4] = (u32)REG(regs, di);
+		args[5] = (u32)REG(regs, bp);
 	} else {
-		args[0] = regs->di;
-		args[1] = regs->si;
-		args[2] = regs->dx;
-		args[3] = regs->r10;
-		args[4] = regs->r8;
-		args[5] = regs->r9;
+		args[0] = REG(regs, di);
+		args[1] = REG(regs, si);
+		args[2] = REG(regs, dx);
+		args[3] = REG(regs, r10);
+		args[4] = REG(regs, r8);
+		args[5] = REG(regs, r9);
 	}
 }
 
@@ -109,16 +112,44 @@ static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_ex
 {
 	u64 mask = ARCH_ABI(call) == PVM_ABI_ARM ? 0xffffffffULL : ~0ULL;
 
-	args[0] = (at_exit ? regs->orig_x0 : regs->regs[0]) & mask;
-	args[1] = regs->regs[1] & mask;
-	args[2] = regs->regs[2] & mask;
-	args[3] = regs->regs[3] & mask;
-	args[4] = regs->regs[4] & mask;
-	args[5] = regs->regs[5] & mask;
+	args[0] = (at_exit ? REG(regs, orig_x0) : REG(regs, regs[0])) & mask;
+	args[1] = REG(regs, regs[1]) & mask;
+	args[2] = REG(regs, regs[2]) & mask;
+	args[3] = REG(regs, regs[3]) & mask;
+	args[4] = REG(regs, regs[4]) & mask;
+	args[5] = REG(regs, regs[5]) & mask;
 }
 
 #else
 #error "no such architecture: x86 or arm64"
+#endif
+
+/*
+ * The functions that the calls end up in, for fentry: each(name, prefix of the functions, abi, the first of their hooks).
+ * Since 5.10 no call ends up in a function of its own for compat mode (__ia32_compat_sys_..., __arm64_compat_sys_...):
+ * what has such a name in newer kernels is a stub that says ENOSYS.
+ */
+#if defined(__TARGET_ARCH_x86)
+
+#define ARCH_FUNCTIONS(each) \
+	each(x64, "__x64_sys_", PVM_ABI_X86_64, 0) each(ia32, "__ia32_sys_", PVM_ABI_I386, 4)
+
+/* x32 calls end up in the same functions as native ones. */
+static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
+{
+	return abi == PVM_ABI_X86_64 && (u32)REG(regs, orig_ax) & X32_BIT ? PVM_ABI_X32 : abi;
+}
+
+#else
+
+#define ARCH_FUNCTIONS(each) each(arm64, "__arm64_sys_", PVM_ABI_ARM64, 0)
+
+/* AArch32 calls end up in the same functions as native ones. */
+static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
+{
+	return REG(regs, pstate) & PSR_MODE32_BIT ? PVM_ABI_ARM : abi;
+}
+
 #endif
 
 /* Bytes of one iovec element. */

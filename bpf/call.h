@@ -151,7 +151,8 @@ static __always_inline struct pvm_state *state_get(u32 tid, u64 thread_ns)
 	return s;
 }
 
-static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *self, u32 what)
+static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *self, u32 what,
+				      enum pvm_hook hook)
 {
 	u32 tgid = OF_CURRENT(self, tgid), used;
 	enum pvm_stage stage;
@@ -170,6 +171,7 @@ static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *
 		return 0;
 	}
 	s->exiting = 0;
+	s->hook = hook;
 	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_COMPLETE);
 	stage = call_identify(s, tgid, 0);
 	if (stage == STAGE_FILTERED)
@@ -268,6 +270,7 @@ __noinline int orphan_identify(u32 tgid)
 static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs, u32 what,
 					u32 tgid, s64 ret)
 {
+	s->hook = HOOK_EXIT;
 	s->sent[PVM_CALLER].pid = 0;
 	s->sent[PVM_TARGET].pid = 0;
 	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_ORPHAN);
@@ -278,8 +281,9 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
 }
 
+/* An exit that no entry went before is an orphan at HOOK_EXIT only: no other hook sees such calls. */
 static __always_inline int call_exit(struct pt_regs *regs, struct task_struct *self, u32 what,
-				     s64 ret)
+				     s64 ret, enum pvm_hook hook)
 {
 	u32 tid = OF_CURRENT(self, pid), tgid = OF_CURRENT(self, tgid), stage;
 	struct pvm_state *s;
@@ -293,7 +297,7 @@ static __always_inline int call_exit(struct pt_regs *regs, struct task_struct *s
 		return 0;
 	s = bpf_map_lookup_elem(&pvm_state, &tid);
 	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime)) {
-		s = pvm_shared.stopping ? NULL : state_current(true);
+		s = hook != HOOK_EXIT || pvm_shared.stopping ? NULL : state_current(true);
 		if (!s)
 			return 0;
 		count(PVM_C_SEEN);
@@ -302,6 +306,7 @@ static __always_inline int call_exit(struct pt_regs *regs, struct task_struct *s
 	} else {
 		stage = s->stage;
 		s->exiting = 1;
+		s->hook = hook;
 		tell = stage == STAGE_ACTIVE	 ? call_finish(s, ret)
 		       : stage == STAGE_REJECTED ? call_reject(s, ret)
 						 : false;

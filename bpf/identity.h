@@ -172,7 +172,7 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 
 	if (!s)
 		return 0;
-	hook = of & OF_ORPHAN || s->exiting;
+	hook = s->hook;
 	names = bpf_map_lookup_elem(&pvm_names, &hook);
 	if (!names)
 		return 0;

@@ -14,6 +14,14 @@ enum pvm_stage {
 	STAGE_ORPHAN = 4,   /* an exit without an entry: in no table */
 };
 
+/* Which program a hook is: of each there is room for what it keeps aside during one run. */
+enum pvm_hook {
+	HOOK_ENTER = 0,
+	HOOK_EXIT = 1,
+	HOOK_FENTRY = 2, /* and on: each program on a system call's own function (fentry.h) */
+	HOOK_CNT = 10,
+};
+
 /* What was last known to be remembered by user space about one side of a thread's calls. */
 struct pvm_sent {
 	u64 start_ns;
@@ -36,7 +44,7 @@ struct pvm_state {
 	u32 stage;     /* enum pvm_stage */
 	u32 exiting; /* the exit hook is at it: the sweep keeps off */
 	u32 undecided; /* a filter on the target waits for the exit: the target was not there at entry */
-	u32 pad;
+	u32 hook;      /* enum pvm_hook: of the program that is at it */
 	u64 told_ns; /* entry of the call that an in_flight record was told of */
 	struct pvm_sent sent[2];
 	/* With the call behind them, a struct pvm_summary. */
@@ -86,12 +94,12 @@ struct pvm_names {
 	const unsigned char *name[PATH_DEPTH];
 };
 
-/* Filled and used up within one run of a hook, one entry for each hook (pvm_enter, pvm_exit): newer kernels may
- * preempt a hook, but never run the same one twice at a time on a CPU. */
+/* Filled and used up within one run of a hook, one entry for each hook: newer kernels may preempt a hook, but never
+ * run the same one twice at a time on a CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, u32); /* 0: pvm_enter, 1: pvm_exit */
+	__uint(max_entries, HOOK_CNT);
+	__type(key, u32); /* enum pvm_hook */
 	__type(value, struct pvm_names);
 } pvm_names SEC(".maps");
 
@@ -187,6 +195,7 @@ const volatile __u32 cfg_has_comm[2] = {};
 const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
 const volatile __u64 cfg_array_ring_sz = 4 << 20;
 const volatile bool cfg_aggregate = false;
+const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */
 static __always_inline struct pvm_state *state_current(bool orphan)

@@ -11,8 +11,8 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
-#include "arch.h"
 #include "maps.h"
+#include "arch.h"
 #include "read.h"
 #include "task.h"
 #include "identity.h"
@@ -22,6 +22,7 @@
 #include "summary.h"
 #include "call.h"
 #include "sweep.h"
+#include "fentry.h"
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
@@ -32,7 +33,7 @@ int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
 	if (!what)
 		return 0;
 	self = current_task();
-	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_enter(regs, self, what) : 0;
+	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_enter(regs, self, what, HOOK_ENTER) : 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -44,7 +45,7 @@ int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
 	if (!what)
 		return 0;
 	self = current_task();
-	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_exit(regs, self, what, ret) : 0;
+	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_exit(regs, self, what, ret, HOOK_EXIT) : 0;
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -30,6 +30,7 @@ static const char *const op_names[] = { "read", "write", NULL };
 static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
 static const char *const outcome_names[] = { "success", "failure", NULL };
 static const enum outcome_filter outcome_values[] = { OUTCOME_SUCCESS, OUTCOME_FAILURE };
+static const char *const attach_names[] = { "tracepoint", "fentry", NULL };
 static const char *const resolve_names[] = { "auto", "kfunc", "walk", NULL };
 
 void option__number(const struct option_def *d, uint64_t n, char *buf, size_t sz)
@@ -412,6 +413,10 @@ const struct option_def options_table[] = {
 	{ "array-ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,
 	  MEMBER(array_ring_bytes), .min = 64 * KIB, .max = 1024 * MIB, .def = 4 * MIB,
 	  .allowed = ", a power of two", .help = "ring buffer of long arrays" },
+	{ "attach", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(attach),
+	  .names = attach_names, .def_text = "tracepoint",
+	  .help = "where the hooks are: on every system call, or (fentry) on the functions of these two, "
+		  "which costs other calls nothing" },
 	{ "resolve", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(resolve),
 	  .names = resolve_names, .def_text = "auto", .help = "how to look up the target" },
 	{ "btf", .group = GROUP_RUN, .arg = "FILE", .set = set_text, MEMBER(btf),

@@ -65,6 +65,7 @@ struct options {
 	uint64_t array_ring_bytes; /* ring of arrays, likewise; 4 MiB by default */
 	const char *user;	   /* NULL: choose */
 	const char *resolve;	   /* "auto", "kfunc" or "walk": how the target is looked up */
+	const char *attach;	   /* "tracepoint" or "fentry": where the hooks are */
 	const char *record;	   /* write raw records to this file; NULL: render them */
 	const char *replay;	   /* read them from this file instead of tracing */
 	const char *btf;	   /* a copy of the kernel's BTF; NULL: where it always is */

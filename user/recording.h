@@ -43,7 +43,8 @@ struct recording_header {
 	} abis[4];
 	uint32_t pid; /* its host pid */
 	struct host host;
-	uint8_t pad[2];
+	uint8_t fentry; /* --attach fentry */
+	uint8_t pad[1];
 	uint32_t crc; /* of all before */
 };
 

@@ -36,6 +36,7 @@ int replay__record(struct report *r, uid_t uid, gid_t gid)
 		.real_ns = clock__real_now(),
 		.host = c->host,
 		.pid = tracer__host_pid(c->tracer),
+		.fentry = tracer__fentry(c->tracer),
 	};
 	struct frame_clock clock = { c->clock.mono_to_real, c->clock.boot_to_real };
 

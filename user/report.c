@@ -9,15 +9,21 @@
 
 #define LIBBPF_SZ 32
 
+/* The first ones always; all of them with hooks on the calls' own functions. */
 static const char *const unseen[] = {
 	"calls that a SECCOMP_RET_KILL_THREAD filter, seccomp's strict mode or, on older kernels, "
 	"SECCOMP_RET_KILL_PROCESS ends without reaching a hook",
 	"other ways to another process's memory: ptrace, /proc/PID/mem, shared memory",
+	"calls that seccomp refuses or a ptracer takes over: they do not come to the hooked function",
+	"calls that were running when the hooks were attached",
+	"attempts by x32 numbers where the kernel does not carry them out",
 };
+#define UNSEEN_ALWAYS 2
+#define UNSEEN_CNT (sizeof(unseen) / sizeof(unseen[0]))
 
 const char *const *report__unseen(size_t *cnt)
 {
-	*cnt = sizeof(unseen) / sizeof(unseen[0]);
+	*cnt = UNSEEN_ALWAYS;
 	return unseen;
 }
 
@@ -120,6 +126,7 @@ int report__start(struct report *r)
 {
 	struct collector *c = r->collector;
 	char libbpf[LIBBPF_SZ];
+	bool fentry = r->recording ? r->recording->fentry : tracer__fentry(c->tracer);
 	struct books b;
 	struct record rec = {
 		.type = REC_START,
@@ -134,12 +141,12 @@ int report__start(struct report *r)
 	rec.start = (struct start_info){
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
-		.attach = "tracepoint",
+		.attach = fentry ? "fentry" : "tracepoint",
 		.resolve = r->recording ? r->recording->resolve : tracer__resolve(c->tracer),
 		.abis = r->abis,
 		.abi_cnt = r->abi_cnt,
 		.unseen = unseen,
-		.unseen_cnt = sizeof(unseen) / sizeof(unseen[0]),
+		.unseen_cnt = fentry ? UNSEEN_CNT : UNSEEN_ALWAYS,
 		.notes = r->notes,
 		.note_cnt = r->note_cnt,
 		.options = c->options,

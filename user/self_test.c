@@ -62,14 +62,15 @@ static void call_native(void)
 
 #if defined(__x86_64__)
 
-static void call_x32(void)
+/* Whether the kernel carried it out. */
+static bool call_x32(void)
 {
-	(void)syscall(X32_READV, getpid(), NULL, 0L, NULL, 0L, 0L);
+	return syscall(X32_READV, getpid(), NULL, 0L, NULL, 0L, 0L) == 0 || errno != ENOSYS;
 }
 
 /* By the gate that 32-bit programs use. Nothing is passed, so no pointer needs to fit into 32 bits; flags
- * are whatever stands in ebp, and what comes back does not matter. */
-static void call_i386(void)
+ * are whatever stands in ebp. Whether the kernel carried it out. */
+static bool call_i386(void)
 {
 	long ret = I386_READV;
 
@@ -77,48 +78,63 @@ static void call_i386(void)
 			 : "+a"(ret)
 			 : "b"(0), "c"(0), "d"(0), "S"(0), "D"(0)
 			 : "memory", "r8", "r9", "r10", "r11");
+	return (int)ret != -ENOSYS;
 }
 
-/* In a child, because a kernel without 32-bit emulation answers with a signal. */
-static void run_i386(const struct self_test_env *env)
+/* In a child, because a kernel without 32-bit emulation answers with a signal. Whether it carried the call out. */
+static bool run_i386(const struct self_test_env *env)
 {
 	const struct rlimit no_core = { 0, 0 };
 	pid_t child = fork();
+	int status = 1;
 
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(SIGSEGV, SIG_DFL);
-		if (!env->be_self(env->be_self_ctx))
-			call_i386();
-		_exit(0);
+		_exit(!env->be_self(env->be_self_ctx) && call_i386() ? 0 : 1);
 	}
 	if (child < 0)
-		return;
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		return false;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static void run_others(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
-		       size_t *cnt)
+static int refuse(const char *abi)
 {
-	bool proven;
+	log__error("--attach fentry: this kernel carries out %s calls, but they do not come to the "
+		   "functions that are hooked: they would be left out; use --attach tracepoint",
+		   abi);
+	return EX_UNAVAILABLE;
+}
 
-	run_i386(env);
-	proven = await(t, env, PVM_ABI_I386);
+static int run_others(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
+		      size_t *cnt)
+{
+	bool ran = run_i386(env), proven = ran && await(t, env, PVM_ABI_I386);
+
+	if (env->fentry && ran && !proven)
+		return refuse("i386");
 	abis[(*cnt)++] = (struct abi_info){
 		.name = "i386",
 		.covered = true,
 		.proven = proven,
 		.note = proven ? NULL : "this kernel does not run 32-bit calls",
 	};
-	call_x32();
-	proven = await(t, env, PVM_ABI_X32);
+	ran = call_x32();
+	proven = (ran || !env->fentry) && await(t, env, PVM_ABI_X32);
+	if (env->fentry && ran && !proven)
+		return refuse("x32");
 	abis[(*cnt)++] = (struct abi_info){
 		.name = "x32",
-		.covered = true,
+		.covered = ran || !env->fentry,
 		.proven = proven,
-		.note = proven ? NULL : "the attempt did not reach the hook",
+		.note = proven ? NULL
+			: env->fentry
+				? "this kernel does not carry out x32 calls: attempts are unseen"
+				: "the attempt did not reach the hook",
 	};
+	return 0;
 }
 
 static const enum pvm_abi native_abi = PVM_ABI_X86_64;
@@ -126,8 +142,8 @@ static const char native_name[] = "x86_64";
 
 #elif defined(__aarch64__)
 
-static void run_others(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
-		       size_t *cnt)
+static int run_others(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
+		      size_t *cnt)
 {
 	(void)t;
 	(void)env;
@@ -137,6 +153,7 @@ static void run_others(struct self_test *t, const struct self_test_env *env, str
 		.proven = false,
 		.note = "a 64-bit program cannot make AArch32 calls",
 	};
+	return 0;
 }
 
 static const enum pvm_abi native_abi = PVM_ABI_ARM64;
@@ -149,6 +166,8 @@ static const char native_name[] = "arm64";
 int self_test__run(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
 		   size_t *cnt)
 {
+	int err;
+
 	t->seen = 0;
 	*cnt = 0;
 	*env->announce = 1;
@@ -160,7 +179,7 @@ int self_test__run(struct self_test *t, const struct self_test_env *env, struct 
 		return EX_SOFTWARE;
 	}
 	abis[(*cnt)++] = (struct abi_info){ .name = native_name, .covered = true, .proven = true };
-	run_others(t, env, abis, cnt);
+	err = run_others(t, env, abis, cnt);
 	*env->announce = 0;
-	return 0;
+	return err;
 }

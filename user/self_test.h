@@ -3,6 +3,7 @@
 #ifndef PVM_SELF_TEST_H
 #define PVM_SELF_TEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +20,11 @@ struct self_test_env {
 		void *ctx); /* makes the kernel half take the calling child for the collector */
 	void *be_self_ctx;
 	uint32_t *announce; /* non-zero: self-test calls come through the ring */
+	bool fentry; /* the hooks are on the calls' own functions: calls that reach none are unseen */
 };
 
-/* Fills abis (room for 4) and *cnt. 0, or EX_SOFTWARE after a message if the native call was not seen. */
+/* Fills abis (room for 4) and *cnt. 0, or after a message EX_SOFTWARE if the native call was not seen, EX_UNAVAILABLE
+ * if the kernel carries out another ABI's calls that the hooks do not see. */
 int self_test__run(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
 		   size_t *cnt);
 /* A PVM_SELF_TEST record came through the ring. */

@@ -15,6 +15,7 @@
 #include <linux/bpf.h>
 #include <linux/membarrier.h>
 
+#include "hooks.h"
 #include "kernel_types.h"
 #include "log.h"
 #include "privileges.h"
@@ -28,6 +29,7 @@
 struct tracer {
 	struct pvmtrace_bpf *skel;
 	const struct options *options;
+	struct hooks hooks;
 	struct ring_buffer *calls;
 	struct ring_buffer *arrays;
 	uint64_t skipped;    /* as last read */
@@ -149,8 +151,10 @@ static void ask_for_modules(struct tracer *t)
 static int load(void *ctx)
 {
 	struct tracer *t = ctx;
-	int err;
+	int err = hooks__choose(&t->hooks, t->skel, t->options->btf, tracer__fentry(t));
 
+	if (err)
+		return err;
 	if (!t->skel->rodata->cfg_use_kfunc)
 		ask_for_modules(t);
 	err = pvmtrace_bpf__load(t->skel);
@@ -232,27 +236,14 @@ int tracer__look(struct tracer *t)
 int tracer__attach(struct tracer *t)
 {
 	struct pvmtrace_bpf *skel = t->skel;
-	const struct {
-		struct bpf_program *prog;
-		struct bpf_link **link;
-	} hooks[] = {
-		/* What frees the state comes before what makes it, the exit before the entry. */
-		{ skel->progs.pvm_death, &skel->links.pvm_death },
-		{ skel->progs.pvm_exec, &skel->links.pvm_exec },
-		{ skel->progs.pvm_exit, &skel->links.pvm_exit },
-		{ skel->progs.pvm_enter, &skel->links.pvm_enter },
-	};
+	int err;
 
 	skel->bss->pvm_shared.stopping = PVM_NO_EXITS;
 	skel->links.pvm_sweep = bpf_program__attach_iter(skel->progs.pvm_sweep, NULL);
 	if (!skel->links.pvm_sweep)
 		return probe__explain("attaching the task iterator", errno);
-	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		*hooks[i].link = bpf_program__attach(hooks[i].prog);
-		if (!*hooks[i].link)
-			return probe__explain("attaching the hooks", errno);
-	}
-	return 0;
+	err = hooks__attach(&t->hooks);
+	return err ? probe__explain("attaching the hooks", -err) : 0;
 }
 
 void tracer__go(struct tracer *t)
@@ -266,8 +257,14 @@ void tracer__close(struct tracer *t)
 		return;
 	ring_buffer__free(t->calls);
 	ring_buffer__free(t->arrays);
+	hooks__detach(&t->hooks);
 	pvmtrace_bpf__destroy(t->skel);
 	free(t);
+}
+
+bool tracer__fentry(const struct tracer *t)
+{
+	return !strcmp(t->options->attach, "fentry");
 }
 
 const char *tracer__resolve(const struct tracer *t)
@@ -301,7 +298,7 @@ static int try_without(struct tracer *t, const struct privileges *p)
 		return -1;
 	if (run_iterator(t->skel->links.pvm_sweep))
 		return 1;
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(t->skel->progs.pvm_enter), &info, &len))
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(t->skel->progs.pvm_death), &info, &len))
 		return 1;
 	if (bpf_map_delete_elem(bpf_map__fd(t->skel->maps.pvm_cgroups), &key) && errno == EPERM)
 		return 1;
@@ -335,21 +332,9 @@ void tracer__counts(struct tracer *t, struct pvm_counts *out)
 			out->n[i] += __atomic_load_n(&shared->rows[row].n[i], __ATOMIC_RELAXED);
 }
 
-static uint64_t misses(const struct bpf_program *prog)
-{
-	struct bpf_prog_info info = {};
-	uint32_t len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-		return 0;
-	return info.recursion_misses;
-}
-
 uint64_t tracer__skipped_runs(struct tracer *t)
 {
-	const struct pvmtrace_bpf *skel = t->skel;
-
-	t->skipped = misses(skel->progs.pvm_enter) + misses(skel->progs.pvm_exit);
+	t->skipped = hooks__skipped(&t->hooks);
 	return t->skipped;
 }
 
@@ -364,14 +349,7 @@ int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
 
 void tracer__detach(struct tracer *t)
 {
-	struct pvmtrace_bpf *skel = t->skel;
-	struct bpf_link **links[] = { &skel->links.pvm_enter, &skel->links.pvm_exit,
-				      &skel->links.pvm_exec, &skel->links.pvm_death };
-
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		bpf_link__destroy(*links[i]);
-		*links[i] = NULL;
-	}
+	hooks__detach(&t->hooks);
 	t->detached = true;
 }
 
@@ -391,6 +369,7 @@ int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, st
 		.be_self = be_self,
 		.be_self_ctx = t,
 		.announce = &shared->self_announce,
+		.fentry = tracer__fentry(t),
 	};
 	int err = self_test__run(&t->test, &env, abis, cnt);
 

@@ -35,6 +35,8 @@ int tracer__attach(struct tracer *t);
 void tracer__go(struct tracer *t);
 void tracer__close(struct tracer *t); /* takes NULL */
 
+/* Whether the hooks are on the calls' own functions (--attach fentry). */
+bool tracer__fentry(const struct tracer *t);
 /* "kfunc" or "walk": how targets are looked up. */
 const char *tracer__resolve(const struct tracer *t);
 /* The collector runs outside the initial pid namespace: sweeps see that namespace only. */

@@ -55,6 +55,7 @@ static void defaults(void **state)
 	assert_null(o.output);
 	assert_null(o.user);
 	assert_string_equal(o.resolve, "auto");
+	assert_string_equal(o.attach, "tracepoint");
 	assert_int_equal(o.iov_limit, 32);
 	assert_int_equal(o.max_line, 8000);
 	assert_int_equal(o.stats_interval_s, 60);
@@ -241,6 +242,7 @@ static const struct {
 	{ { "--ring-size", "K" }, { "--ring-size: 'K'", "64K to 1024M" } },
 	{ { "--ring-size", "64KB" }, { "--ring-size: '64KB'", "64K to 1024M" } },
 	{ { "--array-ring-size", "1G" }, { "--array-ring-size: '1G'", "64K to 1024M" } },
+	{ { "--attach", "kprobe" }, { "--attach: 'kprobe'", "tracepoint, fentry" } },
 	{ { "--resolve", "kfun" }, { "--resolve: 'kfun'", "auto, kfunc, walk" } },
 	{ { "-f", "xml" }, { "--format: 'xml'", "json" } },
 	{ { "--format=" }, { "--format: ''", "json" } },
@@ -374,6 +376,7 @@ static const char *const promised[] = {
 	"help",
 	"ring-size",
 	"array-ring-size",
+	"attach",
 	"resolve",
 	"btf",
 	"record",

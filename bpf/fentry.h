@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * fentry.h - the hooks of --attach fentry: on the functions that the calls themselves end up in, so that no other
+ * system call runs one instruction more. Which call it is, the function says. They are not loaded unless they were
+ * asked for.
+ */
+#ifndef PVM_FENTRY_H
+#define PVM_FENTRY_H
+
+/* The function's only argument. What 5.10 knows of its type is no more than a name. */
+static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
+{
+	struct pt_regs *regs = NULL;
+
+	if (cfg_typed_regs)
+		return (struct pt_regs *)ctx[0];
+	bpf_probe_read_kernel(&regs, sizeof(regs), ctx);
+	return regs;
+}
+
+#define CALL_FENTRY(name, prefix, call, abi, op, hook)                                   \
+	SEC("fentry/" prefix call)                                                       \
+	int pvm_f_##name(unsigned long long *ctx)                                        \
+	{                                                                                \
+		struct pt_regs *regs = function_regs(ctx);                               \
+		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);                  \
+                                                                                         \
+		call_enter(regs, current_task(), what, HOOK_FENTRY + (hook));            \
+		return 0;                                                                \
+	}                                                                                \
+	SEC("fexit/" prefix call)                                                        \
+	int pvm_x_##name(unsigned long long *ctx)                                        \
+	{                                                                                \
+		struct pt_regs *regs = function_regs(ctx);                               \
+		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);                  \
+                                                                                         \
+		call_exit(regs, current_task(), what, ctx[1], HOOK_FENTRY + (hook) + 1); \
+		return 0;                                                                \
+	}
+
+#define CALLS_FENTRY(name, prefix, abi, hook)                                      \
+	CALL_FENTRY(name##_readv, prefix, "process_vm_readv", abi, PVM_READ, hook) \
+	CALL_FENTRY(name##_writev, prefix, "process_vm_writev", abi, PVM_WRITE, (hook) + 2)
+
+ARCH_FUNCTIONS(CALLS_FENTRY)
+
+#endif

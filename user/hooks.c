@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hooks.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "bpf/event.h"
+#include "kernel_types.h"
+#include "log.h"
+#include "pvmtrace.skel.h"
+
+/* Programs of fentry.h on the functions of the calls. */
+#define ENTRY_PREFIX "pvm_f_"
+#define EXIT_PREFIX "pvm_x_"
+
+static bool has_prefix(const struct bpf_program *prog, const char *prefix)
+{
+	return !strncmp(bpf_program__name(prog), prefix, strlen(prefix));
+}
+
+static bool is_call_hook(const struct bpf_program *prog)
+{
+	return has_prefix(prog, ENTRY_PREFIX) || has_prefix(prog, EXIT_PREFIX);
+}
+
+/* The kernel function that a program names in its section: "fexit/mm_access". */
+static const char *function_of(const struct bpf_program *prog)
+{
+	const char *slash = strchr(bpf_program__section_name(prog), '/');
+
+	return slash ? slash + 1 : "";
+}
+
+/*
+ * Attaches a program that does nothing to a function, and takes it away again. Loading is not attaching: many
+ * kernels load what they then refuse to attach. 0 or -errno; -ENOENT: there is no such function.
+ */
+static int try_function(const struct btf *types, const char *function, enum bpf_attach_type type)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
+	int id = btf__find_by_name_kind(types, function, BTF_KIND_FUNC), prog, link, err;
+
+	if (id < 0)
+		return -ENOENT;
+	opts.attach_btf_id = (uint32_t)id;
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "pvm_try", "Dual BSD/GPL", nothing,
+			     sizeof(nothing) / sizeof(nothing[0]), &opts);
+	if (prog < 0)
+		return -errno;
+	link = bpf_raw_tracepoint_open(NULL, prog);
+	err = link < 0 ? -errno : 0;
+	if (link >= 0)
+		close(link);
+	close(prog);
+	return err;
+}
+
+/* Whether the first argument of the calls' functions is known as a pointer to a structure: in 5.10 its type is a name
+ * and no more, through which the verifier lets nobody go. */
+static bool typed_regs(const struct btf *types, const char *function)
+{
+	const struct btf_type *t = btf__type_by_id(
+		types, (uint32_t)btf__find_by_name_kind(types, function, BTF_KIND_FUNC));
+
+	t = t ? btf__type_by_id(types, t->type) : NULL;
+	if (!t || !btf_is_func_proto(t) || btf_vlen(t) < 1)
+		return false;
+	t = btf__type_by_id(types, btf_params(t)->type);
+	while (t && (btf_is_mod(t) || btf_is_ptr(t)))
+		t = btf__type_by_id(types, t->type);
+	return t && btf_is_struct(t);
+}
+
+/*
+ * A call can sleep inside for as long as its caller likes. Kernels without this structure (5.12, and the 5.10 of
+ * the distributions) freed the code that such a call returns through when the hook was taken away.
+ */
+static bool keeps_return_code(const struct btf *types)
+{
+	return btf__find_by_name_kind(types, "bpf_tramp_image", BTF_KIND_STRUCT) > 0;
+}
+
+static int refuse(const char *function, int err)
+{
+	if (err == -ENOENT)
+		log__error(
+			"--attach fentry: this kernel has no function %s that could be hooked: "
+			"calls that end up there would be left out; --attach tracepoint sees them",
+			function);
+	else
+		log__error("--attach fentry: this kernel does not let %s be hooked: %s; use "
+			   "--attach tracepoint",
+			   function, strerror(-err));
+	return EX_UNAVAILABLE;
+}
+
+static int choose_fentry(struct hooks *h, const struct btf *types)
+{
+	bool *typed = &h->skel->rodata->cfg_typed_regs;
+	struct bpf_program *prog;
+	int err;
+
+	if (!keeps_return_code(types)) {
+		log__error("--attach fentry: this kernel frees a hook under the calls that are "
+			   "still inside; use --attach tracepoint");
+		return EX_UNAVAILABLE;
+	}
+	bpf_object__for_each_program(prog, h->skel->obj) {
+		if (!is_call_hook(prog))
+			continue;
+		err = try_function(types, function_of(prog),
+				   bpf_program__expected_attach_type(prog));
+		if (err)
+			return refuse(function_of(prog), err);
+		*typed &= typed_regs(types, function_of(prog));
+	}
+	return 0;
+}
+
+int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry)
+{
+	struct bpf_program *prog;
+	struct btf *types;
+	int err = 0;
+
+	h->skel = skel;
+	h->fentry = fentry;
+	skel->rodata->cfg_typed_regs = true;
+	bpf_object__for_each_program(prog, skel->obj)
+		if (is_call_hook(prog))
+			bpf_program__set_autoload(prog, fentry);
+	bpf_program__set_autoload(skel->progs.pvm_enter, !fentry);
+	bpf_program__set_autoload(skel->progs.pvm_exit, !fentry);
+	if (!fentry)
+		return 0;
+	types = kernel_types__load(btf);
+	if (!types) {
+		log__error("--attach fentry: the kernel's types: %s", strerror(errno));
+		return EX_UNAVAILABLE;
+	}
+	err = choose_fentry(h, types);
+	btf__free(types);
+	return err;
+}
+
+static int attach(struct hooks *h, struct bpf_program *prog)
+{
+	struct bpf_link *link = bpf_program__attach(prog);
+
+	if (!link)
+		return -errno;
+	h->links[h->cnt++] = link;
+	return 0;
+}
+
+/* All hooks on the calls' functions whose names begin so. */
+static int attach_all(struct hooks *h, const char *prefix)
+{
+	struct bpf_program *prog;
+	int err = 0;
+
+	bpf_object__for_each_program(prog, h->skel->obj) {
+		if (!err && has_prefix(prog, prefix))
+			err = attach(h, prog);
+	}
+	return err;
+}
+
+int hooks__attach(struct hooks *h)
+{
+	struct pvmtrace_bpf *skel = h->skel;
+	int err;
+
+	/* What frees the state comes before what makes it, the exit before the entry. */
+	err = attach(h, skel->progs.pvm_death);
+	if (!err)
+		err = attach(h, skel->progs.pvm_exec);
+	if (!err)
+		err = h->fentry ? attach_all(h, EXIT_PREFIX) : attach(h, skel->progs.pvm_exit);
+	if (!err)
+		err = h->fentry ? attach_all(h, ENTRY_PREFIX) : attach(h, skel->progs.pvm_enter);
+	return err;
+}
+
+void hooks__detach(struct hooks *h)
+{
+	while (h->cnt > 0)
+		bpf_link__destroy(h->links[--h->cnt]);
+}
+
+static uint64_t misses(const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return 0;
+	return info.recursion_misses;
+}
+
+uint64_t hooks__skipped(const struct hooks *h)
+{
+	struct bpf_program *prog;
+	uint64_t sum = 0;
+
+	if (!h->fentry)
+		return misses(h->skel->progs.pvm_enter) + misses(h->skel->progs.pvm_exit);
+	bpf_object__for_each_program(prog, h->skel->obj)
+		if (is_call_hook(prog))
+			sum += misses(prog);
+	return sum;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hooks - which programs of the kernel half are loaded, where they are attached, and how to find out what a
+ * kernel allows: by attaching something harmless there, never by its version. */
+#ifndef PVM_HOOKS_H
+#define PVM_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pvmtrace_bpf;
+struct bpf_link;
+
+#define HOOKS_MAX 16
+
+struct hooks {
+	struct pvmtrace_bpf *skel;
+	bool fentry;			   /* --attach fentry */
+	struct bpf_link *links[HOOKS_MAX]; /* in the order in which they were attached */
+	size_t cnt;
+};
+
+/* Before the programs are loaded: chooses (by the kernel's types in the file btf, or its own for NULL) those that will be. 0, or EX_UNAVAILABLE or EX_NOPERM after a message if
+ * fentry is wanted and not to be had. */
+int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry);
+/* Attaches them. 0 or -errno. */
+int hooks__attach(struct hooks *h);
+void hooks__detach(struct hooks *h);
+/* Runs of the hooks that tell calls that the kernel skipped. */
+uint64_t hooks__skipped(const struct hooks *h);
+
+#endif
