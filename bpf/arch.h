@@ -134,6 +134,17 @@ static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_ex
 #define ARCH_FUNCTIONS(each) \
 	each(x64, "__x64_sys_", PVM_ABI_X86_64, 0) each(ia32, "__ia32_sys_", PVM_ABI_I386, 4)
 
+/* Of any function, at its begin and at its end. */
+static __always_inline u64 arch_function_second(struct pt_regs *regs)
+{
+	return regs->si;
+}
+
+static __always_inline s64 arch_function_result(struct pt_regs *regs)
+{
+	return regs->ax;
+}
+
 /* x32 calls end up in the same functions as native ones. */
 static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
 {
@@ -143,6 +154,16 @@ static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
 #else
 
 #define ARCH_FUNCTIONS(each) each(arm64, "__arm64_sys_", PVM_ABI_ARM64, 0)
+
+static __always_inline u64 arch_function_second(struct pt_regs *regs)
+{
+	return regs->regs[1];
+}
+
+static __always_inline s64 arch_function_result(struct pt_regs *regs)
+{
+	return regs->regs[0];
+}
 
 /* AArch32 calls end up in the same functions as native ones. */
 static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)

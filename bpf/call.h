@@ -38,11 +38,32 @@ static __always_inline void self_exit(u32 call)
 	wake();
 }
 
+/* What is known for certain of the pages that the kernel held goes behind the call's data. Returns its size. */
+static __always_inline u32 pins_put(struct pvm_state *s, u32 off)
+{
+	struct pvm_held *h = &s->held;
+
+	if (!pins_on || s->call.phase != PVM_COMPLETE || h->missed || h->open ||
+	    h->chunks != h->freed_chunks || h->pins.pages != h->freed_pages)
+		return 0;
+	/* As in read_bounded. */
+	barrier_var(off);
+	if (off > 4 * PVM_INLINE_SZ)
+		return 0;
+	if (h->run_cnt)
+		h->pins.sum = pvm_pins_add(h->pins.sum, h->run_first, h->run_cnt, cfg_pin_key[0],
+					   cfg_pin_key[1]);
+	*(struct pvm_pins *)(s->data + off) = h->pins;
+	s->call.flags |= PVM_CALL_PINS;
+	return sizeof(h->pins);
+}
+
 /* The last record of a call: told, summarised or lost, never two of them. of: enum summary_of. */
 static __always_inline void call_submit(struct pvm_state *s, u32 of)
 {
-	u32 size = sizeof(s->call) + s->call.local.entry_len + s->call.remote.entry_len +
-		   s->call.local.exit_len + s->call.remote.exit_len;
+	u32 data = s->call.local.entry_len + s->call.remote.entry_len + s->call.local.exit_len +
+		   s->call.remote.exit_len;
+	u32 size = sizeof(s->call) + data + pins_put(s, data);
 
 	s->call.hdr.size = size;
 	size &= 1023; /* no call is that long; for the verifier */
@@ -172,6 +193,7 @@ static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *
 	}
 	s->exiting = 0;
 	s->hook = hook;
+	__builtin_memset(&s->held, 0, sizeof(s->held));
 	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_COMPLETE);
 	stage = call_identify(s, tgid, 0);
 	if (stage == STAGE_FILTERED)
@@ -225,7 +247,7 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 		arrays_drop(s);
 		return false;
 	}
-	if (call->resolved == PVM_RESOLVED_ENTRY &&
+	if (call->resolved == PVM_RESOLVED_ENTRY && !(call->flags & PVM_CALL_TARGET_CONFIRMED) &&
 	    call->exit_ns - call->entry_ns > MOVED_AFTER_NS && target_moved(call, false))
 		call->flags |= PVM_CALL_TARGET_MOVED;
 	return true;
@@ -240,6 +262,10 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 {
 	struct pvm_call *call = &s->call;
 
+	if (call->flags & PVM_CALL_TARGET_CONFIRMED) {
+		arrays_drop(s); /* there are some if it was another one's at entry */
+		return false;
+	}
 	if (ret <= 0 || !filter_result(ret))
 		return false;
 	call->exit_ns = bpf_ktime_get_ns();

@@ -148,13 +148,45 @@ enum pvm_kinship {
 };
 
 enum pvm_call_flag {
-	PVM_CALL_TARGET_MOVED =
-		1, /* at exit the same argument named another process than at entry */
+	PVM_CALL_TARGET_MOVED = 1, /* later the same argument named another process than at entry */
+	PVM_CALL_TARGET_CONFIRMED = 2, /* the kernel went for this process's memory */
+	PVM_CALL_PINS = 4,	       /* a struct pvm_pins stands at the record's end */
 };
+
+/* Pages of the target that the kernel held during a call, in the order of its work. */
+struct pvm_pins {
+	__u64 sum;   /* over the runs of pages that follow each other: pvm_pins_add */
+	__u64 first; /* address of the first one; pages 0: 0 */
+	__u64 last;
+	__u32 pages; /* how many, each as often as it was held */
+	__u32 pad;
+};
+
+/*
+ * One run of pages more in a sum that begins with 0. The caller chooses the addresses and wants two lists of the
+ * same sum: the key is random for each run and kept from it, and no step is linear in what it chooses.
+ */
+static inline __attribute__((always_inline)) __u64 pvm_pins_mix(__u64 x)
+{
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	x ^= x >> 32;
+	return x;
+}
+
+static inline __attribute__((always_inline, unused)) __u64
+pvm_pins_add(__u64 sum, __u64 first, __u64 pages, __u64 key_first, __u64 key_pages)
+{
+	return pvm_pins_mix(sum ^ pvm_pins_mix(first + key_first) ^
+			    pvm_pins_mix(pages + key_pages));
+}
 
 /* One attempted call. Its identity on this boot is (caller.tid, entry_ns): one thread cannot be in
  * two calls at once. Data: local entry, remote entry, local exit, remote exit, without gaps, each
- * as long as its side says; elements as the ABI lays them out (two 64-bit or two 32-bit words). */
+ * as long as its side says; elements as the ABI lays them out (two 64-bit or two 32-bit words). With
+ * PVM_CALL_PINS a struct pvm_pins follows. */
 struct pvm_call {
 	struct pvm_hdr hdr;
 	__u64 entry_ns; /* CLOCK_MONOTONIC; an orphan's is the moment of its exit */
@@ -395,6 +427,7 @@ PVM_ASSERT(sizeof(struct pvm_hdr) == 8);
 PVM_ASSERT(sizeof(struct pvm_task) == 128);
 PVM_ASSERT(sizeof(struct pvm_side) == 24);
 PVM_ASSERT(sizeof(struct pvm_call) == 392);
+PVM_ASSERT(sizeof(struct pvm_pins) == 32);
 PVM_ASSERT(sizeof(struct pvm_array) == 32);
 PVM_ASSERT(sizeof(struct pvm_summary_key) == 32);
 PVM_ASSERT(sizeof(struct pvm_tally) == 48);

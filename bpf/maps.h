@@ -18,8 +18,9 @@ enum pvm_stage {
 enum pvm_hook {
 	HOOK_ENTER = 0,
 	HOOK_EXIT = 1,
-	HOOK_FENTRY = 2, /* and on: each program on a system call's own function (fentry.h) */
-	HOOK_CNT = 10,
+	HOOK_ACCESS = 2,
+	HOOK_FENTRY = 3, /* and on: each program on a system call's own function (fentry.h) */
+	HOOK_CNT = 11,
 };
 
 /* What was last known to be remembered by user space about one side of a thread's calls. */
@@ -31,6 +32,19 @@ struct pvm_sent {
 	u32 exe_dev;
 	u32 exec_id;
 	u32 epoch;
+};
+
+/* Pages that the kernel holds for a call, so far (confirm.h). */
+struct pvm_held {
+	struct pvm_pins pins; /* its sum without the last run */
+	u64 run_first;
+	u64 run_cnt;
+	u64 start; /* kprobe: where the function that is running begins */
+	u32 open;
+	u32 missed; /* a hook did not run: nothing can be said */
+	u32 chunks;
+	u32 freed_chunks;
+	u64 freed_pages;
 };
 
 /*
@@ -47,6 +61,7 @@ struct pvm_state {
 	u32 hook;      /* enum pvm_hook: of the program that is at it */
 	u64 told_ns; /* entry of the call that an in_flight record was told of */
 	struct pvm_sent sent[2];
+	struct pvm_held held;
 	/* With the call behind them, a struct pvm_summary. */
 	struct pvm_hdr sum_hdr;
 	struct pvm_tally tally;
@@ -176,6 +191,9 @@ struct {
 /* The control block, mapped into the user half. */
 struct pvm_shared pvm_shared __attribute__((aligned(128)));
 
+/* The hooks on the pages are attached. */
+__u32 pins_on;
+
 /* Entries of pvm_state. */
 static s64 state_used;
 
@@ -195,6 +213,8 @@ const volatile __u32 cfg_has_comm[2] = {};
 const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
 const volatile __u64 cfg_array_ring_sz = 4 << 20;
 const volatile bool cfg_aggregate = false;
+const volatile __u64 cfg_pin_key[2] = {}; /* random: pvm_pins_add */
+const volatile __u32 cfg_page_shift = 12;
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */

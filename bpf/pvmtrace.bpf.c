@@ -23,6 +23,7 @@
 #include "call.h"
 #include "sweep.h"
 #include "fentry.h"
+#include "confirm.h"
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)

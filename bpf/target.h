@@ -56,6 +56,16 @@ enum target_how {
 DEFINE_TARGET_TAKE(typed)
 DEFINE_TARGET_TAKE(raw)
 
+/* task: its address. how: enum target_how. */
+__noinline int target_take_task(u64 task, u32 how)
+{
+	struct pvm_state *s = state_current(how & TARGET_OF_ORPHAN);
+
+	if (!s)
+		return TARGET_ABSENT;
+	return raw_target_take(s, (struct task_struct *)task, !(how & TARGET_UNFILTERED));
+}
+
 /* The way of the kernels without the kfunc, and to pidfds everywhere. how: enum target_how. */
 __noinline int target_take_walked(u32 how)
 {
@@ -65,7 +75,7 @@ __noinline int target_take_walked(u32 how)
 	if (!s)
 		return TARGET_ABSENT;
 	task = target_walk(&s->call);
-	return task ? raw_target_take(s, task, !(how & TARGET_UNFILTERED)) : TARGET_ABSENT;
+	return task ? target_take_task((u64)task, how) : TARGET_ABSENT;
 }
 
 /* The kernel will look the number up in the caller's active pid namespace, and accepts thread ids. */

@@ -85,6 +85,11 @@ int collector__open(struct collector *c, const struct options *o)
 	return 0;
 }
 
+void collector__set_key(struct collector *c, const struct pin_key *key)
+{
+	decoder__set_key(c->decoder, key);
+}
+
 void collector__close(struct collector *c)
 {
 	identity__free(c->identity);

@@ -55,6 +55,8 @@ struct collector {
 /* Everything but tracer and sink, which must be set in c before. 0 or a sysexits status after a message. */
 int collector__open(struct collector *c, const struct options *o);
 void collector__close(struct collector *c);
+/* Of the tracer once it is attached, or of a recording. */
+void collector__set_key(struct collector *c, const struct pin_key *key);
 
 /* Callbacks for tracer__open_rings; ctx is the collector. The first gives -EAGAIN when it is time to look
  * at other work or the sink has no room; the second when a whole ring has been taken, which is all that was there

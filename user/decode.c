@@ -11,6 +11,7 @@
 #define ERRNO_MAX 4095 /* include/linux/err.h: below -ERRNO_MAX nothing is an error number */
 #define RUN_ID_MAX 32
 
+#define CALL_FLAGS (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_PINS)
 #define TASK_FLAGS (PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS)
 #define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
 #define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
@@ -20,6 +21,7 @@ struct decoder {
 	size_t run_id_len;
 	struct iov_elem iov[2][2][PVM_IOV_MAX]; /* [local, remote][entry, exit] */
 	struct pvm_call first;			/* of a summary */
+	struct pin_key key;
 };
 
 /* The bytes of a call's two sides as they lie in its record. */
@@ -36,6 +38,11 @@ struct decoder *decoder__new(const char *run_id)
 	d->run_id_len = strnlen(run_id, RUN_ID_MAX);
 	memcpy(d->run_id, run_id, d->run_id_len);
 	return d;
+}
+
+void decoder__set_key(struct decoder *d, const struct pin_key *key)
+{
+	d->key = *key;
 }
 
 void decoder__free(struct decoder *d)
@@ -90,6 +97,13 @@ static bool task_valid(const struct pvm_task *task)
 	return !(task->flags & ~TASK_FLAGS) && task->hier <= PVM_HIER_MEMORY;
 }
 
+/* Behind all data, of which every part is a multiple of 8 bytes. */
+static size_t pins_offset(const struct pvm_call *call)
+{
+	return sizeof(*call) + call->local.entry_len + call->remote.entry_len +
+	       call->local.exit_len + call->remote.exit_len;
+}
+
 static bool call_valid(const struct pvm_call *call, size_t size)
 {
 	uint32_t elem;
@@ -100,15 +114,15 @@ static bool call_valid(const struct pvm_call *call, size_t size)
 	    call->abi > PVM_ABI_ARM || call->op < PVM_READ || call->op > PVM_WRITE ||
 	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
 	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
-	    (call->flags & ~PVM_CALL_TARGET_MOVED))
+	    (call->flags & ~CALL_FLAGS))
 		return false;
 	elem = elem_size(call->abi);
 	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
 		return false;
 	if (!task_valid(&call->caller) || !task_valid(&call->target))
 		return false;
-	return size == sizeof(*call) + call->local.entry_len + call->remote.entry_len +
-			       call->local.exit_len + call->remote.exit_len;
+	return size ==
+	       pins_offset(call) + (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);
 }
 
 static const uint8_t *take(const uint8_t **at, uint16_t len)
@@ -255,6 +269,26 @@ static void decode_amounts(struct call_info *out)
 		out->partial = out->transferred && out->transferred < out->requested ? YES : NO;
 }
 
+/* After the sides and the outcome. What the kernel did is evidence; what the caller's memory showed at exit is not
+ * needed beside it. */
+static void decode_pins(const struct decoder *d, const struct pvm_call *call, struct call_info *out)
+{
+	uint64_t local = is_whole(&out->local) ? out->local.total_len : LOCAL_UNKNOWN;
+
+	out->pins = NULL;
+	out->confirmed = UNKNOWN;
+	if (!(call->flags & PVM_CALL_PINS) || !d->key.page_shift || call->phase != PVM_COMPLETE ||
+	    !out->ret_known)
+		return;
+	out->pins = (const void *)((const uint8_t *)call + pins_offset(call));
+	if (!is_whole(&out->remote))
+		return;
+	out->confirmed = predict__check(&d->key, out->pins, out->remote.iov, out->remote.captured,
+					local, out->ret);
+	if (out->confirmed == NO)
+		out->remote.changed = YES;
+}
+
 static void decode_duration(const struct pvm_call *call, struct call_info *out)
 {
 	out->duration_known = call->phase != PVM_ORPHAN && call->exit_ns >= call->entry_ns;
@@ -322,6 +356,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	decode_side(d, call, &inl, false, arrays, &out->local);
 	decode_side(d, call, &inl, true, arrays, &out->remote);
 	decode_amounts(out);
+	decode_pins(d, call, out);
 	decode_tasks(call, id, clock, out);
 	return 0;
 }
@@ -341,6 +376,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	    tally->reason < PVM_OVERFLOW || tally->reason > PVM_AGGREGATE)
 		return -EBADMSG;
 	memcpy(&d->first, sum->call, sizeof(d->first));
+	d->first.flags &= ~PVM_CALL_PINS; /* they are not carried */
 	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
 	memset(&d->first.local, 0, sizeof(d->first.local));
 	memset(&d->first.remote, 0, sizeof(d->first.remote));

@@ -8,12 +8,15 @@
 #include "arrays.h"
 #include "clock.h"
 #include "identity.h"
+#include "predict.h"
 #include "record.h"
 
 struct decoder; /* holds room for four widened arrays */
 
 struct decoder *decoder__new(const char *run_id);
 void decoder__free(struct decoder *d);
+/* What the sums of later records are made with; until then they tell nothing. */
+void decoder__set_key(struct decoder *d, const struct pin_key *key);
 
 /* The type of a record: an enum pvm_type, or -EBADMSG when the bytes cannot be a record of ours
  * (shorter than a header, size field not the given size, unknown version or type). */

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -19,6 +20,10 @@
 /* Programs of fentry.h on the functions of the calls. */
 #define ENTRY_PREFIX "pvm_f_"
 #define EXIT_PREFIX "pvm_x_"
+
+#define PIN_FUNCTION "pin_user_pages_remote"
+#define PIN_ARGUMENTS 6 /* as pvm_pin reads them */
+#define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 
 static bool has_prefix(const struct bpf_program *prog, const char *prefix)
 {
@@ -128,7 +133,62 @@ static int choose_fentry(struct hooks *h, const struct btf *types)
 	return 0;
 }
 
-int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry)
+/* How many arguments the function has whose second one says where the pages begin; 0: it is another one. */
+static unsigned int pin_arguments(const struct btf *types)
+{
+	int id = btf__find_by_name_kind(types, PIN_FUNCTION, BTF_KIND_FUNC);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
+
+	t = t ? btf__type_by_id(types, t->type) : NULL;
+	if (!t || !btf_is_func_proto(t) || btf_vlen(t) < 3 ||
+	    strcmp(btf__name_by_offset(types, btf_params(t)[1].name_off), "start") != 0)
+		return 0;
+	return btf_vlen(t);
+}
+
+/* What confirms a call costs it little and is of use with either method; it may be missing. */
+static void choose_confirm(struct hooks *h, const struct btf *types)
+{
+	struct pvmtrace_bpf *skel = h->skel;
+	unsigned int args = pin_arguments(types);
+	bool by_fexit;
+	int err;
+
+	err = try_function(types, "mm_access", BPF_TRACE_FENTRY);
+	h->access = !err;
+	bpf_program__set_autoload(skel->progs.pvm_access, h->access);
+	if (err == -EPERM) /* nothing of the kind is allowed here */
+		return;
+	if (!args || !keeps_return_code(types) ||
+	    try_function(types, "unpin_user_pages_dirty_lock", BPF_TRACE_FENTRY))
+		return;
+	by_fexit = args == PIN_ARGUMENTS && !try_function(types, PIN_FUNCTION, BPF_TRACE_FEXIT);
+	h->pins = by_fexit || !access(KPROBES, R_OK);
+	if (!h->pins ||
+	    getrandom((void *)skel->rodata->cfg_pin_key, sizeof(skel->rodata->cfg_pin_key), 0) !=
+		    sizeof(skel->rodata->cfg_pin_key)) {
+		h->pins = false;
+		return;
+	}
+	skel->rodata->cfg_page_shift =
+		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+	bpf_program__set_autoload(skel->progs.pvm_unpin, true);
+	bpf_program__set_autoload(skel->progs.pvm_pin, by_fexit);
+	bpf_program__set_autoload(skel->progs.pvm_pin_begin, !by_fexit);
+	bpf_program__set_autoload(skel->progs.pvm_pin_end, !by_fexit);
+}
+
+static void forget_confirm(struct pvmtrace_bpf *skel)
+{
+	bpf_program__set_autoload(skel->progs.pvm_access, false);
+	bpf_program__set_autoload(skel->progs.pvm_unpin, false);
+	bpf_program__set_autoload(skel->progs.pvm_pin, false);
+	bpf_program__set_autoload(skel->progs.pvm_pin_begin, false);
+	bpf_program__set_autoload(skel->progs.pvm_pin_end, false);
+}
+
+int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry,
+		  bool confirm)
 {
 	struct bpf_program *prog;
 	struct btf *types;
@@ -136,20 +196,23 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 
 	h->skel = skel;
 	h->fentry = fentry;
+	h->access = h->pins = false;
 	skel->rodata->cfg_typed_regs = true;
 	bpf_object__for_each_program(prog, skel->obj)
 		if (is_call_hook(prog))
 			bpf_program__set_autoload(prog, fentry);
 	bpf_program__set_autoload(skel->progs.pvm_enter, !fentry);
 	bpf_program__set_autoload(skel->progs.pvm_exit, !fentry);
-	if (!fentry)
-		return 0;
+	forget_confirm(skel);
 	types = kernel_types__load(btf);
 	if (!types) {
-		log__error("--attach fentry: the kernel's types: %s", strerror(errno));
+		log__error("the kernel's types: %s", strerror(errno));
 		return EX_UNAVAILABLE;
 	}
-	err = choose_fentry(h, types);
+	if (fentry)
+		err = choose_fentry(h, types);
+	if (!err && confirm)
+		choose_confirm(h, types);
 	btf__free(types);
 	return err;
 }
@@ -177,11 +240,34 @@ static int attach_all(struct hooks *h, const char *prefix)
 	return err;
 }
 
+/* The second witness goes before the first: it may see what that did not, never the reverse. */
+static void attach_confirm(struct hooks *h)
+{
+	struct pvmtrace_bpf *skel = h->skel;
+	struct bpf_program *pins[] = { skel->progs.pvm_unpin, skel->progs.pvm_pin_end,
+				       skel->progs.pvm_pin_begin, skel->progs.pvm_pin };
+	int err = 0;
+
+	if (h->access && attach(h, skel->progs.pvm_access))
+		h->access = false;
+	for (size_t i = 0; h->pins && i < sizeof(pins) / sizeof(pins[0]); i++) {
+		if (!bpf_program__autoload(pins[i]))
+			continue;
+		err = attach(h, pins[i]);
+		if (err) {
+			log__debug("%s: %s", bpf_program__section_name(pins[i]), strerror(-err));
+			h->pins = false;
+		}
+	}
+	skel->bss->pins_on = h->pins;
+}
+
 int hooks__attach(struct hooks *h)
 {
 	struct pvmtrace_bpf *skel = h->skel;
 	int err;
 
+	attach_confirm(h);
 	/* What frees the state comes before what makes it, the exit before the entry. */
 	err = attach(h, skel->progs.pvm_death);
 	if (!err)
@@ -197,6 +283,18 @@ void hooks__detach(struct hooks *h)
 {
 	while (h->cnt > 0)
 		bpf_link__destroy(h->links[--h->cnt]);
+}
+
+struct pin_key hooks__key(const struct hooks *h)
+{
+	struct pin_key key = { .page_shift = 0 };
+
+	if (!h->pins)
+		return key;
+	key.key[0] = h->skel->rodata->cfg_pin_key[0];
+	key.key[1] = h->skel->rodata->cfg_pin_key[1];
+	key.page_shift = h->skel->rodata->cfg_page_shift;
+	return key;
 }
 
 static uint64_t misses(const struct bpf_program *prog)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "predict.h"
+
 struct pvmtrace_bpf;
 struct bpf_link;
 
@@ -18,14 +20,20 @@ struct hooks {
 	bool fentry;			   /* --attach fentry */
 	struct bpf_link *links[HOOKS_MAX]; /* in the order in which they were attached */
 	size_t cnt;
+	bool access; /* whose memory the kernel opens is seen */
+	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
 };
 
-/* Before the programs are loaded: chooses (by the kernel's types in the file btf, or its own for NULL) those that will be. 0, or EX_UNAVAILABLE or EX_NOPERM after a message if
- * fentry is wanted and not to be had. */
-int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry);
+/* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for
+ * NULL. 0, or EX_UNAVAILABLE after a message if fentry is wanted and not to be had. confirm: what the kernel itself
+ * does for a call is hooked too, where it can be, with either method. */
+int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry,
+		  bool confirm);
 /* Attaches them. 0 or -errno. */
 int hooks__attach(struct hooks *h);
 void hooks__detach(struct hooks *h);
+/* What sums of pages are made with; its page_shift is 0 if there are none. */
+struct pin_key hooks__key(const struct hooks *h);
 /* Runs of the hooks that tell calls that the kernel skipped. */
 uint64_t hooks__skipped(const struct hooks *h);
 

@@ -44,6 +44,7 @@ static int set_up(void)
 		.buffer = options.max_line * 4 > SINK_BUFFER ? (size_t)options.max_line * 4
 							     : SINK_BUFFER,
 	};
+	struct pin_key key;
 	int err;
 
 	tracer__talk(options.verbose);
@@ -68,6 +69,8 @@ static int set_up(void)
 	    (err = tracer__self_test(collector.tracer, drain_for_test, &collector, report.abis,
 				     &report.abi_cnt)))
 		return err;
+	key = tracer__pin_key(collector.tracer);
+	collector__set_key(&collector, &key);
 	return options.record ? replay__record(&report, sink.uid, sink.gid) : 0;
 }
 

@@ -96,6 +96,10 @@ struct call_info {
 	enum tristate same_uid;
 	enum tristate same_container;
 	struct array_info local, remote;
+	const struct pvm_pins
+		*pins; /* pages that the kernel held; NULL: not known, or not surely all */
+	enum tristate
+		confirmed; /* whether they are those that remote and ret predict; see predict.h */
 };
 
 /* Calls told together. */

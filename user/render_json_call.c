@@ -112,13 +112,15 @@ static enum tristate moved(const struct pvm_call *call)
 static void put_target_how(struct json *j, const struct call_info *c)
 {
 	if (!c->target.task)
-		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null");
+		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null,\"confirmed\":null");
 	else if (c->raw->resolved == PVM_RESOLVED_EXIT)
 		JSON_RAW(j, "\"resolved_at\":\"exit\"");
 	else
 		JSON_RAW(j, "\"resolved_at\":\"entry\"");
-	if (c->target.task)
-		put_tristate(j, "moved", moved(c->raw));
+	if (!c->target.task)
+		return;
+	put_tristate(j, "moved", moved(c->raw));
+	put_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
 }
 
 void json_target(struct json *j, struct json_plan *plan, const struct call_info *c)
@@ -264,6 +266,21 @@ static void put_side(struct json *j, struct json_plan *plan, const struct array_
 	side_end(j, plan, remote);
 }
 
+/* What the kernel's own work says of the remote array. */
+static void put_confirmed(struct json *j, const struct call_info *c)
+{
+	json__word(j, "confirmed", c->confirmed == YES ? "pages" : NULL);
+	if (!c->pins || !c->pins->pages) {
+		json__null(j, "pinned");
+		return;
+	}
+	json__open_obj(j, "pinned");
+	json__hex(j, "first", c->pins->first);
+	json__hex(j, "last", c->pins->last);
+	json__u64(j, "pages", c->pins->pages);
+	json__close_obj(j);
+}
+
 static void put_sides(struct json *j, struct json_plan *plan, const struct call_info *c)
 {
 	if (json_part__begin(j, plan, JP_LOCAL)) {
@@ -276,6 +293,10 @@ static void put_sides(struct json *j, struct json_plan *plan, const struct call_
 	}
 	json__open_obj(j, "remote");
 	put_side(j, plan, &c->remote, true);
+	if (json_part__begin(j, plan, JP_REMOTE)) {
+		put_confirmed(j, c);
+		json_part__end(j, plan, JP_REMOTE);
+	}
 	json__close_obj(j);
 }
 

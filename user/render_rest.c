@@ -257,6 +257,8 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 		json__str(j, "resolved_at",
 			  c->raw->resolved == PVM_RESOLVED_EXIT ? "exit" : "entry");
 		put_tristate(j, "moved", moved(c->raw));
+		if (c->raw->flags & PVM_CALL_TARGET_CONFIRMED)
+			REST_RAW(j, "\"confirmed\":true");
 		put_task(j, plan, &c->target, 1, lacks);
 		fit__end(j, plan);
 	}
@@ -318,6 +320,19 @@ static void put_status(struct json *j, enum array_status status)
 	json__word(j, "status", names[status]);
 }
 
+static void put_confirmed(struct json *j, const struct call_info *c)
+{
+	if (c->confirmed == YES)
+		json__word(j, "confirmed", "pages");
+	if (!c->pins || !c->pins->pages)
+		return;
+	json__open_obj(j, "pinned");
+	json__hex(j, "first", c->pins->first);
+	json__hex(j, "last", c->pins->last);
+	json__u64(j, "pages", c->pins->pages);
+	json__close_obj(j);
+}
+
 static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	const struct array_info *local = &c->local, *remote = &c->remote;
@@ -338,6 +353,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 		put_look(j, remote);
 		if (remote->iov_exit)
 			fit__put_elements(j, "iov_exit", remote->iov_exit, plan->exit[1]);
+		put_confirmed(j, c);
 		fit__end(j, plan);
 	}
 	fit__put_elements(j, "iov", remote->iov, plan->iov[1]);

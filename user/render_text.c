@@ -180,6 +180,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 		{ "not kept", l == ARRAY_LOST || r == ARRAY_LOST },
 		{ "deleted exe", raw->caller.flags & PVM_TASK_EXE_DELETED },
 		{ "pidfd", c->flags & FLAG_PIDFD },
+		{ "confirmed", c->confirmed == YES },
 	};
 	size_t cnt = 0;
 
@@ -190,7 +191,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 	return cnt;
 }
 
-#define FLAGS_MAX 16
+#define FLAGS_MAX 17
 
 static void put_flags(struct text_line *t, const struct call_info *c, unsigned int col)
 {

@@ -38,6 +38,7 @@ int replay__record(struct report *r, uid_t uid, gid_t gid)
 		.pid = tracer__host_pid(c->tracer),
 		.fentry = tracer__fentry(c->tracer),
 	};
+	struct pin_key key = tracer__pin_key(c->tracer);
 	struct frame_clock clock = { c->clock.mono_to_real, c->clock.boot_to_real };
 
 	copy(header.run_id, sizeof(header.run_id), c->run_id);
@@ -53,6 +54,8 @@ int replay__record(struct report *r, uid_t uid, gid_t gid)
 	if (recorder__create(&c->recorder, c->options->record, &header, uid, gid))
 		return EX_CANTCREAT;
 	recorder__put(c->recorder, FRAME_CLOCK, &clock, sizeof(clock), 0);
+	if (key.page_shift)
+		recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0);
 	return 0;
 }
 
@@ -100,6 +103,18 @@ static void put_clock(struct replay *r, const void *data, size_t size)
 	r->collector.clock.boot_to_real = clock.boot_to_real;
 }
 
+static void put_key(struct replay *r, const void *data, size_t size)
+{
+	struct pin_key key;
+
+	if (size != sizeof(key))
+		return;
+	memcpy(&key, data, sizeof(key));
+	/* No architecture has other pages. */
+	if (key.page_shift >= 12 && key.page_shift <= 16)
+		collector__set_key(&r->collector, &key);
+}
+
 static void put_books(struct replay *r, const void *data, size_t size)
 {
 	if (size != sizeof(r->books))
@@ -126,6 +141,9 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 		break;
 	case FRAME_CLOCK:
 		put_clock(r, data, size);
+		break;
+	case FRAME_KEY:
+		put_key(r, data, size);
 		break;
 	case FRAME_BOOKS:
 		put_books(r, data, size);

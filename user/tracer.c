@@ -148,18 +148,44 @@ static void ask_for_modules(struct tracer *t)
 	(void)bpf_program__set_attach_target(t->skel->progs.pvm_enter, 0, "pvm_no_such_hook");
 }
 
-static int load(void *ctx)
+static int load_skel(struct tracer *t, bool confirm)
 {
-	struct tracer *t = ctx;
-	int err = hooks__choose(&t->hooks, t->skel, t->options->btf, tracer__fentry(t));
+	int err = hooks__choose(&t->hooks, t->skel, t->options->btf, tracer__fentry(t), confirm);
 
 	if (err)
 		return err;
 	if (!t->skel->rodata->cfg_use_kfunc)
 		ask_for_modules(t);
-	err = pvmtrace_bpf__load(t->skel);
-	if (!err)
-		return 0;
+	return pvmtrace_bpf__load(t->skel);
+}
+
+/* Once more from the beginning, but without what can be done without: a verifier that does not like a hook that only
+ * confirms must not keep us from tracing. */
+static int load_less(struct tracer *t)
+{
+	const struct bpf_object_open_opts opts = {
+		.sz = sizeof(opts),
+		.btf_custom_path = t->options->btf,
+	};
+
+	log__debug("loading the BPF programs anew, without those that confirm calls");
+	pvmtrace_bpf__destroy(t->skel);
+	t->skel = pvmtrace_bpf__open_opts(&opts);
+	if (!t->skel)
+		return -errno;
+	configure(t);
+	return load_skel(t, false);
+}
+
+static int load(void *ctx)
+{
+	struct tracer *t = ctx;
+	int err = load_skel(t, true);
+
+	if (err < 0 && (t->hooks.access || t->hooks.pins))
+		err = load_less(t);
+	if (err >= 0)
+		return err;
 	if (t->options->btf)
 		log__error(
 			"--btf: with '%s' the programs cannot be loaded: it is another kernel's, or "
@@ -275,6 +301,11 @@ const char *tracer__resolve(const struct tracer *t)
 bool tracer__in_pid_ns(const struct tracer *t)
 {
 	return t->in_pid_ns;
+}
+
+struct pin_key tracer__pin_key(const struct tracer *t)
+{
+	return hooks__key(&t->hooks);
 }
 
 uint32_t tracer__host_pid(const struct tracer *t)

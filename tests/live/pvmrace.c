@@ -6,31 +6,15 @@
 #include "trigger.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 static struct iovec l[IOV_MAX_CNT], r[IOV_MAX_CNT];
 static char *src, *dst;
 static volatile bool done;
-static cpu_set_t all; /* the CPUs that we were given */
-
-/* Both threads have to run at the same moment for a race. */
-static void pin(int which)
-{
-	cpu_set_t one;
-
-	if (CPU_COUNT(&all) < 2)
-		return;
-	CPU_ZERO(&one);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && which-- == 0)
-			CPU_SET(cpu, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-}
 
 static void *rewrite(void *p)
 {
 	(void)p;
-	pin(1);
+	pin_thread(1);
 	while (!done) {
 		*(void *volatile *)&r[0].iov_base = src + PAGE;
 		for (volatile int i = 0; i < 50; i++)
@@ -62,9 +46,7 @@ int main(int argc, char **argv)
 		r[i] = (struct iovec){ src + i, 1 };
 	}
 	c = call_of(READ, getpid(), l, cnt, r, cnt, 0);
-	if (sched_getaffinity(0, sizeof(all), &all))
-		die("sched_getaffinity");
-	pin(0);
+	pin_thread(0);
 	if (race)
 		pthread_create(&t, NULL, rewrite, NULL);
 	for (long i = 0; i < n; i++) {

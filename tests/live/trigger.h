@@ -12,6 +12,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,6 +65,24 @@ static UNUSED void die(const char *what)
 {
 	fprintf(stderr, "trigger: %s: %s\n", what, strerror(errno));
 	exit(1);
+}
+
+/* Puts the thread on the CPU of this number among those that the process was given: threads that are to race have to
+ * run at the same moment. */
+static UNUSED void pin_thread(int which)
+{
+	static cpu_set_t all;
+	cpu_set_t one;
+
+	if (!CPU_COUNT(&all) && sched_getaffinity(0, sizeof(all), &all))
+		die("sched_getaffinity");
+	if (CPU_COUNT(&all) < 2)
+		return;
+	CPU_ZERO(&one);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && which-- == 0)
+			CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
 }
 
 static UNUSED void *must_map(size_t size, int prot, int extra_flags)

@@ -14,6 +14,8 @@
 
 struct decoding decoding = { .clock = { .mono_to_real = 1000, .boot_to_real = 2000 } };
 
+const struct pin_key decoding_key = { { 7, 77 }, 12, 0 };
+
 int decoding__setup(void **state)
 {
 	struct identity_opts opts = { .proc_max = 16, .cgroup_max = 16, .bytes_max = 65536 };
@@ -23,6 +25,8 @@ int decoding__setup(void **state)
 	decoding.decoder = decoder__new(FIXTURE_RUN_ID);
 	decoding.identity = identity__new(&opts);
 	decoding.arrays = arrays__new(1 << 20);
+	if (decoding.decoder)
+		decoder__set_key(decoding.decoder, &decoding_key);
 	return decoding.decoder && decoding.identity && decoding.arrays ? 0 : -1;
 }
 

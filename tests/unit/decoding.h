@@ -15,6 +15,9 @@ struct decoding {
 
 extern struct decoding decoding;
 
+/* What its sums are made with. */
+extern const struct pin_key decoding_key;
+
 /* For cmocka_run_group_tests. */
 int decoding__setup(void **state);
 int decoding__teardown(void **state);

@@ -120,6 +120,13 @@ void fixture__data(struct fixture_call *f, const void *local, uint16_t local_len
 	f->call.hdr.size = (uint32_t)(at - f->bytes);
 }
 
+void fixture__pins(struct fixture_call *f, const struct pvm_pins *pins)
+{
+	memcpy(f->bytes + f->call.hdr.size, pins, sizeof(*pins));
+	f->call.hdr.size += sizeof(*pins);
+	f->call.flags |= PVM_CALL_PINS;
+}
+
 size_t fixture__path(void *buf, uint16_t type, const struct pvm_task *task, const char *names,
 		     uint32_t len, uint8_t flags)
 {

@@ -18,7 +18,7 @@
 struct fixture_call {
 	union {
 		struct pvm_call call;
-		uint8_t bytes[sizeof(struct pvm_call) + 4 * PVM_INLINE_SZ];
+		uint8_t bytes[sizeof(struct pvm_call) + 4 * PVM_INLINE_SZ + sizeof(struct pvm_pins)];
 	};
 };
 
@@ -29,6 +29,9 @@ void fixture__call(struct fixture_call *f);
 void fixture__data(struct fixture_call *f, const void *local, uint16_t local_len,
 		   const void *remote, uint16_t remote_len, const void *local_exit,
 		   uint16_t local_exit_len, const void *remote_exit, uint16_t remote_exit_len);
+
+/* Adds pins behind the record's data. */
+void fixture__pins(struct fixture_call *f, const struct pvm_pins *pins);
 
 /* A path record at buf, which has room for it. names: the last name first, each with its NUL, len
  * bytes. Returns its size. */

@@ -108,6 +108,10 @@ void random_call(struct sample *s)
 	}
 	random_side(&c->local, s->iov[0], s->iov[2]);
 	random_side(&c->remote, s->iov[1], s->iov[3]);
+	fixture__random_bytes(&s->pins, sizeof(s->pins));
+	s->pins.pages |= 1;
+	c->pins = fixture__below(2) ? &s->pins : NULL;
+	c->confirmed = c->pins && c->remote.changed != YES && fixture__below(2) ? YES : UNKNOWN;
 }
 
 void random_summary(struct sample *s)

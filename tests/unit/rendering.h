@@ -25,6 +25,7 @@ struct sample {
 	struct iov_elem iov[4][PVM_IOV_MAX]; /* [local, remote, their exits] */
 	char exe[2][5000], cgroup[2][5000], args[5000];
 	struct fixture_call f;
+	struct pvm_pins pins;
 };
 
 /* What decode makes of fixture__call, with all of the identity known. To be given to free(). */

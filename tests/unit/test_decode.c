@@ -50,6 +50,66 @@ static void test_plain(void **state)
 	assert_int_equal(c.remote.gap_cnt, 0);
 }
 
+static struct pvm_pins one_page(uint64_t page)
+{
+	return (struct pvm_pins){
+		.sum = pvm_pins_add(0, page, 1, decoding_key.key[0], decoding_key.key[1]),
+		.first = page,
+		.last = page,
+		.pages = 1,
+	};
+}
+
+static void test_pins(void **state)
+{
+	struct pvm_pins right = one_page(0x55d0c0de0000), wrong = one_page(0x55d0c0de1000);
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	fixture__call(&f);
+	decoding__call(&f, &c);
+	assert_null(c.pins);
+	assert_int_equal(c.confirmed, UNKNOWN);
+
+	fixture__pins(&f, &right);
+	decoding__call(&f, &c);
+	assert_int_equal(c.pins->pages, 1);
+	assert_int_equal(c.confirmed, YES);
+	assert_int_equal(c.remote.changed, NO);
+
+	fixture__call(&f);
+	fixture__pins(&f, &wrong);
+	decoding__call(&f, &c);
+	assert_int_equal(c.pins->first, 0x55d0c0de1000);
+	assert_int_equal(c.confirmed, NO);
+	assert_int_equal(c.remote.changed, YES);
+	assert_null(c.remote.iov_exit);
+
+	/* The right pages with a sum of another key. */
+	right.sum ^= 1;
+	fixture__call(&f);
+	fixture__pins(&f, &right);
+	decoding__call(&f, &c);
+	assert_int_equal(c.confirmed, NO);
+
+	/* The array was not read whole: what was held is told, and nothing else. */
+	fixture__call(&f);
+	fixture__data(&f, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
+	f.call.remote.flags = f.call.local.flags = 0;
+	fixture__pins(&f, &wrong);
+	decoding__call(&f, &c);
+	assert_non_null(c.pins);
+	assert_int_equal(c.confirmed, UNKNOWN);
+	assert_int_equal(c.remote.changed, UNKNOWN);
+
+	fixture__call(&f);
+	f.call.phase = PVM_ORPHAN;
+	fixture__pins(&f, &wrong);
+	decoding__call(&f, &c);
+	assert_null(c.pins);
+}
+
 static void test_outcomes(void **state)
 {
 	static const struct {
@@ -465,12 +525,19 @@ static void test_relation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	    cmocka_unit_test(test_outcomes),
-		cmocka_unit_test(test_arguments),   cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_32_bit),	    cmocka_unit_test(test_total_saturates),
-		cmocka_unit_test(test_two_looks),   cmocka_unit_test(test_long_arrays),
-		cmocka_unit_test(test_lost_arrays), cmocka_unit_test(test_orphan_long_array),
-		cmocka_unit_test(test_names),	    cmocka_unit_test(test_relation),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_pins),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_32_bit),
+		cmocka_unit_test(test_total_saturates),
+		cmocka_unit_test(test_two_looks),
+		cmocka_unit_test(test_long_arrays),
+		cmocka_unit_test(test_lost_arrays),
+		cmocka_unit_test(test_orphan_long_array),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_relation),
 	};
 
 	return cmocka_run_group_tests(tests, decoding__setup, decoding__teardown);

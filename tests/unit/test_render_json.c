@@ -35,7 +35,7 @@ static void test_golden_plain(void **state)
 				     "\"cgroup_id\":8123,\"container_id\":null,"
 				     "\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
 				     "\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":true,"
-				     "\"resolved_at\":\"entry\",\"moved\":false,\"pid\":991,\"tid\":991,\"ppid\":1,"
+				     "\"resolved_at\":\"entry\",\"moved\":false,\"confirmed\":null,\"pid\":991,\"tid\":991,\"ppid\":1,"
 				     "\"pid_ns\":991,\"comm\":\"httpd\",\"pcomm\":\"systemd\","
 				     "\"exe\":\"/usr/sbin/httpd\",\"exe_dev\":\"08:01\",\"exe_ino\":77,"
 				     "\"exe_deleted\":false,\"args\":null,\"args_cut\":null,\"uid\":33,\"gid\":33,"
@@ -53,7 +53,7 @@ static void test_golden_plain(void **state)
 				     "\"remote\":{\"addr\":\"0x7ffd12340010\",\"count\":1,\"captured\":1,\"unread\":[],"
 				     "\"status\":\"ok\",\"origin\":\"user\",\"toctou\":true,\"changed\":false,"
 				     "\"total_len\":4096,\"iov\":[{\"base\":\"0x55d0c0de0000\",\"len\":4096}],"
-				     "\"iov_exit\":null},"
+				     "\"iov_exit\":null,\"confirmed\":null,\"pinned\":null},"
 				     "\"truncated\":[]," HOST);
 	free(s);
 }
@@ -194,7 +194,7 @@ static void test_golden_hostile(void **state)
 				     "\"cgroup_id\":null,\"container_id\":null,"
 				     "\"ns\":{\"pid\":4026531836,\"mnt\":null,\"user\":4026531837}},"
 				     "\"target\":{\"arg\":-2147483648,\"kind\":\"pidfd\",\"resolved\":false,"
-				     "\"resolved_at\":null,\"moved\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
+				     "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
 				     "\"pid_ns\":null,\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
 				     "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,\"args_cut\":null,"
 				     "\"uid\":null,\"gid\":null,\"euid\":null,\"loginuid\":null,\"sessionid\":null,"
@@ -208,8 +208,43 @@ static void test_golden_hostile(void **state)
 				     "\"unread\":[[0,1],[2,1]],\"status\":\"partial\",\"origin\":\"user\","
 				     "\"toctou\":true,\"changed\":true,\"total_len\":9007199254740991,"
 				     "\"iov\":[{\"base\":\"0xffffffffffffffff\",\"len\":9007199254740991}],"
-				     "\"iov_exit\":[{\"base\":\"0x0\",\"len\":0},{\"base\":\"0x0\",\"len\":0}]},"
+				     "\"iov_exit\":[{\"base\":\"0x0\",\"len\":0},{\"base\":\"0x0\",\"len\":0}],\"confirmed\":null,\"pinned\":null},"
 				     "\"truncated\":[]," HOST);
+	free(s);
+}
+
+static void test_confirmed(void **state)
+{
+	struct sample *s = sample__new();
+	json_t *line;
+
+	(void)state;
+	s->pins = (struct pvm_pins){ .first = 0x55d0c0de0000, .last = 0x55d0c0de1000, .pages = 2 };
+	s->f.call.flags = PVM_CALL_TARGET_CONFIRMED | PVM_CALL_PINS;
+	s->r.call.pins = &s->pins;
+	s->r.call.confirmed = YES;
+	line = rendering__line(&s->r, &rendering_defaults);
+	assert_true(json_is_true(line__at(line, "target", "confirmed")));
+	assert_string_equal(json_string_value(line__at(line, "remote", "confirmed")), "pages");
+	line__keys(line__at(line, "remote", "pinned"), "first last pages");
+	assert_null(line__at(line, "local", "confirmed"));
+	json_decref(line);
+
+	/* Other pages than the list says: there is no second list to show. */
+	s->r.call.confirmed = NO;
+	s->r.call.remote.changed = YES;
+	line = rendering__line(&s->r, &rendering_defaults);
+	assert_true(json_is_null(line__at(line, "remote", "confirmed")));
+	assert_true(json_is_true(line__at(line, "remote", "changed")));
+	assert_true(json_is_null(line__at(line, "remote", "iov_exit")));
+	assert_non_null(strstr(rendering.buf, "\"pinned\":{\"first\":\"0x55d0c0de0000\","
+					      "\"last\":\"0x55d0c0de1000\",\"pages\":2}"));
+	json_decref(line);
+
+	s->pins.pages = 0;
+	line = rendering__line(&s->r, &rendering_defaults);
+	assert_true(json_is_null(line__at(line, "remote", "pinned")));
+	json_decref(line);
 	free(s);
 }
 
@@ -304,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_plain),   cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_golden_hostile), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_confirmed),
 		cmocka_unit_test(test_order),	       cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_table),
 	};

@@ -46,10 +46,14 @@ static void check_side(const json_t *line, const char *side, const struct array_
 		assert_true(json_is_null(json_object_get(line, side)));
 		return;
 	}
-	line__keys(json_object_get(line, side),
-		   more ? "addr count captured unread status origin toctou changed total_len iov "
-			  "iov_exit"
-			: "count captured status total_len iov");
+	line__keys(
+		json_object_get(line, side),
+		more && !strcmp(side, "remote")
+			? "addr count captured unread status origin toctou changed total_len iov "
+			  "iov_exit confirmed pinned"
+		: more ? "addr count captured unread status origin toctou changed total_len iov "
+			 "iov_exit"
+		       : "count captured status total_len iov");
 	assert_true(json_integer_value(line__at(line, side, "count")) ==
 		    (json_int_t)clamp(a->count));
 	assert_int_equal(json_integer_value(line__at(line, side, "captured")), a->captured);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * confirm.h - what the kernel itself does for a call in flight, where these functions can be hooked: whose memory it
+ * opens (mm_access), and which pages of it it holds (pin_user_pages_remote) and lets go (unpin_...). What is kept
+ * of the pages has the same size for every call.
+ */
+#ifndef PVM_CONFIRM_H
+#define PVM_CONFIRM_H
+
+/* The current thread's call, if it is in one. These functions have other users: nothing is found for them. */
+static __always_inline struct pvm_state *state_inside(void)
+{
+	struct pvm_state *s = state_current(false);
+
+	return s && s->stage >= STAGE_REJECTED && !s->exiting ? s : NULL;
+}
+
+/* Who calls and with what, of a call that was not to be told until now. */
+__noinline int call_take(void)
+{
+	struct pvm_state *s = state_current(false);
+	u32 used;
+
+	if (!s)
+		return 0;
+	task_blank(&s->call.caller);
+	caller_fill(&s->call.caller);
+	identity_send(s, PVM_CALLER);
+	used = side_entry(s, &s->call.local, false, 0);
+	side_entry(s, &s->call.remote, true, used);
+	return 1;
+}
+
+/*
+ * The kernel looked the argument up and got another process than we did: the number changed hands in between, or
+ * named nobody at entry. The target's filters judge the real one, whatever they said before.
+ */
+static __always_inline void call_retarget(struct pvm_state *s, u64 task)
+{
+	int verdict;
+
+	s->exiting = 1; /* the sweep keeps off */
+	s->hook = HOOK_ACCESS;
+	verdict = target_take_task(task, 0);
+	if (s->call.resolved)
+		s->call.flags |= PVM_CALL_TARGET_MOVED;
+	else
+		s->call.resolved = PVM_RESOLVED_EXIT;
+	s->undecided = 0;
+	if (verdict == TARGET_REJECTED)
+		s->stage = STAGE_REJECTED;
+	else if (s->stage == STAGE_REJECTED && call_take())
+		s->stage = STAGE_ACTIVE;
+	s->exiting = 0;
+}
+
+SEC("fentry/mm_access")
+int pvm_access(unsigned long long *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct pvm_state *s = state_inside();
+	u64 address = 0;
+
+	if (!s)
+		return 0;
+	if (!s->call.resolved || s->call.target.pid != (u32)task->tgid ||
+	    s->call.target.start_ns != task->group_leader->start_boottime) {
+		/* Only a number can be handed on to a function that is verified once, and no pointer is made
+		 * into one. */
+		bpf_probe_read_kernel(&address, sizeof(address), ctx);
+		call_retarget(s, address);
+	}
+	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	return 0;
+}
+
+/* Pages that follow each other are one run, however many chunks they came in. */
+static __always_inline void pins_take(struct pvm_held *h, u64 start, s64 cnt)
+{
+	u64 page = 1ULL << cfg_page_shift;
+
+	if (cnt <= 0)
+		return;
+	h->chunks++;
+	if (!h->pins.pages)
+		h->pins.first = start;
+	if (h->run_cnt && start != h->pins.last + page) {
+		h->pins.sum = pvm_pins_add(h->pins.sum, h->run_first, h->run_cnt, cfg_pin_key[0],
+					   cfg_pin_key[1]);
+		h->run_cnt = 0;
+	}
+	if (!h->run_cnt)
+		h->run_first = start;
+	h->run_cnt += cnt;
+	h->pins.pages += cnt;
+	h->pins.last = start + (cnt - 1) * page;
+}
+
+/* Arguments: mm, start, count, ... six in all, then the result. */
+SEC("fexit/pin_user_pages_remote")
+int pvm_pin(unsigned long long *ctx)
+{
+	struct pvm_state *s = state_inside();
+
+	if (s)
+		pins_take(&s->held, ctx[1], ctx[6]);
+	return 0;
+}
+
+/* The same where it has too many arguments for fexit (before 6.5), or cannot be hooked so. */
+SEC("kprobe/pin_user_pages_remote")
+int pvm_pin_begin(struct pt_regs *regs)
+{
+	struct pvm_state *s = state_inside();
+
+	if (s) {
+		s->held.missed |= s->held.open;
+		s->held.open = 1;
+		s->held.start = arch_function_second(regs);
+	}
+	return 0;
+}
+
+SEC("kretprobe/pin_user_pages_remote")
+int pvm_pin_end(struct pt_regs *regs)
+{
+	struct pvm_state *s = state_inside();
+
+	if (s) {
+		s->held.missed |= !s->held.open;
+		s->held.open = 0;
+		pins_take(&s->held, s->held.start, arch_function_result(regs));
+	}
+	return 0;
+}
+
+/* The second witness: what is let go was held. A hook can be passed over, by the guard against its own recursion or
+ * because its CPU is in another program; both of them for the same pages is not to be expected. */
+SEC("fentry/unpin_user_pages_dirty_lock")
+int pvm_unpin(unsigned long long *ctx)
+{
+	struct pvm_state *s = state_inside();
+
+	if (s) {
+		s->held.freed_chunks++;
+		s->held.freed_pages += ctx[1];
+	}
+	return 0;
+}
+
+#endif
