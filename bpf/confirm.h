@@ -96,14 +96,16 @@ static __always_inline void pins_take(struct pvm_held *h, u64 start, s64 cnt)
 	h->pins.last = start + (cnt - 1) * page;
 }
 
-/* Arguments: mm, start, count, ... six in all, then the result. */
+/* Arguments: mm, start, count, ... six in all, then the result. Read from where they lie, since on kernels where they
+ * are others (where it is not attached) the verifier would not let it load. */
 SEC("fexit/pin_user_pages_remote")
 int pvm_pin(unsigned long long *ctx)
 {
 	struct pvm_state *s = state_inside();
+	u64 args[6];
 
-	if (s)
-		pins_take(&s->held, ctx[1], ctx[6]);
+	if (s && !bpf_probe_read_kernel(args, sizeof(args), ctx + 1))
+		pins_take(&s->held, args[0], args[5]);
 	return 0;
 }
 

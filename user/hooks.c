@@ -206,8 +206,8 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	forget_confirm(skel);
 	types = kernel_types__load(btf);
 	if (!types) {
-		log__error("the kernel's types: %s", strerror(errno));
-		return EX_UNAVAILABLE;
+		log__debug("the kernel's types: %s", strerror(errno));
+		return fentry ? refuse("anything", -errno) : 0;
 	}
 	if (fentry)
 		err = choose_fentry(h, types);

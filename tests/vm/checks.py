@@ -10,12 +10,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "live"))
 
 import btf  # noqa: E402
+import confirm  # noqa: E402
 from pvm import expect_call  # noqa: E402
 from pvm_stream import Stream  # noqa: E402
 
 MAX_LINE = 1 << 20
 
-SESSIONS = ("walk", "default", "filters", "together", "overflow", "lent")
+SESSIONS = ("walk", "default", "filters", "together", "overflow", "lent", *confirm.SESSIONS)
 VERIFIER_LIMIT = 1000000
 
 # The steps name what they prove; `default` is what a user gets who gives no options.
@@ -88,7 +89,8 @@ step x32 /live/pvmabi x32 read
 
 
 def script(kernel):
-    return SCRIPT.replace("@doors@\n", X86_DOORS if kernel.arch == "amd64" else "")
+    first = confirm.SCRIPT if kernel.arch == "amd64" else ""
+    return first + SCRIPT.replace("@doors@\n", X86_DOORS if kernel.arch == "amd64" else "")
 
 
 class Skip(Exception):
@@ -369,10 +371,15 @@ def check_books(_kernel, runs):
 CHECKS = {name[len("check_"):].replace("_", " "): f for name, f in list(globals().items())
           if name.startswith("check_")}
 
+CHECKS.update({name[len("check_"):].replace("_", " "): f for name, f in vars(confirm).items()
+               if name.startswith("check_")})
+CHECKS.update({f"fentry {name}": confirm.like_tracepoint(CHECKS[name])
+               for name in ("native", "pair", "i386", "arrays", "pages", "namespaces", "identity", "parked")})
+
 
 def judge(kernel, sessions):
     """check -> (verdict, why)"""
-    runs, broken, out = {"verifier": sessions["verifier"]}, {}, {}
+    runs, broken, out = {name: sessions[name] for name in ("verifier", "confirm")}, {}, {}
     for name in SESSIONS:
         try:
             runs[name] = Run(sessions[name])

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What needs hooks on the kernel's functions: the attach method fentry, and calls confirmed by the kernel's work."""
+
+RACES = 100000
+STILL = 20000
+
+# Keys in which two tracers' records of one call may differ.
+OWN = ("time", "seq", "id", "duration_ns")
+
+SESSIONS = ("fentry", "both")
+
+SCRIPT = r"""
+session fentry --attach fentry --resolve walk --in-flight-after 200 --iov-limit all --max-line 1048576
+step native /live/pvmabi native write
+step pair /live/pvmcall pair
+step int80 /live/pvmabi int80 read
+step program32 /live/pvmcall32 read
+step array8 /live/pvmcall counts 8 8
+step array64 /live/pvmcall counts 64 64
+step array1024 /live/pvmcall counts 1024 1024
+step array32 /live/pvmabi int80-count 1024
+step cross /live/pvmcall edge cross remote
+step begin /live/pvmcall edge begin local
+step late /live/pvmcall late remote 600 1
+step late-all /live/pvmcall late local 1024 0
+step fault /live/pvmcall array-fault remote
+step namespaces /live/pvmns pid
+step user /live/pvmcall --uid 1234 self
+step parked parked 4
+finish
+
+# second NAME ARG...: one more tracer; when it has ended, what it wrote are the facts.
+second() {
+	out=$1
+	shift
+	: >/tmp/err.second
+	rm -f "$out"
+	/pvmtrace -o "$out" "$@" >/dev/null 2>/tmp/err.second &
+	other=$!
+	until grep -q 'tracing as' /tmp/err.second || ! kill -0 $other; do sleep 0.1; done
+}
+
+finish_second() {
+	kill -TERM $other
+	wait $other
+}
+
+both() {
+	second /tmp/second --attach fentry --iov-limit all --max-line 1048576
+	for what in "pvmcall pair" "pvmabi int80 read" "pvmcall counts 64 64" "pvmcall counts 1024 1024" \
+		"pvmcall late remote 600 1" "pvmcall array-fault remote" "pvmcall --uid 1234 self" "pvmns pid"; do
+		/live/$what >/dev/null
+	done
+	finish_second || return 1
+	cat /tmp/second
+}
+
+session both --iov-limit all --max-line 1048576
+step both both
+finish
+
+# witness METHOD CALLS RACE: of each call, whether the line told the truth, and what it said of itself.
+witness() {
+	second /tmp/lines --attach "$1" -f text --caller-comm pvmwitness --ring-size 64M
+	/live/pvmwitness "$2" "$3" >/tmp/truth
+	finish_second || return 1
+	awk '
+	NR == FNR { if (FNR == 1) { at["a"] = $1; at["b"] = $2 } else truth = $0; next }
+	/pvmwitness\(.* read / {
+		came = substr(truth, ++n, 1)
+		right = index($0, " " at[came] "+") ? "right" : "wrong"
+		said = index($0, "confirmed") ? "confirmed" : index($0, "changed") ? "changed" : "nothing"
+		cnt[right "_" said]++
+	}
+	END {
+		printf "{\"lines\":%d,\"calls\":%d", n, length(truth)
+		for (i = split("right_confirmed right_changed right_nothing wrong_confirmed wrong_changed " \
+			"wrong_nothing", key, " "); i > 0; i--)
+			printf ",\"%s\":%d", key[i], cnt[key[i]]
+		print "}"
+	}' /tmp/truth /tmp/lines
+}
+
+# cost METHOD
+cost() {
+	echo 1 >/proc/sys/kernel/bpf_stats_enabled
+	second /tmp/lines --attach "$1" -f text
+	/live/pvmcount $other 100000
+	finish_second
+}
+
+mark session confirm
+step still-tracepoint witness tracepoint STILL 0
+step race-tracepoint witness tracepoint RACES 1
+step still-fentry witness fentry STILL 0
+step race-fentry witness fentry RACES 1
+step cost-tracepoint cost tracepoint
+step cost-fentry cost fentry
+""".replace("STILL", str(STILL)).replace("RACES", str(RACES))
+
+
+def facts(runs, step):
+    import json
+    s = runs["confirm"].steps[step]
+    assert s.status == 0, f"{step}: status {s.status}: {s.said[-3:]}"
+    return json.loads(s.facts[0])
+
+
+def check_fentry_start(_kernel, runs):
+    start = runs["fentry"].start
+    assert start["attach"] == "fentry" and any("seccomp" in s for s in start["unseen"][2:])
+    assert {a["abi"]: (a["covered"], a["proven"]) for a in start["abis"]} == \
+        {"x86_64": (True, True), "i386": (True, True), "x32": (False, False)}
+
+
+def check_both_methods_tell_the_same(_kernel, runs):
+    """The same calls, seen by a tracer of each kind."""
+    import json
+    run = runs["both"]
+    records = [json.loads(line) for line in run.session.steps["both"].facts]
+    other = [r for r in records if r["type"] == "process_vm_access"]
+    pids = {r["caller"]["pid"] for r in other}
+    mine = [r for r in run.records if r["type"] == "process_vm_access" and r["caller"]["pid"] in pids]
+    assert len(other) == len(mine) >= 10, (len(mine), len(other))
+    key = lambda r: (r["caller"]["tid"], r["time"])  # noqa: E731
+    for a, b in zip(sorted(mine, key=key), sorted(other, key=key)):
+        for name in a:
+            assert name in OWN or a[name] == b[name], f"{name}: {a[name]} is not {b[name]}"
+
+
+def check_confirmed_targets(_kernel, runs):
+    """Of whom the kernel was asked for memory."""
+    for name in ("walk", "fentry"):
+        for event in runs[name].agree("pair") + runs[name].agree("array1024"):
+            assert event["target"]["confirmed"] is True and event["target"]["moved"] is False
+        fault, = runs[name].agree("fault")
+        assert fault["target"]["confirmed"] is None
+
+
+def check_confirmed_pages(_kernel, runs):
+    for name in ("walk", "fentry"):
+        for step in ("native", "pair", "program32", "array8", "array64", "array1024", "array32", "late"):
+            for event in runs[name].agree(step):
+                remote = event["remote"]
+                assert remote["confirmed"] == "pages", f"{name}: {step}: {remote['pinned']}"
+                assert remote["pinned"]["pages"] >= 1
+                assert int(remote["pinned"]["first"], 16) == int(remote["iov"][0]["base"], 16) & ~4095
+
+
+def check_witness(_kernel, runs):
+    """Who keeps moving the range cannot get a wrong one confirmed; nobody else is accused."""
+    for method in ("tracepoint", "fentry"):
+        still = facts(runs, f"still-{method}")
+        assert still["lines"] == still["calls"] == still["right_confirmed"] == STILL, still
+        race = facts(runs, f"race-{method}")
+        assert race["lines"] == race["calls"] == RACES, race
+        assert race["wrong_confirmed"] == race["wrong_nothing"] == race["right_nothing"] == 0, race
+        assert race["right_confirmed"] > 0, race
+    # How many are wrong is up to the machine; that none is would prove nothing.
+    assert sum(facts(runs, f"race-{m}")["wrong_changed"] for m in ("tracepoint", "fentry")) > 0
+
+
+def check_cost_elsewhere(_kernel, runs):
+    """Other system calls run no program more under fentry, and two under tracepoint; the collector's own look at its
+    hooks once a second is in the count."""
+    cost = facts(runs, "cost-tracepoint")
+    assert cost["runs"] >= 2 * cost["calls"], cost
+    cost = facts(runs, "cost-fentry")
+    assert cost["before"] > 0 and cost["runs"] <= 8 * (cost["seconds"] + 2), cost
+
+
+def like_tracepoint(check):
+    """A check of the tracepoint method's sessions, for the session of the other one."""
+    def same(kernel, runs):
+        check(kernel, {**runs, "walk": runs["fentry"], "default": runs["fentry"]})
+    same.__doc__ = check.__doc__
+    return same
