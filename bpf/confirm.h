@@ -44,8 +44,7 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task)
 	verdict = target_take_task(task, 0);
 	if (s->call.resolved)
 		s->call.flags |= PVM_CALL_TARGET_MOVED;
-	else
-		s->call.resolved = PVM_RESOLVED_EXIT;
+	s->call.resolved = PVM_RESOLVED_EXIT;
 	s->undecided = 0;
 	if (verdict == TARGET_REJECTED)
 		s->stage = STAGE_REJECTED;

@@ -137,7 +137,7 @@ enum pvm_kind {
 enum pvm_resolved {
 	PVM_UNRESOLVED = 0,
 	PVM_RESOLVED_ENTRY = 1,
-	PVM_RESOLVED_EXIT = 2, /* not there at entry, or an orphan */
+	PVM_RESOLVED_EXIT = 2, /* not there, or another one, at entry; or an orphan */
 };
 
 enum pvm_kinship {

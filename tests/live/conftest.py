@@ -17,6 +17,7 @@ from pvm_host import Cgroups  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "unseen_by_fentry(what): only the attach method tracepoint sees it")
 
 
 def pytest_sessionstart(session):
@@ -27,6 +28,13 @@ def pytest_sessionstart(session):
     for path in (pvm.PVMTRACE, pvm.TRIGGERS / "pvmcall"):
         if not path.exists():
             pytest.exit(f"{path} is not built", 2)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("unseen_by_fentry")
+        if mark and pvm.ATTACH == "fentry":
+            item.add_marker(pytest.mark.skip(reason=f"fentry does not see {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

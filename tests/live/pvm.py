@@ -65,12 +65,17 @@ def own_call(pid=0, flags=0, local=(0, 0), remote=(0, 0), nr=SYS_READV):
     return ret if ret >= 0 else -ctypes.get_errno()
 
 
+# The attach method that tests run with which ask for none.
+ATTACH = os.environ.get("PVM_ATTACH", "tracepoint")
+
+
 class Tracer:
     """One run of the tracer. Its output is read and checked by a thread as it comes."""
 
     def __init__(self, *args, max_line=8000, may_lose=False, prefix=(), binary=PVMTRACE, read=True,
                  stdout=subprocess.PIPE, wait=True, **popen):
-        self.args = [*map(str, prefix), str(binary), *map(str, args)]
+        chosen = ATTACH == "tracepoint" or {"--attach", "--replay"} & set(args)
+        self.args = [*map(str, prefix), str(binary), *map(str, args), *(() if chosen else ("--attach", ATTACH))]
         self.may_lose = may_lose
         self.stream = Stream(max_line)
         self.changed = threading.Condition()

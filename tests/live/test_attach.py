@@ -3,7 +3,7 @@
 
 import pytest
 
-from pvm import AS_ME, ONLY_ME, Tracer, expect_call, pvmtrace, trigger_one
+from pvm import ATTACH, AS_ME, ONLY_ME, Tracer, expect_call, pvmtrace, trigger_one
 
 EX_UNAVAILABLE = 69
 
@@ -27,7 +27,7 @@ def test_fentry_is_refused_in_clear_words(refusal):
 def test_both_methods_tell_the_same(refusal):
     if refusal:
         pytest.skip("this kernel refuses --attach fentry: " + refusal.err.strip())
-    with Tracer(*ONLY_ME) as one, Tracer("--attach", "fentry", *ONLY_ME) as other:
+    with Tracer("--attach", "tracepoint", *ONLY_ME) as one, Tracer("--attach", "fentry", *ONLY_ME) as other:
         assert (one.start["attach"], other.start["attach"]) == ("tracepoint", "fentry")
         assert len(other.start["unseen"]) > len(one.start["unseen"])
         run = trigger_one("pvmcall", *AS_ME, "pair")
@@ -39,4 +39,4 @@ def test_both_methods_tell_the_same(refusal):
 
 
 def test_tracepoint_is_the_default(tracer):
-    assert tracer.start["attach"] == "tracepoint"
+    assert tracer.start["attach"] == ATTACH

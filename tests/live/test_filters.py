@@ -8,18 +8,20 @@ import os
 
 import pytest
 
-from pvm import Held, MY_NAME, ONLY_ME, Tracer, own_call, trigger, trigger_one
+from pvm import ATTACH, Held, MY_NAME, ONLY_ME, Tracer, own_call, trigger, trigger_one
 from pvm_host import KILLED_CALLS_RETURN
 
 ALPHA, BETA = f"a{MY_NAME}", f"b{MY_NAME}"
 ALL = {"g>a", "g>b", "g>g", "g>none", "a>a", "b>a", "d>child read", "d>child write", "d>d 65", "d>d 64",
-       "d>d refused", "t>t thread", "k>k killed", "i>i i386"}
-SELF = {"g>g", "a>a", "d>d 65", "d>d 64", "d>d refused", "t>t thread", "k>k killed", "i>i i386"}
+       "d>d refused", "t>t thread", "i>i i386"}
+SELF = {"g>g", "a>a", "d>d 65", "d>d 64", "d>d refused", "t>t thread", "i>i i386"}
 FAILED = {"g>a", "g>b", "g>none", "b>a", "d>d refused"}
 MOVED_65 = {"d>d 65"}
 KILLED = {"k>k killed"}
-ALL = ALL if KILLED_CALLS_RETURN else ALL - KILLED
-UNKNOWN = KILLED & ALL
+# Refused by seccomp: some kernels do not tell of it, and fentry does not see it.
+UNKNOWN = KILLED if KILLED_CALLS_RETURN and ATTACH == "tracepoint" else set()
+ALL |= UNKNOWN
+SELF |= UNKNOWN
 BY_GAMMA = {"g>a", "g>b", "g>g", "g>none"}
 ON_A = {"g>a", "a>a", "b>a"}
 ON_B = {"g>b"}

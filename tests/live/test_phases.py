@@ -113,6 +113,7 @@ def test_in_flight_and_then_unfinished():
         assert first["id"] == second["id"]
 
 
+@pytest.mark.unseen_by_fentry("calls that were running when it was attached")
 def test_running_when_we_came():
     """An exit without an entry: read then, a result of 0 or more is not believed."""
     with Held("pvmpark") as h:
@@ -142,6 +143,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.unseen_by_fentry("calls that seccomp refuses")
 @pytest.mark.parametrize("how, outcome, ret", REFUSED, 
                          ids=lambda v: "-".join(map(str, v)) if isinstance(v, tuple) else None)
 def test_refused_by_seccomp(watcher, how, outcome, ret):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pvm import AS_ME, Held, ONLY_ME, STOP_TIMEOUT, Tracer, parse_time, pvmtrace, trigger_one
+from pvm import ATTACH, AS_ME, Held, ONLY_ME, STOP_TIMEOUT, Tracer, parse_time, pvmtrace, trigger_one
 from pvm_ftrace import Observer
 
 NAMES = ["seen", "emitted", "summarised", "filtered", "lost", "lost_ring_full", "lost_state_full",
@@ -23,7 +23,7 @@ def test_start(tracer):
     assert s["seq"] == 1 and s["type"] == "start"
     assert s["host"]["name"] == uname.nodename and s["host"]["boot_id"] == boot_id
     text = str(s)
-    for word in (uname.release, platform.machine(), "tracepoint"):
+    for word in (uname.release, platform.machine(), ATTACH):
         assert word in text
     for name in NAMES:
         assert f"'{name}'" in text, f"the counter {name} is not named"

@@ -118,7 +118,8 @@ def check_both_methods_tell_the_same(_kernel, runs):
     import json
     run = runs["both"]
     records = [json.loads(line) for line in run.session.steps["both"].facts]
-    other = [r for r in records if r["type"] == "process_vm_access"]
+    # Each of them also sees how the other one tests itself.
+    other = [r for r in records if r["type"] == "process_vm_access" and r["caller"]["comm"] != "pvmtrace"]
     pids = {r["caller"]["pid"] for r in other}
     mine = [r for r in run.records if r["type"] == "process_vm_access" and r["caller"]["pid"] in pids]
     assert len(other) == len(mine) >= 10, (len(mine), len(other))
