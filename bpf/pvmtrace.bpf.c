@@ -34,7 +34,9 @@ int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
 	if (!what)
 		return 0;
 	self = current_task();
-	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_enter(regs, self, what, HOOK_ENTER) : 0;
+	return arch_mode_fits(what, ARCH_COMPAT(regs, self))
+		       ? call_enter(regs, self, what, HOOK_ENTER)
+		       : 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -46,7 +48,9 @@ int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
 	if (!what)
 		return 0;
 	self = current_task();
-	return arch_mode_fits(what, ARCH_COMPAT(regs, self)) ? call_exit(regs, self, what, ret, HOOK_EXIT) : 0;
+	return arch_mode_fits(what, ARCH_COMPAT(regs, self))
+		       ? call_exit(regs, self, what, ret, HOOK_EXIT)
+		       : 0;
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -53,7 +53,7 @@ static int try_function(const struct btf *types, const char *function, enum bpf_
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
+	struct bpf_prog_load_opts opts = { .sz = sizeof(opts), .expected_attach_type = type };
 	int id = btf__find_by_name_kind(types, function, BTF_KIND_FUNC), prog, link, err;
 
 	if (id < 0)

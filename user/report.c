@@ -11,8 +11,8 @@
 
 /* The first ones always; all of them with hooks on the calls' own functions. */
 static const char *const unseen[] = {
-	"calls that a SECCOMP_RET_KILL_THREAD filter, seccomp's strict mode or, on older kernels, "
-	"SECCOMP_RET_KILL_PROCESS ends without reaching a hook",
+	("calls that a SECCOMP_RET_KILL_THREAD filter, seccomp's strict mode or, on older kernels, "
+	 "SECCOMP_RET_KILL_PROCESS ends without reaching a hook"),
 	"other ways to another process's memory: ptrace, /proc/PID/mem, shared memory",
 	"calls that seccomp refuses or a ptracer takes over: they do not come to the hooked function",
 	"calls that were running when the hooks were attached",

@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 {
 	long n = argc > 1 ? strtol(argv[1], NULL, 0) : 1;
 	bool race = argc > 2 && atoi(argv[2]);
-	char dst[LEN], *truth;
+	char dst[LEN] = "", *truth;
 	struct call c;
 	pthread_t t;
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What needs hooks on the kernel's functions: the attach method fentry, and calls confirmed by the kernel's work."""
 
+import json
+
 RACES = 100000
 STILL = 20000
 
@@ -100,7 +102,6 @@ step cost-fentry cost fentry
 
 
 def facts(runs, step):
-    import json
     s = runs["confirm"].steps[step]
     assert s.status == 0, f"{step}: status {s.status}: {s.said[-3:]}"
     return json.loads(s.facts[0])
@@ -115,7 +116,6 @@ def check_fentry_start(_kernel, runs):
 
 def check_both_methods_tell_the_same(_kernel, runs):
     """The same calls, seen by a tracer of each kind."""
-    import json
     run = runs["both"]
     records = [json.loads(line) for line in run.session.steps["both"].facts]
     # Each of them also sees how the other one tests itself.
