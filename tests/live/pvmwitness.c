@@ -12,7 +12,7 @@
 #define LEN 64
 
 static struct iovec l, r;
-static char *src;
+static char *src, dst[LEN];
 static volatile bool done;
 
 static void *move(void *p)
@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 {
 	long n = argc > 1 ? strtol(argv[1], NULL, 0) : 1;
 	bool race = argc > 2 && atoi(argv[2]);
-	char dst[LEN] = "", *truth;
+	char *truth;
 	struct call c;
 	pthread_t t;
 
