@@ -78,7 +78,7 @@ static void test_summary(void **state)
 				      "\"cgroup_id\":8123,\"container_id\":null,"
 				      "\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
 				      "\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":false,"
-				      "\"resolved_at\":null,\"moved\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
+				      "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
 				      "\"pid_ns\":null,\"comm\":null,\"pcomm\":null,"
 				      "\"exe\":null,\"exe_dev\":null,\"exe_ino\":null,"
 				      "\"exe_deleted\":null,\"args\":null,\"args_cut\":null,\"uid\":null,\"gid\":null,"
