@@ -2,6 +2,7 @@
 """The live tests in a guest: the same files, the same expectations, on another kernel."""
 
 import collections
+import os
 import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -15,6 +16,8 @@ LIVE = kernels.ROOT / "tests" / "live"
 # How many times as long as here things may take in a guest.
 SLOWNESS = 10
 MEMORY = "1536M"
+# The attach method of those that ask for none.
+ATTACH = os.environ.get("PVM_ATTACH", "tracepoint")
 SECONDS = 2400
 
 # The most telling ones, where there is little time.
@@ -70,7 +73,7 @@ def run(kernel, words, seconds, hybrid=False):
     guest.make_initrd(initrd, contents(kernel, words, seconds), root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
-                          f"{'hybrid ' if hybrid else ''}PVM_SLOWNESS={SLOWNESS}")
+                          f"{'hybrid ' if hybrid else ''}PVM_SLOWNESS={SLOWNESS} PVM_ATTACH={ATTACH}")
     finally:
         initrd.unlink()
     return parse(text)
