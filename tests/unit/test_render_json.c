@@ -339,9 +339,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_plain),   cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_golden_hostile), cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_confirmed),
-		cmocka_unit_test(test_order),	       cmocka_unit_test(test_cache),
-		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_confirmed),      cmocka_unit_test(test_order),
+		cmocka_unit_test(test_cache),	       cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
