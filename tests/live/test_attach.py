@@ -32,7 +32,8 @@ def test_both_methods_tell_the_same(refusal):
         assert len(other.start["unseen"]) > len(one.start["unseen"])
         run = trigger_one("pvmcall", *AS_ME, "pair")
         for t in (one, other):
-            events = t.of(run["pid"])
+            t.stop()
+            events = t.events(run["pid"])
             assert len(events) == len(run["calls"])
             for event, call in zip(events, run["calls"]):
                 expect_call(event, call)
