@@ -131,6 +131,10 @@ def test_a_thread_rewrites_the_array(wide, count):
         assert e["local"]["changed"] is False and e["ret"] == count
     for e in changed:
         first, last = e["remote"]["iov"], e["remote"]["iov_exit"]
+        if last is None:  # both looks saw the same, but the kernel worked on the other page
+            page = int(first[0]["base"], 16) & ~4095
+            assert e["remote"]["confirmed"] is None and int(e["remote"]["pinned"]["first"], 16) != page
+            continue
         assert len(first) == len(last) == count
         assert {first[0]["base"], last[0]["base"]} == both and first[1:] == last[1:]
 
