@@ -376,7 +376,8 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	    tally->reason < PVM_OVERFLOW || tally->reason > PVM_AGGREGATE)
 		return -EBADMSG;
 	memcpy(&d->first, sum->call, sizeof(d->first));
-	d->first.flags &= ~PVM_CALL_PINS; /* they are not carried */
+	/* Of the first call only. */
+	d->first.flags &= ~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED);
 	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
 	memset(&d->first.local, 0, sizeof(d->first.local));
 	memset(&d->first.remote, 0, sizeof(d->first.remote));

@@ -16,7 +16,7 @@ from pvm_stream import check_books, parse_line
 
 RE_CALL = re.compile(
     rb'"phase":"(\w+)","op":"(\w+)",.*?"outcome":"(\w+)",.*?"caller":{"pid":(\d+),.*?,"target":{"arg":-?\d+,'
-    rb'"kind":"\w+","resolved":\w+,"resolved_at":[^,]+,"moved":\w+,"pid":(\w+),')
+    rb'"kind":"\w+","resolved":\w+,"resolved_at":[^,]+,"moved":\w+,"confirmed":\w+,"pid":(\w+),')
 IS_CALL = b'"type":"process_vm_access"'
 SCHEMA_EVERY = 50  # lines
 
