@@ -4,6 +4,7 @@
 import os
 import re
 import subprocess
+import textwrap
 import time
 
 from bench_cost import READ_FILE
@@ -192,6 +193,54 @@ def rate_goals(rate, goal):
              ours["told_s"], ours["told_s"] >= 2 * best, "a second")
 
 
+def median(stat):
+    return stat["median"] if stat else None
+
+
+def call_limit(results):
+    """What the goals for one call come down to on this machine."""
+    cost = results.get("cost")
+    ours, empty, least = (median(cost.of(title, "1+1")) if cost else None
+                          for title in ("pvmtrace", "empty programs", "minimal pair"))
+    if None in (ours, empty, least):
+        return []
+    untraced = cost.untraced("1+1")["median"]
+    text = [f"A call of one element takes {untraced:,.0f} ns here without any tracer. Two empty programs add {empty:,.0f} "
+            f"ns; a pair that keeps nothing but registers and sends 208 bytes, without arrays, identities or a target, "
+            f"adds {least:,.0f} ns. pvmtrace adds {ours:,.0f} ns, {ours / least:.1f} times that pair. The table above says "
+            "what the difference is: four reads of user memory (each list at entry and again at exit, each read with "
+            "the kernel's checks of a copy from user space), the target's look-up by the kernel's own function, "
+            "thirty fields of each of two processes, and a record of twice that size."]
+    reject = median(cost.of("pvmtrace -p OTHER", "flood"))
+    if reject is not None:
+        text.append(f"A call that a target filter drops costs {reject:,.0f} ns: the target has to be found before it can "
+                    "be judged, and the call has to be remembered until its exit, which would be taken for one "
+                    "without an entry otherwise. That is two look-ups in the table, one of the target, and the clock twice.")
+    if any((per_element(cost, "pvmtrace", count) or 0) > 3 for count in (8, 64, 1024)):
+        text.append("A further element is 16 bytes that are read twice a side. Up to 8 of them are compared in the kernel "
+                    "and travel in the record, word by word; more go through a ring of their own, whose memory the other CPU has "
+                    "just read and whose lines the producer's CPU has to fetch back.")
+    return text
+
+
+def rate_limit(results):
+    """The same for lines a second."""
+    rate, cost = results.get("rate"), results.get("cost")
+    run = rate.of("pvmtrace, file on tmpfs") if rate else None
+    if not run:
+        return []
+    text = ""
+    if cost and cost.untraced("1+1"):
+        text = f"One producer makes {1e9 / cost.untraced('1+1')['median']:,.0f} calls a second here without any tracer, and "
+    text += f"{run['calls_s']:,.0f} with this one, so one producer cannot ask for a million lines."
+    for title, stat in results.get("replay", []):
+        text += f" The user half alone renders {stat['median']:,.0f} lines a second into {title}."
+    if "copy" in results and run["bytes"]:
+        text += (f" A line has {run['bytes']:,.0f} bytes; dd writes {results['copy']['median'] / (1 << 20):,.0f} MiB a second "
+                 f"into the same tmpfs, which is {results['copy']['median'] / run['bytes']:,.0f} such lines.")
+    return [text]
+
+
 def first_line(args):
     try:
         done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -281,4 +330,8 @@ def sections(results):
     rows = goals(results)
     if rows:
         made.append(("Goals", table(["what", "goal", "measured", ""], rows)))
+    if any(row[-1] != "met" for row in rows):
+        limits = call_limit(results) + rate_limit(results)
+        if limits:
+            made.append(("What the misses are made of", "\n\n".join(textwrap.fill(text, 110) for text in limits)))
     return made
