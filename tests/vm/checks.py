@@ -379,7 +379,7 @@ CHECKS = {name[len("check_"):].replace("_", " "): f for name, f in list(globals(
 # These have sessions of their own, where they have any.
 CONFIRM = {name[len("check_"):].replace("_", " "): f for name, f in vars(confirm).items() if name.startswith("check_")}
 CONFIRM.update({f"fentry {name}": confirm.like_tracepoint(CHECKS[name])
-                for name in ("native", "pair", "i386", "arrays", "pages", "namespaces", "identity", "parked")})
+                for name in ("native", "pair", "32 bit", "int80", "arrays", "pages", "namespaces", "identity", "parked")})
 CHECKS.update(CONFIRM)
 
 

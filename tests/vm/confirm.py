@@ -21,7 +21,8 @@ step program32 /live/pvmcall32 read
 step array8 /live/pvmcall counts 8 8
 step array64 /live/pvmcall counts 64 64
 step array1024 /live/pvmcall counts 1024 1024
-step array32 /live/pvmabi int80-count 1024
+step int80-1024 /live/pvmabi int80-count 1024
+step array32 /live/pvmcall32 count 1024
 step cross /live/pvmcall edge cross remote
 step begin /live/pvmcall edge begin local
 step late /live/pvmcall late remote 600 1
