@@ -52,7 +52,7 @@ class Rate:
             **told,
             "cpu_ns": cpu / made["calls"],
             "lost_said": said["lost"] / told["seen"],
-            "bytes": said.get("bytes", 0) / said["told"] if said["told"] else 0,
+            "bytes": said.get("bytes", 0) / max((said["told"] or 0) + said["summarised"], 1),
         }
 
     def share(self, tool, said, made):
