@@ -15,14 +15,7 @@ static void *rewrite(void *p)
 {
 	(void)p;
 	pin_thread(1);
-	while (!done) {
-		*(void *volatile *)&r[0].iov_base = src + PAGE;
-		for (volatile int i = 0; i < 50; i++)
-			;
-		*(void *volatile *)&r[0].iov_base = src;
-		for (volatile int i = 0; i < 50; i++)
-			;
-	}
+	swing(&r[0].iov_base, src + PAGE, src, &done);
 	return NULL;
 }
 

@@ -19,14 +19,7 @@ static void *move(void *p)
 {
 	(void)p;
 	pin_thread(1);
-	while (!done) {
-		*(void *volatile *)&r.iov_base = src + PAGE;
-		for (volatile int i = 0; i < 50; i++)
-			;
-		*(void *volatile *)&r.iov_base = src;
-		for (volatile int i = 0; i < 50; i++)
-			;
-	}
+	swing(&r.iov_base, src + PAGE, src, &done);
 	return NULL;
 }
 
