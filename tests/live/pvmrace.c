@@ -13,9 +13,18 @@ static volatile bool done;
 
 static void *rewrite(void *p)
 {
+	void *volatile *at = &r[0].iov_base;
+
 	(void)p;
 	pin_thread(1);
-	swing(&r[0].iov_base, src + PAGE, src, &done);
+	while (!done) {
+		*at = src + PAGE;
+		for (volatile int i = 0; i < 50; i++)
+			;
+		*at = src;
+		for (volatile int i = 0; i < 50; i++)
+			;
+	}
 	return NULL;
 }
 

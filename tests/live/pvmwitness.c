@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmwitness - N calls that read from one of two pages of its own, and after each what came: so it is known which
- * page the kernel really read. With 1 a second thread keeps moving the element between the two. The first
- * line: the addresses of both; the second: a letter a call, a for the first page, b for the second.
+ * pvmwitness - N calls that read from one page of a pair, and after each what came: so it is known which page the
+ * kernel really read. Each call has the next pair, in a ring of PAIRS, so that a range names its call. With 1 a
+ * second thread keeps moving the element to the other page of the pair. The first line: the address of
+ * each page; the second: a letter a call, a for the first page of its pair, b for the second.
  * pvmwitness N 0|1
  */
 #include "trigger.h"
@@ -10,17 +11,35 @@
 #include <pthread.h>
 
 #define LEN 64
+#define PAIRS 1024UL
+#define PAGES (2 * PAIRS)
 
 static struct iovec l, r;
 static char *src, dst[LEN];
 static volatile bool done;
 
+/* One step that cannot be torn: the pair that the calls have come to stays what it is. */
 static void *move(void *p)
 {
 	(void)p;
 	pin_thread(1);
-	swing(&r.iov_base, src + PAGE, src, &done);
+	while (!done) {
+		__atomic_fetch_xor((uintptr_t *)&r.iov_base, PAGE, __ATOMIC_RELAXED);
+		for (volatile int i = 0; i < 50; i++)
+			;
+	}
 	return NULL;
+}
+
+/* At a multiple of a pair's size: one bit tells the two pages apart. */
+static char *map_pairs(void)
+{
+	char *p = must_map((PAGES + 1) * PAGE, PROT_READ | PROT_WRITE, 0);
+
+	p += (uintptr_t)p & PAGE;
+	for (size_t i = 0; i < PAGES; i++)
+		memset(p + i * PAGE, i % 2 ? 'b' : 'a', PAGE);
+	return p;
 }
 
 int main(int argc, char **argv)
@@ -34,9 +53,7 @@ int main(int argc, char **argv)
 	if (n < 1 || n > 10000000)
 		return 64;
 	truth = must_map((size_t)n, PROT_READ | PROT_WRITE, 0);
-	src = must_map(2 * PAGE, PROT_READ | PROT_WRITE, 0);
-	memset(src, 'a', PAGE);
-	memset(src + PAGE, 'b', PAGE);
+	src = map_pairs();
 	l = (struct iovec){ dst, LEN };
 	r = (struct iovec){ src, LEN };
 	c = call_of(READ, getpid(), &l, 1, &r, 1, 0);
@@ -44,6 +61,9 @@ int main(int argc, char **argv)
 	if (race && pthread_create(&t, NULL, move, NULL))
 		die("pthread_create");
 	for (long i = 0; i < n; i++) {
+		char *pair = src + (unsigned long)i % PAIRS * 2 * PAGE;
+
+		__atomic_store_n((uintptr_t *)&r.iov_base, (uintptr_t)pair, __ATOMIC_RELAXED);
 		if (call_run(&c) != LEN)
 			die("a call failed");
 		truth[i] = dst[0];
@@ -53,7 +73,9 @@ int main(int argc, char **argv)
 	done = true;
 	if (race)
 		pthread_join(t, NULL);
-	printf("0x%lx 0x%lx\n", (unsigned long)src, (unsigned long)(src + PAGE));
+	for (size_t i = 0; i < PAGES; i++)
+		printf("0x%lx ", (unsigned long)(src + i * PAGE));
+	putchar('\n');
 	fwrite(truth, 1, (size_t)n, stdout);
 	putchar('\n');
 	return 0;

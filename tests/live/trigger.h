@@ -220,19 +220,6 @@ static UNUSED void victim_end(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* For a second thread: moves a pointer to and fro until it is done. */
-static UNUSED void swing(void *volatile *at, void *there, void *here, const volatile bool *done)
-{
-	while (!*done) {
-		*at = there;
-		for (volatile int i = 0; i < 50; i++)
-			;
-		*at = here;
-		for (volatile int i = 0; i < 50; i++)
-			;
-	}
-}
-
 /* This process's or thread's number in the pid namespace that /proc belongs to. */
 static UNUSED pid_t host_number(const char *link)
 {

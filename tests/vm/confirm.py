@@ -63,21 +63,35 @@ session both --iov-limit all --max-line 1048576
 step both both
 finish
 
-# witness METHOD CALLS RACE: of each call, whether the line told the truth, and what it said of itself.
+# witness METHOD CALLS RACE: of each call, whether its line told the truth, and what it said of itself. A range names
+# its call (pvmwitness.c): one that stands in no line is counted, and shifts no other.
 witness() {
-	second /tmp/lines --attach "$1" -f text --caller-comm pvmwitness --ring-size 64M
+	second /tmp/lines --attach "$1" -f text --caller-comm pvmwitness --ring-size 128M
 	/live/pvmwitness "$2" "$3" >/tmp/truth
 	finish_second || return 1
 	awk '
-	NR == FNR { if (FNR == 1) { at["a"] = $1; at["b"] = $2 } else truth = $0; next }
-	/pvmwitness\(.* read / {
-		came = substr(truth, ++n, 1)
-		right = index($0, " " at[came] "+") ? "right" : "wrong"
+	function counter(name) {
+		return match($0, " " name " [0-9]+") ? substr($0, RSTART + length(name) + 2, RLENGTH) + 0 : 0
+	}
+	NR == FNR && FNR == 1 { for (i = 1; i <= NF; i++) page[$i] = i - 1; pairs = NF / 2; next }
+	NR == FNR { truth = $0; next }
+	/ -- stop: / { skipped = counter("skipped_runs"); summarised = counter("summarised") }
+	/ calls in / || /parked/ || !/pvmwitness\(.* read / { next }
+	!match($0, / 0x[0-9a-f]+\+64/) { unread++; next }
+	{
+		at = page[substr($0, RSTART + 1, RLENGTH - 4)]
+		gap = (int(at / 2) - n % pairs + pairs) % pairs
+		missing += gap
+		n += gap + 1
+		came = substr(truth, n, 1) == "b"
+		right = at % 2 == came ? "right" : "wrong"
 		said = index($0, "confirmed") ? "confirmed" : index($0, "changed") ? "changed" : "nothing"
 		cnt[right "_" said]++
 	}
 	END {
-		printf "{\"lines\":%d,\"calls\":%d", n, length(truth)
+		missing += length(truth) - n
+		printf "{\"calls\":%d,\"missing\":%d,\"unread\":%d,\"summarised\":%d,\"skipped\":%d", length(truth), missing,
+			unread, summarised, skipped
 		for (i = split("right_confirmed right_changed right_nothing wrong_confirmed wrong_changed " \
 			"wrong_nothing", key, " "); i > 0; i--)
 			printf ",\"%s\":%d", key[i], cnt[key[i]]
@@ -155,14 +169,15 @@ def check_confirmed_pages(_kernel, runs):
 
 
 def check_witness(_kernel, runs):
-    """Who keeps moving the range cannot get a wrong one confirmed; nobody else is accused."""
+    """Who keeps moving the range cannot get a wrong one confirmed; nobody else is accused. Where the kernel skipped
+    hooks of ours (preemptible ones do), and counted them, as many calls may be without a word."""
     for method in ("tracepoint", "fentry"):
-        still = facts(runs, f"still-{method}")
-        assert still["lines"] == still["calls"] == still["right_confirmed"] == STILL, still
-        race = facts(runs, f"race-{method}")
-        assert race["lines"] == race["calls"] == RACES, race
-        assert race["wrong_confirmed"] == race["wrong_nothing"] == race["right_nothing"] == 0, race
-        assert race["right_confirmed"] > 0, race
+        still, race = facts(runs, f"still-{method}"), facts(runs, f"race-{method}")
+        for told, calls in ((still, STILL), (race, RACES)):
+            silent = told["missing"] + told["unread"] + told["right_nothing"] + told["wrong_nothing"]
+            assert told["calls"] == calls and not told["summarised"] and silent <= told["skipped"], told
+            assert told["wrong_confirmed"] == 0, told
+        assert still["wrong_changed"] == still["right_changed"] == 0 and race["right_confirmed"] > 0, (still, race)
     # How many are wrong is up to the machine; that none is would prove nothing.
     assert sum(facts(runs, f"race-{m}")["wrong_changed"] for m in ("tracepoint", "fentry")) > 0
 
