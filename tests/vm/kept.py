@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What came of each kernel's run, kept below build/vm/results as long as the sources are the same: a run of all kernels
+takes hours where guests are emulated, and goes on where it was interrupted."""
+
+import functools
+import hashlib
+import pickle
+
+import kernels
+
+SOURCES = ("Makefile", "bpf", "user", "vmlinux", "tests")
+WHERE = kernels.HOME / "results"
+
+
+@functools.lru_cache(maxsize=None)
+def sources():
+    """Changes with every file that the programs and the tests are made of."""
+    out = hashlib.sha256()
+    for name in SOURCES:
+        top = kernels.ROOT / name
+        for path in [top] if top.is_file() else sorted(p for p in top.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+            out.update(str(path.relative_to(kernels.ROOT)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return out.hexdigest()
+
+
+def keep(column, how):
+    """how: whatever else makes one run unlike another."""
+    WHERE.mkdir(parents=True, exist_ok=True)
+    (WHERE / column.name).write_bytes(pickle.dumps((sources(), how, column)))
+
+
+def look(name, how):
+    """The column of such a run of these sources, if nothing failed in it; or None."""
+    try:
+        *of, column = pickle.loads((WHERE / name).read_bytes())
+    except (OSError, ValueError, AttributeError, EOFError, pickle.UnpicklingError):
+        return None
+    good = of == [sources(), how] and not any(r.verdict == "FAIL" for _, r in column.results())
+    return column if good else None
