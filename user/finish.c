@@ -104,13 +104,13 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 	bool ok = true;
 
 	__atomic_store_n(&shared->stopping, PVM_NO_ENTRIES, __ATOMIC_SEQ_CST);
-	tracer__await_hooks();
+	tracer__await_hooks(c->tracer);
 	while (ok && in_flight(c->tracer) && clock__mono_now() < grace_ns) {
 		ok = drain_rings(l, deadline_ns);
 		nap(STEP_NS);
 	}
 	__atomic_store_n(&shared->stopping, PVM_NO_EXITS, __ATOMIC_SEQ_CST);
-	tracer__await_hooks();
+	tracer__await_hooks(c->tracer);
 	ok = ok && drain_rings(l, deadline_ns);
 	if (in_flight(c->tracer))
 		tracer__sweep(c->tracer, PVM_UNFINISHED, 0);

@@ -38,6 +38,7 @@ struct tracer {
 	struct pvm_summary_key next_summary;
 	size_t rows; /* of counters that can be in use */
 	bool in_pid_ns;
+	bool single_cpu;
 	bool detached;
 	struct self_test test;
 };
@@ -113,6 +114,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 	}
 	t->options = o;
 	t->rows = cpus > 0 && cpus < PVM_CPU_ROWS ? (size_t)cpus : PVM_CPU_ROWS;
+	t->single_cpu = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	t->in_pid_ns = probe__in_pid_ns();
 	if (t->in_pid_ns &&
 	    (o->filter[PVM_CALLER][FILTER_PID].cnt || o->filter[PVM_TARGET][FILTER_PID].cnt)) {
@@ -450,13 +452,14 @@ int tracer__consume_arrays(struct tracer *t)
 }
 
 /* Hooks run inside of RCU's read side, and this system call waits for that (membarrier(2)). Where it is not
- * to be had (nohz_full), time has to do: hooks take microseconds. */
-void tracer__await_hooks(void)
+ * to be had (nohz_full), or waits for nothing (kernel/sched/membarrier.c: a single CPU, whose hooks may have been
+ * preempted all the same), time has to do: hooks take microseconds. */
+void tracer__await_hooks(const struct tracer *t)
 {
-	const struct timespec t = { .tv_nsec = HOOKS_END_NS };
+	const struct timespec time = { .tv_nsec = HOOKS_END_NS };
 
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		nanosleep(&t, NULL);
+	if (t->single_cpu || syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&time, NULL);
 }
 
 uint64_t tracer__summaries_left(struct tracer *t)
@@ -494,7 +497,7 @@ int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
 		if (!tracer__summaries_left(t))
 			return 0;
 		__atomic_add_fetch(&shared->window, 1, __ATOMIC_SEQ_CST);
-		tracer__await_hooks();
+		tracer__await_hooks(t);
 		t->taking = !bpf_map_get_next_key(fd, NULL, &t->next_summary);
 	}
 	while (t->taking) {

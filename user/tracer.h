@@ -88,7 +88,7 @@ int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx);
 /* Calls in summaries that were not taken yet, of any window. */
 uint64_t tracer__summaries_left(struct tracer *t);
 /* Returns when every hook that runs now has ended. */
-void tracer__await_hooks(void);
+void tracer__await_hooks(const struct tracer *t);
 
 /* The kernel half is told to forget, or what to think of a cgroup; errors are harmless (the entry may
  * be gone). */
