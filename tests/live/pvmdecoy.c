@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmdecoy - a call whose number means one process at its entry and another one when the kernel looks it up.
- * Prints the decoy's number, waits for a line on stdin; then calls with the local array on a page that only this
- * program can provide (the kernel reads that before it looks the pid up), replaces the decoy by a process named
- * "pvmvictim" of the same number, provides the page, and reports.
+ * pvmdecoy [nobody] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and another
+ * one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with the
+ * local array on a page that only this program can provide (the kernel reads that before it looks the pid up), and
+ * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number; provides the page and reports;
+ * ends. Arrays have COUNT elements (1 to 256).
  */
 #include "trigger.h"
 
@@ -13,24 +14,47 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 
+#define LEN 32
+#define COUNT_MAX (PAGE / sizeof(struct iovec))
+
 static char *gate;
-static char from[64], to[64];
-static struct iovec r = { from, 32 };
+static size_t cnt = 1;
+static char from[LEN], to[LEN];
+static struct iovec r[COUNT_MAX];
 static struct call call;
 
+static _Noreturn void be(const char *name, uid_t uid, int ready)
+{
+	prctl(PR_SET_NAME, name);
+	if (setuid(uid))
+		_exit(1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* setuid takes it back */
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* wanted: the number it is to have; 0: any. It is what it will be when this returns. */
 static pid_t start(pid_t wanted)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD,
 				   .set_tid = wanted ? (uintptr_t)&wanted : 0,
 				   .set_tid_size = wanted ? 1 : 0 };
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	int ready[2];
+	char byte;
+	pid_t pid;
 
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, wanted ? "pvmvictim" : "pvmdecoy");
-	for (;;)
-		pause();
+	if (pipe2(ready, O_CLOEXEC))
+		die("pipe2");
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (!pid)
+		be(wanted ? "pvmvictim" : "pvmdecoy", wanted ? 4002 : 4001, ready[1]);
+	close(ready[1]);
+	if (pid > 0 && read(ready[0], &byte, 1) != 1)
+		die("a child did not begin");
+	close(ready[0]);
+	return pid;
 }
 
 static void *caller(void *p)
@@ -67,54 +91,78 @@ static void wait_parked(int fd)
 		die("no fault came");
 }
 
-static pid_t replace(pid_t decoy)
+/* The number may be in use for a moment: by somebody else, then there is nothing to test. */
+static void start_again(pid_t decoy)
 {
 	pid_t pid = -1;
 
-	victim_end(decoy);
 	for (int i = 0; i < 50 && pid < 0; i++) {
 		pid = start(decoy);
+		if (pid < 0 && errno != EEXIST)
+			break;
 		if (pid < 0)
 			usleep(10000);
 	}
-	return pid;
+	if (pid < 0) {
+		fprintf(stderr, "pvmdecoy: clone3 with set_tid: %s\n", strerror(errno));
+		exit(77);
+	}
 }
 
 static void provide(int fd)
 {
-	static char page[PAGE] __attribute__((aligned(PAGE)));
+	static struct iovec page[COUNT_MAX] __attribute__((aligned(PAGE)));
 	struct uffdio_copy copy = { .dst = (uintptr_t)gate, .src = (uintptr_t)page, .len = PAGE };
-	const struct iovec l = { to, 32 };
 
-	memcpy(page, &l, sizeof(l));
+	for (size_t i = 0; i < cnt; i++)
+		page[i] = (struct iovec){ to, LEN };
 	if (ioctl(fd, UFFDIO_COPY, &copy))
 		die("UFFDIO_COPY");
 }
 
-int main(void)
+/* Waits for a line; without one it is over. */
+static void next_step(pid_t pid)
 {
-	char line[16], extra[64];
+	char line[16];
+
+	if (fgets(line, sizeof(line), stdin))
+		return;
+	if (pid)
+		victim_end(pid);
+	exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	bool nobody = argc > 1 && !strcmp(argv[1], "nobody");
 	int fd = open_gate();
-	pid_t decoy = start(0), victim_pid;
+	pid_t decoy = start(0);
 	pthread_t t;
 
-	if (decoy < 0)
-		die("clone3");
+	if (argc > 1 + nobody)
+		cnt = strtoul(argv[1 + nobody], NULL, 0);
+	if (decoy < 0 || cnt < 1 || cnt > COUNT_MAX)
+		die("pvmdecoy");
+	for (size_t i = 0; i < cnt; i++)
+		r[i] = (struct iovec){ from, LEN };
+	if (nobody)
+		victim_end(decoy);
 	printf("{\"pid\":%d,\"target\":%d}\n", getpid(), decoy);
 	fflush(stdout);
-	if (!fgets(line, sizeof(line), stdin))
-		return 1;
-	call = call_of(READ, decoy, (struct iovec *)gate, 1, &r, 1, 0);
+	next_step(nobody ? 0 : decoy);
+	call = call_of(READ, decoy, (struct iovec *)gate, cnt, r, cnt, 0);
 	pthread_create(&t, NULL, caller, NULL);
 	wait_parked(fd);
-	victim_pid = replace(decoy);
-	if (victim_pid != decoy)
-		return 77;
-	usleep(20000);
+	if (!nobody)
+		victim_end(decoy);
+	start_again(decoy);
+	printf("{\"parked\":true}\n");
+	fflush(stdout);
+	next_step(decoy);
 	provide(fd);
 	pthread_join(t, NULL);
-	snprintf(extra, sizeof(extra), "\"target\":%d,", victim_pid);
-	report(extra, &call, 1);
-	victim_end(victim_pid);
+	report(NULL, &call, 1);
+	next_step(decoy);
+	victim_end(decoy);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "predict.h"
 #include "recording.h"
 #include "rendering.h"
 
@@ -19,6 +20,7 @@
 #define MANY 40 /* elements of a long array */
 #define CONTAINER_NAMES ID64 "\0docker"
 
+static const struct pin_key pin_key = { { 7, 77 }, 12, 0 };
 static struct recorder *out;
 static uint64_t calls, summarised;
 
@@ -237,6 +239,40 @@ static void put_summaries(void)
 	put_summary(PVM_UNKNOWN, PVM_OVERFLOW, &f.call);
 }
 
+static struct pvm_pins pins_at(uint64_t page)
+{
+	return (struct pvm_pins){
+		.sum = pvm_pins_add(0, page, 1, pin_key.key[0], pin_key.key[1]),
+		.first = page,
+		.last = page,
+		.pages = 1,
+	};
+}
+
+/* What the kernel itself did is known: it agrees; it worked on another page; it went for another process than was
+ * named at entry. */
+static void put_confirmed(void)
+{
+	const struct pvm_pins right = pins_at(0x55d0c0de0000), wrong = pins_at(0x55d0c0de1000);
+	struct fixture_call f;
+
+	put(FRAME_KEY, &pin_key, sizeof(pin_key));
+	next_call(&f);
+	f.call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	fixture__pins(&f, &right);
+	put_call(&f);
+	next_call(&f);
+	f.call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	fixture__pins(&f, &wrong);
+	put_call(&f);
+	next_call(&f);
+	f.call.resolved = PVM_RESOLVED_EXIT;
+	f.call.flags |= PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_MOVED;
+	f.call.target.start_ns++;
+	fixture__pins(&f, &right);
+	put_call(&f);
+}
+
 static void put_books(enum record_type type, uint64_t second, const char *text, const char *signal)
 {
 	struct frame_books books;
@@ -283,6 +319,7 @@ static void write_recording(const char *path)
 	put_parked();
 	put_long();
 	put_summaries();
+	put_confirmed();
 	put_books(REC_STATS, 2, "", "");
 	put_books(REC_LOST, 3, "", "");
 	put_books(REC_ERROR, 4, "hooks_silent", "");

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+A call whose number names one process, or nobody, at its entry, and another process when the kernel looks it up. Where
+mm_access can be hooked, the target is the one that the kernel opened, and filters judge that one; elsewhere more is
+told rather than less.
+"""
+
+import pytest
+
+from pvm import AS_ME, Held, ONLY_ME, Tracer, expect_call, trigger_one
+from pvm_host import expected_task
+
+NAMED, UNNAMED = (), ("nobody",)
+LONG = 20  # elements: more than travel inside a record
+
+# (trigger, options, where {target} is the number; told with the hook; told without it)
+FILTERS = [
+    (NAMED, "", True, True),
+    (NAMED, "-p {target}", False, True),
+    (NAMED, "-p !{target}", True, True),
+    (NAMED, "--target-comm pvmdecoy", False, True),
+    (NAMED, "--target-comm pvmvictim", True, True),
+    (NAMED, "--target-uid !4002", False, True),
+    (NAMED, "--target-uid 4002", True, True),
+    (NAMED, "--target-uid 4002 --outcome failure", False, False),
+    (NAMED, "--target-uid 0", False, True),
+    (UNNAMED, "", True, True),
+    (UNNAMED, "--target-comm pvmvictim", True, True),
+    (UNNAMED, "--target-comm !pvmvictim", False, True),
+    (UNNAMED, "--target-uid 0", False, True),
+]
+
+
+@pytest.fixture(scope="module")
+def hooked():
+    """Whether the tracer sees whose memory the kernel opens."""
+    with Tracer(*ONLY_ME) as t:
+        run = trigger_one("pvmcall", *AS_ME, "self")
+        t.stop()
+        event, = t.events(run["pid"])
+        return event["target"]["confirmed"] is True
+
+
+def need(hooked, wanted):
+    if hooked != wanted:
+        pytest.skip("mm_access can be hooked here" if hooked else "mm_access cannot be hooked here")
+
+
+class Scene:
+    """One call of a trigger, seen by tracers with all the filters of its rows."""
+
+    def __init__(self, args):
+        self.tracers = {}
+        with Held("pvmdecoy", *args, LONG) as h:
+            try:
+                self.pid, target = h.pid, h.line()["target"]
+                for options in [row[1] for row in FILTERS if row[0] == args]:
+                    self.tracers[options] = Tracer(
+                        *options.format(target=target).split(), "--caller-pid", h.pid, "--ring-size", "256K",
+                        "--array-ring-size", "256K", wait=False)
+                for t in self.tracers.values():
+                    t.wait_start()
+                h.step()
+                self.caller, self.target = expected_task(h.pid), expected_task(target)
+                self.call, = h.step()["calls"]
+                for t in self.tracers.values():
+                    t.stop(timeout=20)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self):
+        for t in self.tracers.values():
+            t.kill()
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    made = {}
+    try:
+        for args in (NAMED, UNNAMED):
+            made[args] = Scene(args)
+        yield made
+    finally:
+        for scene in made.values():
+            scene.close()
+
+
+def judge(scene, options, told):
+    """The call's record, if there is to be one; the run's books were held against the contract at its end."""
+    t = scene.tracers[options]
+    events = t.events(scene.pid)
+    assert len(events) == t.counters["emitted"] == told
+    if not told:
+        assert t.counters["filtered"] >= 1
+        return None
+    expect_call(events[0], scene.call)
+    assert {key: events[0]["caller"][key] for key in scene.caller} == scene.caller
+    return events[0]
+
+
+ROWS = [pytest.param(*row, id=" ".join((*row[0], row[1])) or "none") for row in FILTERS]
+
+
+@pytest.mark.parametrize("args, options, told, _", ROWS)
+def test_filters_judge_the_process_that_was_opened(hooked, scenes, args, options, told, _):
+    need(hooked, True)
+    scene = scenes[args]
+    event = judge(scene, options, told)
+    if event:
+        target = event["target"]
+        assert target["confirmed"] is True and target["resolved_at"] == "exit"
+        assert target["moved"] is (True if args == NAMED else None)
+        assert {key: target[key] for key in scene.target} == scene.target
+        # What a filter dropped at entry is read when the kernel has read it.
+        assert {event[side]["captured"] for side in ("local", "remote")} == {LONG}
+        assert event["local"]["changed"] in (False, None) and event["remote"]["changed"] is False
+
+
+@pytest.mark.parametrize("args, options, _, told", ROWS)
+def test_without_the_hook_what_may_fit_is_told(hooked, scenes, args, options, _, told):
+    need(hooked, False)
+    event = judge(scenes[args], options, told)
+    if event:
+        assert event["target"]["confirmed"] is None
+        assert event["target"]["moved"] is (True if args == NAMED else None)
+        assert event["relation"]["kinship"] == "child"
+
+
+@pytest.mark.parametrize("count", [1, LONG])
+def test_another_target_than_at_entry(hooked, watcher, count):
+    """Told twice: while the call is parked with the one, at its end with the other."""
+    with Held("pvmdecoy", count) as h:
+        number = h.line()["target"]
+        h.step()
+        second = expected_task(number)
+        before, = watcher.wait(lambda t: t.events(h.pid), what="the parked call")
+        assert (before["phase"], before["target"]["comm"], before["target"]["uid"]) == ("in_flight", "pvmdecoy", 4001)
+        done, = h.step()["calls"]
+        _, event = watcher.of(h.pid)
+        expect_call(event, done)
+        assert event["id"] == before["id"] and event["local"]["status"] == "late"
+        first, target = before["target"], event["target"]
+        assert (first["pid"], target["pid"], target["moved"]) == (number, number, True)
+        if not hooked:
+            assert target["confirmed"] is None and target["resolved_at"] == "entry"
+            assert (target["comm"], target["entity_id"]) == ("pvmdecoy", first["entity_id"])
+            return
+        assert target["confirmed"] is True and target["resolved_at"] == "exit"
+        assert {key: target[key] for key in second} == second
+        assert first["start"] < target["start"] and first["entity_id"] != target["entity_id"]
+        # The second one, asked for by its own number, is the same.
+        with Held("pvmcall", "step") as other:
+            other.line()
+            other.step(f"target {number}")
+            again = watcher.of(other.pid)[-1]["target"]
+        assert (again["entity_id"], again["start"]) == (target["entity_id"], target["start"])
