@@ -21,8 +21,17 @@ static void put_error(struct hook_result *r, const char *step, int err)
 	snprintf(r->error, sizeof(r->error), "%s: %s", step, why);
 }
 
+static bool is_used(const char *hook, bool fentry)
+{
+	bool on_all = !strncmp(hook, "tp_btf/sys_", 11);
+	bool on_calls = hook[0] == 'f' && strstr(hook, "_sys_process_vm_");
+	bool other = !strncmp(hook, "tp_btf/sched_", 13) || !strncmp(hook, "iter/", 5);
+
+	return other || (fentry ? on_calls : on_all);
+}
+
 /* Attaches program number i of the object alone, as one that is refused would take the others with it. */
-static void try_one(struct probe_bpf *skel, size_t i, struct hook_result *r)
+static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_result *r)
 {
 	struct bpf_program *prog, *chosen = NULL;
 	struct bpf_link *link;
@@ -35,7 +44,7 @@ static void try_one(struct probe_bpf *skel, size_t i, struct hook_result *r)
 			chosen = prog;
 	}
 	snprintf(r->name, sizeof(r->name), "%s", bpf_program__section_name(chosen));
-	r->used = !strncmp(r->name, "tp_btf/", 7) || !strncmp(r->name, "iter/", 5);
+	r->used = is_used(r->name, fentry);
 	err = probe_bpf__load(skel);
 	if (err) {
 		put_error(r, "load", -err);
@@ -60,7 +69,7 @@ static size_t count(const struct bpf_object *obj)
 	return cnt < PROBE_HOOKS_MAX ? cnt : PROBE_HOOKS_MAX;
 }
 
-size_t probe_hooks__try(struct hook_result *out)
+size_t probe_hooks__try(struct hook_result *out, bool fentry)
 {
 	size_t cnt = 1, i;
 
@@ -71,7 +80,7 @@ size_t probe_hooks__try(struct hook_result *out)
 		if (!skel)
 			return i;
 		cnt = count(skel->obj);
-		try_one(skel, i, &out[i]);
+		try_one(skel, i, fentry, &out[i]);
 		probe_bpf__destroy(skel);
 	}
 	return i;

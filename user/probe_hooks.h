@@ -10,12 +10,12 @@
 
 struct hook_result {
 	char name[64]; /* "tp_btf/sys_enter" */
-	bool used;     /* tracing needs it */
+	bool used;     /* tracing needs it, with the attach method that was asked for */
 	bool attaches;
 	char error[128]; /* why not; "" if it attaches */
 };
 
 /* Needs CAP_BPF and CAP_PERFMON and a kernel with BTF. Fills out (room for PROBE_HOOKS_MAX); how many. */
-size_t probe_hooks__try(struct hook_result *out);
+size_t probe_hooks__try(struct hook_result *out, bool fentry);
 
 #endif

@@ -75,7 +75,7 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		say(s,
 		    "calls that hang inside the kernel, of processes outside of this pid namespace, "
 		    "until they return");
-	unseen = report__unseen(&cnt);
+	unseen = report__unseen(r->fentry, &cnt);
 	for (size_t i = 0; i < cnt; i++)
 		say(s, unseen[i]);
 }

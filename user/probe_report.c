@@ -123,7 +123,7 @@ static void try_hooks(struct probe_report *r)
 	else if (!r->btf)
 		r->hooks_untried = "this kernel has no BTF";
 	else
-		r->hook_cnt = probe_hooks__try(r->hooks);
+		r->hook_cnt = probe_hooks__try(r->hooks, r->fentry);
 }
 
 int probe_report__run(const struct options *o)
@@ -138,6 +138,7 @@ int probe_report__run(const struct options *o)
 	}
 	tracer__talk(o->verbose);
 	read_facts(&r, o->btf);
+	r.fentry = !strcmp(o->attach, "fentry");
 	log__keep(r.reason, sizeof(r.reason));
 	r.status = try_start(&r, o);
 	log__keep(NULL, 0);

@@ -21,9 +21,9 @@ static const char *const unseen[] = {
 #define UNSEEN_ALWAYS 2
 #define UNSEEN_CNT (sizeof(unseen) / sizeof(unseen[0]))
 
-const char *const *report__unseen(size_t *cnt)
+const char *const *report__unseen(bool fentry, size_t *cnt)
 {
-	*cnt = UNSEEN_ALWAYS;
+	*cnt = fentry ? UNSEEN_CNT : UNSEEN_ALWAYS;
 	return unseen;
 }
 
@@ -145,8 +145,6 @@ int report__start(struct report *r)
 		.resolve = r->recording ? r->recording->resolve : tracer__resolve(c->tracer),
 		.abis = r->abis,
 		.abi_cnt = r->abi_cnt,
-		.unseen = unseen,
-		.unseen_cnt = fentry ? UNSEEN_CNT : UNSEEN_ALWAYS,
 		.notes = r->notes,
 		.note_cnt = r->note_cnt,
 		.options = c->options,
@@ -156,6 +154,7 @@ int report__start(struct report *r)
 		.user = r->recording ? r->recording->user : r->user,
 		.instance = c->run_id,
 	};
+	rec.start.unseen = report__unseen(fentry, &rec.start.unseen_cnt);
 	return collector__tell(c, &rec);
 }
 

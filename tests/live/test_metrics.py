@@ -63,6 +63,7 @@ def test_known_counts(metrics):
         assert metrics.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.slow
 def test_losses_are_told_by_cause(metrics):
     """More pairs of processes than there is room for, while the tracer sleeps."""
     t = subprocess.Popen([PVMTRACE, "-q", "-o", "/dev/null", "--ring-size", "64K", "--metrics", metrics,

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pvm import EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, ONLY_ME, PVMTRACE, Tracer, poll, pvmtrace
+from pvm import ATTACH, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, ONLY_ME, PVMTRACE, Tracer, poll, pvmtrace
 from test_privileges import IN_PID_NS, as_user, hidden, public_copy
 
 USED = ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_exit", "tp_btf/sched_process_exec", "iter/task"]
 
 
-def probe(*args, status=EX_OK, **kw):
-    run = pvmtrace("--probe", "-f", "json", *args, **kw)
+def probe(*args, status=EX_OK, attach="tracepoint", **kw):
+    run = pvmtrace("--probe", "-f", "json", "--attach", attach, *args, **kw)
     assert run.status == status, run.err
     assert run.out.count(b"\n") == 1 and run.err == ""
     report = json.loads(run.out)
@@ -53,8 +53,19 @@ def test_as_root():
 
 def test_it_says_what_a_run_says(tracer):
     """Beside a tracer that runs."""
-    r = probe()
+    r = probe(attach=ATTACH)
     assert r["abis"] == tracer.start["abis"] and r["resolve"] == tracer.start["resolve"]
+    assert r["does_not_see"][-len(tracer.start["unseen"]):] == tracer.start["unseen"]
+
+
+def test_with_fentry():
+    """Whether it works or not: the hooks that it needs are marked, and not those of the other method."""
+    works = pvmtrace("--attach", "fentry", "--duration", 1).status == EX_OK
+    r = probe(attach="fentry", status=EX_OK if works else EX_UNAVAILABLE)
+    used = [h["hook"] for h in r["hooks"] if h["used"]]
+    assert used[:3] == [h for h in USED if "/sys_" not in h]
+    assert len(used) > 3 and all("_sys_process_vm_" in h for h in used[3:])
+    assert works == all(h["attaches"] for h in r["hooks"] if h["used"])
 
 
 def test_for_people():

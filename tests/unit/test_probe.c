@@ -19,8 +19,9 @@
 #include "probe_report.h"
 #include "report.h"
 
-const char *const *report__unseen(size_t *cnt)
+const char *const *report__unseen(bool fentry, size_t *cnt)
 {
+	(void)fentry;
 	static const char *const none[] = { "what no hook sees" };
 
 	*cnt = 1;

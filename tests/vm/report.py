@@ -11,7 +11,7 @@ LEGEND = """\
 by another; the others are the live tests, by file. Of many tests each cell has the number of those that passed, and after a `+` those that do not
 apply there, with the reasons below. Tests marked `slow`, which need a machine's full speed, run on the machine itself
 only. Live tests run for x86-64, on cgroup v2 and, those that look at cgroups and identity, on a hybrid hierarchy (v1's
-pids and memory beside v2).
+pids and memory beside v2); those that have to do with hooks once more with `--attach fentry`.
 """
 
 
@@ -25,11 +25,12 @@ class Column:
         self.compiler = {}
         self.live = {}
         self.hybrid = {}
+        self.fentry = {}
 
     def results(self):
         """((what, name), Result)"""
         for part, results in (("check", self.checks), ("compiler", self.compiler), ("live", self.live),
-                              ("hybrid", self.hybrid)):
+                              ("hybrid", self.hybrid), ("fentry", self.fentry)):
             for name, result in results.items():
                 yield (part, name), result
 
@@ -68,7 +69,8 @@ def rows(columns):
 
 def named(key):
     part, name = key
-    return {"check": name, "compiler": f"all checks, {name}", "live": name, "hybrid": f"{name}, hybrid"}[part]
+    return {"check": name, "compiler": f"all checks, {name}", "live": name, "hybrid": f"{name}, hybrid",
+            "fentry": f"{name}, fentry"}[part]
 
 
 def table(columns):
@@ -100,7 +102,8 @@ def exceptions(columns):
 def summary(columns):
     """A table of few rows, for the README: how many passed, and of how many that apply."""
     parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by another clang"),
-                                     ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups")])
+                                     ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
+                                     ("fentry", "live tests, --attach fentry")])
     lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]
     for part, name in parts.items():
         cells = []
