@@ -6,8 +6,9 @@
 #ifndef PVM_CALL_H
 #define PVM_CALL_H
 
-/* Calls that lasted this long are asked once more, at exit, whom they named. */
-#define MOVED_AFTER_NS 1000000
+/* Calls that lasted this long are asked once more, at exit, whom they named. In less time no process dies, is reaped
+ * and has a successor; of a call that lasts so long the second look is a small part. */
+#define MOVED_AFTER_NS 20000
 
 /* The collector itself, or the child that it tests i386 with. */
 static __always_inline bool is_self(u32 tgid)
@@ -116,6 +117,14 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	task_blank(&call->caller);
 }
 
+/* The caller of a call that is to be told. Where there are filters on it, it was read for them. */
+static __always_inline void caller_take(struct pvm_state *s)
+{
+	if (!filter_wants_task(PVM_CALLER))
+		caller_fill(&s->call.caller);
+	identity_send(s, PVM_CALLER);
+}
+
 /* Who and whom, and the filters on them: the caller's first where there are some, since the target costs more.
  * how: enum target_how. Returns the stage that the call is in now. */
 static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgid, u32 how)
@@ -135,9 +144,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	if (verdict == TARGET_REJECTED)
 		return STAGE_REJECTED;
 	s->undecided = verdict == TARGET_ABSENT && filter_wants_target();
-	if (!filter_wants_task(PVM_CALLER))
-		caller_fill(&call->caller);
-	identity_send(s, PVM_CALLER);
+	caller_take(s);
 	return STAGE_ACTIVE;
 }
 
@@ -273,11 +280,9 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 		return false;
 	call->ret = ret;
 	call->flags |= PVM_CALL_TARGET_MOVED;
-	task_blank(&call->caller);
-	caller_fill(&call->caller);
 	call->resolved = PVM_UNRESOLVED;
 	target_resolve_late(TARGET_UNFILTERED);
-	identity_send(s, PVM_CALLER);
+	caller_take(s);
 	return true;
 }
 

@@ -23,9 +23,7 @@ __noinline int call_take(void)
 
 	if (!s)
 		return 0;
-	task_blank(&s->call.caller);
-	caller_fill(&s->call.caller);
-	identity_send(s, PVM_CALLER);
+	caller_take(s);
 	used = side_entry(s, &s->call.local, false, 0);
 	side_entry(s, &s->call.remote, true, used);
 	return 1;

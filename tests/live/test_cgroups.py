@@ -194,3 +194,17 @@ def test_filters(filtered, row):
     t, want = tracers[row], FILTERS[row][2]
     assert [[len(t.events(p)) for p in pair] for pair in pids] == [[n, n] for n in want]
     assert t.counters["emitted"] == 2 * sum(want) and t.counters["filtered"] >= 6 - 2 * sum(want)
+
+
+@pytest.mark.parametrize("sign, want", [("", 1), ("!", 0)])
+def test_callers_filter_holds_for_a_target_that_came_later(cgroups, sign, want):
+    """Its cgroup was never seen before, and the call is first dropped for its target."""
+    h_name = any_hierarchy(cgroups)
+    where = cgroups.make(h_name, f"/{name()}")
+    with Held("pvmdecoy", preexec_fn=cgroups.join(where)) as h:
+        h.line()
+        with Tracer("--target-comm", "pvmvictim", "--caller-cgroup", f"{sign}/{where.name}", "--caller-pid", h.pid) as t:
+            h.step()
+            assert h.step()["calls"][0]["ret"] > 0
+            t.stop()
+            assert len(t.events(h.pid)) == t.counters["emitted"] == want
