@@ -10,7 +10,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 # Not kvm: the machine may be a guest itself, and what we count must not depend on it.
-QEMU_ARGS = ["-accel", "tcg", "-smp", "2", "-nodefaults", "-display", "none", "-monitor", "none",
+QEMU_ARGS = ["-smp", "2", "-nodefaults", "-display", "none", "-monitor", "none",
              "-no-reboot"]
 CMDLINE = "rdinit=/init panic=-1 quiet"
 
@@ -87,13 +87,13 @@ def _text(path):
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
-def boot(kernel, initrd, work, seconds, memory="1G", words=""):
+def boot(kernel, initrd, work, seconds, memory="1G", words="", accel="tcg"):
     """Runs a guest to its end; what it told. words: more of the kernel's command line."""
     machine = MACHINES[kernel.arch]
     console, told = work / "console", work / "told"
     for path in (console, told):
         path.unlink(missing_ok=True)
-    command = [machine.qemu, *QEMU_ARGS, *machine.args, "-m", memory, "-serial", f"file:{console}",
+    command = [machine.qemu, "-accel", accel, *QEMU_ARGS, *machine.args, "-m", memory, "-serial", f"file:{console}",
                *[word.format(told=told) for word in machine.told],
                "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", f"{machine.cmdline} {CMDLINE} {words}"]
     for last_try in (False, True):
