@@ -12,7 +12,7 @@ import pytest
 
 import pvm_schema
 from pvm import SHARED, STOP_TIMEOUT, TRIGGERS, Tracer, trigger_one
-from pvm_stream import check_books, parse_line
+from pvm_stream import Bad, check_books, parse_line
 
 FINAL = b'"type":"process_vm_access"'
 SCHEMA_EVERY = 200  # lines: a flood has a million
@@ -149,7 +149,12 @@ def test_a_quiet_call_between_two_floods():
     floods = start_floods(30)
     try:
         pids = [trigger_one("pvmcall", "self")["pid"] for _ in range(20)]
-        t.wait(lambda t: all(t.events(p) for p in pids))
+        try:
+            t.wait(lambda t: all(t.events(p) for p in pids))
+        except Bad:
+            # A kernel that preempts a flood's hook skips ours on that CPU meanwhile, and says how often.
+            missing = [p for p in pids if not t.events(p)]
+            assert 0 < len(missing) <= t.skipped_runs() and len(missing) < len(pids)
         t.stop()
     finally:
         end_floods(floods)
