@@ -95,7 +95,7 @@ def parse(text):
 
 def run(kernel, words, seconds, part="live"):
     """(file, test) -> Result; guest.Failed if the guest did not come to its end."""
-    fentry = part == "fentry"
+    fentry = "fentry" in (part, ATTACH)
     seconds *= FENTRY_TIMES if fentry else 1
     work = kernels.HOME / "run" / f"{kernel.name}-{part}"
     work.mkdir(parents=True, exist_ok=True)
