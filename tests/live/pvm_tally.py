@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pvm_schema
 from pvm import STOP_TIMEOUT, poll
-from pvm_stream import check_books, parse_line
+from pvm_stream import SLOWNESS, check_books, parse_line
 
 RE_CALL = re.compile(
     rb'"phase":"(\w+)","op":"(\w+)",.*?"outcome":"(\w+)",.*?"caller":{"pid":(\d+),.*?,"target":{"arg":-?\d+,'
@@ -32,6 +32,7 @@ class Tally:
         self.summed = collections.Counter()  # calls in summaries
         self.summaries = []  # (when it came, ns since 1970; record)
         self.lost = []
+        self.stats = None
         self.lines = self.bytes = 0
         self.last = b""
         self.trouble = None
@@ -70,6 +71,8 @@ class Tally:
         if record["type"] == "process_vm_summary":
             self.summaries.append((time.time_ns(), record))
             self.summed[key_of(record)] += record["calls"]
+        elif record["type"] == "stats":
+            self.stats = record["counters"]
         elif record["type"] == "lost":
             self.lost.append(record)
 
@@ -82,11 +85,17 @@ class Tally:
         return sum(n for k, n in self.all.items() if k.caller == caller and op in (None, k.op))
 
     def wait(self, cond, timeout=5, what="it"):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * SLOWNESS
         while not cond():
             assert self.trouble is None, self.trouble
             assert time.monotonic() < end, f"{what} did not come within {timeout} s"
             time.sleep(0.02)
+
+    def settled(self):
+        """Whether every call that it took up so far has become something; asked for anew at each look."""
+        self.tracer.kick(signal.SIGUSR1)
+        c = self.stats
+        return c and c["submitted"] and c["seen"] == c["emitted"] + c["summarised"] + c["filtered"] + c["lost"]
 
     def finish(self, status=0):
         """Ends the run; its stop record, held against all lines."""
@@ -94,7 +103,7 @@ class Tally:
             self.tracer.kick(signal.SIGCONT)
             self.tracer.kick(signal.SIGTERM)
         self.tracer.proc.wait(STOP_TIMEOUT)
-        self.thread.join(30)
+        self.thread.join(30 * SLOWNESS)
         assert not self.thread.is_alive() and self.trouble is None, self.trouble
         assert self.tracer.proc.returncode == status, self.tracer.stderr()
         stop = json.loads(self.last)

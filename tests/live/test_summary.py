@@ -301,7 +301,7 @@ def test_filters_hold(programs, cgroups):
             a.ready()
         held.line()
         held.step()  # so that its cgroup is known, and judged
-        time.sleep(0.2)
+        poll(runs["--caller-cgroup"].tally.settled, step=0.2)
 
         def act():
             held.step()
