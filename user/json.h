@@ -87,6 +87,9 @@ static inline void json__raw(struct json *j, const char *key, const char *json, 
 	json__end(j, p + len, true);
 }
 
+/* The same of constant text, keys and all: "\"a\":null,\"b\":[]". */
+#define JSON_RAW(j, text) json__raw(j, NULL, text, sizeof(text) - 1)
+
 /* {"key": ... and [ ...; key NULL at top level or inside an array. */
 static inline void json__open_obj(struct json *j, const char *key)
 {

@@ -47,7 +47,6 @@ static const struct fit_format format = {
 		[FIT_LOCAL_EXIT] = "\"pvmtrace.local.iov_exit\"",
 		[FIT_REMOTE_IOV] = "\"pvmtrace.remote.iov\"",
 		[FIT_LOCAL_IOV] = "\"pvmtrace.local.iov\"",
-		[FIT_ARGS_COPY] = "",
 	},
 	.arg_extra = sizeof("\"\"") - 1,
 };
@@ -79,7 +78,7 @@ static void put_host(struct json *j, const struct host *host, bool with_kernel)
 	if (with_kernel)
 		put_text(j, "architecture", host->arch);
 	json__open_obj(j, "os");
-	REST_RAW(j, "\"type\":\"linux\"");
+	JSON_RAW(j, "\"type\":\"linux\"");
 	if (with_kernel)
 		put_text(j, "kernel", host->kernel);
 	json__close_obj(j);
@@ -163,10 +162,10 @@ static void put_head(struct json *j, const struct record *r)
 {
 	json__open_obj(j, NULL);
 	rest__time(j, "@timestamp", r->real_ns);
-	REST_RAW(j, "\"ecs\":{\"version\":\"" ECS_VERSION "\"}");
+	JSON_RAW(j, "\"ecs\":{\"version\":\"" ECS_VERSION "\"}");
 	json__open_obj(j, "event");
 	json__u64(j, "sequence", r->seq);
-	REST_RAW(j, "\"module\":\"pvmtrace\"");
+	JSON_RAW(j, "\"module\":\"pvmtrace\"");
 }
 
 static const char *outcome_name(enum outcome outcome)
@@ -183,11 +182,11 @@ static const char *outcome_name(enum outcome outcome)
 
 static void put_what(struct json *j, const struct call_info *c)
 {
-	REST_RAW(j, "\"dataset\":\"pvmtrace.calls\",\"kind\":\"event\",\"category\":[\"process\"]");
+	JSON_RAW(j, "\"dataset\":\"pvmtrace.calls\",\"kind\":\"event\",\"category\":[\"process\"]");
 	if (c->raw->op == PVM_READ)
-		REST_RAW(j, "\"type\":[\"access\"]");
+		JSON_RAW(j, "\"type\":[\"access\"]");
 	else
-		REST_RAW(j, "\"type\":[\"change\"]");
+		JSON_RAW(j, "\"type\":[\"change\"]");
 	json__str(j, "action", rest__syscall(c));
 	json__str(j, "outcome", outcome_name(c->outcome));
 }
@@ -199,7 +198,7 @@ static void put_call_event(struct json *j, struct fit_plan *plan, const struct c
 	if (fit__begin(j, plan, FIT_TOP)) {
 		if (c->duration_known)
 			json__u64(j, "duration", c->duration_ns);
-		REST_RAW(j, "\"provider\":\"pvmtrace\"");
+		JSON_RAW(j, "\"provider\":\"pvmtrace\"");
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -260,7 +259,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	rest__time(j, "start", s->first_ns);
 	rest__time(j, "end", s->last_ns);
 	if (fit__begin(j, plan, FIT_TOP)) {
-		REST_RAW(j, "\"provider\":\"pvmtrace\"");
+		JSON_RAW(j, "\"provider\":\"pvmtrace\"");
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -275,18 +274,18 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
  * processes would find a `start`. */
 static void put_own_event(struct json *j, const struct record *r)
 {
-	REST_RAW(j, "\"dataset\":\"pvmtrace.tracer\"");
+	JSON_RAW(j, "\"dataset\":\"pvmtrace.tracer\"");
 	json__str(j, "kind", r->type == REC_STATS ? "metric" : "event");
-	REST_RAW(j, "\"category\":[\"host\"],\"type\":[\"info\"]");
+	JSON_RAW(j, "\"category\":[\"host\"],\"type\":[\"info\"]");
 	json__str(j, "action", rest__type(r->type));
 	switch (r->type) {
 	case REC_LOST:
-		REST_RAW(j, "\"outcome\":\"failure\"");
+		JSON_RAW(j, "\"outcome\":\"failure\"");
 		rest__time(j, "start", r->lost.since_ns);
 		rest__time(j, "end", r->lost.until_ns);
 		break;
 	case REC_ERROR:
-		REST_RAW(j, "\"outcome\":\"failure\"");
+		JSON_RAW(j, "\"outcome\":\"failure\"");
 		if (r->error.since_ns)
 			rest__time(j, "start", r->error.since_ns);
 		break;
@@ -297,7 +296,7 @@ static void put_own_event(struct json *j, const struct record *r)
 	default:
 		break;
 	}
-	REST_RAW(j, "\"provider\":\"pvmtrace\"");
+	JSON_RAW(j, "\"provider\":\"pvmtrace\"");
 	json__close_obj(j);
 }
 

@@ -53,7 +53,7 @@ static void account(const struct json *j, struct fit_plan *plan)
 	plan->mark = j->len;
 }
 
-bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part)
+bool fit__begin_measured(const struct json *j, struct fit_plan *plan, enum fit_part part)
 {
 	if (!(plan->given & FIT_BIT(part)))
 		return false;
@@ -63,22 +63,10 @@ bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part)
 	return true;
 }
 
-void fit__end(const struct json *j, struct fit_plan *plan)
+void fit__end_measured(const struct json *j, struct fit_plan *plan)
 {
 	account(j, plan);
 	plan->depth--;
-}
-
-void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov, uint32_t cnt)
-{
-	json__open_arr(j, key);
-	for (uint32_t i = 0; i < cnt; i++) {
-		json__open_obj(j, NULL);
-		json__hex(j, "base", iov[i].base);
-		json__u64(j, "len", iov[i].len);
-		json__close_obj(j);
-	}
-	json__close_arr(j);
 }
 
 static uint32_t elem_sz(const struct iov_elem *e)
@@ -101,14 +89,20 @@ const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len)
 	return arg;
 }
 
-void fit__put_names(struct json *j, const struct fit_plan *plan)
+void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 {
+	if (!plan->cut) {
+		JSON_RAW(j, "\"truncated\":[]");
+		return;
+	}
+	json__open_arr(j, "truncated");
 	for (unsigned int part = FIT_CNT; part-- > 0;) {
 		const char *names = plan->format->names[part];
 
 		if (plan->cut & FIT_BIT(part))
 			json__raw(j, NULL, names, strlen(names));
 	}
+	json__close_arr(j);
 }
 
 /* An array of elements: those that there are, and those that the limit lets through. */
@@ -147,10 +141,13 @@ static uint32_t *shown_of(struct fit_plan *plan, unsigned int part)
 	}
 }
 
-static void plan_whole(struct fit_plan *plan, const struct call_info *c,
-		       const struct render_opts *o)
+/* What a whole line needs, and no more: it is written for each call. */
+static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
+		       const struct call_info *c, const struct render_opts *o)
 {
-	plan->given = FIT_BIT(FIT_CNT) - 1;
+	plan->format = format;
+	plan->whole = true;
+	plan->cut = 0;
 	plan->args = UINT32_MAX;
 	for (unsigned int part = FIRST_ARRAY; part <= LAST_ARRAY; part++) {
 		struct elements e = elements_of(c, part, o);
@@ -162,9 +159,10 @@ static void plan_whole(struct fit_plan *plan, const struct call_info *c,
 }
 
 /* The first remote element is never cut. */
-static void plan_bare(struct fit_plan *plan, const struct call_info *c, const struct render_opts *o)
+static void plan_bare(struct fit_plan *plan, const struct fit_format *format,
+		      const struct call_info *c, const struct render_opts *o)
 {
-	plan->given = FIT_BIT(FIT_CNT) - 1;
+	*plan = (struct fit_plan){ .format = format, .given = FIT_BIT(FIT_CNT) - 1 };
 	plan->iov[1] = elements_of(c, FIT_REMOTE_IOV, o).want > 0;
 }
 
@@ -173,14 +171,20 @@ static int64_t name_sz(const struct fit_plan *plan, unsigned int part)
 	return (int64_t)strlen(plan->format->names[part]) + 1;
 }
 
-/* What the names of all children take when each is cut. */
+/* What a part takes when it is cut. */
+static int64_t cut_sz(const struct fit_plan *plan, unsigned int part)
+{
+	return plan->format->instead[part] + name_sz(plan, part);
+}
+
+/* The same of all children together. */
 static int64_t children_cost(const struct fit_plan *plan, unsigned int parent)
 {
 	int64_t cost = 0;
 
 	for (unsigned int part = 0; part < FIT_CNT; part++) {
 		if (parents[part] == parent && (plan->seen & FIT_BIT(part)))
-			cost += name_sz(plan, part);
+			cost += cut_sz(plan, part);
 	}
 	return cost;
 }
@@ -242,13 +246,18 @@ static void fit_args(struct fit_plan *plan, const struct task_info *t, struct js
 	}
 }
 
+static bool is_array(unsigned int part)
+{
+	return part >= FIRST_ARRAY && part <= LAST_ARRAY;
+}
+
 static void fit_part(struct fit_plan *plan, unsigned int part, const struct call_info *c,
 		     const struct render_opts *o, struct json *scratch, int64_t *room)
 {
 	struct elements e;
 	int64_t cost;
 
-	if (part >= FIRST_ARRAY && part <= LAST_ARRAY) {
+	if (is_array(part)) {
 		e = elements_of(c, part, o);
 		fit_elements(plan, part, &e, room);
 		return;
@@ -257,7 +266,7 @@ static void fit_part(struct fit_plan *plan, unsigned int part, const struct call
 		fit_args(plan, &c->caller, scratch, room);
 		return;
 	}
-	cost = plan->bytes[part] + children_cost(plan, part) - name_sz(plan, part);
+	cost = plan->bytes[part] + children_cost(plan, part) - cut_sz(plan, part);
 	if (cost <= *room) {
 		*room -= cost;
 		plan->given |= FIT_BIT(part);
@@ -288,6 +297,9 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 
 		if (!(plan->seen & FIT_BIT(part)))
 			continue;
+		if (plan->format->counts_first && is_array(part) &&
+		    plan->cut & (FIT_BIT(FIT_LOCAL) | FIT_BIT(FIT_REMOTE)))
+			room = 0;
 		if (parent == NO_PARENT || (plan->given & FIT_BIT(parent)))
 			fit_part(plan, part, c, o, scratch, &room);
 	}
@@ -314,16 +326,15 @@ int fit__call(struct json *j, const struct record *r, const struct render_opts *
 	      const struct fit_format *format,
 	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r))
 {
-	struct fit_plan plan = { .format = format };
+	struct fit_plan plan;
 
-	plan_whole(&plan, &r->call, o);
+	plan_whole(&plan, format, &r->call, o);
 	if (may_fit(&plan, o)) {
 		put_line(j, &plan, r, put);
 		if (j->len <= o->max_line && !j->failed)
 			return 0;
 	}
-	plan = (struct fit_plan){ .format = format };
-	plan_bare(&plan, &r->call, o);
+	plan_bare(&plan, format, &r->call, o);
 	put_line(j, &plan, r, put);
 	plan_fit(&plan, &r->call, o, j, j->len);
 	put_line(j, &plan, r, put);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * render_fit - what of a call is left out when its line would be too long, for formats whose keys
- * can be absent. It knows parts of a call and what each is worth, and nothing of how a format names
- * or places them.
+ * render_fit - what of a call is left out when its line would be too long. It knows parts of a call
+ * and what each is worth, and nothing of how a format names or places them.
  *
  * The line is first written without its arrays of unbounded length; what each part took is then
  * known, and the room is given to the parts in the order of their value. What a part is too large
  * for goes to the next one, so that a caller cannot hide its ranges behind one argument of 4 KiB.
+ * Among the arrays of ranges it does not: the last of them that is shown at all is the one that is
+ * shortened.
  */
 #ifndef PVM_RENDER_FIT_H
 #define PVM_RENDER_FIT_H
@@ -61,14 +62,18 @@ enum fit_part {
 #define FIT_DEPTH 4
 
 struct fit_format {
-	/* How `truncated` names a part: the text of one JSON string, or of several. */
+	/* How `truncated` names a part: the text of one JSON string, or of several. NULL: of a part
+	 * that the format does not have. */
 	const char *names[FIT_CNT];
-	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
+	uint8_t instead[FIT_CNT]; /* what stands in the place of a part that is cut, in bytes */
+	uint32_t arg_extra;	  /* what an argument takes besides its bytes and a separator */
+	bool counts_first;	  /* no room for the counts of an array: none for any elements */
 };
 
 struct fit_plan {
 	const struct fit_format *format;
-	uint32_t given;		     /* parts that are written, FIT_BIT */
+	bool whole;		     /* every part is written, and may be copied from elsewhere */
+	uint32_t given;		     /* else those that are, FIT_BIT */
 	uint32_t cut;		     /* parts that are named in `truncated` */
 	uint32_t iov[2];	     /* elements shown, [local, remote] */
 	uint32_t exit[2];	     /* the same of the exit's arrays */
@@ -80,17 +85,41 @@ struct fit_plan {
 	uint8_t depth;
 };
 
+/* The out-of-line parts of what follows; not for callers. */
+bool fit__begin_measured(const struct json *j, struct fit_plan *plan, enum fit_part part);
+void fit__end_measured(const struct json *j, struct fit_plan *plan);
+
 /* Around what belongs to a part; parts may stand inside each other. False: it is not to be written,
- * and fit__end is not to be called. */
-bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part);
-void fit__end(const struct json *j, struct fit_plan *plan);
+ * and fit__end is not to be called. Most lines are whole: then this is one test. */
+static inline bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part)
+{
+	return plan->whole || fit__begin_measured(j, plan, part);
+}
+
+static inline void fit__end(const struct json *j, struct fit_plan *plan)
+{
+	if (!plan->whole)
+		fit__end_measured(j, plan);
+}
 
 /* Elements of an array, as fit reckons with them: {"base":"0x..","len":..}. */
-void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov, uint32_t cnt);
+static inline void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov,
+				     uint32_t cnt)
+{
+	json__open_arr(j, key);
+	for (uint32_t i = 0; i < cnt; i++) {
+		json__open_obj(j, NULL);
+		json__hex(j, "base", iov[i].base);
+		json__u64(j, "len", iov[i].len);
+		json__close_obj(j);
+	}
+	json__close_arr(j);
+}
+
 /* Splits off the first argument of args[0 .. *len), which moves on. NULL: there is none left. */
 const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);
-/* Writes the names of what was cut as the elements of an array. */
-void fit__put_names(struct json *j, const struct fit_plan *plan);
+/* "truncated":[the names of what was cut] */
+void fit__put_truncated(struct json *j, const struct fit_plan *plan);
 
 /* Writes a whole line by put, once or, when it is too long, three times. 0 or -ENOMEM. */
 int fit__call(struct json *j, const struct record *r, const struct render_opts *o,

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* render_json_call - process_vm_access: one attempted call. */
-#include <errno.h>
-
 #include "decode.h"
 #include "render_json.h"
 
 #define FLAG_PIDFD 1ULL
 #define FLAG_NOWAIT 2ULL
 #define FLAGS_KNOWN (FLAG_PIDFD | FLAG_NOWAIT)
-
-#define ELEM_MIN (sizeof("{\"base\":\"0x0\",\"len\":0},") - 1)
 
 static void put_tristate(struct json *j, const char *key, enum tristate value)
 {
@@ -64,7 +60,7 @@ static void put_flags(struct json *j, uint64_t flags)
 	json__close_arr(j);
 }
 
-static void put_call(struct json *j, struct json_plan *plan, const struct call_info *c)
+static void put_call(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	bool is_read = c->raw->op == PVM_READ;
 
@@ -74,26 +70,26 @@ static void put_call(struct json *j, struct json_plan *plan, const struct call_i
 		JSON_RAW(j, "\"op\":\"read\"");
 	else
 		JSON_RAW(j, "\"op\":\"write\"");
-	if (json_part__begin(j, plan, JP_TOP)) {
+	if (fit__begin(j, plan, FIT_TOP)) {
 		if (is_read)
 			JSON_RAW(j, "\"syscall\":\"process_vm_readv\"");
 		else
 			JSON_RAW(j, "\"syscall\":\"process_vm_writev\"");
 		json__word(j, "abi", abi_name(c->raw->abi));
-		json_part__end(j, plan, JP_TOP);
+		fit__end(j, plan);
 	}
 	put_outcome(j, c);
-	if (!json_part__begin(j, plan, JP_TOP))
+	if (!fit__begin(j, plan, FIT_TOP))
 		return;
 	put_known(j, "duration_ns", c->duration_known, c->duration_ns);
 	put_known(j, "bytes_requested", c->requested_known, c->requested);
 	put_known(j, "bytes_transferred", c->transferred_known, c->transferred);
 	put_tristate(j, "partial", c->partial);
 	put_flags(j, c->flags);
-	json_part__end(j, plan, JP_TOP);
+	fit__end(j, plan);
 }
 
-void json_caller(struct json *j, struct json_plan *plan, const struct call_info *c)
+void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	json__open_obj(j, "caller");
 	json_task(j, plan, &c->caller, false);
@@ -123,10 +119,20 @@ static void put_target_how(struct json *j, const struct call_info *c)
 	put_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
 }
 
-void json_target(struct json *j, struct json_plan *plan, const struct call_info *c)
+static void put_no_task(struct json *j)
+{
+	JSON_RAW(j, "\"pid\":null,\"tid\":null,\"ppid\":null,\"pid_ns\":null,"
+		    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
+		    "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,"
+		    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
+		    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
+		    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
+		    "\"cgroup_id\":null,\"container_id\":null,\"ns\":null");
+}
+
+void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	bool resolved = c->target.task;
-	bool more;
 
 	json__open_obj(j, "target");
 	json__s64(j, "arg", c->target_arg);
@@ -135,28 +141,18 @@ void json_target(struct json *j, struct json_plan *plan, const struct call_info 
 	else
 		JSON_RAW(j, "\"kind\":\"pid\"");
 	json__bool(j, "resolved", resolved);
-	more = json_part__begin(j, plan, JP_TARGET);
-	if (more) {
+	if (fit__begin(j, plan, FIT_TARGET)) {
 		put_target_how(j, c);
-		json_part__end(j, plan, JP_TARGET);
+		if (!resolved)
+			put_no_task(j);
+		fit__end(j, plan);
 	}
-	if (resolved) {
+	if (resolved)
 		json_task(j, plan, &c->target, true);
-	} else if (more) {
-		json_part__begin(j, plan, JP_TARGET);
-		JSON_RAW(j, "\"pid\":null,\"tid\":null,\"ppid\":null,\"pid_ns\":null,"
-			    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
-			    "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,"
-			    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
-			    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
-			    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
-			    "\"cgroup_id\":null,\"container_id\":null,\"ns\":null");
-		json_part__end(j, plan, JP_TARGET);
-	}
 	json__close_obj(j);
 }
 
-static void put_relation(struct json *j, struct json_plan *plan, const struct call_info *c)
+static void put_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	static const char *const kinships[] = {
 		[PVM_KIN_NONE] = "none",
@@ -165,7 +161,7 @@ static void put_relation(struct json *j, struct json_plan *plan, const struct ca
 		[PVM_KIN_PARENT] = "parent",
 	};
 
-	if (!json_part__begin(j, plan, JP_RELATION)) {
+	if (!fit__begin(j, plan, FIT_RELATION)) {
 		json__null(j, "relation");
 		return;
 	}
@@ -174,19 +170,7 @@ static void put_relation(struct json *j, struct json_plan *plan, const struct ca
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
-	json_part__end(j, plan, JP_RELATION);
-}
-
-static void put_elements(struct json *j, const char *key, const struct iov_elem *iov, uint32_t cnt)
-{
-	json__open_arr(j, key);
-	for (uint32_t i = 0; i < cnt; i++) {
-		json__open_obj(j, NULL);
-		json__hex(j, "base", iov[i].base);
-		json__u64(j, "len", iov[i].len);
-		json__close_obj(j);
-	}
-	json__close_arr(j);
+	fit__end(j, plan);
 }
 
 static void put_gaps(struct json *j, const struct array_info *a)
@@ -226,19 +210,18 @@ static void put_origin(struct json *j, const struct array_info *a)
 }
 
 /* Around keys that a remote array can do without. The local one is a part as a whole. */
-static bool side_begin(const struct json *j, struct json_plan *plan, bool remote)
+static bool side_begin(const struct json *j, struct fit_plan *plan, bool remote)
 {
-	return !remote || json_part__begin(j, plan, JP_REMOTE);
+	return !remote || fit__begin(j, plan, FIT_REMOTE);
 }
 
-static void side_end(const struct json *j, struct json_plan *plan, bool remote)
+static void side_end(const struct json *j, struct fit_plan *plan, bool remote)
 {
 	if (remote)
-		json_part__end(j, plan, JP_REMOTE);
+		fit__end(j, plan);
 }
 
-static void put_side(struct json *j, struct json_plan *plan, const struct array_info *a,
-		     bool remote)
+static void put_side(struct json *j, struct fit_plan *plan, const struct array_info *a, bool remote)
 {
 	if (side_begin(j, plan, remote)) {
 		json__hex(j, "addr", a->addr);
@@ -256,11 +239,11 @@ static void put_side(struct json *j, struct json_plan *plan, const struct array_
 		side_end(j, plan, remote);
 	}
 	json__u64(j, "total_len", a->total_len);
-	put_elements(j, "iov", a->iov, plan->iov[remote]);
+	fit__put_elements(j, "iov", a->iov, plan->iov[remote]);
 	if (!side_begin(j, plan, remote))
 		return;
 	if (a->iov_exit)
-		put_elements(j, "iov_exit", a->iov_exit, plan->exit[remote]);
+		fit__put_elements(j, "iov_exit", a->iov_exit, plan->exit[remote]);
 	else
 		json__null(j, "iov_exit");
 	side_end(j, plan, remote);
@@ -281,74 +264,51 @@ static void put_confirmed(struct json *j, const struct call_info *c)
 	json__close_obj(j);
 }
 
-static void put_sides(struct json *j, struct json_plan *plan, const struct call_info *c)
+static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	if (json_part__begin(j, plan, JP_LOCAL)) {
+	if (fit__begin(j, plan, FIT_LOCAL)) {
 		json__open_obj(j, "local");
 		put_side(j, plan, &c->local, false);
 		json__close_obj(j);
-		json_part__end(j, plan, JP_LOCAL);
+		fit__end(j, plan);
 	} else {
 		json__null(j, "local");
 	}
 	json__open_obj(j, "remote");
 	put_side(j, plan, &c->remote, true);
-	if (json_part__begin(j, plan, JP_REMOTE)) {
+	if (fit__begin(j, plan, FIT_REMOTE)) {
 		put_confirmed(j, c);
-		json_part__end(j, plan, JP_REMOTE);
+		fit__end(j, plan);
 	}
 	json__close_obj(j);
 }
 
-static void put_line(struct json *j, struct json_plan *plan, const struct record *r)
+void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	fit__put_truncated(j, plan);
+	if (fit__begin(j, plan, FIT_HOST)) {
+		json_host(j, r->host);
+		fit__end(j, plan);
+	} else {
+		json__null(j, "host");
+	}
+	json__close_obj(j);
+}
+
+static void put_line(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;
 
-	json__reset(j);
 	json_head(j, r, "process_vm_access");
 	put_call(j, plan, c);
 	json_caller(j, plan, c);
 	json_target(j, plan, c);
 	put_relation(j, plan, c);
 	put_sides(j, plan, c);
-	if (plan->cut) {
-		json__open_arr(j, "truncated");
-		json_plan__names(plan, j);
-		json__close_arr(j);
-	} else {
-		JSON_RAW(j, "\"truncated\":[]");
-	}
-	if (json_part__begin(j, plan, JP_HOST)) {
-		json_host(j, r->host);
-		json_part__end(j, plan, JP_HOST);
-	} else {
-		json__null(j, "host");
-	}
-	json__close_obj(j);
-	json__end_line(j);
-}
-
-/* False if the elements alone are too many, which is cheaper to know than to try. */
-static bool may_fit(const struct json_plan *plan, const struct render_opts *o)
-{
-	uint64_t cnt = (uint64_t)plan->iov[0] + plan->iov[1] + plan->exit[0] + plan->exit[1];
-
-	return cnt * ELEM_MIN < o->max_line;
+	json_calls_end(j, plan, r);
 }
 
 int json_call(const struct record *r, const struct render_opts *o, struct json *j)
 {
-	struct json_plan plan;
-
-	json_plan__whole(&plan, &r->call, o);
-	if (may_fit(&plan, o)) {
-		put_line(j, &plan, r);
-		if (j->len <= o->max_line && !j->failed)
-			return 0;
-	}
-	json_plan__bare(&plan, &r->call, o);
-	put_line(j, &plan, r);
-	json_plan__fit(&plan, &r->call, o, j, j->len);
-	put_line(j, &plan, r);
-	return j->failed ? -ENOMEM : 0;
+	return fit__call(j, r, o, &json_format, put_line);
 }

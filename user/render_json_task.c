@@ -49,107 +49,57 @@ static bool is_stamped(const struct task_info *t)
 	return (t->stamp[0] || (!t->exe && !t->args)) && (t->stamp[1] || !t->cgroup);
 }
 
-const char *json_next_arg(const char **args, size_t *len, size_t *arg_len)
-{
-	const char *arg = *args, *end;
-
-	if (!*len)
-		return NULL;
-	end = memchr(arg, '\0', *len);
-	*arg_len = end ? (size_t)(end - arg) : *len;
-	*args += *arg_len + (end != NULL);
-	*len -= *arg_len + (end != NULL);
-	return arg;
-}
-
 /* One of the strings that a process can choose, and what goes with it. */
 struct text {
 	const char *key, *hex_key;
 	const char *bytes; /* NULL: not known */
 	size_t len;
-	enum json_part hex;
+	enum fit_part hex;
 };
 
-static void put_hex_key(struct json *j, struct json_plan *plan, const struct text *text)
+static void put_hex_key(struct json *j, struct fit_plan *plan, const struct text *text)
 {
-	if (!json_part__begin(j, plan, text->hex))
+	if (!fit__begin(j, plan, text->hex))
 		return;
 	json__bytes_hex(j, text->hex_key, text->bytes, text->len);
-	json_part__end(j, plan, text->hex);
+	fit__end(j, plan);
 }
 
-/* A string that stands in its own part, and is null when that is cut. owner: of its key when it is
- * not known. */
-static void put_text(struct json *j, struct json_plan *plan, enum json_part owner,
-		     enum json_part part, const struct text *text)
-{
-	bool replaced;
-
-	if (!text->bytes) {
-		json_part__begin(j, plan, owner);
-		json__null(j, text->key);
-		json_part__end(j, plan, owner);
-		return;
-	}
-	if (json_part__begin(j, plan, part)) {
-		replaced = json__bytes(j, text->key, text->bytes, text->len);
-		json_part__end(j, plan, part);
-	} else {
-		json__null(j, text->key);
-		replaced = json__needs_hex(text->bytes, text->len);
-	}
-	if (replaced)
-		put_hex_key(j, plan, text);
-}
-
-static void put_name(struct json *j, struct json_plan *plan, const struct text *text)
+static void put_name(struct json *j, struct fit_plan *plan, const struct text *text)
 {
 	if (json__bytes(j, text->key, text->bytes, text->len))
 		put_hex_key(j, plan, text);
 }
 
-/* The same for one whose key belongs to the part owner. */
-static void put_name_in(struct json *j, struct json_plan *plan, enum json_part owner,
-			const struct text *text)
+/* A string that stands in its own part, and is null when that is cut. */
+static void put_text(struct json *j, struct fit_plan *plan, enum fit_part part,
+		     const struct text *text)
 {
 	bool replaced;
 
-	if (!json_part__begin(j, plan, owner))
-		return;
-	replaced = json__bytes(j, text->key, text->bytes, text->len);
-	json_part__end(j, plan, owner);
+	if (text->bytes && fit__begin(j, plan, part)) {
+		replaced = json__bytes(j, text->key, text->bytes, text->len);
+		fit__end(j, plan);
+	} else {
+		json__null(j, text->key);
+		replaced = text->bytes && json__needs_hex(text->bytes, text->len);
+	}
 	if (replaced)
 		put_hex_key(j, plan, text);
 }
 
 /* The caller's own name is never cut. */
-static void put_names(struct json *j, struct json_plan *plan, const struct pvm_task *task,
-		      bool is_target)
+static void put_comm(struct json *j, struct fit_plan *plan, const struct pvm_task *task,
+		     bool is_target)
 {
 	struct text comm = { "comm", "comm_hex", task->comm, strnlen(task->comm, PVM_COMM_SZ),
-			     JP_COMM_HEX + is_target };
-	struct text pcomm = { "pcomm", "pcomm_hex", task->pcomm, strnlen(task->pcomm, PVM_COMM_SZ),
-			      JP_PCOMM_HEX + is_target };
+			     FIT_COMM_HEX + is_target };
 
-	if (is_target)
-		put_name_in(j, plan, JP_TARGET, &comm);
-	else
-		put_name(j, plan, &comm);
-	put_name_in(j, plan, JP_CALLER + is_target, &pcomm);
-}
-
-static void put_args_hex(struct json *j, struct json_plan *plan, const struct task_info *t)
-{
-	const char *at = t->args, *arg;
-	size_t left = t->args_len, len;
-
-	if (!json_part__begin(j, plan, JP_ARGS_HEX))
+	if (is_target && !fit__begin(j, plan, FIT_TARGET))
 		return;
-	json__open_arr(j, "args_hex");
-	while ((arg = json_next_arg(&at, &left, &len)))
-		json__bytes_hex(j, NULL, arg, len);
-	json__close_arr(j);
-	json_part__end(j, plan, JP_ARGS_HEX);
+	put_name(j, plan, &comm);
+	if (is_target)
+		fit__end(j, plan);
 }
 
 static bool args_need_hex(const struct task_info *t)
@@ -157,27 +107,43 @@ static bool args_need_hex(const struct task_info *t)
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
 
-	while ((arg = json_next_arg(&at, &left, &len))) {
+	while ((arg = fit__next_arg(&at, &left, &len))) {
 		if (json__needs_hex(arg, len))
 			return true;
 	}
 	return false;
 }
 
+static void put_args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+
+	if (!args_need_hex(t) || !fit__begin(j, plan, FIT_ARGS_HEX))
+		return;
+	json__open_arr(j, "args_hex");
+	while ((arg = fit__next_arg(&at, &left, &len)))
+		json__bytes_hex(j, NULL, arg, len);
+	json__close_arr(j);
+	fit__end(j, plan);
+}
+
 /* The brackets belong to the part of the other keys, the arguments to their own. */
-static void put_args(struct json *j, struct json_plan *plan, const struct task_info *t)
+static void put_args(struct json *j, struct fit_plan *plan, const struct task_info *t)
 {
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
 
 	if (!at) {
-		json__null(j, "args");
+		JSON_RAW(j, "\"args\":null,\"args_cut\":null");
 		return;
 	}
 	json__open_arr(j, "args");
-	for (uint32_t i = 0; i < plan->args && (arg = json_next_arg(&at, &left, &len)); i++)
+	for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++)
 		json__bytes(j, NULL, arg, len);
 	json__close_arr(j);
+	put_args_hex(j, plan, t);
+	json__bool(j, "args_cut", t->args_cut);
 }
 
 static void put_dev(struct json *j, const char *key, uint32_t dev)
@@ -216,15 +182,16 @@ static void put_set(struct json *j, const char *key, uint32_t value)
 		json__null(j, key);
 }
 
-static void put_exe(struct json *j, struct json_plan *plan, const struct task_info *t,
-		    bool is_target)
+static void put_program(struct json *j, struct fit_plan *plan, const struct task_info *t,
+			bool is_target)
 {
 	const struct pvm_task *task = t->task;
-	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, JP_EXE_HEX + is_target };
+	struct text pcomm = { "pcomm", "pcomm_hex", task->pcomm, strnlen(task->pcomm, PVM_COMM_SZ),
+			      FIT_PCOMM_HEX + is_target };
+	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_EXE_HEX + is_target };
 
-	put_text(j, plan, JP_CALLER + is_target, JP_EXE + is_target, &exe);
-	if (!json_part__begin(j, plan, JP_CALLER + is_target))
-		return;
+	put_name(j, plan, &pcomm);
+	put_text(j, plan, FIT_EXE + is_target, &exe);
 	if (task->flags & PVM_TASK_EXE) {
 		put_dev(j, "exe_dev", task->exe_dev);
 		put_id(j, "exe_ino", task->exe_ino, true);
@@ -233,29 +200,14 @@ static void put_exe(struct json *j, struct json_plan *plan, const struct task_in
 		JSON_RAW(j, "\"exe_dev\":null,\"exe_ino\":null,\"exe_deleted\":null");
 	}
 	put_args(j, plan, t);
-	json_part__end(j, plan, JP_CALLER + is_target);
-	if (t->args && (plan->given & JP_BIT(JP_ARGS_HEX)) && args_need_hex(t))
-		put_args_hex(j, plan, t);
 }
 
-static void put_creds(struct json *j, struct json_plan *plan, const struct task_info *t,
-		      bool is_target)
+/* All but the user. */
+static void put_creds(struct json *j, const struct task_info *t)
 {
 	const struct pvm_task *task = t->task;
 	bool known = task->flags & PVM_TASK_CREDS;
-	bool more = json_part__begin(j, plan, JP_CALLER + is_target);
 
-	if (more) {
-		if (t->args)
-			json__bool(j, "args_cut", t->args_cut);
-		else
-			json__null(j, "args_cut");
-		json_part__end(j, plan, JP_CALLER + is_target);
-	}
-	put_id(j, "uid", task->uid, known);
-	if (!more)
-		return;
-	json_part__begin(j, plan, JP_CALLER + is_target);
 	put_id(j, "gid", task->gid, known);
 	put_id(j, "euid", task->euid, known);
 	put_set(j, "loginuid", task->loginuid);
@@ -265,23 +217,23 @@ static void put_creds(struct json *j, struct json_plan *plan, const struct task_
 	else
 		json__null(j, "caps_effective");
 	json_time(j, "start", t->real_start_ns);
-	json_part__end(j, plan, JP_CALLER + is_target);
 }
 
-static void put_cgroup(struct json *j, struct json_plan *plan, const struct task_info *t,
+static void put_cgroup(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		       bool is_target)
 {
 	struct text cgroup = { "cgroup", "cgroup_hex", t->cgroup, t->cgroup_len,
-			       JP_CGROUP_HEX + is_target };
-	const struct pvm_task *task = t->task;
+			       FIT_CGROUP_HEX + is_target };
 
-	put_text(j, plan, JP_CALLER + is_target, JP_CGROUP + is_target, &cgroup);
-	if (json_part__begin(j, plan, JP_CALLER + is_target)) {
-		put_id(j, "cgroup_id", task->cgroup_id, task->hier);
-		json__bytes(j, "container_id", t->container, t->container_len);
-		json_part__end(j, plan, JP_CALLER + is_target);
-	}
-	if (!json_part__begin(j, plan, JP_NS + is_target)) {
+	put_text(j, plan, FIT_CGROUP + is_target, &cgroup);
+	put_id(j, "cgroup_id", t->task->cgroup_id, t->task->hier);
+	json__bytes(j, "container_id", t->container, t->container_len);
+}
+
+static void put_ns(struct json *j, struct fit_plan *plan, const struct pvm_task *task,
+		   bool is_target)
+{
+	if (!fit__begin(j, plan, FIT_NS + is_target)) {
 		json__null(j, "ns");
 		return;
 	}
@@ -290,39 +242,48 @@ static void put_cgroup(struct json *j, struct json_plan *plan, const struct task
 	put_nonzero(j, "mnt", task->ns_mnt);
 	put_nonzero(j, "user", task->ns_user);
 	json__close_obj(j);
-	json_part__end(j, plan, JP_NS + is_target);
+	fit__end(j, plan);
 }
 
-static void put_all(struct json *j, struct json_plan *plan, const struct task_info *t,
+/* Who it is stands between the keys that can be cut. */
+static void put_all(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		    bool is_target)
 {
+	const enum fit_part more = FIT_CALLER + is_target;
 	const struct pvm_task *task = t->task;
-	bool more;
 
 	json__u64(j, "pid", task->pid);
 	json__u64(j, "tid", task->tid);
-	more = json_part__begin(j, plan, JP_CALLER + is_target);
-	if (more) {
+	if (fit__begin(j, plan, more)) {
 		json__u64(j, "ppid", task->ppid);
 		put_nonzero(j, "pid_ns", task->pid_ns);
-		json_part__end(j, plan, JP_CALLER + is_target);
+		fit__end(j, plan);
 	}
-	put_names(j, plan, task, is_target);
-	if (more)
-		put_exe(j, plan, t, is_target);
-	put_creds(j, plan, t, is_target);
+	put_comm(j, plan, task, is_target);
+	if (fit__begin(j, plan, more)) {
+		put_program(j, plan, t, is_target);
+		fit__end(j, plan);
+	}
+	put_id(j, "uid", task->uid, task->flags & PVM_TASK_CREDS);
+	if (fit__begin(j, plan, more)) {
+		put_creds(j, t);
+		fit__end(j, plan);
+	}
 	json__word(j, "entity_id", t->entity_id);
-	if (more)
+	if (fit__begin(j, plan, more)) {
 		put_cgroup(j, plan, t, is_target);
+		put_ns(j, plan, task, is_target);
+		fit__end(j, plan);
+	}
 }
 
-void json_task(struct json *j, struct json_plan *plan, const struct task_info *t, bool is_target)
+void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target)
 {
 	struct cache_slot *slot;
 	struct cache_key key;
 	size_t from;
 
-	if (!plan->cache || !is_stamped(t)) {
+	if (!plan->whole || !is_stamped(t)) {
 		put_all(j, plan, t, is_target);
 		return;
 	}

@@ -92,7 +92,7 @@ static void put_severity(struct json *j, enum severity severity)
 static void put_metadata(struct json *j, const struct record *r)
 {
 	json__open_obj(j, "metadata");
-	REST_RAW(j, "\"version\":\"" OCSF_VERSION "\",\"product\":{\"name\":\"pvmtrace\","
+	JSON_RAW(j, "\"version\":\"" OCSF_VERSION "\",\"product\":{\"name\":\"pvmtrace\","
 		    "\"vendor_name\":\"pvmtrace\",\"version\":\"" PVMTRACE_VERSION "\"}");
 	rest__time(j, "original_time", r->real_ns);
 	json__u64(j, "sequence", r->seq);
@@ -101,7 +101,7 @@ static void put_metadata(struct json *j, const struct record *r)
 static void put_os(struct json *j, const struct host *host, bool with_kernel)
 {
 	json__open_obj(j, "os");
-	REST_RAW(j, "\"name\":\"Linux\",\"type_id\":200");
+	JSON_RAW(j, "\"name\":\"Linux\",\"type_id\":200");
 	if (with_kernel && host->kernel[0])
 		json__bytes(j, "kernel_release", host->kernel, strlen(host->kernel));
 	json__close_obj(j);
@@ -110,11 +110,11 @@ static void put_os(struct json *j, const struct host *host, bool with_kernel)
 /* What names the host at least, for the schema asks for that. */
 static void put_device_uid(struct json *j, const struct host *host)
 {
-	REST_RAW(j, "\"type_id\":0");
+	JSON_RAW(j, "\"type_id\":0");
 	if (host->machine_id[0])
 		json__bytes(j, "uid", host->machine_id, strlen(host->machine_id));
 	else
-		REST_RAW(j, "\"uid\":\"unknown\"");
+		JSON_RAW(j, "\"uid\":\"unknown\"");
 }
 
 static void put_device(struct json *j, const struct host *host, bool with_kernel)
@@ -142,7 +142,7 @@ static void put_file(struct json *j, struct fit_plan *plan, const struct task_in
 	json__open_obj(j, "file");
 	json__bytes(j, "name", t->exe + from, t->exe_len - from);
 	json__bytes(j, "path", t->exe, t->exe_len);
-	REST_RAW(j, "\"type_id\":1");
+	JSON_RAW(j, "\"type_id\":1");
 	json__close_obj(j);
 	fit__end(j, plan);
 }
@@ -286,11 +286,11 @@ static void put_class(struct json *j, const struct record *r)
 
 	json__open_obj(j, NULL);
 	json__u64(j, "time", r->real_ns / NS_PER_MS);
-	REST_RAW(j, "\"category_uid\":1,\"class_uid\":1004");
+	JSON_RAW(j, "\"category_uid\":1,\"class_uid\":1004");
 	if (c->raw->op == PVM_READ)
-		REST_RAW(j, "\"activity_id\":7,\"type_uid\":100407");
+		JSON_RAW(j, "\"activity_id\":7,\"type_uid\":100407");
 	else
-		REST_RAW(j, "\"activity_id\":8,\"type_uid\":100408");
+		JSON_RAW(j, "\"activity_id\":8,\"type_uid\":100408");
 	put_severity(j, INFORMATIONAL);
 	if (c->outcome == OUTCOME_SUCCEEDED)
 		put_status(j, STATUS_SUCCESS);
@@ -299,7 +299,7 @@ static void put_class(struct json *j, const struct record *r)
 	if (c->error)
 		json__str(j, "status_code", c->error);
 	else if (c->outcome == OUTCOME_SUCCEEDED)
-		REST_RAW(j, "\"status_code\":\"0\"");
+		JSON_RAW(j, "\"status_code\":\"0\"");
 }
 
 /* A summary is of several calls, and has no id of one. */
@@ -312,7 +312,7 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 		if (r->type == REC_CALL)
 			json__str(j, "uid", c->id);
 		json__str(j, "event_code", rest__syscall(c));
-		REST_RAW(j, "\"profiles\":[\"container\",\"host\"]");
+		JSON_RAW(j, "\"profiles\":[\"container\",\"host\"]");
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -379,13 +379,13 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 
 	json__open_obj(j, NULL);
 	json__u64(j, "time", r->real_ns / NS_PER_MS);
-	REST_RAW(j, "\"category_uid\":0,\"class_uid\":0,\"activity_id\":99");
+	JSON_RAW(j, "\"category_uid\":0,\"class_uid\":0,\"activity_id\":99");
 	json__str(j, "activity_name", rest__type(r->type));
-	REST_RAW(j, "\"type_uid\":99");
+	JSON_RAW(j, "\"type_uid\":99");
 	put_own_status(j, plan, r);
 	put_metadata(j, r);
 	json__str(j, "event_code", rest__type(r->type));
-	REST_RAW(j, "\"profiles\":[\"host\"]");
+	JSON_RAW(j, "\"profiles\":[\"host\"]");
 	json__close_obj(j);
 	json__open_obj(j, "device");
 	put_device_uid(j, r->host);

@@ -71,9 +71,9 @@ static void put_flags(struct json *j, uint64_t flags)
 	json__hex(j, "flags", flags);
 	json__open_arr(j, "flag_names");
 	if (flags & FLAG_PIDFD)
-		REST_RAW(j, "\"PROCESS_VM_PIDFD\"");
+		JSON_RAW(j, "\"PROCESS_VM_PIDFD\"");
 	if (flags & FLAG_NOWAIT)
-		REST_RAW(j, "\"PROCESS_VM_NOWAIT\"");
+		JSON_RAW(j, "\"PROCESS_VM_NOWAIT\"");
 	if (flags & ~FLAGS_KNOWN)
 		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
 	json__close_arr(j);
@@ -258,7 +258,7 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 			  c->raw->resolved == PVM_RESOLVED_EXIT ? "exit" : "entry");
 		put_tristate(j, "moved", moved(c->raw));
 		if (c->raw->flags & PVM_CALL_TARGET_CONFIRMED)
-			REST_RAW(j, "\"confirmed\":true");
+			JSON_RAW(j, "\"confirmed\":true");
 		put_task(j, plan, &c->target, 1, lacks);
 		fit__end(j, plan);
 	}
@@ -304,7 +304,7 @@ static void put_look(struct json *j, const struct array_info *a)
 	json__u64(j, "captured", a->captured);
 	put_gaps(j, a);
 	if (a->user)
-		REST_RAW(j, "\"origin\":\"user\",\"toctou\":true");
+		JSON_RAW(j, "\"origin\":\"user\",\"toctou\":true");
 	put_tristate(j, "changed", a->changed);
 	json__u64(j, "total_len", a->total_len);
 }
@@ -360,13 +360,6 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 	json__close_obj(j);
 }
 
-static void put_truncated(struct json *j, const struct fit_plan *plan)
-{
-	json__open_arr(j, "truncated");
-	fit__put_names(j, plan);
-	json__close_arr(j);
-}
-
 void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		unsigned int lacks)
 {
@@ -375,7 +368,7 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 	put_target(j, plan, c, lacks);
 	put_relation(j, plan, c);
 	put_sides(j, plan, c);
-	put_truncated(j, plan);
+	fit__put_truncated(j, plan);
 }
 
 void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
@@ -391,5 +384,5 @@ void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_i
 	rest__time(j, "last", s->last_ns);
 	put_caller(j, plan, &s->call, lacks);
 	put_target(j, plan, &s->call, lacks);
-	put_truncated(j, plan);
+	fit__put_truncated(j, plan);
 }

@@ -12,9 +12,6 @@
 
 #include "render_fit.h"
 
-/* Constant text: keys whose values are known here. */
-#define REST_RAW(j, text) json__raw(j, NULL, text, sizeof(text) - 1)
-
 enum rest_lacks {
 	REST_IDS = 1,	    /* a process's gid, euid and exact start */
 	REST_ARGS = 2,	    /* arguments one by one */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render_json_fit - how `truncated` names what is cut of a call, and what then stands there. Below
+ * the contract's cuts (local.iov, remote.iov, the iov_exits, caller.args, the _hex keys, cgroups,
+ * exes) a very short line (--max-line near 1,024) loses, in this order: host, target.ns, caller.ns,
+ * local, remote.* (the remote array but count, captured, status, total_len and its first element),
+ * relation, target.* and caller.* (all but who it is), and * (keys at top level that are not the
+ * result). What is one key becomes null; keys that stand for a ".*", and the _hex keys, are left
+ * out.
+ */
+#include "render_json.h"
+
+#define NULL_SZ(key) (sizeof(",\"" key "\":null") - 1)
+
+const struct fit_format json_format = {
+	.names = {
+		[FIT_TOP] = "\"*\"",
+		[FIT_CALLER] = "\"caller.*\"",
+		[FIT_TARGET] = "\"target.*\"",
+		[FIT_RELATION] = "\"relation\"",
+		[FIT_REMOTE] = "\"remote.*\"",
+		[FIT_LOCAL] = "\"local\"",
+		[FIT_NS] = "\"caller.ns\"",
+		[FIT_TARGET_NS] = "\"target.ns\"",
+		[FIT_HOST] = "\"host\"",
+		[FIT_EXE] = "\"caller.exe\"",
+		[FIT_TARGET_EXE] = "\"target.exe\"",
+		[FIT_CGROUP] = "\"caller.cgroup\"",
+		[FIT_TARGET_CGROUP] = "\"target.cgroup\"",
+		[FIT_COMM_HEX] = "\"caller.comm_hex\"",
+		[FIT_TARGET_COMM_HEX] = "\"target.comm_hex\"",
+		[FIT_PCOMM_HEX] = "\"caller.pcomm_hex\"",
+		[FIT_TARGET_PCOMM_HEX] = "\"target.pcomm_hex\"",
+		[FIT_EXE_HEX] = "\"caller.exe_hex\"",
+		[FIT_TARGET_EXE_HEX] = "\"target.exe_hex\"",
+		[FIT_CGROUP_HEX] = "\"caller.cgroup_hex\"",
+		[FIT_TARGET_CGROUP_HEX] = "\"target.cgroup_hex\"",
+		[FIT_ARGS_HEX] = "\"caller.args_hex\"",
+		[FIT_ARGS] = "\"caller.args\"",
+		[FIT_REMOTE_EXIT] = "\"remote.iov_exit\"",
+		[FIT_LOCAL_EXIT] = "\"local.iov_exit\"",
+		[FIT_REMOTE_IOV] = "\"remote.iov\"",
+		[FIT_LOCAL_IOV] = "\"local.iov\"",
+	},
+	.instead = {
+		[FIT_RELATION] = NULL_SZ("relation"),
+		[FIT_LOCAL] = NULL_SZ("local"),
+		[FIT_NS] = NULL_SZ("ns"),
+		[FIT_TARGET_NS] = NULL_SZ("ns"),
+		[FIT_HOST] = NULL_SZ("host"),
+		[FIT_EXE] = NULL_SZ("exe"),
+		[FIT_TARGET_EXE] = NULL_SZ("exe"),
+		[FIT_CGROUP] = NULL_SZ("cgroup"),
+		[FIT_TARGET_CGROUP] = NULL_SZ("cgroup"),
+	},
+	.arg_extra = sizeof("\"\"") - 1,
+	.counts_first = true,
+};
