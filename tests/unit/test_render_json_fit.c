@@ -180,6 +180,17 @@ static void check_used(const json_t *line, const struct sample *s, const struct 
 	assert_true(rendering.len + strlen(text) + (shown > 0) > o->max_line - 1);
 }
 
+/* Without the counts of an array there are no elements, but for the first remote one. */
+static void check_counts_first(const json_t *line)
+{
+	if (!line__cuts(line, "local") && !line__cuts(line, "remote.*"))
+		return;
+	assert_true(json_array_size(line__at(line, "remote", "iov")) <= 1);
+	assert_int_equal(json_array_size(line__at(line, "remote", "iov_exit")), 0);
+	assert_int_equal(json_array_size(line__at(line, "local", "iov")), 0);
+	assert_int_equal(json_array_size(line__at(line, "local", "iov_exit")), 0);
+}
+
 static void check_call(const struct sample *s, const struct render_opts *o)
 {
 	json_t *line = rendering__line(&s->r, o);
@@ -189,6 +200,7 @@ static void check_call(const struct sample *s, const struct render_opts *o)
 	check_task(line, "target", &s->r.call.target);
 	check_side(line, "local", &s->r.call.local);
 	check_side(line, "remote", &s->r.call.remote);
+	check_counts_first(line);
 	check_used(line, s, o);
 	json_decref(line);
 }
