@@ -16,7 +16,8 @@ static const char *const unseen[] = {
 	"other ways to another process's memory: ptrace, /proc/PID/mem, shared memory",
 	"calls that seccomp refuses or a ptracer takes over: they do not come to the hooked function",
 	"calls that were running when the hooks were attached",
-	"attempts by x32 numbers where the kernel does not carry them out",
+	("attempts by numbers that the kernel does not carry out: x32's where it has none, on older "
+	 "kernels those with bits set above the low 32"),
 };
 #define UNSEEN_ALWAYS 2
 #define UNSEEN_CNT (sizeof(unseen) / sizeof(unseen[0]))

@@ -86,7 +86,13 @@ def test_garbage_in_all_upper_halves_of_a_32_bit_call(tracer):
 
 
 def test_garbage_in_the_upper_half_of_the_number(tracer):
-    event = seen(tracer, "pvmabi", "number")
+    t = trigger_one("pvmabi", "number")
+    # 5.10 looks at the whole number, unless a hook on all system calls makes it go the long way.
+    if ATTACH == "fentry" and t["calls"][0]["ret"] == -errno.ENOSYS:
+        assert tracer.of(t["pid"]) == []
+        return
+    event = tracer.one(t["pid"])
+    expect_call(event, t["calls"][0])
     assert event["ret"] == 24
 
 
