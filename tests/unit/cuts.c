@@ -15,6 +15,7 @@
 
 #define WHOLE (1u << 24)
 #define PATH_SZ 128
+#define ROUNDS 600
 
 /* What is compared. */
 struct pair {
@@ -36,6 +37,23 @@ json_t *cuts__at(const json_t *line, const char *path)
 		path += len + (path[len] == '.');
 	}
 	return (json_t *)line;
+}
+
+void expect_text(const json_t *line, const char *path, const char *expected)
+{
+	const json_t *v = cuts__at(line, path);
+
+	if (!json_is_string(v))
+		fail_msg("no string at %s: %.*s", path, (int)rendering.len, rendering.buf);
+	assert_string_equal(json_string_value(v), expected);
+}
+
+void expect_number(const json_t *line, const char *path, json_int_t expected)
+{
+	const json_t *v = cuts__at(line, path);
+
+	assert_true(json_is_integer(v));
+	assert_int_equal(json_integer_value(v), expected);
 }
 
 static const json_t *names_of(const struct cuts_format *f, const json_t *line)
@@ -164,14 +182,13 @@ void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t i
 	json_decref(whole);
 }
 
-static void check_random(const struct cuts_format *f, uint32_t rounds,
-			 void (*make)(struct sample *s))
+static void check_random(const struct cuts_format *f, void (*make)(struct sample *s))
 {
 	static const uint32_t iov_limits[] = { 0, 1, 32, UINT32_MAX };
 	uint32_t limits[6] = { 1024, 8000 };
 
 	fixture__seed(6);
-	while (rounds--) {
+	for (unsigned int round = 0; round < ROUNDS; round++) {
 		struct sample *s = sample__new();
 
 		make(s);
@@ -182,14 +199,14 @@ static void check_random(const struct cuts_format *f, uint32_t rounds,
 	}
 }
 
-void cuts__random(const struct cuts_format *f, uint32_t rounds)
+void cuts__random(void **state)
 {
-	check_random(f, rounds, random_call);
+	check_random(*state, random_call);
 }
 
-void cuts__random_summaries(const struct cuts_format *f, uint32_t rounds)
+void cuts__random_summaries(void **state)
 {
-	check_random(f, rounds, random_summary);
+	check_random(*state, random_summary);
 }
 
 static void fill_limits(uint32_t *limits, uint32_t from, size_t cnt, uint32_t step)
@@ -198,8 +215,9 @@ static void fill_limits(uint32_t *limits, uint32_t from, size_t cnt, uint32_t st
 		limits[i] = from + (uint32_t)i * step;
 }
 
-void cuts__each_length(const struct cuts_format *f)
+void cuts__each_length(void **state)
 {
+	const struct cuts_format *f = *state;
 	struct sample *s = sample__new();
 	uint32_t limits[5000];
 
@@ -286,8 +304,9 @@ static void longest_summary(struct sample *s)
 	sum->calls = sum->bytes = sum->duration_ns = sum->first_ns = sum->last_ns = UINT64_MAX;
 }
 
-void cuts__longest(const struct cuts_format *f)
+void cuts__longest(void **state)
 {
+	const struct cuts_format *f = *state;
 	struct sample *s = sample__new();
 	uint32_t limits[400];
 	struct host host;
@@ -308,8 +327,9 @@ void cuts__longest(const struct cuts_format *f)
 	free(s);
 }
 
-void cuts__own(const struct cuts_format *f)
+void cuts__own(void **state)
 {
+	const struct cuts_format *f = *state;
 	struct own_records own;
 	uint32_t limits[800];
 	struct host host;
@@ -329,8 +349,9 @@ void cuts__own(const struct cuts_format *f)
 	}
 }
 
-void cuts__order(const struct cuts_format *f, const char *args)
+void cuts__order(void **state)
 {
+	const struct cuts_format *f = *state;
 	struct sample *s = sample__new();
 	struct render_opts o = { .iov_limit = 32, .max_line = 8200 };
 	char local[PATH_SZ], remote[PATH_SZ];
@@ -349,11 +370,11 @@ void cuts__order(const struct cuts_format *f, const char *args)
 	o.max_line = 7200;
 	line = rendering__line_in(f->name, &s->r, &o);
 	assert_int_equal(json_array_size(cuts__at(line, local)), 0);
-	assert_true(cuts__names(f, line, remote) && !cuts__names(f, line, args));
+	assert_true(cuts__names(f, line, remote) && !cuts__names(f, line, f->args));
 	json_decref(line);
 	o.max_line = 5000;
 	line = rendering__line_in(f->name, &s->r, &o);
-	assert_true(cuts__names(f, line, args));
+	assert_true(cuts__names(f, line, f->args));
 	assert_int_equal(json_array_size(names_of(f, line)) > 4, 0);
 	json_decref(line);
 	free(s);

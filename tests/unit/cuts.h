@@ -10,6 +10,7 @@
 struct cuts_format {
 	const char *name;
 	const char *rest;
+	const char *args;      /* path of the arguments */
 	const char *prefix_of; /* path of a string that may be cut short; NULL: none */
 };
 
@@ -21,16 +22,28 @@ void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t i
 /* The value at a path "a.b.c", or NULL. */
 json_t *cuts__at(const json_t *line, const char *path);
 
-/* Tests of a format: random calls (and summaries) within many limits; a call within each limit of a range; all other
- * records within each limit of a range. */
-void cuts__random(const struct cuts_format *f, uint32_t rounds);
-void cuts__random_summaries(const struct cuts_format *f, uint32_t rounds);
-void cuts__each_length(const struct cuts_format *f);
+/* Fail unless that is the value at a path. */
+void expect_text(const json_t *line, const char *path, const char *expected);
+void expect_number(const json_t *line, const char *path, json_int_t expected);
+
+/* Tests of a format, which is their state: random calls (and summaries) within many limits; a call within each
+ * limit of a range; all other records within each limit of a range. */
+void cuts__random(void **state);
+void cuts__random_summaries(void **state);
+void cuts__each_length(void **state);
 /* The longest line there can be of a call, and of a summary, within each limit from the shortest on. */
-void cuts__longest(const struct cuts_format *f);
-void cuts__own(const struct cuts_format *f);
-/* The contract's order: what is cut first is gone before the next is touched. args: how the format calls the
- * arguments. */
-void cuts__order(const struct cuts_format *f, const char *args);
+void cuts__longest(void **state);
+void cuts__own(void **state);
+/* The contract's order: what is cut first is gone before the next is touched. */
+void cuts__order(void **state);
+
+/* All of these, for the table of a program's tests. */
+#define CUTS_TESTS(format)                                                 \
+	cmocka_unit_test_prestate(cuts__random, format),                   \
+		cmocka_unit_test_prestate(cuts__random_summaries, format), \
+		cmocka_unit_test_prestate(cuts__each_length, format),      \
+		cmocka_unit_test_prestate(cuts__longest, format),          \
+		cmocka_unit_test_prestate(cuts__own, format),              \
+		cmocka_unit_test_prestate(cuts__order, format)
 
 #endif

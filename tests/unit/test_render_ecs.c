@@ -11,29 +11,7 @@
 #include "cuts.h"
 #include "own_record.h"
 
-static const struct cuts_format ecs = { .name = "ecs", .rest = "pvmtrace" };
-
-static const char *text_at(const json_t *line, const char *path)
-{
-	const json_t *v = cuts__at(line, path);
-
-	if (!json_is_string(v))
-		fail_msg("no string at %s: %.*s", path, (int)rendering.len, rendering.buf);
-	return json_string_value(v);
-}
-
-static void expect_text(const json_t *line, const char *path, const char *expected)
-{
-	assert_string_equal(text_at(line, path), expected);
-}
-
-static void expect_number(const json_t *line, const char *path, json_int_t expected)
-{
-	const json_t *v = cuts__at(line, path);
-
-	assert_true(json_is_integer(v));
-	assert_int_equal(json_integer_value(v), expected);
-}
+static struct cuts_format ecs = { .name = "ecs", .rest = "pvmtrace", .args = "process.args" };
 
 static void expect_list(const json_t *line, const char *path, const char *only)
 {
@@ -183,50 +161,14 @@ static void test_own(void **state)
 	json_decref(line);
 }
 
-static void test_random(void **state)
-{
-	(void)state;
-	cuts__random(&ecs, 600);
-}
-
-static void test_random_summaries(void **state)
-{
-	(void)state;
-	cuts__random_summaries(&ecs, 600);
-}
-
-static void test_each_length(void **state)
-{
-	(void)state;
-	cuts__each_length(&ecs);
-}
-
-static void test_longest(void **state)
-{
-	(void)state;
-	cuts__longest(&ecs);
-}
-
-static void test_own_lengths(void **state)
-{
-	(void)state;
-	cuts__own(&ecs);
-}
-
-static void test_order(void **state)
-{
-	(void)state;
-	cuts__order(&ecs, "process.args");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_call),	    cmocka_unit_test(test_failure),
-		cmocka_unit_test(test_own),	    cmocka_unit_test(test_random),
-		cmocka_unit_test(test_each_length), cmocka_unit_test(test_own_lengths),
-		cmocka_unit_test(test_order),	    cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_summary),	    cmocka_unit_test(test_random_summaries),
+		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_own),
+		CUTS_TESTS(&ecs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);

@@ -11,28 +11,12 @@
 #include "cuts.h"
 #include "own_record.h"
 
-static const struct cuts_format ocsf = {
+static struct cuts_format ocsf = {
 	.name = "ocsf",
 	.rest = "unmapped",
+	.args = "actor.process.cmd_line",
 	.prefix_of = "actor.process.cmd_line",
 };
-
-static void expect_text(const json_t *line, const char *path, const char *expected)
-{
-	const json_t *v = cuts__at(line, path);
-
-	if (!json_is_string(v))
-		fail_msg("no string at %s: %.*s", path, (int)rendering.len, rendering.buf);
-	assert_string_equal(json_string_value(v), expected);
-}
-
-static void expect_number(const json_t *line, const char *path, json_int_t expected)
-{
-	const json_t *v = cuts__at(line, path);
-
-	assert_true(json_is_integer(v));
-	assert_int_equal(json_integer_value(v), expected);
-}
 
 static void test_call(void **state)
 {
@@ -191,51 +175,16 @@ static void test_own(void **state)
 	json_decref(line);
 }
 
-static void test_random(void **state)
-{
-	(void)state;
-	cuts__random(&ocsf, 600);
-}
-
-static void test_random_summaries(void **state)
-{
-	(void)state;
-	cuts__random_summaries(&ocsf, 600);
-}
-
-static void test_each_length(void **state)
-{
-	(void)state;
-	cuts__each_length(&ocsf);
-}
-
-static void test_longest(void **state)
-{
-	(void)state;
-	cuts__longest(&ocsf);
-}
-
-static void test_own_lengths(void **state)
-{
-	(void)state;
-	cuts__own(&ocsf);
-}
-
-static void test_order(void **state)
-{
-	(void)state;
-	cuts__order(&ocsf, "actor.process.cmd_line");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_call),	     cmocka_unit_test(test_failure),
-		cmocka_unit_test(test_base_address), cmocka_unit_test(test_cmd_line),
-		cmocka_unit_test(test_own),	     cmocka_unit_test(test_random),
-		cmocka_unit_test(test_each_length),  cmocka_unit_test(test_own_lengths),
-		cmocka_unit_test(test_order),	     cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_summary),	     cmocka_unit_test(test_random_summaries),
+		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_base_address),
+		cmocka_unit_test(test_cmd_line),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_own),
+		CUTS_TESTS(&ocsf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
