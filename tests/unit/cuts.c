@@ -218,17 +218,9 @@ static void fill_limits(uint32_t *limits, uint32_t from, size_t cnt, uint32_t st
 void cuts__each_length(void **state)
 {
 	const struct cuts_format *f = *state;
-	struct sample *s = sample__new();
+	struct sample *s = sample__long();
 	uint32_t limits[5000];
 
-	s->r.call.local.captured = s->r.call.remote.captured = 20;
-	s->r.call.local.count = s->r.call.remote.count = 20;
-	s->r.call.remote.changed = YES;
-	s->r.call.remote.iov_exit = s->iov[3];
-	s->r.call.remote.exit_cnt = 20;
-	memcpy(s->f.call.caller.comm, "\xff\xfe", 3);
-	s->args[2] = '\xff';
-	s->exe[1][3] = '\xff';
 	fill_limits(limits, 1024, 5000, 1);
 	cuts__check(f, &s->r, 15, limits, 5000);
 	free(s);

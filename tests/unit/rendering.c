@@ -135,6 +135,21 @@ struct sample *sample__new(void)
 	return s;
 }
 
+struct sample *sample__long(void)
+{
+	struct sample *s = sample__new();
+
+	s->r.call.local.captured = s->r.call.remote.captured = 20;
+	s->r.call.local.count = s->r.call.remote.count = 20;
+	s->r.call.remote.changed = YES;
+	s->r.call.remote.iov_exit = s->iov[3];
+	s->r.call.remote.exit_cnt = 20;
+	memcpy(s->f.call.caller.comm, "\xff\xfe", 3);
+	s->args[2] = '\xff';
+	s->exe[1][3] = '\xff';
+	return s;
+}
+
 void sample__summarise(struct sample *s)
 {
 	struct summary_info *sum = &s->r.summary;

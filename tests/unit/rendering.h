@@ -31,6 +31,9 @@ struct sample {
 /* What decode makes of fixture__call, with all of the identity known. To be given to free(). */
 struct sample *sample__new(void);
 
+/* The same with long arrays, another one at exit, and names that need their hex. */
+struct sample *sample__long(void);
+
 /* The same call as one of seven that are told together (REC_SUMMARY). Its identities can be changed before and after. */
 void sample__summarise(struct sample *s);
 

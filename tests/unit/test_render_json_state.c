@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "options.h"
-#include "rendering.h"
+#include "own_record.h"
 
 static struct counter counters[] = {
 	{ "seen", 10 },	     { "emitted", 7 },	  { "summarised", 0 },	 { "filtered", 3 },
@@ -21,64 +20,17 @@ static struct counter counters[] = {
 
 #define COUNTER_CNT (sizeof(counters) / sizeof(counters[0]))
 
-static void start_record(struct record *r, struct options *o)
-{
-	static const struct abi_info abis[] = {
-		{ "x86_64", true, true, NULL },
-		{ "i386", true, false, "no 32-bit calls here" },
-		{ "x32", true, false, NULL },
-	};
-	static const char *const unseen[] = {
-		"calls refused by SECCOMP_RET_KILL_THREAD in a thread"
-	};
-	static const char *const notes[] = { "CAP_BPF kept" };
-	static struct filter_value value = { .exclude = true, .text = "stra\"ce" };
-
-	memset(o, 0, sizeof(*o));
-	o->iov_limit = PVM_IOV_LIMIT_ALL;
-	o->max_line = 8000;
-	o->stats_interval_s = 60;
-	o->in_flight_after_ms = 1000;
-	o->ring_bytes = 1 << 23;
-	o->array_ring_bytes = 1 << 22;
-	o->ops = 1u << PVM_READ;
-	o->outcome = OUTCOME_FAILURE;
-	o->filter[PVM_CALLER][FILTER_COMM] = (struct filter_list){ .values = &value, .cnt = 1 };
-	*r = (struct record){
-		.type = REC_START,
-		.real_ns = START_NS,
-		.seq = 1,
-		.host = &fixture_host,
-		.start = { .version = "0.1.0",
-			   .libbpf = "1.1",
-			   .attach = "tracepoint",
-			   .resolve = "kfunc",
-			   .abis = abis,
-			   .abi_cnt = 3,
-			   .unseen = unseen,
-			   .unseen_cnt = 1,
-			   .notes = notes,
-			   .note_cnt = 1,
-			   .options = o,
-			   .counters = counters,
-			   .counter_cnt = COUNTER_CNT,
-			   .pid = 99,
-			   .user = "pvmtrace",
-			   .instance = FIXTURE_RUN_ID },
-	};
-}
-
 static void test_start(void **state)
 {
 	struct render_opts o = { .iov_limit = 32, .max_line = 1024 };
-	struct options options;
-	struct record r;
+	struct own_records own;
 	json_t *line;
 
 	(void)state;
-	start_record(&r, &options);
+	own_records__fill(&own);
+	own.options.count = 0;
 	for (; o.max_line < 4000; o.max_line++) {
-		line = rendering__line(&r, &o);
+		line = rendering__line(&own.r[0], &o);
 		assert_true(rendering.len >= 1024);
 		line__keys(line, "time schema type seq instance version libbpf kernel "
 				 "kernel_version arch attach resolve abis unseen notes filters "
@@ -87,7 +39,7 @@ static void test_start(void **state)
 				    FIXTURE_RUN_ID);
 		json_decref(line);
 	}
-	line = rendering__line(&r, &rendering_defaults);
+	line = rendering__line(&own.r[0], &rendering_defaults);
 	assert_int_equal(json_array_size(json_object_get(line, "truncated")), 0);
 	assert_string_equal(
 		json_string_value(json_array_get(
@@ -95,26 +47,24 @@ static void test_start(void **state)
 		"!stra\"ce");
 	assert_int_equal(json_integer_value(line__at(line, "limits", "iov_limit")), 1024);
 	assert_true(json_is_null(line__at(line, "limits", "count")));
-	assert_int_equal(json_array_size(json_object_get(line, "counters")), COUNTER_CNT);
+	assert_int_equal(json_array_size(json_object_get(line, "counters")),
+			 own.r[0].start.counter_cnt);
 	json_decref(line);
 }
 
 static void test_reopen(void **state)
 {
 	struct render_opts o = { .iov_limit = 32, .max_line = 1024 };
-	struct record r = { .type = REC_REOPEN,
-			    .real_ns = START_NS,
-			    .seq = 12,
-			    .host = &fixture_host,
-			    .instance = FIXTURE_RUN_ID };
+	struct own_records own;
 	json_t *line;
 
 	(void)state;
-	line = rendering__line(&r, &o);
+	own_records__fill(&own);
+	line = rendering__line(&own.r[1], &o);
 	assert_int_equal(rendering.len, 1024);
 	line__keys(line, "time schema type seq instance pad truncated host");
 	json_decref(line);
-	json_decref(rendering__line(&r, &rendering_defaults));
+	json_decref(rendering__line(&own.r[1], &rendering_defaults));
 	assert_int_equal(rendering.len, 1024);
 }
 
