@@ -2,16 +2,14 @@
 """Adds up a stream that is too long to be looked at: who did what to whom, and how often."""
 
 import collections
-import json
-import os
 import re
 import signal
-import threading
 import time
 from pathlib import Path
 
 import pvm_schema
 from pvm import STOP_TIMEOUT, poll
+from pvm_reader import Reader
 from pvm_stream import SLOWNESS, check_books, parse_line
 
 RE_CALL = re.compile(
@@ -23,40 +21,18 @@ SCHEMA_EVERY = 50  # lines
 Key = collections.namedtuple("Key", "caller target op outcome")
 
 
-class Tally:
-    """Reads a tracer's pipe by a thread. The keys of its counters are Keys; a target of nobody is None."""
+class Tally(Reader):
+    """The keys of its counters are Keys; a target of nobody is None."""
 
     def __init__(self, tracer):
-        self.tracer = tracer
         self.told = collections.Counter()  # calls told one by one
         self.summed = collections.Counter()  # calls in summaries
         self.summaries = []  # (when it came, ns since 1970; record)
         self.lost = []
         self.stats = None
-        self.lines = self.bytes = 0
-        self.last = b""
-        self.trouble = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        super().__init__(tracer)
 
-    def _run(self):
-        rest = b""
-        fd = self.tracer.proc.stdout.fileno()
-        while data := os.read(fd, 1 << 20):
-            self.bytes += len(data)
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self.lines += 1
-                self.last = line
-                try:
-                    self.trouble or self._line(line)
-                except Exception as e:  # told by finish()
-                    self.trouble = f"line {self.lines}: {e!r}: {line[:3000]!r}"
-        if rest:
-            self.trouble = f"cut: {rest[-200:]!r}"
-
-    def _line(self, line):
-        assert b'"seq":%d,' % self.lines in line[:120], "the order"
+    def take(self, line):
         if IS_CALL in line[:120]:
             found = RE_CALL.search(line)
             if found[1] != b"in_flight":
@@ -103,11 +79,8 @@ class Tally:
             self.tracer.kick(signal.SIGCONT)
             self.tracer.kick(signal.SIGTERM)
         self.tracer.proc.wait(STOP_TIMEOUT)
-        self.thread.join(30 * SLOWNESS)
-        assert not self.thread.is_alive() and self.trouble is None, self.trouble
+        stop = self.end()
         assert self.tracer.proc.returncode == status, self.tracer.stderr()
-        stop = json.loads(self.last)
-        assert stop["type"] == "stop"
         check_books(stop, sum(self.told.values()), sum(r["count"] for r in self.lost),
                     sum(self.summed.values()))
         return stop

@@ -5,14 +5,14 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 
 import pvm_schema
 from pvm import SHARED, STOP_TIMEOUT, TRIGGERS, Tracer, trigger_one
-from pvm_stream import Bad, check_books, parse_line
+from pvm_reader import Reader
+from pvm_stream import Bad, check_books
 
 FINAL = b'"type":"process_vm_access"'
 SCHEMA_EVERY = 200  # lines: a flood has a million
@@ -25,45 +25,26 @@ def alone():
     SHARED.close()
 
 
-class Counting:
-    """Reads a pipe and counts, without parsing each line; checks the order of all of them."""
+class Counting(Reader):
+    """Counts without parsing each line."""
 
     def __init__(self, tracer):
-        self.tracer = tracer
-        self.bytes = self.lines = self.final = self.lost = self.summed = 0
-        self.last = b""
-        self.trouble = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        self.final = self.lost = self.summed = 0
+        super().__init__(tracer)
 
-    def _run(self):
-        rest = b""
-        fd = self.tracer.proc.stdout.fileno()
-        while data := os.read(fd, 1 << 20):
-            self.bytes += len(data)
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self.lines += 1
-                if not self.trouble and b'"seq":%d,' % self.lines not in line[:120]:
-                    self.trouble = f"line {self.lines} is {line[:200]!r}"
-                if self.lines % SCHEMA_EVERY == 0 and not self.trouble:
-                    self.trouble = pvm_schema.complaint(json.loads(line))
-                if FINAL in line[:120]:
-                    self.final += TOLD_EARLY not in line[:240]
-                elif b'"type":"process_vm_summary"' in line[:120]:
-                    self.summed += json.loads(line)["calls"]
-                elif b'"type":"lost"' in line[:120]:
-                    self.lost += json.loads(line)["count"]
-                if lines:
-                    self.last = line
-        if rest:
-            self.trouble = f"cut: {rest[-200:]!r}"
+    def take(self, line):
+        if self.lines % SCHEMA_EVERY == 0:
+            found = pvm_schema.complaint(json.loads(line))
+            assert not found, found
+        if FINAL in line[:120]:
+            self.final += TOLD_EARLY not in line[:240]
+        elif b'"type":"process_vm_summary"' in line[:120]:
+            self.summed += json.loads(line)["calls"]
+        elif b'"type":"lost"' in line[:120]:
+            self.lost += json.loads(line)["count"]
 
     def finish(self):
-        self.thread.join(30)
-        assert not self.thread.is_alive() and self.trouble is None, self.trouble
-        stop = parse_line(self.last + b"\n")
-        assert stop["type"] == "stop" and stop["seq"] == self.lines
+        stop = self.end()
         check_books(stop, self.final, self.lost, self.summed)
         return stop
 
