@@ -17,6 +17,7 @@ import threading
 import time
 from pathlib import Path
 
+from pvm_arch import SYS_READV
 from pvm_stream import Bad, JSON_MAX, SLOWNESS, Stream
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,7 +29,6 @@ STOP_TIMEOUT = 5 * SLOWNESS
 FENCE_TIMEOUT = 15
 FLOODED = 60_000  # calls in one run: more than these tests make
 LIBC = ctypes.CDLL(None, use_errno=True)
-SYS_READV, SYS_WRITEV = (270, 271) if os.uname().machine == "aarch64" else (310, 311)
 
 EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_IOERR, EX_TEMPFAIL, EX_NOPERM = 0, 64, 69, 74, 75, 77
 

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pvm_arch import OPS
+
 READY = "ready"
 LINE = re.compile(r"-(\d+)\s+(?:\([-\s\d]*\)\s+)?\[\d+\].*: sys_enter: NR (\d+) \(([0-9a-f]+)")
 
@@ -23,7 +25,7 @@ LINE = re.compile(r"-(\d+)\s+(?:\([-\s\d]*\)\s+)?\[\d+\].*: sys_enter: NR (\d+) 
 class Observer:
     """Context manager around this program."""
 
-    def __init__(self, expression="id == 310 || id == 311"):
+    def __init__(self, expression=" || ".join(f"id == {nr}" for nr in OPS)):
         self.proc = subprocess.Popen(
             ["/usr/bin/unshare", "-m", sys.executable, __file__, expression],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

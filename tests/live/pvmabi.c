@@ -2,7 +2,7 @@
 /*
  * pvmabi - calls of this 64-bit program by every door of the kernel, and numbers that only look like
  * ours. pvmabi native|int80|x32 read|write, pvmabi int80-count N, pvmabi upper native|int80,
- * pvmabi number, pvmabi alike
+ * pvmabi number, pvmabi tagged N (arm64: addresses with a tag in the upper byte), pvmabi alike
  */
 #include "trigger.h"
 
@@ -138,6 +138,9 @@ static int run(const char *door, const char *arg)
 		c.abi = "x86_64";
 		c.ret = raw6(0xdeadbeef00000000UL | SYS_process_vm_readv, c.pid, c.local.addr, 1,
 			     c.remote.addr, 1, 0);
+	} else if (!strcmp(door, "tagged")) {
+		fprintf(stderr, "pvmabi: only arm64 has tagged addresses\n");
+		return 77;
 	} else {
 		return 64;
 	}
@@ -155,10 +158,15 @@ int main(int argc, char **argv)
 
 #elif defined(__aarch64__)
 
-static struct iovec l, r;
-static char from[24], to[24];
+#define TAG (0x5aUL << 56)
+#define SET_TAGGED_ADDR_CTRL 55 /* prctl: PR_SET_TAGGED_ADDR_CTRL, PR_TAGGED_ADDR_ENABLE */
+#define TAGGED_ADDR_ENABLE 1
 
-static long alike(void)
+static struct iovec l[IOV_MAX_CNT], r[IOV_MAX_CNT];
+static char from[IOV_MAX_CNT * 24], to[IOV_MAX_CNT * 24];
+
+/* Numbers that are ours in another ABI only. */
+static int alike(void)
 {
 	static const int nr[] = { 376, 377, 310, 311, 347, 348 };
 
@@ -170,24 +178,52 @@ static long alike(void)
 	return 0;
 }
 
-/* Of the doors there is only the native one. */
-int main(int argc, char **argv)
+static struct call call_of_elements(int op, uint64_t cnt, uint64_t tag)
 {
-	const char *door = argc > 1 ? argv[1] : "", *arg = argc > 2 ? argv[2] : "";
 	struct call c;
 
-	l = (struct iovec){ to, sizeof(to) };
-	r = (struct iovec){ from, sizeof(from) };
-	c = call_of(!strcmp(arg, "write") ? WRITE : READ, getpid(), &l, 1, &r, 1, 0);
-	if (!strcmp(door, "alike"))
-		return (int)alike();
-	if (!strcmp(door, "upper") && !strcmp(arg, "native"))
+	for (size_t i = 0; i < IOV_MAX_CNT; i++) {
+		l[i] = (struct iovec){ (void *)(tag | (uintptr_t)(to + 24 * i)), 24 };
+		r[i] = (struct iovec){ (void *)(tag | (uintptr_t)(from + 24 * i)), 24 };
+	}
+	c = call_of(op, getpid(), l, cnt, r, cnt, 0);
+	c.local.addr |= tag;
+	c.remote.addr |= tag;
+	return c;
+}
+
+/* Of the doors there is only the native one. */
+static int run(const char *door, const char *arg)
+{
+	struct call c = call_of_elements(!strcmp(arg, "write") ? WRITE : READ, 1, 0);
+
+	if (!strcmp(door, "native")) {
+		call_run(&c);
+	} else if (!strcmp(door, "upper") && !strcmp(arg, "native")) {
 		c.pid |= 0xdeadbeef00000000UL;
-	else if (strcmp(door, "native") != 0)
+		call_run(&c);
+	} else if (!strcmp(door, "number")) {
+		c.abi = ABI;
+		c.ret = raw6(0xdeadbeef00000000UL | SYS_process_vm_readv, c.pid, c.local.addr, 1,
+			     c.remote.addr, 1, 0);
+	} else if (!strcmp(door, "tagged")) {
+		c = call_of_elements(READ, strtoull(arg, NULL, 0), TAG);
+		if (prctl(SET_TAGGED_ADDR_CTRL, TAGGED_ADDR_ENABLE, 0, 0, 0))
+			die("tagged addresses");
+		call_run(&c);
+	} else {
+		fprintf(stderr, "pvmabi: only x86 has this door: %s\n", door);
 		return 77;
-	call_run(&c);
+	}
 	report(NULL, &c, 1);
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "alike"))
+		return alike();
+	return argc > 1 ? run(argv[1], argc > 2 ? argv[2] : "") : 64;
 }
 
 #else

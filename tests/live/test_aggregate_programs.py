@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from pvm import MY_NAME, Tracer
+from pvm_arch import OPS
 from pvm_ftrace import Observer
 from pvm_tally import Tally
 
 MPI = Path(__file__).resolve().parent / "mpi" / "pingpong.c"
 ROUNDS, SIZE = 2000, 1 << 20
-OPS = {310: "read", 311: "write"}
 SOURCE = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n" + "".join(
     f"int f{i}(const char *s) {{ return printf(\"%s %d\", s, {i}) + (int)strlen(s); }}\n" for i in range(200))
 

@@ -9,12 +9,13 @@ import os
 import pytest
 
 from pvm import ATTACH, Held, MY_NAME, ONLY_ME, Tracer, own_call, trigger, trigger_one
+from pvm_arch import COMPAT_BYTES, COMPAT_CALL
 from pvm_host import KILLED_CALLS_RETURN
 
 ALPHA, BETA = f"a{MY_NAME}", f"b{MY_NAME}"
 ALL = {"g>a", "g>b", "g>g", "g>none", "a>a", "b>a", "d>child read", "d>child write", "d>d 65", "d>d 64",
-       "d>d refused", "t>t thread", "i>i i386"}
-SELF = {"g>g", "a>a", "d>d 65", "d>d 64", "d>d refused", "t>t thread", "i>i i386"}
+       "d>d refused", "t>t thread", "i>i compat"}
+SELF = {"g>g", "a>a", "d>d 65", "d>d 64", "d>d refused", "t>t thread", "i>i compat"}
 FAILED = {"g>a", "g>b", "g>none", "b>a", "d>d refused"}
 MOVED_65 = {"d>d 65"}
 KILLED = {"k>k killed"}
@@ -58,7 +59,7 @@ TABLE = [
     ("--outcome failure", FAILED | UNKNOWN),
     ("--outcome !failure", ALL - FAILED),
     ("--min-bytes 65", MOVED_65 | UNKNOWN),
-    ("--min-bytes 64 --outcome success", ALL - FAILED - {"i>i i386"}),
+    ("--min-bytes 64 --outcome success", ALL - FAILED - {"i>i compat"}),
     ("--no-self", ALL - SELF),
     ("--no-self --caller-uid 0 --outcome success --op read --min-bytes 1", {"d>child read"}),
 ]
@@ -99,7 +100,7 @@ class Scene:
         self.note("d>d refused", trigger_one("pvmcall", "counts", 1024, 1025), -22)
         self.note("t>t thread", trigger_one("pvmcall", "tid", "self"), 64)
         self.note("k>k killed", trigger("pvmseccomp", "kill-process")[0], 0)
-        self.note("i>i i386", trigger_one("pvmabi", "int80", "read"), 8)
+        self.note("i>i compat", trigger_one(*COMPAT_CALL, "read"), COMPAT_BYTES)
         assert set(self.calls.values()) == ALL | KILLED
 
     def close(self):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pvm import ATTACH, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, ONLY_ME, PVMTRACE, Tracer, poll, pvmtrace
+from pvm_arch import NATIVE
 from test_privileges import IN_PID_NS, as_user, hidden, public_copy
 
 USED = ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_exit", "tp_btf/sched_process_exec", "iter/task"]
@@ -73,7 +74,7 @@ def test_for_people():
     assert run.status == EX_OK and run.err == ""
     text = run.out.decode()
     assert text.isascii() and "Tracing would work here." in text
-    for words in (platform.release(), "It would see:", "It would not see:", "* tp_btf/sys_enter", "x86_64 calls"):
+    for words in (platform.release(), "It would see:", "It would not see:", "* tp_btf/sys_enter", f"{NATIVE} calls"):
         assert words in text
     assert pvmtrace("--probe", "-f", "text").status == EX_OK
     run = pvmtrace("--probe", "-f", "ecs")

@@ -8,9 +8,8 @@ import subprocess
 import pytest
 
 from pvm import TRIGGERS, trigger_one
+from pvm_arch import OPS
 from pvm_ftrace import Observer
-
-OPS = {310: "read", 311: "write"}
 
 
 def by_thread(tracer, tids):

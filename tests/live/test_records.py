@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pvm import ATTACH, AS_ME, Held, ONLY_ME, STOP_TIMEOUT, Tracer, parse_time, pvmtrace, trigger_one
+from pvm_arch import COMPAT_CALL, SYS_BPF
 from pvm_ftrace import Observer
 
 NAMES = ["seen", "emitted", "summarised", "filtered", "lost", "lost_ring_full", "lost_state_full",
@@ -107,7 +108,7 @@ def test_started_with_signals_ignored():
 def test_seen_counts_every_call():
     with Tracer(*ONLY_ME) as t:
         trigger_one("pvmcall", *AS_ME, "repeat", 500)
-        trigger_one("pvmabi", "int80", "read")
+        trigger_one(*COMPAT_CALL, "read")
         t.stop()
         assert t.counters["emitted"] == 500 and t.counters["filtered"] >= 1
         assert t.counters["seen"] >= 501
@@ -169,12 +170,12 @@ def test_the_sweep_rests_while_nothing_is_inside():
     """Without calls in flight the collector makes no iterator."""
     with Tracer("--in-flight-after", 100, *ONLY_ME) as t:
         time.sleep(0.3)
-        with Observer(f"id == 321 && common_pid == {t.pid}") as o:
+        with Observer(f"id == {SYS_BPF} && common_pid == {t.pid}") as o:
             time.sleep(2.5)
             idle = [call for call in o.result() if call[2] == BPF_ITER_CREATE]
         assert idle == [], "sweeps with nothing in flight"
     with Tracer("--in-flight-after", 100) as t:
-        with Observer(f"id == 321 && common_pid == {t.pid}") as o, Held("pvmpark") as h:
+        with Observer(f"id == {SYS_BPF} && common_pid == {t.pid}") as o, Held("pvmpark") as h:
             h.line()
             time.sleep(2.5)
             busy = [call for call in o.result() if call[2] == BPF_ITER_CREATE]

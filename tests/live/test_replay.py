@@ -13,6 +13,7 @@ import pytest
 
 from pvm import AS_ME, EX_IOERR, EX_USAGE, Held, NOISE, PVMTRACE, Tracer, parse_time, pvmtrace, trigger, \
     trigger_one
+from pvm_arch import COMPAT_CALL
 from pvm_host import Cgroups
 from pvm_stream import SLOWNESS, Stream
 from test_cgroups import any_hierarchy, name
@@ -65,7 +66,7 @@ def recorded(scene, tmp_path_factory):
         pids["pair"] = trigger_one("pvmcall", *AS_ME, "pair")["pid"]
         for n in (1, 64, 1024):
             pids[n] = trigger_one("pvmcall", "counts", n, n)["pid"]
-        pids["i386"] = trigger_one("pvmabi", "int80", "write")["pid"]
+        pids["compat"] = trigger_one(*COMPAT_CALL, "write")["pid"]
         pids["orphan"] = trigger("pvmseccomp", "errno", 13)[0]["pid"]
         pids["hostile"] = trigger_one("pvmcall", "--comm", HOSTILE.hex(), "pid", 1999999999)["pid"]
         with Held("pvmcall", "step", preexec_fn=groups.join(inside)) as h:
@@ -104,7 +105,7 @@ def comparable(record):
     return json.dumps(r), when
 
 
-@pytest.mark.parametrize("what", ["pair", 1, 64, 1024, "i386", "hostile", "container", "parked",
+@pytest.mark.parametrize("what", ["pair", 1, 64, 1024, "compat", "hostile", "container", "parked",
                                   pytest.param("orphan", marks=pytest.mark.unseen_by_fentry("calls that seccomp refuses"))])
 def test_the_same_as_live(recorded, again, what):
     pid = recorded.pids[what]

@@ -13,6 +13,7 @@ import termios
 import pytest
 
 from pvm import AS_ME, MY_NAME, ONLY_ME, PVMTRACE, STOP_TIMEOUT, Tracer, pvmtrace, trigger_one
+from pvm_arch import NATIVE
 
 HOSTILE = b"\x1b[31m\xe2\x80\xae\xff"
 ESC = "\x1b"
@@ -121,5 +122,5 @@ def test_live():
         out = t.proc.stdout.read().decode("utf-8", errors="strict").splitlines()
     line, = of(out, done["pid"])
     assert line["op"] == "write" and line["flags"] == "self"
-    assert " -- start: " in out[0] and "x86_64" in out[0] and f"--caller-comm {MY_NAME}" in out[0]
+    assert " -- start: " in out[0] and NATIVE in out[0] and f"--caller-comm {MY_NAME}" in out[0]
     assert " -- stop: SIGTERM, " in out[-1]

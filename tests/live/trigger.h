@@ -113,7 +113,7 @@ static UNUSED struct call call_of(int op, pid_t pid, const struct iovec *liov, u
 	return c;
 }
 
-#ifdef __x86_64__
+#if defined(__x86_64__)
 /* Not libc's: every register stays as given, also the upper halves. */
 static UNUSED long raw6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 			uint64_t f)
@@ -128,6 +128,24 @@ static UNUSED long raw6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_
 			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return ret;
+}
+#elif defined(__aarch64__)
+static UNUSED long raw6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+			uint64_t f)
+{
+	register uint64_t x8 __asm__("x8") = nr;
+	register uint64_t x0 __asm__("x0") = a;
+	register uint64_t x1 __asm__("x1") = b;
+	register uint64_t x2 __asm__("x2") = c;
+	register uint64_t x3 __asm__("x3") = d;
+	register uint64_t x4 __asm__("x4") = e;
+	register uint64_t x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return (long)x0;
 }
 #else
 static UNUSED long raw6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,

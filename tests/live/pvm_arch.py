@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this architecture calls things: ABIs, system call numbers, and how 32-bit calls are made here."""
+
+import os
+
+if os.uname().machine == "aarch64":
+    NATIVE, COMPAT = "arm64", "arm"
+    SYS_READV, SYS_WRITEV, SYS_BPF = 270, 271, 280
+    # A trigger that makes a 32-bit call (and its operation), and the bytes that it moves.
+    COMPAT_CALL, COMPAT_BYTES = ("pvmcall32",), 1
+else:
+    NATIVE, COMPAT = "x86_64", "i386"
+    SYS_READV, SYS_WRITEV, SYS_BPF = 310, 311, 321
+    COMPAT_CALL, COMPAT_BYTES = ("pvmabi", "int80"), 8
+
+OPS = {SYS_READV: "read", SYS_WRITEV: "write"}
