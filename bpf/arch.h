@@ -75,6 +75,11 @@ static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_ex
 	}
 }
 
+static __always_inline u64 arch_user_address(u64 addr)
+{
+	return addr;
+}
+
 #elif defined(__TARGET_ARCH_arm64)
 
 #define PSR_MODE32_BIT 0x10 /* pstate: AArch32 (arch/arm64/include/uapi/asm/ptrace.h) */
@@ -118,6 +123,16 @@ static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_ex
 	args[3] = REG(regs, regs[3]) & mask;
 	args[4] = REG(regs, regs[4]) & mask;
 	args[5] = REG(regs, regs[5]) & mask;
+}
+
+/*
+ * What an address means. A caller may have the kernel ignore the upper byte of addresses (tagged address ABI,
+ * Documentation/arch/arm64/tagged-address-abi.rst), but the reading helpers take such a one for no user address since
+ * 6.4. As the kernel's untagged_addr; who has not asked for it gets EFAULT as the call's result.
+ */
+static __always_inline u64 arch_user_address(u64 addr)
+{
+	return addr & (u64)((s64)(addr << 8) >> 8);
 }
 
 #else

@@ -133,6 +133,12 @@ int pvm_pin_end(struct pt_regs *regs)
 	return 0;
 }
 
+static __always_inline void pins_free(struct pvm_held *h, u64 cnt)
+{
+	h->freed_chunks++;
+	h->freed_pages += cnt;
+}
+
 /* The second witness: what is let go was held. A hook can be passed over, by the guard against its own recursion or
  * because its CPU is in another program; both of them for the same pages is not to be expected. */
 SEC("fentry/unpin_user_pages_dirty_lock")
@@ -140,10 +146,19 @@ int pvm_unpin(unsigned long long *ctx)
 {
 	struct pvm_state *s = state_inside();
 
-	if (s) {
-		s->held.freed_chunks++;
-		s->held.freed_pages += ctx[1];
-	}
+	if (s)
+		pins_free(&s->held, ctx[1]);
+	return 0;
+}
+
+/* Where there is no fentry (arm64 before 6.4). */
+SEC("kprobe/unpin_user_pages_dirty_lock")
+int pvm_unpin_begin(struct pt_regs *regs)
+{
+	struct pvm_state *s = state_inside();
+
+	if (s)
+		pins_free(&s->held, arch_function_second(regs));
 	return 0;
 }
 

@@ -207,7 +207,7 @@ static __always_inline void arrays_drop(const struct pvm_state *s)
 static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side, bool remote,
 				      u32 off)
 {
-	u64 cnt = used_count(side, remote);
+	u64 cnt = used_count(side, remote), addr = arch_user_address(side->addr);
 	u32 len;
 	int ok;
 
@@ -216,12 +216,12 @@ static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side
 	len = array_sz(s->call.abi, cnt);
 	side->flags = PVM_SIDE_ENTRY;
 	if (cnt <= PVM_INLINE_CNT) {
-		side->entry_ok = short_read(s, off, side->addr, len);
+		side->entry_ok = short_read(s, off, addr, len);
 		side->entry_len = len;
 		return len;
 	}
 	side->flags |= PVM_SIDE_RING;
-	ok = array_send(s->call.entry_ns, side->addr, len, remote ? ARRAY_REMOTE : 0);
+	ok = array_send(s->call.entry_ns, addr, len, remote ? ARRAY_REMOTE : 0);
 	if (ok < 0)
 		side->flags |= PVM_SIDE_ENTRY_LOST;
 	else
@@ -253,7 +253,7 @@ static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 le
 static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side, bool remote,
 				     u32 first, u32 off)
 {
-	u64 cnt = used_count(side, remote);
+	u64 cnt = used_count(side, remote), addr = arch_user_address(side->addr);
 	u32 len;
 	int ok;
 
@@ -263,7 +263,7 @@ static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side,
 	side->flags |= PVM_SIDE_EXIT;
 	if (cnt > PVM_INLINE_CNT) {
 		side->flags |= PVM_SIDE_RING;
-		ok = array_send(s->call.entry_ns, side->addr, len,
+		ok = array_send(s->call.entry_ns, addr, len,
 				(remote ? ARRAY_REMOTE : 0) | ARRAY_AT_EXIT);
 		if (ok < 0)
 			side->flags |= PVM_SIDE_EXIT_LOST;
@@ -271,7 +271,7 @@ static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side,
 			side->exit_ok = ok;
 		return 0;
 	}
-	side->exit_ok = short_read(s, off, side->addr, len);
+	side->exit_ok = short_read(s, off, addr, len);
 	if (side->entry_ok == side->exit_ok && side->entry_ok == page_mask(side->addr, len) &&
 	    data_equal(s, first, off, len)) {
 		side->flags |= PVM_SIDE_SAME;

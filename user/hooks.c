@@ -151,7 +151,7 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 {
 	struct pvmtrace_bpf *skel = h->skel;
 	unsigned int args = pin_arguments(types);
-	bool by_fexit;
+	bool by_fexit, by_fentry;
 	int err;
 
 	err = try_function(types, "mm_access", BPF_TRACE_FENTRY);
@@ -159,10 +159,11 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	bpf_program__set_autoload(skel->progs.pvm_access, h->access);
 	if (err == -EPERM) /* nothing of the kind is allowed here */
 		return;
-	if (!args || !keeps_return_code(types) ||
-	    try_function(types, "unpin_user_pages_dirty_lock", BPF_TRACE_FENTRY))
+	if (!args || !keeps_return_code(types))
 		return;
-	by_fexit = args == PIN_ARGUMENTS && !try_function(types, PIN_FUNCTION, BPF_TRACE_FEXIT);
+	by_fentry = !try_function(types, "unpin_user_pages_dirty_lock", BPF_TRACE_FENTRY);
+	by_fexit = by_fentry && args == PIN_ARGUMENTS &&
+		   !try_function(types, PIN_FUNCTION, BPF_TRACE_FEXIT);
 	h->pins = by_fexit || !access(KPROBES, R_OK);
 	if (!h->pins ||
 	    getrandom((void *)skel->rodata->cfg_pin_key, sizeof(skel->rodata->cfg_pin_key), 0) !=
@@ -172,7 +173,9 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	}
 	skel->rodata->cfg_page_shift =
 		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
-	bpf_program__set_autoload(skel->progs.pvm_unpin, true);
+	h->pins_may_lack = !by_fentry;
+	bpf_program__set_autoload(skel->progs.pvm_unpin, by_fentry);
+	bpf_program__set_autoload(skel->progs.pvm_unpin_begin, !by_fentry);
 	bpf_program__set_autoload(skel->progs.pvm_pin, by_fexit);
 	bpf_program__set_autoload(skel->progs.pvm_pin_begin, !by_fexit);
 	bpf_program__set_autoload(skel->progs.pvm_pin_end, !by_fexit);
@@ -182,6 +185,7 @@ static void forget_confirm(struct pvmtrace_bpf *skel)
 {
 	bpf_program__set_autoload(skel->progs.pvm_access, false);
 	bpf_program__set_autoload(skel->progs.pvm_unpin, false);
+	bpf_program__set_autoload(skel->progs.pvm_unpin_begin, false);
 	bpf_program__set_autoload(skel->progs.pvm_pin, false);
 	bpf_program__set_autoload(skel->progs.pvm_pin_begin, false);
 	bpf_program__set_autoload(skel->progs.pvm_pin_end, false);
@@ -196,7 +200,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 
 	h->skel = skel;
 	h->fentry = fentry;
-	h->access = h->pins = false;
+	h->access = h->pins = h->pins_may_lack = false;
 	skel->rodata->cfg_typed_regs = true;
 	bpf_object__for_each_program(prog, skel->obj)
 		if (is_call_hook(prog))
@@ -244,8 +248,9 @@ static int attach_all(struct hooks *h, const char *prefix)
 static void attach_confirm(struct hooks *h)
 {
 	struct pvmtrace_bpf *skel = h->skel;
-	struct bpf_program *pins[] = { skel->progs.pvm_unpin, skel->progs.pvm_pin_end,
-				       skel->progs.pvm_pin_begin, skel->progs.pvm_pin };
+	struct bpf_program *pins[] = { skel->progs.pvm_unpin, skel->progs.pvm_unpin_begin,
+				       skel->progs.pvm_pin_end, skel->progs.pvm_pin_begin,
+				       skel->progs.pvm_pin };
 	int err = 0;
 
 	if (h->access && attach(h, skel->progs.pvm_access))
@@ -293,6 +298,7 @@ struct pin_key hooks__key(const struct hooks *h)
 		return key;
 	key.key[0] = h->skel->rodata->cfg_pin_key[0];
 	key.key[1] = h->skel->rodata->cfg_pin_key[1];
+	key.may_lack = h->pins_may_lack;
 	key.page_shift = h->skel->rodata->cfg_page_shift;
 	return key;
 }

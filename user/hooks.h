@@ -22,6 +22,7 @@ struct hooks {
 	size_t cnt;
 	bool access; /* whose memory the kernel opens is seen */
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
+	bool pins_may_lack; /* by kprobes alone: see struct pin_key */
 };
 
 /* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for

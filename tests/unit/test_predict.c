@@ -232,6 +232,27 @@ static void test_nothing_to_say(void **state)
 	}
 }
 
+/* Fewer pages than the list needs: another list, or, where one cause can blind both hooks, pages that were missed. */
+static void test_pages_that_may_lack(void **state)
+{
+	const struct pvm_pins pins = {
+		.sum = pvm_pins_add(0, BASE, 1, key.key[0], key.key[1]),
+		.first = BASE,
+		.last = BASE,
+		.pages = 1,
+	};
+	const struct iov_elem e[] = { { BASE, 1 }, { BASE + 9 * PAGE, 1 } };
+	const struct iov_elem other = { BASE + PAGE, 1 };
+	struct pin_key lacking = key;
+
+	(void)state;
+	lacking.may_lack = 1;
+	assert_int_equal(predict__check(&key, &pins, e, 2, 2, 2), NO);
+	assert_int_equal(predict__check(&lacking, &pins, e, 2, 2, 2), UNKNOWN);
+	assert_int_equal(predict__check(&lacking, &pins, e, 1, 1, 1), YES);
+	assert_int_equal(predict__check(&lacking, &pins, &other, 1, 1, 1), NO);
+}
+
 static void random_model(void)
 {
 	uint32_t cnt = 1 + fixture__below(fixture__below(4) ? 6 : 60);
@@ -287,9 +308,13 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),  cmocka_unit_test(test_order_and_count),
-		cmocka_unit_test(test_brink),  cmocka_unit_test(test_chunks),
-		cmocka_unit_test(test_faults), cmocka_unit_test(test_nothing_to_say),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_order_and_count),
+		cmocka_unit_test(test_brink),
+		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_nothing_to_say),
+		cmocka_unit_test(test_pages_that_may_lack),
 		cmocka_unit_test(test_random),
 	};
 
