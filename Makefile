@@ -382,7 +382,10 @@ CROSS_PKGS := $(SETUP_PKGS) lld debian-archive-keyring python3
 # $(call shadow,DIR): the sources below DIR too, so that it has a build/ of its own.
 shadow = mkdir -p $(1) && for name in Makefile bpf user vmlinux tests docs; do ln -sfn ../../$$name $(1)/$$name; done
 sysroot = $(CURDIR)/build/sysroot/$(1)
-cross_cc = clang --target=$(1) --sysroot=$(call sysroot,$(2)) -fuse-ld=lld -Wno-unused-command-line-argument
+cross_cc = clang --target=$(1) --sysroot=$(call sysroot,$(2)) -fuse-ld=lld -Wno-unused-command-line-argument \
+	-Wno-gnu-variable-sized-type-not-at-end
+CROSS_DIR ?= build/$(ARCH)
+CROSS_GOALS ?= all build-vm
 cross_lib = $(call sysroot,arm64)/usr/lib/aarch64-linux-gnu/pkgconfig
 
 .PHONY: cross
@@ -390,10 +393,10 @@ cross:
 	@[ "$(ARCH)" = arm64 ] || { echo "ARCH=$(ARCH): only arm64 can be cross-built" >&2; exit 1; }
 	@$(call install_missing,$(CROSS_PKGS))
 	@$(PYTHON) -B tests/vm/sysroot.py arm64 armhf
-	@$(call shadow,build/$(ARCH))
+	@$(call shadow,$(CROSS_DIR))
 	+@PKG_CONFIG_LIBDIR=$(cross_lib) PKG_CONFIG_SYSROOT_DIR=$(call sysroot,arm64) \
-		$(MAKE) -C build/$(ARCH) ARCH= MACHINE=aarch64 CC='$(call cross_cc,aarch64-linux-gnu,arm64)' \
-		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= all build-vm
+		$(MAKE) -C $(CROSS_DIR) ARCH= MACHINE=aarch64 CC='$(call cross_cc,aarch64-linux-gnu,arm64)' \
+		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= $(CROSS_GOALS)
 
 .PHONY: build-vm check-vm check-btf
 build-vm: build/vm/pvmtrace-static build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS)
@@ -408,6 +411,8 @@ check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest'
 	+@$(call shadow,build/$(OTHER_CLANG)) && \
 		$(MAKE) -C build/$(OTHER_CLANG) CLANG=$(OTHER_CLANG) build/vm/pvmtrace-static build/pvmtrace.bpf.o
 	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64)
+	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64 CLANG=$(OTHER_CLANG) CROSS_DIR=build/arm64-$(OTHER_CLANG) \
+		CROSS_GOALS='build/vm/pvmtrace-static build/pvmtrace.bpf.o')
 	@$(PYTHON) -B tests/vm/run --compiler $(OTHER_CLANG) $(if $(filter all,$(VM)),--document) $(VM_ARGS) $(VM)
 
 -include $(wildcard build/vm/live/*.d)

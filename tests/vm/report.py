@@ -10,8 +10,8 @@ LEGEND = """\
 `ok`: as expected. The first rows are checks of tests/vm, with the kernel half built by clang 14, and then all of them
 by another; the others are the live tests, by file. Of many tests each cell has the number of those that passed, and after a `+` those that do not
 apply there, with the reasons below. Tests marked `slow`, which need a machine's full speed, run on the machine itself
-only. Live tests run for x86-64, on cgroup v2 and, those that look at cgroups and identity, on a hybrid hierarchy (v1's
-pids and memory beside v2); those that have to do with hooks once more with `--attach fentry`.
+only. Live tests run on cgroup v2 and, those that look at cgroups and identity, on a hybrid hierarchy (v1's pids and
+memory beside v2); those that have to do with hooks once more with `--attach fentry`.
 """
 
 
