@@ -4,26 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "clock.h"
+#include "render_common.h"
 #include "render_json.h"
 
 #define HOST_TEXT 1024
 
-static void put_time(struct json *j, const char *key, struct clock_base *cache, uint64_t real_ns)
-{
-	char *p = json__begin(j, key, CLOCK_TEXT_SZ + 1);
-
-	if (!p)
-		return;
-	*p = '"';
-	clock__text(cache, real_ns, p + 1);
-	p[CLOCK_TEXT_SZ] = '"'; /* over the NUL */
-	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
-}
-
 void json_time(struct json *j, const char *key, uint64_t real_ns)
 {
-	put_time(j, key, NULL, real_ns);
+	common__time(j, key, NULL, real_ns);
 }
 
 void json_head(struct json *j, const struct record *r, const char *type)
@@ -32,7 +20,7 @@ void json_head(struct json *j, const struct record *r, const char *type)
 		cache; /* records come in bursts: the second is mostly the last one's */
 
 	json__open_obj(j, NULL);
-	put_time(j, "time", &cache, r->real_ns);
+	common__time(j, "time", &cache, r->real_ns);
 	JSON_RAW(j, "\"schema\":\"pvmtrace/1\"");
 	json__word(j, "type", type);
 	json__u64(j, "seq", r->seq);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* render_json_call - process_vm_access: one attempted call. */
 #include "decode.h"
+#include "render_common.h"
 #include "render_json.h"
-
-#define FLAG_PIDFD 1ULL
-#define FLAG_NOWAIT 2ULL
-#define FLAGS_KNOWN (FLAG_PIDFD | FLAG_NOWAIT)
 
 static void put_tristate(struct json *j, const char *key, enum tristate value)
 {
@@ -43,23 +40,6 @@ static void put_outcome(struct json *j, const struct call_info *c)
 	json__word(j, "error", c->error);
 }
 
-static void put_flags(struct json *j, uint64_t flags)
-{
-	json__hex(j, "flags", flags);
-	if (!flags) {
-		JSON_RAW(j, "\"flag_names\":[]");
-		return;
-	}
-	json__open_arr(j, "flag_names");
-	if (flags & FLAG_PIDFD)
-		json__str(j, NULL, "PROCESS_VM_PIDFD");
-	if (flags & FLAG_NOWAIT)
-		json__str(j, NULL, "PROCESS_VM_NOWAIT");
-	if (flags & ~FLAGS_KNOWN)
-		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
-	json__close_arr(j);
-}
-
 static void put_call(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	bool is_read = c->raw->op == PVM_READ;
@@ -85,7 +65,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 	put_known(j, "bytes_requested", c->requested_known, c->requested);
 	put_known(j, "bytes_transferred", c->transferred_known, c->transferred);
 	put_tristate(j, "partial", c->partial);
-	put_flags(j, c->flags);
+	common__flags(j, c->flags);
 	fit__end(j, plan);
 }
 
@@ -94,15 +74,6 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 	json__open_obj(j, "caller");
 	json_task(j, plan, &c->caller, false);
 	json__close_obj(j);
-}
-
-/* Whether the argument named another process at exit can be said only of two looks that both found
- * one. */
-static enum tristate moved(const struct pvm_call *call)
-{
-	if (call->flags & PVM_CALL_TARGET_MOVED)
-		return YES;
-	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY ? NO : UNKNOWN;
 }
 
 static void put_target_how(struct json *j, const struct call_info *c)
@@ -115,7 +86,7 @@ static void put_target_how(struct json *j, const struct call_info *c)
 		JSON_RAW(j, "\"resolved_at\":\"entry\"");
 	if (!c->target.task)
 		return;
-	put_tristate(j, "moved", moved(c->raw));
+	put_tristate(j, "moved", common__moved(c->raw));
 	put_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
 }
 
@@ -154,19 +125,12 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 
 static void put_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	static const char *const kinships[] = {
-		[PVM_KIN_NONE] = "none",
-		[PVM_KIN_SELF] = "self",
-		[PVM_KIN_CHILD] = "child",
-		[PVM_KIN_PARENT] = "parent",
-	};
-
 	if (!fit__begin(j, plan, FIT_RELATION)) {
 		json__null(j, "relation");
 		return;
 	}
 	json__open_obj(j, "relation");
-	json__word(j, "kinship", c->target.task ? kinships[c->raw->kinship] : NULL);
+	json__word(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
@@ -187,17 +151,6 @@ static void put_gaps(struct json *j, const struct array_info *a)
 		json__close_arr(j);
 	}
 	json__close_arr(j);
-}
-
-static void put_status(struct json *j, enum array_status status)
-{
-	static const char *const names[] = {
-		[ARRAY_OK] = "ok",	     [ARRAY_NONE] = "none", [ARRAY_INVALID] = "invalid",
-		[ARRAY_PARTIAL] = "partial", [ARRAY_LATE] = "late", [ARRAY_FAULT] = "fault",
-		[ARRAY_LOST] = "lost",
-	};
-
-	json__word(j, "status", names[status]);
 }
 
 static void put_origin(struct json *j, const struct array_info *a)
@@ -233,7 +186,7 @@ static void put_side(struct json *j, struct fit_plan *plan, const struct array_i
 		put_gaps(j, a);
 		side_end(j, plan, remote);
 	}
-	put_status(j, a->status);
+	json__word(j, "status", common__status(a->status));
 	if (side_begin(j, plan, remote)) {
 		put_origin(j, a);
 		side_end(j, plan, remote);
@@ -253,15 +206,10 @@ static void put_side(struct json *j, struct fit_plan *plan, const struct array_i
 static void put_confirmed(struct json *j, const struct call_info *c)
 {
 	json__word(j, "confirmed", c->confirmed == YES ? "pages" : NULL);
-	if (!c->pins || !c->pins->pages) {
+	if (c->pins && c->pins->pages)
+		common__pinned(j, c->pins);
+	else
 		json__null(j, "pinned");
-		return;
-	}
-	json__open_obj(j, "pinned");
-	json__hex(j, "first", c->pins->first);
-	json__hex(j, "last", c->pins->last);
-	json__u64(j, "pages", c->pins->pages);
-	json__close_obj(j);
 }
 
 static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "digits.h"
+#include "render_common.h"
 #include "render_json.h"
 
 #define CACHE_SLOTS 128 /* a power of two; about 190 KiB together, touched as they are used */
@@ -102,32 +102,6 @@ static void put_comm(struct json *j, struct fit_plan *plan, const struct pvm_tas
 		fit__end(j, plan);
 }
 
-static bool args_need_hex(const struct task_info *t)
-{
-	const char *at = t->args, *arg;
-	size_t left = t->args_len, len;
-
-	while ((arg = fit__next_arg(&at, &left, &len))) {
-		if (json__needs_hex(arg, len))
-			return true;
-	}
-	return false;
-}
-
-static void put_args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)
-{
-	const char *at = t->args, *arg;
-	size_t left = t->args_len, len;
-
-	if (!args_need_hex(t) || !fit__begin(j, plan, FIT_ARGS_HEX))
-		return;
-	json__open_arr(j, "args_hex");
-	while ((arg = fit__next_arg(&at, &left, &len)))
-		json__bytes_hex(j, NULL, arg, len);
-	json__close_arr(j);
-	fit__end(j, plan);
-}
-
 /* The brackets belong to the part of the other keys, the arguments to their own. */
 static void put_args(struct json *j, struct fit_plan *plan, const struct task_info *t)
 {
@@ -142,19 +116,8 @@ static void put_args(struct json *j, struct fit_plan *plan, const struct task_in
 	for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++)
 		json__bytes(j, NULL, arg, len);
 	json__close_arr(j);
-	put_args_hex(j, plan, t);
+	common__args_hex(j, plan, t);
 	json__bool(j, "args_cut", t->args_cut);
-}
-
-static void put_dev(struct json *j, const char *key, uint32_t dev)
-{
-	char text[16], *at;
-
-	at = put_hex(text, dev >> 20, 2);
-	*at++ = ':';
-	at = put_hex(at, dev & 0xfffff, 2);
-	*at = '\0';
-	json__word(j, key, text);
 }
 
 /* A number that the contract's range cannot hold is not made another one. */
@@ -193,7 +156,7 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 	put_name(j, plan, &pcomm);
 	put_text(j, plan, FIT_EXE + is_target, &exe);
 	if (task->flags & PVM_TASK_EXE) {
-		put_dev(j, "exe_dev", task->exe_dev);
+		common__dev(j, "exe_dev", task->exe_dev);
 		put_id(j, "exe_ino", task->exe_ino, true);
 		json__bool(j, "exe_deleted", task->flags & PVM_TASK_EXE_DELETED);
 	} else {

@@ -4,25 +4,14 @@
 
 #include <string.h>
 
-#include "clock.h"
 #include "decode.h"
-#include "digits.h"
-
-#define FLAG_PIDFD 1ULL
-#define FLAG_NOWAIT 2ULL
-#define FLAGS_KNOWN (FLAG_PIDFD | FLAG_NOWAIT)
+#include "render_common.h"
 
 void rest__time(struct json *j, const char *key, uint64_t real_ns)
 {
 	static struct clock_base cache; /* most times of a burst lie in the same second */
-	char *p = json__begin(j, key, CLOCK_TEXT_SZ + 1);
 
-	if (!p)
-		return;
-	*p = '"';
-	clock__text(&cache, real_ns, p + 1);
-	p[CLOCK_TEXT_SZ] = '"'; /* over the NUL */
-	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
+	common__time(j, key, &cache, real_ns);
 }
 
 void rest__number_text(struct json *j, const char *key, uint32_t value)
@@ -66,19 +55,6 @@ static void put_tristate(struct json *j, const char *key, enum tristate value)
 		json__bool(j, key, value == YES);
 }
 
-static void put_flags(struct json *j, uint64_t flags)
-{
-	json__hex(j, "flags", flags);
-	json__open_arr(j, "flag_names");
-	if (flags & FLAG_PIDFD)
-		JSON_RAW(j, "\"PROCESS_VM_PIDFD\"");
-	if (flags & FLAG_NOWAIT)
-		JSON_RAW(j, "\"PROCESS_VM_NOWAIT\"");
-	if (flags & ~FLAGS_KNOWN)
-		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
-	json__close_arr(j);
-}
-
 static void put_top(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		    unsigned int lacks)
 {
@@ -95,19 +71,8 @@ static void put_top(struct json *j, struct fit_plan *plan, const struct call_inf
 	if (c->transferred_known)
 		json__u64(j, "bytes_transferred", c->transferred);
 	put_tristate(j, "partial", c->partial);
-	put_flags(j, c->flags);
+	common__flags(j, c->flags);
 	fit__end(j, plan);
-}
-
-static void put_dev(struct json *j, const char *key, uint32_t dev)
-{
-	char text[16], *at;
-
-	at = put_hex(text, dev >> 20, 2);
-	*at++ = ':';
-	at = put_hex(at, dev & 0xfffff, 2);
-	*at = '\0';
-	json__word(j, key, text);
 }
 
 /* A number that no reader keeps exactly is not made another one. */
@@ -115,25 +80,6 @@ static void put_id(struct json *j, const char *key, uint64_t id)
 {
 	if (id <= JSON_MAX_INT)
 		json__u64(j, key, id);
-}
-
-static void put_args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)
-{
-	const char *at = t->args, *arg;
-	size_t left = t->args_len, len;
-	bool needed = false;
-
-	while (!needed && (arg = fit__next_arg(&at, &left, &len)))
-		needed = json__needs_hex(arg, len);
-	if (!needed || !fit__begin(j, plan, FIT_ARGS_HEX))
-		return;
-	at = t->args;
-	left = t->args_len;
-	json__open_arr(j, "args_hex");
-	while ((arg = fit__next_arg(&at, &left, &len)))
-		json__bytes_hex(j, NULL, arg, len);
-	json__close_arr(j);
-	fit__end(j, plan);
 }
 
 static void put_args(struct json *j, struct fit_plan *plan, const struct task_info *t,
@@ -151,7 +97,7 @@ static void put_args(struct json *j, struct fit_plan *plan, const struct task_in
 		json__close_arr(j);
 		fit__end(j, plan);
 	}
-	put_args_hex(j, plan, t);
+	common__args_hex(j, plan, t);
 	json__bool(j, "args_cut", t->args_cut);
 }
 
@@ -167,7 +113,7 @@ static void put_exe(struct json *j, struct fit_plan *plan, const struct task_inf
 	put_hex_of(j, plan, FIT_EXE_HEX + target, "exe_hex", t->exe, t->exe_len);
 	if (!(task->flags & PVM_TASK_EXE))
 		return;
-	put_dev(j, "exe_dev", task->exe_dev);
+	common__dev(j, "exe_dev", task->exe_dev);
 	put_id(j, "exe_ino", task->exe_ino);
 	json__bool(j, "exe_deleted", task->flags & PVM_TASK_EXE_DELETED);
 }
@@ -234,15 +180,6 @@ static void put_caller(struct json *j, struct fit_plan *plan, const struct call_
 	fit__end(j, plan);
 }
 
-/* Whether the argument named another process at exit can be said only of two looks that both found
- * one. */
-static enum tristate moved(const struct pvm_call *call)
-{
-	if (call->flags & PVM_CALL_TARGET_MOVED)
-		return YES;
-	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY ? NO : UNKNOWN;
-}
-
 static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		       unsigned int lacks)
 {
@@ -256,7 +193,7 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 	if (c->target.task && fit__begin(j, plan, FIT_TARGET)) {
 		json__str(j, "resolved_at",
 			  c->raw->resolved == PVM_RESOLVED_EXIT ? "exit" : "entry");
-		put_tristate(j, "moved", moved(c->raw));
+		put_tristate(j, "moved", common__moved(c->raw));
 		if (c->raw->flags & PVM_CALL_TARGET_CONFIRMED)
 			JSON_RAW(j, "\"confirmed\":true");
 		put_task(j, plan, &c->target, 1, lacks);
@@ -267,17 +204,10 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 
 static void put_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	static const char *const kinships[] = {
-		[PVM_KIN_NONE] = "none",
-		[PVM_KIN_SELF] = "self",
-		[PVM_KIN_CHILD] = "child",
-		[PVM_KIN_PARENT] = "parent",
-	};
-
 	if (!c->target.task || !fit__begin(j, plan, FIT_RELATION))
 		return;
 	json__open_obj(j, "relation");
-	json__word(j, "kinship", kinships[c->raw->kinship]);
+	json__word(j, "kinship", common__kinship(c->raw->kinship));
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
@@ -309,28 +239,12 @@ static void put_look(struct json *j, const struct array_info *a)
 	json__u64(j, "total_len", a->total_len);
 }
 
-static void put_status(struct json *j, enum array_status status)
-{
-	static const char *const names[] = {
-		[ARRAY_OK] = "ok",	     [ARRAY_NONE] = "none", [ARRAY_INVALID] = "invalid",
-		[ARRAY_PARTIAL] = "partial", [ARRAY_LATE] = "late", [ARRAY_FAULT] = "fault",
-		[ARRAY_LOST] = "lost",
-	};
-
-	json__word(j, "status", names[status]);
-}
-
 static void put_confirmed(struct json *j, const struct call_info *c)
 {
 	if (c->confirmed == YES)
 		json__word(j, "confirmed", "pages");
-	if (!c->pins || !c->pins->pages)
-		return;
-	json__open_obj(j, "pinned");
-	json__hex(j, "first", c->pins->first);
-	json__hex(j, "last", c->pins->last);
-	json__u64(j, "pages", c->pins->pages);
-	json__close_obj(j);
+	if (c->pins && c->pins->pages)
+		common__pinned(j, c->pins);
 }
 
 static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
@@ -339,7 +253,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 
 	if (fit__begin(j, plan, FIT_LOCAL)) {
 		json__open_obj(j, "local");
-		put_status(j, local->status);
+		json__word(j, "status", common__status(local->status));
 		put_look(j, local);
 		fit__put_elements(j, "iov", local->iov, plan->iov[0]);
 		if (local->iov_exit)
@@ -348,7 +262,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 		fit__end(j, plan);
 	}
 	json__open_obj(j, "remote");
-	put_status(j, remote->status);
+	json__word(j, "status", common__status(remote->status));
 	if (fit__begin(j, plan, FIT_REMOTE)) {
 		put_look(j, remote);
 		if (remote->iov_exit)

@@ -3,11 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "options.h"
+#include "render_common.h"
 #include "render_rest.h"
-
-/* Shippers know a file by its first record, and Filebeat takes no file that is shorter. */
-#define FIRST_MIN 1024
 
 #define TYPE(type) (1u << (type))
 #define WITH_COUNTERS (TYPE(REC_STATS) | TYPE(REC_LOST) | TYPE(REC_STOP))
@@ -57,14 +54,6 @@ static void put_text(struct json *j, const char *key, const char *text)
 		json__bytes(j, key, text, strlen(text));
 }
 
-static void put_texts(struct json *j, const char *key, const char *const *texts, size_t cnt)
-{
-	json__open_arr(j, key);
-	for (size_t i = 0; i < cnt; i++)
-		json__bytes(j, NULL, texts[i], strlen(texts[i]));
-	json__close_arr(j);
-}
-
 static void put_abis(struct json *j, const struct start_info *s, const struct rest_plan *plan)
 {
 	json__open_arr(j, "abis");
@@ -78,88 +67,6 @@ static void put_abis(struct json *j, const struct start_info *s, const struct re
 		json__close_obj(j);
 	}
 	json__close_arr(j);
-}
-
-/* As it was given: an excluding value with its mark. */
-static void put_value(struct json *j, const struct filter_value *v)
-{
-	size_t len = strlen(v->text);
-	bool replaced = false;
-	char *p = json__begin(j, NULL, 6 * len + sizeof("\"!\""));
-
-	if (!p)
-		return;
-	*p++ = '"';
-	if (v->exclude)
-		*p++ = '!';
-	p = json__put_bytes(p, v->text, len, &replaced);
-	*p++ = '"';
-	json__end(j, p, true);
-}
-
-static void put_side_filters(struct json *j, const char *key, const struct filter_list *lists)
-{
-	static const char *const fields[FILTER_FIELD_CNT] = {
-		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
-		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container",
-	};
-
-	json__open_obj(j, key);
-	for (unsigned int i = 0; i < FILTER_FIELD_CNT; i++) {
-		json__open_arr(j, fields[i]);
-		for (size_t n = 0; n < lists[i].cnt; n++)
-			put_value(j, &lists[i].values[n]);
-		json__close_arr(j);
-	}
-	json__close_obj(j);
-}
-
-static void put_filters(struct json *j, const struct options *o)
-{
-	json__open_obj(j, "filters");
-	put_side_filters(j, "caller", o->filter[PVM_CALLER]);
-	put_side_filters(j, "target", o->filter[PVM_TARGET]);
-	json__open_arr(j, "op");
-	if (o->ops & 1u << PVM_READ)
-		json__str(j, NULL, "read");
-	if (o->ops & 1u << PVM_WRITE)
-		json__str(j, NULL, "write");
-	json__close_arr(j);
-	if (o->outcome != OUTCOME_ANY)
-		json__str(j, "outcome", o->outcome == OUTCOME_SUCCESS ? "success" : "failure");
-	json__u64(j, "min_bytes", o->min_bytes);
-	json__bool(j, "no_self", o->no_self);
-	json__close_obj(j);
-}
-
-static void put_limits(struct json *j, const struct options *o)
-{
-	json__open_obj(j, "limits");
-	json__u64(j, "iov_limit", o->iov_limit < PVM_IOV_MAX ? o->iov_limit : PVM_IOV_MAX);
-	json__u64(j, "max_line", o->max_line);
-	json__u64(j, "stats_interval_s", o->stats_interval_s);
-	json__u64(j, "in_flight_after_ms", o->in_flight_after_ms);
-	if (o->aggregate_s)
-		json__u64(j, "aggregate_s", o->aggregate_s);
-	if (o->duration_s)
-		json__u64(j, "duration_s", o->duration_s);
-	if (o->count)
-		json__u64(j, "count", o->count);
-	json__u64(j, "ring_bytes", o->ring_bytes);
-	json__u64(j, "array_ring_bytes", o->array_ring_bytes);
-	json__close_obj(j);
-}
-
-static void put_pad(struct json *j, size_t pad)
-{
-	char *p = json__begin(j, "pad", pad + 2);
-
-	if (!p)
-		return;
-	*p = '"';
-	memset(p + 1, ' ', pad);
-	p[pad + 1] = '"';
-	json__end(j, p + pad + 2, true);
 }
 
 static void put_start(struct json *j, const struct rest_plan *plan, const struct record *r)
@@ -178,13 +85,13 @@ static void put_start(struct json *j, const struct rest_plan *plan, const struct
 	if (rest__shows(plan, REST_CUT_ABIS))
 		put_abis(j, s, plan);
 	if (rest__shows(plan, REST_CUT_UNSEEN))
-		put_texts(j, "unseen", s->unseen, s->unseen_cnt);
+		common__texts(j, "unseen", s->unseen, s->unseen_cnt);
 	if (rest__shows(plan, REST_CUT_NOTES))
-		put_texts(j, "notes", s->notes, s->note_cnt);
+		common__texts(j, "notes", s->notes, s->note_cnt);
 	if (s->options && rest__shows(plan, REST_CUT_FILTERS))
-		put_filters(j, s->options);
+		common__filters(j, s->options, false);
 	if (s->options && rest__shows(plan, REST_CUT_LIMITS))
-		put_limits(j, s->options);
+		common__limits(j, s->options, false);
 	if (rest__shows(plan, REST_CUT_COUNTER_NAMES)) {
 		json__open_arr(j, "counter_names");
 		for (size_t i = 0; i < s->counter_cnt; i++)
@@ -193,7 +100,7 @@ static void put_start(struct json *j, const struct rest_plan *plan, const struct
 	}
 	json__u64(j, "pid", s->pid);
 	put_text(j, "user", s->user);
-	put_pad(j, plan->pad);
+	common__pad(j, plan->pad);
 }
 
 static void put_counters(struct json *j, const struct rest_plan *plan,
@@ -254,7 +161,7 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 		break;
 	case REC_REOPEN:
 		put_text(j, "instance", r->instance);
-		put_pad(j, plan->pad);
+		common__pad(j, plan->pad);
 		break;
 	case REC_STATS:
 		put_stats(j, plan, &r->stats);
@@ -301,9 +208,9 @@ int rest__own_line(struct json *j, const struct record *r, const struct render_o
 			plan.cuts++;
 		while (plan.cuts < REST_CUT_CNT && !(cuts[plan.cuts - 1].types & TYPE(r->type)));
 	}
-	if (!first || j->len >= FIRST_MIN)
+	if (!first || j->len >= FIRST_LINE_MIN)
 		return 0;
-	plan.pad = FIRST_MIN - j->len;
+	plan.pad = FIRST_LINE_MIN - j->len;
 	json__reset(j);
 	put(j, &plan, r);
 	json__end_line(j);
