@@ -8,13 +8,13 @@ import pickle
 
 import kernels
 
-SOURCES = ("Makefile", "bpf", "user", "vmlinux", "tests")
+SOURCES = ("Makefile", "bpf", "user", "vmlinux", "tests/live", "tests/vm")
 WHERE = kernels.HOME / "results"
 
 
 @functools.lru_cache(maxsize=None)
 def sources():
-    """Changes with every file that the programs and the tests are made of."""
+    """Changes with every file that what runs in guests is made of."""
     out = hashlib.sha256()
     for name in SOURCES:
         top = kernels.ROOT / name

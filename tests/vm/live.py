@@ -47,12 +47,12 @@ PARTS = {"live": "", "hybrid": " on a hybrid hierarchy", "fentry": " with --atta
 Result = collections.namedtuple("Result", "verdict why")
 
 
-def parts(kernel, how_many):
-    """Which passes there are. how_many: "some" or "all"."""
+def parts(kernel, how_many, fentry):
+    """Which passes there are. how_many: "some" or "all"; fentry: whether this kernel has it."""
     # Where there is little time, the old kernel has the old kind of cgroups, as it mostly was.
     if how_many == "some":
         return ["hybrid" if kernel.version < (6, 0) else "live"]
-    return list(PARTS) if ATTACH == "tracepoint" and not kernel.foreign else ["live", "hybrid"]
+    return list(PARTS) if ATTACH == "tracepoint" and fentry else ["live", "hybrid"]
 
 
 def arguments(how_many, part):
