@@ -14,18 +14,19 @@
 #include "lines.h"
 #include "scratch.h"
 
-char scratch[64];
+char scratch[32];
 
 int scratch__setup(void **state)
 {
 	(void)state;
-	strcpy(scratch, "/tmp/pvm-sink-XXXXXX");
+	strcpy(scratch, "/tmp/pvmtrace-test-XXXXXX");
 	return !mkdtemp(scratch) || chmod(scratch, 0755) || chdir(scratch);
 }
 
 int scratch__teardown(void **state)
 {
-	static const char *const names[] = { "out", "out.1", "out.2", "link", "other", "ballast" };
+	static const char *const names[] = { "out",   "out.1",	 "out.2", "link",
+					     "other", "ballast", "conf",  "socket" };
 	size_t i;
 
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scratch - a directory for one test of the sink, and what is done with the files in it. */
+/* scratch - a directory for a test, and what the tests of the sink do with the files in it. */
 #ifndef PVM_SCRATCH_H
 #define PVM_SCRATCH_H
 
@@ -8,8 +8,8 @@
 #include "sink.h"
 
 /* The directory, which is also the current one between these two (fixtures of cmocka). The second
- * removes it with the files out, out.1, out.2, link, other and ballast. */
-extern char scratch[64];
+ * removes it with the files out, out.1, out.2, link, other, ballast, conf and socket. */
+extern char scratch[32];
 int scratch__setup(void **state);
 int scratch__teardown(void **state);
 

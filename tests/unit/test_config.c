@@ -19,10 +19,10 @@
 #include "log.h"
 #include "options.h"
 #include "options_table.h"
+#include "scratch.h"
 
 #define ARGS_MAX 12
 
-static char dir[] = "/tmp/pvmtrace-config-XXXXXX";
 static char path[64];
 
 static void put_file(const void *bytes, size_t len)
@@ -212,9 +212,9 @@ static void files_that_are_none(void **state)
 	unlink(path);
 	assert_int_equal(PARSE_FILE(&o, text), EX_CONFIG);
 	assert_true(strstr(text, path) && strstr(text, "No such file"));
-	assert_int_equal(PARSE(&o, text, "--config", dir), EX_CONFIG);
+	assert_int_equal(PARSE(&o, text, "--config", scratch), EX_CONFIG);
 	assert_non_null(strstr(text, "not a regular file"));
-	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", scratch);
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	alarm(20); /* rather than to wait for a writer for ever */
 	assert_int_equal(PARSE(&o, text, "--config", fifo), EX_CONFIG);
@@ -405,18 +405,10 @@ static void hostile_files(void **state)
 
 static int set_up(void **state)
 {
-	(void)state;
-	if (!mkdtemp(dir))
+	if (scratch__setup(state))
 		return -1;
-	snprintf(path, sizeof(path), "%s/conf", dir);
+	snprintf(path, sizeof(path), "%s/conf", scratch);
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(dir);
 }
 
 int main(void)
@@ -436,5 +428,5 @@ int main(void)
 		cmocka_unit_test(hostile_files),
 	};
 
-	return cmocka_run_group_tests_name("config", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("config", tests, set_up, scratch__teardown);
 }

@@ -17,8 +17,8 @@
 
 #include "capture.h"
 #include "notify.h"
+#include "scratch.h"
 
-static char dir[] = "/tmp/pvmtrace-notify-XXXXXX";
 static char path[64], abstract[64];
 
 /* A manager that listens on a path or, after '@', on an abstract name. */
@@ -202,19 +202,11 @@ static void a_manager_that_went_away(void **state)
 
 static int set_up(void **state)
 {
-	(void)state;
-	if (!mkdtemp(dir))
+	if (scratch__setup(state))
 		return -1;
-	snprintf(path, sizeof(path), "%s/socket", dir);
+	snprintf(path, sizeof(path), "%s/socket", scratch);
 	snprintf(abstract, sizeof(abstract), "@pvmtrace-test-notify-%d", getpid());
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(dir);
 }
 
 int main(void)
@@ -228,5 +220,5 @@ int main(void)
 		cmocka_unit_test(a_manager_that_went_away),
 	};
 
-	return cmocka_run_group_tests_name("notify", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("notify", tests, set_up, scratch__teardown);
 }
