@@ -187,7 +187,8 @@ class Tracer:
 
     def one(self, pid):
         found = self.of(pid)
-        assert len(found) == 1, f"{len(found)} records instead of 1: {json.dumps(found)[:3000]}"
+        assert len(found) == 1, f"{len(found)} records instead of 1 (hooks' runs that were skipped: " \
+            f"{self.skipped_runs()}): {json.dumps(found)[:3000]}"
         return found[0]
 
     def stderr(self):
