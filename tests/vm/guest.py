@@ -112,16 +112,26 @@ def boot(kernel, initrd, work, seconds, memory="1G", words="", accel="tcg"):
                  f"{said.decode(errors='replace').strip()} told {text[-300:]!r}; console: {last}")
 
 
+_running = set()
+
+
+def kill_all():
+    """Ends every guest; whoever waits for one is not expected to go on."""
+    for qemu in list(_running):
+        qemu.kill()
+
+
 def _run(command, seconds):
     """(exit status, what QEMU itself said)"""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
+        _running.add(qemu)
         try:
             _, said = qemu.communicate(timeout=seconds)
-        except BaseException as e:
+        except subprocess.TimeoutExpired:
             qemu.kill()
-            if not isinstance(e, subprocess.TimeoutExpired):
-                raise
             _, said = qemu.communicate()
+        finally:
+            _running.discard(qemu)
     return qemu.returncode, said
 
 

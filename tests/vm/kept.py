@@ -23,17 +23,16 @@ def sources():
     return out.hexdigest()
 
 
-def keep(column, how):
-    """how: whatever else makes one run unlike another."""
+def keep(name, part, how, result):
+    """The result of a kernel's pass. how: whatever else makes one run of it unlike another."""
     WHERE.mkdir(parents=True, exist_ok=True)
-    (WHERE / column.name).write_bytes(pickle.dumps((sources(), how, column)))
+    (WHERE / f"{name}-{part}").write_bytes(pickle.dumps((sources(), how, result)))
 
 
-def look(name, how):
-    """The column of such a run of these sources, if nothing failed in it; or None."""
+def look(name, part, how):
+    """The result of such a run of these sources, if nothing failed in it; or None."""
     try:
-        *of, column = pickle.loads((WHERE / name).read_bytes())
+        *of, result = pickle.loads((WHERE / f"{name}-{part}").read_bytes())
     except (OSError, ValueError, AttributeError, EOFError, pickle.UnpicklingError):
         return None
-    good = of == [sources(), how] and not any(r.verdict == "FAIL" for _, r in column.results())
-    return column if good else None
+    return result if of == [sources(), how] and not any(r.verdict == "FAIL" for r in result.values()) else None

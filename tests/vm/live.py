@@ -41,18 +41,20 @@ SAME_WITH_FENTRY = {
     "test_schema": "the schema, held against itself",
 }
 
-# The passes over the live tests: what is special about each, in words.
-PARTS = {"live": "", "hybrid": " on a hybrid hierarchy", "fentry": " with --attach fentry"}
+# The passes over the live tests: as they are, on a hybrid hierarchy, with --attach fentry.
+PASSES = ["live", "hybrid", "fentry"]
 
 Result = collections.namedtuple("Result", "verdict why")
 
 
-def parts(kernel, how_many, fentry):
-    """Which passes there are. how_many: "some" or "all"; fentry: whether this kernel has it."""
+def passes(kernel, how_many):
+    """Which of them there are. how_many: "none", "some" or "all"."""
+    if how_many == "none":
+        return []
     # Where there is little time, the old kernel has the old kind of cgroups, as it mostly was.
     if how_many == "some":
         return ["hybrid" if kernel.version < (6, 0) else "live"]
-    return list(PARTS) if ATTACH == "tracepoint" and fentry else ["live", "hybrid"]
+    return PASSES if ATTACH == "tracepoint" else ["live", "hybrid"]
 
 
 def arguments(how_many, part):

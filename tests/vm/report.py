@@ -27,6 +27,10 @@ class Column:
         self.hybrid = {}
         self.fentry = {}
 
+    def has_fentry(self):
+        """As far as the checks know."""
+        return "fentry start" not in self.checks or self.checks["fentry start"].verdict == "ok"
+
     def results(self):
         """((what, name), Result)"""
         for part, results in (("check", self.checks), ("compiler", self.compiler), ("live", self.live),
