@@ -18,7 +18,7 @@ SLOWNESS = 10
 MEMORY = "1536M"
 # The attach method of those that ask for none.
 ATTACH = os.environ.get("PVM_ATTACH", "tracepoint")
-SECONDS = 2400
+SECONDS = 3600
 
 # The most telling ones, where there is little time.
 SOME = ["test_abi", "test_results", "test_namespaces", "test_identity", "test_arrays", "test_phases"]
