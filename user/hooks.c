@@ -23,6 +23,7 @@
 
 #define PIN_FUNCTION "pin_user_pages_remote"
 #define PIN_ARGUMENTS 6 /* as pvm_pin reads them */
+#define ENOTSUPP 524	/* the kernel's own, which has no name here */
 #define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 
 static bool has_prefix(const struct bpf_program *prog, const char *prefix)
@@ -106,7 +107,9 @@ static int refuse(const char *function, int err)
 	else
 		log__error("--attach fentry: this kernel does not let %s be hooked: %s; use "
 			   "--attach tracepoint",
-			   function, strerror(-err));
+			   function,
+			   err == -ENOTSUPP ? "hooks of this kind are not supported here"
+					    : strerror(-err));
 	return EX_UNAVAILABLE;
 }
 

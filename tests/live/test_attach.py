@@ -20,6 +20,7 @@ def test_fentry_is_refused_in_clear_words(refusal):
         pytest.skip("this kernel allows --attach fentry")
     assert refusal.status == EX_UNAVAILABLE and refusal.out == b""
     line, = refusal.err.splitlines()
+    assert "Unknown error" not in line
     for word in ("--attach fentry", "sys_process_vm_readv", "--attach tracepoint"):
         assert word in line
 
