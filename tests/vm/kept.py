@@ -8,7 +8,8 @@ import pickle
 
 import kernels
 
-SOURCES = ("Makefile", "bpf", "user", "vmlinux", "tests/live", "tests/vm")
+SOURCES = ("bpf", "user", "vmlinux", "tests/live",
+           *(f"tests/vm/{name}" for name in ("checks.py", "confirm.py", "init", "init-live", "live.py", "verify.c")))
 WHERE = kernels.HOME / "results"
 
 
