@@ -94,7 +94,7 @@ def test_without_rights(public_dir):
 
 
 def test_with_the_two_capabilities(public_dir):
-    r = probe(binary=public_copy(public_dir), prefix=as_user(",+bpf,+perfmon"))
+    r = probe(binary=public_copy(public_dir), prefix=as_user(",+bpf,+perfmon", room=True))
     assert r["capabilities"]["missing"] == [] and all(h["attaches"] for h in r["hooks"] if h["used"])
 
 
