@@ -96,7 +96,7 @@ def boot(kernel, initrd, work, seconds, memory="1G", words="", accel="tcg"):
     command = [machine.qemu, "-accel", accel, *QEMU_ARGS, *machine.args, "-m", memory, "-serial", f"file:{console}",
                *[word.format(told=told) for word in machine.told],
                "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", f"{machine.cmdline} {CMDLINE} {words}"]
-    for last_try in (False, True):
+    for last_try in (False, False, True):
         begin = time.monotonic()
         status, said = _run(command, seconds)
         text = _text(told)
