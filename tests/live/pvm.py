@@ -5,6 +5,7 @@ import collections
 import ctypes
 import datetime
 import errno
+import inspect
 import itertools
 import json
 import os
@@ -48,9 +49,10 @@ _fences = itertools.count(1)
 def patient(method):
     """A method of Popen whose time-out is scaled like all others; subprocess.run makes use of it."""
     def call(self, *args, **kw):
-        if kw.get("timeout") is not None:
-            kw["timeout"] *= SLOWNESS
-        return method(self, *args, **kw)
+        given = inspect.signature(method).bind(self, *args, **kw)
+        if given.arguments.get("timeout") is not None:
+            given.arguments["timeout"] *= SLOWNESS
+        return method(*given.args, **given.kwargs)
     return call
 
 
