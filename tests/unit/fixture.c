@@ -120,6 +120,16 @@ void fixture__data(struct fixture_call *f, const void *local, uint16_t local_len
 	f->call.hdr.size = (uint32_t)(at - f->bytes);
 }
 
+struct pvm_pins fixture__one_page(const struct pin_key *key, uint64_t page)
+{
+	return (struct pvm_pins){
+		.sum = pvm_pins_add(0, page, 1, key->key[0], key->key[1]),
+		.first = page,
+		.last = page,
+		.pages = 1,
+	};
+}
+
 void fixture__pins(struct fixture_call *f, const struct pvm_pins *pins)
 {
 	memcpy(f->bytes + f->call.hdr.size, pins, sizeof(*pins));

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "predict.h"
 #include "record.h"
 
 #define FIXTURE_BOOT_ID "5f0c2b7e-9d3a-4c61-8a55-000000000001"
@@ -30,6 +31,8 @@ void fixture__data(struct fixture_call *f, const void *local, uint16_t local_len
 		   const void *remote, uint16_t remote_len, const void *local_exit,
 		   uint16_t local_exit_len, const void *remote_exit, uint16_t remote_exit_len);
 
+/* What the hooks sum up with that key when one page was held, at this address. */
+struct pvm_pins fixture__one_page(const struct pin_key *key, uint64_t page);
 /* Adds pins behind the record's data. */
 void fixture__pins(struct fixture_call *f, const struct pvm_pins *pins);
 

@@ -50,19 +50,10 @@ static void test_plain(void **state)
 	assert_int_equal(c.remote.gap_cnt, 0);
 }
 
-static struct pvm_pins one_page(uint64_t page)
-{
-	return (struct pvm_pins){
-		.sum = pvm_pins_add(0, page, 1, decoding_key.key[0], decoding_key.key[1]),
-		.first = page,
-		.last = page,
-		.pages = 1,
-	};
-}
-
 static void test_pins(void **state)
 {
-	struct pvm_pins right = one_page(0x55d0c0de0000), wrong = one_page(0x55d0c0de1000);
+	struct pvm_pins right = fixture__one_page(&decoding_key, 0x55d0c0de0000),
+			wrong = fixture__one_page(&decoding_key, 0x55d0c0de1000);
 	struct fixture_call f;
 	struct call_info c;
 

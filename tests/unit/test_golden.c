@@ -239,21 +239,12 @@ static void put_summaries(void)
 	put_summary(PVM_UNKNOWN, PVM_OVERFLOW, &f.call);
 }
 
-static struct pvm_pins pins_at(uint64_t page)
-{
-	return (struct pvm_pins){
-		.sum = pvm_pins_add(0, page, 1, pin_key.key[0], pin_key.key[1]),
-		.first = page,
-		.last = page,
-		.pages = 1,
-	};
-}
-
 /* What the kernel itself did is known: it agrees; it worked on another page; it went for another process than was
  * named at entry. */
 static void put_confirmed(void)
 {
-	const struct pvm_pins right = pins_at(0x55d0c0de0000), wrong = pins_at(0x55d0c0de1000);
+	const struct pvm_pins right = fixture__one_page(&pin_key, 0x55d0c0de0000),
+			      wrong = fixture__one_page(&pin_key, 0x55d0c0de1000);
 	struct fixture_call f;
 
 	put(FRAME_KEY, &pin_key, sizeof(pin_key));
