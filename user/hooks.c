@@ -154,7 +154,7 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 {
 	struct pvmtrace_bpf *skel = h->skel;
 	unsigned int args = pin_arguments(types);
-	bool by_fexit, by_fentry;
+	bool by_fentry;
 	int err;
 
 	err = try_function(types, "mm_access", BPF_TRACE_FENTRY);
@@ -165,9 +165,9 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	if (!args || !keeps_return_code(types))
 		return;
 	by_fentry = !try_function(types, "unpin_user_pages_dirty_lock", BPF_TRACE_FENTRY);
-	by_fexit = by_fentry && args == PIN_ARGUMENTS &&
-		   !try_function(types, PIN_FUNCTION, BPF_TRACE_FEXIT);
-	h->pins = by_fexit || !access(KPROBES, R_OK);
+	h->pins_by_fexit = by_fentry && args == PIN_ARGUMENTS &&
+			   !try_function(types, PIN_FUNCTION, BPF_TRACE_FEXIT);
+	h->pins = h->pins_by_fexit || !access(KPROBES, R_OK);
 	if (!h->pins ||
 	    getrandom((void *)skel->rodata->cfg_pin_key, sizeof(skel->rodata->cfg_pin_key), 0) !=
 		    sizeof(skel->rodata->cfg_pin_key)) {
@@ -179,9 +179,9 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	h->pins_may_lack = !by_fentry;
 	bpf_program__set_autoload(skel->progs.pvm_unpin, by_fentry);
 	bpf_program__set_autoload(skel->progs.pvm_unpin_begin, !by_fentry);
-	bpf_program__set_autoload(skel->progs.pvm_pin, by_fexit);
-	bpf_program__set_autoload(skel->progs.pvm_pin_begin, !by_fexit);
-	bpf_program__set_autoload(skel->progs.pvm_pin_end, !by_fexit);
+	bpf_program__set_autoload(skel->progs.pvm_pin, h->pins_by_fexit);
+	bpf_program__set_autoload(skel->progs.pvm_pin_begin, !h->pins_by_fexit);
+	bpf_program__set_autoload(skel->progs.pvm_pin_end, !h->pins_by_fexit);
 }
 
 static void forget_confirm(struct pvmtrace_bpf *skel)
@@ -203,7 +203,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 
 	h->skel = skel;
 	h->fentry = fentry;
-	h->access = h->pins = h->pins_may_lack = false;
+	h->access = h->pins = h->pins_by_fexit = h->pins_may_lack = false;
 	skel->rodata->cfg_typed_regs = true;
 	bpf_object__for_each_program(prog, skel->obj)
 		if (is_call_hook(prog))

@@ -22,6 +22,7 @@ struct hooks {
 	size_t cnt;
 	bool access; /* whose memory the kernel opens is seen */
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
+	bool pins_by_fexit; /* and how; else by kprobes */
 	bool pins_may_lack; /* by kprobes alone: see struct pin_key */
 };
 

@@ -13,6 +13,7 @@
 struct metrics_info {
 	const char *version;
 	const char *libbpf;
+	const char *attach;  /* "tracepoint" or "fentry" */
 	const char *resolve; /* "kfunc" or "walk" */
 	const struct books *books;
 	uint64_t start_ns;     /* ns since 1970 */

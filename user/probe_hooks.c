@@ -56,6 +56,8 @@ static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_r
 		return;
 	}
 	r->attaches = true;
+	/* Of use where it attaches, and done without where it does not. */
+	r->used |= !strcmp(r->name, "fentry/mm_access");
 	bpf_link__destroy(link);
 }
 

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "privileges.h"
 #include "probe_report.h"
+#include "render_common.h"
 #include "report.h"
 #include "version.h"
 
@@ -54,6 +55,14 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 	say(s, !strcmp(r->resolve, "kfunc")
 		       ? "whom a call means: the kernel's own look-up is used"
 		       : "whom a call means: by a walk over the kernel's table of ids");
+	if (r->confirms.target)
+		say(s, "that the target is the process whose memory the kernel opens: fentry on mm_access");
+	if (r->confirms.pages)
+		say(s, !strcmp(r->confirms.pages, "fexit")
+			       ? "that the remote list is the one the kernel worked from: fexit on "
+				 "pin_user_pages_remote"
+			       : "that the remote list is the one the kernel worked from: kprobes on "
+				 "pin_user_pages_remote");
 	if (r->cgroup == CGROUP_V1 || r->cgroup == CGROUP_HYBRID)
 		say(s,
 		    "cgroups by their v2 path or, where that is /, by that of pids or memory of v1");
@@ -75,6 +84,10 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		say(s,
 		    "calls that hang inside the kernel, of processes outside of this pid namespace, "
 		    "until they return");
+	if (!r->confirms.target)
+		say(s, "that the target is confirmed: mm_access cannot be hooked here");
+	if (!r->confirms.pages)
+		say(s, "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");
 	unseen = report__unseen(r->fentry, &cnt);
 	for (size_t i = 0; i < cnt; i++)
 		say(s, unseen[i]);
@@ -253,6 +266,7 @@ static void json_all(struct json *j, const struct probe_report *r)
 	json_hooks(j, r);
 	json_abis(j, r);
 	json__str(j, "resolve", r->resolve);
+	common__confirms(j, &r->confirms, true);
 	json__bool(j, "works", !r->status);
 	json__u64(j, "exit_status", (uint64_t)r->status);
 	json__str(j, "reason", r->status ? r->reason : NULL);

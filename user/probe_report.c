@@ -111,6 +111,7 @@ static int try_start(struct probe_report *r, const struct options *o)
 	    !(err = tracer__self_test(t, consume, &t, r->abis, &r->abi_cnt)))
 		r->keeps_cap_bpf = tracer__needs_cap_bpf(t, &p);
 	r->resolve = tracer__resolve(t);
+	r->confirms = tracer__confirms(t);
 	tracer__close(t);
 	return err;
 }

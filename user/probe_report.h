@@ -37,6 +37,7 @@ struct probe_report {
 	int status;	     /* what it would exit with */
 	char reason[1000];   /* what it said; "" if it works */
 	const char *resolve; /* "kfunc" or "walk"; NULL: it did not come so far */
+	struct confirm_info confirms;
 	bool keeps_cap_bpf;
 	struct abi_info abis[4];
 	size_t abi_cnt;

@@ -137,11 +137,18 @@ struct abi_info {
 	const char *note; /* NULL, or why it is not */
 };
 
+/* What of a call the kernel's own work confirms here. */
+struct confirm_info {
+	bool target;
+	const char *pages; /* how it is watched: "fexit" or "kprobe"; NULL: not at all */
+};
+
 struct start_info {
 	const char *version;
 	const char *libbpf;
-	const char *attach;  /* "tracepoint" */
+	const char *attach;  /* "tracepoint" or "fentry" */
 	const char *resolve; /* "kfunc" or "walk" */
+	struct confirm_info confirms;
 	const struct abi_info *abis;
 	size_t abi_cnt;
 	const char *const *unseen; /* what this method cannot see, one sentence each */

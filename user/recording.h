@@ -25,6 +25,11 @@
 #define RECORDING_ORDER 0x01020304u
 #define RECORDING_FRAME_MAX (1u << 20) /* no frame's data is longer */
 
+/* What the kernel's own work confirmed. */
+#define RECORDING_TARGET 1u
+#define RECORDING_FEXIT 2u
+#define RECORDING_KPROBE 4u
+
 struct recording_header {
 	char magic[8];
 	uint32_t order;	  /* RECORDING_ORDER as the recording host writes it */
@@ -44,7 +49,7 @@ struct recording_header {
 	uint32_t pid; /* its host pid */
 	struct host host;
 	uint8_t fentry; /* --attach fentry */
-	uint8_t pad[1];
+	uint8_t confirms; /* RECORDING_TARGET and one of the others, or less */
 	uint32_t crc; /* of all before */
 };
 

@@ -186,6 +186,15 @@ void common__pad(struct json *j, size_t pad)
 	json__end(j, p + pad + 2, true);
 }
 
+void common__confirms(struct json *j, const struct confirm_info *c, bool nulls)
+{
+	json__open_obj(j, "confirms");
+	json__bool(j, "target", c->target);
+	if (c->pages || nulls)
+		json__str(j, "pages", c->pages);
+	json__close_obj(j);
+}
+
 void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt)
 {
 	json__open_arr(j, key);

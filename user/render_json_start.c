@@ -70,6 +70,7 @@ static void put_start(struct json *j, const struct record *r, unsigned int cuts,
 	put_text_or_null(j, "arch", r->host->arch);
 	json__str(j, "attach", s->attach);
 	json__str(j, "resolve", s->resolve);
+	common__confirms(j, &s->confirms, true);
 	put_abis(j, s, cuts);
 	common__texts(j, "unseen", s->unseen, cuts > CUT_UNSEEN ? 0 : s->unseen_cnt);
 	common__texts(j, "notes", s->notes, cuts > CUT_NOTES ? 0 : s->note_cnt);

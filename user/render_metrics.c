@@ -84,8 +84,8 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 		return NULL;
 	put_head(f, "build_info", "gauge", "Always 1; what runs is in the labels");
 	fprintf(f,
-		"pvmtrace_build_info{version=\"%s\",libbpf=\"%s\",attach=\"tracepoint\",resolve=\"%s\"} 1\n",
-		info->version, info->libbpf, info->resolve);
+		"pvmtrace_build_info{version=\"%s\",libbpf=\"%s\",attach=\"%s\",resolve=\"%s\"} 1\n",
+		info->version, info->libbpf, info->attach, info->resolve);
 	put_gauge(f, "running", "1 while the tracer runs, 0 once it has ended", info->running);
 	put_time(f, "start_timestamp_seconds", "When tracing began", info->start_ns);
 	put_time(f, "last_call_timestamp_seconds",

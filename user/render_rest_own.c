@@ -82,6 +82,7 @@ static void put_start(struct json *j, const struct rest_plan *plan, const struct
 	put_text(j, "arch", r->host->arch);
 	json__str(j, "attach", s->attach);
 	json__str(j, "resolve", s->resolve);
+	common__confirms(j, &s->confirms, false);
 	if (rest__shows(plan, REST_CUT_ABIS))
 		put_abis(j, s, plan);
 	if (rest__shows(plan, REST_CUT_UNSEEN))

@@ -29,6 +29,15 @@ static void copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from);
 }
 
+static uint8_t confirms(const struct tracer *t)
+{
+	struct confirm_info c = tracer__confirms(t);
+
+	return (c.target ? RECORDING_TARGET : 0) | (!c.pages		    ? 0
+						    : !strcmp(c.pages, "fexit") ? RECORDING_FEXIT
+										: RECORDING_KPROBE);
+}
+
 int replay__record(struct report *r, uid_t uid, gid_t gid)
 {
 	struct collector *c = r->collector;
@@ -37,6 +46,7 @@ int replay__record(struct report *r, uid_t uid, gid_t gid)
 		.host = c->host,
 		.pid = tracer__host_pid(c->tracer),
 		.fentry = tracer__fentry(c->tracer),
+		.confirms = confirms(c->tracer),
 	};
 	struct pin_key key = tracer__pin_key(c->tracer);
 	struct frame_clock clock = { c->clock.mono_to_real, c->clock.boot_to_real };

@@ -123,6 +123,20 @@ static void libbpf_text(char out[LIBBPF_SZ])
 	snprintf(out, LIBBPF_SZ, "%u.%u", libbpf_major_version(), libbpf_minor_version());
 }
 
+static struct confirm_info confirms(const struct report *r)
+{
+	const struct recording_header *h = r->recording;
+
+	if (!h)
+		return tracer__confirms(r->collector->tracer);
+	return (struct confirm_info){
+		.target = h->confirms & RECORDING_TARGET,
+		.pages = h->confirms & RECORDING_FEXIT	  ? "fexit"
+			 : h->confirms & RECORDING_KPROBE ? "kprobe"
+							  : NULL,
+	};
+}
+
 int report__start(struct report *r)
 {
 	struct collector *c = r->collector;
@@ -144,6 +158,7 @@ int report__start(struct report *r)
 		.libbpf = libbpf,
 		.attach = fentry ? "fentry" : "tracepoint",
 		.resolve = r->recording ? r->recording->resolve : tracer__resolve(c->tracer),
+		.confirms = confirms(r),
 		.abis = r->abis,
 		.abi_cnt = r->abi_cnt,
 		.notes = r->notes,
@@ -241,6 +256,7 @@ void report__metrics(struct report *r, struct metrics *m, bool running)
 	struct metrics_info info = {
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
+		.attach = tracer__fentry(c->tracer) ? "fentry" : "tracepoint",
 		.resolve = tracer__resolve(c->tracer),
 		.books = &b,
 		.start_ns = r->start_ns,

@@ -305,6 +305,16 @@ bool tracer__in_pid_ns(const struct tracer *t)
 	return t->in_pid_ns;
 }
 
+struct confirm_info tracer__confirms(const struct tracer *t)
+{
+	return (struct confirm_info){
+		.target = t->hooks.access,
+		.pages = !t->hooks.pins	       ? NULL
+			 : t->hooks.pins_by_fexit ? "fexit"
+						  : "kprobe",
+	};
+}
+
 struct pin_key tracer__pin_key(const struct tracer *t)
 {
 	return hooks__key(&t->hooks);

@@ -42,6 +42,8 @@ bool tracer__fentry(const struct tracer *t);
 const char *tracer__resolve(const struct tracer *t);
 /* The collector runs outside the initial pid namespace: sweeps see that namespace only. */
 bool tracer__in_pid_ns(const struct tracer *t);
+/* What the kernel's own work confirms; known once it is attached. */
+struct confirm_info tracer__confirms(const struct tracer *t);
 /* What the kernel half's sums of pages are made with; known once it is attached. */
 struct pin_key tracer__pin_key(const struct tracer *t);
 uint32_t tracer__host_pid(const struct tracer *t);

@@ -45,7 +45,7 @@ def test_as_root():
     assert r["cgroup"] == ("hybrid" if v1 and v2 else "v1" if v1 else "v2")
     assert r["unprivileged_bpf_disabled"] == int(Path("/proc/sys/kernel/unprivileged_bpf_disabled").read_text())
     hooks = {h["hook"]: h for h in r["hooks"]}
-    assert [h for h in hooks if hooks[h]["used"]] == USED
+    assert [h for h in hooks if hooks[h]["used"]] == USED + (["fentry/mm_access"] if r["confirms"]["target"] else [])
     assert all(hooks[h]["attaches"] for h in USED)
     assert all((h["error"] is None) == h["attaches"] for h in r["hooks"])
     assert any(h.startswith("fentry/") for h in hooks) and any(h.startswith("kprobe/") for h in hooks)
@@ -56,6 +56,7 @@ def test_it_says_what_a_run_says(tracer):
     """Beside a tracer that runs."""
     r = probe(attach=ATTACH)
     assert r["abis"] == tracer.start["abis"] and r["resolve"] == tracer.start["resolve"]
+    assert r["confirms"] == tracer.start["confirms"]
     assert r["does_not_see"][-len(tracer.start["unseen"]):] == tracer.start["unseen"]
 
 
@@ -63,7 +64,7 @@ def test_with_fentry():
     """Whether it works or not: the hooks that it needs are marked, and not those of the other method."""
     works = pvmtrace("--attach", "fentry", "--duration", 1).status == EX_OK
     r = probe(attach="fentry", status=EX_OK if works else EX_UNAVAILABLE)
-    used = [h["hook"] for h in r["hooks"] if h["used"]]
+    used = [h["hook"] for h in r["hooks"] if h["used"] and h["hook"] != "fentry/mm_access"]
     assert used[:3] == [h for h in USED if "/sys_" not in h]
     assert len(used) > 3 and all("_sys_process_vm_" in h for h in used[3:])
     assert works == all(h["attaches"] for h in r["hooks"] if h["used"])

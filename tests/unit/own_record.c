@@ -50,6 +50,7 @@ static void fill_start(struct own_records *own)
 		.libbpf = "1.1",
 		.attach = "tracepoint",
 		.resolve = "kfunc",
+		.confirms = { .target = true, .pages = "fexit" },
 		.abis = abis,
 		.abi_cnt = sizeof(abis) / sizeof(abis[0]),
 		.unseen = unseen,

@@ -300,6 +300,7 @@ static void write_recording(const char *path)
 	strcpy(header.resolve, "kfunc");
 	strcpy(header.user, "pvmtrace");
 	header.pid = 99;
+	header.confirms = RECORDING_TARGET | RECORDING_FEXIT;
 	header.host = fixture_host;
 	calls = summarised = 0;
 	assert_int_equal(recorder__create(&out, path, &header, (uid_t)-1, (gid_t)-1), 0);

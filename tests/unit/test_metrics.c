@@ -35,6 +35,7 @@ static struct metrics_info sample(void)
 	return (struct metrics_info){
 		.version = "1.2.3",
 		.libbpf = "1.1",
+		.attach = "fentry",
 		.resolve = "walk",
 		.books = &books,
 		.start_ns = 1700000000000000007,
@@ -66,7 +67,7 @@ static void expect_line(const char *text, const char *line)
 static void what_stands_in_it(void **state)
 {
 	static const char *const lines[] = {
-		"pvmtrace_build_info{version=\"1.2.3\",libbpf=\"1.1\",attach=\"tracepoint\",resolve=\"walk\"} 1",
+		"pvmtrace_build_info{version=\"1.2.3\",libbpf=\"1.1\",attach=\"fentry\",resolve=\"walk\"} 1",
 		"pvmtrace_running 1",
 		"pvmtrace_start_timestamp_seconds 1700000000.000000007",
 		"pvmtrace_last_call_timestamp_seconds 0.000000000",

@@ -46,6 +46,7 @@ static struct probe_report good_host(void)
 			   { .name = "fentry/x", .error = "load: no" } },
 		.hook_cnt = 2,
 		.resolve = "walk",
+		.confirms = { .target = true, .pages = "kprobe" },
 		.abis = { { .name = "x86_64", .covered = true, .proven = true },
 			  { .name = "i386", .covered = true, .note = "it does not run these" } },
 		.abi_cnt = 2,
@@ -120,6 +121,8 @@ static void a_good_host_in_words(void **state)
 					   "walk over the kernel's table",
 					   "what no hook sees",
 					   "cgroups by their v2 path\n",
+					   "fentry on mm_access\n",
+					   "kprobes on pin_user_pages_remote\n",
 					   NULL };
 	struct probe_report r = good_host();
 	char text[CAPTURE_SZ];
@@ -132,6 +135,10 @@ static void a_good_host_in_words(void **state)
 	r.init_pid_ns = false;
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "outside of this pid namespace"));
+	r.confirms.pages = NULL;
+	print(probe_print__text, &r, text);
+	assert_non_null(strstr(text, "pin_user_pages_remote cannot be hooked here"));
+	assert_null(strstr(text, "mm_access cannot be hooked here"));
 }
 
 static void a_bad_host_in_words(void **state)
@@ -169,7 +176,7 @@ static void both_as_json(void **state)
 	assert_true(json_is_null(json_object_get(json_array_get(hooks, 0), "error")));
 	assert_true(json_is_string(json_object_get(json_array_get(hooks, 1), "error")));
 	assert_int_equal(json_array_size(json_object_get(j, "abis")), 2);
-	assert_int_equal(json_array_size(json_object_get(j, "sees")), 4);
+	assert_int_equal(json_array_size(json_object_get(j, "sees")), 6);
 	assert_int_equal(json_array_size(json_object_get(j, "does_not_see")), 2);
 
 	/* A key is always there. */
