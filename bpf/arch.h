@@ -56,6 +56,9 @@ static __always_inline bool arch_mode_fits(u32 call, bool compat)
 	return (ARCH_ABI(call) == PVM_ABI_I386) == compat;
 }
 
+/* From which on the arguments at exit are sure to be those at entry. */
+#define ARCH_ARGS_KEPT 0
+
 static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_exit, u64 *args)
 {
 	if (ARCH_ABI(call) == PVM_ABI_I386) {
@@ -110,6 +113,9 @@ static __always_inline bool arch_mode_fits(u32 call, bool compat)
 {
 	return (ARCH_ABI(call) == PVM_ABI_ARM) == compat;
 }
+
+/* From which on the arguments at exit are sure to be those at entry. */
+#define ARCH_ARGS_KEPT 1
 
 /* The call takes its first argument from regs[0], which a ptracer can have changed since orig_x0 was saved; at
  * exit the result stands there. */

@@ -179,8 +179,8 @@ static __always_inline struct pvm_state *state_get(u32 tid, u64 thread_ns)
 	return s;
 }
 
-static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *self, u32 what,
-				      enum pvm_hook hook)
+static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *self, u32 what,
+				       enum pvm_hook hook)
 {
 	u32 tgid = OF_CURRENT(self, tgid), used;
 	enum pvm_stage stage;
@@ -188,15 +188,15 @@ static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *
 
 	if (is_self(tgid)) {
 		self_inside = 1;
-		return 0;
+		return;
 	}
 	if (pvm_shared.stopping)
-		return 0;
+		return;
 	count(PVM_C_SEEN);
 	s = state_get(OF_CURRENT(self, pid), OF_CURRENT(self, start_boottime));
 	if (!s) {
 		count(PVM_C_STATE_FULL);
-		return 0;
+		return;
 	}
 	s->exiting = 0;
 	s->hook = hook;
@@ -210,7 +210,6 @@ static __always_inline int call_enter(struct pt_regs *regs, struct task_struct *
 		side_entry(s, &s->call.remote, true, used);
 	}
 	s->stage = stage;
-	return 0;
 }
 
 /* A filter on the target was left open, and nobody is in no list that includes. */
@@ -255,8 +254,8 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 		return false;
 	}
 	if (call->resolved == PVM_RESOLVED_ENTRY && !(call->flags & PVM_CALL_TARGET_CONFIRMED) &&
-	    call->exit_ns - call->entry_ns > MOVED_AFTER_NS && target_moved(call, false))
-		call->flags |= PVM_CALL_TARGET_MOVED;
+	    call->exit_ns - call->entry_ns > MOVED_AFTER_NS)
+		call->flags |= target_again(call);
 	return true;
 }
 
@@ -276,7 +275,7 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	if (ret <= 0 || !filter_result(ret))
 		return false;
 	call->exit_ns = bpf_ktime_get_ns();
-	if (call->exit_ns - call->entry_ns <= MOVED_AFTER_NS || !target_moved(call, true))
+	if (call->exit_ns - call->entry_ns <= MOVED_AFTER_NS || !target_again(call))
 		return false;
 	call->ret = ret;
 	call->flags |= PVM_CALL_TARGET_MOVED;
@@ -312,25 +311,58 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
 }
 
-/* An exit that no entry went before is an orphan at HOOK_EXIT only: no other hook sees such calls. */
-static __always_inline int call_exit(struct pt_regs *regs, struct task_struct *self, u32 what,
-				     s64 ret, enum pvm_hook hook)
+/*
+ * Whether the registers at exit are those of this call: the exit of another one may have been skipped, and the entry of
+ * the one that ends here too.
+ */
+static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 what)
 {
-	u32 tid = OF_CURRENT(self, pid), tgid = OF_CURRENT(self, tgid), stage;
+	u64 args[6];
+
+	arch_args(regs, what, true, args);
+	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
+		if (args[i] != s->call.args[i])
+			return false;
+	}
+	return s->call.abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
+}
+
+/* The call that ends; NULL if its entry was not seen. */
+static __always_inline struct pvm_state *call_begun(struct pt_regs *regs, struct task_struct *self,
+						    u32 what)
+{
+	u32 tid = OF_CURRENT(self, pid);
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+
+	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))
+		return NULL;
+	if (call_is(s, regs, what))
+		return s;
+	if (s->stage >= STAGE_REJECTED)
+		count(PVM_C_STATE_STALE);
+	s->stage = STAGE_IDLE;
+	return NULL;
+}
+
+/* An exit that no entry went before is an orphan at HOOK_EXIT only: no other hook sees such calls. */
+static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *self, u32 what,
+				      s64 ret, enum pvm_hook hook)
+{
+	u32 tgid = OF_CURRENT(self, tgid), stage;
 	struct pvm_state *s;
 	bool tell;
 
 	if (is_self(tgid)) {
 		self_exit(what);
-		return 0;
+		return;
 	}
 	if (pvm_shared.stopping >= PVM_NO_EXITS)
-		return 0;
-	s = bpf_map_lookup_elem(&pvm_state, &tid);
-	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime)) {
+		return;
+	s = call_begun(regs, self, what);
+	if (!s) {
 		s = hook != HOOK_EXIT || pvm_shared.stopping ? NULL : state_current(true);
 		if (!s)
-			return 0;
+			return;
 		count(PVM_C_SEEN);
 		stage = STAGE_ORPHAN;
 		tell = call_orphan(s, regs, what, tgid, ret);
@@ -353,11 +385,10 @@ static __always_inline int call_exit(struct pt_regs *regs, struct task_struct *s
 		count(PVM_C_FILTERED);
 	}
 	if (stage == STAGE_ORPHAN)
-		return 0;
+		return;
 	s->stage = STAGE_IDLE;
 	if (state_used > STATE_MAX / 2)
-		state_free(tid);
-	return 0;
+		state_free(OF_CURRENT(self, pid));
 }
 
 /* A thread is gone: what is kept for it goes. A call that it was in is told, by the same rules as the sweep's. */

@@ -29,20 +29,27 @@ __noinline int call_take(void)
 	return 1;
 }
 
+/* What process_vm_rw_core asks mm_access for (PTRACE_MODE_ATTACH_REALCREDS); who opens a file below /proc asks for
+ * something else. */
+#define ACCESS_MODE 0x12
+
 /*
  * The kernel looked the argument up and got another process than we did: the number changed hands in between, or
- * named nobody at entry. The target's filters judge the real one, whatever they said before.
+ * named nobody at entry. Or the same one (same), which executed another file since then. The target's filters judge
+ * what the kernel got, whatever they said before.
  */
-static __always_inline void call_retarget(struct pvm_state *s, u64 task)
+static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool same)
 {
 	int verdict;
 
 	s->exiting = 1; /* the sweep keeps off */
 	s->hook = HOOK_ACCESS;
 	verdict = target_take_task(task, 0);
-	if (s->call.resolved)
-		s->call.flags |= PVM_CALL_TARGET_MOVED;
-	s->call.resolved = PVM_RESOLVED_EXIT;
+	if (!same) {
+		if (s->call.resolved)
+			s->call.flags |= PVM_CALL_TARGET_MOVED;
+		s->call.resolved = PVM_RESOLVED_EXIT;
+	}
 	s->undecided = 0;
 	if (verdict == TARGET_REJECTED)
 		s->stage = STAGE_REJECTED;
@@ -55,19 +62,26 @@ SEC("fentry/mm_access")
 int pvm_access(unsigned long long *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s;
 	u64 address = 0;
+	bool same;
 
-	if (!s)
+	if ((u32)ctx[1] != ACCESS_MODE)
 		return 0;
-	if (!s->call.resolved || s->call.target.pid != (u32)task->tgid ||
-	    s->call.target.start_ns != task->group_leader->start_boottime) {
-		/* Only a number can be handed on to a function that is verified once, and no pointer is made
-		 * into one. */
-		bpf_probe_read_kernel(&address, sizeof(address), ctx);
-		call_retarget(s, address);
+	preempt_off();
+	s = state_inside();
+	if (s) {
+		same = s->call.resolved && s->call.target.pid == (u32)task->tgid &&
+		       s->call.target.start_ns == task->group_leader->start_boottime;
+		if (!same || s->call.target.exec_id != (u32)task->group_leader->self_exec_id) {
+			/* Only a number can be handed on to a function that is verified once, and no pointer is
+			 * made into one. */
+			bpf_probe_read_kernel(&address, sizeof(address), ctx);
+			call_retarget(s, address, same);
+		}
+		s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	}
-	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	preempt_on();
 	return 0;
 }
 
@@ -98,11 +112,14 @@ static __always_inline void pins_take(struct pvm_held *h, u64 start, s64 cnt)
 SEC("fexit/pin_user_pages_remote")
 int pvm_pin(unsigned long long *ctx)
 {
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s;
 	u64 args[6];
 
+	preempt_off();
+	s = state_inside();
 	if (s && !bpf_probe_read_kernel(args, sizeof(args), ctx + 1))
 		pins_take(&s->held, args[0], args[5]);
+	preempt_on();
 	return 0;
 }
 
@@ -144,10 +161,13 @@ static __always_inline void pins_free(struct pvm_held *h, u64 cnt)
 SEC("fentry/unpin_user_pages_dirty_lock")
 int pvm_unpin(unsigned long long *ctx)
 {
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s;
 
+	preempt_off();
+	s = state_inside();
 	if (s)
 		pins_free(&s->held, ctx[1]);
+	preempt_on();
 	return 0;
 }
 

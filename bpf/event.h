@@ -151,6 +151,7 @@ enum pvm_call_flag {
 	PVM_CALL_TARGET_MOVED = 1, /* later the same argument named another process than at entry */
 	PVM_CALL_TARGET_CONFIRMED = 2, /* the kernel went for this process's memory */
 	PVM_CALL_PINS = 4,	       /* a struct pvm_pins stands at the record's end */
+	PVM_CALL_TARGET_GONE = 8,      /* later the same argument named nobody */
 };
 
 /* Pages of the target that the kernel held during a call, in the order of its work. */
@@ -186,7 +187,7 @@ pvm_pins_add(__u64 sum, __u64 first, __u64 pages, __u64 key_first, __u64 key_pag
 /* One attempted call. Its identity on this boot is (caller.tid, entry_ns): one thread cannot be in
  * two calls at once. Data: local entry, remote entry, local exit, remote exit, without gaps, each
  * as long as its side says; elements as the ABI lays them out (two 64-bit or two 32-bit words). With
- * PVM_CALL_PINS a struct pvm_pins follows. */
+ * PVM_CALL_PINS a struct pvm_pins follows. Behind that there is something without meaning in flight only. */
 struct pvm_call {
 	struct pvm_hdr hdr;
 	__u64 entry_ns; /* CLOCK_MONOTONIC; an orphan's is the moment of its exit */

@@ -29,7 +29,8 @@ static __always_inline bool names_add(struct pvm_names *names, const unsigned ch
 }
 
 /* From the executable up to the root of its mount namespace. */
-static __always_inline void exe_walk(struct pvm_names *names, struct task_struct *task)
+static __always_inline void exe_walk(struct pvm_names *names, struct task_struct *task,
+				     const struct pvm_task *id)
 {
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
@@ -37,6 +38,12 @@ static __always_inline void exe_walk(struct pvm_names *names, struct task_struct
 	struct mount *mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 	struct mnt_namespace *home = BPF_CORE_READ(task, nsproxy, mnt_ns);
 
+	/* The task executed another file since this one was read. */
+	if (BPF_CORE_READ(file, f_inode, i_ino) != id->exe_ino ||
+	    BPF_CORE_READ(file, f_inode, i_sb, s_dev) != id->exe_dev) {
+		names->stale = 1;
+		return;
+	}
 	/* A mount that is attached nowhere, or elsewhere: its paths are whatever its maker liked. */
 	if (home && BPF_CORE_READ(mnt, mnt_ns) != home)
 		names->flags |= PVM_PATH_DETACHED;
@@ -181,7 +188,7 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 	names->flags = 0;
 	names->stale = 0;
 	if (type == PVM_EXE)
-		exe_walk(names, from);
+		exe_walk(names, from, id);
 	else
 		cgroup_walk(names, from, id);
 	if (names->stale)

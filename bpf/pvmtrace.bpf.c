@@ -13,6 +13,7 @@
 #include "event.h"
 #include "maps.h"
 #include "arch.h"
+#include "preempt.h"
 #include "read.h"
 #include "task.h"
 #include "identity.h"
@@ -34,9 +35,12 @@ int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
 	if (!what)
 		return 0;
 	self = current_task();
-	return arch_mode_fits(what, ARCH_COMPAT(regs, self))
-		       ? call_enter(regs, self, what, HOOK_ENTER)
-		       : 0;
+	if (!arch_mode_fits(what, ARCH_COMPAT(regs, self)))
+		return 0;
+	preempt_off();
+	call_enter(regs, self, what, HOOK_ENTER);
+	preempt_on();
+	return 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -48,9 +52,12 @@ int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
 	if (!what)
 		return 0;
 	self = current_task();
-	return arch_mode_fits(what, ARCH_COMPAT(regs, self))
-		       ? call_exit(regs, self, what, ret, HOOK_EXIT)
-		       : 0;
+	if (!arch_mode_fits(what, ARCH_COMPAT(regs, self)))
+		return 0;
+	preempt_off();
+	call_exit(regs, self, what, ret, HOOK_EXIT);
+	preempt_on();
+	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -58,9 +65,11 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 {
 	u32 pid = task->pid;
 
+	preempt_off();
 	state_drop(pid);
 	if (task->tgid == task->pid)
 		bpf_map_delete_elem(&pvm_procs, &pid);
+	preempt_on();
 	return 0;
 }
 

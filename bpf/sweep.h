@@ -14,51 +14,75 @@ static __always_inline bool sweep_wants(const struct pvm_state *s, u64 thread_ns
 	       now - s->call.entry_ns >= pvm_shared.sweep_older_ns;
 }
 
-/*
- * The call's thread may run on at any moment and reach its exit: a copy is made first, and told only if the
- * call was still the same and not at its exit after that. The exit's own record is then behind it in the ring.
- */
-static __always_inline int sweep_task(u32 tid, u64 thread_ns)
-{
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid), *copy;
-	u64 now = bpf_ktime_get_ns(), entry_ns;
-	u32 zero = 0, size;
+/* A call in flight has no more data than that. */
+#define SWEPT_SZ (sizeof(struct pvm_call) + 2 * PVM_INLINE_SZ)
 
-	if (!s || !sweep_wants(s, thread_ns, now))
-		return 0;
-	if (s->stage == STAGE_REJECTED ||
-	    (pvm_shared.sweep_phase == PVM_UNFINISHED && call_is_hidden(s))) {
-		s->stage = STAGE_IDLE;
-		count(PVM_C_FILTERED);
-		return 0;
+/*
+ * The call's thread may run on at any moment and reach its exit. The record has its place in the ring first; then a
+ * copy is made, and it is told only if the call was still the same and not at its exit after that. The exit's own
+ * record is then behind it.
+ */
+static __always_inline void sweep_in_flight(struct pvm_state *s, u64 now)
+{
+	u64 entry_ns = s->call.entry_ns;
+	struct pvm_call *copy = bpf_ringbuf_reserve(&pvm_calls, SWEPT_SZ, 0);
+
+	if (!copy) {
+		count(PVM_C_IN_FLIGHT_UNTOLD);
+		return;
 	}
-	copy = bpf_map_lookup_elem(&pvm_swept, &zero);
-	if (!copy)
-		return 0;
-	entry_ns = s->call.entry_ns;
-	if (bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call))
-		return 0;
-	if (s->exiting || s->stage != STAGE_ACTIVE || s->call.entry_ns != entry_ns)
-		return 0;
-	copy->call.phase = pvm_shared.sweep_phase;
+	if (bpf_probe_read_kernel(copy, SWEPT_SZ, &s->call) || s->exiting ||
+	    s->stage != STAGE_ACTIVE || s->call.entry_ns != entry_ns) {
+		bpf_ringbuf_discard(copy, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	copy->phase = PVM_IN_FLIGHT;
+	copy->exit_ns = now;
+	copy->hdr.size = SWEPT_SZ;
+	bpf_ringbuf_submit(copy, BPF_RB_NO_WAKEUP);
+	s->told_ns = entry_ns;
+	count(PVM_C_IN_FLIGHT_TOLD);
+}
+
+/* At the end of the run: nothing comes behind it. */
+static __always_inline void sweep_unfinished(struct pvm_state *s, u64 now)
+{
+	u64 entry_ns = s->call.entry_ns;
+	u32 zero = 0, size;
+	struct pvm_state *copy = bpf_map_lookup_elem(&pvm_swept, &zero);
+
+	if (!copy ||
+	    bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call) ||
+	    s->exiting || s->stage != STAGE_ACTIVE || s->call.entry_ns != entry_ns)
+		return;
+	s->stage = STAGE_IDLE;
+	copy->call.phase = PVM_UNFINISHED;
 	copy->call.exit_ns = now;
 	size = sizeof(copy->call) + copy->call.local.entry_len + copy->call.remote.entry_len;
 	copy->call.hdr.size = size;
 	size &= 1023;
-	if (pvm_shared.sweep_phase == PVM_UNFINISHED) {
+	if (!bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP))
+		count(PVM_C_SUBMITTED);
+	else if (!summary_add(CALL_SWEPT, PVM_OVERFLOW))
+		count(PVM_C_RING_FULL);
+}
+
+static __always_inline int sweep_task(u32 tid, u64 thread_ns)
+{
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+	bool unfinished = pvm_shared.sweep_phase == PVM_UNFINISHED;
+	u64 now = bpf_ktime_get_ns();
+
+	if (!s || !sweep_wants(s, thread_ns, now))
+		return 0;
+	if (s->stage == STAGE_REJECTED || (unfinished && call_is_hidden(s))) {
 		s->stage = STAGE_IDLE;
-		if (!bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP))
-			count(PVM_C_SUBMITTED);
-		else if (!summary_add(CALL_SWEPT, PVM_OVERFLOW))
-			count(PVM_C_RING_FULL);
-		return 0;
+		count(PVM_C_FILTERED);
+	} else if (unfinished) {
+		sweep_unfinished(s, now);
+	} else {
+		sweep_in_flight(s, now);
 	}
-	if (bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP)) {
-		count(PVM_C_IN_FLIGHT_UNTOLD);
-		return 0;
-	}
-	s->told_ns = entry_ns;
-	count(PVM_C_IN_FLIGHT_TOLD);
 	return 0;
 }
 

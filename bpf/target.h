@@ -119,16 +119,19 @@ __noinline int target_resolve_late(u32 how)
 	return s ? target_resolve(s, how | TARGET_AT_EXIT) : TARGET_ABSENT;
 }
 
-/* Whether the argument now names another process than at entry (pid reuse in mid-call). gone: what to say when it
- * names none. */
-static __always_inline bool target_moved(struct pvm_call *call, bool gone)
+/* Whom the argument names now: the flag for another process than at entry (pid reuse in mid-call), that for none, or
+ * 0 for the same. */
+static __always_inline u8 target_again(struct pvm_call *call)
 {
 	struct task_struct *task = target_walk(call);
 
 	if (!task)
-		return gone;
+		return PVM_CALL_TARGET_GONE;
 	return (u32)BPF_CORE_READ(task, tgid) != call->target.pid ||
-	       BPF_CORE_READ(task, group_leader, start_boottime) != call->target.start_ns;
+			       BPF_CORE_READ(task, group_leader, start_boottime) !=
+				       call->target.start_ns
+		       ? PVM_CALL_TARGET_MOVED
+		       : 0;
 }
 
 #endif

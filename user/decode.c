@@ -11,7 +11,9 @@
 #define ERRNO_MAX 4095 /* include/linux/err.h: below -ERRNO_MAX nothing is an error number */
 #define RUN_ID_MAX 32
 
-#define CALL_FLAGS (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_PINS)
+#define CALL_FLAGS                                                                  \
+	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
+	 PVM_CALL_PINS)
 #define TASK_FLAGS (PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS)
 #define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
 #define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
@@ -107,6 +109,7 @@ static size_t pins_offset(const struct pvm_call *call)
 static bool call_valid(const struct pvm_call *call, size_t size)
 {
 	uint32_t elem;
+	size_t used;
 
 	if (decode__type(call, size) != PVM_CALL || size < sizeof(*call))
 		return false;
@@ -121,8 +124,9 @@ static bool call_valid(const struct pvm_call *call, size_t size)
 		return false;
 	if (!task_valid(&call->caller) || !task_valid(&call->target))
 		return false;
-	return size ==
-	       pins_offset(call) + (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);
+	used = pins_offset(call) + (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);
+	/* A sweep takes the room before it knows how much there is to tell. */
+	return call->phase == PVM_IN_FLIGHT ? size >= used : size == used;
 }
 
 static const uint8_t *take(const uint8_t **at, uint16_t len)
@@ -256,6 +260,12 @@ static bool is_whole(const struct array_info *a)
 	return a->status == ARRAY_OK || a->status == ARRAY_LATE || a->status == ARRAY_NONE;
 }
 
+/* As far as can be told: it was read whole before the kernel did, and was the same afterwards. */
+static bool is_certain(const struct array_info *a)
+{
+	return is_whole(a) && a->status != ARRAY_LATE && a->changed == NO;
+}
+
 /* After the sides and the outcome. */
 static void decode_amounts(struct call_info *out)
 {
@@ -273,7 +283,7 @@ static void decode_amounts(struct call_info *out)
  * needed beside it. */
 static void decode_pins(const struct decoder *d, const struct pvm_call *call, struct call_info *out)
 {
-	uint64_t local = is_whole(&out->local) ? out->local.total_len : LOCAL_UNKNOWN;
+	uint64_t local = is_certain(&out->local) ? out->local.total_len : LOCAL_UNKNOWN;
 
 	out->pins = NULL;
 	out->confirmed = UNKNOWN;

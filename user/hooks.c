@@ -176,7 +176,8 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	}
 	skel->rodata->cfg_page_shift =
 		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
-	h->pins_may_lack = !by_fentry;
+	/* Of hooks of two kinds one at least is run. */
+	h->pins_may_lack = by_fentry ? h->pins_by_fexit && !skel->rodata->cfg_preempt_off : true;
 	bpf_program__set_autoload(skel->progs.pvm_unpin, by_fentry);
 	bpf_program__set_autoload(skel->progs.pvm_unpin_begin, !by_fentry);
 	bpf_program__set_autoload(skel->progs.pvm_pin, h->pins_by_fexit);

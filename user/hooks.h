@@ -23,7 +23,7 @@ struct hooks {
 	bool access; /* whose memory the kernel opens is seen */
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
 	bool pins_by_fexit; /* and how; else by kprobes */
-	bool pins_may_lack; /* by kprobes alone: see struct pin_key */
+	bool pins_may_lack; /* see struct pin_key */
 };
 
 /* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for

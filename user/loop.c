@@ -125,6 +125,23 @@ static void watch_hooks(struct loop *l)
 					 "the hooks do not fire any more: calls are not seen", 0);
 }
 
+/* While a hook does not let another task's in on its CPU, calls can go by unseen. */
+static void watch_skips(struct loop *l)
+{
+	uint64_t skipped = tracer__skipped_runs(l->collector->tracer);
+	char message[128];
+
+	if (skipped <= l->skips_told)
+		return;
+	snprintf(message, sizeof(message),
+		 "the kernel skipped runs of the hooks, %llu so far: calls may be missing",
+		 (unsigned long long)skipped);
+	if (!l->skips_told)
+		log__warn("%s", message);
+	if (!report__error(l->report, "hooks_skipped", message, 0))
+		l->skips_told = skipped;
+}
+
 /* Calls that found no room are told once a second, so within two; aggregated ones when the user wants it. What the
  * output has no room for now comes at the next step. */
 static void tell_summaries(struct loop *l, uint64_t now)
@@ -155,6 +172,7 @@ static void tick(struct loop *l, uint64_t now)
 	if (books__in_flight(&counts))
 		tracer__sweep(c->tracer, PVM_IN_FLIGHT, after_ms * NS_PER_MS);
 	report__lost(l->report);
+	watch_skips(l);
 }
 
 /* What is due by the clock. */

@@ -30,6 +30,7 @@ struct loop {
 	uint64_t failing_since_ns; /* ns since 1970; 0: the output works */
 	unsigned int silent_ticks; /* in a row in which the hooks did not see our own call */
 	bool silence_told;
+	uint64_t skips_told; /* runs of hooks that the kernel skipped */
 	const char *reason; /* why the run ends; NULL: it goes on */
 	const char *signal; /* which signal ended it, or NULL */
 };

@@ -108,9 +108,9 @@ enum tristate predict__check(const struct pin_key *key, const struct pvm_pins *p
 	if (!count_pages(&amount, iov, cnt, bytes, local_used_up(local_total, ret, key->page_shift),
 			 key->page_shift))
 		return NO;
-	if (pins->pages < amount.least && key->may_lack)
-		return UNKNOWN;
-	if (pins->pages < amount.least || pins->pages > amount.least + amount.more)
+	if (pins->pages > amount.least + amount.more)
 		return NO;
-	return same_pages(key, pins, iov, cnt) ? YES : NO;
+	if (pins->pages >= amount.least && same_pages(key, pins, iov, cnt))
+		return YES;
+	return key->may_lack && pins->pages < amount.least + amount.more ? UNKNOWN : NO;
 }

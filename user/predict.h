@@ -15,7 +15,7 @@
 struct pin_key {
 	uint64_t key[2];
 	uint32_t page_shift; /* of that host; 0: no pages were looked at */
-	uint32_t may_lack;   /* both hooks on the pages are kprobes: one cause can pass over both */
+	uint32_t may_lack;   /* one cause can pass over both hooks on the same pages */
 };
 
 #define LOCAL_UNKNOWN UINT64_MAX
@@ -23,8 +23,8 @@ struct pin_key {
 /*
  * YES: the pages that were held are the first ones of the remote array (cnt elements, all of it), in its order, as
  * many as ret, the call's result, allows. NO: they are not: the kernel got another array. UNKNOWN: nothing was held,
- * or less than what the bytes that moved lie on (also where the key says that pages may lack). local_total: bytes of
- * the local array, or LOCAL_UNKNOWN.
+ * or less than what the bytes that moved lie on, or (where the key says that pages may lack) so little that it can be
+ * either. local_total: bytes of the local array, or LOCAL_UNKNOWN.
  */
 enum tristate predict__check(const struct pin_key *key, const struct pvm_pins *pins,
 			     const struct iov_elem *iov, uint32_t cnt, uint64_t local_total,

@@ -93,7 +93,10 @@ enum tristate common__moved(const struct pvm_call *call)
 {
 	if (call->flags & PVM_CALL_TARGET_MOVED)
 		return YES;
-	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY ? NO : UNKNOWN;
+	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY &&
+			       !(call->flags & PVM_CALL_TARGET_GONE)
+		       ? NO
+		       : UNKNOWN;
 }
 
 /* As it was given: an excluding value with its mark. */

@@ -101,6 +101,57 @@ static void test_pins(void **state)
 	assert_null(c.pins);
 }
 
+/* The local list was another one than was seen, and so the transfer ended early: that says nothing of the remote one. */
+static void test_pins_beyond_a_local_list(void **state)
+{
+	const struct iov_elem local = { 4096, 50 }, later = { 4096, 100 };
+	const struct iov_elem remote[] = { { 0x10000, 50 }, { 0x20000, 50 } };
+	const struct pvm_pins two = {
+		.sum = pvm_pins_add(pvm_pins_add(0, 0x10000, 1, decoding_key.key[0],
+						 decoding_key.key[1]),
+				    0x20000, 1, decoding_key.key[0], decoding_key.key[1]),
+		.first = 0x10000,
+		.last = 0x20000,
+		.pages = 2,
+	};
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	fixture__call(&f);
+	f.call.remote.count = 2;
+	f.call.ret = 50;
+	f.call.local.flags = f.call.remote.flags = PVM_SIDE_ENTRY | PVM_SIDE_EXIT;
+	fixture__data(&f, &local, 16, remote, 32, &later, 16, remote, 32);
+	fixture__pins(&f, &two);
+	decoding__call(&f, &c);
+	assert_int_equal(c.local.changed, YES);
+	assert_int_equal(c.remote.changed, NO);
+	assert_int_equal(c.confirmed, YES);
+
+	/* The same of one that stayed as it was: it was used up before the second page. */
+	fixture__data(&f, &local, 16, remote, 32, &local, 16, remote, 32);
+	fixture__pins(&f, &two);
+	decoding__call(&f, &c);
+	assert_int_equal(c.local.changed, NO);
+	assert_int_equal(c.confirmed, NO);
+}
+
+/* A sweep takes more room than it may need; nobody else does. */
+static void test_room_behind_the_data(void **state)
+{
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	fixture__call(&f);
+	f.call.hdr.size += 32;
+	decoding__refuse(&f);
+	f.call.phase = PVM_IN_FLIGHT;
+	decoding__call(&f, &c);
+	assert_int_equal(c.local.iov[0].len, 4096);
+}
+
 static void test_outcomes(void **state)
 {
 	static const struct {
@@ -518,6 +569,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_pins),
+		cmocka_unit_test(test_pins_beyond_a_local_list),
+		cmocka_unit_test(test_room_behind_the_data),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_counts),

@@ -166,7 +166,7 @@ static void test_contradictions(void **state)
 		{ FIRST(kind), PVM_KIND_PIDFD + 1 },
 		{ FIRST(resolved), PVM_RESOLVED_EXIT + 1 },
 		{ FIRST(kinship), PVM_KIN_PARENT + 1 },
-		{ FIRST(flags), 8 },
+		{ FIRST(flags), 16 },
 		{ FIRST(caller.flags), 0x10 },
 		{ FIRST(caller.hier), 4 },
 		{ FIRST(target.flags), 0xff },

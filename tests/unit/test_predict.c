@@ -243,6 +243,7 @@ static void test_pages_that_may_lack(void **state)
 	};
 	const struct iov_elem e[] = { { BASE, 1 }, { BASE + 9 * PAGE, 1 } };
 	const struct iov_elem other = { BASE + PAGE, 1 };
+	const struct iov_elem more[] = { { BASE - PAGE, 1 }, { BASE, 1 }, { BASE + PAGE, 1 } };
 	struct pin_key lacking = key;
 
 	(void)state;
@@ -251,6 +252,9 @@ static void test_pages_that_may_lack(void **state)
 	assert_int_equal(predict__check(&lacking, &pins, e, 2, 2, 2), UNKNOWN);
 	assert_int_equal(predict__check(&lacking, &pins, e, 1, 1, 1), YES);
 	assert_int_equal(predict__check(&lacking, &pins, &other, 1, 1, 1), NO);
+	/* Half of the list was held, and the pages of it lack: nobody knows which half. */
+	assert_int_equal(predict__check(&key, &pins, more, 3, 3, 1), NO);
+	assert_int_equal(predict__check(&lacking, &pins, more, 3, 3, 1), UNKNOWN);
 }
 
 static void random_model(void)

@@ -58,6 +58,28 @@ static void test_golden_plain(void **state)
 	free(s);
 }
 
+/* Only of two looks that both found a process it can be said whether it was the same. */
+static void test_moved(void **state)
+{
+	static const struct {
+		uint8_t flags;
+		const char *says;
+	} cases[] = {
+		{ 0, "\"moved\":false" },
+		{ PVM_CALL_TARGET_MOVED, "\"moved\":true" },
+		{ PVM_CALL_TARGET_GONE, "\"moved\":null" },
+	};
+	struct sample *s = sample__new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		s->f.call.flags = cases[i].flags;
+		json_decref(rendering__line(&s->r, &rendering_defaults));
+		assert_non_null(memmem(rendering.buf, rendering.len, cases[i].says, strlen(cases[i].says)));
+	}
+	free(s);
+}
+
 static void test_summary(void **state)
 {
 	struct sample *s = sample__new();
@@ -341,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_golden_hostile), cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_confirmed),      cmocka_unit_test(test_order),
 		cmocka_unit_test(test_cache),	       cmocka_unit_test(test_table),
+		cmocka_unit_test(test_moved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
