@@ -317,14 +317,17 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
  */
 static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 what)
 {
+	u32 abi = s->call.abi;
 	u64 args[6];
 
+	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
+	barrier_var(abi);
 	arch_args(regs, what, true, args);
 	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
 		if (args[i] != s->call.args[i])
 			return false;
 	}
-	return s->call.abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
+	return abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
 }
 
 /* The call that ends; NULL if its entry was not seen. */

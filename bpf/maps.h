@@ -72,7 +72,7 @@ struct pvm_state {
 
 #define STATE_MAX 8192
 
-/* 8,192 threads inside a call at once, 9 MiB. Allocated at load: a caller cannot make the kernel fail to
+/* 8,192 threads inside a call at once, 10 MiB. Allocated at load: a caller cannot make the kernel fail to
  * find memory. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
