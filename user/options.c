@@ -388,7 +388,8 @@ const struct option_def options_table[] = {
 	  MEMBER(stats_interval_s), .min = 1, .max = 86400, .def = 60,
 	  .help = "time between two stats records" },
 	{ "metrics", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(metrics),
-	  .help = "with each stats record, replace FILE by all counters in Prometheus's text format" },
+	  .help = "at the start, every --stats-interval and at the end, replace FILE by all counters in "
+		  "Prometheus's text format" },
 	{ "in-flight-after", .group = GROUP_OUTPUT, .arg = "MS", .set = set_number,
 	  MEMBER(in_flight_after_ms), .min = 1, .max = 3600000, .def = 1000,
 	  .help = "tell a call that is still running by then" },

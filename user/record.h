@@ -184,7 +184,8 @@ struct error_info {
 };
 
 struct stop_info {
-	const char *reason; /* "signal", "duration", "count", "reader_gone", "output_failed", ... */
+	/* "signal", "duration", "count"; of a replay also "recording_cut", "recording_damaged" */
+	const char *reason;
 	const char *signal; /* "SIGTERM" or NULL */
 	struct stats_info stats;
 	bool balanced;
