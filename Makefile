@@ -252,7 +252,7 @@ for package in $(1); do \
 	case "$$installed" in *" $$package "*) ;; *) missing="$$missing $$package" ;; esac; \
 done; \
 [ -n "$$missing" ] || { echo "setup: every package needed is installed"; exit 0; }; \
-[ "$$(id -u)" = 0 ] || { echo "setup: to be installed by root (sudo make $@):$$missing" >&2; exit 1; }; \
+[ "$$(id -u)" = 0 ] || { echo "setup: to be installed by root (sudo make $@$(if $(ARCH), ARCH=$(ARCH))):$$missing" >&2; exit 1; }; \
 export DEBIAN_FRONTEND=noninteractive; \
 update() { echo "setup: apt-get update"; apt-get -q -o DPkg::Lock::Timeout=300 update; }; \
 install() { \
