@@ -7,11 +7,13 @@ import datetime
 import checks
 
 LEGEND = """\
-`ok`: as expected. The first rows are checks of tests/vm, with the kernel half built by clang 14, and then all of them
-by another; the others are the live tests, by file. Of many tests each cell has the number of those that passed, and after a `+` those that do not
-apply there, with the reasons below. Tests marked `slow`, which need a machine's full speed, run on the machine itself
-only. Live tests run on cgroup v2 and, those that look at cgroups and identity, on a hybrid hierarchy (v1's pids and
-memory beside v2); those that have to do with hooks once more with `--attach fentry`.
+`ok`: as expected. `-`: not run, or the kernel has no such hooks. The first rows are checks of tests/vm, with the kernel
+half built by the clang that builds all else (14 on Debian 12, if no other was chosen), and then all of them by another;
+the others are the live tests, by file. Of many tests each cell has the number of those that passed, and after a `+`
+those that were skipped: they do not apply there, or could not be tried, with the reasons below. Tests marked `slow`,
+which need a machine's full speed, run on the machine itself only. Live tests run on cgroup v2 and, those that look at
+cgroups and identity, on a hybrid hierarchy (v1's pids and memory beside v2); those that have to do with hooks once more
+with `--attach fentry`.
 """
 
 
@@ -104,7 +106,7 @@ def exceptions(columns):
 
 
 def summary(columns):
-    """A table of few rows, for the README: how many passed, and of how many that apply."""
+    """A table of few rows, for the README: how many passed, and of how many that were not skipped."""
     parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by another clang"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
                                      ("fentry", "live tests, --attach fentry")])
@@ -113,8 +115,8 @@ def summary(columns):
         cells = []
         for column in columns:
             cnt = collections.Counter(r.verdict for (p, _), r in column.results() if p == part)
-            applies = cnt["ok"] + cnt["FAIL"]
-            cells.append(f"{cnt['ok']}/{applies}" if applies else "-")
+            tried = cnt["ok"] + cnt["FAIL"]
+            cells.append(f"{cnt['ok']}/{tried}" if tried else "-")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -124,9 +126,11 @@ def document(columns):
     releases = ", ".join(c.release or f"{c.name} (not to be had)" for c in columns)
     cnt = count(columns)
     lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Kernels", "",
-             f"Written by `make check-vm` on {datetime.date.today()}, from QEMU guests (`-accel tcg`) with Debian's "
-             f"kernels {releases}.", "", "Tests that passed, of those that apply:", "", summary(columns), "",
-             f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} do not apply.", "", "## Every row", "", LEGEND,
+             f"Written by `make check-vm` on {datetime.date.today()}, from runs in QEMU guests (`-accel tcg`), of that "
+             f"day or of an earlier one with the same sources, with Debian's kernels {releases}.", "",
+             "Tests that passed, of those that were not skipped (`-`: none):", "", summary(columns), "",
+             f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} skipped: they do not apply, or could not be "
+             "tried.", "", "## Every row", "", LEGEND,
              f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
     lines += [f"| {named(key)} | {' | '.join(cells)} |" for key, cells in rows(columns).items()]
     lines += ["", "## What is not `ok`", "", "| | reason | kernels | tests |", "|---|---|---|---|"]
