@@ -219,7 +219,7 @@ formats: ## the lines of every format against golden ones and public schemas (no
 live: ## the live tests (as root: real BPF, real calls)
 	$(CHECK) build live
 
-package: ## the tests of the package (as root: in a Debian 12 made for them)
+package: ## the tests of the package (as root: in a Debian 12 made for them, and booted in QEMU)
 	$(CHECK) build package
 
 lint: build/pvmtrace.skel.h build/probe.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format

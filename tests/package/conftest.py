@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "live")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "live"), str(HERE.parent / "vm")]
 
 import debian  # noqa: E402
 

@@ -78,6 +78,12 @@ class Machine:
             self.apt("update")  # the lists are as old as the base
             return self.apt("install", *options, self.put(deb))
 
+    def fresh(self):
+        """With the package as it comes."""
+        if self.state():
+            self.apt("purge", "pvmtrace")
+        self.install(DEB)
+
     def state(self):
         """What dpkg says of the package: installed, config-files, or nothing."""
         p = subprocess.run(self.command("dpkg-query", "-W", "-f", "${db:Status-Status}", "pvmtrace"),

@@ -27,18 +27,12 @@ def newer(tmp_path_factory):
     shutil.rmtree(top)
 
 
-def fresh(machine):
-    if machine.state():
-        machine.apt("purge", "pvmtrace")
-    machine.install(DEB)
-
-
 def version(machine):
     return machine.run("dpkg-query", "-W", "-f", "${Version}", "pvmtrace")
 
 
 def test_install(machine):
-    fresh(machine)
+    machine.fresh()
     assert machine.run("getent", "passwd", "pvmtrace").rstrip().split(":")[4:] == \
         ["process_vm tracer", "/nonexistent", "/usr/sbin/nologin"]
     assert machine.owner("/var/log/pvmtrace") == "pvmtrace:pvmtrace 750"
@@ -50,7 +44,7 @@ def test_install(machine):
 
 
 def test_upgrade_keeps_what_was_changed(machine, newer, caller):
-    fresh(machine)
+    machine.fresh()
     conf = machine.path(CONF)
     conf.write_text(conf.read_text() + f"caller-comm {caller.name}\n")
     changed = conf.read_text()
@@ -71,14 +65,14 @@ def test_upgrade_keeps_what_was_changed(machine, newer, caller):
 
 
 def test_upgrade_renews_what_was_not_changed(machine, newer):
-    fresh(machine)
+    machine.fresh()
     machine.install(newer)
     assert machine.path(CONF).read_text().endswith("# a word of the next release\n")
     assert not machine.path(f"{CONF}.dpkg-dist").exists()
 
 
 def test_remove_purge_and_back(machine):
-    fresh(machine)
+    machine.fresh()
     uid = machine.run("id", "-u", "pvmtrace")
     machine.path(LOG).write_text("{}\n")
     machine.apt("remove", "pvmtrace")

@@ -92,7 +92,7 @@ def compile_python(top):
 
 
 def entries(top):
-    """What stands in a tree, as guest.write_cpio takes it."""
+    """What stands in a tree, but not in what is mounted there, as guest.write_cpio takes it."""
     for folder, names, files in os.walk(top):
         for name in names + files:
             path = Path(folder) / name
@@ -101,6 +101,7 @@ def entries(top):
             if stat.S_ISREG(st.st_mode):
                 data = path.read_bytes()
             yield str(path.relative_to(top)), st.st_mode, data
+        names[:] = [name for name in names if not os.path.ismount(f"{folder}/{name}")]
 
 
 def key():
