@@ -31,8 +31,8 @@ struct loop {
 	unsigned int silent_ticks; /* in a row in which the hooks did not see our own call */
 	bool silence_told;
 	uint64_t skips_told; /* runs of hooks that the kernel skipped */
-	const char *reason; /* why the run ends; NULL: it goes on */
-	const char *signal; /* which signal ended it, or NULL */
+	const char *reason;  /* why the run ends; NULL: it goes on */
+	const char *signal;  /* which signal ended it, or NULL */
 };
 
 /* Blocks the signals it handles, ignores SIGPIPE, and connects to the service manager: call first, before there

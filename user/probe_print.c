@@ -56,13 +56,15 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 		       ? "whom a call means: the kernel's own look-up is used"
 		       : "whom a call means: by a walk over the kernel's table of ids");
 	if (r->confirms.target)
-		say(s, "that the target is the process whose memory the kernel opens: fentry on mm_access");
+		say(s,
+		    "that the target is the process whose memory the kernel opens: fentry on mm_access");
 	if (r->confirms.pages)
-		say(s, !strcmp(r->confirms.pages, "fexit")
-			       ? "that the remote list is the one the kernel worked from: fexit on "
-				 "pin_user_pages_remote"
-			       : "that the remote list is the one the kernel worked from: kprobes on "
-				 "pin_user_pages_remote");
+		say(s,
+		    !strcmp(r->confirms.pages, "fexit")
+			    ? "that the remote list is the one the kernel worked from: fexit on "
+			      "pin_user_pages_remote"
+			    : "that the remote list is the one the kernel worked from: kprobes on "
+			      "pin_user_pages_remote");
 	if (r->cgroup == CGROUP_V1 || r->cgroup == CGROUP_HYBRID)
 		say(s,
 		    "cgroups by their v2 path or, where that is /, by that of pids or memory of v1");
@@ -87,7 +89,8 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 	if (!r->confirms.target)
 		say(s, "that the target is confirmed: mm_access cannot be hooked here");
 	if (!r->confirms.pages)
-		say(s, "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");
+		say(s,
+		    "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");
 	unseen = report__unseen(r->fentry, &cnt);
 	for (size_t i = 0; i < cnt; i++)
 		say(s, unseen[i]);

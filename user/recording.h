@@ -48,9 +48,9 @@ struct recording_header {
 	} abis[4];
 	uint32_t pid; /* its host pid */
 	struct host host;
-	uint8_t fentry; /* --attach fentry */
+	uint8_t fentry;	  /* --attach fentry */
 	uint8_t confirms; /* RECORDING_TARGET and one of the others, or less */
-	uint32_t crc; /* of all before */
+	uint32_t crc;	  /* of all before */
 };
 
 enum frame_kind {

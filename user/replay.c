@@ -33,7 +33,7 @@ static uint8_t confirms(const struct tracer *t)
 {
 	struct confirm_info c = tracer__confirms(t);
 
-	return (c.target ? RECORDING_TARGET : 0) | (!c.pages		    ? 0
+	return (c.target ? RECORDING_TARGET : 0) | (!c.pages			? 0
 						    : !strcmp(c.pages, "fexit") ? RECORDING_FEXIT
 										: RECORDING_KPROBE);
 }

@@ -310,7 +310,7 @@ struct confirm_info tracer__confirms(const struct tracer *t)
 {
 	return (struct confirm_info){
 		.target = t->hooks.access,
-		.pages = !t->hooks.pins	       ? NULL
+		.pages = !t->hooks.pins		  ? NULL
 			 : t->hooks.pins_by_fexit ? "fexit"
 						  : "kprobe",
 	};

@@ -75,7 +75,8 @@ static void test_moved(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		s->f.call.flags = cases[i].flags;
 		json_decref(rendering__line(&s->r, &rendering_defaults));
-		assert_non_null(memmem(rendering.buf, rendering.len, cases[i].says, strlen(cases[i].says)));
+		assert_non_null(
+			memmem(rendering.buf, rendering.len, cases[i].says, strlen(cases[i].says)));
 	}
 	free(s);
 }
