@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmdecoy [nobody] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and another
+ * pvmdecoy [nobody|exec] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and another
  * one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with the
  * local array on a page that only this program can provide (the kernel reads that before it looks the pid up), and
- * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number; provides the page and reports;
- * ends. Arrays have COUNT elements (1 to 256).
+ * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number ("exec": the decoy executes
+ * sleep); provides the page and reports; ends. Arrays have COUNT elements (1 to 256).
  */
 #include "trigger.h"
 
@@ -23,9 +23,17 @@ static char from[LEN], to[LEN];
 static struct iovec r[COUNT_MAX];
 static struct call call;
 
+static void become_sleep(int sig)
+{
+	(void)sig;
+	execl("/bin/sleep", "sleep", "1000", NULL);
+	_exit(1);
+}
+
 static _Noreturn void be(const char *name, uid_t uid, int ready)
 {
 	prctl(PR_SET_NAME, name);
+	signal(SIGUSR1, become_sleep);
 	if (setuid(uid))
 		_exit(1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* setuid takes it back */
@@ -109,6 +117,22 @@ static void start_again(pid_t decoy)
 	}
 }
 
+static void execute(pid_t pid)
+{
+	char path[32], comm[16] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	kill(pid, SIGUSR1);
+	for (int i = 0; i < 1000 && strcmp(comm, "sleep\n") != 0; i++) {
+		FILE *f = fopen(path, "re");
+
+		if (!f || !fgets(comm, sizeof(comm), f))
+			die(path);
+		fclose(f);
+		usleep(10000);
+	}
+}
+
 static void provide(int fd)
 {
 	static struct iovec page[COUNT_MAX] __attribute__((aligned(PAGE)));
@@ -135,12 +159,13 @@ static void next_step(pid_t pid)
 int main(int argc, char **argv)
 {
 	bool nobody = argc > 1 && !strcmp(argv[1], "nobody");
+	bool exec = argc > 1 && !strcmp(argv[1], "exec");
 	int fd = open_gate();
 	pid_t decoy = start(0);
 	pthread_t t;
 
-	if (argc > 1 + nobody)
-		cnt = strtoul(argv[1 + nobody], NULL, 0);
+	if (argc > 1 + (nobody || exec))
+		cnt = strtoul(argv[1 + (nobody || exec)], NULL, 0);
 	if (decoy < 0 || cnt < 1 || cnt > COUNT_MAX)
 		die("pvmdecoy");
 	for (size_t i = 0; i < cnt; i++)
@@ -153,9 +178,13 @@ int main(int argc, char **argv)
 	call = call_of(READ, decoy, (struct iovec *)gate, cnt, r, cnt, 0);
 	pthread_create(&t, NULL, caller, NULL);
 	wait_parked(fd);
-	if (!nobody)
-		victim_end(decoy);
-	start_again(decoy);
+	if (exec) {
+		execute(decoy);
+	} else {
+		if (!nobody)
+			victim_end(decoy);
+		start_again(decoy);
+	}
 	printf("{\"parked\":true}\n");
 	fflush(stdout);
 	next_step(decoy);

@@ -153,3 +153,28 @@ def test_another_target_than_at_entry(hooked, watcher, count):
             other.step(f"target {number}")
             again = watcher.of(other.pid)[-1]["target"]
         assert (again["entity_id"], again["start"]) == (target["entity_id"], target["start"])
+
+
+@pytest.mark.parametrize("count", [1, LONG])
+def test_the_target_executes_another_file(hooked, watcher, count):
+    """The same process all along; what the kernel opened is the memory of the second file."""
+    with Held("pvmdecoy", "exec", count) as h:
+        number = h.line()["target"]
+        with Tracer("--target-comm", "sleep", "--caller-pid", h.pid) as late:
+            h.step()
+            second = expected_task(number)
+            before, = watcher.wait(lambda t: t.events(h.pid), what="the parked call")
+            assert (before["phase"], before["target"]["comm"]) == ("in_flight", "pvmdecoy")
+            done, = h.step()["calls"]
+            late.stop()
+            _, event = watcher.of(h.pid)
+            expect_call(event, done)
+            target = event["target"]
+            assert (target["pid"], target["moved"], target["resolved_at"]) == (number, False, "entry")
+            assert target["entity_id"] == before["target"]["entity_id"]
+            if hooked:
+                assert target["confirmed"] is True and target["comm"] == "sleep"
+                assert {key: target[key] for key in second} == second
+            else:
+                assert target["confirmed"] is None and target["comm"] == "pvmdecoy"
+            assert [e["target"]["comm"] for e in late.events(h.pid)] == (["sleep"] if hooked else [])
