@@ -62,26 +62,21 @@ SEC("fentry/mm_access")
 int pvm_access(unsigned long long *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct pvm_state *s;
+	struct pvm_state *s = state_inside();
 	u64 address = 0;
 	bool same;
 
-	if ((u32)ctx[1] != ACCESS_MODE)
+	if (!s || (u32)ctx[1] != ACCESS_MODE)
 		return 0;
-	preempt_off();
-	s = state_inside();
-	if (s) {
-		same = s->call.resolved && s->call.target.pid == (u32)task->tgid &&
-		       s->call.target.start_ns == task->group_leader->start_boottime;
-		if (!same || s->call.target.exec_id != (u32)task->group_leader->self_exec_id) {
-			/* Only a number can be handed on to a function that is verified once, and no pointer is
-			 * made into one. */
-			bpf_probe_read_kernel(&address, sizeof(address), ctx);
-			call_retarget(s, address, same);
-		}
-		s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	same = s->call.resolved && s->call.target.pid == (u32)task->tgid &&
+	       s->call.target.start_ns == task->group_leader->start_boottime;
+	if (!same || s->call.target.exec_id != (u32)task->group_leader->self_exec_id) {
+		/* Only a number can be handed on to a function that is verified once, and no pointer is made
+		 * into one. */
+		bpf_probe_read_kernel(&address, sizeof(address), ctx);
+		call_retarget(s, address, same);
 	}
-	preempt_on();
+	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	return 0;
 }
 
@@ -112,14 +107,11 @@ static __always_inline void pins_take(struct pvm_held *h, u64 start, s64 cnt)
 SEC("fexit/pin_user_pages_remote")
 int pvm_pin(unsigned long long *ctx)
 {
-	struct pvm_state *s;
+	struct pvm_state *s = state_inside();
 	u64 args[6];
 
-	preempt_off();
-	s = state_inside();
 	if (s && !bpf_probe_read_kernel(args, sizeof(args), ctx + 1))
 		pins_take(&s->held, args[0], args[5]);
-	preempt_on();
 	return 0;
 }
 
@@ -161,13 +153,10 @@ static __always_inline void pins_free(struct pvm_held *h, u64 cnt)
 SEC("fentry/unpin_user_pages_dirty_lock")
 int pvm_unpin(unsigned long long *ctx)
 {
-	struct pvm_state *s;
+	struct pvm_state *s = state_inside();
 
-	preempt_off();
-	s = state_inside();
 	if (s)
 		pins_free(&s->held, ctx[1]);
-	preempt_on();
 	return 0;
 }
 

@@ -25,9 +25,7 @@ static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
 		struct pt_regs *regs = function_regs(ctx);                               \
 		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);                  \
                                                                                          \
-		preempt_off();                                                           \
 		call_enter(regs, current_task(), what, HOOK_FENTRY + (hook));            \
-		preempt_on();                                                            \
 		return 0;                                                                \
 	}                                                                                \
 	SEC("fexit/" prefix call)                                                        \
@@ -36,9 +34,7 @@ static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
 		struct pt_regs *regs = function_regs(ctx);                               \
 		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);                  \
                                                                                          \
-		preempt_off();                                                           \
 		call_exit(regs, current_task(), what, ctx[1], HOOK_FENTRY + (hook) + 1); \
-		preempt_on();                                                            \
 		return 0;                                                                \
 	}
 

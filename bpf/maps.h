@@ -202,9 +202,8 @@ static const struct pvm_state pvm_blank = {};
 
 /* Settings, fixed before load: what is off costs nothing, because the verifier removes it. Masks
  * named has_… say which verdicts a filter has values for (1 << enum pvm_verdict), by side. */
-const volatile bool cfg_use_kfunc = false;   /* look targets up by bpf_task_from_vpid */
-const volatile bool cfg_preempt_off = false; /* hooks keep others off their CPU (preempt.h) */
-const volatile __u32 cfg_ops = 0;	     /* 1 << enum pvm_op that pass; 0: all */
+const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
+const volatile __u32 cfg_ops = 0;	   /* 1 << enum pvm_op that pass; 0: all */
 const volatile bool cfg_no_self = false;
 const volatile __u32 cfg_outcome = 0; /* 1: only successes, 2: only failures */
 const volatile __u64 cfg_min_bytes = 0;

@@ -13,7 +13,6 @@
 #include "event.h"
 #include "maps.h"
 #include "arch.h"
-#include "preempt.h"
 #include "read.h"
 #include "task.h"
 #include "identity.h"
@@ -37,9 +36,7 @@ int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
 	self = current_task();
 	if (!arch_mode_fits(what, ARCH_COMPAT(regs, self)))
 		return 0;
-	preempt_off();
 	call_enter(regs, self, what, HOOK_ENTER);
-	preempt_on();
 	return 0;
 }
 
@@ -54,9 +51,7 @@ int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
 	self = current_task();
 	if (!arch_mode_fits(what, ARCH_COMPAT(regs, self)))
 		return 0;
-	preempt_off();
 	call_exit(regs, self, what, ret, HOOK_EXIT);
-	preempt_on();
 	return 0;
 }
 
@@ -65,11 +60,9 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 {
 	u32 pid = task->pid;
 
-	preempt_off();
 	state_drop(pid);
 	if (task->tgid == task->pid)
 		bpf_map_delete_elem(&pvm_procs, &pid);
-	preempt_on();
 	return 0;
 }
 

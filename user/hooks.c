@@ -176,8 +176,7 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	}
 	skel->rodata->cfg_page_shift =
 		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
-	/* Of hooks of two kinds one at least is run. */
-	h->pins_may_lack = by_fentry ? h->pins_by_fexit && !skel->rodata->cfg_preempt_off : true;
+	h->pins_by_kprobes = !by_fentry;
 	bpf_program__set_autoload(skel->progs.pvm_unpin, by_fentry);
 	bpf_program__set_autoload(skel->progs.pvm_unpin_begin, !by_fentry);
 	bpf_program__set_autoload(skel->progs.pvm_pin, h->pins_by_fexit);
@@ -204,7 +203,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 
 	h->skel = skel;
 	h->fentry = fentry;
-	h->access = h->pins = h->pins_by_fexit = h->pins_may_lack = false;
+	h->access = h->pins = h->pins_by_fexit = h->pins_by_kprobes = false;
 	skel->rodata->cfg_typed_regs = true;
 	bpf_object__for_each_program(prog, skel->obj)
 		if (is_call_hook(prog))
@@ -294,19 +293,6 @@ void hooks__detach(struct hooks *h)
 		bpf_link__destroy(h->links[--h->cnt]);
 }
 
-struct pin_key hooks__key(const struct hooks *h)
-{
-	struct pin_key key = { .page_shift = 0 };
-
-	if (!h->pins)
-		return key;
-	key.key[0] = h->skel->rodata->cfg_pin_key[0];
-	key.key[1] = h->skel->rodata->cfg_pin_key[1];
-	key.may_lack = h->pins_may_lack;
-	key.page_shift = h->skel->rodata->cfg_page_shift;
-	return key;
-}
-
 static uint64_t misses(const struct bpf_program *prog)
 {
 	struct bpf_prog_info info = {};
@@ -315,6 +301,20 @@ static uint64_t misses(const struct bpf_program *prog)
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
 		return 0;
 	return info.recursion_misses;
+}
+
+struct pin_key hooks__key(const struct hooks *h)
+{
+	struct pin_key key = { .page_shift = 0 };
+
+	if (!h->pins)
+		return key;
+	key.key[0] = h->skel->rodata->cfg_pin_key[0];
+	key.key[1] = h->skel->rodata->cfg_pin_key[1];
+	key.may_lack = h->pins_by_kprobes || (h->pins_by_fexit && misses(h->skel->progs.pvm_pin) &&
+					      misses(h->skel->progs.pvm_unpin));
+	key.page_shift = h->skel->rodata->cfg_page_shift;
+	return key;
 }
 
 uint64_t hooks__skipped(const struct hooks *h)

@@ -22,8 +22,8 @@ struct hooks {
 	size_t cnt;
 	bool access; /* whose memory the kernel opens is seen */
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
-	bool pins_by_fexit; /* and how; else by kprobes */
-	bool pins_may_lack; /* see struct pin_key */
+	bool pins_by_fexit;   /* that they are held is seen so; else by kprobes */
+	bool pins_by_kprobes; /* that they are let go as well */
 };
 
 /* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for
@@ -34,7 +34,8 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 /* Attaches them. 0 or -errno. */
 int hooks__attach(struct hooks *h);
 void hooks__detach(struct hooks *h);
-/* What sums of pages are made with; its page_shift is 0 if there are none. */
+/* What sums of pages are made with; its page_shift is 0 if there are none. Pages may lack once the kernel has skipped
+ * both hooks. */
 struct pin_key hooks__key(const struct hooks *h);
 /* Runs of the hooks that tell calls that the kernel skipped. */
 uint64_t hooks__skipped(const struct hooks *h);

@@ -142,6 +142,20 @@ static void watch_skips(struct loop *l)
 		l->skips_told = skipped;
 }
 
+/* Fewer pages than a list needs are no evidence any more once hooks on them were skipped. */
+static void watch_pages(struct loop *l)
+{
+	struct collector *c = l->collector;
+	struct pin_key key = tracer__pin_key(c->tracer);
+
+	if (l->pages_lack || !key.may_lack)
+		return;
+	if (c->recorder && recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0))
+		return;
+	collector__set_key(c, &key);
+	l->pages_lack = true;
+}
+
 /* Calls that found no room are told once a second, so within two; aggregated ones when the user wants it. What the
  * output has no room for now comes at the next step. */
 static void tell_summaries(struct loop *l, uint64_t now)
@@ -173,6 +187,7 @@ static void tick(struct loop *l, uint64_t now)
 		tracer__sweep(c->tracer, PVM_IN_FLIGHT, after_ms * NS_PER_MS);
 	report__lost(l->report);
 	watch_skips(l);
+	watch_pages(l);
 }
 
 /* What is due by the clock. */

@@ -31,6 +31,7 @@ struct loop {
 	unsigned int silent_ticks; /* in a row in which the hooks did not see our own call */
 	bool silence_told;
 	uint64_t skips_told; /* runs of hooks that the kernel skipped */
+	bool pages_lack;     /* pages of calls may have gone by unseen */
 	const char *reason;  /* why the run ends; NULL: it goes on */
 	const char *signal;  /* which signal ended it, or NULL */
 };

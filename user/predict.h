@@ -15,7 +15,7 @@
 struct pin_key {
 	uint64_t key[2];
 	uint32_t page_shift; /* of that host; 0: no pages were looked at */
-	uint32_t may_lack;   /* one cause can pass over both hooks on the same pages */
+	uint32_t may_lack;   /* both hooks may have been passed over for the same pages */
 };
 
 #define LOCAL_UNKNOWN UINT64_MAX

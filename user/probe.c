@@ -125,31 +125,6 @@ bool probe__has_vpid_kfunc(const char *btf)
 	return has;
 }
 
-/* A member of the verifier's book of functions, which came with what it stands for. */
-static bool has_member(const struct btf *types, const char *structure, const char *member)
-{
-	int id = btf__find_by_name_kind(types, structure, BTF_KIND_STRUCT);
-	const struct btf_type *t = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
-
-	for (unsigned int i = 0; t && i < btf_vlen(t); i++) {
-		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), member))
-			return true;
-	}
-	return false;
-}
-
-bool probe__can_keep_cpu(const char *btf)
-{
-	struct btf *types = kernel_types__load(btf);
-	bool can = types &&
-		   btf__find_by_name_kind(types, "bpf_preempt_disable", BTF_KIND_FUNC) > 0 &&
-		   btf__find_by_name_kind(types, "bpf_preempt_enable", BTF_KIND_FUNC) > 0 &&
-		   has_member(types, "bpf_subprog_info", "might_sleep");
-
-	btf__free(types);
-	return can;
-}
-
 bool probe__in_pid_ns(void)
 {
 	char link[64];

@@ -18,9 +18,6 @@ void probe__lockdown(char *out, size_t size);
 /* Says why loading or attaching failed with err (a positive errno), in words that help. Returns the
  * exit status for it. what: "load" or "attach". */
 int probe__explain(const char *what, int err);
-/* Whether our hooks can keep other tasks off their CPU while they run: the kernel has functions for that and lets
- * functions of ours be called in between (6.15). btf: as above. */
-bool probe__can_keep_cpu(const char *btf);
 /* Whether the kernel has the kfunc that looks up a pid in the caller's namespace (6.13). btf: as above. */
 bool probe__has_vpid_kfunc(const char *btf);
 /* Whether this process is outside the initial pid namespace. */

@@ -57,7 +57,7 @@ enum frame_kind {
 	FRAME_CALL = 1,	 /* a record of the ring of calls */
 	FRAME_ARRAY = 2, /* a record of the ring of arrays */
 	FRAME_CLOCK = 3, /* struct frame_clock: from here on */
-	FRAME_KEY = 5,	 /* struct pin_key: of all calls */
+	FRAME_KEY = 5,	 /* struct pin_key: from here on */
 	FRAME_BOOKS = 4, /* struct frame_books: what the recording program had to tell itself */
 };
 

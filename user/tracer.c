@@ -76,7 +76,6 @@ static void configure(struct tracer *t)
 
 	skel->rodata->cfg_use_kfunc = strcmp(o->resolve, "walk") != 0 &&
 				      probe__has_vpid_kfunc(o->btf);
-	skel->rodata->cfg_preempt_off = probe__can_keep_cpu(o->btf);
 	skel->rodata->cfg_ops = o->ops;
 	skel->rodata->cfg_no_self = o->no_self;
 	skel->rodata->cfg_outcome = o->outcome == OUTCOME_SUCCESS   ? 1

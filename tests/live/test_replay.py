@@ -81,7 +81,7 @@ def recorded(scene, tmp_path_factory):
         rec.kick(signal.SIGTERM)
         assert rec.proc.wait(10) == 0, rec.stderr()
         rec.thread.join(10)
-        assert [r["type"] for r in rec.stream.lines if r["type"] not in ("stats", "lost")] == ["start", "stop"]
+        assert [r["type"] for r in rec.stream.lines if r["type"] not in ("stats", "lost", "error")] == ["start", "stop"]
         told = live.stream
     yield Recorded(path, told, pids, acts.words(), dict(acts.calls))
 
