@@ -136,10 +136,11 @@ static void watch_skips(struct loop *l)
 	snprintf(message, sizeof(message),
 		 "the kernel skipped runs of the hooks, %llu so far: calls may be missing",
 		 (unsigned long long)skipped);
+	if (report__error(l->report, "hooks_skipped", message, 0))
+		return;
 	if (!l->skips_told)
 		log__warn("%s", message);
-	if (!report__error(l->report, "hooks_skipped", message, 0))
-		l->skips_told = skipped;
+	l->skips_told = skipped;
 }
 
 /* Fewer pages than a list needs are no evidence any more once hooks on them were skipped. */
