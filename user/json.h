@@ -183,26 +183,8 @@ static inline bool json__bytes(struct json *j, const char *key, const void *byte
 	return replaced;
 }
 
-/* A word of the program's own: printable ASCII without quotes and backslashes. NULL: null. */
-static inline void json__word(struct json *j, const char *key, const char *word)
-{
-	size_t len = word ? strlen(word) : 0;
-	char *p;
-
-	if (!word) {
-		json__null(j, key);
-		return;
-	}
-	p = json__begin(j, key, len + 2);
-	if (!p)
-		return;
-	*p++ = '"';
-	memcpy(p, word, len);
-	p[len] = '"';
-	json__end(j, p + len + 1, true);
-}
-
-/* A string of the program's own: printable ASCII, still escaped where JSON needs it. NULL: null. */
+/* A string that ends in a NUL, escaped like any other: what is the program's own today may come from a file
+ * tomorrow. NULL: null. */
 static inline void json__str(struct json *j, const char *key, const char *value)
 {
 	json__bytes(j, key, value, value ? strlen(value) : 0);

@@ -31,21 +31,57 @@ static void tidy(char *text, size_t size)
 
 #define TIDY(array) tidy(array, sizeof(array))
 
+/* What is said for people to read. Identifiers are checked instead. */
 static void tidy_header(struct recording_header *h)
 {
-	TIDY(h->run_id);
 	TIDY(h->program);
-	TIDY(h->resolve);
 	TIDY(h->user);
 	TIDY(h->command);
-	for (size_t i = 0; i < sizeof(h->abis) / sizeof(h->abis[0]); i++)
-		TIDY(h->abis[i].name);
 	TIDY(h->host.name);
-	TIDY(h->host.machine_id);
-	TIDY(h->host.boot_id);
 	TIDY(h->host.kernel);
 	TIDY(h->host.kernel_version);
-	TIDY(h->host.arch);
+}
+
+#define HEX "0123456789abcdefABCDEF"
+#define WORD "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+
+/* Identifiers of the header: what they may be made of, and their one length (0: any, none included). Those that
+ * may be missing are "" then. */
+static const struct {
+	const char *what, *alphabet;
+	size_t offset, size, len;
+	bool optional;
+} identifiers[] = {
+#define AT(member) \
+	offsetof(struct recording_header, member), sizeof(((struct recording_header *)0)->member)
+	{ "run id", HEX, AT(run_id), 16, false },
+	{ "way to look up targets", WORD, AT(resolve), 0, true },
+	{ "first ABI", WORD, AT(abis[0].name), 0, true },
+	{ "second ABI", WORD, AT(abis[1].name), 0, true },
+	{ "third ABI", WORD, AT(abis[2].name), 0, true },
+	{ "fourth ABI", WORD, AT(abis[3].name), 0, true },
+	{ "machine id", HEX "-", AT(host.machine_id), 32, true },
+	{ "boot id", HEX "-", AT(host.boot_id), 36, true },
+	{ "architecture", WORD, AT(host.arch), 0, true },
+#undef AT
+};
+
+static int check_identifiers(const struct recording *r)
+{
+	for (size_t i = 0; i < sizeof(identifiers) / sizeof(identifiers[0]); i++) {
+		const char *id = (const char *)&r->header + identifiers[i].offset;
+		size_t len = strnlen(id, identifiers[i].size);
+
+		if (!len && identifiers[i].optional)
+			continue;
+		if (len < identifiers[i].size && strspn(id, identifiers[i].alphabet) == len &&
+		    (!identifiers[i].len || len == identifiers[i].len))
+			continue;
+		log__error("--replay %s: its %s is '%.*s', which is none (offset %zu)", r->path,
+			   identifiers[i].what, (int)len, id, identifiers[i].offset);
+		return EX_DATAERR;
+	}
+	return 0;
 }
 
 static int check_header(struct recording *r)
@@ -53,6 +89,7 @@ static int check_header(struct recording *r)
 	struct recording_header *h = &r->header;
 	size_t got = fread(h, 1, sizeof(*h), r->file);
 	uLong crc;
+	int err;
 
 	if (got < sizeof(h->magic) || memcmp(h->magic, RECORDING_MAGIC, sizeof(h->magic))) {
 		log__error("--replay %s: not a recording of pvmtrace (offset 0)", r->path);
@@ -78,6 +115,9 @@ static int check_header(struct recording *r)
 		log__error("--replay %s: its header is damaged (offset 0)", r->path);
 		return EX_DATAERR;
 	}
+	err = check_identifiers(r);
+	if (err)
+		return err;
 	tidy_header(h);
 	r->offset = sizeof(*h);
 	return 0;
@@ -147,6 +187,13 @@ int recording__next(struct recording *r, enum frame_kind *kind, const void **dat
 	*data = r->data;
 	*size = frame.size;
 	return 1;
+}
+
+bool recording__is_word(const char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+
+	return len < size && strspn(text, WORD) == len;
 }
 
 unsigned long long recording__offset(const struct recording *r)

@@ -108,12 +108,15 @@ int recorder__close(struct recorder *r);
 /* Reading. */
 struct recording;
 
-/* Opens path ("-": stdin) and checks the header. 0, or a sysexits status after a message. */
+/* Opens path ("-": stdin) and checks the header: one with an identifier that could be none is refused. 0, or a
+ * sysexits status after a message. */
 int recording__open(struct recording **out, const char *path);
 const struct recording_header *recording__header(const struct recording *r);
 /* The next frame; *data is valid until the next call. 1: there was one; 0: the end; -EBADMSG: damaged, said on
  * stderr with its offset; other -errno: not readable, said. */
 int recording__next(struct recording *r, enum frame_kind *kind, const void **data, size_t *size);
+/* Whether text is a word (letters, digits, underscores; or empty) that ends within its size bytes. */
+bool recording__is_word(const char *text, size_t size);
 /* How far it was read: where the next frame begins. */
 unsigned long long recording__offset(const struct recording *r);
 void recording__close(struct recording *r); /* takes NULL */

@@ -54,7 +54,7 @@ void common__dev(struct json *j, const char *key, uint32_t dev)
 	*at++ = ':';
 	at = put_hex(at, dev & 0xfffff, 2);
 	*at = '\0';
-	json__word(j, key, text);
+	json__str(j, key, text);
 }
 
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)

@@ -22,7 +22,7 @@ void json_head(struct json *j, const struct record *r, const char *type)
 	json__open_obj(j, NULL);
 	common__time(j, "time", &cache, r->real_ns);
 	JSON_RAW(j, "\"schema\":\"pvmtrace/1\"");
-	json__word(j, "type", type);
+	json__str(j, "type", type);
 	json__u64(j, "seq", r->seq);
 }
 

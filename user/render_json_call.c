@@ -37,15 +37,15 @@ static void put_outcome(struct json *j, const struct call_info *c)
 		json__s64(j, "ret", c->ret);
 	else
 		json__null(j, "ret");
-	json__word(j, "error", c->error);
+	json__str(j, "error", c->error);
 }
 
 static void put_call(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	bool is_read = c->raw->op == PVM_READ;
 
-	json__word(j, "id", c->id);
-	json__word(j, "phase", phase_name(c->raw->phase));
+	json__str(j, "id", c->id);
+	json__str(j, "phase", phase_name(c->raw->phase));
 	if (is_read)
 		JSON_RAW(j, "\"op\":\"read\"");
 	else
@@ -55,7 +55,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 			JSON_RAW(j, "\"syscall\":\"process_vm_readv\"");
 		else
 			JSON_RAW(j, "\"syscall\":\"process_vm_writev\"");
-		json__word(j, "abi", abi_name(c->raw->abi));
+		json__str(j, "abi", abi_name(c->raw->abi));
 		fit__end(j, plan);
 	}
 	put_outcome(j, c);
@@ -130,7 +130,7 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 		return;
 	}
 	json__open_obj(j, "relation");
-	json__word(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
+	json__str(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
@@ -186,7 +186,7 @@ static void put_side(struct json *j, struct fit_plan *plan, const struct array_i
 		put_gaps(j, a);
 		side_end(j, plan, remote);
 	}
-	json__word(j, "status", common__status(a->status));
+	json__str(j, "status", common__status(a->status));
 	if (side_begin(j, plan, remote)) {
 		put_origin(j, a);
 		side_end(j, plan, remote);
@@ -205,7 +205,7 @@ static void put_side(struct json *j, struct fit_plan *plan, const struct array_i
 /* What the kernel's own work says of the remote array. */
 static void put_confirmed(struct json *j, const struct call_info *c)
 {
-	json__word(j, "confirmed", c->confirmed == YES ? "pages" : NULL);
+	json__str(j, "confirmed", c->confirmed == YES ? "pages" : NULL);
 	if (c->pins && c->pins->pages)
 		common__pinned(j, c->pins);
 	else

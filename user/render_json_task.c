@@ -232,7 +232,7 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 		put_creds(j, t);
 		fit__end(j, plan);
 	}
-	json__word(j, "entity_id", t->entity_id);
+	json__str(j, "entity_id", t->entity_id);
 	if (fit__begin(j, plan, more)) {
 		put_cgroup(j, plan, t, is_target);
 		put_ns(j, plan, task, is_target);

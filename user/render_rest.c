@@ -58,10 +58,10 @@ static void put_tristate(struct json *j, const char *key, enum tristate value)
 static void put_top(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		    unsigned int lacks)
 {
-	json__word(j, "phase", phase_name(c->raw->phase));
+	json__str(j, "phase", phase_name(c->raw->phase));
 	if (!fit__begin(j, plan, FIT_TOP))
 		return;
-	json__word(j, "abi", abi_name(c->raw->abi));
+	json__str(j, "abi", abi_name(c->raw->abi));
 	if (c->ret_known)
 		json__s64(j, "ret", c->ret);
 	if (c->duration_known && (lacks & REST_DURATION))
@@ -207,7 +207,7 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 	if (!c->target.task || !fit__begin(j, plan, FIT_RELATION))
 		return;
 	json__open_obj(j, "relation");
-	json__word(j, "kinship", common__kinship(c->raw->kinship));
+	json__str(j, "kinship", common__kinship(c->raw->kinship));
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
@@ -242,7 +242,7 @@ static void put_look(struct json *j, const struct array_info *a)
 static void put_confirmed(struct json *j, const struct call_info *c)
 {
 	if (c->confirmed == YES)
-		json__word(j, "confirmed", "pages");
+		json__str(j, "confirmed", "pages");
 	if (c->pins && c->pins->pages)
 		common__pinned(j, c->pins);
 }
@@ -253,7 +253,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 
 	if (fit__begin(j, plan, FIT_LOCAL)) {
 		json__open_obj(j, "local");
-		json__word(j, "status", common__status(local->status));
+		json__str(j, "status", common__status(local->status));
 		put_look(j, local);
 		fit__put_elements(j, "iov", local->iov, plan->iov[0]);
 		if (local->iov_exit)
@@ -262,7 +262,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 		fit__end(j, plan);
 	}
 	json__open_obj(j, "remote");
-	json__word(j, "status", common__status(remote->status));
+	json__str(j, "status", common__status(remote->status));
 	if (fit__begin(j, plan, FIT_REMOTE)) {
 		put_look(j, remote);
 		if (remote->iov_exit)
@@ -288,7 +288,7 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
 		   unsigned int lacks)
 {
-	json__word(j, "reason", s->reason);
+	json__str(j, "reason", s->reason);
 	json__u64(j, "calls", s->calls);
 	if (s->sums_known) {
 		json__u64(j, "bytes_transferred", s->bytes);

@@ -125,13 +125,24 @@ static void put_key(struct replay *r, const void *data, size_t size)
 		collector__set_key(&r->collector, &key);
 }
 
+#define IS_WORD(array) recording__is_word(array, sizeof(array))
+
+/* Reason, code and signal are words that others compare: a recording that has anything else there was not written
+ * by this program, and what it says of its books is not told. */
 static void put_books(struct replay *r, const void *data, size_t size)
 {
-	if (size != sizeof(r->books))
+	struct frame_books books;
+
+	if (size != sizeof(books))
 		return;
-	memcpy(&r->books, data, sizeof(r->books));
-	r->books.text[sizeof(r->books.text) - 1] = '\0';
-	r->books.signal[sizeof(r->books.signal) - 1] = '\0';
+	memcpy(&books, data, sizeof(books));
+	if (!IS_WORD(books.text) || !IS_WORD(books.signal)) {
+		log__warn("--replay %s: a record of the run's own is not told: its reason is no "
+			  "word (before offset %llu)",
+			  r->collector.options->replay, recording__offset(r->recording));
+		return;
+	}
+	r->books = books;
 	r->books.message[sizeof(r->books.message) - 1] = '\0';
 	r->stopped = r->books.type == REC_STOP;
 	report__again(&r->report, &r->books);

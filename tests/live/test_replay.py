@@ -8,6 +8,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import zlib
 
 import pytest
 
@@ -281,6 +282,31 @@ def test_cut_between_frames(recorded, again, public_dir):
     run = pvmtrace("--replay", path, *WIDE)
     expect_part(run, recorded, again, bad)
     assert run.status == EX_DATAERR and f"(offset {bad})" in run.err
+
+
+def planted(data, old, new):
+    """The recording with a string of its header replaced, and the checksum that goes with it."""
+    size = struct.unpack_from("=I", data, 20)[0]
+    head = data[:size - 8]
+    assert head.count(old) == 1
+    head = head.replace(old, new.ljust(len(old), b"\0")[:len(old)])
+    return head + struct.pack("=I", zlib.crc32(head)) + data[size - 4:]
+
+
+@pytest.mark.parametrize("what", ["run id", "boot id", "machine id"])
+def test_hostile_identifiers(recorded, public_dir, what):
+    """A string of a recording that would end its own JSON string and write keys."""
+    start = recorded.live.lines[0]
+    data = recorded.path.read_bytes()
+    told = {"run id": data[32:48], "boot id": start["host"]["boot_id"].encode(),
+            "machine id": (start["host"]["machine_id"] or "").encode()}[what]
+    if not told:
+        pytest.skip(f"this machine has no {what}")
+    path = public_dir / "planted"
+    path.write_bytes(planted(data, told, b'","x":"'))
+    for form in ("json", "ecs", "ocsf", "text"):
+        run = replay(path, "-f", form, status=EX_DATAERR)
+        assert f"its {what} is " in run.err and run.out == b""
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -339,6 +339,49 @@ static void test_other_headers(void **state)
 	expect_refused(&h, "this program reads", 12);
 }
 
+/* Everything in a header may have been written by somebody who wants more keys in a line than there are. */
+static void test_identifiers(void **state)
+{
+	struct recording_header good, h;
+	static const struct {
+		const char *what;
+		size_t offset, size;
+	} cases[] = {
+#define ID(what, member) { what, offsetof(struct recording_header, member), sizeof(good.member) }
+		ID("its run id", run_id),	    ID("its way to look up targets", resolve),
+		ID("its second ABI", abis[1].name), ID("its machine id", host.machine_id),
+		ID("its boot id", host.boot_id),    ID("its architecture", host.arch),
+#undef ID
+	};
+	static const char *const bad[] = { "\",\"a\":\"", "5f0\\", "x y", "\x1b[31m",
+					   "\xc2\x85",	  "a-\n",  "\xff" };
+
+	(void)state;
+	memcpy(&good, small.bytes, sizeof(good));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+			h = good;
+			memset((char *)&h + cases[i].offset, '\0', cases[i].size);
+			memcpy((char *)&h + cases[i].offset, bad[n],
+			       strnlen(bad[n], cases[i].size - 1));
+			expect_refused(&h, cases[i].what, cases[i].offset);
+		}
+		/* Without an end it goes on into its neighbour. */
+		h = good;
+		memset((char *)&h + cases[i].offset, 'a', cases[i].size);
+		expect_refused(&h, cases[i].what, cases[i].offset);
+	}
+	h = good;
+	memset(h.run_id, '\0', sizeof(h.run_id));
+	expect_refused(&h, "its run id", offsetof(struct recording_header, run_id));
+	h = good;
+	memset(h.run_id, 'a', 17);
+	expect_refused(&h, "its run id", offsetof(struct recording_header, run_id));
+	h = good;
+	strcpy(h.host.boot_id, "5f0c2b7e");
+	expect_refused(&h, "its boot id", offsetof(struct recording_header, host.boot_id));
+}
+
 static void test_foreign_files(void **state)
 {
 	static const char *const foreign[] = { "", "x", "PVMTRAC",
@@ -447,6 +490,7 @@ int main(void)
 		TEST(test_damage_at_each_byte_of_the_header),
 		TEST(test_damage_at_each_byte_of_the_frames),
 		TEST(test_other_headers),
+		TEST(test_identifiers),
 		TEST(test_foreign_files),
 		TEST(test_what_is_not_overwritten),
 		TEST(test_no_room_for_a_while),

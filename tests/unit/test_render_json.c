@@ -347,6 +347,63 @@ static void test_cache(void **state)
 	free(s);
 }
 
+#define BREAKOUT "\",\"x\":{},\n\\"
+
+/* The names of an object and of all in it, one after the other. */
+static void put_keys(const json_t *object, char *to, size_t size)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)object, key, v) {
+		snprintf(to + strlen(to), size - strlen(to), "%s ", key);
+		put_keys(v, to, size);
+	}
+}
+
+static void break_out(struct sample *s, struct host *host)
+{
+	*host = fixture_host;
+	s->r.host = host;
+	strcpy(host->name, BREAKOUT);
+	strcpy(host->machine_id, BREAKOUT);
+	strcpy(host->boot_id, BREAKOUT);
+	strcpy(s->r.call.id, BREAKOUT);
+	strcpy(s->r.call.caller.entity_id, BREAKOUT);
+	strcpy(s->r.call.target.entity_id, BREAKOUT);
+	s->r.call.error = BREAKOUT;
+	s->r.call.outcome = OUTCOME_FAILED;
+}
+
+/* Whatever a string holds, and whoever should have checked it: it is one string. */
+static void test_no_string_makes_keys(void **state)
+{
+	static const char *const formats[] = { "json", "ecs", "ocsf" };
+	struct sample *s = sample__new();
+	char keys[2][4096];
+	struct host host;
+	json_t *line;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct sample *bad = sample__new();
+
+		s->r.call.error = "EPERM";
+		s->r.call.outcome = OUTCOME_FAILED;
+		break_out(bad, &host);
+		memset(keys, 0, sizeof(keys));
+		line = rendering__line_in(formats[i], &s->r, &rendering_defaults);
+		put_keys(line, keys[0], sizeof(keys[0]));
+		json_decref(line);
+		line = rendering__line_in(formats[i], &bad->r, &rendering_defaults);
+		put_keys(line, keys[1], sizeof(keys[1]));
+		json_decref(line);
+		assert_string_equal(keys[0], keys[1]);
+		free(bad);
+	}
+	free(s);
+}
+
 static void test_table(void **state)
 {
 	(void)state;
@@ -364,7 +421,7 @@ int main(void)
 		cmocka_unit_test(test_golden_hostile), cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_confirmed),      cmocka_unit_test(test_order),
 		cmocka_unit_test(test_cache),	       cmocka_unit_test(test_table),
-		cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_moved),	       cmocka_unit_test(test_no_string_makes_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
