@@ -10,8 +10,6 @@
 #include "digits.h"
 #include "table.h"
 
-#define DELETED " (deleted)"
-#define DELETED_LEN (sizeof(DELETED) - 1)
 #define CUT_PREFIX "[...]" /* cannot be taken for a whole path, which begins with a slash */
 #define CUT_PREFIX_LEN (sizeof(CUT_PREFIX) - 1)
 #define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
@@ -33,9 +31,9 @@ struct proc {
 	uint32_t exe_dev;
 	uint32_t exe_exec_id; /* of exe */
 	uint32_t exec_id;     /* of args */
-	char *exe;	      /* with DELETED behind it; NULL: not known */
-	size_t exe_len;	      /* without it */
-	char *args;	      /* NULL: not known */
+	char *exe;	      /* NULL: not known */
+	size_t exe_len;
+	char *args; /* NULL: not known */
 	size_t args_len;
 	bool args_cut;
 	char entity[sizeof(((struct task_info *)0)->entity_id)];
@@ -257,13 +255,12 @@ static struct cgroup *cgroup__get(struct identity *id, uint64_t cgroup_id, uint8
 	return c;
 }
 
-/* Turns names from the last one upwards into a path, with DELETED behind its len bytes. NULL: no
- * memory. */
+/* Turns names from the last one upwards into a path of len bytes, without a NUL. NULL: no memory. */
 static char *join_names(const struct pvm_path *rec, size_t *len)
 {
 	const char *names = (const char *)rec->data;
 	size_t left = rec->len; /* the names that remain, each with its NUL */
-	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + 1 + left + DELETED_LEN + 1);
+	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + 1 + left);
 	char *at = path;
 	bool named = false;
 
@@ -295,7 +292,6 @@ static char *join_names(const struct pvm_path *rec, size_t *len)
 	if (!named)
 		*at++ = '/';
 	*len = (size_t)(at - path);
-	memcpy(at, DELETED, DELETED_LEN + 1);
 	return path;
 }
 
@@ -410,8 +406,6 @@ static void fill_proc(const struct proc *p, const struct pvm_task *task, bool wi
 	    p->exe_ino == task->exe_ino && p->exe_dev == task->exe_dev) {
 		out->exe = p->exe;
 		out->exe_len = p->exe_len;
-		if (task->flags & PVM_TASK_EXE_DELETED)
-			out->exe_len += DELETED_LEN;
 	}
 	if (with_args && p->args && p->exec_id == task->exec_id) {
 		out->args = p->args;

@@ -16,7 +16,7 @@
 struct task_info {
 	const struct pvm_task *task; /* NULL: not resolved, every key is null */
 	/* Bytes a process can choose; NULL: not known. */
-	const char *exe; /* full path; " (deleted)" included */
+	const char *exe; /* full path; whether it is gone is in task->flags */
 	size_t exe_len;
 	const char *args; /* NUL-separated; callers only */
 	size_t args_len;

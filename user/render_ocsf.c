@@ -143,6 +143,8 @@ static void put_file(struct json *j, struct fit_plan *plan, const struct task_in
 	json__bytes(j, "name", t->exe + from, t->exe_len - from);
 	json__bytes(j, "path", t->exe, t->exe_len);
 	JSON_RAW(j, "\"type_id\":1");
+	if (t->task->flags & PVM_TASK_EXE)
+		json__bool(j, "is_deleted", t->task->flags & PVM_TASK_EXE_DELETED);
 	json__close_obj(j);
 	fit__end(j, plan);
 }

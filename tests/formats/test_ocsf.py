@@ -30,7 +30,7 @@ OBJECTS = {
 PROCESS = {
     "": (set(), {"pid", "uid"}, {"name", "tid", "namespace_pid", "file", "cmd_line", "created_time", "user",
                                  "session", "container", "parent_process"}),
-    ".file": ({"name", "type_id"}, set(), {"path"}),
+    ".file": ({"name", "type_id"}, set(), {"path", "is_deleted"}),
     ".user": (set(), {"uid", "name"}, set()),
     ".session": (set(), set(), {"uid"}),
     ".container": (set(), {"uid", "name"}, set()),
@@ -41,6 +41,7 @@ OBJECTS.update({f"{where}{part}": rule for where in ("process", "actor.process")
 
 NUMBERS = {"time", "category_uid", "class_uid", "activity_id", "type_uid", "severity_id", "status_id",
            "sequence", "type_id", "pid", "count", "start_time", "end_time", "tid", "namespace_pid", "created_time", "size"}
+BOOLEANS = {"is_deleted"}
 
 
 def lines(max_line):
@@ -64,7 +65,8 @@ def check_types(value, path=""):
         elif key == "profiles":
             assert all(type(one) is str for one in below)
         else:
-            assert type(below) is (int if key in NUMBERS else str), f"{path}{key}: {below!r}"
+            kind = int if key in NUMBERS else bool if key in BOOLEANS else str
+            assert type(below) is kind, f"{path}{key}: {below!r}"
 
 
 @pytest.mark.parametrize("max_line", [1024, 2000, 8000])
@@ -155,5 +157,6 @@ def check_process(plain, process):
     if plain["exe"] is not None:
         assert process["file"]["path"] == plain["exe"]
         assert plain["exe"].endswith(process["file"]["name"])
+        assert process["file"].get("is_deleted") == plain["exe_deleted"]
     if plain["args"] is not None:
         assert process["cmd_line"] == " ".join(plain["args"])

@@ -17,6 +17,8 @@ def kernel():
 # A call that seccomp kills comes to its exit by way of the signal; before 5.15 (5.10 does so, 6.1 does not) the
 # task ends in the middle of it, and no hook of ours fires.
 KILLED_CALLS_RETURN = kernel() >= (5, 15)
+# What the kernel puts behind the path of a file that is gone, in /proc.
+DELETED = b" (deleted)"
 # Before 5.19 bpf(2) is refused to those without CAP_BPF even on open descriptors, so it is kept.
 RIGHTS_LEFT = {} if kernel() >= (5, 19) else {"CapPrm": 1 << 39, "CapEff": 1 << 39}
 
@@ -72,13 +74,15 @@ def expected_task(pid):
     s = status(pid)
     exe = os.readlink(os.fsencode(f"/proc/{pid}/exe"))
     st = os.stat(f"/proc/{pid}/exe")
+    if not st.st_nlink:
+        exe = exe.removesuffix(DELETED)
     uids, gids = s["Uid"].split("\t"), s["Gid"].split("\t")
     ppid = int(s["PPid"])
     return {
         "pid": int(s["Tgid"]), "ppid": ppid, "pid_ns": int(s["NSpid"].split("\t")[-1]),
         "comm": Path(f"/proc/{pid}/comm").read_text()[:-1],
         "pcomm": Path(f"/proc/{ppid}/comm").read_text()[:-1],
-        "exe": exe.decode(), "exe_ino": st.st_ino, "exe_deleted": exe.endswith(b" (deleted)"),
+        "exe": exe.decode(), "exe_ino": st.st_ino, "exe_deleted": not st.st_nlink,
         "exe_dev": f"{os.major(st.st_dev):02x}:{os.minor(st.st_dev):02x}",
         "uid": int(uids[0]), "euid": int(uids[1]), "gid": int(gids[0]),
         "loginuid": unset_is_none(f"/proc/{pid}/loginuid"),
