@@ -148,21 +148,28 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	return STAGE_ACTIVE;
 }
 
-static __always_inline void state_free(u32 tid)
+/* The call of the current thread is over. Its entry stays if few others do. */
+static __always_inline void state_end(struct pvm_state *s, u64 task)
 {
-	if (!bpf_map_delete_elem(&pvm_state, &tid))
-		__sync_fetch_and_add(&state_used, -1);
+	s->stage = STAGE_IDLE;
+	if (s->kept)
+		return;
+	if (state_kept < KEPT_MAX) {
+		s->kept = 1;
+		__sync_fetch_and_add(&state_kept, 1);
+	} else {
+		bpf_map_delete_elem(&pvm_state, &task);
+	}
 }
 
-static __always_inline struct pvm_state *state_get(u32 tid, u64 thread_ns)
+static __always_inline struct pvm_state *state_get(u64 task, u64 thread_ns)
 {
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
 
 	if (!s) {
-		if (bpf_map_update_elem(&pvm_state, &tid, &pvm_blank, BPF_NOEXIST))
+		if (bpf_map_update_elem(&pvm_state, &task, &pvm_blank, BPF_NOEXIST))
 			return NULL;
-		__sync_fetch_and_add(&state_used, 1);
-		s = bpf_map_lookup_elem(&pvm_state, &tid);
+		s = bpf_map_lookup_elem(&pvm_state, &task);
 		if (!s)
 			return NULL;
 	}
@@ -193,7 +200,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (pvm_shared.stopping)
 		return;
 	count(PVM_C_SEEN);
-	s = state_get(OF_CURRENT(self, pid), OF_CURRENT(self, start_boottime));
+	s = state_get((u64)self, OF_CURRENT(self, start_boottime));
 	if (!s) {
 		count(PVM_C_STATE_FULL);
 		return;
@@ -334,8 +341,8 @@ static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *r
 static __always_inline struct pvm_state *call_begun(struct pt_regs *regs, struct task_struct *self,
 						    u32 what)
 {
-	u32 tid = OF_CURRENT(self, pid);
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+	u64 task = (u64)self;
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
 
 	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))
 		return NULL;
@@ -343,7 +350,7 @@ static __always_inline struct pvm_state *call_begun(struct pt_regs *regs, struct
 		return s;
 	if (s->stage >= STAGE_REJECTED)
 		count(PVM_C_STATE_STALE);
-	s->stage = STAGE_IDLE;
+	state_end(s, task);
 	return NULL;
 }
 
@@ -389,15 +396,14 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	}
 	if (stage == STAGE_ORPHAN)
 		return;
-	s->stage = STAGE_IDLE;
-	if (state_used > STATE_MAX / 2)
-		state_free(OF_CURRENT(self, pid));
+	state_end(s, (u64)self);
 }
 
-/* A thread is gone: what is kept for it goes. A call that it was in is told, by the same rules as the sweep's. */
-static __always_inline void state_drop(u32 tid)
+/* The current thread dies: what is kept for it goes. A call that it was in is told, by the same rules as the sweep's. */
+static __always_inline void state_drop(void)
 {
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+	u64 task = bpf_get_current_task();
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
 
 	if (!s)
 		return;
@@ -411,17 +417,9 @@ static __always_inline void state_drop(u32 tid)
 			call_submit(s, CALL_IN_STATE);
 		}
 	}
-	state_free(tid);
-}
-
-/* A thread has another id from now on. It is inside execve: a call in flight under the old id is another
- * thread's, which already has it. */
-static __always_inline void state_renamed(u32 old_tid)
-{
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &old_tid);
-
-	if (s && s->stage == STAGE_IDLE)
-		state_free(old_tid);
+	if (s->kept)
+		__sync_fetch_and_add(&state_kept, -1);
+	bpf_map_delete_elem(&pvm_state, &task);
 }
 
 #endif

@@ -48,10 +48,9 @@ struct pvm_held {
 };
 
 /*
- * A thread's call in flight, built up in place into the record that will be told. The entry stays while
- * the thread lives, because making and deleting one for each call is dear (docs/design.md); thread
- * death and exec free it. Once half of the table is in use, the end of a call frees it too, so that idle
- * threads cannot fill the table.
+ * A thread's call in flight, built up in place into the record that will be told. The entry may stay while
+ * the thread lives, because making and deleting one for each call is dear (docs/design.md). So many stay at most
+ * that idle threads take no room from calls; the end of a call frees the others.
  */
 struct pvm_state {
 	u64 thread_ns; /* start of the thread: an entry left by an earlier one of the same id is void */
@@ -59,6 +58,8 @@ struct pvm_state {
 	u32 exiting; /* the exit hook is at it: the sweep keeps off */
 	u32 undecided; /* a filter on the target waits for the exit: the target was not there at entry */
 	u32 hook;      /* enum pvm_hook: of the program that is at it */
+	u32 kept;      /* boolean: it stays when its call ends */
+	u32 pad;
 	u64 told_ns; /* entry of the call that an in_flight record was told of */
 	struct pvm_sent sent[2];
 	struct pvm_held held;
@@ -70,14 +71,18 @@ struct pvm_state {
 	u8 data[PVM_INLINE_SZ * 5];
 };
 
-#define STATE_MAX 8192
+#define CALLS_MAX 8192 /* threads inside a call at once */
+#define KEPT_MAX 2048  /* entries of threads that are in none */
+#define KEPT_SLACK 512 /* CPUs that may each keep one more, because all of them saw room */
+#define STATE_MAX (CALLS_MAX + KEPT_MAX + KEPT_SLACK)
 
-/* 8,192 threads inside a call at once, 10 MiB. Allocated at load: a caller cannot make the kernel fail to
- * find memory. */
+/* 14 MiB, allocated at load: a caller cannot make the kernel fail to find memory. A thread keeps its struct task_struct
+ * for life, while its id can be another thread's before anybody is told of it (exec by a thread that is not the
+ * main one). So only the thread itself, in its own hooks, makes, changes and deletes its entry. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, STATE_MAX);
-	__type(key, u32); /* host tid */
+	__type(key, u64); /* address of the thread's struct task_struct */
 	__type(value, struct pvm_state);
 } pvm_state SEC(".maps");
 
@@ -194,8 +199,8 @@ struct pvm_shared pvm_shared __attribute__((aligned(128)));
 /* The hooks on the pages are attached. */
 __u32 pins_on;
 
-/* Entries of pvm_state. */
-static s64 state_used;
+/* Entries of pvm_state that stay when their call ends. */
+static s64 state_kept;
 
 /* What a new entry of pvm_state holds. */
 static const struct pvm_state pvm_blank = {};
@@ -220,10 +225,11 @@ const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the r
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */
 static __always_inline struct pvm_state *state_current(bool orphan)
 {
-	u32 tid = (u32)bpf_get_current_pid_tgid(), zero = 0;
+	u64 task = bpf_get_current_task();
+	u32 zero = 0;
 
 	return orphan ? bpf_map_lookup_elem(&pvm_orphan, &zero)
-		      : bpf_map_lookup_elem(&pvm_state, &tid);
+		      : bpf_map_lookup_elem(&pvm_state, &task);
 }
 
 /* Rows are by CPU to keep cache lines apart; atomic, because CPUs beyond the last row share them. */

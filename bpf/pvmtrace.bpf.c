@@ -60,18 +60,9 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 {
 	u32 pid = task->pid;
 
-	state_drop(pid);
+	state_drop();
 	if (task->tgid == task->pid)
 		bpf_map_delete_elem(&pvm_procs, &pid);
-	return 0;
-}
-
-/* A thread that execs takes over its leader's id. */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(pvm_exec, struct task_struct *task, int old_pid)
-{
-	if (old_pid != task->pid)
-		state_renamed(old_pid);
 	return 0;
 }
 
@@ -80,7 +71,7 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 
-	return task ? sweep_task(task->pid, task->start_boottime) : 0;
+	return task ? sweep_task((u64)task, task->start_boottime) : 0;
 }
 
 /* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to

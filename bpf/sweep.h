@@ -67,9 +67,9 @@ static __always_inline void sweep_unfinished(struct pvm_state *s, u64 now)
 		count(PVM_C_RING_FULL);
 }
 
-static __always_inline int sweep_task(u32 tid, u64 thread_ns)
+static __always_inline int sweep_task(u64 task, u64 thread_ns)
 {
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &tid);
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
 	bool unfinished = pvm_shared.sweep_phase == PVM_UNFINISHED;
 	u64 now = bpf_ktime_get_ns();
 

@@ -279,8 +279,6 @@ int hooks__attach(struct hooks *h)
 	/* What frees the state comes before what makes it, the exit before the entry. */
 	err = attach(h, skel->progs.pvm_death);
 	if (!err)
-		err = attach(h, skel->progs.pvm_exec);
-	if (!err)
 		err = h->fentry ? attach_all(h, EXIT_PREFIX) : attach(h, skel->progs.pvm_exit);
 	if (!err)
 		err = h->fentry ? attach_all(h, ENTRY_PREFIX) : attach(h, skel->progs.pvm_enter);

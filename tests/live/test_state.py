@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept for a thread: it takes no room from the calls of others, and is nobody else's."""
+
+import pytest
+
+from pvm import Held, Tracer, trigger_one
+
+IDLE, PARKED = 4500, 5000
+
+
+@pytest.mark.slow
+def test_threads_that_called_once_take_no_room_from_calls():
+    """8,192 calls can be inside at once, whoever called before."""
+    with Tracer("--caller-comm", "pvmidle", "--outcome", "failure", "--in-flight-after", 3600000) as t:
+        with Held("pvmidle", IDLE, PARKED) as h:
+            assert h.line(60)["idle"] is True
+            assert h.line(60)["parked"] is True
+            h.send()
+            assert h.line(60)["good"] == PARKED
+        t.stop()
+        assert t.counters["lost_state_full"] == 0
+        assert t.counters["filtered"] >= IDLE + PARKED
+        # An exit that finds no call that began is told, whatever the filter on results says.
+        assert t.events() == []
+
+
+@pytest.mark.slow
+def test_the_id_of_a_thread_that_executes_a_file_is_used_again():
+    """The new owner's calls are whole, although the exec is told amid one of them."""
+    with Tracer("--outcome", "failure", "--in-flight-after", 3600000) as t:
+        done = trigger_one("pvmheir", 40, timeout=60)
+        assert done["calls"] > 100 and done["failed"] == 0
+        t.stop()
+        # Nothing is told of a success; an orphan's result is not known, so it would be.
+        assert [e["phase"] for e in t.events() if e["caller"]["comm"] == "pvmheir"] == []
+        assert t.counters["filtered"] >= done["calls"]
