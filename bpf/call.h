@@ -156,7 +156,7 @@ static __always_inline void state_end(struct pvm_state *s, u64 task)
 		return;
 	if (state_kept < KEPT_MAX) {
 		s->kept = 1;
-		__sync_fetch_and_add(&state_kept, 1);
+		atomic_add(&state_kept, 1);
 	} else {
 		bpf_map_delete_elem(&pvm_state, &task);
 	}
@@ -418,7 +418,7 @@ static __always_inline void state_drop(void)
 		}
 	}
 	if (s->kept)
-		__sync_fetch_and_add(&state_kept, -1);
+		atomic_add(&state_kept, -1);
 	bpf_map_delete_elem(&pvm_state, &task);
 }
 

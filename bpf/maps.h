@@ -237,7 +237,7 @@ static __always_inline void count(enum pvm_count what)
 {
 	u32 row = bpf_get_smp_processor_id() & (PVM_CPU_ROWS - 1);
 
-	__sync_fetch_and_add(&pvm_shared.rows[row].n[what], 1);
+	atomic_add(&pvm_shared.rows[row].n[what], 1);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
+#include "atomic.h"
 #include "maps.h"
 #include "arch.h"
 #include "read.h"

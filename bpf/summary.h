@@ -55,10 +55,10 @@ static __always_inline void tally_begin(struct pvm_tally *tally, const struct pv
 static __always_inline void tally_add(struct pvm_tally *tally, const struct pvm_call *call,
 				      u8 outcome)
 {
-	__sync_fetch_and_add(&tally->calls, 1);
+	atomic_add(&tally->calls, 1);
 	if (outcome == PVM_SUCCEEDED)
-		__sync_fetch_and_add(&tally->bytes, call->ret);
-	__sync_fetch_and_add(&tally->duration_ns, call->exit_ns - call->entry_ns);
+		atomic_add(&tally->bytes, call->ret);
+	atomic_add(&tally->duration_ns, call->exit_ns - call->entry_ns);
 	if (call->entry_ns < tally->first_ns)
 		tally->first_ns = call->entry_ns;
 	if (call->entry_ns > tally->last_ns)

@@ -9,6 +9,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/atomic.h"
+
 /* Of the kernel's interface (5.11), and of no use to the tracer, whose types these are. */
 #define TASK_STORAGE 29 /* BPF_MAP_TYPE_TASK_STORAGE */
 #define BPF_F_NO_PREALLOC 1
@@ -96,7 +98,7 @@ int BPF_PROG(floor_minimal_exit, struct pt_regs *regs, long ret)
 		return 0;
 	rec = bpf_ringbuf_reserve(&floor_ring, sizeof(*rec), 0);
 	if (!rec) {
-		__sync_fetch_and_add(&floor_dropped, 1);
+		atomic_add(&floor_dropped, 1);
 		return 0;
 	}
 	rec->entry_ns = call->entry_ns;

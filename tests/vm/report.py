@@ -8,7 +8,7 @@ import checks
 
 LEGEND = """\
 `ok`: as expected. `-`: not run, or the kernel has no such hooks. The first rows are checks of tests/vm, with the kernel
-half built by the clang that builds all else (14 on Debian 12, if no other was chosen), and then all of them by another;
+half built by the clang that builds all else (14 on Debian 12, if no other was chosen), and then all of them by others;
 the others are the live tests, by file. Of many tests each cell has the number of those that passed, and after a `+`
 those that were skipped: they do not apply there, or could not be tried, with the reasons below. Tests marked `slow`,
 which need a machine's full speed, run on the machine itself only. Live tests run on cgroup v2 and, those that look at
@@ -107,7 +107,7 @@ def exceptions(columns):
 
 def summary(columns):
     """A table of few rows, for the README: how many passed, and of how many that were not skipped."""
-    parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by another clang"),
+    parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by other clangs"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
                                      ("fentry", "live tests, --attach fentry")])
     lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]

@@ -33,9 +33,9 @@ FILES = {
 }
 
 
-def debs(arch, packages):
+def debs(arch, packages, suite_name=SUITE):
     """The packages and all that they depend on, downloaded."""
-    suite = kernels.Suite(SUITE, arch)
+    suite = kernels.Suite(suite_name, arch)
     shutil.rmtree(suite.home / "cache" / "archives")
     (suite.home / "cache" / "archives" / "partial").mkdir(parents=True)
     suite.apt("apt-get", "-q", "-y", "-d", "--no-install-recommends", "install", *packages)
