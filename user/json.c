@@ -158,12 +158,28 @@ static bool word_is_special(uint64_t w)
 		EIGHT(0x80)) != 0;
 }
 
+#define ESCAPE_LEN (sizeof("\\u00XX") - 1)
+#define REPLACEMENT "\xef\xbf\xbd"
+
+/* Of a valid sequence: U+0080 to U+009F, which a terminal takes for the start of a command like ESC. */
+static bool is_c1(const unsigned char *in)
+{
+	return in[0] == 0xc2 && in[1] < 0xa0;
+}
+
+static char *put_control(char *p, unsigned char c)
+{
+	memcpy(p, "\\u00", 4);
+	memcpy(p + 4, hex_pairs + 2 * c, 2);
+	return p + ESCAPE_LEN;
+}
+
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-char *json__put_bytes(char *p, const void *bytes, size_t len, bool *replaced)
+char *json__put_bytes(char *p, const void *bytes, size_t len, bool *inexact)
 {
 	const unsigned char *in = bytes, *end = in + len;
 	uint64_t word;
@@ -184,20 +200,40 @@ char *json__put_bytes(char *p, const void *bytes, size_t len, bool *replaced)
 			*p++ = '\\';
 			*p++ = (char)*in++;
 		} else if (*in < 0x80) {
-			memcpy(p, "\\u00", 4);
-			memcpy(p + 4, hex_pairs + 2 * *in++, 2);
-			p += 6;
-		} else if ((n = sequence_len(in, end)) != 0) {
+			p = put_control(p, *in++);
+		} else if ((n = sequence_len(in, end)) != 0 && is_c1(in)) {
+			p = put_control(p, in[1]);
+			in += n;
+			*inexact = true;
+		} else if (n) {
 			memcpy(p, in, n);
 			p += n;
 			in += n;
 		} else {
-			memcpy(p, "\xef\xbf\xbd", 3);
-			p += 3;
+			memcpy(p, REPLACEMENT, sizeof(REPLACEMENT) - 1);
+			p += sizeof(REPLACEMENT) - 1;
 			in++;
-			*replaced = true;
+			*inexact = true;
 		}
 	}
+}
+
+size_t json__char(const void *bytes, size_t left, size_t *escaped)
+{
+	const unsigned char *in = bytes;
+	size_t n = 1;
+
+	if (*in == '"' || *in == '\\') {
+		*escaped = 2;
+	} else if (*in < 0x80) {
+		*escaped = is_plain(*in) ? 1 : ESCAPE_LEN;
+	} else if ((n = sequence_len(in, in + left)) != 0) {
+		*escaped = is_c1(in) ? ESCAPE_LEN : n;
+	} else {
+		n = 1;
+		*escaped = sizeof(REPLACEMENT) - 1;
+	}
+	return n;
 }
 
 char *json__put_bytes_hex(char *p, const void *bytes, size_t len)
@@ -228,7 +264,7 @@ bool json__needs_hex(const void *bytes, size_t len)
 		}
 		if (*in >= 0x80)
 			n = sequence_len(in, end);
-		if (!n)
+		if (!n || (n == 2 && is_c1(in)))
 			return true;
 	}
 	return false;

@@ -35,7 +35,7 @@ void json__reset(struct json *j);
 bool json__grow(struct json *j, size_t room);
 char *json__put_u64(char *p, uint64_t value);
 char *json__put_hex(char *p, uint64_t value);
-char *json__put_bytes(char *p, const void *bytes, size_t len, bool *replaced);
+char *json__put_bytes(char *p, const void *bytes, size_t len, bool *inexact);
 char *json__put_bytes_hex(char *p, const void *bytes, size_t len);
 
 /* Comma and key, and room bytes after them. NULL: out of memory. */
@@ -159,13 +159,14 @@ static inline void json__hex(struct json *j, const char *key, uint64_t value)
 	json__end(j, p, true);
 }
 
-/* Bytes a process can choose (len of them; a NUL ends them early): valid UTF-8 out, control bytes
- * (below 0x20, and 0x7f) as \u00XX, '"' and '\\' escaped, each invalid byte (overlong forms,
- * surrogates, above U+10FFFF included) as U+FFFD. NULL: null. True if a byte was replaced by
- * U+FFFD. */
+/* Bytes a process can choose (len of them; a NUL ends them early): valid UTF-8 out, control characters
+ * (below 0x20, 0x7f, and U+0080 to U+009F) as \u00XX, '"' and '\\' escaped, each invalid byte
+ * (overlong forms, surrogates, above U+10FFFF included) as U+FFFD. NULL: null. True if the bytes are to
+ * be told in hex too: one was replaced by U+FFFD, or there is one of U+0080 to U+009F, which readers
+ * drop or take for a byte of another encoding. */
 static inline bool json__bytes(struct json *j, const char *key, const void *bytes, size_t len)
 {
-	bool replaced = false;
+	bool inexact = false;
 	char *p;
 
 	if (!bytes) {
@@ -177,10 +178,10 @@ static inline bool json__bytes(struct json *j, const char *key, const void *byte
 	if (!p)
 		return false;
 	*p++ = '"';
-	p = json__put_bytes(p, bytes, len, &replaced);
+	p = json__put_bytes(p, bytes, len, &inexact);
 	*p++ = '"';
 	json__end(j, p, true);
-	return replaced;
+	return inexact;
 }
 
 /* A string that ends in a NUL, escaped like any other: what is the program's own today may come from a file
@@ -209,8 +210,11 @@ static inline void json__bytes_hex(struct json *j, const char *key, const void *
 	json__end(j, p, true);
 }
 
-/* True if json__bytes would replace a byte. */
+/* True if a reader of what json__bytes writes could not know each byte. */
 bool json__needs_hex(const void *bytes, size_t len);
+/* The length of the first of left (1 or more) bytes' characters, or 1 where there is none; escaped: what json__bytes
+ * writes for it. No byte may be a NUL. */
+size_t json__char(const void *bytes, size_t left, size_t *escaped);
 
 /* Appends LF; the line is buf[0 .. len). */
 static inline void json__end_line(struct json *j)

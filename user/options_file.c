@@ -143,6 +143,15 @@ static void split(char *line, char **name, char **value)
 	*value = unquote(p);
 }
 
+bool options__is_control(const char *at)
+{
+	const unsigned char *c = (const unsigned char *)at;
+
+	/* U+0080 to U+009F too: some terminals take U+009B for ESC [. */
+	return (c[0] < ' ' && c[0] != '\t') || c[0] == 0x7f ||
+	       (c[0] == 0xc2 && (c[1] & 0xe0) == 0x80);
+}
+
 /* What is wrong with the bytes of a line, or NULL. */
 static const char *ill_formed(const char *line, size_t len)
 {
@@ -151,7 +160,7 @@ static const char *ill_formed(const char *line, size_t len)
 	if (memchr(line, '\0', len))
 		return "holds a NUL byte";
 	for (size_t i = 0; i < len; i++) {
-		if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
+		if (options__is_control(line + i))
 			return "holds a control character";
 	}
 	return NULL;

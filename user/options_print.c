@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "text_line.h"
 
 #define WIDTH 98
 
@@ -17,7 +18,7 @@ static int check_values(const struct options *o)
 		const struct option_setting *s = &o->settings[i];
 
 		for (const char *p = s->value; p && *p && !s->def->command_only; p++) {
-			if (((unsigned char)*p >= ' ' && *p != 0x7f) || *p == '\t')
+			if (!options__is_control(p))
 				continue;
 			log__error(
 				"--%s: '%.200s' holds a control character, which a configuration "
@@ -29,10 +30,18 @@ static int check_values(const struct options *o)
 	return 0;
 }
 
+/* What a person could not see, or could see otherwise than it is, is said in a comment before it: the line itself
+ * must be what the value is. */
 static void put_value(const struct option_def *d, const char *value)
 {
+	bool hidden = !text__all_show(value);
 	bool quoted = strchr("\"= \t", value[0]) || strchr(" \t", value[strlen(value) - 1]);
 
+	if (hidden) {
+		printf("# Not all characters of the next value show: ");
+		text__print(stdout, value);
+		putchar('\n');
+	}
 	printf(quoted ? "%s \"%s\"\n" : "%s %s\n", d->name, value);
 }
 

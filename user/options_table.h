@@ -65,6 +65,9 @@ int option__note(struct option_parse *p, const struct option_setting *s);
 /* Reads the file into p->o, which is to hold the defaults. 0, or EX_CONFIG after messages, each with the
  * file and, for up to ten wrong ones, the line. */
 int options_file__read(struct option_parse *p, const char *path);
+/* Whether a character stands there (NUL-terminated) that a line of a file cannot have: a control character, one
+ * of U+0080 to U+009F among them, other than a tab. */
+bool options__is_control(const char *at);
 /* Writes what a value may be ("1 to 86400"), "" where anything goes. */
 void option__allowed(const struct option_def *d, char *buf, size_t sz);
 /* Writes a number as the option would take it: with K or M where it has a unit. */

@@ -8,6 +8,7 @@
 #include "probe_report.h"
 #include "render_common.h"
 #include "report.h"
+#include "text_line.h"
 #include "version.h"
 
 #define SENTENCES_MAX 16
@@ -96,9 +97,19 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		say(s, unseen[i]);
 }
 
+/* Two texts that come from elsewhere, and the line's end. */
+static void put_line(const char *first, const char *second)
+{
+	text__print(stdout, first);
+	text__print(stdout, second);
+	putchar('\n');
+}
+
 static void put(const char *what, const char *value)
 {
-	printf("%-26s %s\n", what, value);
+	printf("%-26s ", what);
+	text__print(stdout, value);
+	putchar('\n');
 }
 
 static const char *yes_no(enum tristate t)
@@ -135,12 +146,13 @@ static void put_hooks(const struct probe_report *r)
 {
 	printf("\nHooks (* what tracing uses):\n");
 	if (r->hooks_untried)
-		printf("  not tried: %s\n", r->hooks_untried);
+		put_line("  not tried: ", r->hooks_untried);
 	for (size_t i = 0; i < r->hook_cnt; i++) {
 		const struct hook_result *h = &r->hooks[i];
 
-		printf("%c %-38s %s%s%s\n", h->used ? '*' : ' ', h->name,
-		       h->attaches ? "attaches" : "no (", h->error, h->attaches ? "" : ")");
+		printf("%c %-38s %s", h->used ? '*' : ' ', h->name,
+		       h->attaches ? "attaches" : "no (");
+		put_line(h->error, h->attaches ? "" : ")");
 	}
 }
 
@@ -149,15 +161,18 @@ static void put_sentences(const char *title, const struct sentences *s)
 	if (s->cnt)
 		printf("\n%s:\n", title);
 	for (size_t i = 0; i < s->cnt; i++)
-		printf("- %s\n", s->text[i]);
+		put_line("- ", s->text[i]);
 }
 
 void probe_print__text(const struct probe_report *r)
 {
 	struct sentences seen = { .cnt = 0 }, unseen = { .cnt = 0 };
+	char kernel[3 * sizeof(r->uts.release) + 8];
 
 	printf("pvmtrace %s, libbpf %s\n\n", PVMTRACE_VERSION, r->libbpf);
-	printf("%-26s %s %s (%s)\n", "kernel", r->uts.release, r->uts.machine, r->uts.version);
+	snprintf(kernel, sizeof(kernel), "%s %s (%s)", r->uts.release, r->uts.machine,
+		 r->uts.version);
+	put("kernel", kernel);
 	put("BTF", r->btf ? "yes" : "no");
 	put("ring buffer", yes_no(r->ring_buffer));
 	put("bpf_task_from_vpid", r->vpid_kfunc ? "yes" : "no");
@@ -167,11 +182,12 @@ void probe_print__text(const struct probe_report *r)
 	put_hooks(r);
 	tell_seen(&seen, r);
 	tell_unseen(&unseen, r);
-	if (r->status)
-		printf("\nTracing would not work here (exit status %d):\n  %s\n", r->status,
-		       r->reason);
-	else
+	if (r->status) {
+		printf("\nTracing would not work here (exit status %d):\n", r->status);
+		put_line("  ", r->reason);
+	} else {
 		printf("\nTracing would work here.\n");
+	}
 	put_sentences("It would see", &seen);
 	put_sentences("It would not see", &unseen);
 }

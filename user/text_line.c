@@ -170,6 +170,33 @@ void text__bytes(struct text_line *t, const char *bytes, size_t len)
 	}
 }
 
+bool text__all_show(const char *s)
+{
+	size_t len = strlen(s), n;
+	uint32_t c;
+
+	for (; len; s += n, len -= n) {
+		n = decode_char((const unsigned char *)s, len, &c);
+		if (!n || !columns_of(c))
+			return false;
+	}
+	return true;
+}
+
+void text__print(FILE *f, const char *s)
+{
+	static const struct render_opts opts = { .max_line = UINT32_MAX };
+	struct text_line t;
+	struct json out;
+
+	json__init(&out);
+	text__begin(&t, &opts, &out);
+	text__bytes(&t, s, strlen(s));
+	if (out.len)
+		fwrite(out.buf, 1, out.len, f);
+	json__free(&out);
+}
+
 static void put_ascii(struct text_line *t, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

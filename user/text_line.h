@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "json.h"
 #include "render.h"
@@ -45,6 +46,10 @@ void text__put(struct text_line *t, const char *s);
 /* Bytes a process can choose (a NUL ends them early). What cannot be shown comes as \xNN (a byte)
  * or \u{NNNN} (a character), and a backslash as two. */
 void text__bytes(struct text_line *t, const char *bytes, size_t len);
+/* Whether text__bytes shows each character of a string as itself. */
+bool text__all_show(const char *s);
+/* Prints a string as text__bytes shows it, where there are no lines to keep. */
+void text__print(FILE *f, const char *s);
 void text__u64(struct text_line *t, uint64_t value);
 void text__hex(struct text_line *t, uint64_t value);
 /* Blanks up to column col; at least one. */

@@ -24,6 +24,11 @@ NAMES = [
     (b"cut short \xf0\x9f\x98\x80\xf0\x9f\x98\x80"[:15], "cut short \U0001f600\ufffd", True),
     (b'","pid":1,"x":"', '","pid":1,"x":"', False),
     (b"\\u0000", "\\u0000", False),
+    (b"\xc2\x9b31m", "\x9b31m", True),
+    (b"\xc2\x80\xc2\x85\xc2\x9f", "\x80\x85\x9f", True),
+    (b"\xc2\xa0", "\u00a0", False),
+    (b"\xe2\x80\xaeexe\xe2\x80\x8b", "\u202eexe\u200b", False),
+    (b"\xef\xbb\xbf\xe2\x81\xa6", "\ufeff\u2066", False),
 ]
 
 

@@ -142,6 +142,9 @@ static const struct {
 	{ "user nosuchone\n", { ":1: --user: 'nosuchone'", "not an account" } },
 	{ "output a\rb\n", { ":1: the line holds a control character", "" } },
 	{ "output a\033[31mb\n", { ":1: the line holds a control character", "" } },
+	{ "output a\xc2\x9b"
+	  "31mb\n",
+	  { ":1: the line holds a control character", "" } },
 };
 
 static void bad_files(void **state)
@@ -365,6 +368,26 @@ static void a_printed_default_is_the_default(void **state)
 	options__free(&o);
 }
 
+/* Nobody sees these characters, or sees them elsewhere than they are: a comment shows them, and the line still is the
+ * value. */
+static void what_does_not_show(void **state)
+{
+	static const char value[] = "caller-comm a\xe2\x80\xae"
+				    "b\xe2\x80\x8b";
+	char text[CAPTURE_SZ], printed[CAPTURE_SZ];
+	struct options o;
+	const char *at;
+
+	(void)state;
+	put_file(value, sizeof(value) - 1);
+	assert_int_equal(PARSE_FILE(&o, text), 0);
+	print(&o, printed);
+	at = strstr(printed, value);
+	assert_non_null(at);
+	assert_true(at - printed > 21 && !memcmp(at - 21, ": a\\u{202e}b\\u{200b}\n", 21));
+	options__free(&o);
+}
+
 /* Whatever stands in the file: an answer, and nothing that the sanitizers mind. */
 static void hostile_files(void **state)
 {
@@ -425,6 +448,7 @@ int main(void)
 		cmocka_unit_test(the_table_is_all_there_is),
 		cmocka_unit_test(what_is_printed_can_be_read_back),
 		cmocka_unit_test(a_printed_default_is_the_default),
+		cmocka_unit_test(what_does_not_show),
 		cmocka_unit_test(hostile_files),
 	};
 

@@ -84,6 +84,12 @@ static void reference(const void *bytes, size_t len, struct expected *e)
 			expect(e, (const char *)in, 1, (const char *)in, 1);
 		} else {
 			n = reference_decode(in, (size_t)(end - in));
+			if (n == 2 && (in[0] & 0x1f) == 2 && in[1] < 0xa0) {
+				snprintf(escape, sizeof(escape), "\\u%04x", in[1]);
+				expect(e, escape, 6, (const char *)in, 2);
+				e->replaced = true;
+				continue;
+			}
 			if (n) {
 				expect(e, (const char *)in, n, (const char *)in, n);
 				continue;
@@ -94,6 +100,19 @@ static void reference(const void *bytes, size_t len, struct expected *e)
 		}
 	}
 	expect(e, "\"", 1, "", 0);
+}
+
+/* Character by character it takes the same. */
+static void check_lengths(const char *bytes, size_t len, size_t expected)
+{
+	size_t total = 0, n, escaped;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = json__char(bytes + i, len - i, &escaped);
+		assert_true(n > 0 && n <= len - i);
+		total += escaped;
+	}
+	assert_int_equal(total, expected);
 }
 
 /* Writes the bytes from a heap block of exactly their size, so that a sanitizer sees a read
@@ -116,6 +135,7 @@ static void check_bytes(struct json *j, const void *bytes, size_t len)
 	assert_memory_equal(j->buf, e.text, e.text_len);
 	assert_int_equal(replaced, e.replaced);
 	assert_int_equal(json__needs_hex(copy, len), e.replaced);
+	check_lengths(copy, strnlen(copy, len), e.text_len - 2);
 
 	value = json_loadb(j->buf, j->len, STRICT, &error);
 	if (!value)

@@ -188,6 +188,57 @@ static void test_names(void **state)
 	free(s);
 }
 
+/* Characters that show nothing, or change what is beside them: Unicode's Cc, Cf, Zl, Zp and Co, its blanks but the
+ * space, marks that combine, fillers and selectors of variants. */
+static const struct {
+	uint32_t first, last;
+} unseen[] = {
+	{ 0x1, 0x1f },	      { 0x7f, 0xa0 },	      { 0xad, 0xad },	    { 0x300, 0x36f },
+	{ 0x483, 0x489 },     { 0x600, 0x605 },	      { 0x61c, 0x61c },	    { 0x6dd, 0x6dd },
+	{ 0x70f, 0x70f },     { 0x8e2, 0x8e2 },	      { 0x115f, 0x1160 },   { 0x1680, 0x1680 },
+	{ 0x17b4, 0x17b5 },   { 0x180b, 0x180f },     { 0x1ab0, 0x1aff },   { 0x1dc0, 0x1dff },
+	{ 0x2000, 0x200f },   { 0x2028, 0x202f },     { 0x205f, 0x206f },   { 0x20d0, 0x20f0 },
+	{ 0x2800, 0x2800 },   { 0x3000, 0x3000 },     { 0x302a, 0x302f },   { 0x3099, 0x309a },
+	{ 0x3164, 0x3164 },   { 0xe000, 0xf8ff },     { 0xfe00, 0xfe0f },   { 0xfe20, 0xfe2f },
+	{ 0xfeff, 0xfeff },   { 0xffa0, 0xffa0 },     { 0xfff0, 0xffff },   { 0x110bd, 0x110bd },
+	{ 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 },   { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
+	{ 0xf0000, 0xf00ff }, { 0x10ff00, 0x10ffff },
+};
+
+static size_t encode(uint32_t c, char *out)
+{
+	size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	static const uint8_t lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+
+	for (size_t i = len; i-- > 1; c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(lead[len] | c);
+	return len;
+}
+
+static void test_what_does_not_show(void **state)
+{
+	struct sample *s = sample__new();
+	char comm[PVM_COMM_SZ], shown[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++) {
+		for (uint32_t c = unseen[i].first; c <= unseen[i].last; c++) {
+			memset(comm, 0, sizeof(comm));
+			comm[0] = 'a';
+			comm[1 + encode(c, comm + 1)] = 'b';
+			memcpy(s->f.call.caller.comm, comm, sizeof(comm));
+			snprintf(shown, sizeof(shown), c < 0x80 ? " a\\x%02xb(" : " a\\u{%x}b(",
+				 (unsigned int)c);
+			expect_has(&s->r, shown);
+			assert_false(text__all_show(comm));
+		}
+	}
+	assert_true(text__all_show("a \\ b\xc3\xa4r"));
+	assert_false(text__all_show("cut\xe4\xb8"));
+	free(s);
+}
+
 static void test_own(void **state)
 {
 	static const char *const lines[OWN_RECORDS] = {
@@ -424,12 +475,19 @@ static void test_color(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_call),   cmocka_unit_test(test_failure),
-		cmocka_unit_test(test_flags),  cmocka_unit_test(test_names),
-		cmocka_unit_test(test_own),    cmocka_unit_test(test_amount),
-		cmocka_unit_test(test_random), cmocka_unit_test(test_every_char),
-		cmocka_unit_test(test_long),   cmocka_unit_test(test_width),
-		cmocka_unit_test(test_color),  cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_amount),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_every_char),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_what_does_not_show),
 	};
 
 	setenv("TZ", "UTC", 1);
