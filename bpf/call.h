@@ -59,6 +59,16 @@ static __always_inline u32 pins_put(struct pvm_state *s, u32 off)
 	return sizeof(h->pins);
 }
 
+/* Puts the record into the ring; not 0: there is no room. Where the record lies, PVM_CALL_MAX bytes are. */
+static __always_inline long call_output(const struct pvm_call *call, u32 size)
+{
+	/* As in read_bounded. */
+	barrier_var(size);
+	if (size > PVM_CALL_MAX)
+		return -1;
+	return bpf_ringbuf_output(&pvm_calls, (void *)call, size, BPF_RB_NO_WAKEUP);
+}
+
 /* The last record of a call: told, summarised or lost, never two of them. of: enum summary_of. */
 static __always_inline void call_submit(struct pvm_state *s, u32 of)
 {
@@ -67,8 +77,7 @@ static __always_inline void call_submit(struct pvm_state *s, u32 of)
 	u32 size = sizeof(s->call) + data + pins_put(s, data);
 
 	s->call.hdr.size = size;
-	size &= 1023; /* no call is that long; for the verifier */
-	if (!bpf_ringbuf_output(&pvm_calls, &s->call, size, BPF_RB_NO_WAKEUP)) {
+	if (!call_output(&s->call, size)) {
 		count(PVM_C_SUBMITTED);
 		if (cfg_aggregate)
 			pair_remember(of);
@@ -105,7 +114,6 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	call->resolved = PVM_UNRESOLVED;
 	call->kinship = PVM_KIN_NONE;
 	call->flags = 0;
-	call->pad = 0;
 	arch_args(regs, what, phase == PVM_ORPHAN, call->args);
 	call->kind = call->args[5] & FLAG_PIDFD ? PVM_KIND_PIDFD : PVM_KIND_PID;
 	__builtin_memset(&call->local, 0, sizeof(call->local));
@@ -115,6 +123,7 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	call->remote.addr = call->args[3];
 	call->remote.count = call->args[4];
 	task_blank(&call->caller);
+	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }
 
 /* The caller of a call that is to be told. Where there are filters on it, it was read for them. */

@@ -13,7 +13,7 @@
 /* Both sides know the __u64 family: the user half by <linux/types.h>, the kernel half by
  * vmlinux/vmlinux.h; each includes its own before this file. */
 
-#define PVM_WIRE_VERSION 1
+#define PVM_WIRE_VERSION 2
 #define PVM_COMM_SZ 16
 #define PVM_IOV_MAX 1024 /* UIO_MAXIOV: the kernel refuses longer arrays */
 #define PVM_INLINE_CNT 8 /* arrays of up to this many elements travel inside the call record */
@@ -74,7 +74,9 @@ enum pvm_task_flag {
 		2, /* the executable's directory entry is gone (memfd: never had one) */
 	PVM_TASK_CGROUP_WAIT =
 		4,	    /* no verdict on its cgroup in the kernel yet: user space filters */
-	PVM_TASK_CREDS = 8, /* uid, gid, euid and caps_effective were read */
+	PVM_TASK_CREDS = 8, /* the user and group ids and caps_effective were read */
+	PVM_TASK_REJECTED = 16, /* a filter said no to it: the call passes for its memory's owner, or for
+				 * the process that was named */
 };
 
 /* A process (and the thread of it that took part), as the kernel knew it at the moment of the call.
@@ -104,6 +106,28 @@ struct pvm_task {
 	__u32 pad1;
 	char comm[PVM_COMM_SZ];	 /* of the thread; any bytes, ends at the first NUL */
 	char pcomm[PVM_COMM_SZ]; /* of the real parent's main thread */
+	__u64 thread_ns;	 /* CLOCK_BOOTTIME of the start of thread tid itself */
+	__u32 egid;		 /* effective */
+	__u32 suid;		 /* saved */
+	__u32 sgid;		 /* saved */
+	__u32 pad2;
+};
+
+/* The process whose memory another one works in: a vfork child's parent, until the child executes a program.
+ * Members as in struct pvm_task. */
+struct pvm_owner {
+	__u64 start_ns;
+	__u64 cgroup_id;
+	__u64 exe_ino;
+	__u32 pid;
+	__u32 uid;
+	__u32 exe_dev;
+	__u32 exec_id;
+	__u8 hier;
+	__u8 flags;
+	__u16 pad0;
+	__u32 pad1;
+	char comm[PVM_COMM_SZ]; /* of the process's main thread */
 };
 
 enum pvm_side_flag {
@@ -152,6 +176,9 @@ enum pvm_call_flag {
 	PVM_CALL_TARGET_CONFIRMED = 2, /* the kernel went for this process's memory */
 	PVM_CALL_PINS = 4,	       /* a struct pvm_pins stands at the record's end */
 	PVM_CALL_TARGET_GONE = 8,      /* later the same argument named nobody */
+	PVM_CALL_MEMORY_KNOWN = 16,    /* SAME_MEMORY means something */
+	PVM_CALL_SAME_MEMORY = 32,     /* caller and target are of one address space */
+	PVM_CALL_OWNER = 64, /* the target's memory is another process's: owner means something */
 };
 
 /* Pages of the target that the kernel held during a call, in the order of its work. */
@@ -200,14 +227,17 @@ struct pvm_call {
 	__u8 kind;	/* enum pvm_kind */
 	__u8 resolved;	/* enum pvm_resolved */
 	__u8 kinship;	/* enum pvm_kinship */
-	__u8 flags;	/* enum pvm_call_flag */
-	__u8 pad;
+	__u16 flags;	/* enum pvm_call_flag */
 	struct pvm_side local;
 	struct pvm_side remote;
 	struct pvm_task caller;
 	struct pvm_task target; /* all zero when unresolved */
+	struct pvm_owner owner; /* all zero without PVM_CALL_OWNER */
 	__u8 data[];
 };
+
+/* No record of a call is longer: four short arrays, and the pages that were held. */
+#define PVM_CALL_MAX (sizeof(struct pvm_call) + 4 * PVM_INLINE_SZ + sizeof(struct pvm_pins))
 
 /* An array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call. Its bytes are
  * data[off .. off + len); those on pages whose bit in ok is clear are not to be used. */
@@ -425,14 +455,15 @@ struct pvm_proc_val {
 #define PVM_ASSERT(what) _Static_assert(what, "event.h: " #what)
 
 PVM_ASSERT(sizeof(struct pvm_hdr) == 8);
-PVM_ASSERT(sizeof(struct pvm_task) == 128);
+PVM_ASSERT(sizeof(struct pvm_task) == 152);
+PVM_ASSERT(sizeof(struct pvm_owner) == 64);
 PVM_ASSERT(sizeof(struct pvm_side) == 24);
-PVM_ASSERT(sizeof(struct pvm_call) == 392);
+PVM_ASSERT(sizeof(struct pvm_call) == 504);
 PVM_ASSERT(sizeof(struct pvm_pins) == 32);
 PVM_ASSERT(sizeof(struct pvm_array) == 32);
 PVM_ASSERT(sizeof(struct pvm_summary_key) == 32);
 PVM_ASSERT(sizeof(struct pvm_tally) == 48);
-PVM_ASSERT(sizeof(struct pvm_summary) == 448);
+PVM_ASSERT(sizeof(struct pvm_summary) == 560);
 PVM_ASSERT(sizeof(struct pvm_path) == 48);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);

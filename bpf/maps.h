@@ -76,7 +76,9 @@ struct pvm_state {
 #define KEPT_SLACK 512 /* CPUs that may each keep one more, because all of them saw room */
 #define STATE_MAX (CALLS_MAX + KEPT_MAX + KEPT_SLACK)
 
-/* 14 MiB, allocated at load: a caller cannot make the kernel fail to find memory. A thread keeps its struct task_struct
+PVM_ASSERT(sizeof(struct pvm_state) - __builtin_offsetof(struct pvm_state, call) >= PVM_CALL_MAX);
+
+/* 15 MiB, allocated at load: a caller cannot make the kernel fail to find memory. A thread keeps its struct task_struct
  * for life, while its id can be another thread's before anybody is told of it (exec by a thread that is not the
  * main one). So only the thread itself, in its own hooks, makes, changes and deletes its entry. */
 struct {

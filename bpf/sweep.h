@@ -60,8 +60,7 @@ static __always_inline void sweep_unfinished(struct pvm_state *s, u64 now)
 	copy->call.exit_ns = now;
 	size = sizeof(copy->call) + copy->call.local.entry_len + copy->call.remote.entry_len;
 	copy->call.hdr.size = size;
-	size &= 1023;
-	if (!bpf_ringbuf_output(&pvm_calls, &copy->call, size, BPF_RB_NO_WAKEUP))
+	if (!call_output(&copy->call, size))
 		count(PVM_C_SUBMITTED);
 	else if (!summary_add(CALL_SWEPT, PVM_OVERFLOW))
 		count(PVM_C_RING_FULL);

@@ -121,7 +121,7 @@ __noinline int target_resolve_late(u32 how)
 
 /* Whom the argument names now: the flag for another process than at entry (pid reuse in mid-call), that for none, or
  * 0 for the same. */
-static __always_inline u8 target_again(struct pvm_call *call)
+static __always_inline u16 target_again(struct pvm_call *call)
 {
 	struct task_struct *task = target_walk(call);
 

@@ -77,6 +77,9 @@ static __always_inline void FILL(creds)(struct pvm_task *id, struct task_struct 
 	id->uid = GET(cred, uid.val);
 	id->gid = GET(cred, gid.val);
 	id->euid = GET(cred, euid.val);
+	id->egid = GET(cred, egid.val);
+	id->suid = GET(cred, suid.val);
+	id->sgid = GET(cred, sgid.val);
 	id->caps_effective = FILL(caps)(cred);
 	id->ns_user = GET(GET(cred, user_ns), ns.inum);
 	id->flags |= PVM_TASK_CREDS;
@@ -124,6 +127,7 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	id->tid = GET(task, pid);
 	id->ppid = GET(parent, tgid);
 	id->start_ns = GET(leader, start_boottime);
+	id->thread_ns = GET(task, start_boottime);
 	id->exec_id = GET(leader, self_exec_id);
 	GET_COMM(id->comm, task);
 	GET_COMM(id->pcomm, GET(parent, group_leader));

@@ -11,9 +11,13 @@
 #define ERRNO_MAX 4095 /* include/linux/err.h: below -ERRNO_MAX nothing is an error number */
 #define RUN_ID_MAX 32
 
-#define CALL_FLAGS \
-	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | PVM_CALL_PINS)
-#define TASK_FLAGS (PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS)
+#define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
+#define CALL_FLAGS                                                                  \
+	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
+	 PVM_CALL_PINS | MEMORY_FLAGS)
+#define TASK_FLAGS                                                                     \
+	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
+	 PVM_TASK_REJECTED)
 #define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
 #define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
 
@@ -98,6 +102,16 @@ static bool task_valid(const struct pvm_task *task)
 	return !(task->flags & ~TASK_FLAGS) && task->hier <= PVM_HIER_MEMORY;
 }
 
+static bool owner_valid(const struct pvm_call *call)
+{
+	const struct pvm_owner *owner = &call->owner;
+
+	if (!(call->flags & PVM_CALL_OWNER))
+		return true;
+	return call->resolved && owner->pid && !(owner->flags & ~TASK_FLAGS) &&
+	       owner->hier <= PVM_HIER_MEMORY;
+}
+
 /* Behind all data, of which every part is a multiple of 8 bytes. */
 static size_t pins_offset(const struct pvm_call *call)
 {
@@ -121,7 +135,7 @@ static bool call_valid(const struct pvm_call *call, size_t size)
 	elem = elem_size(call->abi);
 	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
 		return false;
-	if (!task_valid(&call->caller) || !task_valid(&call->target))
+	if (!task_valid(&call->caller) || !task_valid(&call->target) || !owner_valid(call))
 		return false;
 	used = pins_offset(call) + (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);
 	/* A sweep takes the room before it knows how much there is to tell. */

@@ -179,7 +179,10 @@ struct kernel_cap_struct { /* before */
 struct cred { /* identity for permission checks */
 	kuid_t uid;
 	kgid_t gid;
+	kuid_t suid;
+	kgid_t sgid;
 	kuid_t euid;
+	kgid_t egid;
 	kernel_cap_t cap_effective;
 	struct user_namespace *user_ns;
 };

@@ -19,7 +19,7 @@
 struct fixture_call {
 	union {
 		struct pvm_call call;
-		uint8_t bytes[sizeof(struct pvm_call) + 4 * PVM_INLINE_SZ + sizeof(struct pvm_pins)];
+		uint8_t bytes[PVM_CALL_MAX];
 	};
 };
 

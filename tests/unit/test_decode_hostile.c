@@ -27,7 +27,7 @@ static void test_type(void **state)
 	hdr.type = PVM_CALL;
 	for (size_t size = 0; size < sizeof(hdr); size++)
 		assert_int_equal(decode__type(&hdr, size), -EBADMSG);
-	hdr.version = 2;
+	hdr.version = PVM_WIRE_VERSION + 1;
 	assert_int_equal(decode__type(&hdr, sizeof(hdr)), -EBADMSG);
 	hdr = (struct pvm_hdr){ .size = 9, .type = PVM_CALL, .version = PVM_WIRE_VERSION };
 	assert_int_equal(decode__type(&hdr, sizeof(hdr)), -EBADMSG);
@@ -67,7 +67,9 @@ static void test_contradictions(void **state)
 		{ offsetof(struct pvm_call, kind), PVM_KIND_PIDFD + 1 },
 		{ offsetof(struct pvm_call, resolved), PVM_RESOLVED_EXIT + 1 },
 		{ offsetof(struct pvm_call, kinship), PVM_KIN_PARENT + 1 },
-		{ offsetof(struct pvm_call, flags), 16 },
+		{ offsetof(struct pvm_call, flags), 128 },
+		{ offsetof(struct pvm_call, flags) + 1, 1 },
+		{ offsetof(struct pvm_call, flags), PVM_CALL_OWNER }, /* there is none */
 		{ offsetof(struct pvm_call, flags), PVM_CALL_PINS }, /* there are none */
 		{ offsetof(struct pvm_call, local.flags), 0x80 },
 		{ offsetof(struct pvm_call, local.flags), same | PVM_SIDE_RING },
@@ -76,7 +78,7 @@ static void test_contradictions(void **state)
 		{ offsetof(struct pvm_call, local.flags), PVM_SIDE_ENTRY | PVM_SIDE_ENTRY_LOST },
 		{ offsetof(struct pvm_call, local.entry_len), 15 },
 		{ offsetof(struct pvm_call, local.count), 2 },
-		{ offsetof(struct pvm_call, caller.flags), 0x10 },
+		{ offsetof(struct pvm_call, caller.flags), 0x20 },
 		{ offsetof(struct pvm_call, caller.hier), 4 },
 		{ offsetof(struct pvm_call, target.flags), 0xff },
 	};
