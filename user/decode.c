@@ -6,6 +6,7 @@
 
 #include "decode.h"
 #include "decode_array.h"
+#include "decode_written.h"
 #include "digits.h"
 
 #define ERRNO_MAX 4095 /* include/linux/err.h: below -ERRNO_MAX nothing is an error number */
@@ -29,9 +30,10 @@ struct decoder {
 	struct pin_key key;
 };
 
-/* The bytes of a call's two sides as they lie in its record. */
+/* The bytes of a call's two sides: as they lie in its record, or in records of their own. */
 struct snapshots {
 	const uint8_t *at[2][2]; /* [local, remote][entry, exit]; NULL: none inside the record */
+	const struct arrays *arrays;
 };
 
 struct decoder *decoder__new(const char *run_id)
@@ -75,6 +77,14 @@ static uint32_t elem_size(uint8_t abi)
 static uint64_t used_count(const struct pvm_side *side, bool remote)
 {
 	return remote ? side->count : (uint32_t)side->count;
+}
+
+/* Of a side's array as the kernel reads it; 0: it reads none. */
+static uint64_t side_bytes(const struct pvm_call *call, bool remote)
+{
+	uint64_t cnt = used_count(remote ? &call->remote : &call->local, remote);
+
+	return cnt <= PVM_IOV_MAX ? cnt * elem_size(call->abi) : 0;
 }
 
 static bool side_valid(const struct pvm_side *side, bool remote, uint32_t elem)
@@ -150,10 +160,10 @@ static const uint8_t *take(const uint8_t **at, uint16_t len)
 	return len ? bytes : NULL;
 }
 
-static struct snapshots snapshots__of(const struct pvm_call *call)
+static struct snapshots snapshots__of(const struct pvm_call *call, const struct arrays *arrays)
 {
+	struct snapshots s = { .arrays = arrays };
 	const uint8_t *at = call->data;
-	struct snapshots s;
 
 	s.at[0][0] = take(&at, call->local.entry_len);
 	s.at[1][0] = take(&at, call->remote.entry_len);
@@ -190,13 +200,13 @@ static struct array_look look_ring(const struct pvm_call *call, const struct pvm
 }
 
 static void decode_looks(const struct pvm_call *call, const struct snapshots *inl, bool remote,
-			 uint32_t len, const struct arrays *arrays, struct array_look look[2])
+			 uint32_t len, struct array_look look[2])
 {
 	const struct pvm_side *side = remote ? &call->remote : &call->local;
 
 	if (side->flags & PVM_SIDE_RING) {
-		look[0] = look_ring(call, side, remote, false, len, arrays);
-		look[1] = look_ring(call, side, remote, true, len, arrays);
+		look[0] = look_ring(call, side, remote, false, len, inl->arrays);
+		look[1] = look_ring(call, side, remote, true, len, inl->arrays);
 	} else {
 		look[0] = (struct array_look){
 			.bytes = side->flags & PVM_SIDE_ENTRY ? inl->at[remote][0] : NULL,
@@ -217,8 +227,9 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 	}
 }
 
+/* exit: what was seen at exit is used too. */
 static void decode_side(struct decoder *d, const struct pvm_call *call, const struct snapshots *inl,
-			bool remote, const struct arrays *arrays, struct array_info *out)
+			bool remote, bool exit, struct array_info *out)
 {
 	const struct pvm_side *side = remote ? &call->remote : &call->local;
 	uint64_t cnt = used_count(side, remote);
@@ -240,7 +251,9 @@ static void decode_side(struct decoder *d, const struct pvm_call *call, const st
 	shape = (struct array_shape){ .addr = side->addr,
 				      .cnt = (uint32_t)cnt,
 				      .elem = elem_size(call->abi) };
-	decode_looks(call, inl, remote, shape.cnt * shape.elem, arrays, look);
+	decode_looks(call, inl, remote, shape.cnt * shape.elem, look);
+	if (!exit)
+		look[call->phase == PVM_ORPHAN ? 0 : 1] = (struct array_look){ 0 };
 	array__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
 }
 
@@ -271,6 +284,37 @@ static void decode_outcome(const struct pvm_call *call, struct call_info *out)
 static bool is_whole(const struct array_info *a)
 {
 	return a->status == ARRAY_OK || a->status == ARRAY_LATE || a->status == ARRAY_NONE;
+}
+
+/*
+ * What was seen at exit is the list, or what the call itself wrote there: the target's bytes, which are in no event. A
+ * list that the call wrote to is the one of the entry, and changed. Of the others, what cannot be a list is left out,
+ * and an exit's differences are not shown if it is not known whereto the call wrote.
+ */
+static void decode_written(struct decoder *d, const struct pvm_call *call,
+			   const struct snapshots *inl, struct call_info *out)
+{
+	struct array_info *sides[2] = { &out->local, &out->remote };
+	const struct written w = written__of(out);
+	bool hit[2], vague = w.list && !is_whole(w.list);
+
+	for (int remote = 0; remote < 2; remote++)
+		hit[remote] = written__hits(&w, sides[remote], side_bytes(call, remote));
+	for (int remote = 0; remote < 2; remote++) {
+		struct array_info *a = sides[remote];
+		bool late = a->status != ARRAY_OK || call->phase == PVM_ORPHAN;
+
+		if (hit[remote] ||
+		    (w.list && late && !written__can_be_list(a->iov, a->captured, call->abi)))
+			decode_side(d, call, inl, remote, false, a);
+		if (hit[remote] && call->phase != PVM_ORPHAN)
+			a->changed = YES;
+		if (a->iov_exit &&
+		    (vague || !written__can_be_list(a->iov_exit, a->exit_cnt, call->abi))) {
+			a->iov_exit = NULL;
+			a->exit_cnt = 0;
+		}
+	}
 }
 
 /* As far as can be told: it was read whole before the kernel did, and was the same afterwards. */
@@ -369,15 +413,16 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 
 	if (((uintptr_t)data & 7) || !call_valid(call, size))
 		return -EBADMSG;
-	inl = snapshots__of(call);
+	inl = snapshots__of(call, arrays);
 	out->raw = call;
 	out->flags = call->args[5];
 	out->target_arg = (int32_t)(uint32_t)call->args[0];
 	decode_outcome(call, out);
 	decode_duration(call, out);
 	decode_id(d, call, out);
-	decode_side(d, call, &inl, false, arrays, &out->local);
-	decode_side(d, call, &inl, true, arrays, &out->remote);
+	decode_side(d, call, &inl, false, true, &out->local);
+	decode_side(d, call, &inl, true, true, &out->remote);
+	decode_written(d, call, &inl, out);
 	decode_amounts(out);
 	decode_pins(d, call, out);
 	decode_tasks(call, id, clock, out);

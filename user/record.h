@@ -67,7 +67,8 @@ struct array_info {
 	uint32_t captured; /* elements in iov */
 	const struct iov_elem
 		*iov; /* those that were read, in their order; entry's where there are two */
-	const struct iov_elem *iov_exit; /* NULL unless changed is YES */
+	const struct iov_elem
+		*iov_exit; /* NULL unless changed is YES, and if it may be what the call wrote */
 	uint32_t exit_cnt;
 	struct iov_gap gaps[ARRAY_GAPS_MAX]; /* what is missing in iov */
 	uint32_t gap_cnt;

@@ -146,3 +146,16 @@ def test_nothing_changes_without_a_race(wide, count):
         for side in SIDES:
             assert e[side]["changed"] is False and e[side]["iov_exit"] is None
             assert e[side]["status"] == "ok" and e[side]["captured"] == count
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 64, 1000])
+@pytest.mark.parametrize("over", ["local", "remote", "write"])
+def test_a_call_that_writes_over_its_own_list(wide, over, count):
+    """What stands there afterwards is no list: it was moved by the call, and is in no event."""
+    run = trigger_one("pvmover", over, count)
+    (event,) = wide.of(run["pid"])
+    expect_call(event, run["calls"][0], limit=1024)
+    assert event["ret"] == 16 * count
+    hit, other = ("remote", "local") if over == "remote" else ("local", "remote")
+    assert (event[hit]["changed"], event[hit]["iov_exit"]) == (True, None)
+    assert event[other]["changed"] is False and "5ec2e7" not in str(event)
