@@ -38,8 +38,8 @@ static int set_up(void)
 {
 	struct sink_opts sink = {
 		.path = options.output,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
+		.owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 },
+		.allow_fifo = options.allow_fifo,
 		.max_line = options.max_line,
 		.buffer = options.max_line * 4 > SINK_BUFFER ? (size_t)options.max_line * 4
 							     : SINK_BUFFER,
@@ -53,14 +53,12 @@ static int set_up(void)
 	    (err = tracer__open(&collector.tracer, &options)) ||
 	    (err = tracer__load(collector.tracer)) || (err = tracer__look(collector.tracer)))
 		return err;
-	if (privileges.change_user) {
-		sink.uid = privileges.uid;
-		sink.gid = privileges.gid;
-	}
+	if (privileges.change_user)
+		sink.owner = (struct owner){ privileges.uid, privileges.gid, privileges.made_up };
 	if (sink__open(&collector.sink, &sink))
 		return EX_IOERR;
 	sink__check_reopen(collector.sink, privileges.uid, privileges.gid);
-	metrics__open(&loop.metrics, options.metrics);
+	metrics__open(&loop.metrics, options.metrics, &sink.owner);
 	report.user = privileges.name;
 	if ((err = collector__open(&collector, &options)) ||
 	    (err = tracer__open_rings(collector.tracer, collector__on_call, collector__on_array,
@@ -71,7 +69,7 @@ static int set_up(void)
 		return err;
 	key = tracer__pin_key(collector.tracer);
 	collector__set_key(&collector, &key);
-	return options.record ? replay__record(&report, sink.uid, sink.gid) : 0;
+	return options.record ? replay__record(&report, &sink.owner) : 0;
 }
 
 static int give_up_rights(void)

@@ -6,27 +6,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "privileges.h"
 
 #define FILE_MODE 0644 /* whoever runs the exporter reads it */
 
 static int open_dir(const struct metrics *m)
 {
-	int fd = open(m->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct place p;
+	int err = place__find(&p, m->path, &m->owner);
 
-	return fd < 0 ? -errno : fd;
+	return err ? err : p.dir_fd;
 }
 
-void metrics__open(struct metrics *m, const char *path)
+void metrics__open(struct metrics *m, const char *path, const struct owner *owner)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
 
 	memset(m, 0, sizeof(*m));
 	m->dir_fd = -1;
 	m->path = path;
+	m->owner = *owner;
 	if (!path)
 		return;
 	m->name = slash ? slash + 1 : path;
@@ -55,17 +59,31 @@ static int write_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
-/* A new file under the name for it that is not yet the final one. */
-static int write_temp(const struct metrics *m, const char *text, size_t len)
+/* A new file under a name for it that is not yet the final one: m->temp, or where somebody's stands in the way that
+ * we may not remove, one that nobody could know. */
+static int create_temp(struct metrics *m)
 {
-	int fd, err;
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	uint64_t no = 0;
+	int fd;
 
 	/* One that an earlier run left. */
 	(void)unlinkat(m->dir_fd, m->temp, 0);
-	fd = openat(m->dir_fd, m->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    FILE_MODE);
+	fd = openat(m->dir_fd, m->temp, flags, FILE_MODE);
+	if (fd < 0 && errno == EEXIST && getrandom(&no, sizeof(no), 0) == sizeof(no)) {
+		snprintf(m->temp, sizeof(m->temp), ".%.200s.%016llx.tmp", m->name,
+			 (unsigned long long)no);
+		fd = openat(m->dir_fd, m->temp, flags, FILE_MODE);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_temp(struct metrics *m, const char *text, size_t len)
+{
+	int fd = create_temp(m), err;
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = write_all(fd, text, len);
 	/* Whatever the umask is. */
 	if (!err && fchmod(fd, FILE_MODE))
@@ -75,12 +93,27 @@ static int write_temp(const struct metrics *m, const char *text, size_t len)
 	return err;
 }
 
-static int replace(const struct metrics *m, const char *text, size_t len)
+/* Another user's file is not replaced: where others may put files, it was put there in our way. */
+static int check_owner(const struct metrics *m)
+{
+	struct stat st;
+
+	if (fstatat(m->dir_fd, m->name, &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (place__is_ours(&m->owner, st.st_uid) || privileges__is_made_up(st.st_uid))
+		return 0;
+	return -EEXIST;
+}
+
+static int replace(struct metrics *m, const char *text, size_t len)
 {
 	int err;
 
 	if (m->dir_fd < 0)
 		return m->dir_fd;
+	err = check_owner(m);
+	if (err)
+		return err;
 	err = write_temp(m, text, len);
 	if (!err && renameat(m->dir_fd, m->temp, m->dir_fd, m->name))
 		err = -errno;
@@ -89,17 +122,20 @@ static int replace(const struct metrics *m, const char *text, size_t len)
 	return err;
 }
 
-/* The directory may have been made, or made anew, since it was opened. */
-static int replace_anew(struct metrics *m, const char *text, size_t len)
+/* The directory may have been made anew, renamed or covered by a mount since it was opened. Where only root can look
+ * for it, the one that was opened then stays in use. */
+static int refresh(struct metrics *m)
 {
 	int fd = open_dir(m);
 
+	if (fd == -EACCES && m->dir_fd >= 0)
+		return 0;
 	if (fd < 0)
 		return fd;
 	if (m->dir_fd >= 0)
 		close(m->dir_fd);
 	m->dir_fd = fd;
-	return replace(m, text, len);
+	return 0;
 }
 
 static void say_failing(const struct metrics *m, int err)
@@ -110,6 +146,11 @@ static void say_failing(const struct metrics *m, int err)
 		snprintf(hint, sizeof(hint),
 			 ": uid %u must be allowed to create files in directory %.400s", geteuid(),
 			 m->dir);
+	else if (err == -EEXIST)
+		snprintf(hint, sizeof(hint), ": what is there is another user's: remove it");
+	else if (err == -ELOOP)
+		snprintf(hint, sizeof(hint),
+			 ": a symbolic link on the way stands where others may have put it");
 	else if (err == -ENOENT && m->name[0])
 		snprintf(hint, sizeof(hint), ": there must be a directory %.400s", m->dir);
 	log__warn("--metrics %.300s: %s%s; tracing goes on, and it is tried again", m->path,
@@ -125,9 +166,9 @@ int metrics__write(struct metrics *m, const struct metrics_info *info)
 	if (!m->path)
 		return 0;
 	text = metrics__text(info, &len);
-	err = text ? replace(m, text, len) : -ENOMEM;
-	if (text && err)
-		err = replace_anew(m, text, len);
+	err = text ? refresh(m) : -ENOMEM;
+	if (!err)
+		err = replace(m, text, len);
 	free(text);
 	if (err && !m->failing)
 		say_failing(m, err);

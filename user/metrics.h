@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "books.h"
+#include "place.h"
 
 struct metrics_info {
 	const char *version;
@@ -29,15 +30,16 @@ struct metrics {
 	const char *path; /* NULL: not asked for */
 	int dir_fd;	  /* -1: not opened */
 	bool failing;	  /* said once, until it works again */
+	struct owner owner;
 	char dir[PATH_MAX];
 	const char *name; /* the part of path behind the directory */
 	char temp[NAME_MAX + 1];
 };
 
-/* path: kept, not copied; NULL: every write does nothing. Opens the directory while it is in reach; whether files
+/* path: kept, not copied; NULL: every write does nothing. owner: whom we become. Opens the directory while it is in reach; whether files
  * can be made there is seen at the first write, as whom the writes will be. */
-void metrics__open(struct metrics *m, const char *path);
-/* Replaces the file by a new one, mode 0644, in one step. 0 or -errno; says on stderr when it begins to fail
+void metrics__open(struct metrics *m, const char *path, const struct owner *owner);
+/* Replaces the file, unless it is another user's, by a new one, mode 0644, in one step. 0 or -errno; says on stderr when it begins to fail
  * and when it works again. */
 int metrics__write(struct metrics *m, const struct metrics_info *info);
 void metrics__close(struct metrics *m);

@@ -379,6 +379,8 @@ const struct option_def options_table[] = {
 	  .help = "how records are written" },
 	{ "output", .letter = 'o', .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text,
 	  MEMBER(output), .help = "append to FILE instead of writing to stdout" },
+	{ "allow-fifo", .group = GROUP_OUTPUT, .set = set_flag, MEMBER(allow_fifo),
+	  .help = "the file of --output may be a named pipe that others made or may write to" },
 	{ "iov-limit", .group = GROUP_OUTPUT, .arg = "N|all", .set = set_iov_limit,
 	  MEMBER(iov_limit), .max = PVM_IOV_MAX, .def = 32, .allowed = ", or all",
 	  .help = "elements shown of each array" },

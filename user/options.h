@@ -53,6 +53,7 @@ struct options {
 
 	const char *format;	   /* a name of render.h's table; "json" by default */
 	const char *output;	   /* NULL: stdout */
+	bool allow_fifo;	   /* the output may be a named pipe of others */
 	const char *metrics;	   /* NULL: no such file */
 	uint32_t iov_limit;	   /* elements a side; PVM_IOV_LIMIT_ALL for "all"; 32 by default */
 	uint32_t max_line;	   /* bytes with the LF; 8000 by default, 1024 to 16777216 */

@@ -187,12 +187,18 @@ static int choose_unused(struct privileges *p)
 			continue;
 		p->uid = uid;
 		p->gid = uid;
+		p->made_up = true;
 		snprintf(p->name, sizeof(p->name), "%u", uid);
 		return 0;
 	}
 	log__error("every uid from %u to %u is in use: name an account with --user", UID_FIRST,
 		   UID_LAST);
 	return EX_SOFTWARE;
+}
+
+bool privileges__is_made_up(uid_t uid)
+{
+	return uid >= UID_FIRST && uid <= UID_LAST && !getpwuid(uid);
 }
 
 /* An account's name, or a uid in decimal that need not have one. 0, or -ENOENT. */

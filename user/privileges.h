@@ -12,6 +12,7 @@ struct privileges {
 	uid_t uid; /* whom the collector is to be after attach */
 	gid_t gid;
 	bool change_user; /* we run as uid 0 and become uid:gid; else we stay who we are */
+	bool made_up;	  /* uid is one that nobody has */
 	bool keep_cap_bpf; /* set by the caller before the drop: bpf(2) is refused without it (before 5.19) */
 	char name[64]; /* the account's name, or the number in decimal where there is no account */
 };
@@ -36,6 +37,9 @@ int privileges__check(void);
  * unless it names that same user. Never uid 0, never "nobody".
  * 0; EX_USAGE (64) for an impossible --user; EX_SOFTWARE (70). Says why on stderr. */
 int privileges__choose(struct privileges *p, const char *user);
+
+/* Whether uid is one of those that are chosen where there is no account. */
+bool privileges__is_made_up(uid_t uid);
 
 /* Becomes p->uid:p->gid without supplementary groups, clears ambient, inheritable, permitted and
  * effective sets (but for CAP_BPF when keep_cap_bpf), the bounding set where CAP_SETPCAP is held, sets

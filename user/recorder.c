@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "log.h"
+#include "output_file.h"
 #include "recording.h"
 
 #define BUFFER_SZ (2u << 20)
@@ -23,37 +24,34 @@ struct recorder {
 	char buf[BUFFER_SZ];
 };
 
-static int create_file(const char *path, uid_t uid, gid_t gid)
+/* The descriptor, or -errno after a message. */
+static int create_file(const char *path, const struct owner *owner)
 {
+	struct output_file file;
+	char why[WHY_SZ];
 	struct stat st;
-	/* O_NONBLOCK: a named pipe is refused, not waited for. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	int err = output_file__open(&file, path, owner, 0, why);
 
-	if (fd < 0 || fstat(fd, &st)) {
-		log__error("--record %s: %s", path, strerror(errno));
-		goto fail;
+	if (err) {
+		log__error("--record %s: %s", path, why);
+		return err;
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size) {
-		log__error("--record %s: there is something already: give the name of a new file",
-			   path);
-		errno = EEXIST;
-		goto fail;
-	}
-	if (uid != (uid_t)-1 && fchown(fd, uid, gid))
-		log__warn("--record %s: its owner cannot be changed: %s", path, strerror(errno));
-	return fd;
-fail:
-	if (fd >= 0) {
-		int err = errno;
-
-		close(fd);
-		errno = err;
-	}
-	return -errno;
+	/* Frames are written where they belong, not at the end. */
+	if (fstat(file.fd, &st) || fcntl(file.fd, F_SETFL, 0))
+		err = -errno;
+	else if (!S_ISREG(st.st_mode) || st.st_size)
+		err = -EEXIST;
+	if (!err)
+		return file.fd;
+	log__error("--record %s: %s", path,
+		   err == -EEXIST ? "there is something already: give the name of a new file"
+				  : strerror(-err));
+	close(file.fd);
+	return err;
 }
 
 int recorder__create(struct recorder **out, const char *path, const struct recording_header *header,
-		     uid_t uid, gid_t gid)
+		     const struct owner *owner)
 {
 	struct recording_header head = *header;
 	struct recorder *r = malloc(sizeof(*r));
@@ -66,7 +64,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 	r->end = 0;
 	r->calls = 0;
 	r->failing = false;
-	r->fd = create_file(path, uid, gid);
+	r->fd = create_file(path, owner);
 	if (r->fd < 0) {
 		int err = r->fd;
 

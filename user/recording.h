@@ -19,6 +19,7 @@
 #include "bpf/event.h"
 #include "books.h"
 #include "host.h"
+#include "place.h"
 
 #define RECORDING_MAGIC "PVMTRACE" /* 8 bytes without a NUL */
 #define RECORDING_VERSION 1
@@ -88,10 +89,10 @@ struct frame_books {
 /* Writing. The buffer holds whole frames; nothing blocks but the file itself. */
 struct recorder;
 
-/* Creates path (0640, uid:gid unless -1) with the header. A file that is there is replaced only if it is
- * empty. 0 or -errno after a message. */
+/* Creates path (0640, owner's) with the header. A file that is there is taken only if it is empty, and nobody
+ * else's. 0 or -errno after a message. */
 int recorder__create(struct recorder **out, const char *path, const struct recording_header *header,
-		     uid_t uid, gid_t gid);
+		     const struct owner *owner);
 /* Takes a frame. calls: how many calls it stands for as their last record. 0, or -EAGAIN if the buffer is full and
  * the file does not take it. */
 int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, size_t size,

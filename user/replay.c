@@ -38,7 +38,7 @@ static uint8_t confirms(const struct tracer *t)
 										: RECORDING_KPROBE);
 }
 
-int replay__record(struct report *r, uid_t uid, gid_t gid)
+int replay__record(struct report *r, const struct owner *owner)
 {
 	struct collector *c = r->collector;
 	struct recording_header header = {
@@ -61,7 +61,7 @@ int replay__record(struct report *r, uid_t uid, gid_t gid)
 		header.abis[i].covered = r->abis[i].covered;
 		header.abis[i].proven = r->abis[i].proven;
 	}
-	if (recorder__create(&c->recorder, c->options->record, &header, uid, gid))
+	if (recorder__create(&c->recorder, c->options->record, &header, owner))
 		return EX_CANTCREAT;
 	recorder__put(c->recorder, FRAME_CLOCK, &clock, sizeof(clock), 0);
 	if (key.page_shift)
@@ -230,8 +230,8 @@ static int open_all(struct replay *r, const struct options *o)
 	const struct recording_header *header;
 	struct sink_opts sink = {
 		.path = o->output,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
+		.owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 },
+		.allow_fifo = o->allow_fifo,
 		.max_line = o->max_line,
 		.buffer = (size_t)o->max_line * 4 + (1u << 20),
 	};

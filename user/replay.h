@@ -12,6 +12,6 @@ struct report;
 int replay__run(const struct options *o);
 /* Begins the recording of a live run (--record): all that its `start` will say is known to r. The file is given to
  * uid:gid (unless -1). 0, or EX_CANTCREAT after a message. */
-int replay__record(struct report *r, uid_t uid, gid_t gid);
+int replay__record(struct report *r, const struct owner *owner);
 
 #endif

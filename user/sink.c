@@ -35,7 +35,8 @@ int sink__open(struct sink **out, const struct sink_opts *opts)
 	s->marks = calloc(s->mark_cnt, sizeof(*s->marks));
 	if (!s->buf || !s->marks)
 		goto fail;
-	err = s->path ? sink_open__path(s, opts->uid, opts->gid) : sink_open__stdout(s);
+	s->allow_fifo = opts->allow_fifo;
+	err = s->path ? sink_open__path(s, &opts->owner) : sink_open__stdout(s);
 	if (err)
 		goto out;
 	*out = s;

@@ -22,14 +22,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "place.h"
+
 struct sink;
 
 struct sink_opts {
-	const char *path; /* NULL: stdout. Kept by reference */
-	uid_t uid;	  /* owner of a file that is opened, (uid_t)-1: leave it */
-	gid_t gid;
-	size_t max_line; /* no line is longer, LF included */
-	size_t buffer;	 /* bytes to hold back at most; at least 4 * max_line */
+	const char *path;   /* NULL: stdout. Kept by reference */
+	struct owner owner; /* of a file that is opened */
+	bool allow_fifo;    /* also one that others may have put there */
+	size_t max_line;    /* no line is longer, LF included */
+	size_t buffer;	    /* bytes to hold back at most; at least 4 * max_line */
 };
 
 /* 0 and *out, or -errno (message on stderr says which path and why). */

@@ -25,6 +25,8 @@ struct sink_mark {
 struct sink {
 	const char *path; /* NULL: stdout */
 	const char *name; /* for messages */
+	bool allow_fifo;
+	bool given; /* path stands for what was open already */
 	int fd;
 	enum sink_kind kind;
 	bool nonblock; /* writes to fd do not block */
@@ -66,7 +68,7 @@ size_t sink__whole_lines(const char *data, size_t len, size_t max);
 
 /* Descriptors. 0 or -errno after a message. */
 int sink_open__stdout(struct sink *s);
-int sink_open__path(struct sink *s, uid_t uid, gid_t gid);
+int sink_open__path(struct sink *s, const struct owner *owner);
 /* Whether fd is a file whose last byte is not an LF. */
 bool sink_file__ends_midline(int fd);
 

@@ -15,11 +15,9 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "output_file.h"
 
-#define FILE_MODE 0640
 #define PIPE_WANTED (1U << 20) /* what /proc/sys/fs/pipe-max-size allows by default */
-#define OPEN_TRIES 8
-#define OPEN_FLAGS (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 /* A larger pipe takes larger batches and makes lines that do not fit it rare. As large as we are
  * allowed to. */
@@ -109,84 +107,27 @@ int sink_open__stdout(struct sink *s)
 	return err;
 }
 
-/* Creates the file if there is none. *linked: the name is a symbolic link, which is followed, but
- * never to create something. */
-static int open_or_create(const char *path, bool *created, bool *linked)
+static unsigned int allowed(const struct sink *s)
 {
-	int fd = -1, i;
-
-	*created = *linked = false;
-	for (i = 0; i < OPEN_TRIES; i++) {
-		fd = open(path, OPEN_FLAGS | O_NOFOLLOW);
-		if (fd >= 0 || errno != ENOENT)
-			break;
-		fd = open(path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
-		*created = fd >= 0;
-		if (fd >= 0 || errno != EEXIST)
-			break;
-	}
-	if (fd < 0 && errno == ELOOP) {
-		*linked = true;
-		fd = open(path, OPEN_FLAGS);
-	}
-	return fd < 0 ? -errno : fd;
+	return OUTPUT_LINKS | (s->allow_fifo ? OUTPUT_FIFOS : 0);
 }
 
-/* Gives a file to the collector's user. The directory may belong to that user, who could have put
- * a link to somebody else's file there: such a file is neither given away nor written. */
-static int hand_over(const struct sink *s, int fd, bool created, bool linked, uid_t uid, gid_t gid)
+int sink_open__path(struct sink *s, const struct owner *owner)
 {
-	struct stat st;
+	struct output_file file;
+	char why[WHY_SZ];
+	int err = output_file__open(&file, s->path, owner, allowed(s), why);
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (S_ISBLK(st.st_mode))
-		return -EINVAL;
-	if (!S_ISREG(st.st_mode))
-		return 0;
-	/* Whatever the umask is. */
-	if (created && fchmod(fd, FILE_MODE))
-		log__warn("cannot set the mode of %s: %s", s->name, strerror(errno));
-	if (uid == (uid_t)-1 || (st.st_uid == uid && (gid == (gid_t)-1 || st.st_gid == gid)))
-		return 0;
-	if (st.st_uid != uid && (linked || st.st_nlink > 1)) {
-		log__error("%s is a link to a file of uid %u: name that file, or remove the link",
-			   s->name, st.st_uid);
-		return -EMLINK;
-	}
-	if (fchown(fd, uid, gid))
-		log__warn("cannot give %s to uid %u: %s", s->name, uid, strerror(errno));
-	return 0;
-}
-
-static int open_path(struct sink *s, uid_t uid, gid_t gid)
-{
-	bool created, linked;
-	int fd, err;
-
-	fd = open_or_create(s->path, &created, &linked);
-	if (fd < 0)
-		return fd;
-	err = hand_over(s, fd, created, linked, uid, gid);
 	if (err) {
-		close(fd);
+		log__error("cannot open %s: %s", s->name, why);
 		return err;
 	}
-	return fd;
-}
-
-int sink_open__path(struct sink *s, uid_t uid, gid_t gid)
-{
-	int fd, err;
-
-	fd = open_path(s, uid, gid);
-	err = fd < 0 ? fd : adopt(s, fd);
-	if (err && fd >= 0)
-		close(fd);
-	if (err == -ENXIO)
-		log__error("cannot open %s: nobody has it open for reading", s->name);
-	else if (err && err != -EMLINK)
+	s->given = file.given;
+	err = adopt(s, file.fd);
+	if (err) {
 		log__error("cannot open %s: %s", s->name, strerror(-err));
+		close(file.fd);
+	}
 	return err;
 }
 
@@ -211,25 +152,28 @@ static bool is_same(const struct sink *s, int fd)
 
 int sink__reopen(struct sink *s)
 {
-	int fd, err, old = s->fd;
-	char dir[PATH_MAX];
+	static const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	char dir[PATH_MAX], why[WHY_SZ];
+	struct output_file file;
+	int err, old = s->fd;
 
-	if (!s->path)
+	if (!s->path || s->given)
 		return 1;
 	(void)sink__flush(s);
-	fd = open_path(s, (uid_t)-1, (gid_t)-1);
-	if (fd >= 0 && is_same(s, fd)) {
-		close(fd);
+	err = output_file__open(&file, s->path, &ourselves, allowed(s), why);
+	if (!err && is_same(s, file.fd)) {
+		close(file.fd);
 		return 1;
 	}
-	err = fd < 0 ? fd : adopt(s, fd);
+	if (!err && (err = adopt(s, file.fd))) {
+		snprintf(why, sizeof(why), "%s", strerror(-err));
+		close(file.fd);
+	}
 	if (err) {
-		if (fd >= 0)
-			close(fd);
 		log__error("cannot open %s again: %s; still writing to the file opened before. "
 			   "Let uid %u write to directory %s, or create the file for it; then send "
 			   "SIGHUP again",
-			   s->name, strerror(-err), geteuid(), directory_of(s->path, dir));
+			   s->name, why, geteuid(), directory_of(s->path, dir));
 		return err;
 	}
 	close(old);

@@ -32,8 +32,7 @@ int open_as_stdout(struct sink **out, int fd, size_t max_line, size_t buffer)
 int open_as_file(struct sink **out, const char *path, uid_t uid, gid_t gid)
 {
 	const struct sink_opts opts = { .path = path,
-					.uid = uid,
-					.gid = gid,
+					.owner = { .uid = uid, .gid = gid },
 					.max_line = 8000,
 					.buffer = 1 << 18 };
 

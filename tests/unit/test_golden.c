@@ -291,6 +291,7 @@ static void write_recording(const char *path)
 {
 	/* The fixture's calls begin 6 s after the boot. */
 	const struct frame_clock clock = { START_NS - 6000000000, START_NS - 6000000000 };
+	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	struct recording_header header;
 
 	memset(&header, 0, sizeof(header));
@@ -303,7 +304,7 @@ static void write_recording(const char *path)
 	header.confirms = RECORDING_TARGET | RECORDING_FEXIT;
 	header.host = fixture_host;
 	calls = summarised = 0;
-	assert_int_equal(recorder__create(&out, path, &header, (uid_t)-1, (gid_t)-1), 0);
+	assert_int_equal(recorder__create(&out, path, &header, &ourselves), 0);
 	put(FRAME_CLOCK, &clock, sizeof(clock));
 	put_plain();
 	put_refused();

@@ -19,6 +19,8 @@
 #include "capture.h"
 #include "metrics.h"
 
+static const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+
 static char dir[] = "/tmp/pvmtrace-metrics-XXXXXX";
 static char path[64];
 static struct books books;
@@ -176,7 +178,7 @@ static void replaced_in_one_step(void **state)
 	left = fopen(temp, "w");
 	assert_non_null(left);
 	fclose(left);
-	metrics__open(&m, path);
+	metrics__open(&m, path, &ourselves);
 	assert_int_equal(write_as(&m, true, said), 0);
 	expect_file(true);
 	assert_int_equal(stat(path, &old), 0);
@@ -200,7 +202,7 @@ static void not_asked_for(void **state)
 	struct metrics m;
 
 	(void)state;
-	metrics__open(&m, NULL);
+	metrics__open(&m, NULL, &ourselves);
 	assert_int_equal(metrics__write(&m, &info), 0);
 	metrics__close(&m);
 }
@@ -213,7 +215,7 @@ static void failures_are_said_once_and_tried_again(void **state)
 	(void)state;
 	snprintf(sub, sizeof(sub), "%s/sub", dir);
 	snprintf(file, sizeof(file), "%s/x", sub);
-	metrics__open(&m, file);
+	metrics__open(&m, file, &ourselves);
 	assert_int_equal(write_as(&m, true, said), -ENOENT);
 	assert_true(strstr(said, file) && strstr(said, "there must be a directory") &&
 		    strstr(said, sub) && strstr(said, "tracing goes on"));
@@ -245,7 +247,7 @@ static void a_file_that_could_not_be_written_whole_is_not_put_there(void **state
 	int err;
 
 	(void)state;
-	metrics__open(&m, path);
+	metrics__open(&m, path, &ourselves);
 	assert_int_equal(write_as(&m, true, said), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	/* No capture: its file would be limited too. */
@@ -260,6 +262,43 @@ static void a_file_that_could_not_be_written_whole_is_not_put_there(void **state
 	unlink(path);
 }
 
+/* In a directory that everybody may write to: what another user left there under either name. */
+static void planted(void **state)
+{
+	char said[CAPTURE_SZ], temp[96];
+	struct metrics m;
+	struct stat st;
+	FILE *f;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(temp, sizeof(temp), "%s/.x.prom.tmp", dir);
+	assert_int_equal(chmod(dir, 01777), 0);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(chown(path, 4321, 4321), 0);
+	metrics__open(&m, path, &ourselves);
+	assert_int_equal(write_as(&m, true, said), -EEXIST);
+	assert_non_null(strstr(said, "another user's"));
+	assert_int_equal(unlink(path), 0);
+	/* One that we may not even remove, as in a directory with the sticky bit. */
+	assert_int_equal(mkdir(temp, 0700), 0);
+	assert_int_equal(write_as(&m, true, said), 0);
+	expect_file(true);
+	assert_int_equal(rmdir(temp), 0);
+	assert_int_equal(unlink(path), 0);
+	/* A link is replaced, not followed. */
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(write_as(&m, true, said), 0);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	metrics__close(&m);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(chmod(dir, 0755), 0);
+}
+
 static void paths_of_all_kinds(void **state)
 {
 	static char huge[PATH_MAX + 10];
@@ -270,13 +309,13 @@ static void paths_of_all_kinds(void **state)
 	(void)state;
 	memset(huge, 'a', sizeof(huge) - 1);
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-		metrics__open(&m, none[i]);
+		metrics__open(&m, none[i], &ourselves);
 		assert_true(write_as(&m, true, said) < 0);
 		assert_non_null(strstr(said, "warning: --metrics "));
 		metrics__close(&m);
 	}
 	assert_int_equal(chdir(dir), 0);
-	metrics__open(&m, "x.prom");
+	metrics__open(&m, "x.prom", &ourselves);
 	assert_int_equal(write_as(&m, true, said), 0);
 	expect_file(true);
 	metrics__close(&m);
@@ -310,6 +349,7 @@ int main(void)
 		cmocka_unit_test(not_asked_for),
 		cmocka_unit_test(failures_are_said_once_and_tried_again),
 		cmocka_unit_test(a_file_that_could_not_be_written_whole_is_not_put_there),
+		cmocka_unit_test(planted),
 		cmocka_unit_test(paths_of_all_kinds),
 	};
 

@@ -383,6 +383,7 @@ static const char *const promised[] = {
 	"replay",
 	"probe",
 	"metrics",
+	"allow-fifo",
 	"config",
 	"check-config",
 	"print-config",

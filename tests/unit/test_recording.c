@@ -24,7 +24,7 @@
 #include "recording.h"
 #include "scratch.h"
 
-#define KEEP (uid_t)(-1), (gid_t)(-1)
+static const struct owner keep = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 #define HEAD sizeof(struct recording_header)
 #define SMALL_MAX 8192
 
@@ -52,7 +52,7 @@ static struct recorder *create(const char *name)
 {
 	struct recorder *r = NULL;
 
-	assert_int_equal(recorder__create(&r, name, &header, KEEP), 0);
+	assert_int_equal(recorder__create(&r, name, &header, &keep), 0);
 	return r;
 }
 
@@ -411,7 +411,7 @@ static void expect_not_created(const char *name, int err)
 	char text[CAPTURE_SZ];
 
 	capture__start(&capture, STDERR_FILENO);
-	assert_int_equal(recorder__create(&r, name, &header, KEEP), err);
+	assert_int_equal(recorder__create(&r, name, &header, &keep), err);
 	capture__end(&capture, text);
 	assert_null(r);
 	assert_non_null(strstr(text, "--record "));
