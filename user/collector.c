@@ -115,12 +115,20 @@ static int put_line(struct collector *c, const struct record *rec, uint64_t weig
 	return 0;
 }
 
+/* The next record to be told: now, or, so that every replay gives the same lines, when it was recorded. */
+static void stamp(const struct collector *c, struct record *rec)
+{
+	rec->host = &c->host;
+	rec->run = c->run_id;
+	rec->seq = c->seq + 1;
+	rec->told_ns = c->replay ? c->told_ns : clock__real_now();
+}
+
 int collector__tell(struct collector *c, struct record *rec)
 {
 	int err;
 
-	rec->host = &c->host;
-	rec->seq = c->seq + 1;
+	stamp(c, rec);
 	err = put_line(c, rec, 0);
 	if (!err)
 		c->seq++;
@@ -132,12 +140,12 @@ int collector__tell_reopen(struct collector *c)
 	struct record rec = {
 		.type = REC_REOPEN,
 		.real_ns = clock__real_now(),
-		.seq = c->seq + 1,
-		.host = &c->host,
 		.instance = c->run_id,
 	};
-	int err = c->renderer->render(&rec, &c->render_opts, &c->json);
+	int err;
 
+	stamp(c, &rec);
+	err = c->renderer->render(&rec, &c->render_opts, &c->json);
 	if (!err)
 		err = sink__put_first(c->sink, c->json.buf, c->json.len);
 	if (!err)
@@ -242,6 +250,15 @@ static bool has_arrays(const void *data, size_t size)
 	return size >= sizeof(*raw) && (raw->local.flags | raw->remote.flags) & PVM_SIDE_RING;
 }
 
+/* Puts a call or a summary into the recording, which is when it is told. calls: as recorder__put. */
+static int put_recorded(struct collector *c, const void *data, size_t size, uint64_t calls)
+{
+	uint64_t told_ns = clock__real_now();
+	int err = recorder__put(c->recorder, FRAME_TOLD, &told_ns, sizeof(told_ns), 0);
+
+	return err ? err : recorder__put(c->recorder, FRAME_CALL, data, size, calls);
+}
+
 /* Instead of rendering it. Its arrays are in the file before it. */
 static int record_call(struct collector *c, const void *data, size_t size)
 {
@@ -258,7 +275,7 @@ static int record_call(struct collector *c, const void *data, size_t size)
 		c->filtered += last;
 		return 0;
 	}
-	err = recorder__put(c->recorder, FRAME_CALL, data, size, last);
+	err = put_recorded(c, data, size, last);
 	if (err)
 		c->lost_output += last;
 	else if (last)
@@ -275,7 +292,7 @@ static int record_call(struct collector *c, const void *data, size_t size)
 static int on_call(struct collector *c, const void *data, size_t size)
 {
 	const struct pvm_call *raw = data;
-	struct record rec = { .type = REC_CALL, .host = &c->host };
+	struct record rec = { .type = REC_CALL };
 	int err;
 
 	if (has_arrays(data, size))
@@ -293,7 +310,7 @@ static int on_call(struct collector *c, const void *data, size_t size)
 		goto out;
 	}
 	rec.real_ns = clock__real_of_mono(&c->clock, raw->entry_ns);
-	rec.seq = c->seq + 1;
+	stamp(c, &rec);
 	err = put_line(c, &rec, is_last(raw));
 	if (err) {
 		c->lost_output += is_last(raw);
@@ -316,7 +333,7 @@ out:
 /* Instead of rendering it. */
 static int record_summary(struct collector *c, const void *data, size_t size, uint64_t calls)
 {
-	int err = recorder__put(c->recorder, FRAME_CALL, data, size, calls);
+	int err = put_recorded(c, data, size, calls);
 
 	if (!err)
 		c->summarised += calls;
@@ -346,8 +363,7 @@ int collector__on_summary(void *ctx, void *data, size_t size)
 	if (c->recorder)
 		return record_summary(c, data, size, calls);
 	rec.real_ns = rec.summary.last_ns;
-	rec.host = &c->host;
-	rec.seq = c->seq + 1;
+	stamp(c, &rec);
 	err = put_line(c, &rec, calls);
 	if (err)
 		return err;

@@ -28,6 +28,7 @@ struct collector {
 	struct recorder *recorder; /* NULL: calls are rendered; else they are recorded as they are */
 	bool replay;		   /* there is no tracer: all filters are ours */
 	const struct recording_header *source; /* of what is replayed */
+	uint64_t told_ns; /* when what is replayed next was recorded, ns since 1970 */
 	const struct renderer *renderer;
 	struct render_opts render_opts;
 	struct host host;

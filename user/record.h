@@ -196,7 +196,9 @@ struct stop_info {
 struct record {
 	enum record_type type;
 	uint64_t real_ns; /* `time`, ns since 1970 */
+	uint64_t told_ns; /* `told`: when its line is written, ns since 1970 */
 	uint64_t seq;
+	const char *run; /* the run's id */
 	const struct host *host;
 	union {
 		struct call_info call;

@@ -26,6 +26,33 @@ void common__flags(struct json *j, uint64_t flags)
 	json__close_arr(j);
 }
 
+void common__id(struct json *j, const char *key, const struct record *r)
+{
+	size_t len = strlen(r->run);
+	bool replaced;
+	char *p;
+
+	if (r->type == REC_CALL) {
+		json__str(j, key, r->call.id);
+		return;
+	}
+	p = json__begin(j, key, 6 * len + sizeof("\"-s\"") + 20);
+	if (!p)
+		return;
+	*p++ = '"';
+	p = json__put_bytes(p, r->run, len, &replaced);
+	*p++ = '-';
+	*p++ = 's';
+	p = json__put_u64(p, r->seq);
+	*p++ = '"';
+	json__end(j, p, true);
+}
+
+void common__run(struct json *j, const struct record *r)
+{
+	json__str(j, "run", r->run);
+}
+
 const char *common__status(enum array_status status)
 {
 	static const char *const names[] = {

@@ -26,6 +26,11 @@ const char *common__kinship(unsigned int kinship);
 /* Whether the argument named another process at exit. */
 enum tristate common__moved(const struct pvm_call *call);
 
+/* The record's own id: of a call, what both of its records share; of others "RUN-s<seq>". */
+void common__id(struct json *j, const char *key, const struct record *r);
+/* "run": the run's id. */
+void common__run(struct json *j, const struct record *r);
+
 /* RFC 3339, nanoseconds. cache: of times that mostly lie in the same second; may be NULL. */
 static inline void common__time(struct json *j, const char *key, struct clock_base *cache,
 				uint64_t real_ns)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "render_common.h"
 #include "render_fit.h"
 #include "render_rest.h"
 
@@ -165,6 +166,8 @@ static void put_head(struct json *j, const struct record *r)
 	JSON_RAW(j, "\"ecs\":{\"version\":\"" ECS_VERSION "\"}");
 	json__open_obj(j, "event");
 	json__u64(j, "sequence", r->seq);
+	rest__time(j, "created", r->told_ns);
+	common__id(j, "id", r);
 	JSON_RAW(j, "\"module\":\"pvmtrace\"");
 }
 
@@ -194,7 +197,6 @@ static void put_what(struct json *j, const struct call_info *c)
 static void put_call_event(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	put_what(j, c);
-	json__str(j, "id", c->id);
 	if (fit__begin(j, plan, FIT_TOP)) {
 		if (c->duration_known)
 			json__u64(j, "duration", c->duration_ns);
@@ -244,6 +246,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 	put_call_event(j, plan, &r->call);
 	put_context(j, plan, r);
 	json__open_obj(j, "pvmtrace");
+	common__run(j, r);
 	rest__call(j, plan, &r->call, REST_CONTAINER);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -265,6 +268,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	json__close_obj(j);
 	put_context(j, plan, r);
 	json__open_obj(j, "pvmtrace");
+	common__run(j, r);
 	rest__summary(j, plan, s, REST_CONTAINER);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -302,7 +306,7 @@ static void put_own_event(struct json *j, const struct record *r)
 
 static void put_own(struct json *j, const struct rest_plan *plan, const struct record *r)
 {
-	static const struct rest_names names = { "pvmtrace.", "host", "error.message" };
+	static const struct rest_names names = { "pvmtrace.", "host", "error.message", NULL };
 
 	put_head(j, r);
 	put_own_event(j, r);
@@ -312,6 +316,7 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 	if (rest__shows(plan, REST_CUT_HOST))
 		put_host(j, r->host, r->type == REC_START);
 	json__open_obj(j, "pvmtrace");
+	common__run(j, r);
 	rest__own(j, plan, r, &names);
 	json__close_obj(j);
 	json__close_obj(j);

@@ -16,14 +16,17 @@ void json_time(struct json *j, const char *key, uint64_t real_ns)
 
 void json_head(struct json *j, const struct record *r, const char *type)
 {
-	static struct clock_base
-		cache; /* records come in bursts: the second is mostly the last one's */
+	/* Records come in bursts: the second is mostly the last one's. */
+	static struct clock_base cache, told_cache;
 
 	json__open_obj(j, NULL);
 	common__time(j, "time", &cache, r->real_ns);
 	JSON_RAW(j, "\"schema\":\"pvmtrace/1\"");
 	json__str(j, "type", type);
 	json__u64(j, "seq", r->seq);
+	common__time(j, "told", &told_cache, r->told_ns);
+	common__run(j, r);
+	common__id(j, "id", r);
 }
 
 static void put_host_text(struct json *j, const char *key, const char *text)

@@ -9,7 +9,7 @@
 
 #include "render_fit.h"
 
-/* {"time":..,"schema":..,"type":..,"seq":.. and the end of every record. */
+/* {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
 void json_head(struct json *j, const struct record *r, const char *type);
 void json_time(struct json *j, const char *key, uint64_t real_ns);
 void json_host(struct json *j, const struct host *host);

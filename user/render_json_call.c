@@ -44,7 +44,6 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 {
 	bool is_read = c->raw->op == PVM_READ;
 
-	json__str(j, "id", c->id);
 	json__str(j, "phase", phase_name(c->raw->phase));
 	if (is_read)
 		JSON_RAW(j, "\"op\":\"read\"");

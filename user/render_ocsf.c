@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "render_common.h"
 #include "render_fit.h"
 #include "render_rest.h"
 #include "version.h"
@@ -88,14 +89,68 @@ static void put_severity(struct json *j, enum severity severity)
 	json__u64(j, "severity_id", severity);
 }
 
-/* Up to where the members of `metadata` differ. */
-static void put_metadata(struct json *j, const struct record *r)
+/* Whose room it is that a line's head has to do with: a call's, or (fit NULL) that of another record. */
+struct head_room {
+	struct fit_plan *fit;
+	const struct rest_plan *own;
+};
+
+/* Around what very short lines go without. */
+static bool more_begin(const struct json *j, const struct head_room *room)
+{
+	return room->fit ? fit__begin(j, room->fit, FIT_TOP)
+			 : rest__shows(room->own, REST_CUT_MORE);
+}
+
+static void more_end(const struct json *j, const struct head_room *room)
+{
+	if (room->fit)
+		fit__end(j, room->fit);
+}
+
+static void put_product(struct json *j, const struct head_room *room)
+{
+	json__open_obj(j, "product");
+	JSON_RAW(j, "\"name\":\"pvmtrace\"");
+	if (more_begin(j, room)) {
+		JSON_RAW(j, "\"vendor_name\":\"pvmtrace\"");
+		more_end(j, room);
+	}
+	JSON_RAW(j, "\"version\":\"" PVMTRACE_VERSION "\"");
+	json__close_obj(j);
+}
+
+static void put_metadata(struct json *j, const struct record *r, const struct head_room *room,
+			 const char *event_code)
 {
 	json__open_obj(j, "metadata");
-	JSON_RAW(j, "\"version\":\"" OCSF_VERSION "\",\"product\":{\"name\":\"pvmtrace\","
-		    "\"vendor_name\":\"pvmtrace\",\"version\":\"" PVMTRACE_VERSION "\"}");
-	rest__time(j, "original_time", r->real_ns);
+	JSON_RAW(j, "\"version\":\"" OCSF_VERSION "\"");
+	put_product(j, room);
+	if (more_begin(j, room)) {
+		rest__time(j, "original_time", r->real_ns);
+		more_end(j, room);
+	}
+	json__u64(j, "logged_time", r->told_ns / NS_PER_MS);
 	json__u64(j, "sequence", r->seq);
+	common__id(j, "uid", r);
+	if (more_begin(j, room)) {
+		json__str(j, "event_code", event_code);
+		if (room->fit)
+			JSON_RAW(j, "\"profiles\":[\"container\",\"host\"]");
+		else
+			JSON_RAW(j, "\"profiles\":[\"host\"]");
+		more_end(j, room);
+	}
+	json__close_obj(j);
+}
+
+/* The first member of `unmapped`. The record's own id begins with it, so it can be done without. */
+static void put_run(struct json *j, const struct record *r, const struct head_room *room)
+{
+	if (!more_begin(j, room))
+		return;
+	common__run(j, r);
+	more_end(j, room);
 }
 
 static void put_os(struct json *j, const struct host *host, bool with_kernel)
@@ -304,20 +359,11 @@ static void put_class(struct json *j, const struct record *r)
 		JSON_RAW(j, "\"status_code\":\"0\"");
 }
 
-/* A summary is of several calls, and has no id of one. */
 static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;
 
-	put_metadata(j, r);
-	if (fit__begin(j, plan, FIT_TOP)) {
-		if (r->type == REC_CALL)
-			json__str(j, "uid", c->id);
-		json__str(j, "event_code", rest__syscall(c));
-		JSON_RAW(j, "\"profiles\":[\"container\",\"host\"]");
-		fit__end(j, plan);
-	}
-	json__close_obj(j);
+	put_metadata(j, r, &(struct head_room){ .fit = plan }, rest__syscall(c));
 	json__open_obj(j, "device");
 	put_device_uid(j, r->host);
 	if (fit__begin(j, plan, FIT_HOST)) {
@@ -338,6 +384,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 	put_context(j, plan, r);
 	put_memory(j, &r->call);
 	json__open_obj(j, "unmapped");
+	put_run(j, r, &(struct head_room){ .fit = plan });
 	rest__call(j, plan, &r->call, REST_IDS | REST_ARGS | REST_DURATION);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -353,6 +400,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	json__u64(j, "end_time", s->last_ns / NS_PER_MS);
 	put_context(j, plan, r);
 	json__open_obj(j, "unmapped");
+	put_run(j, r, &(struct head_room){ .fit = plan });
 	rest__summary(j, plan, s, REST_IDS | REST_ARGS);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -377,7 +425,9 @@ static void put_own_status(struct json *j, const struct rest_plan *plan, const s
 
 static void put_own(struct json *j, const struct rest_plan *plan, const struct record *r)
 {
-	static const struct rest_names names = { "unmapped.", "device.*", "message" };
+	static const struct rest_names names = { "unmapped.", "device.*", "message",
+						 "unmapped.run\",\"metadata.*" };
+	const struct head_room room = { .own = plan };
 
 	json__open_obj(j, NULL);
 	json__u64(j, "time", r->real_ns / NS_PER_MS);
@@ -385,16 +435,14 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 	json__str(j, "activity_name", rest__type(r->type));
 	JSON_RAW(j, "\"type_uid\":99");
 	put_own_status(j, plan, r);
-	put_metadata(j, r);
-	json__str(j, "event_code", rest__type(r->type));
-	JSON_RAW(j, "\"profiles\":[\"host\"]");
-	json__close_obj(j);
+	put_metadata(j, r, &room, rest__type(r->type));
 	json__open_obj(j, "device");
 	put_device_uid(j, r->host);
 	if (rest__shows(plan, REST_CUT_HOST))
 		put_device(j, r->host, r->type == REC_START);
 	json__close_obj(j);
 	json__open_obj(j, "unmapped");
+	put_run(j, r, &room);
 	rest__own(j, plan, r, &names);
 	json__close_obj(j);
 	json__close_obj(j);

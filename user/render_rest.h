@@ -51,6 +51,7 @@ enum rest_cut {
 	REST_CUT_MESSAGE, /* of the format */
 	REST_CUT_ABIS,
 	REST_CUT_KERNEL,
+	REST_CUT_MORE, /* of the format: what its head can do without */
 	REST_CUT_CNT,
 };
 
@@ -59,6 +60,7 @@ struct rest_names {
 	const char *prefix; /* of the object that is open, with its dot */
 	const char *host;   /* all of these are JSON paths */
 	const char *message;
+	const char *more; /* several, with the quotes and the comma between them; NULL: nothing */
 };
 
 /* What a line of such a record leaves out, and how long it is to become. */

@@ -26,6 +26,7 @@ static const struct {
 	[REST_CUT_MESSAGE] = { NULL, TYPE(REC_ERROR) },
 	[REST_CUT_ABIS] = { "abis", TYPE(REC_START) },
 	[REST_CUT_KERNEL] = { "kernel_version", TYPE(REC_START) },
+	[REST_CUT_MORE] = { NULL, ~0u },
 };
 
 const char *rest__type(enum record_type type)
@@ -147,8 +148,10 @@ static void put_truncated(struct json *j, const struct rest_plan *plan, enum rec
 			continue;
 		if (cuts[cut].name)
 			put_name(j, names->prefix, cuts[cut].name);
-		else
+		else if (cut != REST_CUT_MORE)
 			put_name(j, "", cut == REST_CUT_HOST ? names->host : names->message);
+		else if (names->more)
+			put_name(j, "", names->more);
 	}
 	json__close_arr(j);
 }

@@ -113,6 +113,12 @@ static void put_clock(struct replay *r, const void *data, size_t size)
 	r->collector.clock.boot_to_real = clock.boot_to_real;
 }
 
+static void put_told(struct replay *r, const void *data, size_t size)
+{
+	if (size == sizeof(r->collector.told_ns))
+		memcpy(&r->collector.told_ns, data, size);
+}
+
 static void put_key(struct replay *r, const void *data, size_t size)
 {
 	struct pin_key key;
@@ -166,6 +172,9 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 	case FRAME_KEY:
 		put_key(r, data, size);
 		break;
+	case FRAME_TOLD:
+		put_told(r, data, size);
+		break;
 	case FRAME_BOOKS:
 		put_books(r, data, size);
 		break;
@@ -182,7 +191,7 @@ static int put_end(struct replay *r, const char *reason)
 		return 0;
 	/* What the recording says was seen goes beyond what could be replayed. */
 	memset(&r->books, 0, sizeof(r->books));
-	r->books.real_ns = clock__real_now();
+	r->books.real_ns = c->told_ns = clock__real_now();
 	r->books.kernel.n[PVM_C_SEEN] =
 		c->emitted + c->summarised + c->filtered + c->lost_decode + c->lost_output;
 	r->books.user.skipped_runs = 1; /* nobody knows what else there was: never complete */
@@ -244,6 +253,7 @@ static int open_all(struct replay *r, const struct options *o)
 		return EX_IOERR;
 	c->replay = true;
 	c->source = header;
+	c->told_ns = header->real_ns;
 	err = collector__open(c, o);
 	if (err)
 		return err;

@@ -108,7 +108,8 @@ static int tell(struct report *r, struct record *rec)
 		copy_text(frame.signal, sizeof(frame.signal), rec->stop.signal);
 	}
 	/* No room: the recording goes without it, as it would if it were cut here. */
-	(void)recorder__put(c->recorder, FRAME_BOOKS, &frame, sizeof(frame), 0);
+	if (!recorder__put(c->recorder, FRAME_TOLD, &rec->told_ns, sizeof(rec->told_ns), 0))
+		(void)recorder__put(c->recorder, FRAME_BOOKS, &frame, sizeof(frame), 0);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ Option = namedtuple("Option", "letter arg")
 
 # Records share these; the page explains each once.
 GROUPS = {"caller": "caller and target", "target": "caller and target", "array": "local and remote"}
-COMMON = ("time", "schema", "type", "seq", "truncated", "host")
+COMMON = ("time", "schema", "type", "seq", "told", "run", "id", "truncated", "host")
 
 
 def help_options(text):

@@ -114,6 +114,8 @@ def test_agrees_with_the_json_format():
     assert len(plain) == len(ecs)
     for p, e in zip(plain, ecs):
         assert (p["time"], p["seq"]) == (e["@timestamp"], e["event"]["sequence"])
+        assert (p["id"], p["run"]) == (e["event"]["id"], e["pvmtrace"]["run"])
+        assert p["told"] == e["event"]["created"]
         if p["type"] == "process_vm_summary":
             check_summary(p, e)
             continue
@@ -121,7 +123,7 @@ def test_agrees_with_the_json_format():
             assert e["event"]["action"] == p["type"]
             assert e["event"]["kind"] == ("metric" if p["type"] == "stats" else "event")
             continue
-        assert e["event"]["id"] == p["id"] and e["event"]["action"] == p["syscall"]
+        assert e["event"]["action"] == p["syscall"]
         assert e["event"]["outcome"] == p["outcome"]
         assert e["event"]["type"] == [{"read": "access", "write": "change"}[p["op"]]]
         assert e["event"].get("duration") == p["duration_ns"]
@@ -141,7 +143,7 @@ def check_summary(p, e):
     assert event["action"] == f"process_vm_{p['op']}v" and event["dataset"] == "pvmtrace.calls"
     assert event["type"] == [{"read": "access", "write": "change"}[p["op"]]]
     assert (event["outcome"], event["start"], event["end"]) == (p["outcome"], p["first"], p["last"])
-    assert "id" not in event and "duration" not in event
+    assert "duration" not in event
     for key in ("reason", "calls", "first", "last", "bytes_transferred", "duration_ns"):
         assert rest.get(key) == p[key], key
     check_process(p["caller"], e["process"])
@@ -226,7 +228,7 @@ def test_template_agrees_with_ecs(schema):
 
 def test_template_keeps_nanoseconds_and_leaves_arrays_out():
     mappings = template()
-    for path in ("@timestamp", "event.start", "event.end", "process.start", "Target.process.start",
+    for path in ("@timestamp", "event.created", "event.start", "event.end", "process.start", "Target.process.start",
                  "pvmtrace.since", "pvmtrace.until", "pvmtrace.first", "pvmtrace.last"):
         assert mapping_of(mappings, path)["type"] == "date_nanos", path
     for side in ("local", "remote"):

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded raw records in, exact lines out, in every format and without root."""
 
+import collections
 import json
+import re
 
 import pytest
 
 import golden
 
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"
 SCHEMA = golden.ROOT / "docs" / "pvmtrace-event.schema.json"
 
 
@@ -17,6 +20,24 @@ def test_exact_lines(form):
     for number, (line, want) in enumerate(zip(lines, expected), 1):
         assert line == want, f"{form}: line {number}; if this is meant: tests/golden/regenerate"
     assert len(lines) == len(expected)
+
+
+@pytest.mark.parametrize("max_line", [1024, 8000])
+def test_every_record_can_be_found(max_line):
+    """When its line was written, by which run, and an id that only both records of one call share."""
+    ids = collections.Counter()
+    for line in golden.replay("json", "--max-line", str(max_line)):
+        r = json.loads(line)
+        assert list(r)[:7] == ["time", "schema", "type", "seq", "told", "run", "id"]
+        assert re.fullmatch("[0-9a-f]{16}", r["run"])
+        assert re.fullmatch(TIME, r["told"]) and r["told"] >= r["time"], "a replay is told as it was recorded"
+        if r["type"] == "process_vm_access":
+            assert re.fullmatch(r["run"] + "-[0-9a-f]+-[0-9a-f]+", r["id"])
+            ids[r["id"]] += r["phase"] != "in_flight"
+        else:
+            assert r["id"] == f"{r['run']}-s{r['seq']}"
+            ids[r["id"]] += 1
+    assert len(ids) > 15 and set(ids.values()) == {1}
 
 
 def strict(pairs):

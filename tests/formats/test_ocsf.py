@@ -6,6 +6,7 @@ events/system/system.json and events/system/memory_activity.json for the classes
 the objects, dictionary.json for the types.
 """
 
+import datetime
 import json
 
 import pytest
@@ -20,7 +21,7 @@ MEMORY_ACTIVITY = BASE_EVENT | {"actor", "device", "process"}
 # Of an object: what it requires, of what it needs one, and what of the rest is used here.
 OBJECTS = {
     "metadata": ({"product", "version"}, set(),
-                 {"original_time", "sequence", "uid", "event_code", "profiles"}),
+                 {"original_time", "logged_time", "sequence", "uid", "event_code", "profiles"}),
     "metadata.product": (set(), {"name", "uid"}, {"vendor_name", "version"}),
     "device": ({"type_id"}, {"uid", "hostname", "name", "ip"}, {"boot_uid", "os"}),
     "device.os": ({"name", "type_id"}, set(), {"kernel_release"}),
@@ -40,7 +41,8 @@ OBJECTS.update({f"{where}{part}": rule for where in ("process", "actor.process")
                 for part, rule in PROCESS.items()})
 
 NUMBERS = {"time", "category_uid", "class_uid", "activity_id", "type_uid", "severity_id", "status_id",
-           "sequence", "type_id", "pid", "count", "start_time", "end_time", "tid", "namespace_pid", "created_time", "size"}
+           "logged_time", "sequence", "type_id", "pid", "count", "start_time", "end_time", "tid", "namespace_pid",
+           "created_time", "size"}
 BOOLEANS = {"is_deleted"}
 
 
@@ -109,6 +111,9 @@ def test_agrees_with_the_json_format():
     assert len(plain) == len(ocsf)
     for p, o in zip(plain, ocsf):
         assert o["metadata"]["original_time"] == p["time"] and o["metadata"]["sequence"] == p["seq"]
+        assert (p["id"], p["run"]) == (o["metadata"]["uid"], o["unmapped"]["run"])
+        told = datetime.datetime.fromisoformat(p["told"][:23] + "+00:00")
+        assert o["metadata"]["logged_time"] == round(told.timestamp() * 1000)
         if p["type"] == "process_vm_summary":
             check_summary(p, o)
             continue
@@ -116,7 +121,7 @@ def test_agrees_with_the_json_format():
             assert o["class_uid"] == 0 and o["activity_name"] == p["type"]
             continue
         assert o["activity_id"] == {"read": 7, "write": 8}[p["op"]]
-        assert o["metadata"]["uid"] == p["id"] and o["metadata"]["event_code"] == p["syscall"]
+        assert o["metadata"]["event_code"] == p["syscall"]
         assert o["status_id"] == {"unknown": 0, "success": 1, "failure": 2}[p["outcome"]]
         assert o.get("size") == p["bytes_requested"]
         assert p["error"] is None or o["status_code"] == p["error"]
@@ -139,7 +144,7 @@ def check_summary(p, o):
     assert o["class_uid"] == 1004 and o["activity_id"] == {"read": 7, "write": 8}[p["op"]]
     assert o["status_id"] == {"unknown": 0, "success": 1, "failure": 2}[p["outcome"]]
     assert o["count"] == p["calls"] and o["time"] == o["end_time"]
-    assert o["start_time"] <= o["end_time"] and "uid" not in o["metadata"]
+    assert o["start_time"] <= o["end_time"]
     check_process(p["caller"], o["actor"]["process"])
     if p["target"]["resolved"]:
         check_process(p["target"], o["process"])

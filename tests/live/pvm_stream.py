@@ -15,7 +15,8 @@ PHASES = {"complete", "in_flight", "unfinished", "orphan"}
 ABIS = {"x86_64", "i386", "x32", "arm64", "arm"}
 STATUSES = {"ok", "none", "invalid", "partial", "late", "fault", "lost"}
 
-TOP = ["time", "schema", "type", "seq", "id", "phase", "op", "syscall", "abi", "outcome", "ret", "error",
+HEAD = ["time", "schema", "type", "seq", "told", "run", "id"]
+TOP = HEAD + ["phase", "op", "syscall", "abi", "outcome", "ret", "error",
        "duration_ns", "bytes_requested", "bytes_transferred", "partial", "flags", "flag_names", "caller",
        "target", "relation", "local", "remote", "truncated", "host"]
 TASK = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm", "exe", "exe_dev", "exe_ino", "exe_deleted", "args",
@@ -30,7 +31,7 @@ TEXTS = ["comm", "pcomm", "exe", "exe_dev", "caps_effective", "start", "entity_i
 RE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 RE_HEX = re.compile(r"0x(0|[1-9a-f][0-9a-f]*)")
 RE_CALL = re.compile(rb'{"time":"[^"]{30}","schema":"pvmtrace/1","type":"process_vm_access","seq":(\d+),'
-                     rb'"id":"([^"]+)","phase":"(\w+)",.*?"caller":{"pid":(\d+),')
+                     rb'"told":"[^"]{30}","run":"[0-9a-f]{16}","id":"([^"]+)","phase":"(\w+)",.*?"caller":{"pid":(\d+),')
 # Where all takes longer, as in an emulated machine, everybody waits so many times as long.
 SLOWNESS = float(os.environ.get("PVM_SLOWNESS", "1"))
 LOOK_AT_MOST = 20_000  # lines of one run, at its end, beside those that a test has looked at
@@ -244,6 +245,7 @@ class Stream:
         self.last_type = None
         self.callers = collections.defaultdict(list)  # pid -> places in lines
         self.ids = set()
+        self.runs = set()
         self.twice = 0
         self.final = 0  # last records of a call
         self.bad = []  # single records that break the contract, for the test that caused them
@@ -260,8 +262,10 @@ class Stream:
             seq, kind, item = int(head[1]), "process_vm_access", line
         else:
             item = parse_line(line)
-            need(list(item)[:4] == ["time", "schema", "type", "seq"], "first keys", item)
-            need(RE_TIME.fullmatch(item["time"]), "time", item)
+            need(list(item)[:7] == HEAD, "first keys", item)
+            need(RE_TIME.fullmatch(item["time"]) and RE_TIME.fullmatch(item["told"]), "time and told", item)
+            need(item["id"] == f"{item['run']}-s{item['seq']}", "id", item)
+            self.runs.add(item["run"])
             need(item["schema"] == "pvmtrace/1" and item["type"] in TYPES, "schema or type", item)
             seq, kind = item["seq"], item["type"]
             need(kind != "process_vm_access", "first keys of a call", item)
@@ -295,7 +299,8 @@ class Stream:
         if isinstance(line, bytes):
             record = self.lines[place] = parse_line(line)
             try:
-                need(RE_TIME.fullmatch(record["time"]), "time", record)
+                need(RE_TIME.fullmatch(record["time"]) and RE_TIME.fullmatch(record["told"]), "time and told", record)
+                need(record["id"].startswith(record["run"] + "-") and record["run"] in self.runs, "id", record)
                 check_call(record, self.max_line < 3000)
                 self.by_schema(record, line)
             except (Bad, KeyError, TypeError, AttributeError) as e:
@@ -329,3 +334,4 @@ class Stream:
         check_books(self.lines[-1], self.final, sum(r["count"] for r in self.of("lost")),
                     sum(r["calls"] for r in self.of("process_vm_summary")))
         need(self.twice == 0, "an id twice")
+        need(len(self.runs) == 1, f"one run has several ids: {self.runs}")

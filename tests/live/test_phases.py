@@ -45,6 +45,9 @@ def test_parked_call(watcher):
         expect_call(end, done["calls"][0])
         assert end["id"] == event["id"] and end["ret"] == 128
         assert end["time"] == event["time"] and end["duration_ns"] > event["duration_ns"]
+        # Who looks back by `told` finds what was inside for long.
+        assert parse_time(end["told"]) - parse_time(end["time"]) >= end["duration_ns"] > 2 * 10**9
+        assert parse_time(event["told"]) - parse_time(event["time"]) >= event["duration_ns"]
         assert [e["phase"] for e in watcher.of(t["pid"])] == ["in_flight", "complete"]
 
 

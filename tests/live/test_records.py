@@ -63,6 +63,20 @@ def test_stats_on_signal(tracer):
     assert stats["in_flight"] >= 0
 
 
+def test_every_record_says_when_and_by_whom_it_was_told():
+    """`told` never goes back, and each record has an id that no other has."""
+    began = time.time_ns()
+    with Tracer("--stats-interval", 1, "--duration", 2) as t:
+        trigger_one("pvmcall", "repeat", 3)
+        t.finish(timeout=10)
+        records = [t.stream.look(i) for i in range(len(t.stream.lines))]
+    told = [parse_time(r["told"]) for r in records]
+    assert told == sorted(told) and began <= told[0] and told[-1] <= time.time_ns()
+    assert {r["run"] for r in records} == {t.start["instance"]}
+    assert len({r["id"] for r in records}) == len(records) > 5
+    assert {"start", "process_vm_access", "stats", "stop"} <= {r["type"] for r in records}
+
+
 @pytest.mark.slow
 def test_stats_at_intervals():
     with Tracer("--stats-interval", 1, "--duration", 4) as t:

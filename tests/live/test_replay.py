@@ -95,7 +95,7 @@ def again(recorded):
 def comparable(record):
     """Without what is a tracer's own: its numbers, and when its own hooks ran."""
     r = json.loads(json.dumps(record))
-    for key in ("seq", "id"):
+    for key in ("seq", "told", "run", "id"):
         r[key] = None
     when = {"time": parse_time(r["time"]), "duration": r["duration_ns"] or 0}
     r["time"], r["duration_ns"] = None, r["duration_ns"] is None

@@ -16,7 +16,7 @@ TAGS = {"K", "U", "TOCTOU", "OPT"}
 SCHEMA = json.loads(pvm_schema.PATH.read_text())
 DEFS = SCHEMA["$defs"]
 # The keys that say nothing about an argument of the call, nor about what came of it.
-UNTAGGED = {"time", "schema", "type", "seq", "id", "phase", "caller", "target", "truncated", "host"}
+UNTAGGED = {"time", "schema", "type", "seq", "told", "run", "id", "phase", "caller", "target", "truncated", "host"}
 
 
 @pytest.fixture

@@ -273,7 +273,8 @@ static void longest_call(struct sample *s, struct host *host)
 	c->ret = INT64_MIN;
 	c->duration_ns = c->requested = c->transferred = c->flags = UINT64_MAX;
 	c->target_arg = INT32_MIN;
-	memset(c->id, 'f', sizeof(c->id) - 1);
+	c->id[CALL_ID_MAX] = '\0';
+	memset(c->id, 'f', CALL_ID_MAX);
 	longest_task(&c->caller, &s->f.call.caller);
 	longest_task(&c->target, &s->f.call.target);
 	longest_side(&c->local, s->iov[0]);

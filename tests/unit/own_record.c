@@ -22,6 +22,8 @@ static struct record record_of(enum record_type type)
 {
 	return (struct record){ .type = type,
 				.real_ns = START_NS,
+				.told_ns = TOLD_NS,
+				.run = FIXTURE_RUN_ID,
 				.seq = 12,
 				.host = &fixture_host };
 }

@@ -91,7 +91,8 @@ void random_call(struct sample *s)
 	c->requested = random_number();
 	c->flags = random_number();
 	c->target_arg = (int32_t)random_number();
-	memset(c->id, 'f', sizeof(c->id) - 1);
+	c->id[CALL_ID_MAX] = '\0';
+	memset(c->id, 'f', CALL_ID_MAX);
 	s->r.seq = random_number();
 	s->r.real_ns = fixture__random();
 	random_task(s, &c->caller, &s->f.call.caller, 0);

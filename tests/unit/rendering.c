@@ -91,6 +91,8 @@ struct sample *sample__new(void)
 	fixture__call(&s->f);
 	s->r = (struct record){ .type = REC_CALL,
 				.real_ns = START_NS,
+				.told_ns = TOLD_NS,
+				.run = FIXTURE_RUN_ID,
 				.seq = 12,
 				.host = &fixture_host };
 	c = &s->r.call;

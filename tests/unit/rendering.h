@@ -9,12 +9,18 @@
 #include "render.h"
 
 #define START_NS 1795289291123456789ULL /* 2026-11-21T19:28:11.123456789Z */
+/* A run's 16 digits, the thread's 8 and the entry's 16. */
+#define CALL_ID_MAX (16 + 1 + 8 + 1 + 16)
+#define TOLD_NS (START_NS + 500000000)
 #define ID64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* How the lines of the tests begin and end. */
 #define HEAD(type)                                                                                \
 	"{\"time\":\"2026-11-21T19:28:11.123456789Z\",\"schema\":\"pvmtrace/1\",\"type\":\"" type \
-	"\",\"seq\":12,"
+	"\",\"seq\":12,\"told\":\"2026-11-21T19:28:11.623456789Z\",\"run\":\"" FIXTURE_RUN_ID     \
+	"\","
+/* The id of a record that is no call. */
+#define OWN_ID "\"id\":\"" FIXTURE_RUN_ID "-s12\","
 #define HOST                                                                               \
 	"\"host\":{\"name\":\"web1\",\"machine_id\":\"0123456789abcdef0123456789abcdef\"," \
 	"\"boot_id\":\"" FIXTURE_BOOT_ID "\"}}"

@@ -17,7 +17,8 @@
 #include "rendering.h"
 
 #define GOLDEN "tests/golden/calls.pvmtrace"
-#define MANY 40 /* elements of a long array */
+#define BOOT_NS 6000000000 /* from the boot to the fixture's calls, and to START_NS */
+#define MANY 40		   /* elements of a long array */
 #define CONTAINER_NAMES ID64 "\0docker"
 
 static const struct pin_key pin_key = { { 7, 77 }, 12, 0 };
@@ -32,8 +33,20 @@ static void put(enum frame_kind kind, const void *data, size_t size)
 	assert_int_equal(recorder__put(out, kind, data, size, 0), 0);
 }
 
+/* The next call or books reached the recording this long after its run began. */
+static void put_told(uint64_t after_ns)
+{
+	const uint64_t told_ns = START_NS + after_ns;
+
+	put(FRAME_TOLD, &told_ns, sizeof(told_ns));
+}
+
 static void put_call(struct fixture_call *f)
 {
+	const uint64_t boot_ns = f->call.exit_ns > f->call.entry_ns ? f->call.exit_ns
+								    : f->call.entry_ns;
+
+	put_told(boot_ns - BOOT_NS + 250000);
 	calls += f->call.phase != PVM_IN_FLIGHT;
 	put(FRAME_CALL, f, f->call.hdr.size);
 }
@@ -218,6 +231,7 @@ static void put_summary(uint8_t outcome, uint8_t reason, const struct pvm_call *
 	sum.tally.reason = reason;
 	if (outcome != PVM_SUCCEEDED)
 		sum.tally.bytes = 0;
+	put_told(sum.tally.last_ns - BOOT_NS + 250000);
 	put(FRAME_CALL, &sum, sizeof(sum));
 	summarised += sum.tally.calls;
 }
@@ -282,6 +296,7 @@ static void put_books(enum record_type type, uint64_t second, const char *text, 
 		books.since_ns = START_NS;
 		strcpy(books.message, "say \"why\": \xff\t");
 	}
+	put_told(second * 1000000000 + 1000);
 	snprintf(books.text, sizeof(books.text), "%s", text);
 	snprintf(books.signal, sizeof(books.signal), "%s", signal);
 	put(FRAME_BOOKS, &books, sizeof(books));
@@ -289,8 +304,7 @@ static void put_books(enum record_type type, uint64_t second, const char *text, 
 
 static void write_recording(const char *path)
 {
-	/* The fixture's calls begin 6 s after the boot. */
-	const struct frame_clock clock = { START_NS - 6000000000, START_NS - 6000000000 };
+	const struct frame_clock clock = { START_NS - BOOT_NS, START_NS - BOOT_NS };
 	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	struct recording_header header;
 

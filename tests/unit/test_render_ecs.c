@@ -30,7 +30,7 @@ static void test_call(void **state)
 	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
 	expect_text(line, "@timestamp", "2026-11-21T19:28:11.123456789Z");
 	line__keys(json_object_get(line, "event"),
-		   "sequence module dataset kind category type action outcome id duration "
+		   "sequence created id module dataset kind category type action outcome duration "
 		   "provider");
 	expect_number(line, "event.sequence", 12);
 	expect_number(line, "event.duration", 1830);
@@ -39,6 +39,8 @@ static void test_call(void **state)
 	expect_text(line, "event.action", "process_vm_readv");
 	expect_text(line, "event.outcome", "success");
 	expect_text(line, "event.id", s->r.call.id);
+	expect_text(line, "event.created", "2026-11-21T19:28:11.623456789Z");
+	expect_text(line, "pvmtrace.run", FIXTURE_RUN_ID);
 	line__keys(json_object_get(line, "process"),
 		   "pid name entity_id thread vpid executable args args_count start parent user "
 		   "real_user group real_group");
@@ -59,7 +61,7 @@ static void test_call(void **state)
 	expect_text(line, "host.boot.id", FIXTURE_BOOT_ID);
 	expect_text(line, "pvmtrace.target.container_id", ID64);
 	line__keys(json_object_get(line, "pvmtrace"),
-		   "phase abi ret bytes_requested bytes_transferred partial flags flag_names "
+		   "run phase abi ret bytes_requested bytes_transferred partial flags flag_names "
 		   "caller target relation local remote truncated");
 	expect_text(line, "pvmtrace.remote.status", "ok");
 	json_decref(line);
@@ -110,15 +112,16 @@ static void test_summary(void **state)
 	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
 	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
 	line__keys(cuts__at(line, "event"),
-		   "sequence module dataset kind category type action outcome "
+		   "sequence created id module dataset kind category type action outcome "
 		   "start end provider");
+	expect_text(line, "event.id", FIXTURE_RUN_ID "-s12");
 	expect_text(line, "event.dataset", "pvmtrace.calls");
 	expect_text(line, "event.action", "process_vm_readv");
 	expect_text(line, "event.start", "2026-11-21T19:28:09.623456789Z");
 	expect_text(line, "event.end", "2026-11-21T19:28:11.123456789Z");
 	expect_number(line, "Target.process.pid", 991);
 	line__keys(cuts__at(line, "pvmtrace"),
-		   "reason calls bytes_transferred duration_ns first last "
+		   "run reason calls bytes_transferred duration_ns first last "
 		   "caller target truncated");
 	expect_number(line, "pvmtrace.calls", 7);
 	json_decref(line);
@@ -127,7 +130,8 @@ static void test_summary(void **state)
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
 	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
 	expect_text(line, "event.outcome", "unknown");
-	line__keys(cuts__at(line, "pvmtrace"), "reason calls first last caller target truncated");
+	line__keys(cuts__at(line, "pvmtrace"),
+		   "run reason calls first last caller target truncated");
 	line__keys(cuts__at(line, "pvmtrace.target"), "arg kind resolved");
 	assert_null(json_object_get(line, "Target"));
 	json_decref(line);
@@ -148,6 +152,9 @@ static void test_own(void **state)
 		expect_text(line, "event.kind", own.r[i].type == REC_STATS ? "metric" : "event");
 		expect_list(line, "event.category", "host");
 		expect_text(line, "host.id", fixture_host.machine_id);
+		expect_text(line, "event.created", "2026-11-21T19:28:11.623456789Z");
+		expect_text(line, "event.id", FIXTURE_RUN_ID "-s12");
+		expect_text(line, "pvmtrace.run", FIXTURE_RUN_ID);
 		json_decref(line);
 	}
 	line = rendering__line_in("ecs", &own.r[5], &rendering_defaults);

@@ -89,30 +89,31 @@ static void test_summary(void **state)
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
 	sample__summarise(s);
 	json_decref(rendering__line(&s->r, &rendering_defaults));
-	rendering__expect(HEAD(
-		"process_vm_summary") "\"reason\":\"overflow\","
-				      "\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":7,"
-				      "\"comm\":\"dumper\",\"pcomm\":\"bash\",\"exe\":\"/opt/dumper\","
-				      "\"exe_dev\":\"fe:00\",\"exe_ino\":1234,\"exe_deleted\":false,"
-				      "\"args\":[\"./dumper\",\"-p\",\"991\"],\"args_cut\":false,\"uid\":1000,"
-				      "\"gid\":1001,\"euid\":0,\"loginuid\":1000,\"sessionid\":3,"
-				      "\"caps_effective\":\"0x1ffffffffff\",\"start\":\"2026-11-21T19:28:10.123456789Z\","
-				      "\"entity_id\":\"5f0c2b7e-1092-12a05f200\",\"cgroup\":\"/user.slice\","
-				      "\"cgroup_id\":8123,\"container_id\":null,"
-				      "\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
-				      "\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":false,"
-				      "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
-				      "\"pid_ns\":null,\"comm\":null,\"pcomm\":null,"
-				      "\"exe\":null,\"exe_dev\":null,\"exe_ino\":null,"
-				      "\"exe_deleted\":null,\"args\":null,\"args_cut\":null,\"uid\":null,\"gid\":null,"
-				      "\"euid\":null,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
-				      "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
-				      "\"cgroup_id\":null,\"container_id\":null,\"ns\":null},"
-				      "\"op\":\"read\",\"outcome\":\"success\",\"calls\":7,"
-				      "\"bytes_transferred\":28672,"
-				      "\"first\":\"2026-11-21T19:28:09.623456789Z\","
-				      "\"last\":\"2026-11-21T19:28:11.123456789Z\",\"duration_ns\":12810,"
-				      "\"truncated\":[]," HOST);
+	rendering__expect(
+		HEAD("process_vm_summary") OWN_ID
+		"\"reason\":\"overflow\","
+		"\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":7,"
+		"\"comm\":\"dumper\",\"pcomm\":\"bash\",\"exe\":\"/opt/dumper\","
+		"\"exe_dev\":\"fe:00\",\"exe_ino\":1234,\"exe_deleted\":false,"
+		"\"args\":[\"./dumper\",\"-p\",\"991\"],\"args_cut\":false,\"uid\":1000,"
+		"\"gid\":1001,\"euid\":0,\"loginuid\":1000,\"sessionid\":3,"
+		"\"caps_effective\":\"0x1ffffffffff\",\"start\":\"2026-11-21T19:28:10.123456789Z\","
+		"\"entity_id\":\"5f0c2b7e-1092-12a05f200\",\"cgroup\":\"/user.slice\","
+		"\"cgroup_id\":8123,\"container_id\":null,"
+		"\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
+		"\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":false,"
+		"\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
+		"\"pid_ns\":null,\"comm\":null,\"pcomm\":null,"
+		"\"exe\":null,\"exe_dev\":null,\"exe_ino\":null,"
+		"\"exe_deleted\":null,\"args\":null,\"args_cut\":null,\"uid\":null,\"gid\":null,"
+		"\"euid\":null,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
+		"\"start\":null,\"entity_id\":null,\"cgroup\":null,"
+		"\"cgroup_id\":null,\"container_id\":null,\"ns\":null},"
+		"\"op\":\"read\",\"outcome\":\"success\",\"calls\":7,"
+		"\"bytes_transferred\":28672,"
+		"\"first\":\"2026-11-21T19:28:09.623456789Z\","
+		"\"last\":\"2026-11-21T19:28:11.123456789Z\",\"duration_ns\":12810,"
+		"\"truncated\":[]," HOST);
 	s->f.call.op = PVM_WRITE;
 	s->r.call.outcome = OUTCOME_UNKNOWN;
 	s->r.summary.sums_known = false;

@@ -149,11 +149,13 @@ static void check_top(const json_t *line, const struct sample *s)
 {
 	bool more = !line__cuts(line, "*");
 
-	line__keys(line, more ? "time schema type seq id phase op syscall abi outcome ret error "
-				"duration_ns bytes_requested bytes_transferred partial flags "
-				"flag_names caller target relation local remote truncated host"
-			      : "time schema type seq id phase op outcome ret error caller target "
-				"relation local remote truncated host");
+	line__keys(
+		line,
+		more ? "time schema type seq told run id phase op syscall abi outcome ret error "
+		       "duration_ns bytes_requested bytes_transferred partial flags "
+		       "flag_names caller target relation local remote truncated host"
+		     : "time schema type seq told run id phase op outcome ret error caller target "
+		       "relation local remote truncated host");
 	assert_string_equal(json_string_value(json_object_get(line, "schema")), "pvmtrace/1");
 	assert_true(json_integer_value(json_object_get(line, "seq")) ==
 		    (json_int_t)clamp(s->r.seq));
@@ -210,9 +212,10 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 	const struct summary_info *sum = &s->r.summary;
 	json_t *line = rendering__line(&s->r, o);
 
-	line__keys(line,
-		   "time schema type seq reason caller target op outcome calls bytes_transferred "
-		   "first last duration_ns truncated host");
+	line__keys(
+		line,
+		"time schema type seq told run id reason caller target op outcome calls bytes_transferred "
+		"first last duration_ns truncated host");
 	assert_string_equal(json_string_value(json_object_get(line, "type")), "process_vm_summary");
 	assert_string_equal(json_string_value(json_object_get(line, "reason")), sum->reason);
 	assert_true(json_integer_value(json_object_get(line, "calls")) ==

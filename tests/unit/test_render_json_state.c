@@ -33,7 +33,7 @@ static void test_start(void **state)
 		line = rendering__line(&own.r[0], &o);
 		assert_true(rendering.len >= 1024);
 		line__keys(line,
-			   "time schema type seq instance version libbpf kernel "
+			   "time schema type seq told run id instance version libbpf kernel "
 			   "kernel_version arch attach resolve confirms abis unseen notes filters "
 			   "limits counters pid user pad truncated host");
 		assert_string_equal(json_string_value(json_object_get(line, "instance")),
@@ -63,7 +63,7 @@ static void test_reopen(void **state)
 	own_records__fill(&own);
 	line = rendering__line(&own.r[1], &o);
 	assert_int_equal(rendering.len, 1024);
-	line__keys(line, "time schema type seq instance pad truncated host");
+	line__keys(line, "time schema type seq told run id instance pad truncated host");
 	json_decref(line);
 	json_decref(rendering__line(&own.r[1], &rendering_defaults));
 	assert_int_equal(rendering.len, 1024);
@@ -77,44 +77,54 @@ static void test_reopen(void **state)
 
 static void test_state(void **state)
 {
-	struct record r = { .real_ns = START_NS, .seq = 12, .host = &fixture_host };
+	struct record r = { .real_ns = START_NS,
+			    .told_ns = TOLD_NS,
+			    .run = FIXTURE_RUN_ID,
+			    .seq = 12,
+			    .host = &fixture_host };
 
 	(void)state;
 	r.type = REC_STATS;
 	r.stats = (struct stats_info){ counters, COUNTER_CNT, 5 };
 	json_decref(rendering__line(&r, &rendering_defaults));
-	rendering__expect(HEAD("stats") "\"counters\":" COUNTERS
-					",\"in_flight\":5,\"truncated\":[]," HOST);
+	rendering__expect(HEAD("stats") OWN_ID "\"counters\":" COUNTERS
+					       ",\"in_flight\":5,\"truncated\":[]," HOST);
 
 	r.type = REC_LOST;
 	r.lost = (struct lost_info){ 10, counters + 5, 2, START_NS - 1000000000, START_NS };
 	json_decref(rendering__line(&r, &rendering_defaults));
-	rendering__expect(HEAD("lost") "\"count\":10,\"by\":{\"ring_full\":0,\"state_full\":0},"
-				       "\"since\":\"2026-11-21T19:28:10.123456789Z\","
-				       "\"until\":\"2026-11-21T19:28:11.123456789Z\"," //
-				       "\"truncated\":[]," HOST);
+	rendering__expect(HEAD("lost") OWN_ID
+			  "\"count\":10,\"by\":{\"ring_full\":0,\"state_full\":0},"
+			  "\"since\":\"2026-11-21T19:28:10.123456789Z\","
+			  "\"until\":\"2026-11-21T19:28:11.123456789Z\"," //
+			  "\"truncated\":[]," HOST);
 
 	r.type = REC_ERROR;
 	r.error = (struct error_info){ "hooks_silent", "say \"why\"", 0 };
 	json_decref(rendering__line(&r, &rendering_defaults));
-	rendering__expect(HEAD("error") "\"code\":\"hooks_silent\",\"message\":\"say \\\"why\\\"\","
-					"\"since\":null,\"truncated\":[]," HOST);
+	rendering__expect(HEAD("error") OWN_ID
+			  "\"code\":\"hooks_silent\",\"message\":\"say \\\"why\\\"\","
+			  "\"since\":null,\"truncated\":[]," HOST);
 
 	r.type = REC_STOP;
 	r.stop =
 		(struct stop_info){ "signal", "SIGTERM", { counters, COUNTER_CNT, 0 }, true, false };
 	json_decref(rendering__line(&r, &rendering_defaults));
-	rendering__expect(
-		HEAD("stop") "\"reason\":\"signal\",\"signal\":\"SIGTERM\",\"counters\":" COUNTERS
-			     ",\"in_flight\":0,\"balanced\":true,\"complete\":false,"
-			     "\"truncated\":[]," HOST);
+	rendering__expect(HEAD("stop") OWN_ID
+			  "\"reason\":\"signal\",\"signal\":\"SIGTERM\",\"counters\":" COUNTERS
+			  ",\"in_flight\":0,\"balanced\":true,\"complete\":false,"
+			  "\"truncated\":[]," HOST);
 }
 
 static void test_state_short(void **state)
 {
 	struct counter many[60];
 	struct render_opts o = { .iov_limit = 32, .max_line = 1024 };
-	struct record r = { .real_ns = START_NS, .seq = UINT64_MAX, .host = &fixture_host };
+	struct record r = { .real_ns = START_NS,
+			    .told_ns = TOLD_NS,
+			    .run = FIXTURE_RUN_ID,
+			    .seq = UINT64_MAX,
+			    .host = &fixture_host };
 	char message[3000];
 	json_t *line;
 

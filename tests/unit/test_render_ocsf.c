@@ -33,7 +33,9 @@ static void test_call(void **state)
 	expect_number(line, "type_uid", 100407);
 	expect_number(line, "status_id", 1);
 	expect_text(line, "metadata.original_time", "2026-11-21T19:28:11.123456789Z");
+	expect_number(line, "metadata.logged_time", TOLD_NS / 1000000);
 	expect_number(line, "metadata.sequence", 12);
+	expect_text(line, "metadata.uid", s->r.call.id);
 	expect_text(line, "metadata.event_code", "process_vm_readv");
 	line__keys(cuts__at(line, "actor.process"), "pid uid name tid namespace_pid file cmd_line "
 						    "created_time user session parent_process");
@@ -47,7 +49,7 @@ static void test_call(void **state)
 	expect_text(line, "base_address", "0x55d0c0de0000");
 	expect_number(line, "size", 4096);
 	line__keys(json_object_get(line, "unmapped"),
-		   "phase abi ret duration_ns bytes_requested bytes_transferred partial flags "
+		   "run phase abi ret duration_ns bytes_requested bytes_transferred partial flags "
 		   "flag_names caller target relation local remote truncated");
 	expect_number(line, "unmapped.duration_ns", 1830);
 	expect_number(line, "unmapped.caller.euid", 0);
@@ -136,10 +138,10 @@ static void test_summary(void **state)
 	expect_number(line, "count", 7);
 	expect_number(line, "end_time", (json_int_t)(START_NS / 1000000));
 	expect_number(line, "start_time", (json_int_t)(START_NS / 1000000) - 1500);
-	assert_null(cuts__at(line, "metadata.uid"));
+	expect_text(line, "metadata.uid", FIXTURE_RUN_ID "-s12");
 	expect_text(line, "metadata.event_code", "process_vm_readv");
 	line__keys(cuts__at(line, "unmapped"),
-		   "reason calls bytes_transferred duration_ns first last "
+		   "run reason calls bytes_transferred duration_ns first last "
 		   "caller target truncated");
 	json_decref(line);
 	s->r.summary.sums_known = false;
@@ -148,7 +150,8 @@ static void test_summary(void **state)
 	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
 	expect_text(line, "status", "Unknown");
 	expect_text(line, "process.uid", "unresolved:pid:991");
-	line__keys(cuts__at(line, "unmapped"), "reason calls first last caller target truncated");
+	line__keys(cuts__at(line, "unmapped"),
+		   "run reason calls first last caller target truncated");
 	json_decref(line);
 	free(s);
 }
@@ -166,6 +169,9 @@ static void test_own(void **state)
 		expect_number(line, "class_uid", 0);
 		expect_number(line, "type_uid", 99);
 		expect_text(line, "activity_name", names[i]);
+		expect_text(line, "metadata.uid", FIXTURE_RUN_ID "-s12");
+		expect_number(line, "metadata.logged_time", TOLD_NS / 1000000);
+		expect_text(line, "unmapped.run", FIXTURE_RUN_ID);
 		expect_number(line, "status_id", i < 3 ? 1 : 2);
 		json_decref(line);
 	}
