@@ -62,6 +62,10 @@ static void call_native(void)
 
 #if defined(__x86_64__)
 
+#define EXIT_UNTRIED 2
+#define NOT_RUN "this kernel does not run 32-bit calls"
+#define NOT_TRIED "a 32-bit call could not be tried"
+
 /* Whether the kernel carried it out. */
 static bool call_x32(void)
 {
@@ -81,23 +85,31 @@ static bool call_i386(void)
 	return (int)ret != -ENOSYS;
 }
 
-/* In a child, because a kernel without 32-bit emulation answers with a signal. Whether it carried the call out. */
-static bool run_i386(const struct self_test_env *env)
+/* In a child, because a kernel without 32-bit emulation answers with a signal. NULL, or why it was not carried out. */
+static const char *run_i386(const struct self_test_env *env)
 {
 	const struct rlimit no_core = { 0, 0 };
 	pid_t child = fork();
-	int status = 1;
+	int status = EXIT_UNTRIED << 8; /* as if it had ended so */
 
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(SIGSEGV, SIG_DFL);
-		_exit(!env->be_self(env->be_self_ctx) && call_i386() ? 0 : 1);
+		if (env->be_self(env->be_self_ctx))
+			_exit(EXIT_UNTRIED);
+		_exit(call_i386() ? 0 : 1);
 	}
 	if (child < 0)
-		return false;
+		return NOT_TRIED;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGSYS
+			       ? "this process may make no 32-bit calls (seccomp)"
+			       : NOT_RUN;
+	if (WEXITSTATUS(status) == EXIT_UNTRIED)
+		return NOT_TRIED;
+	return WEXITSTATUS(status) ? NOT_RUN : NULL;
 }
 
 static int refuse(const char *abi)
@@ -111,15 +123,18 @@ static int refuse(const char *abi)
 static int run_others(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
 		      size_t *cnt)
 {
-	bool ran = run_i386(env), proven = ran && await(t, env, PVM_ABI_I386);
+	const char *why = run_i386(env);
+	bool ran, proven = !why && await(t, env, PVM_ABI_I386);
 
-	if (env->fentry && ran && !proven)
+	if (env->fentry && !why && !proven)
 		return refuse("i386");
+	if (!why && !proven)
+		why = "the call did not reach the hook";
 	abis[(*cnt)++] = (struct abi_info){
 		.name = "i386",
 		.covered = true,
 		.proven = proven,
-		.note = proven ? NULL : "this kernel does not run 32-bit calls",
+		.note = why,
 	};
 	ran = call_x32();
 	proven = (ran || !env->fentry) && await(t, env, PVM_ABI_X32);
