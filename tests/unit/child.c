@@ -7,13 +7,21 @@
 
 #include <cmocka.h>
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "child.h"
+
+void skip_for(const char *why)
+{
+	print_message("skipped: needs %s\n", why);
+	skip();
+}
 
 void need_root(void)
 {
@@ -29,10 +37,22 @@ void need_root(void)
 		all = value == CAP_SET;
 	}
 	cap_free(caps);
-	if (!all) {
-		print_message("needs root with its capabilities: skipped\n");
-		skip();
-	}
+	if (!all)
+		skip_for("root with its capabilities");
+}
+
+void need_mounts(void)
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		      mount("none", "/proc", "tmpfs", 0, NULL));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (status)
+		skip_for("mount namespaces, and mounts in them");
 }
 
 void in_child(int (*act)(void))

@@ -6,8 +6,12 @@
 
 #include <stdbool.h>
 
-/* Skips the running test, aloud, unless we are root with the capabilities that its tests use. */
+/* Skips the running test; the reason stands in the output of tests/check. */
+void skip_for(const char *why);
+/* Skips it unless we are root with the capabilities that its tests use. */
 void need_root(void);
+/* Skips it unless we can have a mount namespace, and mount there. */
+void need_mounts(void);
 /* Runs act in a child and fails the running test unless it returns 0. */
 void in_child(int (*act)(void));
 /* 1 and a message if wrong. */

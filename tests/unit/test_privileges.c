@@ -34,10 +34,8 @@
 
 static void need_no_account(void)
 {
-	if (getpwnam("pvmtrace")) {
-		print_message("there is an account pvmtrace: skipped\n");
-		skip();
-	}
+	if (getpwnam("pvmtrace"))
+		skip_for("that there is no account pvmtrace");
 }
 
 static int ids_differ(uid_t uid, gid_t gid)
@@ -181,10 +179,8 @@ static void check_refuses_a_user_namespace(void **state)
 	if (pid == 0)
 		_exit(unshare(CLONE_NEWUSER) ? 1 : 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (status) {
-		print_message("no user namespaces here: skipped\n");
-		skip();
-	}
+	if (status)
+		skip_for("user namespaces");
 	in_child(check_in_user_namespace);
 }
 
@@ -223,8 +219,7 @@ static void an_account_is_taken_as_it_is(void **state)
 	need_root();
 	pw = getpwnam("daemon");
 	if (!pw || !pw->pw_gid) {
-		print_message("there is no account daemon: skipped\n");
-		skip();
+		skip_for("an account daemon");
 		return;
 	}
 	uid = pw->pw_uid;
@@ -303,6 +298,7 @@ static void a_uid_with_a_process_is_not_taken(void **state)
 	(void)state;
 	need_root();
 	need_no_account();
+	need_mounts();
 	in_child(choose_the_only_one);
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "child.h"
 #include "lines.h"
 #include "scratch.h"
 #include "sink_impl.h"
@@ -47,10 +48,8 @@ static int teardown_disk(void **state)
 
 static void require_disk(void **state)
 {
-	if (!*state)
-		return;
-	print_message("SKIP: needs root and a mount namespace\n");
-	skip();
+	if (*state)
+		skip_for("root, and a mount namespace");
 }
 
 /* Takes all the room but leave bytes. */
@@ -282,8 +281,7 @@ static void append_only(bool rotate)
 	if (ioctl(s->fd, FS_IOC_GETFLAGS, &flags) ||
 	    ioctl(s->fd, FS_IOC_SETFLAGS, &(int){ flags | FS_APPEND_FL })) {
 		sink__close(s);
-		print_message("SKIP: no append-only files on this kernel's tmpfs\n");
-		skip();
+		skip_for("append-only files on this kernel's tmpfs");
 	}
 	old = dup(s->fd);
 	fill_up("ballast", 10000);

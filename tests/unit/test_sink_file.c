@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "child.h"
 #include "lines.h"
 #include "scratch.h"
 #include "sink_impl.h"
@@ -24,10 +25,8 @@
 
 static void require_root(void)
 {
-	if (geteuid() == 0)
-		return;
-	print_message("SKIP: needs root\n");
-	skip();
+	if (geteuid())
+		skip_for("root");
 }
 
 static void test_new_file(void **state)
