@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Manual pages, completions and the configuration file against the program's table of options and the schema."""
 
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
 import manual
+from needs import BASH_HELPERS, require, which
 from manual import BASH, MAN_5, MAN_8, PVMTRACE, ZSH
 
 # mandoc knows only the pages that are installed here.
 NOT_OF_THE_PAGE = re.compile(r"outdated mandoc.db|referenced manual not found")
-HELPERS = "/usr/share/bash-completion/bash_completion"
 COMPLETE = f"""
-. {HELPERS}
+. {BASH_HELPERS}
 . "$0"
 COMP_WORDS=(pvmtrace "$@") COMP_CWORD=$# COMP_LINE="pvmtrace $*" COMP_POINT=${{#COMP_LINE}}
 _pvmtrace
@@ -28,13 +26,6 @@ def run(*command, status=0):
                        stderr=subprocess.PIPE, text=True, check=False)
     assert p.returncode == status, f"{command}: {p.returncode} {p.stderr}"
     return p.stdout
-
-
-def need(tool):
-    path = shutil.which(tool)
-    if not path:
-        pytest.skip(f"{tool} is not installed: make setup-check")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +42,7 @@ def options(help_text):
 
 def complete(*words):
     """What bash offers behind these words."""
-    if not os.path.exists(HELPERS):
-        pytest.skip("bash-completion is not installed: make setup-check")
+    require("bash_completion")
     return run("bash", "-c", COMPLETE, BASH, *words).split()
 
 
@@ -109,7 +99,7 @@ def test_zsh_completes_every_option(options, help_text):
 
 
 def test_zsh_reads_it():
-    run(need("zsh"), "-n", ZSH)
+    run(which("zsh"), "-n", ZSH)
 
 
 def test_config_file_has_every_option(options, tmp_path):
@@ -124,10 +114,10 @@ def test_config_file_has_every_option(options, tmp_path):
 
 @pytest.mark.parametrize("page", [MAN_8, MAN_5], ids=lambda p: p.name)
 def test_pages_are_well_formed(page):
-    p = subprocess.run([need("mandoc"), "-Tlint", page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    p = subprocess.run([which("mandoc"), "-Tlint", page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        text=True, check=False)
     assert [line for line in p.stdout.splitlines() if not NOT_OF_THE_PAGE.search(line)] == []
-    p = subprocess.run([need("man"), "--warnings", "-E", "UTF-8", "-l", "-Tutf8", page], stdout=subprocess.PIPE,
+    p = subprocess.run([which("man"), "--warnings", "-E", "UTF-8", "-l", "-Tutf8", page], stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, check=False)
     assert p.returncode == 0 and p.stderr == ""
 

@@ -10,13 +10,21 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import needs  # noqa: E402
 import pvm  # noqa: E402
 from pvm_host import Cgroups  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption("--whole", metavar="FILE,...", help="run these files, and of the others what --needing says")
+    parser.addoption("--needing", metavar="NEED,...", default="", help="tests that need one of these (tests/needs.py)")
+
+
 def pytest_configure(config):
+    needs.register(config)
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
     config.addinivalue_line("markers", "unseen_by_fentry(what): only the attach method tracepoint sees it")
 
@@ -31,7 +39,12 @@ def pytest_sessionstart(session):
             pytest.exit(f"{path} is not built", 2)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if config.option.whole:
+        whole, needing = config.option.whole.split(","), set(config.option.needing.split(","))
+        out = [item for item in items if item.path.stem not in whole and not needs.marked(item) & needing]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
     for item in items:
         mark = item.get_closest_marker("unseen_by_fentry")
         if mark and pvm.ATTACH == "fentry":
@@ -86,21 +99,10 @@ def watcher():
     return pvm.SHARED.get("--in-flight-after", 200)
 
 
-NO_WAY = {}  # ways that this kernel does not have, and why
-
-
-@pytest.fixture(params=["kfunc", "walk"])
+@pytest.fixture(params=[pytest.param("kfunc", marks=pytest.mark.needs("kfunc")), "walk"])
 def resolver(request):
     """Both ways to look up a target must tell the same."""
-    if request.param in NO_WAY:
-        pytest.skip(NO_WAY[request.param])
-    try:
-        t = pvm.SHARED.get("--resolve", request.param)
-    except AssertionError as e:
-        if request.param == "kfunc" and "no bpf_task_from_vpid (Linux 6.13)" in str(e):
-            NO_WAY["kfunc"] = "this kernel has no bpf_task_from_vpid (Linux 6.13)"
-            pytest.skip(NO_WAY["kfunc"])
-        raise
+    t = pvm.SHARED.get("--resolve", request.param)
     assert t.start["resolve"] == request.param
     return t
 

@@ -16,7 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pvm_arch import OPS
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
+
+from needs import require  # noqa: E402
+from pvm_arch import OPS  # noqa: E402
 
 READY = "ready"
 LINE = re.compile(r"-(\d+)\s+(?:\([-\s\d]*\)\s+)?\[\d+\].*: sys_enter: NR (\d+) \(([0-9a-f]+)")
@@ -26,15 +29,15 @@ class Observer:
     """Context manager around this program."""
 
     def __init__(self, expression=" || ".join(f"id == {nr}" for nr in OPS)):
+        require("tracefs")
         self.proc = subprocess.Popen(
             ["/usr/bin/unshare", "-m", sys.executable, __file__, expression],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         ready, _, _ = select.select([self.proc.stdout], [], [], 20)
         line = self.proc.stdout.readline().decode().strip() if ready else ""
         if line != READY:
-            import pytest
             self.proc.kill()
-            pytest.skip(f"no ftrace here: {line} {self.proc.stderr.read().decode()[-300:]}")
+            raise AssertionError(f"no ftrace: {line} {self.proc.stderr.read().decode()[-300:]}")
 
     def result(self):
         out, err = self.proc.communicate(timeout=60)

@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-import pytest
+from needs import CGROUPS, cgroup_mounts, require
 
 
 def kernel():
@@ -97,32 +97,18 @@ class Cgroups:
     """Makes cgroups in one hierarchy or another, and takes them away again."""
 
     def __init__(self):
-        self.mounts = {}
         self.made = []
-        for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            left, right = line.split(" - ")
-            kind, _, options = right.split(" ", 2)
-            where = left.split(" ")[4]
-            if kind == "cgroup2":
-                self.mounts[""] = where
-            elif kind == "cgroup":
-                for name in ("pids", "memory"):
-                    if name in options.split(","):
-                        self.mounts[name] = where
 
     def make(self, hierarchy, path):
         """hierarchy: "" (v2), pids or memory. The directory."""
-        if hierarchy not in self.mounts:
-            pytest.skip(f"no cgroup hierarchy {hierarchy or 'v2'} is mounted here")
-        at = Path(self.mounts[hierarchy])
+        require(CGROUPS[hierarchy])
+        at = Path(cgroup_mounts()[hierarchy])
         for part in Path(path.lstrip("/")).parts:
             at = at / part
             try:
                 at.mkdir()
             except FileExistsError:
                 continue
-            except OSError as e:
-                pytest.skip(f"no cgroup can be made below {at.parent}: {e}")
             self.made.append(at)
         return at
 

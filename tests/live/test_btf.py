@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from needs import require
 from pvm import EX_NOPERM, EX_UNAVAILABLE, EX_USAGE, PVMTRACE, Tracer, expect_call, pvmtrace, trigger_one
 
 HOST = Path("/sys/kernel/btf/vmlinux")
@@ -17,13 +18,13 @@ WITHOUT = pytest.mark.parametrize("hide", [HIDE_FILE, HIDE_ALL], ids=["empty", "
 
 
 def hidden(how):
+    require("mounts")
     return ["/usr/bin/unshare", "-m", "sh", "-c", how, "sh"]
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    if not HOST.exists():
-        pytest.skip(f"there is no {HOST} to be copied")
+    require("btf")
     path = tmp_path_factory.mktemp("btf") / "copy"
     path.write_bytes(HOST.read_bytes())
     return path

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from needs import CGROUPS, any_hierarchy
 from pvm import AS_ME, Held, ONLY_ME, Tracer, trigger_one
 from pvm_host import Cgroups, cgroup_paths, expected_cgroup
 
@@ -21,15 +22,7 @@ def last(tracer, pid):
     return tracer.of(pid)[-1]
 
 
-def any_hierarchy(cgroups):
-    for h in ("", "pids", "memory"):
-        if h in cgroups.mounts:
-            return h
-    pytest.skip("no cgroup hierarchy of v2, pids or memory is mounted here")
-    return None
-
-
-@pytest.mark.parametrize("hierarchy", ["", "pids", "memory"])
+@pytest.mark.parametrize("hierarchy", [pytest.param(h, marks=pytest.mark.needs(n)) for h, n in CGROUPS.items()])
 def test_path_and_id(resolver, cgroups, hierarchy):
     path = cgroups.make(hierarchy, f"/{name()}/inner")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(path)) as h:
@@ -43,9 +36,8 @@ def test_path_and_id(resolver, cgroups, hierarchy):
         assert caller["container_id"] is None
 
 
+@pytest.mark.needs("cgroup_hybrid")
 def test_v2_goes_first_then_pids(resolver, cgroups):
-    if not {"", "pids", "memory"} <= set(cgroups.mounts):
-        pytest.skip("this is no hybrid host: v2, pids and memory are not all mounted")
     dirs = {h: cgroups.make(h, f"/{name()}") for h in ("memory", "pids", "")}
     with Held("pvmcall", "step") as h:
         h.line()
@@ -63,7 +55,7 @@ def test_v2_goes_first_then_pids(resolver, cgroups):
 
 
 def test_move_between_calls(resolver, cgroups):
-    h_name = any_hierarchy(cgroups)
+    h_name = any_hierarchy()
     one, two = (cgroups.make(h_name, f"/{name()}") for _ in range(2))
     with Held("pvmcall", "step", preexec_fn=cgroups.join(one)) as h:
         h.line()
@@ -80,7 +72,7 @@ def test_move_between_calls(resolver, cgroups):
 
 
 def test_hostile_cgroup_name(tracer, cgroups):
-    h_name = any_hierarchy(cgroups)
+    h_name = any_hierarchy()
     top = cgroups.make(h_name, f"/{name()}")
     path = os.fsencode(top) + b'/a"b\\\xff'
     os.mkdir(path)
@@ -113,7 +105,7 @@ CONTAINERS = [
 
 @pytest.mark.parametrize("path", CONTAINERS)
 def test_container_id(tracer, cgroups, path):
-    h_name = any_hierarchy(cgroups)
+    h_name = any_hierarchy()
     top = name()
     directory = cgroups.make(h_name, f"/{top}/{path}")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(directory)) as h:
@@ -126,7 +118,7 @@ def test_container_id(tracer, cgroups, path):
 @pytest.mark.parametrize("path", [
     f"docker/{ID[:-1]}", f"docker/{ID}0", f"docker/{ID[:-1]}g", "user.slice/session-1.scope"])
 def test_no_container_id(tracer, cgroups, path):
-    h_name = any_hierarchy(cgroups)
+    h_name = any_hierarchy()
     directory = cgroups.make(h_name, f"/{name()}/{path}")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(directory)) as h:
         h.line()
@@ -135,7 +127,7 @@ def test_no_container_id(tracer, cgroups, path):
 
 
 def test_same_container(resolver, cgroups):
-    h_name = any_hierarchy(cgroups)
+    h_name = any_hierarchy()
     top = name()
     one = cgroups.make(h_name, f"/{top}/docker/{ID}")
     two = cgroups.make(h_name, f"/{top}/docker/{OTHER}")
@@ -169,7 +161,7 @@ def filtered():
     groups = Cgroups()
     tracers = []
     try:
-        h_name = any_hierarchy(groups)
+        h_name = any_hierarchy()
         top = f"/{name()}"
         dirs = [groups.make(h_name, f"{top}/docker/{ID}"), groups.make(h_name, f"{top}/docker/{OTHER}"), None]
         for option, value, _ in FILTERS:
@@ -199,7 +191,7 @@ def test_filters(filtered, row):
 @pytest.mark.parametrize("sign, want", [("", 1), ("!", 0)])
 def test_callers_filter_holds_for_a_target_that_came_later(cgroups, sign, want):
     """Its cgroup was never seen before, and the call is first dropped for its target."""
-    h_name = any_hierarchy(cgroups)
+    h_name = any_hierarchy()
     where = cgroups.make(h_name, f"/{name()}")
     with Held("pvmdecoy", preexec_fn=cgroups.join(where)) as h:
         h.line()

@@ -3,17 +3,16 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 
 import pytest
 
-from pvm import AS_ME, BUILD, MY_NAME, ONLY_ME, PVMTRACE, Tracer, parse_time, poll, \
+from needs import promtool_path
+from pvm import AS_ME, MY_NAME, ONLY_ME, PVMTRACE, Tracer, parse_time, poll, \
     trigger, trigger_one
 from pvm_host import status
 
-PROMTOOL = shutil.which("promtool") or str(BUILD / "promtool")
 
 
 def read(path):
@@ -84,14 +83,13 @@ def test_losses_are_told_by_cause(metrics):
     assert lost > 0 and count(m, "seen") == sum(count(m, n) for n in ("emitted", "summarised", "filtered")) + lost
 
 
+@pytest.mark.needs("promtool")
 def test_promtool_agrees(metrics):
-    if not os.access(PROMTOOL, os.X_OK):
-        pytest.skip("promtool is neither in PATH nor in build/ (make setup-check gets it)")
     with Tracer("--metrics", metrics, *ONLY_ME) as t:
         trigger_one("pvmcall", *AS_ME, "pair")
         t.stop()
     for text, good in ((metrics.read_bytes(), True), (metrics.read_bytes() + b"pvmtrace_seen_total x\n", False)):
-        p = subprocess.run([PROMTOOL, "check", "metrics"], input=text, stdout=subprocess.PIPE,
+        p = subprocess.run([promtool_path(), "check", "metrics"], input=text, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, check=False)
         assert (p.returncode == 0 and p.stdout == b"") == good, p.stdout.decode()
 

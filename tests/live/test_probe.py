@@ -104,6 +104,7 @@ def test_one_capability_is_missing(public_dir):
     assert r["capabilities"]["missing"] == ["CAP_PERFMON"]
 
 
+@pytest.mark.needs("pid_ns")
 def test_in_a_pid_namespace():
     r = probe(prefix=IN_PID_NS)
     assert r["initial_pid_ns"] is False and any("pid namespace" in s for s in r["does_not_see"])
@@ -114,9 +115,8 @@ def test_without_btf():
     assert r["btf"] is False and "BTF" in r["reason"] and "BTF" in r["hooks_untried"]
 
 
+@pytest.mark.needs("securityfs")
 def test_lockdown():
-    if not Path("/sys/kernel/security").is_dir():
-        pytest.skip("/sys/kernel/security is not there, so lockdown cannot be played")
     prefix = hidden("/sys/kernel/security", ("lockdown", "none integrity [confidentiality]"))
     r = probe(status=EX_UNAVAILABLE, prefix=prefix)
     assert r["lockdown"] == "confidentiality" and "lockdown" in r["reason"]

@@ -2,11 +2,11 @@
 """Real programs as triggers; ftrace's own events as a third observer of the number of calls."""
 
 import collections
-import shutil
 import subprocess
 
 import pytest
 
+from needs import which
 from pvm import TRIGGERS, trigger_one
 from pvm_arch import OPS
 from pvm_ftrace import Observer
@@ -31,13 +31,6 @@ def agree(tracer, seen, tids):
     return events
 
 
-def need(program):
-    path = shutil.which(program)
-    if not path:
-        pytest.skip(f"{program} is not installed")
-    return path
-
-
 def test_own_trigger_and_ftrace(tracer):
     with Observer() as o:
         run = trigger_one("pvmcall", "repeat", 5000)
@@ -55,7 +48,7 @@ def test_errors_and_ftrace(tracer):
 
 def test_strace(tracer):
     """strace reads the strings of the program it watches by process_vm_readv."""
-    strace = need("strace")
+    strace = which("strace")
     with Observer() as o:
         p = subprocess.Popen([strace, "-o", "/dev/null", "/bin/true"])
         assert p.wait(20) == 0
@@ -75,7 +68,7 @@ def test_strace(tracer):
 
 def test_stress_ng(tracer):
     """--vm-rw-ops bounds the rounds; a round is a fixed number of reads and as many writes."""
-    stress = need("stress-ng")
+    stress = which("stress-ng")
     rounds = 20
     with Observer() as o:
         p = subprocess.Popen([stress, "--vm-rw", "1", "--vm-rw-ops", str(rounds), "--vm-rw-bytes", "256K", "-q"])
@@ -97,7 +90,7 @@ def test_stress_ng(tracer):
 @pytest.mark.slow
 def test_gdb(tracer):
     """A debugger uses other routes as well; the calls it makes are all seen."""
-    gdb = need("gdb")
+    gdb = which("gdb")
     with Observer() as o:
         p = subprocess.Popen([gdb, "-batch", "-ex", "run", "-ex", "info registers", TRIGGERS / "pvmone"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

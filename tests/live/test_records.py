@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pvm import ATTACH, AS_ME, Held, ONLY_ME, STOP_TIMEOUT, Tracer, parse_time, pvmtrace, trigger_one
-from pvm_arch import COMPAT_CALL, SYS_BPF
+from pvm_arch import COMPAT_CALL, COMPAT_NEED, SYS_BPF
 from pvm_ftrace import Observer
 
 NAMES = ["seen", "emitted", "summarised", "filtered", "lost", "lost_ring_full", "lost_state_full",
@@ -122,10 +122,18 @@ def test_started_with_signals_ignored():
 def test_seen_counts_every_call():
     with Tracer(*ONLY_ME) as t:
         trigger_one("pvmcall", *AS_ME, "repeat", 500)
-        trigger_one(*COMPAT_CALL, "read")
+        trigger_one("pvmcall", "self")
         t.stop()
         assert t.counters["emitted"] == 500 and t.counters["filtered"] >= 1
         assert t.counters["seen"] >= 501
+
+
+@pytest.mark.needs(COMPAT_NEED)
+def test_seen_counts_32_bit_calls():
+    with Tracer(*ONLY_ME) as t:
+        trigger_one(*COMPAT_CALL, "read")
+        t.stop()
+        assert t.counters["filtered"] >= 1 and t.counters["seen"] >= 1
 
 
 def test_events_come_soon():

@@ -3,6 +3,7 @@
 file that is damaged gives all that is before the damage."""
 
 import collections
+import contextlib
 import json
 import shutil
 import signal
@@ -12,13 +13,14 @@ import zlib
 
 import pytest
 
+from needs import any_hierarchy, has
 from pvm import AS_ME, EX_IOERR, EX_USAGE, Held, NOISE, PVMTRACE, Tracer, parse_time, pvmtrace, trigger, \
     trigger_one
-from pvm_arch import COMPAT_CALL
+from pvm_arch import COMPAT_CALL, COMPAT_NEED
 from pvm_host import Cgroups
 from pvm_stream import SLOWNESS, Stream
-from test_cgroups import any_hierarchy, name
-from test_filters import Scene, TABLE
+from test_cgroups import name
+from test_filters import Scene, TABLE, here
 
 EX_DATAERR, EX_NOINPUT, EX_CANTCREAT = 65, 66, 73
 OTHER = 61001
@@ -59,23 +61,28 @@ def recorded(scene, tmp_path_factory):
     """The same calls recorded by one tracer and told by another."""
     path = tmp_path_factory.mktemp("replay") / "calls"
     acts, groups = scene
-    inside = groups.make(any_hierarchy(groups), f"/{name()}/docker/{CONTAINER}")
     pids = {}
     with Tracer(*WIDE, *QUIET, "--in-flight-after", 100, max_line=1 << 20) as live, \
-         Tracer("--record", path, *QUIET, "--in-flight-after", 100) as rec, Held("pvmpark") as parked:
+         Tracer("--record", path, *QUIET, "--in-flight-after", 100) as rec, \
+         Held("pvmpark") if has("userfaultfd") else contextlib.nullcontext() as parked:
         acts.act()
         pids["pair"] = trigger_one("pvmcall", *AS_ME, "pair")["pid"]
         for n in (1, 64, 1024):
             pids[n] = trigger_one("pvmcall", "counts", n, n)["pid"]
-        pids["compat"] = trigger_one(*COMPAT_CALL, "write")["pid"]
-        pids["orphan"] = trigger("pvmseccomp", "errno", 13)[0]["pid"]
+        if has(COMPAT_NEED):
+            pids["compat"] = trigger_one(*COMPAT_CALL, "write")["pid"]
+        if has("seccomp"):
+            pids["orphan"] = trigger("pvmseccomp", "errno", 13)[0]["pid"]
         pids["hostile"] = trigger_one("pvmcall", "--comm", HOSTILE.hex(), "pid", 1999999999)["pid"]
-        with Held("pvmcall", "step", preexec_fn=groups.join(inside)) as h:
-            h.line()
-            h.step()
-            pids["container"] = h.pid
-        pids["parked"] = parked.line()["pid"]
-        live.wait(lambda t: t.events(pids["parked"]), what="the parked call")
+        if has("cgroup"):
+            inside = groups.make(any_hierarchy(), f"/{name()}/docker/{CONTAINER}")
+            with Held("pvmcall", "step", preexec_fn=groups.join(inside)) as h:
+                h.line()
+                h.step()
+                pids["container"] = h.pid
+        if parked:
+            pids["parked"] = parked.line()["pid"]
+            live.wait(lambda t: t.events(pids["parked"]), what="the parked call")
         live.fence()
         live.stop()
         # It tells nothing of calls but the counters, so it is not held against the contract here.
@@ -106,8 +113,13 @@ def comparable(record):
     return json.dumps(r), when
 
 
-@pytest.mark.parametrize("what", ["pair", 1, 64, 1024, "compat", "hostile", "container", "parked",
-                                  pytest.param("orphan", marks=pytest.mark.unseen_by_fentry("calls that seccomp refuses"))])
+@pytest.mark.parametrize("what", [
+    "pair", 1, 64, 1024, "hostile",
+    pytest.param("compat", marks=pytest.mark.needs(COMPAT_NEED)),
+    pytest.param("container", marks=pytest.mark.needs("cgroup")),
+    pytest.param("parked", marks=pytest.mark.needs("userfaultfd")),
+    pytest.param("orphan", marks=[pytest.mark.unseen_by_fentry("calls that seccomp refuses"), pytest.mark.needs("seccomp")]),
+])
 def test_the_same_as_live(recorded, again, what):
     pid = recorded.pids[what]
     live, replayed = recorded.live.calls(pid), again.calls(pid)
@@ -151,7 +163,7 @@ def test_filters_as_live(recorded, options, want):
     found = stream(replay(recorded.path, *options.format(**recorded.words).split()).out)
     have = [recorded.calls.get((e["caller"]["pid"], e["target"]["arg"], e["op"])) for e in found.calls()]
     have = [what for what in have if what]
-    assert set(have) == want and len(have) == len(want)
+    assert set(have) == here(want) and len(have) == len(here(want))
 
 
 def unknown(r):

@@ -7,6 +7,7 @@ told rather than less.
 
 import pytest
 
+from needs import has
 from pvm import AS_ME, Held, ONLY_ME, Tracer, expect_call, trigger_one
 from pvm_host import expected_task
 
@@ -36,12 +37,8 @@ def hooked():
         run = trigger_one("pvmcall", *AS_ME, "self")
         t.stop()
         event, = t.events(run["pid"])
-        return event["target"]["confirmed"] is True
-
-
-def need(hooked, wanted):
-    if hooked != wanted:
-        pytest.skip("mm_access can be hooked here" if hooked else "mm_access cannot be hooked here")
+        assert (event["target"]["confirmed"] is True) == has("mm_access_hook")
+        return has("mm_access_hook")
 
 
 class Scene:
@@ -100,9 +97,9 @@ def judge(scene, options, told):
 ROWS = [pytest.param(*row, id=" ".join((*row[0], row[1])) or "none") for row in FILTERS]
 
 
+@pytest.mark.needs("mm_access_hook")
 @pytest.mark.parametrize("args, options, told, _", ROWS)
 def test_filters_judge_the_process_that_was_opened(hooked, scenes, args, options, told, _):
-    need(hooked, True)
     scene = scenes[args]
     event = judge(scene, options, told)
     if event:
@@ -115,9 +112,9 @@ def test_filters_judge_the_process_that_was_opened(hooked, scenes, args, options
         assert event["local"]["changed"] in (False, None) and event["remote"]["changed"] is False
 
 
+@pytest.mark.needs("no:mm_access_hook")
 @pytest.mark.parametrize("args, options, _, told", ROWS)
 def test_without_the_hook_what_may_fit_is_told(hooked, scenes, args, options, _, told):
-    need(hooked, False)
     event = judge(scenes[args], options, told)
     if event:
         assert event["target"]["confirmed"] is None

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from needs import require
 from pvm import AS_ME, MY_NAME, ONLY_ME, TRIGGERS, Tracer, poll, trigger_one
 from pvm_stream import check_books, parse_line
 from test_sinks import to_file
@@ -140,6 +141,7 @@ def test_twenty_reopens_under_a_flood(own_dir, flood):
 def in_small_fs(where, *args):
     """A tracer that writes to a small filesystem of its own; (tracer, file)."""
     where.mkdir()
+    require("mounts")
     prefix = ["/usr/bin/unshare", "-m", "sh", "-c",
               f"mount -t tmpfs -o size=1m,mode=777 none {where} && exec \"$@\"", "sh"]
     t = Tracer("-o", where / "out.json", "--ring-size", "256K", *ONLY_FLOOD, *args, prefix=prefix,

@@ -2,15 +2,16 @@
 """The published schema itself. That lines keep to it is checked where they are read (pvm_stream)."""
 
 import copy
+import importlib
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 import pvm_schema
-from pvm import ROOT, pvmtrace, trigger_one
+from needs import node_modules, require
+from pvm import pvmtrace, trigger_one
 
 TAGS = {"K", "U", "TOCTOU", "OPT"}
 SCHEMA = json.loads(pvm_schema.PATH.read_text())
@@ -21,9 +22,8 @@ UNTAGGED = {"time", "schema", "type", "seq", "told", "run", "id", "phase", "call
 
 @pytest.fixture
 def jsonschema():
-    if pvm_schema.fastjsonschema is None:
-        pytest.skip("python3-fastjsonschema is not installed: no line was held against the schema")
-    return pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+    require("module:fastjsonschema", "module:jsonschema")  # without the first no line was held against the schema
+    return importlib.import_module("jsonschema")
 
 
 def test_printed():
@@ -158,14 +158,12 @@ console.log(count);
 """
 
 
+@pytest.mark.needs("ajv")
 def test_second_implementation(tracer):
     """The same by ajv, which reads schemas more strictly."""
-    modules = Path(os.environ.get("PVMTRACE_NODE_MODULES", ROOT / "build" / "npm" / "node_modules"))
-    if not (modules / "ajv" / "dist" / "2020.js").exists() or not (modules / "ajv-formats").exists():
-        pytest.skip(f"no ajv in {modules}: npm install --prefix build/npm ajv ajv-formats")
     done = trigger_one("pvmcall", "pair")
     lines = "".join(json.dumps(r) + "\n" for r in [tracer.start, *tracer.of(done["pid"])])
     run = subprocess.run(["node", "-e", AJV, "--", str(pvm_schema.PATH)], input=lines, text=True,
-                         capture_output=True, timeout=120, env={**os.environ, "NODE_PATH": str(modules)})
+                         capture_output=True, timeout=120, env={**os.environ, "NODE_PATH": str(node_modules())})
     assert run.returncode == 0, run.stdout + run.stderr
     assert int(run.stdout) == lines.count("\n")

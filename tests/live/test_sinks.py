@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from needs import require
 from pvm import AS_ME, EX_IOERR, ONLY_ME, TRIGGERS, Tracer, poll, pvmtrace, trigger_one
 from pvm_host import status
 from pvm_stream import Stream
@@ -321,6 +322,7 @@ def test_full_disk(public_dir):
     """It is said and retried; after there is room again nothing is half-written, and all is counted."""
     where = public_dir / "small"
     where.mkdir()
+    require("mounts")
     prefix = ["/usr/bin/unshare", "-m", "sh", "-c",
               f"mount -t tmpfs -o size=512k,mode=777 none {where} && head -c 458752 /dev/zero > {where}/filler && "
               "exec \"$@\"", "sh"]
@@ -355,6 +357,7 @@ def test_disk_that_stays_full(public_dir):
     """The run ends in time, with 74, and the file ends with a whole line."""
     where = public_dir / "small"
     where.mkdir()
+    require("mounts")
     prefix = ["/usr/bin/unshare", "-m", "sh", "-c",
               f"mount -t tmpfs -o size=64k,mode=777 none {where} && exec \"$@\"", "sh"]
     t = Tracer("-o", where / "out.json", *ONLY_ME, prefix=prefix, stdout=subprocess.DEVNULL)

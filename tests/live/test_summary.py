@@ -13,11 +13,12 @@ import time
 
 import pytest
 
+from needs import any_hierarchy
 from pvm import ATTACH, AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, SHARED, TRIGGERS, Tracer, parse_time, poll, \
     pvmtrace, trigger, trigger_one
 from pvm_stream import Stream
 from pvm_tally import Key, Tally, freeze, key_of
-from test_cgroups import any_hierarchy, name
+from test_cgroups import name
 
 FLOOD, CROWD = f"f{MY_NAME}", f"c{MY_NAME}"
 OURS = [word for ours in (MY_NAME, FLOOD, CROWD, "pvmseccomp") for word in ("--caller-comm", ours)]
@@ -291,7 +292,7 @@ def test_they_come_soon(programs):
 
 def test_filters_hold(programs, cgroups):
     """What a filter drops is in no summary. The flood itself passes all of these."""
-    inside = cgroups.make(any_hierarchy(cgroups), f"/{name()}")
+    inside = cgroups.make(any_hierarchy(), f"/{name()}")
     options = {"--op": "read", "--outcome": "success", "--min-bytes": "1", "--target-uid": "0",
                "--caller-cgroup": f"!*/{inside.name}"}
     held = Held("pvmcall", *AS_ME, "step", preexec_fn=cgroups.join(inside))

@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "live"), str(HERE.parent / "vm")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "live"), str(HERE.parent / "vm"), str(HERE.parent)]
 
 import debian  # noqa: E402
+import needs  # noqa: E402
+
+
+def pytest_configure(config):
+    needs.register(config)
 
 
 def pytest_sessionstart(session):
@@ -24,6 +29,7 @@ def pytest_sessionstart(session):
 
 @pytest.fixture(scope="session")
 def machine():
+    needs.require("mounts")
     m = debian.Machine()
     yield m
     m.close()

@@ -3,7 +3,6 @@
 
 import json
 import re
-import shutil
 import stat
 
 import pytest
@@ -12,6 +11,7 @@ import guest
 import kernels
 import root
 from debian import ARCH, HERE
+from needs import require
 from test_service import BOTH_CAPS
 
 # The machine's tree as an initrd: all of it is in memory.
@@ -51,10 +51,7 @@ def entries(machine):
 
 @pytest.fixture(scope="module")
 def initrd(machine):
-    if ARCH != "amd64":
-        pytest.skip("guests with a systemd are x86-64 only")
-    if not shutil.which(guest.MACHINES[ARCH].qemu):
-        pytest.skip(f"no {guest.MACHINES[ARCH].qemu}: make setup-check")
+    require("x86_64", f"program:{guest.MACHINES[ARCH].qemu}")
     machine.fresh()
     path = kernels.HOME / "run" / "manager.cpio"
     path.parent.mkdir(parents=True, exist_ok=True)

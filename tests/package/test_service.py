@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from debian import AS_UNIT, CONF, LOG, ROOT, Service, UNIT, wait_event, whole_lines
+from needs import has
 from pvm import poll
 
 EXPOSURE_MAX = 2.0
@@ -80,8 +81,9 @@ def test_everything_works_under_the_filter(quiet, caller, deny):
         s.wait_said("READY=1")
         start = whole_lines(log)[0]
         assert start["type"] == "start" and start["user"] == "pvmtrace" and start["host"]["boot_id"]
-        assert all(abi["proven"] for abi in start["abis"]), start["abis"]
-        assert "i386" in [abi["abi"] for abi in start["abis"]] or start["arch"] != "x86_64"
+        # That i386 is where the machine runs such calls; in a guest test_manager shows it.
+        unproven = {abi["abi"] for abi in start["abis"] if not abi["proven"]}
+        assert unproven == (set() if has("int80") else {"i386"} if has("x86_64") else {"arm"}), start["abis"]
         wait_event(log, caller)
         if deny == "kill":  # once is enough: it takes half of WatchdogSec=
             s.wait_said("WATCHDOG=1")

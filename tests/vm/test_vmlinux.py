@@ -2,15 +2,16 @@
 """vmlinux.h against this machine's kernel; and whether what is wrong in it would be noticed, by holding it against
 itself with one line changed."""
 
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import btf  # noqa: E402
+from needs import require  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,7 @@ def changed(tmp_path, pairs):
 
 
 def test_this_kernel():
-    if not btf.HOST.exists():
-        pytest.skip(f"there is no {btf.HOST}")
+    require("btf")
     assert btf.complaints(btf.Types(btf.HOST)) == []
 
 
@@ -92,8 +92,7 @@ def test_a_flavour_that_no_table_names(tmp_path):
 
 def test_extracted_from_an_image(tmp_path):
     """A kernel image of either kind, with the BTF somewhere in the packed part."""
-    if not btf.HOST.exists() or not shutil.which("zstd"):
-        pytest.skip("needs zstd and this machine's BTF")
+    require("btf", "program:zstd")
     raw = btf.HOST.read_bytes()
     packed = btf.subprocess.run(["zstd", "-q", "-c"], input=b"\x7fELF" + bytes(1000) + raw + bytes(999),
                                 stdout=btf.subprocess.PIPE, check=True).stdout

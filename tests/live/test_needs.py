@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What decides which tests are skipped (tests/needs.py): a probe that is wrong would hide them."""
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import needs
+from pvm import ROOT, pvmtrace
+
+LACKING = ROOT / "tests" / "lacking"
+# Those that are quick, and about the kernel.
+PROBED = sorted(name for name in needs.NEEDS if name not in ("fentry", "mm_access_hook"))
+CGROUPS = {*needs.CGROUPS.values(), "cgroup", "cgroup_hybrid"}
+# What goes with each of those that can be played.
+GONE = {
+    "int80": {"int80", "program32"}, "userfaultfd": {"userfaultfd"}, "seccomp": {"seccomp", "seccomp_notify"},
+    "set_tid": {"set_tid"}, "mounts": {"mounts", "pid_ns", "fuse", "tracefs"}, "pid_ns": {"pid_ns", "set_tid"},
+    "user_ns": {"user_ns", "set_tid"}, "cgroup": CGROUPS,
+}
+
+
+def known(variable):
+    return [name for name in os.environ.get(variable, "").split(",") if name]
+
+
+def test_of_a_known_machine_the_probes_say_what_is_known():
+    """And of any other one, they say something."""
+    wrong = {name: needs.lack(name) for name in PROBED if name in known("PVM_HAS") and not needs.has(name)}
+    assert wrong == {}
+    assert [name for name in known("PVM_HAS_NOT") if needs.has(name)] == []
+    for name in needs.NEEDS:
+        assert needs.lack(name) is None or needs.lack(name).startswith((needs.NEEDS[name].what, name))
+
+
+def lacking(names, *command, **env):
+    return subprocess.run([LACKING, names, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          timeout=needs.SECONDS, check=False, env={**os.environ, **env})
+
+
+@pytest.mark.needs("seccomp", "mounts")
+@pytest.mark.parametrize("name", sorted(GONE))
+def test_what_is_missing_is_found_missing(name):
+    p = lacking(name, sys.executable, "-B", needs.__file__, "--lacking", *PROBED)
+    always = {other for other in PROBED if not needs.has(other)}
+    assert p.returncode == 0 and set(p.stdout.split()) == always | GONE[name]
+
+
+def outcomes(report):
+    """test -> passed, failed, or why it was skipped"""
+    found = {}
+    for case in ET.parse(report).getroot().iter("testcase"):
+        bad, skipped = case.find("failure") is not None or case.find("error") is not None, case.find("skipped")
+        found[case.get("name")] = "failed" if bad else "passed" if skipped is None else skipped.get("message")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.needs("seccomp", "int80")
+def test_only_what_needs_it_is_skipped(tmp_path):
+    """In a run on a machine without 32-bit calls; and aloud."""
+    report = tmp_path / "report.xml"
+    p = lacking("int80", sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", f"--junitxml={report}",
+                str(ROOT / "tests/live/test_abi.py"), "-k", "native or int80 or alike or start", PYTEST_ADDOPTS="")
+    found = outcomes(report)
+    assert p.returncode == 0 and "failed" not in found.values(), p.stdout[-3000:]
+    assert {found[f"test_native[{op}]"] for op in ("read", "write")} == {"passed"}
+    assert found["test_look_alikes_give_no_event[pvmabi]"] == found["test_start_names_the_abis"] == "passed"
+    for op in ("read", "write"):
+        assert found[f"test_int80_from_64_bit_code[{op}]"] == \
+            "needs 32-bit calls of 64-bit programs (int $0x80): it ends with SIGSYS"
+
+
+def test_a_need_that_guests_make_up_for_has_to_be_marked():
+    for name in needs.IN_GUESTS:
+        with pytest.raises(pytest.fail.Exception, match=name):
+            needs.require(name)
+
+
+def test_what_guests_make_up_for_is_not_slow(request):
+    """They leave out what is."""
+    items = [item for item in request.session.items if needs.marked(item) & set(needs.IN_GUESTS)]
+    slow = [item.nodeid for item in items if item.get_closest_marker("slow") and item.path.name != "test_needs.py"]
+    assert slow == []
+
+
+def test_a_need_that_nobody_knows_is_an_error():
+    with pytest.raises(KeyError, match="int81"):
+        needs.lack("int81")
+
+
+@pytest.mark.needs("program:make", "program:gcc", "program:clang", "program:bpftool")
+@pytest.mark.parametrize("folder", ["live", "vm/live"])
+def test_without_a_compiler_for_32_bit_programs(tmp_path, folder):
+    """They are left out, aloud; make goes on."""
+    for name in ("Makefile", "bpf", "user", "tests", "docs", "vmlinux"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    made = subprocess.run(["make", "-C", tmp_path, "CC32=false -m32", f"build/{folder}/pvmcall32", f"build/{folder}/pvmone"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+                          timeout=needs.SECONDS, env={k: v for k, v in os.environ.items() if "MAKE" not in k})
+    assert made.returncode == 0, made.stderr
+    assert f"build/{folder}/pvmcall32 is left out" in made.stderr and "gcc-multilib" in made.stderr
+    assert sorted(p.name for p in (tmp_path / "build" / folder).iterdir() if not p.suffix) == ["pvmone"]
+
+
+@pytest.mark.needs("seccomp", "x86_64")
+def test_probe_says_who_refuses_32_bit_calls():
+    run = pvmtrace("--probe", "-f", "json", prefix=[LACKING, "int80"])
+    assert run.status == 0, run.err
+    abi, = [a for a in json.loads(run.out)["abis"] if a["abi"] == "i386"]
+    assert (abi["covered"], abi["proven"]) == (True, False)
+    assert abi["note"] == ("this process may make no 32-bit calls (seccomp)" if needs.has("int80")
+                           else "this kernel does not run 32-bit calls")
