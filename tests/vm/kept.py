@@ -8,7 +8,7 @@ import pickle
 
 import kernels
 
-SOURCES = ("bpf", "user", "vmlinux", "tests/live",
+SOURCES = ("bpf", "user", "vmlinux", "tests/live", "tests/needs.py", "tests/lacking",
            *(f"tests/vm/{name}" for name in ("checks.py", "confirm.py", "init", "init-live", "live.py", "verify.c")))
 WHERE = kernels.HOME / "results"
 

@@ -7,6 +7,7 @@ import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import confirm
 import guest
 import kernels
 import root
@@ -43,8 +44,20 @@ SAME_WITH_FENTRY = {
     "test_schema": "the schema, held against itself",
 }
 
-# The passes over the live tests: as they are, on a hybrid hierarchy, with --attach fentry.
-PASSES = ["live", "hybrid", "fentry"]
+# What can notice that 32-bit calls are missing: the tests of them, and those that make one among others.
+NO32 = ["test_needs", "test_abi", "test_filters", "test_probe", "test_records", "test_replay"]
+NO32_SOME = ["test_needs", "test_abi", "test_probe"]
+# From 6.7 on a kernel can be started without them.
+NO32_FROM = (6, 7)
+
+# The passes over the live tests: as they are, on a hybrid hierarchy, without 32-bit calls, with --attach fentry.
+PASSES = ["live", "hybrid", "no32", "fentry"]
+
+# More of the kernel's command line.
+WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0"}
+# What every guest has: Debian's kernels, and a first process that is root.
+ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_ns", "user_ns", "time_ns", "tracefs", "btf",
+          "loginuid", "cgroup2", "cgroup", "securityfs"]
 
 Result = collections.namedtuple("Result", "verdict why")
 
@@ -54,14 +67,20 @@ def passes(kernel, how_many):
     if how_many == "none":
         return []
     # Where there is little time, the old kernel has the old kind of cgroups, as it mostly was.
+    no32 = ["no32"] if kernel.arch == "amd64" and kernel.version >= NO32_FROM else []
     if how_many == "some":
-        return ["hybrid" if kernel.version < (6, 0) else "live"]
-    return PASSES if ATTACH == "tracepoint" else ["live", "hybrid"]
+        return ["hybrid"] if kernel.version < (6, 0) else ["live", *no32]
+    return ["live", "hybrid", *no32, *(["fentry"] if ATTACH == "tracepoint" else [])]
 
 
-def arguments(how_many, part):
-    """For pytest. how_many: "some" or "all"."""
-    names = SOME + HYBRID if how_many == "some" else HYBRID if part == "hybrid" else None
+def arguments(how_many, part, also=()):
+    """For pytest. how_many: "some" or "all". also: needs of tests that are to run besides."""
+    if part == "no32":
+        names = NO32_SOME if how_many == "some" else NO32
+    else:
+        names = SOME + HYBRID if how_many == "some" else HYBRID if part == "hybrid" else None
+    if names and also and part == "live":
+        return ["-m", "not slow", "--whole", ",".join(names), "--needing", ",".join(also), "tests/live"]
     files = [f"tests/live/{name}.py" for name in dict.fromkeys(names)] if names else ["tests/live"]
     ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part == "fentry" else []
     return ["-m", "not slow", *ignored, *files]
@@ -71,13 +90,29 @@ def contents(kernel, words, seconds):
     """What the guest has besides its Debian."""
     build = kernel.build
     found = {"init": HERE / "init-live", "arguments": shlex.join(words), "seconds": str(seconds)}
-    for path in [*LIVE.glob("*.py"), *(kernels.ROOT / "docs").glob("*.json"), kernels.ROOT / "README.md"]:
+    shared = [kernels.ROOT / "tests" / name for name in ("needs.py", "lacking")]
+    for path in [*shared, *LIVE.glob("*.py"), *(kernels.ROOT / "docs").glob("*.json"), kernels.ROOT / "README.md"]:
         found[f"pvmtrace/{path.relative_to(kernels.ROOT)}"] = path
     for path in (build / "vm" / "live").glob("pvm*"):
         if not path.suffix:
             found[f"pvmtrace/build/live/{path.name}"] = path
     found["pvmtrace/build/pvmtrace"] = build / "pvmtrace"
     return found
+
+
+def known(kernel, part):
+    """What a guest has, and what not, for the first process's environment: test_needs holds the probes against it."""
+    there, absent = list(ALWAYS), []
+    (there if kernel.version >= (6, 13) else absent).append("kfunc")
+    there += ["cgroup_pids", "cgroup_memory", "cgroup_hybrid"] if part == "hybrid" and kernel.version < (6, 0) else []
+    if kernel.arch == "amd64":
+        there += ["x86_64", "x32_refused"]
+        (absent if part == "no32" else there).append("int80")
+    if part == "no32":
+        absent.append("program32")
+    elif confirm.has_32_bit(kernel):
+        there.append("program32")
+    return f"PVM_HAS={','.join(there)} PVM_HAS_NOT={','.join(absent)}"
 
 
 def parse(text):
@@ -107,7 +142,7 @@ def run(kernel, words, seconds, part="live"):
     guest.make_initrd(initrd, contents(kernel, words, seconds), root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
-                          f"{'hybrid ' if part == 'hybrid' else ''}PVM_SLOWNESS={SLOWNESS} "
+                          f"{WORDS.get(part, '')} {known(kernel, part)} PVM_SLOWNESS={SLOWNESS} "
                           f"PVM_ATTACH={'fentry' if fentry else ATTACH}", ACCEL[kernel.arch])
     finally:
         initrd.unlink()

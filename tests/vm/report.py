@@ -12,8 +12,8 @@ half built by the clang that builds all else (14 on Debian 12, if no other was c
 the others are the live tests, by file. Of many tests each cell has the number of those that passed, and after a `+`
 those that were skipped: they do not apply there, or could not be tried, with the reasons below. Tests marked `slow`,
 which need a machine's full speed, run on the machine itself only. Live tests run on cgroup v2 and, those that look at
-cgroups and identity, on a hybrid hierarchy (v1's pids and memory beside v2); those that have to do with hooks once more
-with `--attach fentry`.
+cgroups and identity, on a hybrid hierarchy (v1's pids and memory beside v2); those that make 32-bit calls in a guest that
+runs none (x86-64 from 6.7 on, `ia32_emulation=0`); those that have to do with hooks once more with `--attach fentry`.
 """
 
 
@@ -27,6 +27,7 @@ class Column:
         self.compiler = {}
         self.live = {}
         self.hybrid = {}
+        self.no32 = {}
         self.fentry = {}
 
     def has_fentry(self):
@@ -36,7 +37,7 @@ class Column:
     def results(self):
         """((what, name), Result)"""
         for part, results in (("check", self.checks), ("compiler", self.compiler), ("live", self.live),
-                              ("hybrid", self.hybrid), ("fentry", self.fentry)):
+                              ("hybrid", self.hybrid), ("no32", self.no32), ("fentry", self.fentry)):
             for name, result in results.items():
                 yield (part, name), result
 
@@ -76,6 +77,7 @@ def rows(columns):
 def named(key):
     part, name = key
     return {"check": name, "compiler": f"all checks, {name}", "live": name, "hybrid": f"{name}, hybrid",
+            "no32": f"{name}, no 32-bit calls",
             "fentry": f"{name}, fentry"}[part]
 
 
@@ -109,6 +111,7 @@ def summary(columns):
     """A table of few rows, for the README: how many passed, and of how many that were not skipped."""
     parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by other clangs"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
+                                     ("no32", "live tests, ia32_emulation=0"),
                                      ("fentry", "live tests, --attach fentry")])
     lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]
     for part, name in parts.items():
