@@ -282,6 +282,12 @@ def mm_access_hook():
     return None if asked()["confirms"]["target"] else "it cannot be hooked"
 
 
+@need("a machine id")
+def machine_id():
+    path = Path("/etc/machine-id")
+    return None if path.exists() and len(path.read_text().strip()) == 32 else f"{path} holds none"
+
+
 @need("login uids that can be set")
 def loginuid():
     return run("sh", "-c", "echo 4711 >/proc/self/loginuid")
@@ -381,6 +387,12 @@ def ajv():
 
 
 BASH_HELPERS = "/usr/share/bash-completion/bash_completion"
+
+
+@need("the sources, which guests do not have")
+def sources():
+    path = ROOT / "Makefile"
+    return None if path.exists() else f"there is no {path}"
 
 
 @need("bash-completion")

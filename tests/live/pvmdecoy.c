@@ -78,10 +78,8 @@ static int open_gate(void)
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
-		fprintf(stderr, "pvmdecoy: userfaultfd: %s\n", strerror(errno));
-		exit(77);
-	}
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
+		die("userfaultfd");
 	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
 	reg.range.start = (uintptr_t)gate;
 	reg.range.len = PAGE;
@@ -107,12 +105,12 @@ static void start_again(pid_t decoy)
 	for (int i = 0; i < 50 && pid < 0; i++) {
 		pid = start(decoy);
 		if (pid < 0 && errno != EEXIST)
-			break;
+			die("clone3 with set_tid");
 		if (pid < 0)
 			usleep(10000);
 	}
 	if (pid < 0) {
-		fprintf(stderr, "pvmdecoy: clone3 with set_tid: %s\n", strerror(errno));
+		fprintf(stderr, "pvmdecoy: somebody else has the number\n");
 		exit(77);
 	}
 }

@@ -74,10 +74,8 @@ static pid_t inherit(pid_t wanted)
 			heir();
 		if (pid > 0)
 			return pid;
-		if (errno != EEXIST) {
-			fprintf(stderr, "pvmheir: clone3 with set_tid: %s\n", strerror(errno));
-			exit(77);
-		}
+		if (errno != EEXIST)
+			die("clone3 with set_tid");
 	}
 }
 

@@ -31,10 +31,8 @@ static int open_gate(void)
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
-		fprintf(stderr, "pvmpark: userfaultfd: %s\n", strerror(errno));
-		exit(77);
-	}
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
+		die("userfaultfd");
 	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
 	reg.range.start = (uintptr_t)gate;
 	reg.range.len = PAGE;

@@ -42,15 +42,15 @@ int main(void)
 	/* Somebody else may get the number in between: then there is nothing to test. */
 	for (int i = 0; i < 50 && again < 0; i++) {
 		again = start(pid);
-		if (again < 0 && errno != EEXIST) {
-			fprintf(stderr, "pvmreuse: clone3 with set_tid: %s\n", strerror(errno));
-			return 77;
-		}
+		if (again < 0 && errno != EEXIST)
+			die("clone3 with set_tid");
 		if (again < 0)
 			usleep(10000);
 	}
-	if (again != pid)
+	if (again != pid) {
+		fprintf(stderr, "pvmreuse: somebody else has the number\n");
 		return 77;
+	}
 	c[1] = call_of(READ, again, &l, 1, &r, 1, 0);
 	call_run(&c[1]);
 	snprintf(extra, sizeof(extra), "\"target\":%d,", again);

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import needs
-from pvm import ROOT, pvmtrace
+from pvm import ROOT, TRIGGER_NEEDS, pvmtrace
 
 LACKING = ROOT / "tests" / "lacking"
 # Those that are quick, and about the kernel.
@@ -93,7 +93,26 @@ def test_a_need_that_nobody_knows_is_an_error():
         needs.lack("int81")
 
 
-@pytest.mark.needs("program:make", "program:gcc", "program:clang", "program:bpftool")
+# What in the source of a trigger tells that it needs something, whatever its arguments are.
+TRACES = {"SYS_userfaultfd": {"userfaultfd"}, ".set_tid": {"set_tid"}, "SYS_seccomp": {"seccomp"}, "/dev/fuse": {"fuse"},
+          "CLONE_NEWPID": {"pid_ns"}, "CLONE_NEWUSER": {"user_ns"}, "CLONE_NEWNS": {"mounts"}, "CLONE_NEWTIME": {"time_ns"},
+          "int $0x80": {"int80"}, "__SIZEOF_POINTER__ == 4": {"program32"}}
+
+
+@pytest.mark.needs("sources")
+def test_what_a_trigger_needs_is_known_of_it():
+    listed, found = {}, {}
+    for words, names in TRIGGER_NEEDS.items():
+        listed.setdefault(words[0], set()).update(names)
+    for path in (ROOT / "tests" / "live").glob("pvm*.c"):
+        for trace, names in TRACES.items():
+            if trace in path.read_text():
+                found.setdefault(path.stem, set()).update(names)
+    assert {name: names - listed.get(name, set()) for name, names in found.items() if names - listed.get(name, set())} == {}
+    assert len(found) >= 7
+
+
+@pytest.mark.needs("sources", "program:make", "program:gcc", "program:clang", "program:bpftool")
 @pytest.mark.parametrize("folder", ["live", "vm/live"])
 def test_without_a_compiler_for_32_bit_programs(tmp_path, folder):
     """They are left out, aloud; make goes on."""

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "child.h"
 #include "metrics.h"
 
 static const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
@@ -272,7 +273,7 @@ static void planted(void **state)
 
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_for("root");
 	snprintf(temp, sizeof(temp), "%s/.x.prom.tmp", dir);
 	assert_int_equal(chmod(dir, 01777), 0);
 	f = fopen(path, "w");

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "child.h"
 #include "output_file.h"
 #include "scratch.h"
 
@@ -71,7 +72,7 @@ static int off_dir(void **state)
 static void require_root(void)
 {
 	if (geteuid())
-		skip();
+		skip_for("root");
 }
 
 static void files_of_others(void **state)
