@@ -6,12 +6,11 @@ static void add(struct books *b, const char *name, uint64_t value)
 	b->counters[b->cnt++] = (struct counter){ .name = name, .value = value };
 }
 
-/* A cause of loss stands in both lists: "lost_<name>" among the counters, "<name>" among the causes. */
+/* A cause of loss stands in both lists, among the counters and among the causes. */
 static void add_cause(struct books *b, const char *name, uint64_t value)
 {
 	add(b, name, value);
-	b->causes[b->cause_cnt++] =
-		(struct counter){ .name = name + sizeof("lost_") - 1, .value = value };
+	b->causes[b->cause_cnt++] = (struct counter){ .name = name, .value = value };
 	b->lost += value;
 }
 

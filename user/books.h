@@ -32,7 +32,7 @@ struct books_user {
 struct books {
 	struct counter counters[BOOKS_MAX]; /* in the order in which they are written */
 	size_t cnt;
-	struct counter causes[BOOKS_CAUSES]; /* the parts of lost, by their short names */
+	struct counter causes[BOOKS_CAUSES]; /* the parts of lost */
 	size_t cause_cnt;
 	uint64_t seen, emitted, summarised, filtered, lost;
 	uint64_t in_flight;

@@ -23,9 +23,15 @@ enum cut {
 };
 
 static const char *const cut_names[CUT_CNT] = {
-	[CUT_NOTES] = "notes",	       [CUT_UNSEEN] = "unseen",	    [CUT_FILTERS] = "filters",
-	[CUT_ABI_NOTES] = "abis.note", [CUT_COUNTERS] = "counters", [CUT_LIMITS] = "limits",
-	[CUT_HOST] = "host",	       [CUT_ABIS] = "abis",	    [CUT_KERNEL] = "kernel_version",
+	[CUT_NOTES] = "notes",
+	[CUT_UNSEEN] = "unseen",
+	[CUT_FILTERS] = "filters",
+	[CUT_ABI_NOTES] = "abis.note",
+	[CUT_COUNTERS] = "counter_names",
+	[CUT_LIMITS] = "limits",
+	[CUT_HOST] = "host",
+	[CUT_ABIS] = "abis",
+	[CUT_KERNEL] = "kernel_version",
 };
 
 static void put_abis(struct json *j, const struct start_info *s, unsigned int cuts)
@@ -44,7 +50,7 @@ static void put_abis(struct json *j, const struct start_info *s, unsigned int cu
 
 static void put_counter_names(struct json *j, const struct start_info *s)
 {
-	json__open_arr(j, "counters");
+	json__open_arr(j, "counter_names");
 	for (size_t i = 0; i < s->counter_cnt; i++)
 		json__str(j, NULL, s->counters[i].name);
 	json__close_arr(j);
@@ -85,7 +91,7 @@ static void put_start(struct json *j, const struct record *r, unsigned int cuts,
 	if (cuts <= CUT_COUNTERS)
 		put_counter_names(j, s);
 	else
-		JSON_RAW(j, "\"counters\":[]");
+		JSON_RAW(j, "\"counter_names\":[]");
 	json__u64(j, "pid", s->pid);
 	put_text_or_null(j, "user", s->user);
 	common__pad(j, pad);

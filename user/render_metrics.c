@@ -71,7 +71,8 @@ static void put_counters(FILE *f, const struct books *b)
 	}
 	put_head(f, "lost_total", "counter", "Calls lost, by cause");
 	for (size_t i = 0; i < b->cause_cnt; i++)
-		fprintf(f, "pvmtrace_lost_total{cause=\"%s\"} %llu\n", b->causes[i].name,
+		fprintf(f, "pvmtrace_lost_total{cause=\"%s\"} %llu\n",
+			b->causes[i].name + sizeof("lost_") - 1,
 			(unsigned long long)b->causes[i].value);
 }
 

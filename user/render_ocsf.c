@@ -162,14 +162,14 @@ static void put_os(struct json *j, const struct host *host, bool with_kernel)
 	json__close_obj(j);
 }
 
-/* What names the host at least, for the schema asks for that. */
+/* What names the host at least, for the schema asks for that: itself, or else this boot of it. */
 static void put_device_uid(struct json *j, const struct host *host)
 {
 	JSON_RAW(j, "\"type_id\":0");
 	if (host->machine_id[0])
 		json__bytes(j, "uid", host->machine_id, strlen(host->machine_id));
-	else
-		JSON_RAW(j, "\"uid\":\"unknown\"");
+	else if (host->boot_id[0])
+		json__bytes(j, "instance_uid", host->boot_id, strlen(host->boot_id));
 }
 
 static void put_device(struct json *j, const struct host *host, bool with_kernel)
@@ -227,6 +227,8 @@ static void put_cmd_line(struct json *j, const struct fit_plan *plan, const stru
 	json__end(j, p, true);
 }
 
+/* Wherever a `user` stands it is the real one, `uid` of the json format: what the kernel's permission check of
+ * these calls goes by. The effective one is in `unmapped`. */
 static void put_user(struct json *j, const struct pvm_task *task)
 {
 	if (!(task->flags & PVM_TASK_CREDS))
@@ -242,7 +244,7 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct task_in
 {
 	const struct pvm_task *task = t->task;
 
-	json__u64(j, "tid", task->tid);
+	json__u64(j, "ptid", task->tid);
 	if (task->pid_ns)
 		json__u64(j, "namespace_pid", task->pid_ns);
 	put_file(j, plan, t, target);

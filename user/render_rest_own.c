@@ -13,6 +13,7 @@
 static const struct {
 	const char *name;
 	unsigned int types;
+	const char *in_lost; /* its name there, if it has another one */
 } cuts[REST_CUT_CNT] = {
 	[REST_CUT_NOTES] = { "notes", TYPE(REC_START) },
 	[REST_CUT_UNSEEN] = { "unseen", TYPE(REC_START) },
@@ -21,8 +22,8 @@ static const struct {
 	[REST_CUT_COUNTER_NAMES] = { "counter_names", TYPE(REC_START) },
 	[REST_CUT_LIMITS] = { "limits", TYPE(REC_START) },
 	[REST_CUT_HOST] = { NULL, ~0u },
-	[REST_CUT_ZEROES] = { "counters.*", WITH_COUNTERS },
-	[REST_CUT_COUNTERS] = { "counters", WITH_COUNTERS },
+	[REST_CUT_ZEROES] = { "counters.*", WITH_COUNTERS, "by.*" },
+	[REST_CUT_COUNTERS] = { "counters", WITH_COUNTERS, "by" },
 	[REST_CUT_MESSAGE] = { NULL, TYPE(REC_ERROR) },
 	[REST_CUT_ABIS] = { "abis", TYPE(REC_START) },
 	[REST_CUT_KERNEL] = { "kernel_version", TYPE(REC_START) },
@@ -105,12 +106,12 @@ static void put_start(struct json *j, const struct rest_plan *plan, const struct
 	common__pad(j, plan->pad);
 }
 
-static void put_counters(struct json *j, const struct rest_plan *plan,
+static void put_counters(struct json *j, const struct rest_plan *plan, const char *key,
 			 const struct counter *counters, size_t cnt)
 {
 	if (!rest__shows(plan, REST_CUT_COUNTERS))
 		return;
-	json__open_obj(j, "counters");
+	json__open_obj(j, key);
 	for (size_t i = 0; i < cnt; i++) {
 		if (counters[i].value || rest__shows(plan, REST_CUT_ZEROES))
 			json__u64(j, counters[i].name, counters[i].value);
@@ -120,7 +121,7 @@ static void put_counters(struct json *j, const struct rest_plan *plan,
 
 static void put_stats(struct json *j, const struct rest_plan *plan, const struct stats_info *s)
 {
-	put_counters(j, plan, s->counters, s->counter_cnt);
+	put_counters(j, plan, "counters", s->counters, s->counter_cnt);
 	json__u64(j, "in_flight", s->in_flight);
 }
 
@@ -146,7 +147,9 @@ static void put_truncated(struct json *j, const struct rest_plan *plan, enum rec
 	for (unsigned int cut = 0; cut < plan->cuts; cut++) {
 		if (!(cuts[cut].types & TYPE(type)))
 			continue;
-		if (cuts[cut].name)
+		if (type == REC_LOST && cuts[cut].in_lost)
+			put_name(j, names->prefix, cuts[cut].in_lost);
+		else if (cuts[cut].name)
 			put_name(j, names->prefix, cuts[cut].name);
 		else if (cut != REST_CUT_MORE)
 			put_name(j, "", cut == REST_CUT_HOST ? names->host : names->message);
@@ -172,7 +175,7 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 		break;
 	case REC_LOST:
 		json__u64(j, "count", r->lost.count);
-		put_counters(j, plan, r->lost.by, r->lost.by_cnt);
+		put_counters(j, plan, "by", r->lost.by, r->lost.by_cnt);
 		rest__time(j, "since", r->lost.since_ns);
 		rest__time(j, "until", r->lost.until_ns);
 		break;

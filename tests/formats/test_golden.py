@@ -41,6 +41,41 @@ def test_every_record_can_be_found(max_line):
     assert len(ids) > 15 and set(ids.values()) == {1}
 
 
+def types_of(value, path="", found=None):
+    """{path: kinds of value}, of all that is no null"""
+    found = collections.defaultdict(set) if found is None else found
+    if isinstance(value, dict):
+        found[path].add("object")
+        for key, below in value.items():
+            types_of(below, f"{path}.{key}", found)
+    elif isinstance(value, list):
+        found[path].add("array")
+        for below in value:
+            types_of(below, f"{path}[]", found)
+    elif value is not None:
+        found[path].add(type(value).__name__)
+    return found
+
+
+@pytest.mark.parametrize("form", [form for form in golden.FORMATS if form != "text"])
+def test_one_key_has_one_type(form):
+    """Whatever the type of the record."""
+    found = collections.defaultdict(set)
+    for line in golden.replay(form):
+        types_of(json.loads(line), found=found)
+    assert {path: kinds for path, kinds in found.items() if len(kinds) > 1} == {}
+
+
+def test_causes_of_loss_have_the_counters_names():
+    by = {r["type"]: r for r in map(json.loads, golden.replay("json"))}
+    causes = by["lost"]["by"]
+    assert by["start"]["counter_names"] == list(by["stats"]["counters"]) and "counters" not in by["start"]
+    assert causes and set(causes) == {n for n in by["stats"]["counters"] if n.startswith("lost_")}
+    for form, own in (("ecs", "pvmtrace"), ("ocsf", "unmapped")):
+        lost = next(r[own] for r in map(json.loads, golden.replay(form)) if "until" in r[own])
+        assert lost["by"] == causes and "counters" not in lost
+
+
 def strict(pairs):
     keys = [key for key, _ in pairs]
     assert len(keys) == len(set(keys)), f"a key stands twice: {keys}"

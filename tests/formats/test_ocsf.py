@@ -23,13 +23,13 @@ OBJECTS = {
     "metadata": ({"product", "version"}, set(),
                  {"original_time", "logged_time", "sequence", "uid", "event_code", "profiles"}),
     "metadata.product": (set(), {"name", "uid"}, {"vendor_name", "version"}),
-    "device": ({"type_id"}, {"uid", "hostname", "name", "ip"}, {"boot_uid", "os"}),
+    "device": ({"type_id"}, {"uid", "hostname", "name", "ip", "instance_uid"}, {"boot_uid", "os"}),
     "device.os": ({"name", "type_id"}, set(), {"kernel_release"}),
     "actor": (set(), {"process", "user"}, set()),
     "actor.user": (set(), {"uid", "name"}, set()),
 }
 PROCESS = {
-    "": (set(), {"pid", "uid"}, {"name", "tid", "namespace_pid", "file", "cmd_line", "created_time", "user",
+    "": (set(), {"pid", "uid"}, {"name", "ptid", "namespace_pid", "file", "cmd_line", "created_time", "user",
                                  "session", "container", "parent_process"}),
     ".file": ({"name", "type_id"}, set(), {"path", "is_deleted"}),
     ".user": (set(), {"uid", "name"}, set()),
@@ -41,7 +41,7 @@ OBJECTS.update({f"{where}{part}": rule for where in ("process", "actor.process")
                 for part, rule in PROCESS.items()})
 
 NUMBERS = {"time", "category_uid", "class_uid", "activity_id", "type_uid", "severity_id", "status_id",
-           "logged_time", "sequence", "type_id", "pid", "count", "start_time", "end_time", "tid", "namespace_pid",
+           "logged_time", "sequence", "type_id", "pid", "count", "start_time", "end_time", "ptid", "namespace_pid",
            "created_time", "size"}
 BOOLEANS = {"is_deleted"}
 
@@ -128,6 +128,7 @@ def test_agrees_with_the_json_format():
         first = [e["base"] for e in p["remote"]["iov"] if e["len"]]
         assert o.get("base_address") == (first[0] if first else None)
         check_process(p["caller"], o["actor"]["process"])
+        assert o["actor"]["user"] == o["actor"]["process"]["user"]
         if p["target"]["resolved"]:
             check_process(p["target"], o["process"])
         else:
@@ -155,7 +156,7 @@ def check_summary(p, o):
 
 
 def check_process(plain, process):
-    assert process["pid"] == plain["pid"] and process["tid"] == plain["tid"]
+    assert process["pid"] == plain["pid"] and process["ptid"] == plain["tid"]
     assert process["parent_process"]["pid"] == plain["ppid"]
     assert process["uid"] == plain["entity_id"] and process["name"] == plain["comm"]
     assert process["user"]["uid"] == str(plain["uid"])

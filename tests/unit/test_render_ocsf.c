@@ -37,7 +37,7 @@ static void test_call(void **state)
 	expect_number(line, "metadata.sequence", 12);
 	expect_text(line, "metadata.uid", s->r.call.id);
 	expect_text(line, "metadata.event_code", "process_vm_readv");
-	line__keys(cuts__at(line, "actor.process"), "pid uid name tid namespace_pid file cmd_line "
+	line__keys(cuts__at(line, "actor.process"), "pid uid name ptid namespace_pid file cmd_line "
 						    "created_time user session parent_process");
 	expect_number(line, "actor.process.pid", 4242);
 	expect_text(line, "actor.process.cmd_line", "./dumper -p 991");
@@ -159,6 +159,7 @@ static void test_summary(void **state)
 static void test_own(void **state)
 {
 	static const char *const names[] = { "start", "reopen", "stats", "lost", "error", "stop" };
+	struct host nameless = fixture_host;
 	struct own_records own;
 	json_t *line;
 
@@ -175,7 +176,12 @@ static void test_own(void **state)
 		expect_number(line, "status_id", i < 3 ? 1 : 2);
 		json_decref(line);
 	}
+	/* What is not known is not there, and does not have a name that says so. */
+	nameless.machine_id[0] = '\0';
+	own.r[4].host = &nameless;
 	line = rendering__line_in("ocsf", &own.r[4], &rendering_defaults);
+	assert_null(cuts__at(line, "device.uid"));
+	expect_text(line, "device.instance_uid", FIXTURE_BOOT_ID);
 	expect_text(line, "status_code", "hooks_silent");
 	expect_text(line, "message", "say \"why\"");
 	json_decref(line);
