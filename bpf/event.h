@@ -75,7 +75,8 @@ enum pvm_task_flag {
 	PVM_TASK_CGROUP_WAIT =
 		4,	    /* no verdict on its cgroup in the kernel yet: user space filters */
 	PVM_TASK_CREDS = 8, /* the user and group ids and caps_effective were read */
-	PVM_TASK_REJECTED = 16, /* a filter said no to it: the call passes for its memory's owner, or for
+	PVM_TASK_REJECTED =
+		16, /* a filter said no to it: the call passes for its memory's owner, or for
 				 * the process that was named */
 };
 

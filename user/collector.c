@@ -98,23 +98,6 @@ void collector__close(struct collector *c)
 	json__free(&c->json);
 }
 
-/* Renders into the line buffer and copies the line to the sink: one copy of 2 KB keeps the writer and the
- * sink apart. */
-static int put_line(struct collector *c, const struct record *rec, uint64_t weight)
-{
-	char *to = sink__reserve(c->sink);
-	int err;
-
-	if (!to)
-		return -EAGAIN;
-	err = c->renderer->render(rec, &c->render_opts, &c->json);
-	if (err)
-		return err;
-	memcpy(to, c->json.buf, c->json.len);
-	sink__commit(c->sink, c->json.len, weight);
-	return 0;
-}
-
 /* The next record to be told: now, or, so that every replay gives the same lines, when it was recorded. */
 static void stamp(const struct collector *c, struct record *rec)
 {
@@ -124,23 +107,56 @@ static void stamp(const struct collector *c, struct record *rec)
 	rec->told_ns = c->replay ? c->told_ns : clock__real_now();
 }
 
+void collector__on_new_file(void *ctx, const char *reason)
+{
+	if (collector__tell_reopen(ctx, reason))
+		log__error("out of memory");
+}
+
+/* Turns to a new file between two lines, if nothing is pending, so that `reopen` has its place in the order. */
+static void turn_file(struct collector *c)
+{
+	if (sink__turn_due(c->sink) && !sink__flush(c->sink) && sink__turn_due(c->sink) &&
+	    !sink__turn(c->sink))
+		collector__on_new_file(c, "size");
+}
+
+/* Renders into the line buffer and copies the line to the sink: one copy of 2 KB keeps the writer and the
+ * sink apart. */
+static int put_line(struct collector *c, struct record *rec, uint64_t weight)
+{
+	char *to;
+	int err;
+
+	turn_file(c);
+	to = sink__reserve(c->sink);
+	if (!to)
+		return -EAGAIN;
+	stamp(c, rec);
+	err = c->renderer->render(rec, &c->render_opts, &c->json);
+	if (err)
+		return err;
+	memcpy(to, c->json.buf, c->json.len);
+	sink__commit(c->sink, c->json.len, weight);
+	return 0;
+}
+
 int collector__tell(struct collector *c, struct record *rec)
 {
 	int err;
 
-	stamp(c, rec);
 	err = put_line(c, rec, 0);
 	if (!err)
 		c->seq++;
 	return err;
 }
 
-int collector__tell_reopen(struct collector *c)
+int collector__tell_reopen(struct collector *c, const char *reason)
 {
 	struct record rec = {
 		.type = REC_REOPEN,
 		.real_ns = clock__real_now(),
-		.instance = c->run_id,
+		.reopen = { .instance = c->run_id, .reason = reason },
 	};
 	int err;
 
@@ -310,7 +326,6 @@ static int on_call(struct collector *c, const void *data, size_t size)
 		goto out;
 	}
 	rec.real_ns = clock__real_of_mono(&c->clock, raw->entry_ns);
-	stamp(c, &rec);
 	err = put_line(c, &rec, is_last(raw));
 	if (err) {
 		c->lost_output += is_last(raw);
@@ -363,7 +378,6 @@ int collector__on_summary(void *ctx, void *data, size_t size)
 	if (c->recorder)
 		return record_summary(c, data, size, calls);
 	rec.real_ns = rec.summary.last_ns;
-	stamp(c, &rec);
 	err = put_line(c, &rec, calls);
 	if (err)
 		return err;

@@ -84,6 +84,8 @@ int collector__drain(struct collector *c, bool *got);
  * given. 0, -EAGAIN if the sink has no room, -ENOMEM. */
 int collector__tell(struct collector *c, struct record *rec);
 /* The same for `reopen`, which goes before whatever is pending. */
-int collector__tell_reopen(struct collector *c);
+int collector__tell_reopen(struct collector *c, const char *reason);
+/* For sink__on_new; ctx is the collector. */
+void collector__on_new_file(void *ctx, const char *reason);
 
 #endif

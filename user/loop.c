@@ -79,8 +79,9 @@ static void handle_reopen(struct loop *l)
 	l->reopen_due = false;
 	if (l->ready)
 		notify__reloading(&l->notify, clock__mono_now());
+	sink__quiet_reopen(c->sink, false);
 	if (sink__reopen(c->sink) == 0)
-		collector__tell_reopen(c);
+		collector__on_new_file(c, "signal");
 	if (l->ready)
 		notify__say(&l->notify, "READY=1");
 }
@@ -182,6 +183,7 @@ static void tick(struct loop *l, uint64_t now)
 
 	l->tick_ns = now + tick_ms * NS_PER_MS;
 	collector__tick(c);
+	outputs__tick(&l->outputs);
 	watch_hooks(l);
 	tracer__counts(c->tracer, &counts);
 	if (books__in_flight(&counts))
@@ -313,6 +315,7 @@ int loop__run(struct loop *l)
 	uint64_t now = clock__mono_now();
 	int status;
 
+	l->outputs.report = l->report;
 	if (report__start(l->report)) {
 		log__error("the first record could not be made");
 		return EX_SOFTWARE;

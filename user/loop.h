@@ -10,6 +10,7 @@
 #include "collector.h"
 #include "metrics.h"
 #include "notify.h"
+#include "outputs.h"
 #include "report.h"
 
 struct loop {
@@ -17,6 +18,7 @@ struct loop {
 	struct report *report;
 	struct notify notify; /* the service manager */
 	struct metrics metrics;
+	struct outputs outputs;
 	int signal_fd;
 	unsigned int idle; /* looks in a row that found nothing */
 	bool stats_due;

@@ -40,6 +40,8 @@ static int set_up(void)
 		.path = options.output,
 		.owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 },
 		.allow_fifo = options.allow_fifo,
+		.max_size = options.max_size,
+		.keep = options.keep,
 		.max_line = options.max_line,
 		.buffer = options.max_line * 4 > SINK_BUFFER ? (size_t)options.max_line * 4
 							     : SINK_BUFFER,
@@ -57,7 +59,9 @@ static int set_up(void)
 		sink.owner = (struct owner){ privileges.uid, privileges.gid, privileges.made_up };
 	if (sink__open(&collector.sink, &sink))
 		return EX_IOERR;
-	sink__check_reopen(collector.sink, privileges.uid, privileges.gid);
+	if (sink__check_reopen(collector.sink, privileges.uid, privileges.gid))
+		return EX_IOERR;
+	sink__on_new(collector.sink, collector__on_new_file, &collector);
 	metrics__open(&loop.metrics, options.metrics, &sink.owner);
 	report.user = privileges.name;
 	if ((err = collector__open(&collector, &options)) ||

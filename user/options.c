@@ -116,14 +116,17 @@ static int set_number(struct option_parse *p, const struct option_def *d, const 
 	uint64_t n, factor = 1;
 	size_t len = strlen(value);
 
-	if (d->unit && strchr("kKmM", value[len - 1])) {
-		factor = strchr("kK", value[len - 1]) ? KIB : MIB;
+	/* A gigabyte is the most that a ring may have. */
+	if (d->unit && strchr(d->power ? "kKmM" : "kKmMgG", value[len - 1])) {
+		factor = strchr("kK", value[len - 1])	? KIB
+			 : strchr("mM", value[len - 1]) ? MIB
+							: 1024 * MIB;
 		len--;
 	}
 	if (!parse_number(value, len, &n) || __builtin_mul_overflow(n, factor, &n) || n < d->min ||
 	    n > d->max)
 		return refuse_value(d, value);
-	if (d->unit && (n & (n - 1)))
+	if (d->power && (n & (n - 1)))
 		return refuse_value(d, value);
 	store_number(p->o, d, n);
 	return 0;
@@ -381,6 +384,12 @@ const struct option_def options_table[] = {
 	  MEMBER(output), .help = "append to FILE instead of writing to stdout" },
 	{ "allow-fifo", .group = GROUP_OUTPUT, .set = set_flag, MEMBER(allow_fifo),
 	  .help = "the file of --output may be a named pipe that others made or may write to" },
+	{ "max-size", .group = GROUP_OUTPUT, .arg = "BYTES", .set = set_number, .unit = true,
+	  MEMBER(max_size), .min = 64 * KIB, .max = 1024 * 1024 * MIB,
+	  .help = "before FILE grows longer, make it FILE.1, that FILE.2 and so on, and begin a new one; at "
+		  "least 4 times --max-line" },
+	{ "keep", .group = GROUP_OUTPUT, .arg = "N", .set = set_number, MEMBER(keep), .max = 999,
+	  .def = 9, .help = "with --max-size: how many older files stay" },
 	{ "iov-limit", .group = GROUP_OUTPUT, .arg = "N|all", .set = set_iov_limit,
 	  MEMBER(iov_limit), .max = PVM_IOV_MAX, .def = 32, .allowed = ", or all",
 	  .help = "elements shown of each array" },
@@ -411,11 +420,11 @@ const struct option_def options_table[] = {
 	{ "fail-on-loss", .group = GROUP_RUN, .set = set_flag, MEMBER(fail_on_loss),
 	  .help = "exit with 75 if calls were lost" },
 	{ "ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,
-	  MEMBER(ring_bytes), .min = 64 * KIB, .max = 1024 * MIB, .def = 8 * MIB,
+	  .power = true, MEMBER(ring_bytes), .min = 64 * KIB, .max = 1024 * MIB, .def = 8 * MIB,
 	  .allowed = ", a power of two", .help = "ring buffer of calls" },
 	{ "array-ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,
-	  MEMBER(array_ring_bytes), .min = 64 * KIB, .max = 1024 * MIB, .def = 4 * MIB,
-	  .allowed = ", a power of two", .help = "ring buffer of long arrays" },
+	  .power = true, MEMBER(array_ring_bytes), .min = 64 * KIB, .max = 1024 * MIB,
+	  .def = 4 * MIB, .allowed = ", a power of two", .help = "ring buffer of long arrays" },
 	{ "attach", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(attach),
 	  .names = attach_names, .def_text = "tracepoint",
 	  .help = "where the hooks are: on every system call, or (fentry) on the functions of these two, "

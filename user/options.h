@@ -54,6 +54,8 @@ struct options {
 	const char *format;	   /* a name of render.h's table; "json" by default */
 	const char *output;	   /* NULL: stdout */
 	bool allow_fifo;	   /* the output may be a named pipe of others */
+	uint64_t max_size;	   /* of the output file, bytes; 0: no limit */
+	uint32_t keep;		   /* older output files; 9 by default */
 	const char *metrics;	   /* NULL: no such file */
 	uint32_t iov_limit;	   /* elements a side; PVM_IOV_LIMIT_ALL for "all"; 32 by default */
 	uint32_t max_line;	   /* bytes with the LF; 8000 by default, 1024 to 16777216 */

@@ -222,6 +222,32 @@ static int refuse_beside_replay(const struct options *o)
 	return EX_USAGE;
 }
 
+static bool was_given(const struct options *o, const char *name)
+{
+	for (size_t i = 0; i < o->setting_cnt; i++) {
+		if (!strcmp(o->settings[i].def->name, name))
+			return true;
+	}
+	return false;
+}
+
+/* The limit of the output file, against what it depends on. */
+static int check_max_size(const struct options *o)
+{
+	unsigned long long limit = o->max_size;
+
+	if (!limit && was_given(o, "keep"))
+		log__error("--keep %u: only together with --max-size", o->keep);
+	else if (limit && !o->output)
+		log__error("--max-size %llu: only together with --output", limit);
+	else if (limit && limit < 4ULL * o->max_line)
+		log__error("--max-size %llu: at least 4 times --max-line, %llu", limit,
+			   4ULL * o->max_line);
+	else
+		return 0;
+	return EX_USAGE;
+}
+
 int options__parse(struct options *o, int argc, char **argv)
 {
 	struct option_parse p;
@@ -234,6 +260,8 @@ int options__parse(struct options *o, int argc, char **argv)
 		err = put_file_below(o);
 	if (!err && o->replay)
 		err = refuse_beside_replay(o);
+	if (!err && !only_prints(o))
+		err = check_max_size(o);
 	if (err)
 		options__free(o);
 	return err;

@@ -47,7 +47,8 @@ struct option_def {
 	enum option_group group;
 	enum filter_field field;
 	char letter;	   /* 0: there is only the long form */
-	bool unit;	   /* a number of bytes that may end in K or M */
+	bool unit;	   /* a number of bytes that may end in K, M or G */
+	bool power;	   /* it is to be a power of two */
 	bool command_only; /* of no use in a configuration file, and refused there */
 };
 

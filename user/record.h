@@ -178,6 +178,12 @@ struct lost_info {
 	uint64_t since_ns, until_ns; /* ns since 1970 */
 };
 
+struct reopen_info {
+	const char *instance; /* the run id */
+	/* "signal", "size", or what others did: "emptied", "moved", "replaced", "removed" */
+	const char *reason;
+};
+
 struct error_info {
 	const char *code;    /* "hooks_silent", "output_failing", ... */
 	const char *message; /* for a person */
@@ -208,7 +214,7 @@ struct record {
 		struct lost_info lost;
 		struct error_info error;
 		struct stop_info stop;
-		const char *instance; /* REC_REOPEN */
+		struct reopen_info reopen;
 	};
 };
 

@@ -21,6 +21,9 @@ struct recorder {
 	size_t len;
 	uint64_t calls; /* in the buffer */
 	bool failing;
+	struct file_watch watch;
+	size_t head_len;
+	char head[4096]; /* the file's first frames */
 	char buf[BUFFER_SZ];
 };
 
@@ -64,6 +67,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 	r->end = 0;
 	r->calls = 0;
 	r->failing = false;
+	r->head_len = 0;
 	r->fd = create_file(path, owner);
 	if (r->fd < 0) {
 		int err = r->fd;
@@ -71,6 +75,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 		free(r);
 		return err;
 	}
+	file_watch__begin(&r->watch, path, r->fd);
 	memcpy(head.magic, RECORDING_MAGIC, sizeof(head.magic));
 	head.order = RECORDING_ORDER;
 	head.version = RECORDING_VERSION;
@@ -112,10 +117,20 @@ int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, si
 	return 0;
 }
 
+/* Written behind a file's new end, the frames would leave a hole before them. */
+static int check_end(const struct recorder *r)
+{
+	struct stat st;
+
+	if (fstat(r->fd, &st))
+		return -errno;
+	return st.st_size < r->end ? -ESPIPE : 0;
+}
+
 int recorder__flush(struct recorder *r)
 {
+	int err = check_end(r);
 	size_t done = 0;
-	int err = 0;
 
 	while (done < r->len && !err) {
 		ssize_t n = pwrite(r->fd, r->buf + done, r->len - done, r->end + (off_t)done);
@@ -135,12 +150,36 @@ int recorder__flush(struct recorder *r)
 		return 0;
 	}
 	/* All of it is tried again, so none of it may stay. */
-	if (ftruncate(r->fd, r->end))
+	if (err != -ESPIPE && ftruncate(r->fd, r->end))
 		log__debug("%s: %s", r->path, strerror(errno));
 	if (!r->failing)
 		log__error("%s: %s: tried again until it works", r->path, strerror(-err));
 	r->failing = true;
 	return err;
+}
+
+enum file_change recorder__look(const struct recorder *r)
+{
+	return file_watch__look(&r->watch, r->fd, r->end);
+}
+
+void recorder__keep_head(struct recorder *r)
+{
+	r->head_len = r->len < sizeof(r->head) ? r->len : 0;
+	memcpy(r->head, r->buf, r->head_len);
+}
+
+int recorder__begin_anew(struct recorder *r)
+{
+	ssize_t n;
+
+	if (ftruncate(r->fd, 0))
+		return -errno;
+	n = pwrite(r->fd, r->head, r->head_len, 0);
+	if (n != (ssize_t)r->head_len)
+		return n < 0 ? -errno : -EIO;
+	r->end = n;
+	return 0;
 }
 
 uint64_t recorder__pending(const struct recorder *r)
@@ -155,6 +194,10 @@ int recorder__close(struct recorder *r)
 	if (!r)
 		return 0;
 	err = recorder__flush(r);
+	if (!err && recorder__look(r) == FILE_REMOVED) {
+		log__error("--record %s: the file was removed: it is lost", r->path);
+		err = -ENOENT;
+	}
 	if (close(r->fd) && !err)
 		err = -errno;
 	free(r);

@@ -18,6 +18,7 @@
 
 #include "bpf/event.h"
 #include "books.h"
+#include "file_watch.h"
 #include "host.h"
 #include "place.h"
 
@@ -102,6 +103,11 @@ int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, si
 bool recorder__room(struct recorder *r);
 /* 0, or -errno: the file takes no more now; it ends with a whole frame all the same. */
 int recorder__flush(struct recorder *r);
+/* What others did to the file. One that was made shorter gets no frame until it is begun anew: 0 or -errno. */
+enum file_change recorder__look(const struct recorder *r);
+int recorder__begin_anew(struct recorder *r);
+/* What was put so far (no flush yet) is what every reader needs first: kept for recorder__begin_anew. */
+void recorder__keep_head(struct recorder *r);
 /* Calls that are not yet in the file. */
 uint64_t recorder__pending(const struct recorder *r);
 /* Flushes and closes. 0 or -errno. Takes NULL. */

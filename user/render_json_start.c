@@ -110,7 +110,8 @@ static void put_start(struct json *j, const struct record *r, unsigned int cuts,
 static void put_reopen(struct json *j, const struct record *r, unsigned int cuts, size_t pad)
 {
 	json_head(j, r, "reopen");
-	put_text_or_null(j, "instance", r->instance);
+	put_text_or_null(j, "instance", r->reopen.instance);
+	json__str(j, "reason", r->reopen.reason);
 	common__pad(j, pad);
 	json__open_arr(j, "truncated");
 	if (cuts)

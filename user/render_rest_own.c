@@ -167,7 +167,8 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 		put_start(j, plan, r);
 		break;
 	case REC_REOPEN:
-		put_text(j, "instance", r->instance);
+		put_text(j, "instance", r->reopen.instance);
+		put_text(j, "reason", r->reopen.reason);
 		common__pad(j, plan->pad);
 		break;
 	case REC_STATS:

@@ -198,7 +198,7 @@ void text_state(struct text_line *t, const struct record *r)
 		break;
 	case REC_REOPEN:
 		text__put(t, "a new file of run ");
-		put_text(t, r->instance);
+		put_text(t, r->reopen.instance);
 		text__put(t, " on ");
 		put_text(t, r->host->name);
 		break;

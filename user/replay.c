@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "collector.h"
 #include "log.h"
@@ -66,6 +67,7 @@ int replay__record(struct report *r, const struct owner *owner)
 	recorder__put(c->recorder, FRAME_CLOCK, &clock, sizeof(clock), 0);
 	if (key.page_shift)
 		recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0);
+	recorder__keep_head(c->recorder);
 	return 0;
 }
 
@@ -241,6 +243,8 @@ static int open_all(struct replay *r, const struct options *o)
 		.path = o->output,
 		.owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 },
 		.allow_fifo = o->allow_fifo,
+		.max_size = o->max_size,
+		.keep = o->keep,
 		.max_line = o->max_line,
 		.buffer = (size_t)o->max_line * 4 + (1u << 20),
 	};
@@ -249,8 +253,9 @@ static int open_all(struct replay *r, const struct options *o)
 	if (err)
 		return err;
 	header = recording__header(r->recording);
-	if (sink__open(&c->sink, &sink))
+	if (sink__open(&c->sink, &sink) || sink__check_reopen(c->sink, geteuid(), getegid()))
 		return EX_IOERR;
+	sink__on_new(c->sink, collector__on_new_file, c);
 	c->replay = true;
 	c->source = header;
 	c->told_ns = header->real_ns;

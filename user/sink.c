@@ -36,7 +36,14 @@ int sink__open(struct sink **out, const struct sink_opts *opts)
 	if (!s->buf || !s->marks)
 		goto fail;
 	s->allow_fifo = opts->allow_fifo;
-	err = s->path ? sink_open__path(s, &opts->owner) : sink_open__stdout(s);
+	s->owner = opts->owner;
+	s->keep = opts->keep;
+	err = s->path ? sink_open__path(s) : sink_open__stdout(s);
+	s->max_size = opts->max_size;
+	/* What an earlier run left leaves no room for the first records. */
+	if (!err && s->max_size && s->file_size &&
+	    (uint64_t)s->file_size + 2 * s->max_line > s->max_size)
+		(void)sink__turn(s);
 	if (err)
 		goto out;
 	*out = s;
@@ -182,13 +189,52 @@ static int note_error(struct sink *s, int err)
 	return err;
 }
 
+void sink__on_new(struct sink *s, void (*on_new)(void *ctx, const char *reason), void *ctx)
+{
+	s->on_new = on_new;
+	s->ctx = ctx;
+}
+
+static void say_new(struct sink *s, const char *reason)
+{
+	if (s->on_new)
+		s->on_new(s->ctx, reason);
+}
+
+void sink__renew(struct sink *s)
+{
+	if (s->kind == SINK_FILE && sink_file__begin_anew(s))
+		say_new(s, file_change__name(FILE_EMPTIED));
+}
+
+enum file_change sink__look(const struct sink *s)
+{
+	return s->kind == SINK_FILE ? file_watch__look(&s->watch, s->fd, s->file_size) : FILE_SAME;
+}
+
+void sink__quiet_reopen(struct sink *s, bool quiet)
+{
+	s->quiet_reopen = quiet;
+}
+
+int sink__turn_error(const struct sink *s)
+{
+	return s->turn_error;
+}
+
 int sink__flush(struct sink *s)
 {
 	const char *data;
 	size_t len, out;
 	int err;
 
+	if (front(s, &len))
+		sink__renew(s);
 	while ((data = front(s, &len)) != NULL) {
+		if (sink_turn__make_room(s, data, &len)) {
+			say_new(s, "size");
+			continue;
+		}
 		s->wait = SINK_WAIT_OUT;
 		out = s->mid;
 		err = s->kind == SINK_FILE ? sink_file__write(s, data, len, &out)

@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "file_watch.h"
 #include "place.h"
 
 struct sink;
@@ -30,6 +31,8 @@ struct sink_opts {
 	const char *path;   /* NULL: stdout. Kept by reference */
 	struct owner owner; /* of a file that is opened */
 	bool allow_fifo;    /* also one that others may have put there */
+	uint64_t max_size;  /* of a file, at least 4 * max_line; 0: no limit */
+	unsigned int keep;  /* older files that stay beside it */
 	size_t max_line;    /* no line is longer, LF included */
 	size_t buffer;	    /* bytes to hold back at most; at least 4 * max_line */
 };
@@ -71,11 +74,26 @@ int sink__retry_ms(const struct sink *s);
  * stays, nothing is lost, stderr says what to change. Pending lines are flushed to the old file
  * first; what the old file does not take goes to the new one. */
 int sink__reopen(struct sink *s);
+/* Who is told that a file begins anew in the middle of a flush, by our own turning ("size") or because others made it
+ * shorter ("emptied"), and is to put the `reopen` record first. */
+void sink__on_new(struct sink *s, void (*on_new)(void *ctx, const char *reason), void *ctx);
+/* Whether failures of sink__reopen are not said, until it works. */
+void sink__quiet_reopen(struct sink *s, bool quiet);
+/* What others did to the file since it was opened. */
+enum file_change sink__look(const struct sink *s);
+/* If others made the file shorter, begins it anew. */
+void sink__renew(struct sink *s);
+/* Whether another line might not fit within the file's limit. Then, once everything is flushed, sink__turn goes on
+ * with a new file: 0, and the next line must be the `reopen` record; -errno: told on stderr, once; the old one goes on. */
+bool sink__turn_due(const struct sink *s);
+int sink__turn(struct sink *s);
+/* errno of the last try to turn, 0 if it worked. */
+int sink__turn_error(const struct sink *s);
 /* For the `reopen` record, right after sink__reopen gave 0: it is written before what is pending, and needs no room
  * in the buffer, which may be full just because the old file was. 0 or -ENOMEM. */
 int sink__put_first(struct sink *s, const char *line, size_t len);
 /* Warns on stderr if a later reopen could not work for uid:gid (directory not writable, file not
- * ours). Never fatal. Call before privileges are dropped. */
-void sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid);
+ * ours), which with a limit on the file's size is an error: -EACCES. Call before privileges are dropped. */
+int sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid);
 
 #endif

@@ -114,6 +114,21 @@ static size_t cut_back(struct sink *s, const char *data, size_t done, const stru
 	return whole;
 }
 
+bool sink_file__begin_anew(struct sink *s)
+{
+	struct spot now;
+
+	if (look(s, &now) || now.size >= s->file_size)
+		return false;
+	/* Written where we were, it would get a hole. */
+	if (!s->append)
+		(void)lseek(s->fd, 0, SEEK_END);
+	s->file_size = now.size;
+	s->need_lf = sink_file__ends_midline(s->fd);
+	s->mid = 0;
+	return true;
+}
+
 int sink_file__write(struct sink *s, const char *data, size_t len, size_t *out)
 {
 	struct spot before;
@@ -140,5 +155,9 @@ int sink_file__write(struct sink *s, const char *data, size_t len, size_t *out)
 		*out = s->mid + done;
 	else
 		*out = cut_back(s, data, done, &before);
+	if (!err)
+		s->file_size = before.pos + (off_t)done;
+	else if (!look(s, &before))
+		s->file_size = before.size;
 	return err;
 }

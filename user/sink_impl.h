@@ -4,6 +4,7 @@
 #ifndef PVM_SINK_IMPL_H
 #define PVM_SINK_IMPL_H
 
+#include "file_watch.h"
 #include "sink.h"
 
 enum sink_kind { SINK_FILE, SINK_PIPE, SINK_SOCKET, SINK_TTY, SINK_DEVICE };
@@ -27,6 +28,16 @@ struct sink {
 	const char *name; /* for messages */
 	bool allow_fifo;
 	bool given; /* path stands for what was open already */
+	struct owner owner;
+	struct file_watch watch;
+	off_t file_size;   /* of a file: how long we left it */
+	uint64_t max_size; /* 0: no limit */
+	unsigned int keep; /* how many older files stay */
+	int turn_error;	   /* errno, since the last file was to be left; 0: it was */
+	bool quiet_reopen; /* that it fails has been said */
+	off_t next_turn;   /* not tried again before the file is so long */
+	void (*on_new)(void *ctx, const char *reason);
+	void *ctx;
 	int fd;
 	enum sink_kind kind;
 	bool nonblock; /* writes to fd do not block */
@@ -68,7 +79,14 @@ size_t sink__whole_lines(const char *data, size_t len, size_t max);
 
 /* Descriptors. 0 or -errno after a message. */
 int sink_open__stdout(struct sink *s);
-int sink_open__path(struct sink *s, const struct owner *owner);
+int sink_open__path(struct sink *s);
+/* Makes fd, which becomes ours, the place where lines go. */
+int sink_open__adopt(struct sink *s, int fd);
+/* Keeps what is written next within the file's limit: shortens *len to whole lines. 1: there was no room for one, so
+ * there is a new file, and its `reopen` record is still to be asked for. */
+int sink_turn__make_room(struct sink *s, const char *data, size_t *len);
+/* Whether the file became shorter than we left it; then it goes on at its end, with a whole line. */
+bool sink_file__begin_anew(struct sink *s);
 /* Whether fd is a file whose last byte is not an LF. */
 bool sink_file__ends_midline(int fd);
 

@@ -33,8 +33,7 @@ static void widen_pipe(int fd, size_t max_line)
 			break;
 }
 
-/* Makes fd, which becomes ours, the place where lines go. */
-static int adopt(struct sink *s, int fd)
+int sink_open__adopt(struct sink *s, int fd)
 {
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
@@ -64,6 +63,8 @@ static int adopt(struct sink *s, int fd)
 		return -EINVAL;
 	}
 	s->fd = fd;
+	s->file_size = s->kind == SINK_FILE ? st.st_size : 0;
+	file_watch__begin(&s->watch, s->given ? NULL : s->path, fd);
 	return 0;
 }
 
@@ -98,7 +99,7 @@ int sink_open__stdout(struct sink *s)
 		err = -EBADF;
 	if (!err) {
 		fd = own_stdout();
-		err = fd < 0 ? fd : adopt(s, fd);
+		err = fd < 0 ? fd : sink_open__adopt(s, fd);
 		if (err && fd >= 0)
 			close(fd);
 	}
@@ -112,18 +113,18 @@ static unsigned int allowed(const struct sink *s)
 	return OUTPUT_LINKS | (s->allow_fifo ? OUTPUT_FIFOS : 0);
 }
 
-int sink_open__path(struct sink *s, const struct owner *owner)
+int sink_open__path(struct sink *s)
 {
 	struct output_file file;
 	char why[WHY_SZ];
-	int err = output_file__open(&file, s->path, owner, allowed(s), why);
+	int err = output_file__open(&file, s->path, &s->owner, allowed(s), why);
 
 	if (err) {
 		log__error("cannot open %s: %s", s->name, why);
 		return err;
 	}
 	s->given = file.given;
-	err = adopt(s, file.fd);
+	err = sink_open__adopt(s, file.fd);
 	if (err) {
 		log__error("cannot open %s: %s", s->name, strerror(-err));
 		close(file.fd);
@@ -152,30 +153,37 @@ static bool is_same(const struct sink *s, int fd)
 
 int sink__reopen(struct sink *s)
 {
-	static const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	char dir[PATH_MAX], why[WHY_SZ];
 	struct output_file file;
 	int err, old = s->fd;
 
 	if (!s->path || s->given)
 		return 1;
-	(void)sink__flush(s);
-	err = output_file__open(&file, s->path, &ourselves, allowed(s), why);
+	/* To a file that nobody can find any more nothing is written, if it can be helped. */
+	if (file_watch__look(&s->watch, s->fd, 0) != FILE_REMOVED)
+		(void)sink__flush(s);
+	err = output_file__open(&file, s->path, &s->owner, allowed(s), why);
+	/* Its name is still its own, even if we may not open that again. */
+	if (err == -EACCES && file_watch__look(&s->watch, s->fd, 1) == FILE_SAME)
+		return 1;
 	if (!err && is_same(s, file.fd)) {
 		close(file.fd);
 		return 1;
 	}
-	if (!err && (err = adopt(s, file.fd))) {
+	if (!err && (err = sink_open__adopt(s, file.fd))) {
 		snprintf(why, sizeof(why), "%s", strerror(-err));
 		close(file.fd);
 	}
 	if (err) {
-		log__error("cannot open %s again: %s; still writing to the file opened before. "
-			   "Let uid %u write to directory %s, or create the file for it; then send "
-			   "SIGHUP again",
-			   s->name, why, geteuid(), directory_of(s->path, dir));
+		if (!s->quiet_reopen)
+			log__error(
+				"cannot open %s again: %s; still writing to the file opened before. "
+				"Let uid %u write to directory %s, or create the file for it; then send "
+				"SIGHUP again",
+				s->name, why, geteuid(), directory_of(s->path, dir));
 		return err;
 	}
+	s->quiet_reopen = false;
 	close(old);
 	/* A line that the old file did not take whole goes whole to the new one. */
 	s->mid = 0;
@@ -194,26 +202,41 @@ static int try_as(const char *path, const char *dir, uid_t uid, gid_t gid)
 	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) ? 2 : 0;
 }
 
-void sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid)
+static int refuse_turns(const struct sink *s, const char *why)
+{
+	if (!s->max_size)
+		return 0;
+	log__error("--max-size %llu: there can be no new files after %s: %s",
+		   (unsigned long long)s->max_size, s->name, why);
+	return -EACCES;
+}
+
+int sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid)
 {
 	const char *dir;
 	char buf[PATH_MAX];
 	int status = 0;
 	pid_t pid;
 
-	if (!s->path || s->kind != SINK_FILE)
-		return;
+	if (!s->path || s->given || s->kind != SINK_FILE)
+		return refuse_turns(s, "it is not a regular file with a name of its own");
 	dir = directory_of(s->path, buf);
 	/* A process of its own, because only a real change of user judges like the later open. */
 	pid = fork();
 	if (pid < 0)
-		return;
+		return 0;
 	if (!pid)
 		_exit(try_as(s->path, dir, uid, gid));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status) || !WEXITSTATUS(status))
-		return;
+		return 0;
+	if (WEXITSTATUS(status) == 1 && s->max_size) {
+		char why[PATH_MAX + 96];
+
+		snprintf(why, sizeof(why), "uid %u may not write to directory %s", uid, dir);
+		return refuse_turns(s, why);
+	}
 	if (WEXITSTATUS(status) == 1)
 		log__warn(
 			"once %s is renamed, SIGHUP cannot create it anew: uid %u may not write to "
@@ -223,4 +246,5 @@ void sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid)
 	else
 		log__warn("SIGHUP could not open %s again: uid %u may not write to it", s->name,
 			  uid);
+	return 0;
 }

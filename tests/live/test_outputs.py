@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where outputs go: what others put there, and what others do to the files while they are written."""
 
+import json
 import os
+import pwd
+import signal
 import stat
+import subprocess
+import time
 
 import pytest
 
-from pvm import EX_IOERR, ONLY_ME, Tracer, pvmtrace
+from pvm import AS_ME, EX_IOERR, ONLY_ME, SLOWNESS, Tracer, poll, pvmtrace, trigger_one
 from pvm_host import status
 from test_sinks import to_file, whole
 
 MALLORY = 4321
 EX_CANTCREAT = 73
+DAEMON = pwd.getpwnam("daemon")
 
 
 @pytest.fixture
@@ -116,3 +122,149 @@ def test_names_of_what_is_open_stay_usable(public_dir):
             assert t.proc.wait(15) == 0, t.stderr()
             whole(public_dir / "out")
     assert stat.S_IMODE((public_dir / "out").stat().st_mode) == 0o666
+
+
+def grown(path, size=1):
+    return lambda: path.exists() and path.stat().st_size >= size
+
+
+def first_of(path):
+    return json.loads(path.read_bytes().split(b"\n", 1)[0])
+
+
+@pytest.fixture
+def own_dir(public_dir):
+    os.chown(public_dir, DAEMON.pw_uid, DAEMON.pw_gid)
+    return public_dir
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "moved", "emptied"])
+def test_what_others_do_to_the_log(own_dir, how):
+    path = own_dir / "out.json"
+    with to_file(path, "--user", "daemon", *ONLY_ME) as t:
+        first = path.stat().st_ino
+        time.sleep(1.2)
+        begin = time.monotonic()
+        if how == "removed":
+            path.unlink()
+        elif how == "emptied":
+            os.truncate(path, 0)
+        else:
+            path.rename(own_dir / "old")
+            if how == "replaced":
+                path.touch(0o640)
+                os.chown(path, DAEMON.pw_uid, DAEMON.pw_gid)
+        poll(grown(path), 5)
+        assert time.monotonic() - begin < 2.5 * SLOWNESS
+        head = first_of(path)
+        assert (head["type"], head["reason"]) == ("reopen", how) and b"\0" not in path.read_bytes()
+        assert (path.stat().st_ino == first) == (how == "emptied")
+        run = trigger_one("pvmcall", *AS_ME, "self")
+        poll(lambda: b'"caller":{"pid":%d,' % run["pid"] in path.read_bytes(), 5)
+        t.stop()
+    codes = [json.loads(line).get("code") for line in path.read_bytes().splitlines()]
+    assert ("output_replaced" in codes) == (how in ("removed", "replaced"))
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "covered"])
+def test_what_others_do_where_we_have_no_rights(tmp_path, how):
+    """There can be no new file: it is said, on stderr and in what is left of the log."""
+    where = tmp_path / "closed"
+    where.mkdir(0o700)
+    path = where / "out.json"
+    prefix = ["/usr/bin/unshare", "-m"]
+    t = Tracer("-o", path, *ONLY_ME, prefix=prefix, stdout=subprocess.DEVNULL)
+    try:
+        poll(grown(path), 15)
+        with open(path, "rb") as old:
+            time.sleep(1.2)
+            if how == "removed":
+                path.unlink()
+            elif how == "moved":
+                path.rename(where / "old")
+            else:
+                subprocess.run(["nsenter", "-m", "-t", str(t.pid), "mount", "-t", "tmpfs", "-o", "mode=755", "none", where],
+                               check=True)
+            poll(lambda: "the output file" in t.stderr(), 5)
+            poll(lambda: b"output_replaced" in old.read(), 3)
+        assert t.stderr().count("cannot open") == 1
+        t.proc.send_signal(signal.SIGTERM)
+        t.proc.wait(10)
+    finally:
+        t.kill()
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied", "moved"])
+def test_what_others_do_to_a_recording(public_dir, how):
+    path = public_dir / "rec"
+    t = Tracer("--record", path, *ONLY_ME)
+    try:
+        trigger_one("pvmcall", *AS_ME, "self")
+        poll(grown(path))
+        time.sleep(1.2)
+        if how == "removed":
+            path.unlink()
+        elif how == "emptied":
+            os.truncate(path, 0)
+        else:
+            path.rename(public_dir / "old")
+        t.wait(lambda t: [r for r in t.records("error") if r["code"] == "output_replaced"], 5)
+        assert "the recording" in t.stderr()
+        if how == "emptied":
+            poll(grown(path))
+        run = trigger_one("pvmcall", *AS_ME, "self")
+        t.proc.send_signal(signal.SIGTERM)
+        assert t.proc.wait(10) == (EX_IOERR if how == "removed" else 0), t.stderr()
+    finally:
+        t.kill()
+    if how == "emptied":
+        again = pvmtrace("--replay", path)
+        assert again.status == 0 and b'"caller":{"pid":%d,' % run["pid"] in again.out
+
+
+def test_own_rotation(own_dir):
+    """Never more than --max-size, nothing lost, lines whole and in order; logrotate's way beside it."""
+    path = own_dir / "out.json"
+    with to_file(path, "--user", "daemon", "--max-size", "256K", "--keep", 40, *ONLY_ME) as t:
+        for i in range(4):
+            trigger_one("pvmcall", *AS_ME, "repeat", 400)
+            if i == 1:
+                time.sleep(0.5)
+                path.rename(own_dir / "out.json-today")
+                t.kick(signal.SIGHUP)
+                poll(grown(path))
+        t.stop()
+    files = sorted(own_dir.glob("out.json.*"), key=lambda p: -int(p.suffix[1:])) + [path, own_dir / "out.json-today"]
+    assert len(files) > 8
+    lines = []
+    for p in files:
+        assert p.stat().st_size <= 256 << 10 and stat.S_IMODE(p.stat().st_mode) == 0o640
+        part = [json.loads(line) for line in p.read_bytes().splitlines()]
+        assert part[0]["type"] in ("start", "reopen") and [r["type"] for r in part[1:]].count("reopen") == 0
+        assert [r["seq"] for r in part] == list(range(part[0]["seq"], part[0]["seq"] + len(part)))
+        lines += part
+    assert sorted(r["seq"] for r in lines) == list(range(1, len(lines) + 1))
+    assert {r["reason"] for r in lines if r["type"] == "reopen"} == {"size", "signal"}
+    assert len([r for r in lines if r["type"] == "process_vm_access"]) == 1600
+
+
+def test_own_rotation_bounds_a_flood(own_dir):
+    path = own_dir / "out.json"
+    with to_file(path, "--user", "daemon", "--max-size", "64K", "--keep", 2, *ONLY_ME) as t:
+        trigger_one("pvmcall", *AS_ME, "repeat", 3000)
+        t.stop()
+    assert sorted(p.name for p in own_dir.iterdir()) == ["out.json", "out.json.1", "out.json.2"]
+    assert all(p.stat().st_size <= 64 << 10 and first_of(p)["type"] == "reopen" for p in own_dir.iterdir())
+
+
+@pytest.mark.parametrize("args, word", [
+    (["--max-size", "1M"], "--output"), (["--keep", "3"], "--max-size"),
+    (["--max-size", "64K", "-o", "x", "--max-line", "20000"], "--max-line")])
+def test_limits_that_make_no_sense(args, word):
+    run = pvmtrace(*args)
+    assert run.status == 64 and args[0] in run.err and word in run.err
+
+
+def test_own_rotation_where_there_can_be_no_new_file(public_dir):
+    run = pvmtrace("-o", public_dir / "out.json", "--max-size", "1M", "--user", "daemon", "--duration", 1)
+    assert run.status == EX_IOERR and "--max-size" in run.err and f"directory {public_dir}" in run.err

@@ -65,9 +65,9 @@ def test_rotated_and_followed(quiet, caller):
                     poll(lambda: len(whole_lines(log)) > 20)
             made = caller.calls - first
             assert quiet.owner(LOG) == "pvmtrace:pvmtrace 640"
-            assert quiet.owner(f"{LOG}.1") == "pvmtrace:pvmtrace 640"
+            assert quiet.owner(f"{LOG}.1000") == "pvmtrace:pvmtrace 640"
             s.stop()
-        parts = [gzip.decompress(quiet.path(f"{LOG}.2.gz").read_bytes()), quiet.path(f"{LOG}.1").read_bytes(),
+        parts = [gzip.decompress(quiet.path(f"{LOG}.1001.gz").read_bytes()), quiet.path(f"{LOG}.1000").read_bytes(),
                  log.read_bytes()]
         check(parts, made, caller)
         lines = b"".join(parts).splitlines()

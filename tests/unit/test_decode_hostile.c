@@ -70,7 +70,7 @@ static void test_contradictions(void **state)
 		{ offsetof(struct pvm_call, flags), 128 },
 		{ offsetof(struct pvm_call, flags) + 1, 1 },
 		{ offsetof(struct pvm_call, flags), PVM_CALL_OWNER }, /* there is none */
-		{ offsetof(struct pvm_call, flags), PVM_CALL_PINS }, /* there are none */
+		{ offsetof(struct pvm_call, flags), PVM_CALL_PINS },  /* there are none */
 		{ offsetof(struct pvm_call, local.flags), 0x80 },
 		{ offsetof(struct pvm_call, local.flags), same | PVM_SIDE_RING },
 		{ offsetof(struct pvm_call, local.flags), PVM_SIDE_ENTRY | PVM_SIDE_SAME },

@@ -384,6 +384,8 @@ static const char *const promised[] = {
 	"probe",
 	"metrics",
 	"allow-fifo",
+	"max-size",
+	"keep",
 	"config",
 	"check-config",
 	"print-config",

@@ -63,7 +63,7 @@ static void test_reopen(void **state)
 	own_records__fill(&own);
 	line = rendering__line(&own.r[1], &o);
 	assert_int_equal(rendering.len, 1024);
-	line__keys(line, "time schema type seq told run id instance pad truncated host");
+	line__keys(line, "time schema type seq told run id instance reason pad truncated host");
 	json_decref(line);
 	json_decref(rendering__line(&own.r[1], &rendering_defaults));
 	assert_int_equal(rendering.len, 1024);

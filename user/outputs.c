@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "outputs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+
+static const char *describe(enum file_change change)
+{
+	switch (change) {
+	case FILE_EMPTIED:
+		return "was made shorter";
+	case FILE_MOVED:
+		return "was moved away";
+	case FILE_REPLACED:
+		return "is another file now, or a mount covers it";
+	case FILE_REMOVED:
+	default:
+		return "was removed";
+	}
+}
+
+/* Once, and again as soon as there is room for it in the output. */
+static void tell(struct outputs *o, struct output_state *state, const char *what, const char *rest)
+{
+	char message[200];
+
+	if (state->told)
+		return;
+	snprintf(message, sizeof(message), "the %s %s%s", what, describe(state->change), rest);
+	state->told = !report__error(o->report, "output_replaced", message, state->fine_ns);
+	if (state->told)
+		log__error("%s", message);
+}
+
+static void fine(struct output_state *state, uint64_t now)
+{
+	state->change = FILE_SAME;
+	state->told = false;
+	state->fine_ns = now;
+}
+
+static void watch_log(struct outputs *o, uint64_t now)
+{
+	struct collector *c = o->report->collector;
+	struct output_state *state = &o->log;
+	enum file_change change, before = state->change;
+
+	sink__renew(c->sink);
+	change = sink__look(c->sink);
+	if (change == FILE_SAME || change == FILE_EMPTIED) {
+		fine(state, now);
+		return;
+	}
+	state->change = change;
+	if (change != FILE_REMOVED && before == FILE_SAME)
+		return;
+	switch (sink__reopen(c->sink)) {
+	case 0:
+		collector__on_new_file(c, file_change__name(change));
+		if (change != FILE_MOVED)
+			tell(o, state, "output file",
+			     ": a new one was opened; what was written meanwhile may be gone");
+		fine(state, now);
+		break;
+	default:
+		sink__quiet_reopen(c->sink, true);
+		tell(o, state, "output file",
+		     ", and there can be no new one (see stderr): what is written now may be seen by "
+		     "nobody");
+	}
+}
+
+static void watch_recording(struct outputs *o, uint64_t now)
+{
+	struct collector *c = o->report->collector;
+	struct output_state *state = &o->recording;
+	struct frame_clock clock = { c->clock.mono_to_real, c->clock.boot_to_real };
+	enum file_change change, before = state->change;
+
+	if (!c->recorder)
+		return;
+	change = recorder__look(c->recorder);
+	if (change == FILE_SAME) {
+		fine(state, now);
+		return;
+	}
+	state->change = change;
+	if (change == FILE_EMPTIED) {
+		state->told = false;
+		tell(o, state, "recording", ": it begins anew");
+		if (!recorder__begin_anew(c->recorder))
+			(void)recorder__put(c->recorder, FRAME_CLOCK, &clock, sizeof(clock), 0);
+	} else if (change == FILE_REMOVED || before != FILE_SAME) {
+		tell(o, state, "recording", ": it is still written, where nobody may find it");
+	}
+}
+
+/* The limit of the output file cannot be kept. */
+static void watch_turns(struct outputs *o)
+{
+	int err = sink__turn_error(o->report->collector->sink);
+	char message[160];
+
+	if (!err) {
+		o->turn_told = false;
+		return;
+	}
+	if (o->turn_told)
+		return;
+	snprintf(message, sizeof(message),
+		 "the output file grows beyond --max-size: there can be no new one: %s",
+		 strerror(err));
+	o->turn_told = !report__error(o->report, "rotation_failed", message, 0);
+}
+
+void outputs__tick(struct outputs *o)
+{
+	uint64_t now = clock__real_now();
+
+	watch_log(o, now);
+	watch_recording(o, now);
+	watch_turns(o);
+}

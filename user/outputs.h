@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outputs - notices, once a second, what others did to the files that are being written, and tells it. */
+#ifndef PVM_OUTPUTS_H
+#define PVM_OUTPUTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "report.h"
+
+/* One file, as it was at the last look. */
+struct output_state {
+	enum file_change change;
+	bool told;
+	uint64_t fine_ns; /* when nothing was wrong last, ns since 1970 */
+};
+
+struct outputs {
+	struct report *report;
+	struct output_state log, recording;
+	bool turn_told;
+};
+
+/* A file that lost its name gets a second look before it is opened anew: who rotates sends SIGHUP meanwhile. */
+void outputs__tick(struct outputs *o);
+
+#endif
