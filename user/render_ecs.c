@@ -17,6 +17,9 @@
 
 #define ECS_VERSION "9.4.0"
 
+#define FILE_SZ (sizeof(",\"executable\":\"\"") - 1)
+#define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
+
 static const struct fit_format format = {
 	.names = {
 		[FIT_NAME] = "\"process.name\"",
@@ -48,6 +51,18 @@ static const struct fit_format format = {
 		[FIT_LOCAL_EXIT] = "\"pvmtrace.local.iov_exit\"",
 		[FIT_REMOTE_IOV] = "\"pvmtrace.remote.iov\"",
 		[FIT_LOCAL_IOV] = "\"pvmtrace.local.iov\"",
+	},
+	.text_extra = {
+		[FIT_EXE] = FILE_SZ,
+		[FIT_TARGET_EXE] = FILE_SZ,
+		[FIT_CGROUP] = CGROUP_SZ,
+		[FIT_TARGET_CGROUP] = CGROUP_SZ,
+	},
+	.text_copies = {
+		[FIT_EXE] = 1,
+		[FIT_TARGET_EXE] = 1,
+		[FIT_CGROUP] = 1,
+		[FIT_TARGET_CGROUP] = 1,
 	},
 	.arg_extra = sizeof("\"\"") - 1,
 };

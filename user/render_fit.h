@@ -4,10 +4,10 @@
  * and what each is worth, and nothing of how a format names or places them.
  *
  * The line is first written without its arrays of unbounded length; what each part took is then
- * known, and the room is given to the parts in the order of their value. What a part is too large
- * for goes to the next one, so that a caller cannot hide its ranges behind one argument of 4 KiB.
- * Among the arrays of ranges it does not: the last of them that is shown at all is the one that is
- * shortened.
+ * known, and the room is given out twice. First each part has its minimum, in the order of their
+ * value; then what is left goes to those that want more, lists first and arguments last. So nothing
+ * that a caller can lengthen at will, a path, an argument, a list, takes the minimum of another part,
+ * and arguments never take what a list could use. What a part is too large for goes to the next one.
  */
 #ifndef PVM_RENDER_FIT_H
 #define PVM_RENDER_FIT_H
@@ -17,10 +17,14 @@
 
 #include "render.h"
 
+#define FIT_ELEMENTS 8 /* each list's minimum */
+#define FIT_TEXT 256   /* bytes: that of a path, of the arguments, and of a hex sibling */
+/* In lines of so many bytes or more the remote list has its minimum whatever else there is. */
+#define FIT_LINE 5000
+
 /*
- * Each part is worth more than all that follow it, and a parent stands before its children: the
- * order of cuts is this list read backwards. Pairs are for the caller and the target, in this
- * order.
+ * `truncated` names what was cut in the order of this list read backwards; a parent stands before its
+ * children. Pairs are for the caller and the target, in this order.
  */
 enum fit_part {
 	/* Only lines of less than about 2,600 bytes come to cutting these. */
@@ -35,7 +39,6 @@ enum fit_part {
 	FIT_NS,
 	FIT_TARGET_NS,
 	FIT_HOST,
-	/* The order that every format keeps: exe is cut last, the local array's elements first. */
 	FIT_EXE,
 	FIT_TARGET_EXE,
 	FIT_CGROUP,
@@ -48,12 +51,12 @@ enum fit_part {
 	FIT_TARGET_EXE_HEX,
 	FIT_CGROUP_HEX,
 	FIT_TARGET_CGROUP_HEX,
-	FIT_ARGS_HEX,
-	FIT_ARGS,
 	FIT_REMOTE_EXIT,
 	FIT_LOCAL_EXIT,
 	FIT_REMOTE_IOV,
 	FIT_LOCAL_IOV,
+	FIT_ARGS_HEX,
+	FIT_ARGS,
 	FIT_ARGS_COPY, /* arguments that stand in the line a second time */
 	FIT_CNT,
 };
@@ -66,18 +69,34 @@ struct fit_format {
 	 * that the format does not have. */
 	const char *names[FIT_CNT];
 	uint8_t instead[FIT_CNT]; /* what stands in the place of a part that is cut, in bytes */
-	uint32_t arg_extra;	  /* what an argument takes besides its bytes and a separator */
-	bool counts_first;	  /* no room for the counts of an array: none for any elements */
+	/* What a path (FIT_EXE to FIT_TARGET_CGROUP) takes besides its bytes, and how often those stand in
+	 * the line at most. */
+	uint8_t text_extra[FIT_CNT];
+	uint8_t text_copies[FIT_CNT];
+	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
+	bool counts_first; /* no room for the counts of an array: none for any elements but the first */
+};
+
+#define FIT_TEXTS 4
+
+/* What is shown of a path that is cut: bytes at its beginning and at its end. */
+struct fit_cut {
+	uint32_t head, tail;
+	int64_t spent; /* room that it took */
 };
 
 struct fit_plan {
 	const struct fit_format *format;
-	bool whole;		     /* every part is written, and may be copied from elsewhere */
-	uint32_t given;		     /* else those that are, FIT_BIT */
-	uint32_t cut;		     /* parts that are named in `truncated` */
-	uint32_t iov[2];	     /* elements shown, [local, remote] */
-	uint32_t exit[2];	     /* the same of the exit's arrays */
-	uint32_t args;		     /* arguments shown */
+	bool whole;	    /* every part is written, and may be copied from elsewhere */
+	uint32_t given;	    /* else those that are, FIT_BIT */
+	uint32_t cut;	    /* parts that are named in `truncated` */
+	uint32_t iov[2];    /* elements shown, [local, remote] */
+	uint32_t exit[2];   /* the same of the exit's arrays */
+	uint32_t args;	    /* arguments shown */
+	int64_t args_spent; /* room that these took */
+	uint32_t shortened; /* paths that are shown in part, FIT_BIT */
+	struct fit_cut texts[FIT_TEXTS];
+	uint32_t done;		     /* parts that are written whole, FIT_BIT */
 	uint32_t seen;		     /* parts that have something to write */
 	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
 	size_t mark;		     /* up to here bytes are accounted for */
@@ -101,6 +120,11 @@ static inline void fit__end(const struct json *j, struct fit_plan *plan)
 	if (!plan->whole)
 		fit__end_measured(j, plan);
 }
+
+/* What is shown of a path that stands in a part: all of its *len bytes, or some of them with a mark where the others
+ * are. Valid until the next call. */
+const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
+		      size_t *len);
 
 /* Elements of an array, as fit reckons with them: {"base":"0x..","len":..}. */
 static inline void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov,

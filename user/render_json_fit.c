@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * render_json_fit - how `truncated` names what is cut of a call, and what then stands there. Below
- * the contract's cuts (local.iov, remote.iov, the iov_exits, caller.args, the _hex keys, cgroups,
- * exes) a very short line (--max-line near 1,024) loses, in this order: host, target.ns, caller.ns,
- * local, remote.* (the remote array but count, captured, status, total_len and its first element),
- * relation, target.* and caller.* (all but who it is), and * (keys at top level that are not the
- * result). What is one key becomes null; keys that stand for a ".*", and the _hex keys, are left
- * out.
+ * the parts' minimums a very short line (--max-line near 1,024) loses, in this order: host,
+ * target.ns, caller.ns, local, remote.* (the remote array but count, captured, status, total_len and
+ * its first element), relation, target.* and caller.* (all but who it is), and * (keys at top level
+ * that are not the result). What is one key becomes null, paths if not even their end fits; keys that
+ * stand for a ".*", and the _hex keys, are left out.
  */
 #include "render_json.h"
 
+#define TEXT_SZ(key) (sizeof(",\"" key "\":\"\"") - 1)
 #define NULL_SZ(key) (sizeof(",\"" key "\":null") - 1)
 
 const struct fit_format json_format = {
@@ -52,6 +52,18 @@ const struct fit_format json_format = {
 		[FIT_TARGET_EXE] = NULL_SZ("exe"),
 		[FIT_CGROUP] = NULL_SZ("cgroup"),
 		[FIT_TARGET_CGROUP] = NULL_SZ("cgroup"),
+	},
+	.text_extra = {
+		[FIT_EXE] = TEXT_SZ("exe"),
+		[FIT_TARGET_EXE] = TEXT_SZ("exe"),
+		[FIT_CGROUP] = TEXT_SZ("cgroup"),
+		[FIT_TARGET_CGROUP] = TEXT_SZ("cgroup"),
+	},
+	.text_copies = {
+		[FIT_EXE] = 1,
+		[FIT_TARGET_EXE] = 1,
+		[FIT_CGROUP] = 1,
+		[FIT_TARGET_CGROUP] = 1,
 	},
 	.arg_extra = sizeof("\"\"") - 1,
 	.counts_first = true,

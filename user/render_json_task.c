@@ -71,21 +71,21 @@ static void put_name(struct json *j, struct fit_plan *plan, const struct text *t
 		put_hex_key(j, plan, text);
 }
 
-/* A string that stands in its own part, and is null when that is cut. */
+/* A string that stands in its own part, and is null when nothing of that is shown. */
 static void put_text(struct json *j, struct fit_plan *plan, enum fit_part part,
 		     const struct text *text)
 {
-	bool replaced;
+	struct text shown = *text;
 
-	if (text->bytes && fit__begin(j, plan, part)) {
-		replaced = json__bytes(j, text->key, text->bytes, text->len);
-		fit__end(j, plan);
-	} else {
+	if (!text->bytes || !fit__begin(j, plan, part)) {
 		json__null(j, text->key);
-		replaced = text->bytes && json__needs_hex(text->bytes, text->len);
+		return;
 	}
-	if (replaced)
-		put_hex_key(j, plan, text);
+	shown.bytes = fit__text(plan, part, text->bytes, &shown.len);
+	json__bytes(j, shown.key, shown.bytes, shown.len);
+	fit__end(j, plan);
+	if (json__needs_hex(shown.bytes, shown.len))
+		put_hex_key(j, plan, &shown);
 }
 
 /* The caller's own name is never cut. */

@@ -31,6 +31,10 @@ enum status {
 	STATUS_FAILURE = 2,
 };
 
+#define FILE_SZ \
+	(sizeof(",\"file\":{\"name\":\"\",\"path\":\"\",\"type_id\":1,\"is_deleted\":false}") - 1)
+#define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
+
 static const struct fit_format format = {
 	.names = {
 		[FIT_NAME] = "\"actor.process.name\"",
@@ -63,6 +67,18 @@ static const struct fit_format format = {
 		[FIT_REMOTE_IOV] = "\"unmapped.remote.iov\"",
 		[FIT_LOCAL_IOV] = "\"unmapped.local.iov\"",
 		[FIT_ARGS_COPY] = "\"unmapped.caller.args\"",
+	},
+	.text_extra = {
+		[FIT_EXE] = FILE_SZ,
+		[FIT_TARGET_EXE] = FILE_SZ,
+		[FIT_CGROUP] = CGROUP_SZ,
+		[FIT_TARGET_CGROUP] = CGROUP_SZ,
+	},
+	.text_copies = {
+		[FIT_EXE] = 2,
+		[FIT_TARGET_EXE] = 2,
+		[FIT_CGROUP] = 1,
+		[FIT_TARGET_CGROUP] = 1,
 	},
 	.arg_extra = 0,
 };
@@ -185,18 +201,19 @@ static void put_device(struct json *j, const struct host *host, bool with_kernel
 static void put_file(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     unsigned int target)
 {
-	const char *slash;
-	size_t from;
+	const char *exe, *slash;
+	size_t from, len = t->exe_len;
 
 	if (!t->exe || !t->exe_len || !fit__begin(j, plan, FIT_EXE + target))
 		return;
-	slash = memrchr(t->exe, '/', t->exe_len);
-	from = slash ? (size_t)(slash - t->exe) + 1 : 0;
-	if (from == t->exe_len)
+	exe = fit__text(plan, FIT_EXE + target, t->exe, &len);
+	slash = memrchr(exe, '/', len);
+	from = slash ? (size_t)(slash - exe) + 1 : 0;
+	if (from == len)
 		from = 0;
 	json__open_obj(j, "file");
-	json__bytes(j, "name", t->exe + from, t->exe_len - from);
-	json__bytes(j, "path", t->exe, t->exe_len);
+	json__bytes(j, "name", exe + from, len - from);
+	json__bytes(j, "path", exe, len);
 	JSON_RAW(j, "\"type_id\":1");
 	if (t->task->flags & PVM_TASK_EXE)
 		json__bool(j, "is_deleted", t->task->flags & PVM_TASK_EXE_DELETED);

@@ -36,6 +36,7 @@ void rest__text(struct json *j, struct fit_plan *plan, enum fit_part part, const
 {
 	if (!bytes || !fit__begin(j, plan, part))
 		return;
+	bytes = fit__text(plan, part, bytes, &len);
 	json__bytes(j, key, bytes, len);
 	fit__end(j, plan);
 }
@@ -47,6 +48,16 @@ static void put_hex_of(struct json *j, struct fit_plan *plan, enum fit_part part
 		return;
 	json__bytes_hex(j, key, bytes, len);
 	fit__end(j, plan);
+}
+
+/* Of a path: of what is shown of it. */
+static void put_text_hex(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
+			 const char *bytes, size_t len)
+{
+	if (!bytes)
+		return;
+	bytes = fit__text(plan, part, bytes, &len);
+	put_hex_of(j, plan, part - FIT_EXE + FIT_EXE_HEX, key, bytes, len);
 }
 
 static void put_tristate(struct json *j, const char *key, enum tristate value)
@@ -110,7 +121,7 @@ static void put_exe(struct json *j, struct fit_plan *plan, const struct task_inf
 		   strnlen(task->comm, PVM_COMM_SZ));
 	put_hex_of(j, plan, FIT_PCOMM_HEX + target, "pcomm_hex", task->pcomm,
 		   strnlen(task->pcomm, PVM_COMM_SZ));
-	put_hex_of(j, plan, FIT_EXE_HEX + target, "exe_hex", t->exe, t->exe_len);
+	put_text_hex(j, plan, FIT_EXE + target, "exe_hex", t->exe, t->exe_len);
 	if (!(task->flags & PVM_TASK_EXE))
 		return;
 	common__dev(j, "exe_dev", task->exe_dev);
@@ -161,7 +172,7 @@ static void put_task(struct json *j, struct fit_plan *plan, const struct task_in
 	put_args(j, plan, t, lacks);
 	put_creds(j, t, lacks);
 	rest__text(j, plan, FIT_CGROUP + target, "cgroup", t->cgroup, t->cgroup_len);
-	put_hex_of(j, plan, FIT_CGROUP_HEX + target, "cgroup_hex", t->cgroup, t->cgroup_len);
+	put_text_hex(j, plan, FIT_CGROUP + target, "cgroup_hex", t->cgroup, t->cgroup_len);
 	if (t->task->hier)
 		put_id(j, "cgroup_id", t->task->cgroup_id);
 	if (t->container && target && lacks & REST_CONTAINER)

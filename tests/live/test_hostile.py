@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from pvm import TRIGGERS, Tracer, trigger_one
+from pvm import Held, TRIGGERS, Tracer, trigger_one
 
 PVMCALL = TRIGGERS / "pvmcall"
 
@@ -94,6 +94,36 @@ def test_very_long_arguments(tracer):
     assert event["caller"].get("args_cut") is True or "caller.args" in event["truncated"]
     assert event["caller"]["args"][:2] == [str(PVMCALL), "self"]
     assert all(a == "a" * len(a) for a in event["caller"]["args"][2:])
+
+
+def test_arguments_crowd_out_nothing(tracer):
+    """1,000 arguments of bytes that take six each, and a list whose last element could be the one that counts."""
+    with Held("pvmcall", "counts", "20", "20", *["\x01\x02\x03"] * 1000) as p:
+        facts = p.line()
+        event = tracer.of(facts["pid"])[0]
+    assert len(event["remote"]["iov"]) == len(event["local"]["iov"]) == 20
+    assert event["truncated"] == ["caller.args"]
+    assert event["caller"]["args"][:4] == [str(PVMCALL), "counts", "20", "20"]
+
+
+@pytest.mark.parametrize("max_line", [1024, 5000, 8000])
+def test_long_path_of_control_bytes(public_dir, max_line):
+    """3,800 bytes that take six each: the end, by which a rule looks, is there."""
+    where = public_dir
+    for _ in range(15):
+        where = where / ("\x01\x1f" * 120)
+    where.mkdir(parents=True)
+    path = where / "tool"
+    shutil.copy(PVMCALL, path)
+    with Tracer("--max-line", max_line, max_line=max_line) as t:
+        p = subprocess.Popen(["tool", "counts", "3", "12"], executable=path, cwd=public_dir, stdout=subprocess.DEVNULL)
+        assert p.wait(10) == 0
+        event = t.of(p.pid)[0]
+    if max_line == 1024:
+        assert {"caller.exe", "caller.*"} & set(event["truncated"])
+        return
+    assert event["caller"]["exe"].startswith("[...]") and event["caller"]["exe"].endswith("\x01\x1f/tool")
+    assert "caller.exe" in event["truncated"] and len(event["remote"]["iov"]) == 12
 
 
 def test_smaller_line():

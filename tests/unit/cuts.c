@@ -12,6 +12,7 @@
 #include "cuts.h"
 #include "own_record.h"
 #include "random_call.h"
+#include "render_fit.h"
 
 #define WHOLE (1u << 24)
 #define PATH_SZ 128
@@ -106,6 +107,32 @@ static bool is_prefix(const json_t *whole, const json_t *part)
 	       !memcmp(json_string_value(whole), json_string_value(part), len);
 }
 
+/* Of a path its ends, and in hex what is shown of it. */
+static bool is_shortened(const json_t *whole, const json_t *part, const char *path)
+{
+	size_t len = strlen(path);
+	bool hex = len > 4 && !strcmp(path + len - 4, "_hex");
+
+	return json_is_string(whole) &&
+	       text__is_shortened(json_string_value(whole), json_string_length(whole),
+				  json_string_value(part), hex ? CUT_MARK_HEX : CUT_MARK);
+}
+
+/* A path that the format says is cut short, or its hex. */
+static bool is_named_or_hex(const struct pair *p, const char *path)
+{
+	const json_t *name;
+	size_t i;
+
+	if (strstr(path, "_hex"))
+		return true;
+	json_array_foreach((json_t *)names_of(p->f, p->line), i, name) {
+		if (covers(json_string_value(name), path))
+			return true;
+	}
+	return false;
+}
+
 static void compare(struct pair *p, const json_t *whole, const json_t *part, const char *path);
 
 static void compare_objects(struct pair *p, const json_t *whole, const json_t *part,
@@ -153,6 +180,10 @@ static void compare(struct pair *p, const json_t *whole, const json_t *part, con
 		compare_objects(p, whole, part, path);
 	} else if (json_is_array(whole)) {
 		compare_arrays(p, whole, part, path);
+	} else if (!json_equal(whole, part) && is_shortened(whole, part, path)) {
+		if (!is_named_or_hex(p, path))
+			fail_msg("%s: %s is cut short and not named", p->f->name, path);
+		p->found++;
 	} else if (!json_equal(whole, part)) {
 		if (!p->f->prefix_of || strcmp(path, p->f->prefix_of) || !is_prefix(whole, part))
 			fail_msg("%s: %s has another value", p->f->name, path);
@@ -346,7 +377,7 @@ void cuts__order(void **state)
 {
 	const struct cuts_format *f = *state;
 	struct sample *s = sample__new();
-	struct render_opts o = { .iov_limit = 32, .max_line = 8200 };
+	struct render_opts o = { .iov_limit = 32, .max_line = 8000 };
 	char local[PATH_SZ], remote[PATH_SZ];
 	json_t *line;
 
@@ -354,21 +385,77 @@ void cuts__order(void **state)
 	snprintf(remote, sizeof(remote), "%s.remote.iov", f->rest);
 	s->r.call.local.captured = s->r.call.remote.captured = 32;
 	s->r.call.caller.args_len = 4096;
-	memset(s->args, 'a', 4096);
+	for (size_t i = 0; i < 4096; i++)
+		s->args[i] = i % 8 ? 'a' : '\0';
 	for (uint32_t i = 0; i < 32; i++)
 		s->iov[0][i] = s->iov[1][i] = (struct iov_elem){ 0x7ffd12345000, 4096 };
 	line = rendering__line_in(f->name, &s->r, &o);
+	assert_true(cuts__names(f, line, f->args));
+	assert_false(cuts__names(f, line, local) || cuts__names(f, line, remote));
+	json_decref(line);
+	o.max_line = 4500;
+	line = rendering__line_in(f->name, &s->r, &o);
 	assert_true(cuts__names(f, line, local) && !cuts__names(f, line, remote));
 	json_decref(line);
-	o.max_line = 7200;
+	o.max_line = FIT_LINE;
 	line = rendering__line_in(f->name, &s->r, &o);
-	assert_int_equal(json_array_size(cuts__at(line, local)), 0);
-	assert_true(cuts__names(f, line, remote) && !cuts__names(f, line, f->args));
-	json_decref(line);
-	o.max_line = 5000;
-	line = rendering__line_in(f->name, &s->r, &o);
-	assert_true(cuts__names(f, line, f->args));
-	assert_int_equal(json_array_size(names_of(f, line)) > 4, 0);
+	assert_true(cuts__names(f, line, local) && cuts__names(f, line, f->args));
+	assert_true(json_array_size(cuts__at(line, local)) >= FIT_ELEMENTS);
+	assert_true(json_array_size(cuts__at(line, remote)) > 2 * FIT_ELEMENTS);
 	json_decref(line);
 	free(s);
+}
+
+/* What a list has to show: its minimum, or as much of it as there is and may be shown. */
+static void expect_minimum(const struct cuts_format *f, const json_t *line, const char *list,
+			   uint32_t cnt, const struct render_opts *o)
+{
+	uint32_t want = cnt < o->iov_limit ? cnt : o->iov_limit;
+	char path[PATH_SZ];
+	size_t shown;
+
+	snprintf(path, sizeof(path), "%s%s%s", f->rest, *f->rest ? "." : "", list);
+	shown = json_array_size(cuts__at(line, path));
+	if (o->max_line < FIT_LINE)
+		want = want > 0;
+	else if (want > FIT_ELEMENTS)
+		want = FIT_ELEMENTS;
+	if (shown < want || (shown < cnt && !cuts__names(f, line, path)))
+		fail_msg("%s, --max-line %u: %s shows %zu of %u, %u at least, not named: %.*s",
+			 f->name, o->max_line, path, shown, cnt, want, (int)rendering.len,
+			 rendering.buf);
+}
+
+static void check_minimums(const struct cuts_format *f, const struct record *r)
+{
+	struct render_opts o = { .iov_limit = 32 };
+
+	for (unsigned int n = 0; n < 12; n++) {
+		json_t *line;
+
+		o.max_line = n < 4   ? 1024 + fixture__below(FIT_LINE - 1024)
+			     : n < 8 ? FIT_LINE + fixture__below(6000)
+				     : FIT_LINE + fixture__below(60000);
+		o.iov_limit = n % 4 ? 32 : UINT32_MAX;
+		line = rendering__line_in(f->name, r, &o);
+		expect_minimum(f, line, "remote.iov", r->call.remote.captured, &o);
+		json_decref(line);
+	}
+}
+
+void cuts__minimums(void **state)
+{
+	const struct cuts_format *f = *state;
+	struct sample *s;
+	struct host host;
+
+	fixture__seed(9);
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		s = sample__new();
+		random_call(s);
+		if (round % 3 == 0)
+			longest_call(s, &host);
+		check_minimums(f, &s->r);
+		free(s);
+	}
 }

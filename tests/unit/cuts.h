@@ -34,8 +34,10 @@ void cuts__each_length(void **state);
 /* The longest line there can be of a call, and of a summary, within each limit from the shortest on. */
 void cuts__longest(void **state);
 void cuts__own(void **state);
-/* The contract's order: what is cut first is gone before the next is touched. */
+/* Arguments are cut before lists, and of each list its minimum stays. */
 void cuts__order(void **state);
+/* Whatever a caller lengthens: the remote list has its minimum. */
+void cuts__minimums(void **state);
 
 /* All of these, for the table of a program's tests. */
 #define CUTS_TESTS(format)                                                 \
@@ -44,6 +46,7 @@ void cuts__order(void **state);
 		cmocka_unit_test_prestate(cuts__each_length, format),      \
 		cmocka_unit_test_prestate(cuts__longest, format),          \
 		cmocka_unit_test_prestate(cuts__own, format),              \
-		cmocka_unit_test_prestate(cuts__order, format)
+		cmocka_unit_test_prestate(cuts__order, format),            \
+		cmocka_unit_test_prestate(cuts__minimums, format)
 
 #endif

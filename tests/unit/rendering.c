@@ -172,6 +172,21 @@ void sample__summarise(struct sample *s)
 	sum->last_ns = START_NS;
 }
 
+bool text__is_shortened(const char *whole, size_t whole_len, const char *part, const char *mark)
+{
+	const char *at = part;
+
+	for (; (at = strstr(at, mark)); at++) {
+		const char *tail = at + strlen(mark);
+		size_t head_len = (size_t)(at - part), tail_len = strlen(tail);
+
+		if (head_len + tail_len < whole_len && !memcmp(whole, part, head_len) &&
+		    !memcmp(whole + whole_len - tail_len, tail, tail_len))
+			return true;
+	}
+	return false;
+}
+
 bool line__cuts(const json_t *line, const char *name)
 {
 	const json_t *names = json_object_get(line, "truncated"), *v;

@@ -58,6 +58,11 @@ json_t *rendering__line_in(const char *format, const struct record *r, const str
 /* The last line is this one. */
 void rendering__expect(const char *expected);
 
+/* Whether part is the beginning and the end of whole, with mark where the rest was. */
+bool text__is_shortened(const char *whole, size_t whole_len, const char *part, const char *mark);
+#define CUT_MARK "[...]"
+#define CUT_MARK_HEX "5b2e2e2e5d"
+
 /* line.object.key, or NULL. */
 json_t *line__at(const json_t *line, const char *object, const char *key);
 /* The keys of an object are these, in this order: "a b c". */

@@ -290,34 +290,54 @@ static void test_limit(void **state)
 	free(s);
 }
 
-/* The order of the contract: what is cut first is gone before the next is touched. */
-static void test_order(void **state)
+/* Of an executable's path its end is kept, of a cgroup's its beginning and its end. */
+static void test_paths_in_part(void **state)
 {
 	struct sample *s = sample__new();
-	struct render_opts o = { .iov_limit = 32, .max_line = 8000 };
+	const char *exe, *cgroup;
 	json_t *line;
 
 	(void)state;
-	s->r.call.local.captured = s->r.call.remote.captured = 32;
+	memset(s->exe[0], '\x01', 4000);
+	memcpy(s->exe[0] + 4000, "/sshd", 6);
+	s->r.call.caller.exe_len = 4005;
+	memset(s->cgroup[0], '\x02', 4000);
+	memcpy(s->cgroup[0], "/system.slice/", 14);
+	memcpy(s->cgroup[0] + 4000, "/leaf", 6);
+	s->r.call.caller.cgroup_len = 4005;
+	line = rendering__line(&s->r, &rendering_defaults);
+	exe = json_string_value(line__at(line, "caller", "exe"));
+	cgroup = json_string_value(line__at(line, "caller", "cgroup"));
+	assert_true(text__is_shortened(s->exe[0], 4005, exe, CUT_MARK));
+	assert_true(!strncmp(exe, CUT_MARK "\x01", 6) && strstr(exe, "\x01/sshd"));
+	assert_true(text__is_shortened(s->cgroup[0], 4005, cgroup, CUT_MARK));
+	assert_true(!strncmp(cgroup, "/system.slice/\x02", 15) && strstr(cgroup, "\x02/leaf"));
+	assert_true(line__cuts(line, "caller.exe") && line__cuts(line, "caller.cgroup"));
+	assert_false(line__cuts(line, "remote.iov") || line__cuts(line, "target.exe"));
+	/* What is left is used. */
+	assert_true(rendering.len > rendering_defaults.max_line - 20);
+	json_decref(line);
+	free(s);
+}
+
+/* 1,000 arguments that take six bytes for one, and a list whose last element tells what was read. */
+static void test_arguments_crowd_nobody_out(void **state)
+{
+	struct sample *s = sample__new();
+	json_t *line;
+
+	(void)state;
+	for (size_t i = 0; i < 4096; i++)
+		s->args[i] = i % 4 ? '\x01' : '\0';
 	s->r.call.caller.args_len = 4096;
-	memset(s->args, 'a', 4096);
+	s->r.call.remote.captured = s->r.call.remote.count = 32;
 	for (uint32_t i = 0; i < 32; i++)
-		s->iov[0][i] = s->iov[1][i] = (struct iov_elem){ 0x7ffd12345000, 4096 };
-	line = rendering__line(&s->r, &o);
-	assert_true(line__cuts(line, "local.iov"));
-	assert_false(line__cuts(line, "remote.iov"));
-	json_decref(line);
-	o.max_line = 7000;
-	line = rendering__line(&s->r, &o);
-	assert_int_equal(json_array_size(line__at(line, "local", "iov")), 0);
-	assert_true(line__cuts(line, "local.iov") && line__cuts(line, "remote.iov"));
-	assert_false(line__cuts(line, "caller.args"));
-	json_decref(line);
-	o.max_line = 5000;
-	line = rendering__line(&s->r, &o);
+		s->iov[1][i] = (struct iov_elem){ 0x7ffd12345000 + i, i == 31 };
+	line = rendering__line(&s->r, &rendering_defaults);
+	assert_int_equal(json_array_size(line__at(line, "remote", "iov")), 32);
+	assert_int_equal(json_array_size(json_object_get(line, "truncated")), 1);
 	assert_true(line__cuts(line, "caller.args"));
-	assert_false(line__cuts(line, "caller.exe") || line__cuts(line, "caller.cgroup"));
-	assert_int_equal(json_array_size(line__at(line, "caller", "args")), 0);
+	assert_true(json_array_size(line__at(line, "caller", "args")) > 20);
 	json_decref(line);
 	free(s);
 }
@@ -418,11 +438,17 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden_plain),   cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_golden_hostile), cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_confirmed),      cmocka_unit_test(test_order),
-		cmocka_unit_test(test_cache),	       cmocka_unit_test(test_table),
-		cmocka_unit_test(test_moved),	       cmocka_unit_test(test_no_string_makes_keys),
+		cmocka_unit_test(test_golden_plain),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_golden_hostile),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_confirmed),
+		cmocka_unit_test(test_paths_in_part),
+		cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_arguments_crowd_nobody_out),
+		cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_no_string_makes_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
