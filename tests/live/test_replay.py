@@ -194,7 +194,12 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize("options", LINES)
+# Those that only the call out of a container passes.
+IN_CONTAINER = {"--caller-container 0123", "--caller-container !none --op read", "--caller-cgroup */docker/*"}
+
+
+@pytest.mark.parametrize("options", [pytest.param(o, marks=pytest.mark.needs("cgroup")) if o in IN_CONTAINER else o
+                                     for o in LINES])
 def test_filters_by_the_lines(recorded, again, options):
     """Exactly the lines that say so, and the others are counted."""
     found = stream(replay(recorded.path, *WIDE, *options.format(**recorded.words).split()).out)
