@@ -39,7 +39,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 # strace is the trigger that `make run` suggests.
 SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev \
 	uthash-dev strace
-CHECK_PKGS := $(SETUP_PKGS) libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
+CHECK_PKGS := $(SETUP_PKGS) rsyslog libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux \
 	xz-utils zstd shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib qemu-system-x86 busybox-static debian-archive-keyring)

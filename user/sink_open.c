@@ -8,6 +8,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -90,6 +91,22 @@ static int own_stdout(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* systemd names what it connected stdout or stderr to, see systemd.exec(5). journald drops what comes faster than its
+ * limits, and nobody here can see it. */
+static void warn_of_journal(void)
+{
+	const char *name = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	if (!name || sscanf(name, "%llu:%llu", &dev, &ino) != 2 || fstat(STDOUT_FILENO, &st) ||
+	    st.st_dev != dev || st.st_ino != ino)
+		return;
+	log__warn(
+		"stdout is the journal, which drops lines that come too fast: a gap in `seq` shows it; "
+		"LogRateLimitIntervalSec=0 in the unit lifts that limit, --output FILE has none");
+}
+
 int sink_open__stdout(struct sink *s)
 {
 	int flags = fcntl(STDOUT_FILENO, F_GETFL);
@@ -105,6 +122,8 @@ int sink_open__stdout(struct sink *s)
 	}
 	if (err)
 		log__error("cannot write to stdout: %s", strerror(-err));
+	else
+		warn_of_journal();
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -315,6 +316,42 @@ static void test_check_reopen(void **state)
 	sink__close(s);
 }
 
+static void said_of_stdout(int fd, const char *stream, bool warned)
+{
+	struct capture capture;
+	char said[CAPTURE_SZ];
+	struct sink *s;
+
+	setenv("JOURNAL_STREAM", stream, 1);
+	capture__start(&capture, STDERR_FILENO);
+	assert_int_equal(open_as_stdout(&s, fd, 1024, 4096), 0);
+	capture__end(&capture, said);
+	unsetenv("JOURNAL_STREAM");
+	sink__close(s);
+	if (warned)
+		assert_true(strstr(said, "seq") && strstr(said, "LogRateLimitIntervalSec=0"));
+	else
+		assert_string_equal(said, "");
+}
+
+static void test_journal(void **state)
+{
+	char stream[64];
+	struct stat st;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(fstat(fds[0], &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	said_of_stdout(fds[0], stream, true);
+	said_of_stdout(fds[1], stream, false);
+	said_of_stdout(fds[0], "x", false);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,7 +360,7 @@ int main(void)
 		ON_DIR(test_stdout_file),  ON_DIR(test_owner),
 		ON_DIR(test_links),	   ON_DIR(test_fifo),
 		ON_DIR(test_reopen),	   ON_DIR(test_reopen_fails),
-		ON_DIR(test_check_reopen),
+		ON_DIR(test_check_reopen), ON_DIR(test_journal),
 
 	};
 
