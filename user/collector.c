@@ -60,7 +60,9 @@ int collector__open(struct collector *c, const struct options *o)
 
 	c->options = o;
 	c->renderer = renderer__find(o->format);
-	c->render_opts = (struct render_opts){ .iov_limit = o->iov_limit, .max_line = o->max_line };
+	c->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
+					       .max_line = o->max_line,
+					       .args = o->verbose > 0 };
 	if (!o->output) {
 		c->render_opts.width = terminal__width(STDOUT_FILENO);
 		c->render_opts.color = terminal__color(STDOUT_FILENO);

@@ -16,6 +16,7 @@ struct render_opts {
 	uint32_t max_line;  /* bytes with the LF */
 	unsigned int width; /* columns of the terminal; 0: no limit but max_line */
 	bool color;
+	bool args; /* text: the caller's arguments too */
 };
 
 struct renderer {

@@ -2,7 +2,7 @@
 /*
  * render_text - one aligned line a call, for people:
  *
- *   time caller(pid) → target(pid) op bytes result first-remote-range flags
+ *   time caller(pid) → target(pid) op bytes result uid first-remote-range flags arguments
  *
  * A field that is too long for its column pushes the next ones; those that follow take up the room
  * that they do not need. On a narrow terminal the flags stand before the range, because the end of
@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "render_fit.h"
 #include "render_text.h"
 
 #define FLAG_PIDFD 1ULL
@@ -21,8 +22,10 @@ struct columns {
 	unsigned int arrow, op, amount_end, result, rest, flags;
 };
 
-static const struct columns wide_columns = { 31, 51, 66, 67, 75, 103 };
+static const struct columns wide_columns = { 31, 51, 66, 67, 75, 112 };
 static const struct columns narrow_columns = { 27, 43, 56, 57, 64, 0 };
+
+#define UID_COLS 9 /* "uid=1000 " */
 
 void text_time(struct text_line *t, uint64_t real_ns)
 {
@@ -234,6 +237,51 @@ static void put_who(struct text_line *t, const struct record *r, const struct co
 		text__tint(t, TINT_PLAIN);
 }
 
+/* The caller's, real: what the kernel asks. */
+static void put_uid(struct text_line *t, const struct pvm_task *task)
+{
+	text__put(t, "uid=");
+	if (task->flags & PVM_TASK_CREDS)
+		text__u64(t, task->uid);
+	else
+		text__put(t, "?");
+}
+
+/* Whether an argument needs quotes to be seen as one. */
+static bool is_word(const char *arg, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (arg[i] == ' ' || arg[i] == '"' || arg[i] == '\'')
+			return false;
+	}
+	return len > 0;
+}
+
+/* One after the other, in quotes what a blank would take apart; "..." where more were not read. */
+static void put_args(struct text_line *t, const struct task_info *task)
+{
+	const char *at = task->args, *arg;
+	size_t left = task->args_len, len;
+
+	if (!at)
+		return;
+	text__put(t, "  args:");
+	while ((arg = fit__next_arg(&at, &left, &len)) && !t->full) {
+		const char *quote = is_word(arg, len) ? "" : "\"", *inner;
+
+		text__put(t, " ");
+		text__put(t, quote);
+		for (; *quote && (inner = memchr(arg, '"', len)); arg = inner + 1) {
+			text__bytes(t, arg, (size_t)(inner - arg));
+			text__put(t, "\\\"");
+			len -= (size_t)(inner - arg) + 1;
+		}
+		text__bytes(t, arg, len);
+		text__put(t, quote);
+	}
+	text__put(t, task->args_cut ? " ..." : "");
+}
+
 static void put_call(struct text_line *t, const struct record *r, const struct render_opts *o)
 {
 	const struct columns *cols = columns_of(o);
@@ -246,9 +294,13 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 	if (!cols->flags)
 		put_flags(t, c, cols->rest);
 	text__to(t, cols->rest);
+	put_uid(t, c->caller.task);
+	text__to(t, cols->flags ? cols->rest + UID_COLS : 0);
 	put_range(t, c, o);
 	if (cols->flags)
 		put_flags(t, c, cols->flags);
+	if (o->args)
+		put_args(t, &c->caller);
 }
 
 /* "(1234 calls in 0.998 s)" */
@@ -279,7 +331,11 @@ static void put_summary(struct text_line *t, const struct record *r, const struc
 	text__to(t, cols->result);
 	put_result(t, &r->call);
 	text__to(t, cols->rest);
+	put_uid(t, r->call.caller.task);
+	text__to(t, cols->flags ? cols->rest + UID_COLS : 0);
 	put_span(t, &r->summary);
+	if (o->args)
+		put_args(t, &r->call.caller);
 }
 
 int render_text(const struct record *r, const struct render_opts *o, struct json *out)
@@ -287,6 +343,9 @@ int render_text(const struct record *r, const struct render_opts *o, struct json
 	struct text_line t;
 
 	text__begin(&t, o, out);
+	/* Arguments are worth more than a line that does not wrap. */
+	if (o->args && (r->type == REC_CALL || r->type == REC_SUMMARY))
+		t.width = 0;
 	if (r->type == REC_CALL)
 		put_call(&t, r, o);
 	else if (r->type == REC_SUMMARY)

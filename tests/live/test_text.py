@@ -20,7 +20,7 @@ ESC = "\x1b"
 CUT = "\u2026"
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (?P<caller>.+)\((?P<pid>\d+)\) +\u2192 (?P<target>.+)\((?P<tpid>[^)]+)\) +"
-                  r"(?P<op>read|write) +(?P<bytes>\S+) (?P<result>\S+) +(?P<range>\S+( \(\+\d+\))?)( +(?P<flags>.+))?")
+                  r"(?P<op>read|write) +(?P<bytes>\S+) (?P<result>\S+) +uid=(?P<uid>\d+) +(?P<range>\S+( \(\+\d+\))?)( +(?P<flags>.+))?")
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +56,20 @@ def test_lines(recorded):
     read, write = of(found, pair["pid"])
     assert (read["op"], write["op"]) == ("read", "write")
     for m in (read, write):
-        assert m["caller"] == MY_NAME and int(m["tpid"]) == pair["target"]
+        assert m["caller"] == MY_NAME and int(m["tpid"]) == pair["target"] and int(m["uid"]) == os.getuid()
         assert (m["bytes"], m["result"]) == ("64", "ok") and m["flags"] in ("child", "child, confirmed")
         assert re.fullmatch(r"0x[0-9a-f]+\+64", m["range"])
     # Aligned.
     assert len({m.start("result") for m in (read, write)}) == 1
     assert not any(CUT in line for line in found)
+
+
+def test_arguments(recorded):
+    """With -v, and not without."""
+    pid = recorded[1]["nobody"]["pid"]
+    line, = [line for line in lines(recorded, "-v") if f"({pid})" in line]
+    assert re.search(rf"  args: \S*/pvmcall --comm {HOSTILE.hex()} pid 1999999999$", line)
+    assert not any("args:" in line for line in lines(recorded))
 
 
 def test_hostile_name(recorded):

@@ -48,11 +48,11 @@ static void test_call(void **state)
 	(void)state;
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read       4096 ok      "
-	       "0x55d0c0de0000+4096         other container, other user");
+	       "uid=1000 0x55d0c0de0000+4096         other container, other user");
 	c->same_uid = c->same_container = YES;
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read       4096 ok      "
-	       "0x55d0c0de0000+4096");
+	       "uid=1000 0x55d0c0de0000+4096");
 	s->f.call.op = PVM_WRITE;
 	c->requested = 1 << 20;
 	c->partial = YES;
@@ -61,7 +61,7 @@ static void test_call(void **state)
 	s->iov[1][1] = (struct iov_elem){ 0xffffffffff600000, 1 << 20 };
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        write   4096/1M ok      "
-	       "0xffffffffff600000+1M (+11) partial");
+	       "uid=1000 0xffffffffff600000+1M (+11) partial");
 	free(s);
 }
 
@@ -76,12 +76,12 @@ static void test_failure(void **state)
 	c->error = "EPERM";
 	c->ret = -1;
 	c->transferred = 0;
-	expect_has(&s->r, "read     0/4096 EPERM   0x55d0c0de0000+4096         denied\n");
+	expect_has(&s->r, "read     0/4096 EPERM   uid=1000 0x55d0c0de0000+4096         denied\n");
 	c->outcome = OUTCOME_UNKNOWN;
 	c->error = NULL;
 	c->ret_known = c->transferred_known = false;
 	s->f.call.phase = PVM_IN_FLIGHT;
-	expect_has(&s->r, "read     ?/4096 ?       0x55d0c0de0000+4096         parked\n");
+	expect_has(&s->r, "read     ?/4096 ?       uid=1000 0x55d0c0de0000+4096         parked\n");
 	s->f.call.phase = PVM_ORPHAN;
 	c->requested_known = false;
 	c->target.task = NULL;
@@ -89,7 +89,7 @@ static void test_failure(void **state)
 	c->remote.captured = 0;
 	c->remote.status = ARRAY_FAULT;
 	expect_has(&s->r, ARROW " ?(-5)             read        ?/? ?       "
-				"unreadable                  orphan, unreadable\n");
+				"uid=1000 unreadable                  orphan, unreadable\n");
 	s->f.call.kind = PVM_KIND_PIDFD;
 	c->flags = 1;
 	c->target_arg = 7;
@@ -131,17 +131,49 @@ static void test_summary(void **state)
 	sample__summarise(s);
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read        28K ok      "
-	       "(7 calls in 1500 ms)");
+	       "uid=1000 (7 calls in 1500 ms)");
 	s->r.call.outcome = OUTCOME_FAILED;
 	s->r.summary.bytes = 0;
 	s->r.summary.calls = 1;
 	s->r.summary.last_ns = s->r.summary.first_ns - 1;
-	expect_has(&s->r, "read          0 failed  (1 call in 0 ms)\n");
+	expect_has(&s->r, "read          0 failed  uid=1000 (1 call in 0 ms)\n");
 	s->r.call.outcome = OUTCOME_UNKNOWN;
 	s->r.summary.sums_known = false;
 	s->r.call.target.task = NULL;
 	s->r.call.target_arg = -5;
-	expect_has(&s->r, ARROW " ?(-5)             read          ? ?       (1 call in 0 ms)\n");
+	expect_has(&s->r,
+		   ARROW " ?(-5)             read          ? ?       uid=1000 (1 call in 0 ms)\n");
+	free(s);
+}
+
+/* The user is always there, the arguments on demand: each seen as one, whatever it holds, and not cut at the
+ * terminal's edge. */
+static void test_user_and_arguments(void **state)
+{
+	static const char args[] = "./dumper\0two words\0\0a\"b\0\x1b[31m\xe2\x80\xae";
+	struct render_opts o = { .iov_limit = 32, .max_line = 8000, .width = 80, .args = true };
+	static const char end[] =
+		"  args: ./dumper \"two words\" \"\" \"a\\\"b\" \\x1b[31m\\u{202e} ...\n";
+	struct sample *s = sample__new();
+
+	(void)state;
+	memcpy(s->args, args, sizeof(args));
+	s->r.call.caller.args_len = sizeof(args);
+	s->r.call.caller.args_cut = true;
+	s->f.call.caller.flags &= (uint8_t)~PVM_TASK_CREDS;
+	expect_has(&s->r, " uid=? ");
+	assert_null(memmem(rendering.buf, rendering.len, "args:", 5));
+	s->f.call.caller.flags |= PVM_TASK_CREDS;
+	s->f.call.caller.uid = 61001;
+	render(&s->r, &o);
+	assert_non_null(memmem(rendering.buf, rendering.len, " uid=61001 ", 11));
+	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
+	sample__summarise(s);
+	render(&s->r, &o);
+	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
+	s->r.call.caller.args = NULL;
+	render(&s->r, &o);
+	assert_null(memmem(rendering.buf, rendering.len, "args:", 5));
 	free(s);
 }
 
@@ -467,7 +499,7 @@ static void test_color(void **state)
 	render(&s->r, &colored);
 	rendering__expect("\033[2m19:28:11.123\033[0m dumper(4242)      " ARROW
 			  " httpd(991)        "
-			  "read       4096 \033[32mok\033[0m      0x55d0c0de0000+4096"
+			  "read       4096 \033[32mok\033[0m      uid=1000 0x55d0c0de0000+4096"
 			  "         \033[36mother container, other user\033[0m\033[0m");
 	free(s);
 }
@@ -488,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_color),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_what_does_not_show),
+		cmocka_unit_test(test_user_and_arguments),
 	};
 
 	setenv("TZ", "UTC", 1);
