@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "books.h"
 
+#include <string.h>
+
 static void add(struct books *b, const char *name, uint64_t value)
 {
 	b->counters[b->cnt++] = (struct counter){ .name = name, .value = value };
@@ -35,6 +37,7 @@ void books__fill(struct books *b, const struct pvm_counts *kernel, const struct 
 		.summarised = user->summarised,
 		.filtered = n[PVM_C_FILTERED] + user->filtered,
 		.in_flight = books__in_flight(kernel),
+		.skipped_runs = user->skipped_runs,
 	};
 	add(b, "seen", b->seen);
 	add(b, "emitted", b->emitted);
@@ -66,7 +69,34 @@ bool books__balanced(const struct books *b)
 	return b->seen == b->emitted + b->summarised + b->filtered + b->lost;
 }
 
-bool books__complete(const struct books *b)
+void books__doubt(struct doubts *d, const char *reason)
 {
-	return books__balanced(b) && !b->lost && !b->counters[b->cnt - 1].value;
+	char *to;
+
+	for (size_t i = 0; i < d->cnt; i++)
+		if (!strncmp(d->reasons[i], reason, BOOKS_DOUBT_SZ - 1))
+			return;
+	if (d->cnt == BOOKS_DOUBTS)
+		d->cnt--;
+	to = d->reasons[d->cnt++];
+	memset(to, 0, BOOKS_DOUBT_SZ);
+	memcpy(to, reason, strnlen(reason, BOOKS_DOUBT_SZ - 1));
+}
+
+size_t books__incomplete(const struct books *b, const struct doubts *d,
+			 const char *out[BOOKS_REASONS])
+{
+	static const char skipped[] = "hooks_skipped"; /* also an error's code */
+	size_t cnt = 0;
+
+	if (b->lost)
+		out[cnt++] = "lost";
+	if (!books__balanced(b))
+		out[cnt++] = "unbalanced";
+	if (b->skipped_runs)
+		out[cnt++] = skipped;
+	for (size_t i = 0; i < d->cnt; i++)
+		if (!b->skipped_runs || strcmp(d->reasons[i], skipped) != 0)
+			out[cnt++] = d->reasons[i];
+	return cnt;
 }

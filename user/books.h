@@ -14,6 +14,9 @@
 
 #define BOOKS_MAX 32
 #define BOOKS_CAUSES 8
+#define BOOKS_DOUBTS 8
+#define BOOKS_DOUBT_SZ 32
+#define BOOKS_REASONS (BOOKS_DOUBTS + 3)
 
 /* What the user half counted itself. */
 struct books_user {
@@ -29,6 +32,12 @@ struct books_user {
 	uint64_t skipped_runs;
 };
 
+/* Why a call may be missing that no counter counts: words that stand in `stop`, and were told as errors. */
+struct doubts {
+	char reasons[BOOKS_DOUBTS][BOOKS_DOUBT_SZ];
+	size_t cnt;
+};
+
 struct books {
 	struct counter counters[BOOKS_MAX]; /* in the order in which they are written */
 	size_t cnt;
@@ -36,6 +45,7 @@ struct books {
 	size_t cause_cnt;
 	uint64_t seen, emitted, summarised, filtered, lost;
 	uint64_t in_flight;
+	uint64_t skipped_runs;
 };
 
 /* Calls that are still inside: seen, and not yet told, filtered or lost. */
@@ -43,7 +53,12 @@ uint64_t books__in_flight(const struct pvm_counts *kernel);
 void books__fill(struct books *b, const struct pvm_counts *kernel, const struct books_user *user);
 /* seen = emitted + summarised + filtered + lost. Only at the end of a run is that to be expected. */
 bool books__balanced(const struct books *b);
-/* Balanced, nothing lost and no run of a hook skipped. */
-bool books__complete(const struct books *b);
+/* From now on, for good: a call may be missing, for this reason (BOOKS_DOUBT_SZ with its NUL; what is longer is cut).
+ * Of more reasons than there is room for, the last stand for the others. */
+void books__doubt(struct doubts *d, const char *reason);
+/* Why the run is not complete: "lost", "unbalanced", "hooks_skipped", or a reason for doubt, each once. How many; 0: it
+ * is. */
+size_t books__incomplete(const struct books *b, const struct doubts *d,
+			 const char *out[BOOKS_REASONS]);
 
 #endif

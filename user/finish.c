@@ -2,6 +2,7 @@
 #include "finish.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -128,11 +129,29 @@ static void settle_recording(struct collector *c)
 	collector__take_back(c, recorder__pending(c->recorder));
 }
 
-static void say_losses(const struct books *b)
+/* `lost` records are only spoken of if the output has one. */
+static void say_losses(const struct loop *l, const struct books *b, bool written)
 {
-	if (b->lost)
-		log__error("%llu calls were lost (%llu seen): see the `lost` records",
-			   (unsigned long long)b->lost, (unsigned long long)b->seen);
+	char causes[BOOKS_CAUSES * 40] = "";
+	size_t len = 0;
+
+	if (!b->lost)
+		return;
+	for (size_t i = 0; i < b->cause_cnt; i++)
+		if (b->causes[i].value && len < sizeof(causes))
+			len += (size_t)snprintf(causes + len, sizeof(causes) - len, "%s %s %llu",
+						len ? "," : "", b->causes[i].name,
+						(unsigned long long)b->causes[i].value);
+	log__error("%llu calls were lost (%llu seen):%s%s", (unsigned long long)b->lost,
+		   (unsigned long long)b->seen, causes,
+		   written && l->report->lost_records ? "; see the `lost` records" : "");
+}
+
+/* What no counter counts. */
+static void say_doubts(const struct doubts *d)
+{
+	for (size_t i = 0; i < d->cnt; i++)
+		log__error("calls may be missing: %s", d->reasons[i]);
 }
 
 static int exit_status(struct loop *l, bool written)
@@ -142,7 +161,8 @@ static int exit_status(struct loop *l, bool written)
 	if (!written)
 		abandon(l);
 	report__books(l->report, &b);
-	say_losses(&b);
+	say_losses(l, &b, written);
+	say_doubts(&l->report->doubts);
 	if (!written)
 		return EX_IOERR;
 	return b.lost && l->collector->options->fail_on_loss ? EX_LOSS : 0;
@@ -159,6 +179,7 @@ int finish__run(struct loop *l)
 		tracer__detach(c->tracer);
 		return exit_status(l, false);
 	}
+	watch__tick(&l->watch);
 	ok = end_calls(l, deadline_ns);
 	settle_recording(c);
 	if (ok && !sink__reserve(c->sink))

@@ -22,7 +22,6 @@
  * empty looks it sleeps, and the next record wakes it. */
 #define NAP_MS 1
 #define NAPS 3
-#define SILENT_MAX 3
 
 static uint64_t ms_until(uint64_t when_ns, uint64_t now_ns)
 {
@@ -112,52 +111,6 @@ static void say_status(struct loop *l)
 	report__metrics(l->report, &l->metrics, true);
 }
 
-static void watch_hooks(struct loop *l)
-{
-	if (tracer__still_fires(l->collector->tracer)) {
-		l->silent_ticks = 0;
-		l->silence_told = false;
-		return;
-	}
-	if (++l->silent_ticks < SILENT_MAX || l->silence_told)
-		return;
-	log__error("the hooks do not fire any more: calls are not seen; restart pvmtrace");
-	l->silence_told = !report__error(l->report, "hooks_silent",
-					 "the hooks do not fire any more: calls are not seen", 0);
-}
-
-/* While a hook does not let another task's in on its CPU, calls can go by unseen. */
-static void watch_skips(struct loop *l)
-{
-	uint64_t skipped = tracer__skipped_runs(l->collector->tracer);
-	char message[128];
-
-	if (skipped <= l->skips_told)
-		return;
-	snprintf(message, sizeof(message),
-		 "the kernel skipped runs of the hooks, %llu so far: calls may be missing",
-		 (unsigned long long)skipped);
-	if (report__error(l->report, "hooks_skipped", message, 0))
-		return;
-	if (!l->skips_told)
-		log__warn("%s", message);
-	l->skips_told = skipped;
-}
-
-/* Fewer pages than a list needs are no evidence any more once hooks on them were skipped. */
-static void watch_pages(struct loop *l)
-{
-	struct collector *c = l->collector;
-	struct pin_key key = tracer__pin_key(c->tracer);
-
-	if (l->pages_lack || !key.may_lack)
-		return;
-	if (c->recorder && recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0))
-		return;
-	collector__set_key(c, &key);
-	l->pages_lack = true;
-}
-
 /* Calls that found no room are told once a second, so within two; aggregated ones when the user wants it. What the
  * output has no room for now comes at the next step. */
 static void tell_summaries(struct loop *l, uint64_t now)
@@ -184,13 +137,11 @@ static void tick(struct loop *l, uint64_t now)
 	l->tick_ns = now + tick_ms * NS_PER_MS;
 	collector__tick(c);
 	outputs__tick(&l->outputs);
-	watch_hooks(l);
 	tracer__counts(c->tracer, &counts);
 	if (books__in_flight(&counts))
 		tracer__sweep(c->tracer, PVM_IN_FLIGHT, after_ms * NS_PER_MS);
 	report__lost(l->report);
-	watch_skips(l);
-	watch_pages(l);
+	watch__tick(&l->watch);
 }
 
 /* What is due by the clock. */
@@ -321,6 +272,7 @@ int loop__run(struct loop *l)
 		return EX_SOFTWARE;
 	}
 	tracer__go(c->tracer);
+	watch__begin(&l->watch, l->report);
 	if (sink__drain(c->sink, TICK_MS) && sink__events(c->sink) == 0 && sink__pending(c->sink)) {
 		log__error("the first record could not be written");
 		return EX_IOERR;

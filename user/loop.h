@@ -12,6 +12,7 @@
 #include "notify.h"
 #include "outputs.h"
 #include "report.h"
+#include "watch.h"
 
 struct loop {
 	struct collector *collector;
@@ -19,6 +20,7 @@ struct loop {
 	struct notify notify; /* the service manager */
 	struct metrics metrics;
 	struct outputs outputs;
+	struct watch watch; /* of the hooks */
 	int signal_fd;
 	unsigned int idle; /* looks in a row that found nothing */
 	bool stats_due;
@@ -30,12 +32,8 @@ struct loop {
 	uint64_t summary_ns;	   /* when the window of summaries is closed */
 	bool summaries_left;	   /* the output had no room for all of the last one */
 	uint64_t failing_since_ns; /* ns since 1970; 0: the output works */
-	unsigned int silent_ticks; /* in a row in which the hooks did not see our own call */
-	bool silence_told;
-	uint64_t skips_told; /* runs of hooks that the kernel skipped */
-	bool pages_lack;     /* pages of calls may have gone by unseen */
-	const char *reason;  /* why the run ends; NULL: it goes on */
-	const char *signal;  /* which signal ended it, or NULL */
+	const char *reason;	   /* why the run ends; NULL: it goes on */
+	const char *signal;	   /* which signal ended it, or NULL */
 };
 
 /* Blocks the signals it handles, ignores SIGPIPE, and connects to the service manager: call first, before there

@@ -188,6 +188,7 @@ struct error_info {
 	const char *code;    /* "hooks_silent", "output_failing", ... */
 	const char *message; /* for a person */
 	uint64_t since_ns;   /* ns since 1970; 0: null */
+	uint64_t until_ns;   /* the same; of what has ended */
 };
 
 struct stop_info {
@@ -197,6 +198,8 @@ struct stop_info {
 	struct stats_info stats;
 	bool balanced;
 	bool complete;
+	const char *const *incomplete; /* why it is not: words */
+	size_t incomplete_cnt;
 };
 
 struct record {

@@ -86,6 +86,7 @@ struct frame_books {
 	char text[32];	   /* reason of a stop, code of an error */
 	char signal[16];   /* of a stop; "" if none */
 	char message[200]; /* of an error */
+	uint64_t until_ns; /* the same */
 };
 
 /* Writing. The buffer holds whole frames; nothing blocks but the file itself. */

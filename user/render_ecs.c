@@ -307,6 +307,8 @@ static void put_own_event(struct json *j, const struct record *r)
 		JSON_RAW(j, "\"outcome\":\"failure\"");
 		if (r->error.since_ns)
 			rest__time(j, "start", r->error.since_ns);
+		if (r->error.until_ns)
+			rest__time(j, "end", r->error.until_ns);
 		break;
 	case REC_STOP:
 		json__str(j, "outcome", r->stop.complete ? "success" : "failure");

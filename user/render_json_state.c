@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "render_common.h"
 #include "render_json.h"
 
 /* How much is left out of a line that is too long, each step with those before it. The last always
@@ -65,6 +66,15 @@ static void put_lost(struct json *j, const struct record *r, enum cut cut)
 	put_end(j, r, "by", cut);
 }
 
+/* 0: null. */
+static void put_moment(struct json *j, const char *key, uint64_t real_ns)
+{
+	if (real_ns)
+		json_time(j, key, real_ns);
+	else
+		json__null(j, key);
+}
+
 static void put_error(struct json *j, const struct record *r, enum cut cut)
 {
 	const struct error_info *e = &r->error;
@@ -73,10 +83,8 @@ static void put_error(struct json *j, const struct record *r, enum cut cut)
 	json_head(j, r, "error");
 	json__str(j, "code", e->code);
 	json__bytes(j, "message", message, message ? strlen(message) : 0);
-	if (e->since_ns)
-		json_time(j, "since", e->since_ns);
-	else
-		json__null(j, "since");
+	put_moment(j, "since", e->since_ns);
+	put_moment(j, "until", e->until_ns);
 	put_end(j, r, "message", cut);
 }
 
@@ -91,6 +99,7 @@ static void put_stop(struct json *j, const struct record *r, enum cut cut)
 	json__u64(j, "in_flight", s->stats.in_flight);
 	json__bool(j, "balanced", s->balanced);
 	json__bool(j, "complete", s->complete);
+	common__texts(j, "incomplete", s->incomplete, s->incomplete_cnt);
 	put_end(j, r, "counters", cut);
 }
 

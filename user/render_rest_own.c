@@ -183,6 +183,8 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 	case REC_ERROR:
 		if (r->error.since_ns)
 			rest__time(j, "since", r->error.since_ns);
+		if (r->error.until_ns)
+			rest__time(j, "until", r->error.until_ns);
 		break;
 	case REC_STOP:
 		json__str(j, "reason", r->stop.reason);
@@ -190,6 +192,7 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 		put_stats(j, plan, &r->stop.stats);
 		json__bool(j, "balanced", r->stop.balanced);
 		json__bool(j, "complete", r->stop.complete);
+		common__texts(j, "incomplete", r->stop.incomplete, r->stop.incomplete_cnt);
 		break;
 	default:
 		break;

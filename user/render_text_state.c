@@ -144,6 +144,10 @@ static void put_error(struct text_line *t, const struct error_info *e)
 	if (e->since_ns) {
 		text__put(t, " (since ");
 		text_time(t, e->since_ns);
+		if (e->until_ns) {
+			text__put(t, " until ");
+			text_time(t, e->until_ns);
+		}
 		text__put(t, ")");
 	}
 }
@@ -157,7 +161,11 @@ static void put_stop(struct text_line *t, const struct stop_info *s)
 		     : s->balanced ? "incomplete"
 				   : "books do not balance");
 	text__tint(t, TINT_PLAIN);
-	text__put(t, ": ");
+	for (size_t i = 0; i < s->incomplete_cnt; i++) {
+		text__put(t, i ? ", " : " (");
+		put_text(t, s->incomplete[i]);
+	}
+	text__put(t, s->incomplete_cnt ? "): " : ": ");
 	put_counters(t, &s->stats);
 }
 

@@ -183,21 +183,24 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 	}
 }
 
-/* The end of a recording that has none of its own: cut off, damaged, or cut short by --count. */
+/* The end of a recording that has none of its own: cut off, damaged, or cut short by --count. What it counted is known as
+ * of its last books; of the calls only those are in it that could be replayed. Nobody knows what else there was. */
 static int put_end(struct replay *r, const char *reason)
 {
 	struct collector *c = &r->collector;
+	struct books_user *then = &r->books.user;
+	__u64 *n = r->books.kernel.n;
 	bool complete;
 
 	if (r->stopped)
 		return 0;
-	/* What the recording says was seen goes beyond what could be replayed. */
-	memset(&r->books, 0, sizeof(r->books));
 	r->books.real_ns = c->told_ns = clock__real_now();
-	r->books.kernel.n[PVM_C_SEEN] =
-		c->emitted + c->summarised + c->filtered + c->lost_decode + c->lost_output;
-	r->books.user.skipped_runs = 1; /* nobody knows what else there was: never complete */
+	n[PVM_C_SEEN] = c->emitted + c->summarised + c->filtered + c->lost_decode + c->lost_output +
+			then->filtered + then->lost_decode + then->lost_output +
+			then->lost_unswept + n[PVM_C_FILTERED] + n[PVM_C_RING_FULL] +
+			n[PVM_C_STATE_FULL] + n[PVM_C_STATE_STALE];
 	r->report.recorded = &r->books;
+	report__doubt(&r->report, reason);
 	return report__stop(&r->report, reason, NULL, &complete);
 }
 

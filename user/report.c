@@ -101,6 +101,7 @@ static int tell(struct report *r, struct record *rec)
 	frame.user = user_counts(r);
 	if (rec->type == REC_ERROR) {
 		frame.since_ns = rec->error.since_ns;
+		frame.until_ns = rec->error.until_ns;
 		copy_text(frame.text, sizeof(frame.text), rec->error.code);
 		copy_text(frame.message, sizeof(frame.message), rec->error.message);
 	} else if (rec->type == REC_STOP) {
@@ -220,30 +221,60 @@ int report__lost(struct report *r)
 	if (!err) {
 		r->told = b;
 		r->told_ns = rec.real_ns;
+		r->lost_records++;
 	}
 	return err;
 }
 
-int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns)
+/* Errors that cost no call, or whose calls are counted as lost: all others are taken to. */
+static const char *const harmless[] = { "hooks_back", "output_failing", "rotation_failed",
+					"target_gone" };
+
+void report__doubt(struct report *r, const char *reason)
+{
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		if (!strcmp(reason, harmless[i]))
+			return;
+	books__doubt(&r->doubts, reason);
+}
+
+int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,
+		       uint64_t until_ns)
 {
 	struct record rec = { .type = REC_ERROR, .real_ns = told_at(r) };
 
-	rec.error = (struct error_info){ .code = code, .message = message, .since_ns = since_ns };
+	report__doubt(r, code);
+	rec.error = (struct error_info){
+		.code = code,
+		.message = message,
+		.since_ns = since_ns,
+		.until_ns = until_ns,
+	};
 	return tell(r, &rec);
+}
+
+int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns)
+{
+	return report__error_span(r, code, message, since_ns, 0);
 }
 
 int report__stop(struct report *r, const char *reason, const char *signal, bool *complete)
 {
 	struct record rec = { .type = REC_STOP, .real_ns = told_at(r) };
+	const char *incomplete[BOOKS_REASONS];
 	struct books b;
+	size_t cnt;
 
 	report__books(r, &b);
+	cnt = books__incomplete(&b, &r->doubts, incomplete);
 	rec.stop = (struct stop_info){
 		.reason = reason,
 		.signal = signal,
 		.stats = stats_of(&b),
 		.balanced = books__balanced(&b),
-		.complete = books__complete(&b),
+		.complete = !cnt,
+		.incomplete = incomplete,
+		.incomplete_cnt = cnt,
 	};
 	*complete = rec.stop.complete;
 	return tell(r, &rec);
@@ -285,7 +316,8 @@ int report__again(struct report *r, const struct frame_books *books)
 	case REC_LOST:
 		return report__lost(r);
 	case REC_ERROR:
-		return report__error(r, books->text, books->message, books->since_ns);
+		return report__error_span(r, books->text, books->message, books->since_ns,
+					  books->until_ns);
 	case REC_STOP:
 		return report__stop(r, books->text, books->signal[0] ? books->signal : NULL,
 				    &complete);

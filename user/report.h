@@ -11,8 +11,10 @@ struct report {
 	struct collector *collector;
 	struct books told;     /* as of the last `lost` record */
 	uint64_t told_ns;      /* its time, ns since 1970 */
+	uint64_t lost_records; /* how many of them there were */
 	uint64_t start_ns;     /* time of the `start` record */
 	uint64_t lost_unswept; /* set at the end */
+	struct doubts doubts;  /* report__doubt */
 	struct abi_info abis[4];
 	size_t abi_cnt;
 	const char *notes[4];
@@ -31,7 +33,13 @@ void report__books(struct report *r, struct books *b);
 int report__start(struct report *r);
 int report__stats(struct report *r);
 int report__lost(struct report *r); /* only if something was lost since the last one */
+/* since, until: ns since 1970; 0: null. Whether it can be told or not, the run is incomplete from now on, but for codes that
+ * are known to cost no call (report.c). */
 int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns);
+int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,
+		       uint64_t until_ns);
+/* A call may have been missed, for this reason, which stop names: the run is not complete. */
+void report__doubt(struct report *r, const char *reason);
 /* complete: set to what the record says of the run. */
 int report__stop(struct report *r, const char *reason, const char *signal, bool *complete);
 /* Writes the metrics file, if there is to be one. */

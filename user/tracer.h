@@ -70,7 +70,8 @@ void tracer__detach(struct tracer *t);
 int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
 		      size_t *cnt);
 void tracer__self_test_seen(struct tracer *t, const void *data, size_t size);
-/* A self-test call that is only counted: the counter moves, or the hooks do not fire any more. */
+/* A self-test call that is only counted, and more of them if the counter does not move: then the hooks do not fire any
+ * more, or the kernel skips their runs, which it counts, and which is no silence. */
 bool tracer__still_fires(struct tracer *t);
 
 /* Rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */

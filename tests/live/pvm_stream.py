@@ -218,7 +218,7 @@ def check_books(stop, final_calls=None, lost_told=None, summed=None):
     need(c["seen"] == total, f"seen {c['seen']} is not {total}", stop)
     causes = {k: v for k, v in c.items() if k.startswith("lost_")}
     need(sum(causes.values()) == c["lost"], f"lost {c['lost']} is not the sum of {causes}", stop)
-    need(stop["complete"] in (True, False), "complete", stop)
+    need(stop["complete"] is (not stop["incomplete"]), "complete, but for reasons, or the reverse", stop)
     if c["lost"] or c.get("skipped_runs"):
         need(stop["complete"] is False, "complete in spite of losses", stop)
     if final_calls is not None:

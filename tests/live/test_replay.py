@@ -272,7 +272,12 @@ def expect_part(run, recorded, again, bad):
     before = sum(call for at, call in frames(recorded.path.read_bytes()) if at < bad)
     assert 0 < before < len(again.calls())
     assert s.calls() == again.calls()[:before]
-    assert s.lines[-1]["complete"] is False and s.lines[-1]["reason"].startswith("recording_")
+    stop = s.lines[-1]
+    assert stop["complete"] is False and stop["reason"].startswith("recording_")
+    # Nothing was counted that the recorded run did not count.
+    assert stop["reason"] in stop["incomplete"]
+    whole = again.lines[-1]["counters"]
+    assert all(n <= whole[name] for name, n in stop["counters"].items()), stop["counters"]
 
 
 @pytest.mark.parametrize("how", ["head", "data", "cut in head", "cut in data"])

@@ -16,6 +16,7 @@ static const struct abi_info abis[] = {
 };
 
 static const char *const unseen[] = { "calls refused by SECCOMP_RET_KILL_THREAD in a thread" };
+static const char *const incomplete[] = { "hooks_silent" };
 static const char *const notes[] = { "CAP_BPF \xff kept" };
 
 static struct record record_of(enum record_type type)
@@ -83,7 +84,7 @@ void own_records__fill(struct own_records *own)
 	r[3] = record_of(REC_LOST);
 	r[3].lost = (struct lost_info){ 10, counters, 2, START_NS - 1000000000, START_NS };
 	r[4] = record_of(REC_ERROR);
-	r[4].error = (struct error_info){ "hooks_silent", "say \"why\"", START_NS - 1000 };
+	r[4].error = (struct error_info){ "hooks_silent", "say \"why\"", START_NS - 1000, 0 };
 	r[5] = record_of(REC_STOP);
-	r[5].stop = (struct stop_info){ "signal", "SIGTERM", stats, true, false };
+	r[5].stop = (struct stop_info){ "signal", "SIGTERM", stats, true, false, incomplete, 1 };
 }

@@ -120,10 +120,12 @@ static void test_no_name_twice(void **state)
 static int verdict(uint64_t seen, uint64_t ring_full, struct books_user u)
 {
 	struct pvm_counts k = { .n = { [PVM_C_SEEN] = seen, [PVM_C_RING_FULL] = ring_full } };
+	const struct doubts none = { .cnt = 0 };
+	const char *why[BOOKS_REASONS];
 	struct books b;
 
 	books__fill(&b, &k, &u);
-	return books__balanced(&b) + 2 * books__complete(&b);
+	return books__balanced(&b) + 2 * !books__incomplete(&b, &none, why);
 }
 
 static void test_balanced_and_complete(void **state)
@@ -156,6 +158,49 @@ static void test_balanced_and_complete(void **state)
 	assert_int_equal(verdict(15, 0, v), 3);
 }
 
+static void expect_reasons(const struct books *b, const struct doubts *d, size_t cnt,
+			   const char *const *want)
+{
+	const char *why[BOOKS_REASONS];
+
+	assert_int_equal(books__incomplete(b, d, why), cnt);
+	for (size_t i = 0; i < cnt; i++)
+		assert_string_equal(why[i], want[i]);
+}
+
+/* What no counter shows makes a run incomplete all the same, for good, and says why. */
+static void test_doubts(void **state)
+{
+	const struct pvm_counts k = { .n = { [PVM_C_SEEN] = 3, [PVM_C_RING_FULL] = 1 } };
+	const struct books_user some = { .emitted = 1, .skipped_runs = 4 }, all = { .emitted = 3 };
+	const struct pvm_counts good = { .n = { [PVM_C_SEEN] = 3 } };
+	char word[2 * BOOKS_DOUBT_SZ];
+	struct doubts d = { .cnt = 0 };
+	struct books b;
+
+	(void)state;
+	books__fill(&b, &good, &all);
+	expect_reasons(&b, &d, 0, NULL);
+	books__doubt(&d, "hooks_silent");
+	books__doubt(&d, "hooks_silent");
+	expect_reasons(&b, &d, 1, (const char *const[]){ "hooks_silent" });
+	books__doubt(&d, "hooks_skipped");
+	expect_reasons(&b, &d, 2, (const char *const[]){ "hooks_silent", "hooks_skipped" });
+	books__fill(&b, &k, &some);
+	expect_reasons(&b, &d, 4,
+		       (const char *const[]){ "lost", "unbalanced", "hooks_skipped",
+					      "hooks_silent" });
+	/* More than there is room for, and longer than there is: incomplete is all that counts. */
+	memset(word, 'a', sizeof(word));
+	word[sizeof(word) - 1] = '\0';
+	for (int i = 0; i < 3 * BOOKS_DOUBTS; i++) {
+		word[0] = (char)('a' + i);
+		books__doubt(&d, word);
+	}
+	assert_int_equal(d.cnt, BOOKS_DOUBTS);
+	assert_int_equal(strlen(d.reasons[BOOKS_DOUBTS - 1]), BOOKS_DOUBT_SZ - 1);
+}
+
 static void test_in_flight(void **state)
 {
 	struct pvm_counts k = kernel;
@@ -184,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_names_and_sums),
 		cmocka_unit_test(test_no_name_twice),
 		cmocka_unit_test(test_balanced_and_complete),
+		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(test_in_flight),
 	};
 

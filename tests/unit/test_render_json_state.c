@@ -11,6 +11,7 @@
 
 #include "own_record.h"
 
+static const char *const reasons[] = { "lost", "hooks_silent" };
 static struct counter counters[] = {
 	{ "seen", 10 },	     { "emitted", 7 },	  { "summarised", 0 },	 { "filtered", 3 },
 	{ "lost", 0 },	     { "ring_full", 0 },  { "state_full", 0 },	 { "state_stale", 0 },
@@ -100,19 +101,26 @@ static void test_state(void **state)
 			  "\"truncated\":[]," HOST);
 
 	r.type = REC_ERROR;
-	r.error = (struct error_info){ "hooks_silent", "say \"why\"", 0 };
+	r.error = (struct error_info){ "hooks_silent", "say \"why\"", 0, 0 };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("error") OWN_ID
 			  "\"code\":\"hooks_silent\",\"message\":\"say \\\"why\\\"\","
-			  "\"since\":null,\"truncated\":[]," HOST);
+			  "\"since\":null,\"until\":null,\"truncated\":[]," HOST);
+	r.error = (struct error_info){ "hooks_back", "again", START_NS - 1000000000, START_NS };
+	json_decref(rendering__line(&r, &rendering_defaults));
+	rendering__expect(HEAD("error") OWN_ID "\"code\":\"hooks_back\",\"message\":\"again\","
+					       "\"since\":\"2026-11-21T19:28:10.123456789Z\","
+					       "\"until\":\"2026-11-21T19:28:11.123456789Z\","
+					       "\"truncated\":[]," HOST);
 
 	r.type = REC_STOP;
-	r.stop =
-		(struct stop_info){ "signal", "SIGTERM", { counters, COUNTER_CNT, 0 }, true, false };
+	r.stop = (struct stop_info){ "signal", "SIGTERM", { counters, COUNTER_CNT, 0 }, true, false,
+				     reasons,  2 };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("stop") OWN_ID
 			  "\"reason\":\"signal\",\"signal\":\"SIGTERM\",\"counters\":" COUNTERS
 			  ",\"in_flight\":0,\"balanced\":true,\"complete\":false,"
+			  "\"incomplete\":[\"lost\",\"hooks_silent\"],"
 			  "\"truncated\":[]," HOST);
 }
 
@@ -132,7 +140,7 @@ static void test_state_short(void **state)
 	for (size_t i = 0; i < 60; i++)
 		many[i] = (struct counter){ "a_counter_of_some_length", i % 3 ? 0 : UINT64_MAX };
 	r.type = REC_STOP;
-	r.stop = (struct stop_info){ "signal", NULL, { many, 20, 1 }, true, true };
+	r.stop = (struct stop_info){ "signal", NULL, { many, 20, 1 }, true, true, NULL, 0 };
 	assert_int_equal(render_json(&r, &o, &rendering), 0);
 	assert_true(rendering.len <= 1024);
 	r.stop.stats.counter_cnt = 60;
@@ -143,7 +151,7 @@ static void test_state_short(void **state)
 	memset(message, '\x01', sizeof(message));
 	message[sizeof(message) - 1] = '\0';
 	r.type = REC_ERROR;
-	r.error = (struct error_info){ "output_failing", message, START_NS };
+	r.error = (struct error_info){ "output_failing", message, START_NS, 0 };
 	line = rendering__line(&r, &o);
 	assert_true(line__cuts(line, "message"));
 	json_decref(line);

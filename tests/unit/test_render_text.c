@@ -282,7 +282,7 @@ static void test_own(void **state)
 		"ended 18446744073709551615, self_tests 2, in flight 5",
 		"19:28:11.123 -- lost: 10 calls since 19:28:10.123 (seen 10, emitted 7)",
 		"19:28:11.123 -- error: hooks_silent: say \"why\" (since 19:28:11.123)",
-		"19:28:11.123 -- stop: SIGTERM, incomplete: seen 10, emitted 7, filtered 3, lost 0, "
+		"19:28:11.123 -- stop: SIGTERM, incomplete (hooks_silent): seen 10, emitted 7, filtered 3, lost 0, "
 		"begun 10, ended 18446744073709551615, self_tests 2, in flight 5",
 	};
 	struct own_records own;
@@ -291,7 +291,10 @@ static void test_own(void **state)
 	own_records__fill(&own);
 	for (size_t i = 0; i < OWN_RECORDS; i++)
 		expect(&own.r[i], lines[i]);
+	own.r[4].error.until_ns = START_NS + 1000000000;
+	expect_has(&own.r[4], " (since 19:28:11.123 until 19:28:12.123)");
 	own.r[5].stop.complete = true;
+	own.r[5].stop.incomplete_cnt = 0;
 	own.r[5].stop.signal = NULL;
 	own.r[5].stop.reason = "duration";
 	expect_has(&own.r[5], "stop: duration, complete: ");

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_watch - what is told of hooks that fall silent, fire again or are skipped, and what becomes of the run. The tracer
+ * and the output are stood in for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "watch.h"
+
+static bool firing, taking;
+static uint64_t skipped;
+static struct {
+	char code[32];
+	uint64_t since_ns, until_ns;
+} told[8];
+static size_t told_cnt;
+static struct collector collector;
+static struct report report;
+static struct watch w;
+
+bool tracer__still_fires(struct tracer *t)
+{
+	(void)t;
+	return firing;
+}
+
+uint64_t tracer__skipped_runs(struct tracer *t)
+{
+	(void)t;
+	return skipped;
+}
+
+struct pin_key tracer__pin_key(const struct tracer *t)
+{
+	(void)t;
+	return (struct pin_key){ .page_shift = 0 };
+}
+
+void collector__set_key(struct collector *c, const struct pin_key *key)
+{
+	(void)c;
+	(void)key;
+}
+
+int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, size_t size,
+		  uint64_t calls)
+{
+	(void)r;
+	(void)kind;
+	(void)data;
+	(void)size;
+	(void)calls;
+	return 0;
+}
+
+void report__doubt(struct report *r, const char *reason)
+{
+	books__doubt(&r->doubts, reason);
+}
+
+int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,
+		       uint64_t until_ns)
+{
+	(void)r;
+	(void)message;
+	if (!taking)
+		return -EAGAIN;
+	assert_true(told_cnt < sizeof(told) / sizeof(told[0]));
+	strncpy(told[told_cnt].code, code, sizeof(told[0].code) - 1);
+	told[told_cnt].since_ns = since_ns;
+	told[told_cnt++].until_ns = until_ns;
+	return 0;
+}
+
+int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns)
+{
+	return report__error_span(r, code, message, since_ns, 0);
+}
+
+static void begin(void)
+{
+	memset(&report, 0, sizeof(report));
+	memset(told, 0, sizeof(told));
+	report.collector = &collector;
+	told_cnt = skipped = 0;
+	firing = taking = true;
+	watch__begin(&w, &report);
+	watch__tick(&w);
+	assert_int_equal(told_cnt, 0);
+}
+
+static void tick(bool fire, bool take)
+{
+	firing = fire;
+	taking = take;
+	watch__tick(&w);
+}
+
+/* One look is enough, and what is told of it begins with the last good one. */
+static void test_one_silent_tick(void **state)
+{
+	uint64_t good;
+
+	(void)state;
+	begin();
+	good = w.fired_ns;
+	tick(false, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "hooks_silent");
+	assert_true(told[0].since_ns == good && !told[0].until_ns);
+	assert_string_equal(report.doubts.reasons[0], "hooks_silent");
+	tick(false, true);
+	assert_int_equal(told_cnt, 1);
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_string_equal(told[1].code, "hooks_back");
+	assert_true(told[1].since_ns == good && told[1].until_ns > good);
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_int_equal(report.doubts.cnt, 1);
+	/* A second silence is another one. */
+	good = w.fired_ns;
+	tick(false, true);
+	assert_int_equal(told_cnt, 3);
+	assert_true(told[2].since_ns == good);
+}
+
+/* What could not be told while it lasted is told with its end, and the run is incomplete in any case. */
+static void test_silence_while_the_output_is_full(void **state)
+{
+	uint64_t good;
+
+	(void)state;
+	begin();
+	good = w.fired_ns;
+	tick(false, false);
+	assert_int_equal(report.doubts.cnt, 1);
+	tick(true, false);
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_string_equal(told[0].code, "hooks_silent");
+	assert_true(told[0].since_ns == good && told[0].until_ns > good);
+	assert_string_equal(told[1].code, "hooks_back");
+}
+
+static void test_skips_are_told_as_they_grow(void **state)
+{
+	(void)state;
+	begin();
+	skipped = 3;
+	tick(true, false);
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "hooks_skipped");
+	skipped = 4;
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_silent_tick),
+		cmocka_unit_test(test_silence_while_the_output_is_full),
+		cmocka_unit_test(test_skips_are_told_as_they_grow),
+	};
+
+	log__setup(true, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+#define SILENT "the hooks do not fire: calls are not seen"
+
+void watch__begin(struct watch *w, struct report *report)
+{
+	memset(w, 0, sizeof(*w));
+	w->report = report;
+	w->fired_ns = clock__real_now();
+}
+
+/* What happened between the two looks nobody saw: the silence may have begun right after the last good one. */
+static void fall_silent(struct watch *w)
+{
+	if (!w->silent_since_ns) {
+		w->silent_since_ns = w->fired_ns;
+		report__doubt(w->report, "hooks_silent");
+		log__error(SILENT " any more; if that stays so, restart pvmtrace");
+	}
+	if (!w->silence_told)
+		w->silence_told = !report__error_span(w->report, "hooks_silent", SILENT,
+						      w->silent_since_ns, 0);
+}
+
+/* An output that takes nothing may have kept the silence from being told: then it is told now, with its end. */
+static void fire_again(struct watch *w, uint64_t now)
+{
+	if (!w->silence_told &&
+	    report__error_span(w->report, "hooks_silent", SILENT, w->silent_since_ns, now))
+		return;
+	w->silence_told = true;
+	if (report__error_span(w->report, "hooks_back",
+			       "the hooks fire again; calls in between were not seen",
+			       w->silent_since_ns, now))
+		return;
+	log__warn("the hooks fire again; calls in between were not seen");
+	w->silent_since_ns = 0;
+	w->silence_told = false;
+}
+
+static void watch_silence(struct watch *w)
+{
+	uint64_t now = clock__real_now();
+
+	if (!tracer__still_fires(w->report->collector->tracer)) {
+		fall_silent(w);
+		return;
+	}
+	if (w->silent_since_ns)
+		fire_again(w, now);
+	w->fired_ns = now;
+}
+
+/* While a hook does not let another task's in on its CPU, calls can go by unseen. */
+static void watch_skips(struct watch *w)
+{
+	uint64_t skipped = tracer__skipped_runs(w->report->collector->tracer);
+	char message[128];
+
+	if (skipped <= w->skips_told)
+		return;
+	snprintf(message, sizeof(message),
+		 "the kernel skipped runs of the hooks, %llu so far: calls may be missing",
+		 (unsigned long long)skipped);
+	if (report__error(w->report, "hooks_skipped", message, 0))
+		return;
+	if (!w->skips_told)
+		log__warn("%s", message);
+	w->skips_told = skipped;
+}
+
+/* Fewer pages than a list needs are no evidence any more once hooks on them were skipped. */
+static void watch_pages(struct watch *w)
+{
+	struct collector *c = w->report->collector;
+	struct pin_key key = tracer__pin_key(c->tracer);
+
+	if (w->pages_lack || !key.may_lack)
+		return;
+	if (c->recorder && recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0))
+		return;
+	collector__set_key(c, &key);
+	w->pages_lack = true;
+}
+
+void watch__tick(struct watch *w)
+{
+	watch_silence(w);
+	watch_skips(w);
+	watch_pages(w);
+}

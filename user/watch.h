@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch - whether the hooks still do what `start` promised: that they fire, and that the kernel skips none of their runs.
+ * What cannot be made good is told, and the run is not complete. */
+#ifndef PVM_WATCH_H
+#define PVM_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "report.h"
+
+struct watch {
+	struct report *report;
+	uint64_t fired_ns;	  /* when the hooks were last seen to fire, ns since 1970 */
+	uint64_t silent_since_ns; /* 0: they fire */
+	bool silence_told;
+	uint64_t skips_told; /* runs of hooks that the kernel skipped */
+	bool pages_lack;     /* pages of calls may have gone by unseen */
+};
+
+/* When the hooks have just been proven. */
+void watch__begin(struct watch *w, struct report *report);
+/* Once a second, and once more at the end, while they are attached. */
+void watch__tick(struct watch *w);
+
+#endif
