@@ -258,6 +258,14 @@ static __always_inline void call_look_again(struct pvm_state *s)
 	side_exit(s, &s->call.remote, true, first, off);
 }
 
+/* Whether it is worth to ask once more whom the call named: nobody saw what the kernel found. */
+static __always_inline bool call_may_move(const struct pvm_call *call, u64 now)
+{
+	if (call->flags & PVM_CALL_TARGET_CONFIRMED)
+		return false;
+	return call->kind == PVM_KIND_PIDFD || now - call->entry_ns > MOVED_AFTER_NS;
+}
+
 /* Whether the call is to be told. */
 static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 {
@@ -269,20 +277,20 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 		arrays_drop(s);
 		return false;
 	}
-	if (call->resolved == PVM_RESOLVED_ENTRY && !(call->flags & PVM_CALL_TARGET_CONFIRMED) &&
-	    call->exit_ns - call->entry_ns > MOVED_AFTER_NS)
+	if (call->resolved == PVM_RESOLVED_ENTRY && call_may_move(call, call->exit_ns))
 		call->flags |= target_again(call);
 	return true;
 }
 
 /*
  * A call that was dropped because of the process its argument named at entry. If it moved bytes, took its time,
- * and its argument names another process by now, then it may have been the other one's memory: a caller
+ * and its argument may have named another process meanwhile, then it may have been the other one's memory: a caller
  * can park a call before the kernel looks the number up. It is told.
  */
 static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 {
 	struct pvm_call *call = &s->call;
+	u16 how;
 
 	if (call->flags & PVM_CALL_TARGET_CONFIRMED) {
 		arrays_drop(s); /* there are some if it was another one's at entry */
@@ -291,10 +299,11 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	if (ret <= 0 || !filter_result(ret))
 		return false;
 	call->exit_ns = bpf_ktime_get_ns();
-	if (call->exit_ns - call->entry_ns <= MOVED_AFTER_NS || !target_again(call))
+	how = call_may_move(call, call->exit_ns) ? target_again(call) : 0;
+	if (!how)
 		return false;
 	call->ret = ret;
-	call->flags |= PVM_CALL_TARGET_MOVED;
+	call->flags |= how;
 	call->resolved = PVM_UNRESOLVED;
 	target_resolve_late(TARGET_UNFILTERED);
 	caller_take(s);
@@ -408,6 +417,22 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	state_end(s, (u64)self);
 }
 
+/* In flight, but so far dropped for its target. */
+static __always_inline bool call_is_dropped(const struct pvm_state *s)
+{
+	return s->stage == STAGE_REJECTED || (s->stage == STAGE_ACTIVE && call_is_hidden(s));
+}
+
+/* Such a call whose result nobody will see, by this thread: whether its argument names another one by now. */
+static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
+{
+	bool named = s->call.resolved;
+
+	if (!call_may_move(&s->call, bpf_ktime_get_ns()))
+		return false;
+	return target_look(&s->call, by) || !named;
+}
+
 /* The current thread dies: what is kept for it goes. A call that it was in is told, by the same rules as the sweep's. */
 static __always_inline void state_drop(void)
 {
@@ -418,9 +443,9 @@ static __always_inline void state_drop(void)
 		return;
 	if (pvm_shared.stopping < PVM_NO_EXITS) {
 		s->exiting = 1;
-		if (s->stage == STAGE_REJECTED || (s->stage == STAGE_ACTIVE && call_is_hidden(s))) {
+		if (call_is_dropped(s) && !call_is_doubtful(s, task)) {
 			count(PVM_C_FILTERED);
-		} else if (s->stage == STAGE_ACTIVE) {
+		} else if (s->stage >= STAGE_REJECTED) {
 			s->call.exit_ns = bpf_ktime_get_ns();
 			s->call.phase = PVM_UNFINISHED;
 			call_submit(s, CALL_IN_STATE);

@@ -180,6 +180,9 @@ enum pvm_call_flag {
 	PVM_CALL_MEMORY_KNOWN = 16,    /* SAME_MEMORY means something */
 	PVM_CALL_SAME_MEMORY = 32,     /* caller and target are of one address space */
 	PVM_CALL_OWNER = 64, /* the target's memory is another process's: owner means something */
+	PVM_CALL_TARGET_UNSURE =
+		128, /* the same argument may have named another process meanwhile */
+	PVM_CALL_TARGET_EXECED = 256, /* the target executed another file meanwhile */
 };
 
 /* Pages of the target that the kernel held during a call, in the order of its work. */

@@ -72,7 +72,11 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 
-	return task ? sweep_task((u64)task, task->start_boottime) : 0;
+	u64 address = 0;
+
+	/* No pointer is made into a number, which functions that are verified once take. */
+	bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
+	return task ? sweep_task(address, task->start_boottime) : 0;
 }
 
 /* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to

@@ -9,7 +9,9 @@ static __always_inline bool sweep_wants(const struct pvm_state *s, u64 thread_ns
 		return false;
 	if (pvm_shared.sweep_phase == PVM_UNFINISHED)
 		return s->stage >= STAGE_REJECTED && !s->exiting;
-	return s->stage == STAGE_ACTIVE && !s->exiting && !s->undecided &&
+	if (s->stage == STAGE_REJECTED && !call_may_move(&s->call, now))
+		return false;
+	return s->stage >= STAGE_REJECTED && !s->exiting && !s->undecided &&
 	       s->told_ns != s->call.entry_ns &&
 	       now - s->call.entry_ns >= pvm_shared.sweep_older_ns;
 }
@@ -17,22 +19,30 @@ static __always_inline bool sweep_wants(const struct pvm_state *s, u64 thread_ns
 /* A call in flight has no more data than that. */
 #define SWEPT_SZ (sizeof(struct pvm_call) + 2 * PVM_INLINE_SZ)
 
+/* Of a call that was dropped for its target, whom the argument names now; whether it is another one. */
+static __always_inline bool sweep_moved(struct pvm_call *copy, u64 by)
+{
+	return target_look(copy, by) & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE);
+}
+
 /*
  * The call's thread may run on at any moment and reach its exit. The record has its place in the ring first; then a
  * copy is made, and it is told only if the call was still the same and not at its exit after that. The exit's own
  * record is then behind it.
  */
-static __always_inline void sweep_in_flight(struct pvm_state *s, u64 now)
+static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now)
 {
 	u64 entry_ns = s->call.entry_ns;
+	u32 stage = s->stage;
 	struct pvm_call *copy = bpf_ringbuf_reserve(&pvm_calls, SWEPT_SZ, 0);
 
 	if (!copy) {
 		count(PVM_C_IN_FLIGHT_UNTOLD);
 		return;
 	}
-	if (bpf_probe_read_kernel(copy, SWEPT_SZ, &s->call) || s->exiting ||
-	    s->stage != STAGE_ACTIVE || s->call.entry_ns != entry_ns) {
+	if (bpf_probe_read_kernel(copy, SWEPT_SZ, &s->call) ||
+	    (stage == STAGE_REJECTED && !sweep_moved(copy, by)) || s->exiting ||
+	    s->stage != stage || s->call.entry_ns != entry_ns) {
 		bpf_ringbuf_discard(copy, BPF_RB_NO_WAKEUP);
 		return;
 	}
@@ -44,18 +54,22 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 now)
 	count(PVM_C_IN_FLIGHT_TOLD);
 }
 
-/* At the end of the run: nothing comes behind it. */
-static __always_inline void sweep_unfinished(struct pvm_state *s, u64 now)
+/* At the end of the run: nothing comes behind it. A call that was dropped for its target is told too: the kernel may
+ * look its argument up after we are gone. */
+static __always_inline void sweep_unfinished(struct pvm_state *s, u64 by, u64 now)
 {
+	bool dropped = call_is_dropped(s);
 	u64 entry_ns = s->call.entry_ns;
-	u32 zero = 0, size;
+	u32 zero = 0, stage = s->stage, size;
 	struct pvm_state *copy = bpf_map_lookup_elem(&pvm_swept, &zero);
 
 	if (!copy ||
 	    bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call) ||
-	    s->exiting || s->stage != STAGE_ACTIVE || s->call.entry_ns != entry_ns)
+	    s->exiting || s->stage != stage || s->call.entry_ns != entry_ns)
 		return;
 	s->stage = STAGE_IDLE;
+	if (dropped && !target_look(&copy->call, by))
+		copy->call.flags |= PVM_CALL_TARGET_UNSURE;
 	copy->call.phase = PVM_UNFINISHED;
 	copy->call.exit_ns = now;
 	size = sizeof(copy->call) + copy->call.local.entry_len + copy->call.remote.entry_len;
@@ -74,13 +88,13 @@ static __always_inline int sweep_task(u64 task, u64 thread_ns)
 
 	if (!s || !sweep_wants(s, thread_ns, now))
 		return 0;
-	if (s->stage == STAGE_REJECTED || (unfinished && call_is_hidden(s))) {
+	if (unfinished && call_is_dropped(s) && !call_may_move(&s->call, now)) {
 		s->stage = STAGE_IDLE;
 		count(PVM_C_FILTERED);
 	} else if (unfinished) {
-		sweep_unfinished(s, now);
+		sweep_unfinished(s, task, now);
 	} else {
-		sweep_in_flight(s, now);
+		sweep_in_flight(s, task, now);
 	}
 	return 0;
 }

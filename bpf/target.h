@@ -39,8 +39,7 @@ enum target_how {
 		struct pvm_call *call = &s->call;                                              \
 		struct pvm_task *id = task_blank(&call->target);                               \
                                                                                                \
-		id->pid = PREFIX##_tgid(task);                                                 \
-		id->start_ns = PREFIX##_start(task);                                           \
+		PREFIX##_task_note(id, task);                                                  \
 		if (filter && !filter_pid(PVM_TARGET, id->pid, id->start_ns))                  \
 			return TARGET_REJECTED;                                                \
 		if (filter && cfg_no_self && id->pid == call->caller.pid)                      \
@@ -119,19 +118,63 @@ __noinline int target_resolve_late(u32 how)
 	return s ? target_resolve(s, how | TARGET_AT_EXIT) : TARGET_ABSENT;
 }
 
-/* Whom the argument names now: the flag for another process than at entry (pid reuse in mid-call), that for none, or
- * 0 for the same. */
-static __always_inline u16 target_again(struct pvm_call *call)
+/* Anybody else of the same table of descriptors can give the number to another file and take that back unseen. */
+static __always_inline bool files_shared(u64 by)
 {
-	struct task_struct *task = target_walk(call);
+	return BPF_CORE_READ((struct task_struct *)by, files, count.counter) > 1;
+}
 
+/*
+ * Whether the argument still names whom it named at entry, that being this task by now: a flag, or 0 for yes. Threads
+ * are compared, not processes: a number can be one thread's of a process, then somebody else's, then that of another
+ * thread of the first process. The same thread at both ends had it all the time: it keeps its number for life, but for
+ * one that executes a file, which shows.
+ */
+static __always_inline u16 target_differs(const struct pvm_call *call, u64 by,
+					  struct task_struct *task)
+{
 	if (!task)
 		return PVM_CALL_TARGET_GONE;
-	return (u32)BPF_CORE_READ(task, tgid) != call->target.pid ||
-			       BPF_CORE_READ(task, group_leader, start_boottime) !=
-				       call->target.start_ns
-		       ? PVM_CALL_TARGET_MOVED
-		       : 0;
+	if ((u32)BPF_CORE_READ(task, tgid) != call->target.pid ||
+	    BPF_CORE_READ(task, start_boottime) != call->target.thread_ns)
+		return PVM_CALL_TARGET_MOVED;
+	if ((u32)BPF_CORE_READ(task, group_leader, self_exec_id) != call->target.exec_id)
+		return PVM_CALL_TARGET_EXECED;
+	return call->kind == PVM_KIND_PIDFD && files_shared(by) ? PVM_CALL_TARGET_UNSURE : 0;
+}
+
+static __always_inline u16 target_again(struct pvm_call *call)
+{
+	u64 by = bpf_get_current_task();
+
+	return target_differs(call, by, target_walk_by(call, by));
+}
+
+/*
+ * For a call that does not return, whom its argument names now, where that is asked because of a target filter: nobody
+ * at entry, or one that was not read any further. by: its thread. The flag as above; 0 also where it named nobody at
+ * entry.
+ */
+static __noinline int target_look(struct pvm_call *call, u64 by)
+{
+	struct task_struct *task = target_walk_by(call, by), *self = (struct task_struct *)by;
+	u32 caller = call->caller.pid;
+	u16 how = call->resolved ? target_differs(call, by, task) : 0;
+
+	call->resolved = PVM_UNRESOLVED;
+	task_blank(&call->target);
+	if (!call->caller.tid)
+		raw_task_fill(&call->caller, self);
+	if (task) {
+		call->resolved = PVM_RESOLVED_EXIT;
+		raw_task_fill(&call->target, task);
+		call->kinship = call->target.pid == caller	       ? PVM_KIN_SELF
+				: raw_descends(task, caller)	       ? PVM_KIN_CHILD
+				: raw_descends(self, call->target.pid) ? PVM_KIN_PARENT
+								       : PVM_KIN_NONE;
+	}
+	call->flags |= how;
+	return how;
 }
 
 #endif

@@ -140,13 +140,13 @@ static __always_inline struct task_struct *task_of_pid(struct pid *pid)
 }
 
 /*
- * The table of pids of a namespace is an xarray (lib/xarray.c): an entry with bit 1 set is a node of 64
+ * What the number means to task by. The table of pids of a namespace is an xarray (lib/xarray.c): an entry with bit 1 set is a node of 64
  * slots, of which `shift` says what bits of the index choose; any other is the struct pid. Four levels
  * hold 2^24 pids, four times the largest pid_max.
  */
-__noinline u64 walk_vpid_global(u32 nr)
+__noinline u64 walk_vpid_global(u64 by, u32 nr)
 {
-	struct pid *self = BPF_CORE_READ(current_untyped(), thread_pid);
+	struct pid *self = BPF_CORE_READ((struct task_struct *)by, thread_pid);
 	u32 level = BPF_CORE_READ(self, level);
 	struct upid upid = {};
 	unsigned long entry;
@@ -173,16 +173,17 @@ __noinline u64 walk_vpid_global(u32 nr)
 	return (u64)task_of_pid((struct pid *)entry);
 }
 
+/* The same for the current task. */
 static __always_inline struct task_struct *walk_vpid(u32 nr)
 {
-	return (struct task_struct *)walk_vpid_global(nr);
+	return (struct task_struct *)walk_vpid_global(bpf_get_current_task(), nr);
 }
 
-/* The task behind a descriptor of the caller, if it is a pidfd. From 6.9 on pidfds are inodes of a file
+/* The task behind a descriptor of task by, if it is a pidfd. From 6.9 on pidfds are inodes of a file
  * system of their own, before they are anonymous inodes named "[pidfd]". */
-__noinline u64 walk_pidfd_global(u32 fd)
+__noinline u64 walk_pidfd_global(u64 by, u32 fd)
 {
-	struct fdtable *fdt = BPF_CORE_READ(current_untyped(), files, fdt);
+	struct fdtable *fdt = BPF_CORE_READ((struct task_struct *)by, files, fdt);
 	struct file *file = NULL, **fds;
 	struct inode *inode;
 	unsigned long magic;
@@ -206,19 +207,23 @@ __noinline u64 walk_pidfd_global(u32 fd)
 	return (u64)task_of_pid(BPF_CORE_READ(file, private_data));
 }
 
-static __always_inline struct task_struct *walk_pidfd(u32 fd)
-{
-	return (struct task_struct *)walk_pidfd_global(fd);
-}
-
-/* The task that the call's argument names now; NULL if none. */
-static __always_inline struct task_struct *target_walk(const struct pvm_call *call)
+/* The task that the argument of task by's call names now; NULL if none. */
+static __always_inline struct task_struct *target_walk_by(const struct pvm_call *call, u64 by)
 {
 	s32 nr = (s32)call->args[0];
+	u64 found = 0;
 
-	if (call->kind == PVM_KIND_PIDFD)
-		return nr >= 0 ? walk_pidfd(nr) : NULL;
-	return nr > 0 ? walk_vpid(nr) : NULL;
+	if (call->kind == PVM_KIND_PIDFD && nr >= 0)
+		found = walk_pidfd_global(by, nr);
+	if (call->kind != PVM_KIND_PIDFD && nr > 0)
+		found = walk_vpid_global(by, nr);
+	return (struct task_struct *)found;
+}
+
+/* The same for the current task's call. */
+static __always_inline struct task_struct *target_walk(const struct pvm_call *call)
+{
+	return target_walk_by(call, bpf_get_current_task());
 }
 
 #endif

@@ -114,6 +114,17 @@ static __always_inline u64 FILL(start)(struct task_struct *task)
 	return GET(GET(PLAIN(task), group_leader), start_boottime);
 }
 
+/* Which process and thread it is, and which program it runs. */
+static __always_inline void FILL(task_note)(struct pvm_task *id, struct task_struct *task)
+{
+	struct task_struct *plain = PLAIN(task);
+
+	id->pid = GET(task, tgid);
+	id->start_ns = GET(GET(plain, group_leader), start_boottime);
+	id->thread_ns = GET(task, start_boottime);
+	id->exec_id = GET(GET(plain, group_leader), self_exec_id);
+}
+
 /* Everything of id but tid's own thread name is that of the process. id is zeroed by the caller. */
 static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
 {

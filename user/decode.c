@@ -15,7 +15,7 @@
 #define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
 #define CALL_FLAGS                                                                  \
 	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
-	 PVM_CALL_PINS | MEMORY_FLAGS)
+	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | MEMORY_FLAGS)
 #define TASK_FLAGS                                                                     \
 	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
 	 PVM_TASK_REJECTED)
@@ -219,6 +219,8 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 		if (side->flags & PVM_SIDE_SAME)
 			look[1] = look[0];
 	}
+	/* A call that was dropped for its target at entry, and told at the end of the run all the same. */
+	look[0].lost |= !(side->flags & (PVM_SIDE_ENTRY | PVM_SIDE_EXIT));
 	/* An orphan's only look is the one at its exit: it is the claim, and nothing is beside
 	 * it. */
 	if (call->phase == PVM_ORPHAN) {

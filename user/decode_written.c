@@ -30,7 +30,7 @@ struct written written__of(const struct call_info *c)
 		return w;
 	if (c->raw->op == PVM_READ)
 		w.list = &c->local;
-	else if (c->raw->kinship == PVM_KIN_SELF)
+	else if (c->raw->kinship == PVM_KIN_SELF || c->raw->flags & PVM_CALL_SAME_MEMORY)
 		w.list = &c->remote;
 	return w;
 }

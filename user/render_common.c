@@ -115,13 +115,15 @@ const char *common__kinship(unsigned int kinship)
 	return names[kinship];
 }
 
-/* Can be said only of two looks that both found one. */
+#define TARGET_VAGUE (PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED)
+
+/* Can be said only of two looks that both found one, which executed nothing in between. */
 enum tristate common__moved(const struct pvm_call *call)
 {
 	if (call->flags & PVM_CALL_TARGET_MOVED)
 		return YES;
 	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY &&
-			       !(call->flags & PVM_CALL_TARGET_GONE)
+			       !(call->flags & TARGET_VAGUE)
 		       ? NO
 		       : UNKNOWN;
 }

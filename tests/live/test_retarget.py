@@ -167,11 +167,73 @@ def test_the_target_executes_another_file(hooked, watcher, count):
             _, event = watcher.of(h.pid)
             expect_call(event, done)
             target = event["target"]
-            assert (target["pid"], target["moved"], target["resolved_at"]) == (number, False, "entry")
+            assert (target["pid"], target["resolved_at"]) == (number, "entry")
+            assert target["moved"] is (False if hooked else None)
             assert target["entity_id"] == before["target"]["entity_id"]
             if hooked:
                 assert target["confirmed"] is True and target["comm"] == "sleep"
                 assert {key: target[key] for key in second} == second
             else:
                 assert target["confirmed"] is None and target["comm"] == "pvmdecoy"
+            # Not told for a call that moved nothing.
             assert [e["target"]["comm"] for e in late.events(h.pid)] == (["sleep"] if hooked else [])
+
+
+def test_a_number_that_changes_hands_twice(hooked):
+    """A thread of the caller's own before and afterwards, the victim's when the kernel looks it up."""
+    with Held("pvmswap") as h:
+        said = h.line()
+        pid, victim = said["pid"], said["victim"]
+        filters = {"-p": ("-p", victim), "name": ("--target-comm", "pvmvictim"), "self": ("--no-self",)}
+        tracers = {name: Tracer(*args, "--caller-pid", pid, "--in-flight-after", 200, "--iov-limit", "all")
+                   for name, args in filters.items()}
+        ending = Tracer("-p", victim, "--caller-pid", pid, "--in-flight-after", 3600000)
+        try:
+            h.step()
+            if not hooked:  # what was dropped at entry names another process by now
+                before, = tracers["-p"].wait(lambda t: t.events(pid), what="the parked call")
+                assert before["phase"] == "in_flight" and before["target"]["pid"] == victim
+                assert before["target"]["moved"] is True and before["local"]["status"] == "lost"
+            h.step()
+            ending.stop()
+            done = h.step()
+            assert done["secret"] is True and done["calls"][0]["ret"] == 64
+            for t in tracers.values():
+                t.stop()
+            for name, t in tracers.items():
+                event = t.events(pid)[-1]
+                assert (event["phase"], event["ret"]) == ("complete", 64), name
+                assert event["target"]["moved"] is True, name
+                assert event["target"]["pid"] == (victim if hooked else pid), name
+                assert event["caller"]["comm"] == "pvmswap" and event["remote"]["captured"] == 1
+            event, = ending.events(pid)
+            assert event["phase"] == "unfinished" and event["target"]["moved"] is True
+        finally:
+            for t in (*tracers.values(), ending):
+                t.kill()
+
+
+@pytest.mark.needs("no:mm_access_hook")
+@pytest.mark.parametrize("option", ["-p", "--target-uid"])
+def test_parked_on_another_target_when_the_tracer_ends(option):
+    """Whom it names now is not whom the filter means; whom it will name, nobody knows."""
+    with Held("pvmdecoy") as h:
+        decoy = h.line()["target"]
+        with Held("pvmcall", "step") as other:
+            value = other.line()["pid"] if option == "-p" else 4999
+            with Tracer(option, value, "--caller-pid", h.pid, "--in-flight-after", 3600000) as t:
+                h.step()
+                t.stop()
+                event, = t.events(h.pid)
+                assert (event["phase"], event["outcome"]) == ("unfinished", "unknown")
+                assert event["target"]["pid"] == decoy and event["caller"]["comm"] == "pvmdecoy"
+                assert event["local"]["status"] == "lost"
+
+
+def test_a_long_call_on_another_target_is_not_told():
+    """The same thread at both ends: it had the number all the time."""
+    with Held("pvmcall", "step") as other:
+        with Tracer("-p", other.line()["pid"], "--caller-comm", "pvmcall") as t:
+            run = trigger_one("pvmcall", "counts", 1024, 1024)
+            t.stop()
+            assert t.events(run["pid"]) == [] and t.counters["filtered"] >= 1

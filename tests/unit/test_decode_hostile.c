@@ -67,8 +67,7 @@ static void test_contradictions(void **state)
 		{ offsetof(struct pvm_call, kind), PVM_KIND_PIDFD + 1 },
 		{ offsetof(struct pvm_call, resolved), PVM_RESOLVED_EXIT + 1 },
 		{ offsetof(struct pvm_call, kinship), PVM_KIN_PARENT + 1 },
-		{ offsetof(struct pvm_call, flags), 128 },
-		{ offsetof(struct pvm_call, flags) + 1, 1 },
+		{ offsetof(struct pvm_call, flags) + 1, 2 },
 		{ offsetof(struct pvm_call, flags), PVM_CALL_OWNER }, /* there is none */
 		{ offsetof(struct pvm_call, flags), PVM_CALL_PINS },  /* there are none */
 		{ offsetof(struct pvm_call, local.flags), 0x80 },

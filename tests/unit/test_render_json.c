@@ -62,12 +62,14 @@ static void test_golden_plain(void **state)
 static void test_moved(void **state)
 {
 	static const struct {
-		uint8_t flags;
+		uint16_t flags;
 		const char *says;
 	} cases[] = {
 		{ 0, "\"moved\":false" },
 		{ PVM_CALL_TARGET_MOVED, "\"moved\":true" },
 		{ PVM_CALL_TARGET_GONE, "\"moved\":null" },
+		{ PVM_CALL_TARGET_UNSURE, "\"moved\":null" },
+		{ PVM_CALL_TARGET_EXECED, "\"moved\":null" },
 	};
 	struct sample *s = sample__new();
 
