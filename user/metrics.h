@@ -20,7 +20,8 @@ struct metrics_info {
 	uint64_t start_ns;     /* ns since 1970 */
 	uint64_t last_call_ns; /* likewise, of the last call told; 0: none yet */
 	uint64_t ring_bytes, array_ring_bytes;
-	bool running; /* false: written at the end */
+	size_t alive[2]; /* by enum pvm_who: processes that a pid filter asks for */
+	bool running;	 /* false: written at the end */
 };
 
 /* Renders into a buffer that the caller frees; NULL: out of memory. Pure. */

@@ -92,6 +92,12 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 	put_time(f, "last_call_timestamp_seconds",
 		 "Entry of the last call told; 0 if there was none", info->last_call_ns);
 	put_gauge(f, "in_flight", "Calls inside the kernel now", info->books->in_flight);
+	put_head(f, "filter_processes", "gauge",
+		 "Processes of --caller-pid and --target-pid that have not ended; 0 without these");
+	fprintf(f,
+		"pvmtrace_filter_processes{side=\"caller\"} %zu\n"
+		"pvmtrace_filter_processes{side=\"target\"} %zu\n",
+		info->alive[PVM_CALLER], info->alive[PVM_TARGET]);
 	put_head(f, "ring_size_bytes", "gauge", "Room in the ring buffers");
 	fprintf(f,
 		"pvmtrace_ring_size_bytes{ring=\"calls\"} %llu\n"

@@ -228,7 +228,7 @@ int report__lost(struct report *r)
 
 /* Errors that cost no call, or whose calls are counted as lost: all others are taken to. */
 static const char *const harmless[] = { "hooks_back", "output_failing", "rotation_failed",
-					"target_gone" };
+					"target_gone", "caller_gone" };
 
 void report__doubt(struct report *r, const char *reason)
 {
@@ -295,6 +295,8 @@ void report__metrics(struct report *r, struct metrics *m, bool running)
 		.last_call_ns = c->last_call_ns,
 		.ring_bytes = c->options->ring_bytes,
 		.array_ring_bytes = c->options->array_ring_bytes,
+		.alive = { tracer__alive(c->tracer, PVM_CALLER),
+			   tracer__alive(c->tracer, PVM_TARGET) },
 		.running = running,
 	};
 

@@ -42,6 +42,7 @@ struct tracer {
 	bool single_cpu;
 	bool detached;
 	struct self_test test;
+	struct pid_watch watch[2]; /* by enum pvm_who */
 };
 
 static unsigned int verbosity; /* libbpf's callback has no context */
@@ -258,7 +259,8 @@ int tracer__look(struct tracer *t)
 	err = look(t, 0);
 	if (err)
 		return probe__explain("running the task iterator", -err);
-	err = filter_bind_pids(t->options, bpf_map__fd(t->skel->maps.pvm_filter_pid), look_pid, t);
+	err = filter_bind_pids(t->options, bpf_map__fd(t->skel->maps.pvm_filter_pid), look_pid, t,
+			       t->watch);
 	return err < 0 ? probe__explain("binding the pid filters", -err) : err;
 }
 
@@ -287,6 +289,8 @@ void tracer__close(struct tracer *t)
 	ring_buffer__free(t->calls);
 	ring_buffer__free(t->arrays);
 	hooks__detach(&t->hooks);
+	for (int who = 0; who < 2; who++)
+		pid_watch__close(&t->watch[who]);
 	pvmtrace_bpf__destroy(t->skel);
 	free(t);
 }
@@ -319,6 +323,11 @@ struct confirm_info tracer__confirms(const struct tracer *t)
 struct pin_key tracer__pin_key(const struct tracer *t)
 {
 	return hooks__key(&t->hooks);
+}
+
+size_t tracer__alive(struct tracer *t, enum pvm_who who)
+{
+	return pid_watch__alive(&t->watch[who]);
 }
 
 uint32_t tracer__host_pid(const struct tracer *t)

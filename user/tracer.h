@@ -46,6 +46,8 @@ bool tracer__in_pid_ns(const struct tracer *t);
 struct confirm_info tracer__confirms(const struct tracer *t);
 /* What the kernel half's sums of pages are made with; known once it is attached. */
 struct pin_key tracer__pin_key(const struct tracer *t);
+/* Of the processes that --target-pid or --caller-pid asks for, how many have not ended. */
+size_t tracer__alive(struct tracer *t, enum pvm_who who);
 uint32_t tracer__host_pid(const struct tracer *t);
 /* The control block and counters, mapped. */
 struct pvm_shared *tracer__shared(struct tracer *t);

@@ -74,6 +74,7 @@ struct pid_binder {
 	int fd;
 	filter_look_fn look;
 	void *ctx;
+	struct pid_watch *watch; /* by side */
 };
 
 static int bind_pid(const struct pid_binder *b, uint32_t who, const struct filter_value *value)
@@ -98,12 +99,15 @@ static int bind_pid(const struct pid_binder *b, uint32_t who, const struct filte
 		return EX_USAGE;
 	}
 	val.start_ns = start_ns;
+	if (!value->exclude)
+		pid_watch__add(&b->watch[who], value->number);
 	return bpf_map_update_elem(b->fd, &key, &val, BPF_ANY) ? -errno : 0;
 }
 
-int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx)
+int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx,
+		     struct pid_watch watch[2])
 {
-	const struct pid_binder b = { .fd = pid_fd, .look = look, .ctx = ctx };
+	const struct pid_binder b = { .fd = pid_fd, .look = look, .ctx = ctx, .watch = watch };
 	int err = 0;
 
 	for (uint32_t who = 0; who < 2; who++) {

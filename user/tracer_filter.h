@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "options.h"
+#include "pid_watch.h"
 
 /* Which verdicts a filter has values for: bits 1 << enum pvm_verdict. */
 uint32_t filter_mask(const struct filter_list *list);
@@ -19,7 +20,8 @@ int filter_fill(const struct options *o, int uid_fd, int comm_fd);
 typedef int (*filter_look_fn)(void *ctx, uint32_t pid, uint32_t *tgid, uint64_t *start_ns);
 
 /* Puts the pids into the map, bound to the processes that have them now. 0; EX_USAGE with a message that names
- * option and value if one is not a process's; else -errno. */
-int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx);
+ * option and value if one is not a process's; else -errno. Those that are asked for are watched from then on, by side. */
+int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx,
+		     struct pid_watch watch[2]);
 
 #endif

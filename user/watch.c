@@ -89,9 +89,42 @@ static void watch_pages(struct watch *w)
 	w->pages_lack = true;
 }
 
+static bool asks_for_processes(const struct options *o, enum pvm_who who)
+{
+	const struct filter_list *list = &o->filter[who][FILTER_PID];
+
+	for (size_t i = 0; i < list->cnt; i++) {
+		if (!list->values[i].exclude)
+			return true;
+	}
+	return false;
+}
+
+/* A filter that no process can pass any more is silence that looks like peace. */
+static void watch_processes(struct watch *w, enum pvm_who who)
+{
+	static const char
+		*const kinds[] = { [PVM_CALLER] = "caller_gone", [PVM_TARGET] = "target_gone" };
+	static const char *const messages[] = {
+		[PVM_CALLER] = "the last process of --caller-pid has ended: no call will be told",
+		[PVM_TARGET] = "the last process of --target-pid has ended: no call on it will come"
+	};
+	struct collector *c = w->report->collector;
+
+	if (w->gone_told[who] || !asks_for_processes(c->options, who) ||
+	    tracer__alive(c->tracer, who))
+		return;
+	if (report__error(w->report, kinds[who], messages[who], 0))
+		return;
+	log__warn("%s", messages[who]);
+	w->gone_told[who] = true;
+}
+
 void watch__tick(struct watch *w)
 {
 	watch_silence(w);
 	watch_skips(w);
 	watch_pages(w);
+	watch_processes(w, PVM_CALLER);
+	watch_processes(w, PVM_TARGET);
 }

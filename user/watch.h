@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch - whether the hooks still do what `start` promised: that they fire, and that the kernel skips none of their runs.
- * What cannot be made good is told, and the run is not complete. */
+/* watch - whether the hooks still do what `start` promised: that they fire, and that the kernel skips none of their runs;
+ * and whether a process is left that the pid filters ask for. What cannot be made good is told, and the run is not complete. */
 #ifndef PVM_WATCH_H
 #define PVM_WATCH_H
 
@@ -16,6 +16,7 @@ struct watch {
 	bool silence_told;
 	uint64_t skips_told; /* runs of hooks that the kernel skipped */
 	bool pages_lack;     /* pages of calls may have gone by unseen */
+	bool gone_told[2];   /* by enum pvm_who: no process is left that the pid filter asks for */
 };
 
 /* When the hooks have just been proven. */

@@ -6,11 +6,12 @@ each line of the table a tracer of its own; they run at the same time.
 
 import contextlib
 import os
+import time
 
 import pytest
 
 from needs import has
-from pvm import ATTACH, Held, MY_NAME, ONLY_ME, Tracer, own_call, trigger, trigger_one
+from pvm import ATTACH, Held, MY_NAME, ONLY_ME, Tracer, own_call, poll, trigger, trigger_one
 from pvm_arch import COMPAT_BYTES, COMPAT_CALL, COMPAT_NEED
 from pvm_host import KILLED_CALLS_RETURN
 
@@ -282,3 +283,25 @@ def test_reused_pids_have_different_entity_ids(tracer):
         assert first["target"]["pid"] == second["target"]["pid"]
         assert first["target"]["entity_id"] != second["target"]["entity_id"]
         assert first["target"]["start"] != second["target"]["start"]
+
+
+@pytest.mark.parametrize("option, kind", [("-p", "target_gone"), ("--caller-pid", "caller_gone")])
+def test_the_last_process_of_a_filter_has_ended(public_dir, option, kind):
+    """It says so once, and goes on."""
+    metrics = public_dir / "pvmtrace.prom"
+    side = kind.split("_", maxsplit=1)[0]
+    with Held("pvmcall", "step") as first, Held("pvmcall", "step") as last:
+        pids = [h.line()["pid"] for h in (first, last)]
+        with Tracer(option, pids[0], option, pids[1], "-p", f"!{os.getpid()}", "--metrics", metrics, "--stats-interval", 1) as t:
+            first.close()
+            time.sleep(2.5)
+            assert t.records("error") == []
+            last.proc.kill()
+            last.proc.wait()
+            error, = t.wait(lambda t: t.stream.of("error"), what="the error")
+            assert error["code"] == kind
+            poll(lambda: f'filter_processes{{side="{side}"}} 0' in metrics.read_text())
+            time.sleep(2.5)
+            t.stop()
+            assert len(t.records("error")) == 1
+            assert t.stderr().count("has ended") == 1

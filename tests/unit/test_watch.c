@@ -16,12 +16,14 @@
 
 static bool firing, taking;
 static uint64_t skipped;
+static size_t alive = 1;
+static struct options options;
 static struct {
 	char code[32];
 	uint64_t since_ns, until_ns;
 } told[8];
 static size_t told_cnt;
-static struct collector collector;
+static struct collector collector = { .options = &options };
 static struct report report;
 static struct watch w;
 
@@ -29,6 +31,12 @@ bool tracer__still_fires(struct tracer *t)
 {
 	(void)t;
 	return firing;
+}
+
+size_t tracer__alive(struct tracer *t, enum pvm_who who)
+{
+	(void)t;
+	return who == PVM_TARGET ? alive : 0;
 }
 
 uint64_t tracer__skipped_runs(struct tracer *t)
@@ -165,12 +173,34 @@ static void test_skips_are_told_as_they_grow(void **state)
 	assert_int_equal(told_cnt, 2);
 }
 
+/* Told once, as soon as the output takes it; a filter that excludes asks for nobody. */
+static void test_processes_end(void **state)
+{
+	struct filter_value value = { .exclude = true };
+	struct filter_list *list = &options.filter[PVM_TARGET][FILTER_PID];
+
+	(void)state;
+	begin();
+	alive = 0;
+	*list = (struct filter_list){ .values = &value, .cnt = 1 };
+	tick(true, true);
+	assert_int_equal(told_cnt, 0);
+	value.exclude = false;
+	tick(true, false);
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "target_gone");
+	*list = (struct filter_list){ 0 };
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_silent_tick),
 		cmocka_unit_test(test_silence_while_the_output_is_full),
 		cmocka_unit_test(test_skips_are_told_as_they_grow),
+		cmocka_unit_test(test_processes_end),
 	};
 
 	log__setup(true, 0);
