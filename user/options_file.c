@@ -112,6 +112,25 @@ static const struct option_def *accept_name(const char *name)
 	return NULL;
 }
 
+/* Whether a comment could be meant: a # behind a blank, or alone where the value begins, but not within quotes around the
+ * whole value. */
+static bool has_comment(const char *value)
+{
+	size_t len = strlen(value);
+	const char *p = value;
+
+	if (len >= 2 && value[0] == '"' && value[len - 1] == '"') {
+		/* "a" # "b": not around the whole. */
+		p = strchr(value + 1, '"') + 1;
+		p += strspn(p, BLANKS);
+		return *p == '#';
+	}
+	for (; (p = strchr(p, '#')); p++)
+		if (p > value ? strchr(BLANKS, p[-1]) != NULL : !p[1] || strchr(BLANKS, p[1]))
+			return true;
+	return false;
+}
+
 /* Without the quotes, if it is in some: they keep blanks at the ends, and nothing within them is special. */
 static char *unquote(char *value)
 {
@@ -123,7 +142,7 @@ static char *unquote(char *value)
 	return value + 1;
 }
 
-/* Cuts "name value", "name=value" or "name" (value NULL) in two. */
+/* Cuts "name value", "name=value" or "name" (value NULL) in two, the value still in its quotes. */
 static void split(char *line, char **name, char **value)
 {
 	char *p = line + strcspn(line, BLANKS "=");
@@ -140,7 +159,7 @@ static void split(char *line, char **name, char **value)
 		p++;
 		p += strspn(p, BLANKS);
 	}
-	*value = unquote(p);
+	*value = p;
 }
 
 bool options__is_control(const char *at)
@@ -187,9 +206,18 @@ static int take_line(struct option_parse *p, char *line, size_t len, unsigned nu
 		return 0;
 	split(line, &name, &value);
 	s.def = accept_name(name);
-	s.value = value;
 	if (!s.def)
 		return EX_CONFIG;
+	if (value && (has_comment(value) || (!s.def->arg && *value == '#'))) {
+		log__error(
+			"%s: a comment stands on a line of its own, which begins with #; a value "
+			"with a # after a blank stands in \"quotes\"",
+			name);
+		return EX_CONFIG;
+	}
+	if (value)
+		value = unquote(value);
+	s.value = value;
 	if (!s.def->arg != !value) {
 		log__error("%s: %s%s%s", name, value ? "takes no value, but '" : "the value (",
 			   value ? value : s.def->arg, value ? "' was given" : ") is missing");

@@ -208,18 +208,19 @@ static int put_file_below(struct options *command)
 	return err;
 }
 
-/* What only a trace can do. */
+/* What has a meaning for a trace only: nothing is silently left undone. */
 static int refuse_beside_replay(const struct options *o)
 {
-	if (o->record)
-		log__error("--record %.200s: not together with --replay", o->record);
-	else if (o->aggregate_s)
-		log__error("--aggregate %u: not together with --replay: calls are told together "
-			   "where they are traced",
-			   o->aggregate_s);
-	else
-		return 0;
-	return EX_USAGE;
+	for (size_t i = 0; i < o->setting_cnt; i++) {
+		const struct option_setting *s = &o->settings[i];
+
+		if (!s->def->trace_only)
+			continue;
+		log__error("--%s%s%.200s: not together with --replay: it would change nothing",
+			   s->def->name, s->value ? " " : "", s->value ? s->value : "");
+		return EX_USAGE;
+	}
+	return 0;
 }
 
 static bool was_given(const struct options *o, const char *name)

@@ -50,6 +50,7 @@ struct option_def {
 	bool unit;	   /* a number of bytes that may end in K, M or G */
 	bool power;	   /* it is to be a power of two */
 	bool command_only; /* of no use in a configuration file, and refused there */
+	bool trace_only;   /* of no use with --replay, and refused beside it */
 };
 
 extern const struct option_def options_table[];

@@ -4,6 +4,7 @@
 import errno
 import os
 import pwd
+import re
 import signal
 import stat
 import subprocess
@@ -224,6 +225,7 @@ def test_reader_goes_away():
         fd = t.proc.stdout.fileno()
         t.paused.set()
         trigger_one("pvmcall", "self")  # the thread wakes up once more, then rests
+        trigger_one("pvmcall", "repeat", 3000)  # more than the pipe takes
         time.sleep(0.3)
         os.dup2(os.open("/dev/null", os.O_RDONLY), fd)
         for _ in range(20):
@@ -232,7 +234,10 @@ def test_reader_goes_away():
                 break
             time.sleep(0.1)
         t.proc.wait(5)
-        assert t.proc.returncode == EX_IOERR and t.stderr() != ""
+        assert t.proc.returncode == EX_IOERR and "the reader of the output has gone" in t.stderr()
+        # No `lost` record was written: none is spoken of.
+        told = re.search(r"calls were lost \(\d+ seen\): (.*)", t.stderr())
+        assert told and re.fullmatch(r"\w*output \d+", told.group(1)), t.stderr()
     finally:
         t.kill()
 

@@ -6,6 +6,7 @@ import collections
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -199,7 +200,9 @@ def test_more_pairs_than_there_is_room_for(programs):
     told = sum(n for k, n in tally.all.items() if k.target in run["pids"])
     assert run["failed"] == 0 and told + counters["lost"] == 200 * 200
     assert PAIRS - 10 < told <= PAIRS and counters["lost_ring_full"] == counters["lost"]
-    assert stop["complete"] is False and str(counters["lost"]) in said
+    assert stop["complete"] is False and stop["incomplete"] == ["lost"]
+    assert re.search(rf"{counters['lost']} calls were lost \(\d+ seen\): \w*ring_full {counters['lost']}; "
+                     "see the `lost` records", said)
     for r in tally.lost:
         assert r["count"] == sum(r["by"].values()) > 0
         assert r["since"] <= r["until"] <= r["time"]

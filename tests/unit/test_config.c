@@ -63,7 +63,8 @@ static void all_ways_to_write_it(void **state)
 	(void)state;
 	PUT("\xef\xbb\xbf# a comment\n\n  \t\n\t# another\nmax-line 9000\niov-limit=all\n"
 	    "stats-interval = 7\r\n  in-flight-after\t =20  \nno-self\ncaller-comm #x\n"
-	    "caller-comm \" y \"\ncaller-comm \"\ntarget-cgroup ==a b\nop !read\nverbose\nverbose\n"
+	    "caller-comm \" y \"\ncaller-comm \"\ncaller-comm \"c # d\"\ncaller-comm e#f\n"
+	    "target-cgroup ==a b\nop !read\nverbose\nverbose\n"
 	    "output \"/a \"b\"\"");
 	assert_int_equal(PARSE_FILE(&o, text), 0);
 	assert_string_equal(text, "");
@@ -74,8 +75,10 @@ static void all_ways_to_write_it(void **state)
 	assert_true(o.no_self);
 	assert_int_equal(o.verbose, 2);
 	assert_int_equal(o.ops, 1u << 2);
-	assert_int_equal(o.filter[0][FILTER_COMM].cnt, 3);
+	assert_int_equal(o.filter[0][FILTER_COMM].cnt, 5);
 	assert_string_equal(o.filter[0][FILTER_COMM].values[0].text, "#x");
+	assert_string_equal(o.filter[0][FILTER_COMM].values[3].text, "c # d");
+	assert_string_equal(o.filter[0][FILTER_COMM].values[4].text, "e#f");
 	assert_string_equal(o.filter[0][FILTER_COMM].values[1].text, " y ");
 	assert_string_equal(o.filter[0][FILTER_COMM].values[2].text, "\"");
 	assert_string_equal(o.filter[1][FILTER_CGROUP].values[0].text, "=a b");
@@ -117,7 +120,17 @@ static const struct {
 	{ "\n\nmax-line 12x\n", { ":3: --max-line: '12x'", "1024 to 16777216" } },
 	{ "max-line\n", { ":1: max-line: the value (BYTES)", "missing" } },
 	{ "max-line =\n", { ":1: --max-line: ''", "1024 to" } },
-	{ "max-line 8000 # why", { ":1: --max-line: '8000 # why'", "1024 to" } },
+	/* Where a comment may stand. */
+	{ "max-line 8000 # why", { ":1: max-line: a comment", "line of its own" } },
+	{ "max-line 8000\t#why", { ":1: max-line: a comment", "line of its own" } },
+	{ "max-line = # why", { ":1: max-line: a comment", "line of its own" } },
+	{ "no-self # why", { ":1: no-self: a comment", "line of its own" } },
+	{ "no-self #why", { ":1: no-self: a comment", "line of its own" } },
+	{ "\ncaller-comm !a # why", { ":2: caller-comm: a comment", "quotes" } },
+	{ "caller-comm \"a\" # why", { ":1: caller-comm: a comment", "quotes" } },
+	{ "caller-comm \"a\" # \"why\"", { ":1: caller-comm: a comment", "quotes" } },
+	{ "caller-comm #", { ":1: caller-comm: a comment", "quotes" } },
+	{ "output /var/log/x # where to", { ":1: output: a comment", "quotes" } },
 	{ "caller-comm \"\"", { ":1: --caller-comm: ''", "1 to 15" } },
 	{ "no-self yes\n", { ":1: no-self: takes no value, but 'yes'", "given" } },
 	{ "no-self=\n", { ":1: no-self: takes no value, but ''", "given" } },
