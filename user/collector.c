@@ -87,6 +87,14 @@ int collector__open(struct collector *c, const struct options *o)
 	return 0;
 }
 
+uint64_t collector__bytes(const struct options *o)
+{
+	uint64_t buffer = 4ULL * o->max_line > SINK_BUFFER ? 4ULL * o->max_line : SINK_BUFFER;
+
+	/* A fourth of the buffer is for its marks; a line is rendered twice at most. */
+	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + HELD_MAX;
+}
+
 void collector__set_key(struct collector *c, const struct pin_key *key)
 {
 	decoder__set_key(c->decoder, key);

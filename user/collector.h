@@ -21,6 +21,8 @@
 #include "sink.h"
 #include "tracer.h"
 
+#define SINK_BUFFER (4u << 20) /* at least */
+
 struct collector {
 	const struct options *options;
 	struct tracer *tracer;
@@ -56,6 +58,8 @@ struct collector {
 /* Everything but tracer and sink, which must be set in c before. 0 or a sysexits status after a message. */
 int collector__open(struct collector *c, const struct options *o);
 void collector__close(struct collector *c);
+/* What it and its sink take of memory at most, but for what is small. */
+uint64_t collector__bytes(const struct options *o);
 /* Of the tracer once it is attached, or of a recording. */
 void collector__set_key(struct collector *c, const struct pin_key *key);
 

@@ -7,6 +7,7 @@
 #include "collector.h"
 #include "log.h"
 #include "loop.h"
+#include "memory_need.h"
 #include "options.h"
 #include "privileges.h"
 #include "probe.h"
@@ -16,8 +17,6 @@
 #include "schema.h"
 #include "tracer.h"
 #include "version.h"
-
-#define SINK_BUFFER (4u << 20)
 
 static struct options options;
 static struct privileges privileges;
@@ -95,6 +94,20 @@ static int give_up_rights(void)
 	return privileges__drop(&privileges);
 }
 
+static int print_config(void)
+{
+	uint64_t need;
+	int status = options__print(&options);
+
+	if (status)
+		return status;
+	need = memory_need__mib(&options);
+	if (need)
+		printf("\n# memory: needs %llu MiB at most: what MemoryMax= of a service must leave\n",
+		       (unsigned long long)need);
+	return fflush(stdout) ? EX_IOERR : 0;
+}
+
 int main(int argc, char **argv)
 {
 	int status = options__parse(&options, argc, argv);
@@ -112,7 +125,7 @@ int main(int argc, char **argv)
 	if (options.schema)
 		return schema__print();
 	if (options.print_config || options.check_config) {
-		status = options.print_config ? options__print(&options) : 0;
+		status = options.print_config ? print_config() : 0;
 		options__free(&options);
 		return status;
 	}

@@ -35,6 +35,9 @@ int sink__open(struct sink **out, const struct sink_opts *opts)
 	s->marks = calloc(s->mark_cnt, sizeof(*s->marks));
 	if (!s->buf || !s->marks)
 		goto fail;
+	/* Held from now on: the end of a run under a memory limit is not the time to ask for it. */
+	memset(s->buf, ' ', s->size);
+	memset(s->marks, 0, s->mark_cnt * sizeof(*s->marks));
 	s->allow_fifo = opts->allow_fifo;
 	s->owner = opts->owner;
 	s->keep = opts->keep;

@@ -104,6 +104,32 @@ static void configure(struct tracer *t)
 	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));
 }
 
+/* An element of a hash map has this beside key and value (kernel/bpf/hashtab.c: struct htab_elem, struct bucket). */
+#define ELEMENT_SZ 64
+
+uint64_t tracer__map_bytes(const struct tracer *t)
+{
+	long cpus = libbpf_num_possible_cpus();
+	const struct bpf_map *map;
+	uint64_t bytes = 0, one;
+
+	bpf_object__for_each_map(map, t->skel->obj) {
+		one = (bpf_map__key_size(map) + 7) / 8 * 8 + (bpf_map__value_size(map) + 7) / 8 * 8;
+		switch (bpf_map__type(map)) {
+		case BPF_MAP_TYPE_RINGBUF:
+			one = 1;
+			break;
+		case BPF_MAP_TYPE_PERCPU_ARRAY:
+			one *= cpus > 0 ? (uint64_t)cpus : 1;
+			break;
+		default:
+			one += ELEMENT_SZ;
+		}
+		bytes += one * bpf_map__max_entries(map);
+	}
+	return bytes;
+}
+
 int tracer__open(struct tracer **out, const struct options *o)
 {
 	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .btf_custom_path = o->btf };

@@ -35,6 +35,8 @@ int tracer__look(struct tracer *t);
 int tracer__attach(struct tracer *t);
 void tracer__go(struct tracer *t);
 void tracer__close(struct tracer *t); /* takes NULL */
+/* What the rings and maps of an opened tracer take of the kernel's memory when they are full, about. */
+uint64_t tracer__map_bytes(const struct tracer *t);
 
 /* Whether the hooks are on the calls' own functions (--attach fentry). */
 bool tracer__fentry(const struct tracer *t);

@@ -183,8 +183,8 @@ def test_what_others_do_where_we_have_no_rights(tmp_path, how):
             elif how == "moved":
                 path.rename(where / "old")
             else:
-                subprocess.run(["nsenter", "-m", "-t", str(t.pid), "mount", "-t", "tmpfs", "-o", "mode=755", "none", where],
-                               check=True)
+                inside = ["nsenter", "-m", "-t", str(t.pid)]
+                subprocess.run([*inside, "mount", "-t", "tmpfs", "-o", "mode=755", "none", where], check=True)
             poll(lambda: "the output file" in t.stderr(), 5)
             poll(lambda: b"output_replaced" in old.read(), 3)
         assert t.stderr().count("cannot open") == 1

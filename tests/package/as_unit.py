@@ -30,7 +30,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 ARCHES = {"native": None, "x86": seccomp.Arch.X86, "x32": seccomp.Arch.X32}
 # Keys that only a service manager can act upon, or that other tests look at.
 OF_THE_MANAGER = {
-    "Type", "NotifyAccess", "ExecStart", "ExecReload", "TimeoutStartSec", "TimeoutStopSec", "Restart",
+    "Type", "NotifyAccess", "MemoryMax", "ExecStart", "ExecReload", "TimeoutStartSec", "TimeoutStopSec", "Restart",
     "RestartSec", "RestartPreventExitStatus", "IPAddressDeny", "RemoveIPC", "KeyringMode", "ProtectClock",
     "ProtectKernelModules", "ProtectKernelLogs", "LockPersonality", "RestrictRealtime", "RestrictSUIDSGID",
 }

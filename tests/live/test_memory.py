@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A memory limit: what --print-config says is enough, also for the end of a run, and the unit leaves it."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from pvm import MY_NAME, PVMTRACE, pvmtrace
+from pvm_tally import freeze
+from test_sinks import to_file
+from test_summary import CROWD, SMALL, Programs
+
+ROOT = Path(PVMTRACE).resolve().parents[1]
+OURS = ["--caller-comm", MY_NAME, "--caller-comm", CROWD, "--caller-comm", f"f{MY_NAME}"]
+
+
+def need(*args):
+    run = pvmtrace("--print-config", *args)
+    return int(re.search(rb"\n# memory: needs (\d+) MiB", run.out)[1])
+
+
+@pytest.fixture
+def programs(tmp_path):
+    p = Programs(tmp_path)
+    yield p
+    p.close()
+
+
+@pytest.fixture
+def group():
+    """A memory cgroup: (directory, file of its limit, file of its peak)."""
+    for top, limit, peak in ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
+                             (Path("/sys/fs/cgroup"), "memory.max", "memory.peak")):
+        path = top / f"pvmtrace-test-{os.getpid()}"
+        try:
+            path.mkdir()
+        except OSError:
+            continue
+        if (path / limit).exists():
+            yield path, path / limit, path / peak
+            path.rmdir()
+            return
+        path.rmdir()
+    pytest.skip("no memory cgroup can be made here")
+
+
+@pytest.mark.slow
+def test_the_end_under_a_limit(programs, group, public_dir):
+    """Rings, summaries and buffers full, and the limit is what was said: not killed, and everything told."""
+    path, limit, peak = group
+    args = [*SMALL, "--aggregate", 3600, *OURS]
+    mib = need(*args)
+    limit.write_text(str(mib << 20))
+    prefix = ["/bin/sh", "-c", f'echo $$ >{path}/cgroup.procs && exec "$@"', "sh"]
+    # A file takes it all in time; what of it is in the kernel's cache makes room by itself.
+    out = public_dir / "out.json"
+    with to_file(out, *args, prefix=prefix) as t:
+        freeze(t)
+        programs.fill()
+        run = programs.crowd("mesh", 150)
+        t.kick(signal.SIGCONT)
+        t.stop()
+    end = json.loads(out.read_bytes().splitlines()[-1])
+    assert run["failed"] == 0 and end["type"] == "stop" and end["counters"]["lost"] == 0
+    assert end["counters"]["emitted"] + end["counters"]["summarised"] >= 150 * 150
+    if peak.exists():
+        assert int(peak.read_text()) <= mib << 20
+
+
+def test_the_unit_leaves_it():
+    unit = (ROOT / "packaging/pvmtrace.service").read_text()
+    rules = (ROOT / "packaging/debian/rules").read_text()
+    words = re.search(r"build/pvmtrace (.*) --print-config", rules)[1].split()
+    assert need(*words) <= int(re.search(r"^MemoryMax=(\d+)M$", unit, re.M)[1])
+
+
+def test_it_grows_with_the_options():
+    assert need("--ring-size", "64M") == need() + 56
+    assert need("--max-line", 16 << 20) > need() + 64

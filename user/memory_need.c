@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory_need.h"
+
+#include "collector.h"
+#include "log.h"
+#include "tracer.h"
+
+#define MIB (1ULL << 20)
+/* Measured: the program, libbpf's copy of the kernel's types while it loads, the programs in the kernel. */
+#define BASE (20 * MIB)
+/* Names and marks of the collector, beside the texts themselves. */
+#define BOOKKEEPING (6 * MIB)
+#define RECORDER (3 * MIB)
+
+uint64_t memory_need__mib(const struct options *o)
+{
+	struct tracer *t = NULL;
+	uint64_t bytes = 0;
+	char said[256];
+
+	/* Whatever keeps it from a start is not asked here. */
+	log__keep(said, sizeof(said));
+	if (!tracer__open(&t, o))
+		bytes = tracer__map_bytes(t);
+	tracer__close(t);
+	log__keep(NULL, 0);
+	if (!bytes)
+		return 0;
+	bytes += BASE + BOOKKEEPING + collector__bytes(o) + (o->record ? RECORDER : 0);
+	return (bytes + MIB - 1) / MIB;
+}
