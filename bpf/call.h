@@ -145,7 +145,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 		return STAGE_FILTERED;
 	if (filter_wants_task(PVM_CALLER)) {
 		caller_fill(&call->caller);
-		if (!filter_task(PVM_CALLER, &call->caller))
+		if (!filter_task(PVM_CALLER, &call->caller, call->phase == PVM_ORPHAN))
 			return STAGE_FILTERED;
 	}
 	call->caller.pid = tgid; /* the target's filters and kinship compare with it */

@@ -41,22 +41,82 @@ static __always_inline bool filter_uid(u32 who, const struct pvm_task *id)
 	return verdict_passes(cfg_has_uid[who], verdict ? *verdict : 0);
 }
 
-static __always_inline bool filter_comm(u32 who, const struct pvm_task *id)
+/* All ones for the bytes before the first NUL, zeros from there on; the first byte is the lowest one. */
+static __always_inline u64 before_nul(u64 word)
+{
+	u64 nul = (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
+
+	return ((nul & -nul) >> 7) - 1;
+}
+
+/* What follows the first NUL may be left from an earlier name. In words, as it is done for many threads. */
+static __always_inline u32 comm_verdict(u32 who, const char *comm)
 {
 	struct pvm_comm_key key = { .who = who };
-	bool ended = false;
+	u64 words[2], first;
 	u32 *verdict;
 
-	if (!cfg_has_comm[who])
-		return true;
-		/* What follows the first NUL may be left from an earlier name. */
-#pragma unroll
-	for (int i = 0; i < PVM_COMM_SZ; i++) {
-		ended |= !id->comm[i];
-		key.comm[i] = ended ? 0 : id->comm[i];
-	}
+	__builtin_memcpy(words, comm, sizeof(words));
+	first = before_nul(words[0]);
+	words[0] &= first;
+	words[1] &= before_nul(words[1]) & (u64)((s64)first >> 63);
+	__builtin_memcpy(key.comm, words, sizeof(words));
 	verdict = bpf_map_lookup_elem(&pvm_filter_comm, &key);
-	return verdict_passes(cfg_has_comm[who], verdict ? *verdict : 0);
+	return verdict ? *verdict : 0;
+}
+
+#define NAMES_MAX 256 /* threads whose names are looked at */
+
+/* Whether a thread of the target has a name that is asked for; also where there are more than are looked at. */
+static __always_inline bool names_include(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct list_head *head = __builtin_preserve_access_index(&signal->thread_head);
+	struct list_head *node = BPF_CORE_READ(head, next);
+	char comm[PVM_COMM_SZ];
+
+	for (int i = 0; i < NAMES_MAX; i++) {
+		if (node == head || !node)
+			return false;
+		task = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+		raw_comm(comm, task);
+		if (comm_verdict(PVM_TARGET, comm) == PVM_INCLUDE)
+			return true;
+		node = BPF_CORE_READ(node, next);
+	}
+	return true;
+}
+
+/*
+ * Names are threads', memory is a process's, and the caller chooses by which thread he names it. So all of the target's
+ * are asked for, and an exclusion is by its main thread's name only.
+ */
+__noinline int names_pass(u32 orphan)
+{
+	struct pvm_state *s = state_current(orphan);
+	struct task_struct *task;
+	char comm[PVM_COMM_SZ];
+
+	task = s ? target_walk(&s->call) : NULL;
+	if (!task || (u32)BPF_CORE_READ(task, tgid) != s->call.target.pid)
+		return 1;
+	raw_comm(comm, BPF_CORE_READ(task, group_leader));
+	if (comm_verdict(PVM_TARGET, comm) == PVM_EXCLUDE)
+		return 0;
+	return !(cfg_has_comm[PVM_TARGET] & (1u << PVM_INCLUDE)) || names_include(task);
+}
+
+static __always_inline bool filter_comm(u32 who, const struct pvm_task *id, bool orphan)
+{
+	u32 has = cfg_has_comm[who];
+	bool passes;
+
+	if (!has)
+		return true;
+	passes = verdict_passes(has, comm_verdict(who, id->comm));
+	if (who == PVM_CALLER || (passes && (id->tid == id->pid || !(has & (1u << PVM_EXCLUDE)))))
+		return passes;
+	return names_pass(orphan);
 }
 
 /* A cgroup that user space has not judged yet passes, marked: it judges that call itself. */
@@ -74,9 +134,9 @@ static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
 	return true;
 }
 
-static __always_inline bool filter_task(u32 who, struct pvm_task *id)
+static __always_inline bool filter_task(u32 who, struct pvm_task *id, bool orphan)
 {
-	return filter_uid(who, id) && filter_comm(who, id) && filter_cgroup(who, id);
+	return filter_uid(who, id) && filter_comm(who, id, orphan) && filter_cgroup(who, id);
 }
 
 /* Whether filter_task has anything to look at. */

@@ -45,7 +45,7 @@ enum target_how {
 		if (filter && cfg_no_self && id->pid == call->caller.pid)                      \
 			return TARGET_REJECTED;                                                \
 		PREFIX##_task_fill(id, task);                                                  \
-		if (filter && !filter_task(PVM_TARGET, id))                                    \
+		if (filter && !filter_task(PVM_TARGET, id, call->phase == PVM_ORPHAN))         \
 			return TARGET_REJECTED;                                                \
 		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));   \
 		identity_send(s, PVM_TARGET);                                                  \

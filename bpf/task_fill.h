@@ -114,6 +114,11 @@ static __always_inline u64 FILL(start)(struct task_struct *task)
 	return GET(GET(PLAIN(task), group_leader), start_boottime);
 }
 
+static __always_inline void FILL(comm)(char *to, struct task_struct *task)
+{
+	GET_COMM(to, task);
+}
+
 /* Which process and thread it is, and which program it runs. */
 static __always_inline void FILL(task_note)(struct pvm_task *id, struct task_struct *task)
 {

@@ -108,11 +108,30 @@ static bool values_pass(const struct filter_list *list, const struct task_info *
 	return !has_include || included;
 }
 
+/* A record has the name of the target's named thread only, where the hooks know those of all: what another one may have is undecided, and
+ * passes. An exclusion of targets is by the main thread's name. */
+static bool comm_passes(const struct filter_list *list, enum pvm_who who,
+			const struct task_info *task)
+{
+	bool other = who == PVM_TARGET && task->task && task->task->tid != task->task->pid;
+	bool included = other, has_include = false;
+
+	for (size_t i = 0; i < list->cnt; i++) {
+		bool hit = task->task && match_comm(&list->values[i], task);
+
+		if (list->values[i].exclude && hit && !other)
+			return false;
+		has_include |= !list->values[i].exclude;
+		included |= !list->values[i].exclude && hit;
+	}
+	return !has_include || included;
+}
+
 static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task)
 {
 	return values_pass(&o->filter[who][FILTER_PID], task, match_pid) &&
 	       values_pass(&o->filter[who][FILTER_UID], task, match_uid) &&
-	       values_pass(&o->filter[who][FILTER_COMM], task, match_comm) &&
+	       comm_passes(&o->filter[who][FILTER_COMM], who, task) &&
 	       judge__cgroup(o, who, task->cgroup, task->cgroup_len);
 }
 

@@ -108,6 +108,10 @@ struct hlist_node { /* member of pid.tasks */
 	struct hlist_node **pprev;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct hlist_head { /* pid.tasks */
 	struct hlist_node *first;
 };
@@ -291,7 +295,13 @@ struct css_set { /* the cgroups of a task */
 	struct cgroup *dfl_cgrp;
 };
 
+struct signal_struct { /* of a process */
+	struct list_head thread_head;
+};
+
 struct task_struct { /* caller and target */
+	struct signal_struct *signal;
+	struct list_head thread_node;
 	struct thread_info thread_info;
 	struct mm_struct *mm;
 	int pid;

@@ -6,12 +6,13 @@ each line of the table a tracer of its own; they run at the same time.
 
 import contextlib
 import os
+import threading
 import time
 
 import pytest
 
 from needs import has
-from pvm import ATTACH, Held, MY_NAME, ONLY_ME, Tracer, own_call, poll, trigger, trigger_one
+from pvm import AS_ME, ATTACH, Held, MY_NAME, ONLY_ME, Tracer, own_call, poll, trigger, trigger_one
 from pvm_arch import COMPAT_BYTES, COMPAT_CALL, COMPAT_NEED
 from pvm_host import KILLED_CALLS_RETURN
 
@@ -288,6 +289,7 @@ def test_reused_pids_have_different_entity_ids(tracer):
 @pytest.mark.parametrize("option, kind", [("-p", "target_gone"), ("--caller-pid", "caller_gone")])
 def test_the_last_process_of_a_filter_has_ended(public_dir, option, kind):
     """It says so once, and goes on."""
+    public_dir.chmod(0o777)
     metrics = public_dir / "pvmtrace.prom"
     side = kind.split("_", maxsplit=1)[0]
     with Held("pvmcall", "step") as first, Held("pvmcall", "step") as last:
@@ -305,3 +307,53 @@ def test_the_last_process_of_a_filter_has_ended(public_dir, option, kind):
             t.stop()
             assert len(t.records("error")) == 1
             assert t.stderr().count("has ended") == 1
+
+
+class Named:
+    """This process with one more thread, of another name."""
+
+    def __init__(self):
+        self.main = open("/proc/self/comm", encoding="ascii").read().strip()
+        self.leave, ready = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.stay, args=[ready])
+        self.thread.start()
+        ready.wait()
+
+    def stay(self, ready):
+        with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w", encoding="ascii") as f:
+            f.write("pvmworker")
+        ready.set()
+        self.leave.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.leave.set()
+        self.thread.join()
+
+
+def test_names_of_all_threads_are_looked_at():
+    """By whichever thread a process is named, and whichever of them has the name that is asked for."""
+    with Named() as me:
+        told = {("pvmworker",): True, (me.main,): True, ("pvmother",): False, ("!pvmworker",): True,
+                (f"!{me.main}",): False, ("!pvmother",): True, ("pvmworker", f"!{me.main}"): False,
+                (me.main, "!pvmworker"): True}
+        tids = [os.getpid(), me.thread.native_id]
+        for names, want in told.items():
+            words = [word for name in names for word in ("--target-comm", name)]
+            with Tracer(*words, *ONLY_ME) as t:
+                runs = [trigger_one("pvmcall", *AS_ME, "pid", tid)["pid"] for tid in tids]
+                t.stop()
+                assert [len(t.events(pid)) for pid in runs] == [want] * 2, names
+
+
+def test_more_threads_than_are_looked_at():
+    """What cannot be excluded is told."""
+    with Held("pvmidle", 400, 1) as h:
+        h.line(), h.line()
+        with Tracer("--target-comm", "pvmother", *ONLY_ME) as t, Tracer("--target-comm", "!pvmidle", *ONLY_ME) as n:
+            run = trigger_one("pvmcall", *AS_ME, "pid", h.pid)
+            t.stop()
+            n.stop()
+            assert len(t.events(run["pid"])) == 1 and n.events(run["pid"]) == []

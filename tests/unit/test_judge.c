@@ -169,7 +169,7 @@ static void make_call(struct call_info *call)
 	raw.call.caller.tid = 101;
 	raw.call.caller.uid = 1000;
 	raw.call.target.pid = 200;
-	raw.call.target.tid = 201;
+	raw.call.target.tid = 200;
 	raw.call.target.uid = 0;
 	memset(raw.call.caller.comm, 0, PVM_COMM_SZ);
 	memset(raw.call.target.comm, 0, PVM_COMM_SZ);
@@ -339,6 +339,24 @@ static void test_unresolved_target(void **state)
 	expect(&call, no, false);
 }
 
+/* A thread that is not the main one was named: the others' names are not known. */
+static void test_a_thread_of_the_target(void **state)
+{
+	static const char *const yes[] = {
+		"--target-comm fifteen_letters",
+		"--target-comm x",
+		"--target-comm !fifteen_letters",
+		"--target-comm !x",
+		NULL,
+	};
+	struct call_info call;
+
+	(void)state;
+	make_call(&call);
+	raw.call.target.tid = 201;
+	expect(&call, yes, true);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -346,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_long_path),
 		cmocka_unit_test(test_needed),
 		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_a_thread_of_the_target),
 		cmocka_unit_test(test_failed_call),
 		cmocka_unit_test(test_unknown_result),
 		cmocka_unit_test(test_unresolved_target),
