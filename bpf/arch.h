@@ -19,6 +19,7 @@
 
 #if defined(__TARGET_ARCH_x86)
 
+#define ARCH_ABI_NATIVE PVM_ABI_X86_64
 #define X32_BIT 0x40000000u
 #define TS_COMPAT 2 /* thread_info.status: this call came by int 0x80, sysenter or 32-bit syscall */
 
@@ -85,6 +86,7 @@ static __always_inline u64 arch_user_address(u64 addr)
 
 #elif defined(__TARGET_ARCH_arm64)
 
+#define ARCH_ABI_NATIVE PVM_ABI_ARM64
 #define PSR_MODE32_BIT 0x10 /* pstate: AArch32 (arch/arm64/include/uapi/asm/ptrace.h) */
 
 static __always_inline u32 arch_number(u64 id)

@@ -89,10 +89,27 @@ static __always_inline void call_submit(struct pvm_state *s, u32 of)
 	wake();
 }
 
-/* With --aggregate: once a call of a pair was told, the others go into a summary. */
+/*
+ * A call that a sum must not swallow: lists that changed or were not seen whole twice, a target that may have been another,
+ * the other ABI, flags, a long stay inside, a refusal by seccomp (an orphan), and results that honest calls do not have.
+ */
+static __always_inline bool call_stands_out(const struct pvm_state *s)
+{
+	const struct pvm_call *call = &s->call;
+
+	if (call->phase != PVM_COMPLETE || call->abi != ARCH_ABI_NATIVE || call->args[5] ||
+	    call->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE) ||
+	    s->told_ns == call->entry_ns || call->exit_ns - call->entry_ns >= cfg_parked_ns)
+		return true;
+	if (s->looks[0] != LOOKS_EQUAL || s->looks[1] != LOOKS_EQUAL)
+		return true;
+	return call->ret < 0 && pvm_usual_of(-call->ret) == PVM_USUAL_CNT;
+}
+
+/* With --aggregate: once a call of its kind was told, the others go into a summary. */
 static __always_inline bool call_aggregate(const struct pvm_state *s, u32 of)
 {
-	if (!pair_is_known(of) || !summary_add(of, PVM_AGGREGATE))
+	if (call_stands_out(s) || !pair_is_known(of) || !summary_add(of, PVM_AGGREGATE))
 		return false;
 	arrays_drop(s);
 	return true;
@@ -118,6 +135,7 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	call->kind = call->args[5] & FLAG_PIDFD ? PVM_KIND_PIDFD : PVM_KIND_PID;
 	__builtin_memset(&call->local, 0, sizeof(call->local));
 	__builtin_memset(&call->remote, 0, sizeof(call->remote));
+	s->looks[0] = s->looks[1] = LOOKS_UNKNOWN;
 	call->local.addr = call->args[1];
 	call->local.count = call->args[2];
 	call->remote.addr = call->args[3];
@@ -405,10 +423,9 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	if (tell) {
 		u32 of = stage == STAGE_ORPHAN ? CALL_ORPHANED : CALL_IN_STATE;
 
-		if (!cfg_aggregate || !call_aggregate(s, of)) {
-			call_look_again(s);
+		call_look_again(s);
+		if (!cfg_aggregate || !call_aggregate(s, of))
 			call_submit(s, of);
-		}
 	} else if (stage != STAGE_FILTERED) {
 		count(PVM_C_FILTERED);
 	}

@@ -269,18 +269,54 @@ enum pvm_reason {
 	PVM_AGGREGATE = 2, /* the user asked for it */
 };
 
-/* Calls that are told together: of one process to another, of one kind, with one outcome, within one window
- * of time. Key of their map. */
+/* Results that honest programs' calls have too. In a sum they are counted by name; a sum of calls with any other errno
+ * is of that one alone. */
+enum pvm_usual {
+	PVM_USUAL_EPERM = 0,
+	PVM_USUAL_ESRCH = 1,
+	PVM_USUAL_EINTR = 2,
+	PVM_USUAL_ENOMEM = 3,
+	PVM_USUAL_EFAULT = 4,
+	PVM_USUAL_EINVAL = 5,
+	PVM_USUAL_CNT = 6, /* none of them */
+};
+
+/* include/uapi/asm-generic/errno-base.h: the same numbers on both architectures. errno: positive. */
+static inline __attribute__((always_inline, unused)) __u32 pvm_usual_of(__u64 error)
+{
+	switch (error) {
+	case 1:
+		return PVM_USUAL_EPERM;
+	case 3:
+		return PVM_USUAL_ESRCH;
+	case 4:
+		return PVM_USUAL_EINTR;
+	case 12:
+		return PVM_USUAL_ENOMEM;
+	case 14:
+		return PVM_USUAL_EFAULT;
+	case 22:
+		return PVM_USUAL_EINVAL;
+	default:
+		return PVM_USUAL_CNT;
+	}
+}
+
+/* Calls that are told together: of one process to another, both since their last exec, of one kind, with one outcome,
+ * within one window of time. Key of their map. */
 struct pvm_summary_key {
 	__u64 caller_start; /* with the pid, the process */
 	__u64 target_start;
 	__u32 caller;
-	__u32 target; /* 0: it named none */
+	__u32 target;	   /* 0: it named none */
+	__u32 caller_exec; /* pvm_task.exec_id */
+	__u32 target_exec;
 	__u32 window; /* pvm_shared.window at the time */
+	__u16 error;  /* errno of a failure that is none of enum pvm_usual, else 0 */
 	__u8 op;      /* enum pvm_op */
 	__u8 outcome; /* enum pvm_outcome */
 	__u8 reason;  /* enum pvm_reason */
-	__u8 pad;
+	__u8 pad[7];
 };
 
 struct pvm_tally {
@@ -293,6 +329,13 @@ struct pvm_tally {
 	__u8 reason;	   /* enum pvm_reason */
 	__u16 pad0;
 	__u32 pad1;
+	__u64 errors[PVM_USUAL_CNT]; /* calls by enum pvm_usual */
+	__u64 abis[PVM_ABI_ARM + 1]; /* calls by enum pvm_abi */
+	__u64 changed;		     /* calls of which a list was seen to change */
+	__u64 uncompared;	     /* calls of which a list was not seen whole twice */
+	__u64 unranged; /* calls whose remote list is not in low and high: it was not read whole */
+	__u64 low;	/* lowest byte that a remote list named; above high: none was named */
+	__u64 high;	/* highest byte */
 };
 
 /* The sums over all, and the first call without its arrays. */
@@ -465,9 +508,10 @@ PVM_ASSERT(sizeof(struct pvm_side) == 24);
 PVM_ASSERT(sizeof(struct pvm_call) == 504);
 PVM_ASSERT(sizeof(struct pvm_pins) == 32);
 PVM_ASSERT(sizeof(struct pvm_array) == 32);
-PVM_ASSERT(sizeof(struct pvm_summary_key) == 32);
-PVM_ASSERT(sizeof(struct pvm_tally) == 48);
-PVM_ASSERT(sizeof(struct pvm_summary) == 560);
+PVM_ASSERT(sizeof(struct pvm_summary_key) == 48);
+PVM_ASSERT(sizeof(struct pvm_tally) == 184);
+PVM_ASSERT(sizeof(struct pvm_summary) ==
+	   sizeof(struct pvm_hdr) + sizeof(struct pvm_tally) + sizeof(struct pvm_call));
 PVM_ASSERT(sizeof(struct pvm_path) == 48);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);

@@ -34,6 +34,14 @@ struct pvm_sent {
 	u32 epoch;
 };
 
+/* What the looks at a list at entry and at exit say of it. */
+enum list_looks {
+	LOOKS_UNKNOWN = 0, /* one of them did not get all of it, or there was no room for it */
+	LOOKS_FIRST = 1,   /* a long list: the first one got all of it, and the second is to come */
+	LOOKS_EQUAL = 2,   /* also of a list that has no elements, or too many */
+	LOOKS_DIFFER = 3,
+};
+
 /* Pages that the kernel holds for a call, so far (confirm.h). */
 struct pvm_held {
 	struct pvm_pins pins; /* its sum without the last run */
@@ -63,6 +71,8 @@ struct pvm_state {
 	u64 told_ns; /* entry of the call that an in_flight record was told of */
 	struct pvm_sent sent[2];
 	struct pvm_held held;
+	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
+	u32 looks[2];  /* enum list_looks: of both lists */
 	/* With the call behind them, a struct pvm_summary. */
 	struct pvm_hdr sum_hdr;
 	struct pvm_tally tally;
@@ -220,7 +230,9 @@ const volatile __u32 cfg_has_comm[2] = {};
 const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
 const volatile __u64 cfg_array_ring_sz = 4 << 20;
 const volatile bool cfg_aggregate = false;
-const volatile __u64 cfg_pin_key[2] = {}; /* random: pvm_pins_add */
+const volatile __u64 cfg_parked_ns = 0;	     /* --aggregate: longer calls are told one by one */
+const volatile __u64 cfg_digest_key[2] = {}; /* random: list_digest */
+const volatile __u64 cfg_pin_key[2] = {};    /* random: pvm_pins_add */
 const volatile __u32 cfg_page_shift = 12;
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 

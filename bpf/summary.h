@@ -34,35 +34,163 @@ static __always_inline void summary_key(struct pvm_summary_key *key, const struc
 	key->target_start = call->target.start_ns;
 	key->caller = call->caller.pid;
 	key->target = call->target.pid;
+	key->caller_exec = call->caller.exec_id;
+	key->target_exec = call->target.exec_id;
 	key->op = call->op;
+	key->outcome = outcome_of(call);
+	if (key->outcome == PVM_FAILED && pvm_usual_of(-call->ret) == PVM_USUAL_CNT)
+		key->error = -call->ret;
 }
 
-static __always_inline void tally_begin(struct pvm_tally *tally, const struct pvm_call *call,
-					u8 outcome, u8 reason)
+/* Takes some bytes into what was named so far; none, or such as no address space has, are no bytes. */
+static __always_inline void range_add(struct pvm_tally *tally, u64 base, u64 len)
 {
+	u64 last = base + len - 1;
+
+	if (!len)
+		return;
+	if (last < base)
+		last = ~0ULL;
+	if (base < tally->low)
+		tally->low = base;
+	if (last > tally->high)
+		tally->high = last;
+}
+
+#define RANGE_CHUNK 8 /* elements: as many as PVM_INLINE_SZ has room for */
+
+/* Of up to RANGE_CHUNK elements that stand at s->data + off, into the tally of the current thread's call. of: enum
+ * summary_of. */
+__noinline int range_add_elements(u32 of, u32 off, u32 cnt)
+{
+	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	u32 size;
+
+	if (!s || off > 4 * PVM_INLINE_SZ)
+		return 0;
+	size = arch_iovec_sz(s->call.abi);
+	for (u32 i = 0; i < RANGE_CHUNK; i++) {
+		if (i >= cnt)
+			break;
+		if (size == 16)
+			range_add(&s->tally, *(u64 *)(s->data + off + i * 16),
+				  *(u64 *)(s->data + off + i * 16 + 8));
+		else
+			range_add(&s->tally, *(u32 *)(s->data + off + i * 8),
+				  *(u32 *)(s->data + off + i * 8 + 4));
+	}
+	return 0;
+}
+
+/* Of a long remote list, as it is now. Whether all of it was read. */
+__noinline int range_add_long(u32 of)
+{
+	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	u64 addr, cnt;
+	u32 size;
+
+	if (!s)
+		return 0;
+	addr = arch_user_address(s->call.remote.addr);
+	cnt = s->call.remote.count;
+	size = arch_iovec_sz(s->call.abi);
+	/* One way out behind the last chunk, or the verifier goes on for each length. */
+	for (u32 i = 0; i < PVM_IOV_MAX; i += RANGE_CHUNK) {
+		u64 n = cnt - i < RANGE_CHUNK ? cnt - i : RANGE_CHUNK;
+
+		if (!read_bounded(s->data + 4 * PVM_INLINE_SZ, n * size, PVM_INLINE_SZ,
+				  addr + i * size))
+			return 0;
+		range_add_elements(of, 4 * PVM_INLINE_SZ, n);
+		if (cnt - i <= RANGE_CHUNK)
+			break;
+	}
+	return 1;
+}
+
+/* The same of any remote list. */
+__noinline int range_add_list(u32 of)
+{
+	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	struct pvm_side *side;
+	u32 off, cnt;
+	u8 whole;
+
+	if (!s)
+		return 0;
+	side = &s->call.remote;
+	if (!side->count || side->count > PVM_IOV_MAX)
+		return 1;
+	if (side->count > PVM_INLINE_CNT)
+		return range_add_long(of);
+	off = s->call.local.entry_len;
+	cnt = side->count;
+	whole = page_mask(arch_user_address(side->addr), array_sz(s->call.abi, cnt));
+	if (side->entry_len)
+		range_add_elements(of, off, cnt);
+	off += side->entry_len + s->call.local.exit_len;
+	if (side->exit_len)
+		range_add_elements(of, off, cnt);
+	return side->entry_ok == whole || side->exit_ok == whole;
+}
+
+/* The sums of this call alone. */
+static __always_inline void tally_begin(struct pvm_state *s, const struct pvm_summary_key *key,
+					u32 of)
+{
+	const struct pvm_call *call = &s->call;
+	struct pvm_tally *tally = &s->tally;
+	u32 abi = call->abi, usual;
+
+	__builtin_memset(tally, 0, sizeof(*tally));
 	tally->calls = 1;
-	tally->bytes = outcome == PVM_SUCCEEDED ? call->ret : 0;
+	tally->bytes = key->outcome == PVM_SUCCEEDED ? call->ret : 0;
 	tally->duration_ns = call->exit_ns - call->entry_ns;
 	tally->first_ns = call->entry_ns;
 	tally->last_ns = call->entry_ns;
-	tally->outcome = outcome;
-	tally->reason = reason;
-	tally->pad0 = 0;
-	tally->pad1 = 0;
+	tally->outcome = key->outcome;
+	tally->reason = key->reason;
+	tally->low = ~0ULL;
+	usual = key->outcome == PVM_FAILED ? pvm_usual_of(-call->ret) : PVM_USUAL_CNT;
+	if (usual < PVM_USUAL_CNT)
+		tally->errors[usual] = 1;
+	if (abi <= PVM_ABI_ARM)
+		tally->abis[abi] = 1;
+	if (s->looks[0] == LOOKS_DIFFER || s->looks[1] == LOOKS_DIFFER)
+		tally->changed = 1;
+	else if (s->looks[0] != LOOKS_EQUAL || s->looks[1] != LOOKS_EQUAL)
+		tally->uncompared = 1;
+	/* Nobody else's memory can be looked at. */
+	tally->unranged = of == CALL_SWEPT || !range_add_list(of);
 }
 
-/* The times may be off by the calls that two CPUs end at the same moment; the sums are exact. */
-static __always_inline void tally_add(struct pvm_tally *tally, const struct pvm_call *call,
-				      u8 outcome)
+/* The first and last times and addresses may be off by the calls that two CPUs end at the same moment; the sums are
+ * exact. */
+static __always_inline void tally_add(struct pvm_tally *to, const struct pvm_tally *one)
 {
-	atomic_add(&tally->calls, 1);
-	if (outcome == PVM_SUCCEEDED)
-		atomic_add(&tally->bytes, call->ret);
-	atomic_add(&tally->duration_ns, call->exit_ns - call->entry_ns);
-	if (call->entry_ns < tally->first_ns)
-		tally->first_ns = call->entry_ns;
-	if (call->entry_ns > tally->last_ns)
-		tally->last_ns = call->entry_ns;
+	atomic_add(&to->calls, 1);
+	atomic_add(&to->bytes, one->bytes);
+	atomic_add(&to->duration_ns, one->duration_ns);
+	for (u32 i = 0; i < PVM_USUAL_CNT; i++)
+		if (one->errors[i])
+			atomic_add(&to->errors[i], 1);
+	for (u32 i = 0; i <= PVM_ABI_ARM; i++)
+		if (one->abis[i])
+			atomic_add(&to->abis[i], 1);
+	if (one->changed)
+		atomic_add(&to->changed, 1);
+	if (one->uncompared)
+		atomic_add(&to->uncompared, 1);
+	if (one->unranged)
+		atomic_add(&to->unranged, 1);
+	if (one->first_ns < to->first_ns)
+		to->first_ns = one->first_ns;
+	if (one->last_ns > to->last_ns)
+		to->last_ns = one->last_ns;
+	if (one->low < to->low)
+		to->low = one->low;
+	if (one->high > to->high)
+		to->high = one->high;
 }
 
 /* of: enum summary_of; reason: enum pvm_reason. 1: the call is in a summary, and counted; 0: there is no room for it
@@ -73,20 +201,17 @@ __noinline int summary_add(u32 of, u32 reason)
 	struct pvm_summary *sum;
 	struct pvm_state *s;
 	u32 zero = 0;
-	u8 outcome;
 
 	s = of == CALL_SWEPT ? bpf_map_lookup_elem(&pvm_swept, &zero)
 			     : state_current(of == CALL_ORPHANED);
 	if (!s)
 		return 0;
-	outcome = outcome_of(&s->call);
 	summary_key(&key, &s->call);
 	key.window = pvm_shared.window;
-	key.outcome = outcome;
 	key.reason = reason;
+	tally_begin(s, &key, of);
 	sum = bpf_map_lookup_elem(&pvm_summaries, &key);
 	if (!sum) {
-		tally_begin(&s->tally, &s->call, outcome, reason);
 		if (!bpf_map_update_elem(&pvm_summaries, &key, &s->sum_hdr, BPF_NOEXIST)) {
 			count(PVM_C_SUMMARISED);
 			return 1;
@@ -95,12 +220,12 @@ __noinline int summary_add(u32 of, u32 reason)
 		if (!sum)
 			return 0;
 	}
-	tally_add(&sum->tally, &s->call, outcome);
+	tally_add(&sum->tally, &s->tally);
 	count(PVM_C_SUMMARISED);
 	return 1;
 }
 
-/* --aggregate: whether a call of these two was told one by one already. */
+/* --aggregate: whether a call of these two, with this outcome, was told one by one already. */
 __noinline int pair_is_known(u32 of)
 {
 	struct pvm_state *s = state_current(of == CALL_ORPHANED);

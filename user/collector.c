@@ -285,6 +285,19 @@ static int put_recorded(struct collector *c, const void *data, size_t size, uint
 	return err ? err : recorder__put(c->recorder, FRAME_CALL, data, size, calls);
 }
 
+/* What the kernel half left to us is judged before it is recorded: a filter is also a promise of what is not kept. */
+static bool record_wants(struct collector *c, const void *data, size_t size)
+{
+	const struct pvm_call *raw = data;
+	struct call_info call;
+
+	if (size < sizeof(*raw) ||
+	    !((raw->caller.flags | raw->target.flags) & PVM_TASK_CGROUP_WAIT))
+		return true;
+	return decode__call(c->decoder, data, size, c->arrays, c->identity, &c->clock, &call) ||
+	       passes(c, &call);
+}
+
 /* Instead of rendering it. Its arrays are in the file before it. */
 static int record_call(struct collector *c, const void *data, size_t size)
 {
@@ -297,7 +310,7 @@ static int record_call(struct collector *c, const void *data, size_t size)
 		if (last)
 			arrays__drop(c->arrays, raw->caller.tid, raw->entry_ns);
 	}
-	if (c->full) {
+	if (c->full || !record_wants(c, data, size)) {
 		c->filtered += last;
 		return 0;
 	}

@@ -431,6 +431,48 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	return 0;
 }
 
+/* A sum of calls that failed in an unusual way is of that errno alone, which is the first one's. */
+static void decode_errors(const struct pvm_tally *tally, int64_t first, struct summary_info *out)
+{
+	static const int usual[PVM_USUAL_CNT] = {
+		[PVM_USUAL_EPERM] = EPERM,   [PVM_USUAL_ESRCH] = ESRCH,
+		[PVM_USUAL_EINTR] = EINTR,   [PVM_USUAL_ENOMEM] = ENOMEM,
+		[PVM_USUAL_EFAULT] = EFAULT, [PVM_USUAL_EINVAL] = EINVAL,
+	};
+
+	out->error_cnt = 0;
+	if (tally->outcome != PVM_FAILED)
+		return;
+	for (size_t i = 0; i < PVM_USUAL_CNT; i++) {
+		if (tally->errors[i])
+			out->errors[out->error_cnt++] = (struct named_count){
+				.name = errno_name(usual[i]),
+				.calls = tally->errors[i],
+			};
+	}
+	if (!out->error_cnt && first < 0 && first >= -ERRNO_MAX)
+		out->errors[out->error_cnt++] = (struct named_count){
+			.name = errno_name((int)-first),
+			.calls = tally->calls,
+		};
+}
+
+static void decode_kinds(const struct pvm_tally *tally, struct summary_info *out)
+{
+	out->abi_cnt = 0;
+	for (int abi = PVM_ABI_X86_64; abi <= PVM_ABI_ARM; abi++) {
+		if (tally->abis[abi])
+			out->abis[out->abi_cnt++] = (struct named_count){
+				.name = abi_name(abi),
+				.calls = tally->abis[abi],
+			};
+	}
+	out->changed = tally->changed ? YES : tally->uncompared ? UNKNOWN : NO;
+	out->range_known = !tally->unranged && tally->low <= tally->high;
+	out->low = tally->low;
+	out->high = tally->high;
+}
+
 int decode__summary(struct decoder *d, const void *data, size_t size, struct identity *id,
 		    const struct clock_base *clock, struct summary_info *out)
 {
@@ -470,6 +512,8 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	out->sums_known = tally->outcome != PVM_UNKNOWN;
 	out->bytes = tally->bytes;
 	out->duration_ns = tally->duration_ns;
+	decode_errors(tally, d->first.ret, out);
+	decode_kinds(tally, out);
 	out->first_ns = clock__real_of_mono(clock, tally->first_ns);
 	out->last_ns = clock__real_of_mono(clock, tally->last_ns);
 	return 0;

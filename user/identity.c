@@ -15,10 +15,11 @@
 #define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
 #define DETACHED_PREFIX_LEN (sizeof(DETACHED_PREFIX) - 1)
 
+/* A process since one of its execs: what is summed up may be told when there has been another. */
 struct proc_key {
 	uint64_t start_ns;
 	uint32_t pid;
-	uint32_t pad;
+	uint32_t exec_id;
 };
 
 struct proc {
@@ -29,9 +30,7 @@ struct proc {
 	uint64_t stamp; /* changes with the strings */
 	uint64_t exe_ino;
 	uint32_t exe_dev;
-	uint32_t exe_exec_id; /* of exe */
-	uint32_t exec_id;     /* of args */
-	char *exe;	      /* NULL: not known */
+	char *exe; /* NULL: not known */
 	size_t exe_len;
 	char *args; /* NULL: not known */
 	size_t args_len;
@@ -192,9 +191,10 @@ static void cgroup__touch(struct identity *id, struct cgroup *c)
 	TAILQ_INSERT_TAIL(&id->cgroup_lru, c, lru);
 }
 
-static struct proc *proc__find(struct identity *id, uint32_t pid, uint64_t start_ns)
+static struct proc *proc__find(struct identity *id, uint32_t pid, uint64_t start_ns,
+			       uint32_t exec_id)
 {
-	struct proc_key key = { .start_ns = start_ns, .pid = pid };
+	struct proc_key key = { .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
 	struct proc *p;
 
 	HASH_FIND(hh, id->procs, &key, sizeof(key), p);
@@ -203,16 +203,17 @@ static struct proc *proc__find(struct identity *id, uint32_t pid, uint64_t start
 	return p;
 }
 
-static struct proc *proc__get(struct identity *id, uint32_t pid, uint64_t start_ns)
+static struct proc *proc__get(struct identity *id, uint32_t pid, uint64_t start_ns,
+			      uint32_t exec_id)
 {
-	struct proc *p = proc__find(id, pid, start_ns);
+	struct proc *p = proc__find(id, pid, start_ns, exec_id);
 
 	if (p)
 		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	p->key = (struct proc_key){ .start_ns = start_ns, .pid = pid };
+	p->key = (struct proc_key){ .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
 	entity_id(id->opts.boot_id, pid, start_ns, p->entity, sizeof(p->entity));
 	HASH_ADD(hh, id->procs, key, sizeof(p->key), p);
 	if (!p->hh.tbl) {
@@ -297,7 +298,7 @@ static char *join_names(const struct pvm_path *rec, size_t *len)
 
 static int put_exe(struct identity *id, const struct pvm_path *rec)
 {
-	struct proc *p = proc__get(id, rec->pid, rec->start_ns);
+	struct proc *p = proc__get(id, rec->pid, rec->start_ns, rec->exec_id);
 	size_t len;
 	char *exe;
 
@@ -313,7 +314,6 @@ static int put_exe(struct identity *id, const struct pvm_path *rec)
 	p->exe_len = len;
 	p->exe_dev = rec->dev;
 	p->exe_ino = rec->id;
-	p->exe_exec_id = rec->exec_id;
 	p->stamp = next_stamp();
 	trim(id);
 	return 0;
@@ -377,7 +377,7 @@ int identity__put_args(struct identity *id, const void *data, size_t size)
 		return -EBADMSG;
 	if (rec->len > PVM_ARGS_MAX || rec->len > size - sizeof(*rec) || rec->total < rec->len)
 		return -EBADMSG;
-	p = proc__get(id, rec->pid, rec->start_ns);
+	p = proc__get(id, rec->pid, rec->start_ns, rec->exec_id);
 	args = p ? malloc(rec->len + 1) : NULL;
 	if (!args) {
 		forget_proc(id, rec->pid);
@@ -391,7 +391,6 @@ int identity__put_args(struct identity *id, const void *data, size_t size)
 	p->args = args;
 	p->args_len = rec->len;
 	p->args_cut = rec->total > rec->len;
-	p->exec_id = rec->exec_id;
 	p->stamp = next_stamp();
 	trim(id);
 	return 0;
@@ -402,12 +401,12 @@ static void fill_proc(const struct proc *p, const struct pvm_task *task, bool wi
 {
 	memcpy(out->entity_id, p->entity, sizeof(out->entity_id));
 	out->stamp[0] = p->stamp;
-	if (p->exe && (task->flags & PVM_TASK_EXE) && p->exe_exec_id == task->exec_id &&
-	    p->exe_ino == task->exe_ino && p->exe_dev == task->exe_dev) {
+	if (p->exe && (task->flags & PVM_TASK_EXE) && p->exe_ino == task->exe_ino &&
+	    p->exe_dev == task->exe_dev) {
 		out->exe = p->exe;
 		out->exe_len = p->exe_len;
 	}
-	if (with_args && p->args && p->exec_id == task->exec_id) {
+	if (with_args && p->args) {
 		out->args = p->args;
 		out->args_len = p->args_len;
 		out->args_cut = p->args_cut;
@@ -433,7 +432,7 @@ void identity__fill(struct identity *id, const struct pvm_task *task, bool with_
 	fill_nothing(task, out);
 	if (!task)
 		return;
-	p = proc__find(id, task->pid, task->start_ns);
+	p = proc__find(id, task->pid, task->start_ns, task->exec_id);
 	if (p)
 		fill_proc(p, task, with_args, out);
 	else

@@ -103,6 +103,12 @@ struct call_info {
 		confirmed; /* whether they are those that remote and ret predict; see predict.h */
 };
 
+/* How many calls of a sum are of one kind. */
+struct named_count {
+	const char *name;
+	uint64_t calls;
+};
+
 /* Calls told together. */
 struct summary_info {
 	struct call_info call; /* the first of them: who, whom and what are those of all */
@@ -111,7 +117,14 @@ struct summary_info {
 	bool sums_known; /* bytes and duration */
 	uint64_t bytes;
 	uint64_t duration_ns;
-	uint64_t first_ns, last_ns; /* entries, ns since 1970 */
+	uint64_t first_ns, last_ns;		  /* entries, ns since 1970 */
+	struct named_count errors[PVM_USUAL_CNT]; /* of those that failed */
+	size_t error_cnt;
+	struct named_count abis[PVM_ABI_ARM];
+	size_t abi_cnt;
+	enum tristate changed; /* a list of one of them */
+	bool range_known;      /* low and high: the lowest and highest byte that they named */
+	uint64_t low, high;
 };
 
 /* Named counters, in the order in which they are written. */

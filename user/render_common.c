@@ -84,6 +84,40 @@ void common__dev(struct json *j, const char *key, uint32_t dev)
 	json__str(j, key, text);
 }
 
+void common__counts(struct json *j, const char *key, const struct named_count *counts, size_t cnt)
+{
+	json__open_obj(j, key);
+	for (size_t i = 0; i < cnt; i++)
+		json__u64(j, counts[i].name, counts[i].calls);
+	json__close_obj(j);
+}
+
+void common__abis(struct json *j, const struct summary_info *s)
+{
+	json__open_arr(j, "abis");
+	for (size_t i = 0; i < s->abi_cnt; i++) {
+		json__open_obj(j, NULL);
+		json__str(j, "abi", s->abis[i].name);
+		json__u64(j, "calls", s->abis[i].calls);
+		json__close_obj(j);
+	}
+	json__close_arr(j);
+}
+
+static void put_address(struct json *j, const char *key, uint64_t address)
+{
+	char text[2 + 16 + 1] = "0x";
+
+	*put_hex(text + 2, address, 16) = '\0';
+	json__str(j, key, text);
+}
+
+void common__range(struct json *j, uint64_t low, uint64_t high)
+{
+	put_address(j, "low", low);
+	put_address(j, "high", high);
+}
+
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)
 {
 	const char *at = t->args, *arg;

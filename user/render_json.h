@@ -20,6 +20,9 @@ extern const struct fit_format json_format;
 /* The objects of the same names. */
 void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c);
 void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c);
+void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c);
+/* true, false, or null for what is not known. */
+void json_tristate(struct json *j, const char *key, enum tristate value);
 /* The keys of a caller or target. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
 /* The end of a line of calls. */

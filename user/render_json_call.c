@@ -4,7 +4,7 @@
 #include "render_common.h"
 #include "render_json.h"
 
-static void put_tristate(struct json *j, const char *key, enum tristate value)
+void json_tristate(struct json *j, const char *key, enum tristate value)
 {
 	if (value == UNKNOWN)
 		json__null(j, key);
@@ -63,7 +63,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 	put_known(j, "duration_ns", c->duration_known, c->duration_ns);
 	put_known(j, "bytes_requested", c->requested_known, c->requested);
 	put_known(j, "bytes_transferred", c->transferred_known, c->transferred);
-	put_tristate(j, "partial", c->partial);
+	json_tristate(j, "partial", c->partial);
 	common__flags(j, c->flags);
 	fit__end(j, plan);
 }
@@ -85,8 +85,8 @@ static void put_target_how(struct json *j, const struct call_info *c)
 		JSON_RAW(j, "\"resolved_at\":\"entry\"");
 	if (!c->target.task)
 		return;
-	put_tristate(j, "moved", common__moved(c->raw));
-	put_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
+	json_tristate(j, "moved", common__moved(c->raw));
+	json_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
 }
 
 static void put_no_task(struct json *j)
@@ -122,7 +122,7 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 	json__close_obj(j);
 }
 
-static void put_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
+void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	if (!fit__begin(j, plan, FIT_RELATION)) {
 		json__null(j, "relation");
@@ -130,8 +130,8 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 	}
 	json__open_obj(j, "relation");
 	json__str(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
-	put_tristate(j, "same_uid", c->same_uid);
-	put_tristate(j, "same_container", c->same_container);
+	json_tristate(j, "same_uid", c->same_uid);
+	json_tristate(j, "same_container", c->same_container);
 	json__close_obj(j);
 	fit__end(j, plan);
 }
@@ -158,7 +158,7 @@ static void put_origin(struct json *j, const struct array_info *a)
 		JSON_RAW(j, "\"origin\":\"user\",\"toctou\":true");
 	else
 		JSON_RAW(j, "\"origin\":null,\"toctou\":null");
-	put_tristate(j, "changed", a->changed);
+	json_tristate(j, "changed", a->changed);
 }
 
 /* Around keys that a remote array can do without. The local one is a part as a whole. */
@@ -250,7 +250,7 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	put_call(j, plan, c);
 	json_caller(j, plan, c);
 	json_target(j, plan, c);
-	put_relation(j, plan, c);
+	json_relation(j, plan, c);
 	put_sides(j, plan, c);
 	json_calls_end(j, plan, r);
 }

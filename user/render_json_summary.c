@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render_json_summary - process_vm_summary: calls told together. Who and whom as in a call, whose parts it shares; the
- * sums are never cut. */
+/* render_json_summary - process_vm_summary: calls told together. Who and whom as in a call, whose parts it shares; how
+ * many and how much is never cut. */
+#include "render_common.h"
 #include "render_json.h"
 
 static void put_sums(struct json *j, const struct summary_info *s)
@@ -26,6 +27,20 @@ static void put_sums(struct json *j, const struct summary_info *s)
 		json__null(j, "duration_ns");
 }
 
+static void put_kinds(struct json *j, struct fit_plan *plan, const struct summary_info *s)
+{
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	common__counts(j, "errors", s->errors, s->error_cnt);
+	common__abis(j, s);
+	json_tristate(j, "changed", s->changed);
+	if (s->range_known)
+		common__range(j, s->low, s->high);
+	else
+		JSON_RAW(j, "\"low\":null,\"high\":null");
+	fit__end(j, plan);
+}
+
 static void put_line(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct summary_info *s = &r->summary;
@@ -34,7 +49,9 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	json__str(j, "reason", s->reason);
 	json_caller(j, plan, &s->call);
 	json_target(j, plan, &s->call);
+	json_relation(j, plan, &s->call);
 	put_sums(j, s);
+	put_kinds(j, plan, s);
 	json_calls_end(j, plan, r);
 }
 

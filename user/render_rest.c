@@ -296,6 +296,19 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 	fit__put_truncated(j, plan);
 }
 
+static void put_kinds(struct json *j, struct fit_plan *plan, const struct summary_info *s)
+{
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	if (s->error_cnt)
+		common__counts(j, "errors", s->errors, s->error_cnt);
+	common__abis(j, s);
+	put_tristate(j, "changed", s->changed);
+	if (s->range_known)
+		common__range(j, s->low, s->high);
+	fit__end(j, plan);
+}
+
 void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
 		   unsigned int lacks)
 {
@@ -309,5 +322,7 @@ void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_i
 	rest__time(j, "last", s->last_ns);
 	put_caller(j, plan, &s->call, lacks);
 	put_target(j, plan, &s->call, lacks);
+	put_relation(j, plan, &s->call);
+	put_kinds(j, plan, s);
 	fit__put_truncated(j, plan);
 }

@@ -303,7 +303,7 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 		put_args(t, &c->caller);
 }
 
-/* "(1234 calls in 0.998 s)" */
+/* "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM)" */
 static void put_span(struct text_line *t, const struct summary_info *s)
 {
 	uint64_t ms = s->last_ns > s->first_ns ? (s->last_ns - s->first_ns) / 1000000 : 0;
@@ -313,8 +313,20 @@ static void put_span(struct text_line *t, const struct summary_info *s)
 	text__u64(t, s->calls);
 	text__put(t, s->calls == 1 ? " call in " : " calls in ");
 	text__u64(t, ms);
-	text__put(t, " ms)");
+	text__put(t, " ms");
+	for (size_t i = 0; i < s->error_cnt; i++) {
+		text__put(t, i ? ", " : ": ");
+		text__u64(t, s->errors[i].calls);
+		text__put(t, " ");
+		text__put(t, s->errors[i].name);
+	}
+	text__put(t, ")");
 	text__tint(t, TINT_PLAIN);
+	if (s->changed == YES) {
+		text__tint(t, TINT_ODD);
+		text__put(t, " list changed");
+		text__tint(t, TINT_PLAIN);
+	}
 }
 
 static void put_summary(struct text_line *t, const struct record *r, const struct render_opts *o)

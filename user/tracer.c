@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,7 +38,8 @@ struct tracer {
 	uint64_t summarised; /* calls of the summaries that were taken */
 	bool taking;	     /* summaries of a window that is closed, and the next of them: */
 	struct pvm_summary_key next_summary;
-	size_t rows; /* of counters that can be in use */
+	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
+	size_t rows;		/* of counters that can be in use */
 	bool in_pid_ns;
 	bool single_cpu;
 	bool detached;
@@ -86,6 +88,7 @@ static void configure(struct tracer *t)
 	skel->rodata->cfg_min_bytes = o->min_bytes;
 	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;
 	skel->rodata->cfg_aggregate = o->aggregate_s > 0;
+	skel->rodata->cfg_parked_ns = o->in_flight_after_ms * 1000000ULL;
 	for (int who = 0; who < 2; who++) {
 		const struct filter_list *list = o->filter[who];
 
@@ -95,6 +98,8 @@ static void configure(struct tracer *t)
 		skel->rodata->cfg_has_cgroup[who] = filter_mask(&list[FILTER_CGROUP]) |
 						    filter_mask(&list[FILTER_CONTAINER]);
 	}
+	skel->rodata->cfg_digest_key[0] = t->digest_key[0];
+	skel->rodata->cfg_digest_key[1] = t->digest_key[1];
 	bpf_map__set_max_entries(skel->maps.pvm_calls, (uint32_t)o->ring_bytes);
 	bpf_map__set_max_entries(skel->maps.pvm_arrays, (uint32_t)o->array_ring_bytes);
 	if (!o->aggregate_s)
@@ -150,6 +155,11 @@ int tracer__open(struct tracer **out, const struct options *o)
 			   "told inside a pid namespace: run pvmtrace on the host for them");
 		free(t);
 		return EX_USAGE;
+	}
+	if (getrandom(t->digest_key, sizeof(t->digest_key), 0) != sizeof(t->digest_key)) {
+		log__error("the kernel gives no random numbers: %s", strerror(errno));
+		free(t);
+		return EX_UNAVAILABLE;
 	}
 	t->skel = pvmtrace_bpf__open_opts(&opts);
 	if (!t->skel) {

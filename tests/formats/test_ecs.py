@@ -144,8 +144,9 @@ def check_summary(p, e):
     assert event["type"] == [{"read": "access", "write": "change"}[p["op"]]]
     assert (event["outcome"], event["start"], event["end"]) == (p["outcome"], p["first"], p["last"])
     assert "duration" not in event
-    for key in ("reason", "calls", "first", "last", "bytes_transferred", "duration_ns"):
+    for key in ("reason", "calls", "first", "last", "bytes_transferred", "duration_ns", "abis", "changed", "low", "high"):
         assert rest.get(key) == p[key], key
+    assert rest.get("errors", {}) == p["errors"]
     check_process(p["caller"], e["process"])
     assert ("Target" in e) == p["target"]["resolved"] == rest["target"]["resolved"]
     if "Target" in e:

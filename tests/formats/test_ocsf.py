@@ -151,8 +151,9 @@ def check_summary(p, o):
         check_process(p["target"], o["process"])
     else:
         assert o["process"] == {"uid": f"unresolved:{p['target']['kind']}:{p['target']['arg']}"}
-    for key in ("reason", "calls", "first", "last", "bytes_transferred", "duration_ns"):
+    for key in ("reason", "calls", "first", "last", "bytes_transferred", "duration_ns", "abis", "changed", "low", "high"):
         assert o["unmapped"].get(key) == p[key], key
+    assert o["unmapped"].get("errors", {}) == p["errors"]
 
 
 def check_process(plain, process):

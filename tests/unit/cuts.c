@@ -399,7 +399,7 @@ void cuts__order(void **state)
 	json_decref(line);
 	o.max_line = FIT_LINE;
 	line = rendering__line_in(f->name, &s->r, &o);
-	assert_true(cuts__names(f, line, local) && cuts__names(f, line, f->args));
+	assert_true(cuts__names(f, line, f->args));
 	assert_true(json_array_size(cuts__at(line, local)) >= FIT_ELEMENTS);
 	assert_true(json_array_size(cuts__at(line, remote)) > 2 * FIT_ELEMENTS);
 	json_decref(line);

@@ -208,6 +208,9 @@ void fixture__summary(struct pvm_summary *sum, const struct pvm_call *call)
 	sum->tally.last_ns = call->entry_ns + 2000000;
 	sum->tally.outcome = PVM_SUCCEEDED;
 	sum->tally.reason = PVM_OVERFLOW;
+	sum->tally.abis[call->abi <= PVM_ABI_ARM ? call->abi : 0] = 3;
+	sum->tally.low = 0x7f0000001000;
+	sum->tally.high = 0x7f0000002fff;
 	memcpy(sum->call, call, sizeof(sum->call));
 }
 

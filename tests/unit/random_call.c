@@ -126,6 +126,12 @@ void random_summary(struct sample *s)
 	sum->calls = random_number();
 	sum->bytes = random_number();
 	sum->duration_ns = random_number();
+	sum->error_cnt = fixture__below(3);
+	sum->errors[0].calls = sum->errors[1].calls = random_number();
+	sum->abis[0].calls = random_number();
+	sum->range_known = fixture__below(2);
+	sum->low = random_number();
+	sum->high = random_number();
 	sum->first_ns = random_number();
 	sum->last_ns = random_number();
 }

@@ -170,6 +170,15 @@ void sample__summarise(struct sample *s)
 	sum->duration_ns = 12810;
 	sum->first_ns = START_NS - 1500000000;
 	sum->last_ns = START_NS;
+	sum->error_cnt = 2;
+	sum->errors[0] = (struct named_count){ "EPERM", 2 };
+	sum->errors[1] = (struct named_count){ "EFAULT", 5 };
+	sum->abi_cnt = 1;
+	sum->abis[0] = (struct named_count){ "x86_64", 7 };
+	sum->changed = YES;
+	sum->range_known = true;
+	sum->low = 0x1000;
+	sum->high = 0x7fffffffefff;
 }
 
 bool text__is_shortened(const char *whole, size_t whole_len, const char *part, const char *mark)

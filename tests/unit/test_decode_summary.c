@@ -94,6 +94,7 @@ static void test_outcomes(void **state)
 	fixture__summary(&sum, &f.call);
 	sum.tally.outcome = PVM_FAILED;
 	sum.tally.bytes = 0;
+	sum.tally.errors[PVM_USUAL_EPERM] = 3;
 	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
 	assert_int_equal(out.call.outcome, OUTCOME_FAILED);
 	assert_null(out.call.error);
@@ -107,6 +108,65 @@ static void test_outcomes(void **state)
 	assert_int_equal(out.call.outcome, OUTCOME_UNKNOWN);
 	assert_false(out.sums_known || out.call.transferred_known);
 	assert_null(out.call.target.task);
+}
+
+/* What failed is counted by name; of an unusual errno all that there are. */
+static void test_errors(void **state)
+{
+	struct summary_info out;
+	struct pvm_summary sum;
+	struct fixture_call f;
+
+	(void)state;
+	fixture__call(&f);
+	f.call.ret = -EFAULT;
+	fixture__summary(&sum, &f.call);
+	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
+	assert_int_equal(out.error_cnt, 0); /* the sum is of calls that succeeded */
+	sum.tally.outcome = PVM_FAILED;
+	sum.tally.errors[PVM_USUAL_EFAULT] = 2;
+	sum.tally.errors[PVM_USUAL_ESRCH] = 1;
+	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
+	assert_int_equal(out.error_cnt, 2);
+	assert_string_equal(out.errors[0].name, "ESRCH");
+	assert_int_equal(out.errors[0].calls, 1);
+	assert_string_equal(out.errors[1].name, "EFAULT");
+	assert_int_equal(out.errors[1].calls, 2);
+	f.call.ret = -EACCES;
+	fixture__summary(&sum, &f.call);
+	sum.tally.outcome = PVM_FAILED;
+	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
+	assert_int_equal(out.error_cnt, 1);
+	assert_string_equal(out.errors[0].name, "EACCES");
+	assert_int_equal(out.errors[0].calls, 3);
+}
+
+static void test_kinds(void **state)
+{
+	struct summary_info out;
+	struct pvm_summary sum;
+
+	(void)state;
+	make(&sum);
+	sum.tally.abis[PVM_ABI_I386] = 1;
+	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
+	assert_int_equal(out.abi_cnt, 2);
+	assert_string_equal(out.abis[0].name, "x86_64");
+	assert_string_equal(out.abis[1].name, "i386");
+	assert_int_equal(out.changed, NO);
+	assert_true(out.range_known && out.low == sum.tally.low && out.high == sum.tally.high);
+	sum.tally.uncompared = 1;
+	sum.tally.unranged = 1;
+	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
+	assert_int_equal(out.changed, UNKNOWN);
+	assert_false(out.range_known);
+	sum.tally.changed = 1;
+	sum.tally.unranged = 0;
+	sum.tally.low = UINT64_MAX;
+	sum.tally.high = 0;
+	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
+	assert_int_equal(out.changed, YES);
+	assert_false(out.range_known);
 }
 
 static void expect_refused(const struct pvm_summary *sum)
@@ -237,7 +297,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums),	       cmocka_unit_test(test_not_the_first_calls),
-		cmocka_unit_test(test_outcomes),       cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_outcomes),       cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_kinds),	       cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_no_matter),
 		cmocka_unit_test(test_mutations),
 	};

@@ -231,6 +231,12 @@ static void put_summary(uint8_t outcome, uint8_t reason, const struct pvm_call *
 	sum.tally.reason = reason;
 	if (outcome != PVM_SUCCEEDED)
 		sum.tally.bytes = 0;
+	if (outcome == PVM_FAILED)
+		sum.tally.errors[PVM_USUAL_EPERM] = sum.tally.calls;
+	if (outcome == PVM_UNKNOWN) {
+		sum.tally.uncompared = 1;
+		sum.tally.unranged = 1;
+	}
 	put_told(sum.tally.last_ns - BOOT_NS + 250000);
 	put(FRAME_CALL, &sum, sizeof(sum));
 	summarised += sum.tally.calls;

@@ -201,6 +201,10 @@ static void test_args(void **state)
 	assert_int_equal(put_args(id, &task, NAMES("abc"), 5), 0);
 	identity__fill(id, &task, true, &t);
 	assert_true(t.args_cut);
+	/* What is told of the time before the exec has the arguments of that time. */
+	task.exec_id--;
+	identity__fill(id, &task, true, &t);
+	assert_int_equal(t.args_len, 16);
 	identity__free(id);
 }
 

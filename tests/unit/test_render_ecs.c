@@ -122,16 +122,21 @@ static void test_summary(void **state)
 	expect_number(line, "Target.process.pid", 991);
 	line__keys(cuts__at(line, "pvmtrace"),
 		   "run reason calls bytes_transferred duration_ns first last "
-		   "caller target truncated");
+		   "caller target relation errors abis changed low high truncated");
+	expect_number(line, "pvmtrace.errors.EFAULT", 5);
+	expect_text(line, "pvmtrace.low", "0x0000000000001000");
 	expect_number(line, "pvmtrace.calls", 7);
 	json_decref(line);
 	s->r.summary.sums_known = false;
+	s->r.summary.error_cnt = 0;
+	s->r.summary.changed = UNKNOWN;
+	s->r.summary.range_known = false;
 	s->r.call.outcome = OUTCOME_UNKNOWN;
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
 	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
 	expect_text(line, "event.outcome", "unknown");
 	line__keys(cuts__at(line, "pvmtrace"),
-		   "run reason calls first last caller target truncated");
+		   "run reason calls first last caller target abis truncated");
 	line__keys(cuts__at(line, "pvmtrace.target"), "arg kind resolved");
 	assert_null(json_object_get(line, "Target"));
 	json_decref(line);

@@ -111,11 +111,18 @@ static void test_summary(void **state)
 		"\"euid\":null,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
 		"\"start\":null,\"entity_id\":null,\"cgroup\":null,"
 		"\"cgroup_id\":null,\"container_id\":null,\"ns\":null},"
+		"\"relation\":{\"kinship\":null,\"same_uid\":false,\"same_container\":false},"
 		"\"op\":\"read\",\"outcome\":\"success\",\"calls\":7,"
 		"\"bytes_transferred\":28672,"
 		"\"first\":\"2026-11-21T19:28:09.623456789Z\","
 		"\"last\":\"2026-11-21T19:28:11.123456789Z\",\"duration_ns\":12810,"
+		"\"errors\":{\"EPERM\":2,\"EFAULT\":5},\"abis\":[{\"abi\":\"x86_64\",\"calls\":7}],"
+		"\"changed\":true,\"low\":\"0x0000000000001000\","
+		"\"high\":\"0x00007fffffffefff\","
 		"\"truncated\":[]," HOST);
+	s->r.summary.error_cnt = 0;
+	s->r.summary.changed = UNKNOWN;
+	s->r.summary.range_known = false;
 	s->f.call.op = PVM_WRITE;
 	s->r.call.outcome = OUTCOME_UNKNOWN;
 	s->r.summary.sums_known = false;
@@ -125,7 +132,9 @@ static void test_summary(void **state)
 		JSON_STR(
 			"\"op\":\"write\",\"outcome\":\"unknown\",\"calls\":7,\"bytes_transferred\":null")));
 	assert_non_null(memmem(rendering.buf, rendering.len,
-			       JSON_STR("\"duration_ns\":null,\"truncated\"")));
+			       JSON_STR("\"duration_ns\":null,\"errors\":{},"
+					"\"abis\":[{\"abi\":\"x86_64\",\"calls\":7}],\"changed\":null,\"low\":null,"
+					"\"high\":null,\"truncated\"")));
 	free(s);
 }
 

@@ -243,8 +243,14 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 
 	line__keys(
 		line,
-		"time schema type seq told run id reason caller target op outcome calls bytes_transferred "
-		"first last duration_ns truncated host");
+		line__cuts(line, "*")
+			? "time schema type seq told run id reason caller target relation op outcome calls "
+			  "bytes_transferred first last duration_ns truncated host"
+			: "time schema type seq told run id reason caller target relation op outcome calls "
+			  "bytes_transferred first last duration_ns errors abis changed low high "
+			  "truncated host");
+	assert_int_equal(json_is_null(json_object_get(line, "relation")),
+			 line__cuts(line, "relation"));
 	assert_string_equal(json_string_value(json_object_get(line, "type")), "process_vm_summary");
 	assert_string_equal(json_string_value(json_object_get(line, "reason")), sum->reason);
 	assert_true(json_integer_value(json_object_get(line, "calls")) ==

@@ -142,16 +142,21 @@ static void test_summary(void **state)
 	expect_text(line, "metadata.event_code", "process_vm_readv");
 	line__keys(cuts__at(line, "unmapped"),
 		   "run reason calls bytes_transferred duration_ns first last "
-		   "caller target truncated");
+		   "caller target relation errors abis changed low high truncated");
+	expect_number(line, "unmapped.errors.EPERM", 2);
+	expect_text(line, "unmapped.high", "0x00007fffffffefff");
 	json_decref(line);
 	s->r.summary.sums_known = false;
+	s->r.summary.error_cnt = 0;
+	s->r.summary.changed = UNKNOWN;
+	s->r.summary.range_known = false;
 	s->r.call.outcome = OUTCOME_UNKNOWN;
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
 	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
 	expect_text(line, "status", "Unknown");
 	expect_text(line, "process.uid", "unresolved:pid:991");
 	line__keys(cuts__at(line, "unmapped"),
-		   "run reason calls first last caller target truncated");
+		   "run reason calls first last caller target abis truncated");
 	json_decref(line);
 	free(s);
 }

@@ -131,10 +131,12 @@ static void test_summary(void **state)
 	sample__summarise(s);
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read        28K ok      "
-	       "uid=1000 (7 calls in 1500 ms)");
+	       "uid=1000 (7 calls in 1500 ms: 2 EPERM, 5 EFAULT) list changed");
 	s->r.call.outcome = OUTCOME_FAILED;
 	s->r.summary.bytes = 0;
 	s->r.summary.calls = 1;
+	s->r.summary.error_cnt = 0;
+	s->r.summary.changed = NO;
 	s->r.summary.last_ns = s->r.summary.first_ns - 1;
 	expect_has(&s->r, "read          0 failed  uid=1000 (1 call in 0 ms)\n");
 	s->r.call.outcome = OUTCOME_UNKNOWN;

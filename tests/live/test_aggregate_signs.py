@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sum swallows nothing that an analyst would want to see: what stands out is told one by one, and a sum says of its
+calls what they had in common."""
+
+import collections
+
+import pytest
+
+from pvm import ATTACH, AS_ME, MY_NAME, SHARED, TRIGGERS, Held, Tracer
+from test_summary import Adding, OURS, SMALL, expect_nothing_lost, programs, while_full  # noqa: F401
+
+KIND = collections.namedtuple("KIND", "op outcome")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone():
+    SHARED.close()
+
+
+@pytest.fixture
+def caller():
+    with Held("pvmsigns", MY_NAME) as h:
+        h.line()
+        yield h
+
+
+def together(*options):
+    return Tracer("--aggregate", 60, *OURS, *options)
+
+
+def at_end(tracer, pid):
+    """(events, summaries by outcome) of a process."""
+    tracer.stop()
+    sums = collections.defaultdict(list)
+    for r in tracer.records("process_vm_summary"):
+        if r["caller"]["pid"] == pid:
+            sums[r["outcome"]].append(r)
+    return tracer.events(pid), sums
+
+
+def test_a_failure_does_not_use_up_the_event_of_a_success(caller):
+    with together() as t:
+        caller.step("bad 3")
+        caller.step("plain 4")
+        events, sums = at_end(t, caller.pid)
+    assert [(e["outcome"], e["error"]) for e in events] == [("failure", "EFAULT"), ("success", None)]
+    assert [r["calls"] for r in sums["failure"]] == [2] and [r["calls"] for r in sums["success"]] == [3]
+
+
+def test_after_an_exec_it_is_another_caller(caller):
+    """Not told under the name and executable of the one before."""
+    with together() as t:
+        caller.step("plain 3")
+        caller.send(f"exec {TRIGGERS / 'pvmcall'} --comm {MY_NAME.encode().hex()} step")
+        caller.line()
+        for _ in range(3):
+            caller.step()
+        events, sums = at_end(t, caller.pid)
+    assert [e["caller"]["exe"].rsplit("/", 1)[1] for e in events] == ["pvmsigns", "pvmcall"]
+    assert sorted((r["caller"]["exe"].rsplit("/", 1)[1], r["calls"]) for r in sums["success"]) == [
+        ("pvmcall", 2), ("pvmsigns", 2)]
+
+
+def test_a_target_after_its_exec_is_another(caller):
+    with together() as t, Held("pvmcall", *AS_ME, "step") as reader:
+        reader.line()
+        for _ in range(2):
+            reader.step(f"target {caller.pid}")
+        caller.send(f"exec {TRIGGERS / 'pvmsigns'} other")
+        caller.line()
+        for _ in range(3):
+            reader.step(f"target {caller.pid}")
+        events, sums = at_end(t, reader.pid)
+    events = [e for e in events if e["target"]["pid"] == caller.pid]
+    assert len(events) == 2 * len({e["outcome"] for e in events})
+    assert {e["target"]["comm"] for e in events} == {MY_NAME, "other"}
+
+
+@pytest.mark.parametrize("way,told", [
+    ("over", {"changed": True}), ("overlong", {"changed": True}),
+    ("flags", {"error": "EINVAL", "flags": "0x8"}),
+])
+def test_what_stands_out_is_told_each_time(caller, way, told):
+    with together() as t:
+        caller.step("plain 5")
+        caller.step("bad 2")
+        caller.step(f"{way} 4")
+        caller.step("plain 5")
+        events, sums = at_end(t, caller.pid)
+    def shown(e):
+        return {"changed": e["remote"]["changed"], "error": e["error"], "flags": e["flags"]}
+    assert [e for e in events[2:] if told.items() <= shown(e).items()] == events[2:] and len(events) == 6, events
+    assert [r["calls"] for r in sums["success"]] == [9]
+
+
+@pytest.mark.needs("int80")
+def test_a_call_of_the_other_abi_is_told_each_time(caller):
+    with together() as t:
+        caller.step("plain 5")
+        caller.step("foreign 3")
+        events, sums = at_end(t, caller.pid)
+    if ATTACH == "tracepoint":
+        assert [e["abi"] for e in events if e["abi"] != "x86_64"] == ["i386"] * 3
+    assert sum(r["calls"] for r in sums["success"]) == 4
+
+
+@pytest.mark.unseen_by_fentry("what seccomp refuses")
+def test_what_seccomp_refuses_is_told_each_time(caller):
+    with together() as t:
+        caller.step("plain 2")
+        caller.step("refuse 13")
+        caller.step("plain 4")
+        events, _ = at_end(t, caller.pid)
+    assert [(e["phase"], e["error"]) for e in events] == [("complete", None)] + 4 * [("orphan", "EACCES")]
+
+
+def test_what_is_usual_is_summed(caller):
+    """Also of long lists, of several errors, and of calls that name nobody."""
+    with together() as t:
+        first = caller.step("plain 10")
+        last = caller.step("many 10")
+        caller.step("bad 5")
+        caller.step("nobody 7")
+        events, sums = at_end(t, caller.pid)
+    assert len(events) == 3
+    good, = sums["success"]
+    assert good["calls"] == 19 and good["errors"] == {} and good["abis"] == [{"abi": events[0]["abi"], "calls": 19}]
+    assert good["changed"] is False and good["relation"]["kinship"] == "self"
+    assert (good["low"], good["high"]) == (first["low"], last["high"])
+    by_target = {r["target"]["pid"]: r for r in sums["failure"]}
+    assert by_target[caller.pid]["errors"] == {"EFAULT": 4} and by_target[None]["errors"] == {"ESRCH": 6}
+    assert by_target[None]["relation"]["kinship"] is None
+
+
+def test_a_sum_of_a_full_ring_says_what_its_calls_were(programs, caller):  # noqa: F811
+    with Adding(*SMALL, *OURS) as (tracer, tally):
+        def act():
+            return [caller.step(f"{what} {n}") for what, n in
+                    (("many", 3), ("plain", 2), ("bad", 4), ("over", 2))]
+        (many, plain, _, over), _, _ = while_full(programs, [tracer], act)
+        stop = tally.finish()
+    expect_nothing_lost(stop)
+    sums = {r["outcome"]: r for _, r in tally.summaries if r["caller"]["pid"] == caller.pid}
+    good, bad = sums["success"], sums["failure"]
+    assert good["calls"] == 7 and good["changed"] is True and good["relation"]["kinship"] == "self"
+    assert good["low"] == plain["low"] == over["low"] and good["high"] >= many["high"]
+    assert bad["calls"] == 4 and bad["errors"] == {"EFAULT": 4} and bad["changed"] is False
+    assert (bad["low"], bad["high"]) == ("0x0000000000000001", "0x0000000000000010")
+
+
+def test_an_unusual_error_has_a_sum_of_its_own(programs, caller):  # noqa: F811
+    if ATTACH == "fentry":
+        pytest.skip("fentry does not see what seccomp refuses")
+    with Adding(*SMALL, *OURS) as (tracer, tally):
+        def act():
+            caller.step("nobody 2")
+            caller.step("refuse 13")
+            caller.step("nobody 3")
+        while_full(programs, [tracer], act)
+        tally.finish()
+    sums = [(r["calls"], r["errors"]) for _, r in tally.summaries if r["caller"]["pid"] == caller.pid]
+    assert sorted(sums, key=str) == [(2, {"ESRCH": 2}), (3, {"EACCES": 3})]
