@@ -201,20 +201,20 @@ def take_and_reopen(t, path):
 def test_full_disk_that_is_emptied(public_dir, flood, how):
     """What no buffer and no ring had room for is told together; all is written in the end."""
     t, path = in_small_fs(public_dir / "small")
-    empty, first = (take_and_truncate, None) if how == "truncated" else (take_and_reopen, "reopen")
+    empty = take_and_truncate if how == "truncated" else take_and_reopen
     parts, rounds = Parts(), 0
     try:
         calls = made(flood(60, calls=30_000))
         while stands_still(path) > FULL:
             assert rounds < 30
-            parts.add(empty(t, path), first if rounds else "start")
+            parts.add(empty(t, path), "reopen" if rounds else "start")
             rounds += 1
         assert rounds >= 2, "it was never full"
         more = made(flood(60, calls=50))
         root = os.open(os.path.dirname(path), os.O_RDONLY)  # the mount lives as long as this
         t.stop()
         with open(f"/proc/self/fd/{root}/out.json", "rb") as f:
-            parts.add(f.read(), first)
+            parts.add(f.read(), "reopen")
         os.close(root)
         counters = parts.finish()
         assert counters["lost"] == 0 and counters["summarised"] > 0
