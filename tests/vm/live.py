@@ -80,7 +80,7 @@ def arguments(how_many, part, also=()):
     else:
         names = SOME + HYBRID if how_many == "some" else HYBRID if part == "hybrid" else None
     if names and also and part == "live":
-        return ["-m", "not slow", "--whole", ",".join(names), "--needing", ",".join(also), "tests/live"]
+        return ["-m", "not slow", f"--whole={','.join(names)}", f"--needing={','.join(also)}", "tests/live"]
     files = [f"tests/live/{name}.py" for name in dict.fromkeys(names)] if names else ["tests/live"]
     ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part == "fentry" else []
     return ["-m", "not slow", *ignored, *files]
