@@ -221,7 +221,6 @@ def test_dev_full(how):
 def test_reader_goes_away():
     t = Tracer()
     try:
-        t.stream = Stream()
         fd = t.proc.stdout.fileno()
         t.paused.set()
         trigger_one("pvmcall", "self")  # the thread wakes up once more, then rests
