@@ -16,6 +16,7 @@
 #include "kernel_types.h"
 #include "log.h"
 #include "pvmtrace.skel.h"
+#include "sysctl.h"
 
 /* Programs of fentry.h on the functions of the calls. */
 #define ENTRY_PREFIX "pvm_f_"
@@ -99,7 +100,12 @@ static bool keeps_return_code(const struct btf *types)
 
 static int refuse(const char *function, int err)
 {
-	if (err == -ENOENT)
+	if (sysctl__jit_is_off())
+		log__error("--attach fentry: " SYSCTL_JIT
+			   " is 0, and this kernel does not let %s be "
+			   "hooked: set it to 1, or use --attach tracepoint",
+			   function);
+	else if (err == -ENOENT)
 		log__error(
 			"--attach fentry: this kernel has no function %s that could be hooked: "
 			"calls that end up there would be left out; --attach tracepoint sees them",
@@ -110,6 +116,13 @@ static int refuse(const char *function, int err)
 			   function,
 			   err == -ENOTSUPP ? "hooks of this kind are not supported here"
 					    : strerror(-err));
+	return EX_UNAVAILABLE;
+}
+
+static int refuse_switched_off(void)
+{
+	log__error("--attach fentry: " SYSCTL_FTRACE " is 0, so no hook on a function would ever "
+		   "run: set it to 1, or use --attach tracepoint");
 	return EX_UNAVAILABLE;
 }
 
@@ -203,6 +216,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 
 	h->skel = skel;
 	h->fentry = fentry;
+	h->lacks = false;
 	h->access = h->pins = h->pins_by_fexit = h->pins_by_kprobes = false;
 	skel->rodata->cfg_typed_regs = true;
 	bpf_object__for_each_program(prog, skel->obj)
@@ -211,6 +225,9 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	bpf_program__set_autoload(skel->progs.pvm_enter, !fentry);
 	bpf_program__set_autoload(skel->progs.pvm_exit, !fentry);
 	forget_confirm(skel);
+	/* Not even tried: see sysctl.h. */
+	if (sysctl__ftrace_is_off())
+		return fentry ? refuse_switched_off() : 0;
 	types = kernel_types__load(btf);
 	if (!types) {
 		log__debug("the kernel's types: %s", strerror(errno));
@@ -309,8 +326,9 @@ struct pin_key hooks__key(const struct hooks *h)
 		return key;
 	key.key[0] = h->skel->rodata->cfg_pin_key[0];
 	key.key[1] = h->skel->rodata->cfg_pin_key[1];
-	key.may_lack = h->pins_by_kprobes || (h->pins_by_fexit && misses(h->skel->progs.pvm_pin) &&
-					      misses(h->skel->progs.pvm_unpin));
+	key.may_lack = h->lacks || h->pins_by_kprobes ||
+		       (h->pins_by_fexit && misses(h->skel->progs.pvm_pin) &&
+			misses(h->skel->progs.pvm_unpin));
 	key.page_shift = h->skel->rodata->cfg_page_shift;
 	return key;
 }

@@ -24,6 +24,7 @@ struct hooks {
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
 	bool pins_by_fexit;   /* that they are held is seen so; else by kprobes */
 	bool pins_by_kprobes; /* that they are let go as well */
+	bool lacks;	      /* all of these may not have run for a while */
 };
 
 /* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for

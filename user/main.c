@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "collector.h"
+
 #include "log.h"
 #include "loop.h"
 #include "memory_need.h"
@@ -15,6 +16,7 @@
 #include "replay.h"
 #include "report.h"
 #include "schema.h"
+#include "sysctl.h"
 #include "tracer.h"
 #include "version.h"
 
@@ -30,6 +32,13 @@ static int drain_for_test(void *ctx)
 	bool got;
 
 	return collector__drain(ctx, &got);
+}
+
+/* Whoever switches the hooks off from now on is noticed. */
+static int attach(void)
+{
+	sysctl__watch(&loop.watch.ftrace, SYSCTL_FTRACE_FILE);
+	return tracer__attach(collector.tracer);
 }
 
 /* Everything that needs privileges. */
@@ -66,7 +75,7 @@ static int set_up(void)
 	if ((err = collector__open(&collector, &options)) ||
 	    (err = tracer__open_rings(collector.tracer, collector__on_call, collector__on_array,
 				      &collector)) ||
-	    (err = tracer__attach(collector.tracer)) ||
+	    (err = attach()) ||
 	    (err = tracer__self_test(collector.tracer, drain_for_test, &collector, report.abis,
 				     &report.abi_cnt)))
 		return err;
@@ -87,6 +96,11 @@ static int give_up_rights(void)
 			  "noticed for this namespace's processes only");
 		report__note(&report, "inside a pid namespace: in-flight calls are swept for its "
 				      "processes only");
+	}
+	if (sysctl__ftrace_is_off()) {
+		log__warn(SYSCTL_FTRACE " is 0: no hook on a kernel function runs, so nothing of a "
+					"call is confirmed");
+		report__note(&report, SYSCTL_FTRACE " is 0: nothing of a call is confirmed");
 	}
 	if (types == KERNEL_TYPES_UNKNOWN)
 		report__note(&report, "the types given by --btf could not be compared with the "

@@ -15,6 +15,7 @@
 #include <linux/bpf.h>
 
 #include "log.h"
+#include "sysctl.h"
 
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
 
@@ -81,6 +82,8 @@ static bool locked_memory_is_limited(void)
 
 int probe__explain(const char *what, int err)
 {
+	if (sysctl__jit_is_off())
+		log__error("%s: " SYSCTL_JIT " is 0: if that is why, set it to 1", what);
 	switch (err) {
 	case EPERM:
 		log__error("%s: %s: tracing needs CAP_BPF and CAP_PERFMON: run as root "
@@ -119,7 +122,8 @@ int probe__explain(const char *what, int err)
 bool probe__has_vpid_kfunc(const char *btf)
 {
 	struct btf *types = kernel_types__load(btf);
-	bool has = types && btf__find_by_name_kind(types, "bpf_task_from_vpid", BTF_KIND_FUNC) > 0;
+	bool has = types && !sysctl__jit_is_off() &&
+		   btf__find_by_name_kind(types, "bpf_task_from_vpid", BTF_KIND_FUNC) > 0;
 
 	btf__free(types);
 	return has;

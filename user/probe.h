@@ -18,7 +18,8 @@ void probe__lockdown(char *out, size_t size);
 /* Says why loading or attaching failed with err (a positive errno), in words that help. Returns the
  * exit status for it. what: "load" or "attach". */
 int probe__explain(const char *what, int err);
-/* Whether the kernel has the kfunc that looks up a pid in the caller's namespace (6.13). btf: as above. */
+/* Whether the kernel has the kfunc that looks up a pid in the caller's namespace (6.13), and programs can
+ * call it. btf: as above. */
 bool probe__has_vpid_kfunc(const char *btf);
 /* Whether this process is outside the initial pid namespace. */
 bool probe__in_pid_ns(void);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "probe.skel.h"
+#include "sysctl.h"
 
 #define ENOTSUPP 524 /* the kernel's own, which has no name here */
 
@@ -30,6 +31,11 @@ static bool is_used(const char *hook, bool fentry)
 	return other || (fentry ? on_calls : on_all);
 }
 
+static bool needs_ftrace(const char *hook)
+{
+	return hook[0] == 'f' || hook[0] == 'k'; /* fentry, fexit, kprobe */
+}
+
 /* Attaches program number i of the object alone, as one that is refused would take the others with it. */
 static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_result *r)
 {
@@ -45,6 +51,10 @@ static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_r
 	}
 	snprintf(r->name, sizeof(r->name), "%s", bpf_program__section_name(chosen));
 	r->used = is_used(r->name, fentry);
+	if (needs_ftrace(r->name) && sysctl__ftrace_is_off()) {
+		snprintf(r->error, sizeof(r->error), "not tried: " SYSCTL_FTRACE " is 0");
+		return;
+	}
 	err = probe_bpf__load(skel);
 	if (err) {
 		put_error(r, "load", -err);

@@ -23,6 +23,7 @@
 #include "probe.h"
 #include "pvmtrace.skel.h"
 #include "self_test.h"
+#include "sysctl.h"
 #include "tracer_filter.h"
 
 #define HOOKS_END_NS 10000000L
@@ -169,7 +170,10 @@ int tracer__open(struct tracer **out, const struct options *o)
 		return probe__explain("opening the BPF programs", err);
 	}
 	if (!strcmp(o->resolve, "kfunc") && !probe__has_vpid_kfunc(o->btf)) {
-		log__error("--resolve kfunc: this kernel has no bpf_task_from_vpid (Linux 6.13)");
+		log__error("--resolve kfunc: %s",
+			   sysctl__jit_is_off()
+				   ? SYSCTL_JIT " is 0: programs can call no kernel function"
+				   : "this kernel has no bpf_task_from_vpid (Linux 6.13)");
 		tracer__close(t);
 		return EX_UNAVAILABLE;
 	}
@@ -354,6 +358,11 @@ struct confirm_info tracer__confirms(const struct tracer *t)
 			 : t->hooks.pins_by_fexit ? "fexit"
 						  : "kprobe",
 	};
+}
+
+void tracer__pages_lack(struct tracer *t)
+{
+	t->hooks.lacks = true;
 }
 
 struct pin_key tracer__pin_key(const struct tracer *t)

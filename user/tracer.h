@@ -46,6 +46,8 @@ const char *tracer__resolve(const struct tracer *t);
 bool tracer__in_pid_ns(const struct tracer *t);
 /* What the kernel's own work confirms; known once it is attached. */
 struct confirm_info tracer__confirms(const struct tracer *t);
+/* From now on fewer pages than a list needs are no evidence: the hooks that see them may not have run for a while. */
+void tracer__pages_lack(struct tracer *t);
 /* What the kernel half's sums of pages are made with; known once it is attached. */
 struct pin_key tracer__pin_key(const struct tracer *t);
 /* Of the processes that --target-pid or --caller-pid asks for, how many have not ended. */

@@ -2,17 +2,19 @@
 #include "watch.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "log.h"
+#include "sysctl.h"
 
 #define SILENT "the hooks do not fire: calls are not seen"
 
 void watch__begin(struct watch *w, struct report *report)
 {
-	memset(w, 0, sizeof(*w));
-	w->report = report;
-	w->fired_ns = clock__real_now();
+	*w = (struct watch){
+		.report = report,
+		.ftrace = w->ftrace,
+		.fired_ns = clock__real_now(),
+	};
 }
 
 /* What happened between the two looks nobody saw: the silence may have begun right after the last good one. */
@@ -55,6 +57,58 @@ static void watch_silence(struct watch *w)
 	if (w->silent_since_ns)
 		fire_again(w, now);
 	w->fired_ns = now;
+}
+
+/* With hooks on the calls' functions: a switch that went off and on again between two looks. One that stayed off is
+ * a silence as any other. */
+static void watch_blackout(struct watch *w, uint64_t before)
+{
+	report__doubt(w->report, "hooks_silent");
+	if (!w->off_since_ns)
+		w->off_since_ns = before;
+	log__warn(SYSCTL_FTRACE " was written to: calls may not have been seen for a moment");
+	w->written = report__error_span(w->report, "hooks_silent",
+					SYSCTL_FTRACE
+					" was written to: calls may not have been seen "
+					"for a moment",
+					w->off_since_ns, w->fired_ns) != 0;
+	if (!w->written)
+		w->off_since_ns = 0;
+}
+
+/* With hooks on every call: those that confirm stop and begin again, unseen but for this. */
+static void watch_confirms(struct watch *w, uint64_t before)
+{
+	bool off = sysctl__ftrace_is_off();
+
+	tracer__pages_lack(w->report->collector->tracer);
+	if (!w->off_since_ns)
+		w->off_since_ns = before;
+	w->written = report__error_span(w->report, off ? "confirms_silent" : "confirms_back",
+					off ? SYSCTL_FTRACE " is 0: nothing of a call is confirmed"
+					    : SYSCTL_FTRACE " was 0: some calls were not confirmed",
+					w->off_since_ns, off ? 0 : w->fired_ns) != 0;
+	if (!off && !w->written)
+		w->off_since_ns = 0;
+}
+
+/* before: as it was before the look at whether the hooks fire. */
+static void watch_switch(struct watch *w, const struct watch *before)
+{
+	struct tracer *t = w->report->collector->tracer;
+	struct confirm_info confirms = tracer__confirms(t);
+
+	w->written |= sysctl__was_written(&w->ftrace);
+	if (!w->written)
+		return;
+	if (tracer__fentry(t)) {
+		if (w->silent_since_ns || before->silent_since_ns)
+			w->written = false; /* told as such */
+		else
+			watch_blackout(w, before->fired_ns);
+	} else if (confirms.target || confirms.pages) {
+		watch_confirms(w, before->fired_ns);
+	}
 }
 
 /* While a hook does not let another task's in on its CPU, calls can go by unseen. */
@@ -122,7 +176,10 @@ static void watch_processes(struct watch *w, enum pvm_who who)
 
 void watch__tick(struct watch *w)
 {
+	const struct watch before = *w;
+
 	watch_silence(w);
+	watch_switch(w, &before);
 	watch_skips(w);
 	watch_pages(w);
 	watch_processes(w, PVM_CALLER);

@@ -14,7 +14,7 @@
 #include "log.h"
 #include "watch.h"
 
-static bool firing, taking;
+static bool firing, taking, fentry, confirming, written, off, lacks;
 static uint64_t skipped;
 static size_t alive = 1;
 static struct options options;
@@ -49,6 +49,38 @@ struct pin_key tracer__pin_key(const struct tracer *t)
 {
 	(void)t;
 	return (struct pin_key){ .page_shift = 0 };
+}
+
+bool tracer__fentry(const struct tracer *t)
+{
+	(void)t;
+	return fentry;
+}
+
+struct confirm_info tracer__confirms(const struct tracer *t)
+{
+	(void)t;
+	return (struct confirm_info){ .target = confirming };
+}
+
+void tracer__pages_lack(struct tracer *t)
+{
+	(void)t;
+	lacks = true;
+}
+
+bool sysctl__was_written(struct sysctl_watch *f)
+{
+	bool was = written;
+
+	(void)f;
+	written = false;
+	return was;
+}
+
+bool sysctl__ftrace_is_off(void)
+{
+	return off;
 }
 
 void collector__set_key(struct collector *c, const struct pin_key *key)
@@ -98,6 +130,7 @@ static void begin(void)
 	memset(told, 0, sizeof(told));
 	report.collector = &collector;
 	told_cnt = skipped = 0;
+	fentry = confirming = written = off = lacks = false;
 	firing = taking = true;
 	watch__begin(&w, &report);
 	watch__tick(&w);
@@ -194,11 +227,73 @@ static void test_processes_end(void **state)
 	*list = (struct filter_list){ 0 };
 }
 
+/* The switch went off and on between two looks: with hooks on functions that hides calls. */
+static void test_switch_between_two_looks(void **state)
+{
+	uint64_t good;
+
+	(void)state;
+	begin();
+	fentry = confirming = true;
+	good = w.fired_ns;
+	written = true;
+	tick(true, false);
+	assert_string_equal(report.doubts.reasons[0], "hooks_silent");
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "hooks_silent");
+	assert_true(told[0].since_ns >= good && told[0].until_ns > told[0].since_ns);
+}
+
+/* Off for longer is a silence, told once, whatever was written. */
+static void test_switch_that_stays_off(void **state)
+{
+	(void)state;
+	begin();
+	fentry = written = off = true;
+	tick(false, true);
+	tick(false, true);
+	off = false;
+	written = true;
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_string_equal(told[0].code, "hooks_silent");
+	assert_string_equal(told[1].code, "hooks_back");
+}
+
+/* With hooks on every call it costs confirmations, and no call. */
+static void test_switch_of_what_confirms(void **state)
+{
+	(void)state;
+	begin();
+	written = off = true;
+	tick(true, true);
+	assert_int_equal(told_cnt, 0);
+	confirming = written = true;
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "confirms_silent");
+	assert_true(lacks && told[0].since_ns && !told[0].until_ns);
+	written = true;
+	off = false;
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_string_equal(told[1].code, "confirms_back");
+	assert_true(told[1].since_ns == told[0].since_ns && told[1].until_ns > told[1].since_ns);
+	assert_int_equal(report.doubts.cnt, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_silent_tick),
 		cmocka_unit_test(test_silence_while_the_output_is_full),
+		cmocka_unit_test(test_switch_between_two_looks),
+		cmocka_unit_test(test_switch_that_stays_off),
+		cmocka_unit_test(test_switch_of_what_confirms),
 		cmocka_unit_test(test_skips_are_told_as_they_grow),
 		cmocka_unit_test(test_processes_end),
 	};

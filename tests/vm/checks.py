@@ -12,6 +12,7 @@ sys.path[:0] = [str(TESTS / "live"), str(TESTS)]
 
 import btf  # noqa: E402
 import confirm  # noqa: E402
+import switches  # noqa: E402
 from pvm import expect_call  # noqa: E402
 from pvm_stream import Stream  # noqa: E402
 
@@ -91,7 +92,7 @@ step x32 /live/pvmabi x32 read
 
 
 def script(kernel):
-    return confirm.SCRIPT + SCRIPT.replace("@doors@\n", X86_DOORS if kernel.arch == "amd64" else "")
+    return confirm.SCRIPT + switches.SCRIPT + SCRIPT.replace("@doors@\n", X86_DOORS if kernel.arch == "amd64" else "")
 
 
 class Skip(Exception):
@@ -391,7 +392,10 @@ CONFIRM = {name[len("check_"):].replace("_", " "): f for name, f in vars(confirm
 CONFIRM.update({f"fentry {name}": confirm.like_tracepoint(CHECKS[name])
                 for name in ("native", "pair", "32 bit", "int80", "arrays", "pages", "namespaces", "identity", "parked")})
 CHECKS.update(CONFIRM)
-NEEDS_FENTRY = {name for name in CONFIRM if "fentry" in name} | {"both methods tell the same", "confirmed targets"}
+SWITCHES = {name[len("check_"):].replace("_", " "): f for name, f in vars(switches).items() if name.startswith("check_")}
+CHECKS.update(SWITCHES)
+NEEDS_FENTRY = {name for name in CONFIRM if "fentry" in name} | {name for name in SWITCHES if "ftrace is o" in name} | \
+    {"both methods tell the same", "confirmed targets"}
 
 
 def skipped_runs(sessions):
@@ -402,7 +406,7 @@ def skipped_runs(sessions):
 
 def judge(kernel, sessions):
     """check -> (verdict, why)"""
-    runs, broken, out = {name: sessions[name] for name in ("verifier", "confirm") if name in sessions}, {}, {}
+    runs, broken, out = {name: sessions[name] for name in ("verifier", "confirm", "switches") if name in sessions}, {}, {}
     for name in wanted(sessions):
         try:
             runs[name] = Run(sessions[name])
@@ -414,7 +418,7 @@ def judge(kernel, sessions):
                 raise Skip(f"this kernel has no fentry: {confirm.no_fentry(sessions)}")
             check(kernel, runs)
             out[name] = "ok", ""
-        except Skip as e:
+        except (Skip, switches.Unchanged) as e:
             out[name] = "skip", str(e)
         except KeyError as e:
             out[name] = "FAIL", str(broken.get(e.args[0], f"no {e}"))

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sysctl - switches of the kernel that hooks depend on, by their file below /proc/sys. */
+#ifndef PVM_SYSCTL_H
+#define PVM_SYSCTL_H
+
+#include <stdbool.h>
+
+#define SYSCTL_JIT "net.core.bpf_jit_enable"
+#define SYSCTL_JIT_FILE "/proc/sys/net/core/bpf_jit_enable"
+#define SYSCTL_FTRACE "kernel.ftrace_enabled"
+#define SYSCTL_FTRACE_FILE "/proc/sys/kernel/ftrace_enabled"
+
+/* Whether it is 0 now. What cannot be read, because it is not there or not for us, is not said to be. */
+bool sysctl__is_zero(const char *file);
+
+/*
+ * While kernel.ftrace_enabled is 0, no hook on a kernel function runs, be it fentry, fexit or a kprobe at its begin
+ * (kernel/trace/ftrace.c, ftrace_enable_sysctl). What is attached meanwhile stays dead, and on Linux 5.10 takes all of
+ * ftrace with it. Newer kernels (7.x) do not let it become 0.
+ */
+bool sysctl__ftrace_is_off(void);
+/* While net.core.bpf_jit_enable is 0, what is loaded is interpreted: no kernel function can be called then. */
+bool sysctl__jit_is_off(void);
+
+/* Tells afterwards whether one was written to, as a switch that went there and back leaves no trace. */
+struct sysctl_watch {
+	int file;   /* kept open: the inode that is watched is then the one that others open */
+	int notify; /* inotify(7) */
+};
+
+/* If it cannot be watched, nothing is ever told. */
+void sysctl__watch(struct sysctl_watch *w, const char *file);
+/* Since the last time. */
+bool sysctl__was_written(struct sysctl_watch *w);
+
+#endif
