@@ -32,8 +32,10 @@ static void test_is_the_file(void **state)
 	char *file;
 
 	(void)state;
-	if (!f)
+	if (!f) {
 		skip_for("to run in the root of the sources");
+		return; /* it jumped out of the test, which cppcheck does not know */
+	}
 	text = schema__text(&len);
 	file = malloc(len + 2);
 	assert_non_null(file);
