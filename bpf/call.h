@@ -235,7 +235,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	s->exiting = 0;
 	s->hook = hook;
 	__builtin_memset(&s->held, 0, sizeof(s->held));
-	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_COMPLETE);
+	call_head(s, regs, what, bpf_ktime_get_boot_ns(), PVM_COMPLETE);
 	stage = call_identify(s, tgid, 0);
 	if (stage == STAGE_FILTERED)
 		count(PVM_C_FILTERED);
@@ -289,7 +289,7 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 {
 	struct pvm_call *call = &s->call;
 
-	call->exit_ns = bpf_ktime_get_ns();
+	call->exit_ns = bpf_ktime_get_boot_ns();
 	call->ret = ret;
 	if (!call_decide(s) || !filter_result(ret)) {
 		arrays_drop(s);
@@ -316,7 +316,7 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	}
 	if (ret <= 0 || !filter_result(ret))
 		return false;
-	call->exit_ns = bpf_ktime_get_ns();
+	call->exit_ns = bpf_ktime_get_boot_ns();
 	how = call_may_move(call, call->exit_ns) ? target_again(call) : 0;
 	if (!how)
 		return false;
@@ -346,7 +346,7 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	s->hook = HOOK_EXIT;
 	s->sent[PVM_CALLER].pid = 0;
 	s->sent[PVM_TARGET].pid = 0;
-	call_head(s, regs, what, bpf_ktime_get_ns(), PVM_ORPHAN);
+	call_head(s, regs, what, bpf_ktime_get_boot_ns(), PVM_ORPHAN);
 	s->call.exit_ns = s->call.entry_ns;
 	s->call.ret = ret;
 	if (orphan_identify(tgid) != STAGE_ACTIVE)
@@ -445,7 +445,7 @@ static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
 {
 	bool named = s->call.resolved;
 
-	if (!call_may_move(&s->call, bpf_ktime_get_ns()))
+	if (!call_may_move(&s->call, bpf_ktime_get_boot_ns()))
 		return false;
 	return target_look(&s->call, by) || !named;
 }
@@ -463,7 +463,7 @@ static __always_inline void state_drop(void)
 		if (call_is_dropped(s) && !call_is_doubtful(s, task)) {
 			count(PVM_C_FILTERED);
 		} else if (s->stage >= STAGE_REJECTED) {
-			s->call.exit_ns = bpf_ktime_get_ns();
+			s->call.exit_ns = bpf_ktime_get_boot_ns();
 			s->call.phase = PVM_UNFINISHED;
 			call_submit(s, CALL_IN_STATE);
 		}

@@ -13,6 +13,8 @@
 /* Both sides know the __u64 family: the user half by <linux/types.h>, the kernel half by
  * vmlinux/vmlinux.h; each includes its own before this file. */
 
+/* All times are CLOCK_BOOTTIME of the kernel itself (bpf_ktime_get_boot_ns, 5.8): it goes on in suspend, and no time
+ * namespace shifts it. */
 #define PVM_WIRE_VERSION 2
 #define PVM_COMM_SZ 16
 #define PVM_IOV_MAX 1024 /* UIO_MAXIOV: the kernel refuses longer arrays */
@@ -221,8 +223,8 @@ pvm_pins_add(__u64 sum, __u64 first, __u64 pages, __u64 key_first, __u64 key_pag
  * PVM_CALL_PINS a struct pvm_pins follows. Behind that there is something without meaning in flight only. */
 struct pvm_call {
 	struct pvm_hdr hdr;
-	__u64 entry_ns; /* CLOCK_MONOTONIC; an orphan's is the moment of its exit */
-	__u64 exit_ns;	/* CLOCK_MONOTONIC; in flight or unfinished: the moment of the look */
+	__u64 entry_ns; /* CLOCK_BOOTTIME; an orphan's is the moment of its exit */
+	__u64 exit_ns;	/* CLOCK_BOOTTIME; in flight or unfinished: the moment of the look */
 	__u64 args[6];	/* as the ABI passes them (32-bit ABIs: zero-extended) */
 	__s64 ret;	/* meaningless when in flight or unfinished */
 	__u8 phase;	/* enum pvm_phase */
@@ -323,7 +325,7 @@ struct pvm_tally {
 	__u64 calls;
 	__u64 bytes;	   /* moved by those that succeeded */
 	__u64 duration_ns; /* sum; an orphan has none */
-	__u64 first_ns;	   /* entry of the first one, CLOCK_MONOTONIC */
+	__u64 first_ns;	   /* entry of the first one, CLOCK_BOOTTIME */
 	__u64 last_ns;	   /* entry of the last one */
 	__u8 outcome;	   /* enum pvm_outcome */
 	__u8 reason;	   /* enum pvm_reason */

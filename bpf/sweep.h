@@ -84,7 +84,7 @@ static __always_inline int sweep_task(u64 task, u64 thread_ns)
 {
 	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
 	bool unfinished = pvm_shared.sweep_phase == PVM_UNFINISHED;
-	u64 now = bpf_ktime_get_ns();
+	u64 now = bpf_ktime_get_boot_ns();
 
 	if (!s || !sweep_wants(s, thread_ns, now))
 		return 0;

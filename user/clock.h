@@ -3,37 +3,66 @@
 #ifndef PVM_CLOCK_H
 #define PVM_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CLOCK_TEXT_SZ 31 /* "2026-11-21T19:28:11.123456789Z" and a NUL */
 #define NS_PER_S 1000000000ULL
 
-/* What to add to a kernel time to get CLOCK_REALTIME, in ns. Both rates are the kernel's own, so
- * the sums change only when somebody sets the clock (or, for boottime, never against it). */
-struct clock_base {
-	int64_t mono_to_real;
-	int64_t boot_to_real;
-	uint64_t second;	  /* cache of clock__text: the second of day_text ... */
-	char text[CLOCK_TEXT_SZ]; /* ... and its rendering */
+#define CLOCK_STEPS 256 /* that are remembered */
+
+/* From a moment on, CLOCK_BOOTTIME and this are CLOCK_REALTIME. Both have the kernel's own rate, in suspend
+ * too, so the sum changes only when somebody sets the clock. */
+struct clock_step {
+	uint64_t after_ns; /* CLOCK_BOOTTIME of the last look at which the clock had not been set yet */
+	int64_t to_real; /* ns */
 };
 
-/* Reads the clocks until two neighbouring reads are close enough that the offset is good to about a
- * microsecond. An offset that moved by less than a millisecond keeps its old value, so that times
- * of one run stay comparable. */
-void clock__sync(struct clock_base *c);
-uint64_t clock__mono_now(void); /* ns */
-uint64_t clock__real_now(void); /* ns since 1970 */
-static inline uint64_t clock__real_of_mono(const struct clock_base *c, uint64_t mono_ns)
-{
-	return mono_ns + (uint64_t)c->mono_to_real;
-}
-static inline uint64_t clock__real_of_boot(const struct clock_base *c, uint64_t boot_ns)
-{
-	return boot_ns + (uint64_t)c->boot_to_real;
-}
+/* A moment is dated by what held then. So its date stays the same, whatever the clock does later, until
+ * CLOCK_STEPS more steps were seen. */
+struct clock_base {
+	struct clock_step
+		steps[CLOCK_STEPS]; /* oldest first; the first holds for all before the second */
+	uint32_t cnt;
+	uint64_t total;	     /* steps that there ever were */
+	uint64_t checked_ns; /* CLOCK_BOOTTIME of the last look */
+	int64_t ns_offset;   /* by which our time namespace shifts CLOCK_BOOTTIME */
+};
+
+/* One look at both clocks. Being put off the CPU in between only makes it wider. */
+struct clock_look {
+	uint64_t boot_ns;
+	uint64_t width_ns; /* how long it took: to_real is good to half of it */
+	int64_t to_real;
+};
+
+/* The second that was rendered last. */
+struct clock_text {
+	uint64_t second;
+	char text[CLOCK_TEXT_SZ];
+};
+
+/* Learns by how much our time namespace shifts what we read, and looks at the clocks. 0, or a sysexits status
+ * after a message: times would be wrong. */
+int clock__open(struct clock_base *c);
+/* Looks at the clocks. Three reads, unless the clock was set: then until two neighbouring reads are close enough
+ * that the offset is good to about a microsecond. A step of less than a millisecond is none, so that
+ * times of one run stay comparable. */
+void clock__check(struct clock_base *c);
+/* What a look makes of what it saw. Pure. */
+void clock__looked(struct clock_base *c, const struct clock_look *look);
+/* A step that is known from elsewhere. */
+void clock__add(struct clock_base *c, uint64_t after_ns, int64_t to_real);
+uint64_t clock__boot_now(const struct clock_base *c); /* ns, as the kernel half has it */
+uint64_t clock__mono_now(void);			      /* ns, in our time namespace */
+uint64_t clock__real_now(void);			      /* ns since 1970 */
+/* Of a kernel time. Settled once there was a look after it. */
+uint64_t clock__real_of(const struct clock_base *c, uint64_t boot_ns);
+/* The offset of CLOCK_BOOTTIME in the text of /proc/PID/timens_offsets, ns. False: there is none. */
+bool clock__parse_offsets(const char *text, int64_t *boot_ns);
 /* Writes real_ns (ns since 1970, up to year 9999) as RFC 3339 UTC with nine digits and 'Z',
- * CLOCK_TEXT_SZ bytes with the NUL. c may be NULL; given, it caches the date and time of day of
+ * CLOCK_TEXT_SZ bytes with the NUL. cache may be NULL; given, it holds the date and time of day of
  * the last second. No libc call on the cached path. */
-void clock__text(struct clock_base *c, uint64_t real_ns, char out[CLOCK_TEXT_SZ]);
+void clock__text(struct clock_text *cache, uint64_t real_ns, char out[CLOCK_TEXT_SZ]);
 
 #endif

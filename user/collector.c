@@ -57,6 +57,7 @@ int collector__open(struct collector *c, const struct options *o)
 		.on_evict_cgroup = c->tracer ? forget_cgroup : NULL,
 		.ctx = c->tracer,
 	};
+	int err;
 
 	c->options = o;
 	c->renderer = renderer__find(o->format);
@@ -72,7 +73,9 @@ int collector__open(struct collector *c, const struct options *o)
 		memcpy(c->run_id, c->source->run_id, sizeof(c->run_id) - 1);
 	} else {
 		host__read(&c->host);
-		clock__sync(&c->clock);
+		err = clock__open(&c->clock);
+		if (err)
+			return err;
 		make_run_id(c->run_id, sizeof(c->run_id));
 	}
 	memcpy(id.boot_id, c->host.boot_id, sizeof(id.boot_id));
@@ -106,6 +109,33 @@ void collector__close(struct collector *c)
 	arrays__free(c->arrays);
 	decoder__free(c->decoder);
 	json__free(&c->json);
+}
+
+void collector__record_clock(struct collector *c)
+{
+	const struct clock_base *clock = &c->clock;
+
+	while (c->recorder && c->clock_recorded < clock->total) {
+		uint64_t left = clock->total - c->clock_recorded;
+		const struct clock_step *step =
+			&clock->steps[left < clock->cnt ? clock->cnt - left : 0];
+		const struct frame_clock frame = { step->after_ns, step->to_real };
+
+		if (recorder__put(c->recorder, FRAME_CLOCK, &frame, sizeof(frame), 0))
+			return;
+		c->clock_recorded++;
+	}
+}
+
+/* Before a moment is dated: if the clock was set since the last look, or may have been, that is known then, and the
+ * date is settled: a call has the same one in both of its records. */
+static void settle_clock(struct collector *c, uint64_t boot_ns)
+{
+	if (c->replay)
+		return;
+	if (boot_ns > c->clock.checked_ns)
+		clock__check(&c->clock);
+	collector__record_clock(c);
 }
 
 /* The next record to be told: now, or, so that every replay gives the same lines, when it was recorded. */
@@ -210,7 +240,7 @@ static void await_arrays(struct collector *c, const struct pvm_call *call)
 		if (c->replay)
 			return; /* they stand before their call, or nowhere */
 		take_arrays(c);
-		if (clock__mono_now() > call->exit_ns + ARRAY_AGE_NS)
+		if (clock__boot_now(&c->clock) > call->exit_ns + ARRAY_AGE_NS)
 			return;
 		if (!arrays_there(c, call, &call->local, false) ||
 		    !arrays_there(c, call, &call->remote, true))
@@ -305,6 +335,8 @@ static int record_call(struct collector *c, const void *data, size_t size)
 	bool last = size >= sizeof(*raw) && is_last(raw);
 	int err;
 
+	if (size >= sizeof(*raw))
+		settle_clock(c, raw->entry_ns);
 	if (has_arrays(data, size)) {
 		await_arrays(c, raw);
 		if (last)
@@ -322,7 +354,7 @@ static int record_call(struct collector *c, const void *data, size_t size)
 	else
 		c->in_flight_emitted++;
 	if (!err && size >= sizeof(*raw))
-		c->last_call_ns = clock__real_of_mono(&c->clock, raw->entry_ns);
+		c->last_call_ns = clock__real_of(&c->clock, raw->entry_ns);
 	if (c->options->count && c->emitted + c->in_flight_emitted >= c->options->count)
 		c->full = true;
 	return err;
@@ -334,6 +366,8 @@ static int on_call(struct collector *c, const void *data, size_t size)
 	struct record rec = { .type = REC_CALL };
 	int err;
 
+	if (size >= sizeof(*raw))
+		settle_clock(c, raw->entry_ns);
 	if (has_arrays(data, size))
 		await_arrays(c, raw);
 	err = decode__call(c->decoder, data, size, c->arrays, c->identity, &c->clock, &rec.call);
@@ -348,7 +382,7 @@ static int on_call(struct collector *c, const void *data, size_t size)
 		c->filtered += is_last(raw);
 		goto out;
 	}
-	rec.real_ns = clock__real_of_mono(&c->clock, raw->entry_ns);
+	rec.real_ns = clock__real_of(&c->clock, raw->entry_ns);
 	err = put_line(c, &rec, is_last(raw));
 	if (err) {
 		c->lost_output += is_last(raw);
@@ -388,6 +422,8 @@ int collector__on_summary(void *ctx, void *data, size_t size)
 
 	if (!collector__room(c))
 		return -EAGAIN;
+	if (size >= sizeof(*sum))
+		settle_clock(c, sum->tally.last_ns);
 	err = decode__summary(c->decoder, data, size, c->identity, &c->clock, &rec.summary);
 	if (err) {
 		c->lost_decode += size == sizeof(*sum) ? sum->tally.calls : 1;
@@ -523,16 +559,9 @@ int collector__flush(struct collector *c)
 
 void collector__tick(struct collector *c)
 {
-	struct clock_base before = c->clock;
-	struct frame_clock frame;
-
 	c->reminders = REMINDERS;
-	clock__sync(&c->clock);
-	if (!c->recorder || (before.mono_to_real == c->clock.mono_to_real &&
-			     before.boot_to_real == c->clock.boot_to_real))
-		return;
-	frame = (struct frame_clock){ c->clock.mono_to_real, c->clock.boot_to_real };
-	recorder__put(c->recorder, FRAME_CLOCK, &frame, sizeof(frame), 0);
+	clock__check(&c->clock);
+	collector__record_clock(c);
 }
 
 int collector__drain(struct collector *c, bool *got)

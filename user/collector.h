@@ -35,6 +35,7 @@ struct collector {
 	struct render_opts render_opts;
 	struct host host;
 	struct clock_base clock;
+	uint64_t clock_recorded; /* steps of it that are in the recording */
 	struct decoder *decoder;
 	struct arrays *arrays;
 	struct identity *identity;
@@ -78,7 +79,9 @@ void collector__take_back(struct collector *c, uint64_t calls);
 bool collector__room(struct collector *c);
 /* Writes what is pending. 0, or as sink__flush. */
 int collector__flush(struct collector *c);
-/* About once a second: reads the clocks again. */
+/* Puts steps of the clock into the recording that are not there yet. */
+void collector__record_clock(struct collector *c);
+/* About once a second: looks at the clocks. */
 void collector__tick(struct collector *c);
 
 /* Drains the ring of calls until it is empty (0), or until -EAGAIN as above. got: whether there was anything. */

@@ -384,7 +384,7 @@ static void decode_tasks(const struct pvm_call *call, struct identity *id,
 	const struct task_info *caller = &out->caller, *target = &out->target;
 
 	identity__fill(id, &call->caller, true, &out->caller);
-	out->caller.real_start_ns = clock__real_of_boot(clock, call->caller.start_ns);
+	out->caller.real_start_ns = clock__real_of(clock, call->caller.start_ns);
 	out->same_uid = out->same_container = UNKNOWN;
 	if (call->resolved == PVM_UNRESOLVED) {
 		identity__fill(id, NULL, false, &out->target);
@@ -392,7 +392,7 @@ static void decode_tasks(const struct pvm_call *call, struct identity *id,
 		return;
 	}
 	identity__fill(id, &call->target, false, &out->target);
-	out->target.real_start_ns = clock__real_of_boot(clock, call->target.start_ns);
+	out->target.real_start_ns = clock__real_of(clock, call->target.start_ns);
 	if (call->caller.flags & call->target.flags & PVM_TASK_CREDS)
 		out->same_uid = call->caller.uid == call->target.uid ? YES : NO;
 	if (!caller->cgroup || !target->cgroup)
@@ -514,8 +514,8 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	out->duration_ns = tally->duration_ns;
 	decode_errors(tally, d->first.ret, out);
 	decode_kinds(tally, out);
-	out->first_ns = clock__real_of_mono(clock, tally->first_ns);
-	out->last_ns = clock__real_of_mono(clock, tally->last_ns);
+	out->first_ns = clock__real_of(clock, tally->first_ns);
+	out->last_ns = clock__real_of(clock, tally->last_ns);
 	return 0;
 }
 

@@ -78,7 +78,6 @@ static void watch_recording(struct outputs *o, uint64_t now)
 {
 	struct collector *c = o->report->collector;
 	struct output_state *state = &o->recording;
-	struct frame_clock clock = { c->clock.mono_to_real, c->clock.boot_to_real };
 	enum file_change change, before = state->change;
 
 	if (!c->recorder)
@@ -92,8 +91,10 @@ static void watch_recording(struct outputs *o, uint64_t now)
 	if (change == FILE_EMPTIED) {
 		state->told = false;
 		tell(o, state, "recording", ": it begins anew");
-		if (!recorder__begin_anew(c->recorder))
-			(void)recorder__put(c->recorder, FRAME_CLOCK, &clock, sizeof(clock), 0);
+		if (!recorder__begin_anew(c->recorder)) {
+			c->clock_recorded = c->clock.total - c->clock.cnt;
+			collector__record_clock(c);
+		}
 	} else if (change == FILE_REMOVED || before != FILE_SAME) {
 		tell(o, state, "recording", ": it is still written, where nobody may find it");
 	}

@@ -106,8 +106,10 @@ static int check_header(struct recording *r)
 	}
 	if (h->version != RECORDING_VERSION || h->wire != PVM_WIRE_VERSION ||
 	    h->size != sizeof(*h)) {
-		log__error("--replay %s: format %u.%u, this program reads %u.%u (offset 12)",
-			   r->path, h->version, h->wire, RECORDING_VERSION, PVM_WIRE_VERSION);
+		log__error(
+			"--replay %s: format %u.%u, this program reads %u.%u: it was recorded by "
+			"another version of pvmtrace, which can replay it (offset 12)",
+			r->path, h->version, h->wire, RECORDING_VERSION, PVM_WIRE_VERSION);
 		return EX_DATAERR;
 	}
 	crc = crc32(0, (const Bytef *)h, offsetof(struct recording_header, crc));

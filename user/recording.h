@@ -23,7 +23,7 @@
 #include "place.h"
 
 #define RECORDING_MAGIC "PVMTRACE" /* 8 bytes without a NUL */
-#define RECORDING_VERSION 1
+#define RECORDING_VERSION 2
 #define RECORDING_ORDER 0x01020304u
 #define RECORDING_FRAME_MAX (1u << 20) /* no frame's data is longer */
 
@@ -70,9 +70,10 @@ struct frame {
 	uint32_t crc;  /* of size, kind and data */
 };
 
+/* A step of the clock: see struct clock_step. */
 struct frame_clock {
-	int64_t mono_to_real;
-	int64_t boot_to_real;
+	uint64_t after_ns;
+	int64_t to_real;
 };
 
 /* A stats, lost, error or stop record, told with the counters as they stood. */

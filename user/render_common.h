@@ -37,7 +37,7 @@ void common__id(struct json *j, const char *key, const struct record *r);
 void common__run(struct json *j, const struct record *r);
 
 /* RFC 3339, nanoseconds. cache: of times that mostly lie in the same second; may be NULL. */
-static inline void common__time(struct json *j, const char *key, struct clock_base *cache,
+static inline void common__time(struct json *j, const char *key, struct clock_text *cache,
 				uint64_t real_ns)
 {
 	char *p = json__begin(j, key, CLOCK_TEXT_SZ + 1);

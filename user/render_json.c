@@ -17,7 +17,7 @@ void json_time(struct json *j, const char *key, uint64_t real_ns)
 void json_head(struct json *j, const struct record *r, const char *type)
 {
 	/* Records come in bursts: the second is mostly the last one's. */
-	static struct clock_base cache, told_cache;
+	static struct clock_text cache, told_cache;
 
 	json__open_obj(j, NULL);
 	common__time(j, "time", &cache, r->real_ns);

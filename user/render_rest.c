@@ -9,7 +9,7 @@
 
 void rest__time(struct json *j, const char *key, uint64_t real_ns)
 {
-	static struct clock_base cache; /* most times of a burst lie in the same second */
+	static struct clock_text cache; /* most times of a burst lie in the same second */
 
 	common__time(j, key, &cache, real_ns);
 }

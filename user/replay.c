@@ -50,7 +50,6 @@ int replay__record(struct report *r, const struct owner *owner)
 		.confirms = confirms(c->tracer),
 	};
 	struct pin_key key = tracer__pin_key(c->tracer);
-	struct frame_clock clock = { c->clock.mono_to_real, c->clock.boot_to_real };
 
 	copy(header.run_id, sizeof(header.run_id), c->run_id);
 	copy(header.program, sizeof(header.program), PVMTRACE_VERSION);
@@ -64,7 +63,7 @@ int replay__record(struct report *r, const struct owner *owner)
 	}
 	if (recorder__create(&c->recorder, c->options->record, &header, owner))
 		return EX_CANTCREAT;
-	recorder__put(c->recorder, FRAME_CLOCK, &clock, sizeof(clock), 0);
+	collector__record_clock(c);
 	if (key.page_shift)
 		recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0);
 	recorder__keep_head(c->recorder);
@@ -111,8 +110,7 @@ static void put_clock(struct replay *r, const void *data, size_t size)
 	if (size != sizeof(clock))
 		return;
 	memcpy(&clock, data, sizeof(clock));
-	r->collector.clock.mono_to_real = clock.mono_to_real;
-	r->collector.clock.boot_to_real = clock.boot_to_real;
+	clock__add(&r->collector.clock, clock.after_ns, clock.to_real);
 }
 
 static void put_told(struct replay *r, const void *data, size_t size)

@@ -2,8 +2,12 @@
 """Callers inside pid and user namespaces: the numbers told are the host's."""
 
 import os
+import subprocess
+import time
 
-from pvm import expect_call, trigger, trigger_one
+import pytest
+
+from pvm import SLOWNESS, Tracer, expect_call, parse_time, trigger, trigger_one
 
 
 def test_nested_pid_namespaces(resolver):
@@ -56,3 +60,22 @@ def test_user_namespace(resolver):
     assert f"user:[{caller['ns']['user']}]" == t["ns_user"]
     assert caller["ns"]["user"] != os.stat("/proc/self/ns/user").st_ino
     assert event["relation"]["kinship"] == "self"
+
+
+@pytest.mark.parametrize("fork", [("--fork",), ()], ids=["child", "exec"])
+@pytest.mark.parametrize("offsets", [("--boottime", 100000), ("--boottime", -30, "--monotonic", 7777777)], ids=str)
+def test_tracer_in_a_time_namespace(offsets, fork):
+    """Its offsets are not the kernel's: calls and starts of processes are dated as outside."""
+    enter = ("unshare", "--time", *map(str, offsets), *fork)
+    tried = subprocess.run([*enter, "true"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if tried.returncode:
+        pytest.skip(f"no time namespaces here: {tried.stdout.decode(errors='replace').strip()}")
+    with Tracer("--duration", 3, prefix=enter) as t:
+        before = time.time_ns()
+        run = trigger_one("pvmcall", "self")
+        after = time.time_ns()
+        t.finish(timeout=15 * SLOWNESS)
+        event, = t.events(run["pid"])
+    slack = 10**7 * SLOWNESS  # of the kernel's ticks, and of offsets
+    assert before - slack <= parse_time(event["time"]) <= after + slack
+    assert before - slack <= parse_time(event["caller"]["start"]) <= parse_time(event["time"])

@@ -12,7 +12,7 @@
 
 #include "decoding.h"
 
-struct decoding decoding = { .clock = { .mono_to_real = 1000, .boot_to_real = 2000 } };
+struct decoding decoding = { .clock = { .steps = { { 0, 2000 } }, .cnt = 1 } };
 
 const struct pin_key decoding_key = { { 7, 77 }, 12, 0 };
 

@@ -51,8 +51,8 @@ static void test_sums(void **state)
 	assert_true(out.calls == UINT64_MAX && out.bytes == 1ULL << 60);
 	assert_int_equal(out.duration_ns, sum.tally.duration_ns);
 	assert_true(out.sums_known);
-	assert_int_equal(out.first_ns, sum.tally.first_ns + 1000);
-	assert_int_equal(out.last_ns, sum.tally.last_ns + 1000);
+	assert_int_equal(out.first_ns, sum.tally.first_ns + 2000);
+	assert_int_equal(out.last_ns, sum.tally.last_ns + 2000);
 	assert_int_equal(out.call.outcome, OUTCOME_SUCCEEDED);
 	assert_int_equal(out.call.raw->op, PVM_READ);
 	assert_int_equal(out.call.caller.task->pid, 4242);

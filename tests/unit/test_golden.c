@@ -310,7 +310,7 @@ static void put_books(enum record_type type, uint64_t second, const char *text, 
 
 static void write_recording(const char *path)
 {
-	const struct frame_clock clock = { START_NS - BOOT_NS, START_NS - BOOT_NS };
+	const struct frame_clock clock = { 0, START_NS - BOOT_NS };
 	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	struct recording_header header;
 
