@@ -80,6 +80,8 @@ enum pvm_task_flag {
 	PVM_TASK_REJECTED =
 		16, /* a filter said no to it: the call passes for its memory's owner, or for
 				 * the process that was named */
+	PVM_TASK_MNT_HOST = 32,	 /* its mount namespace is that of the host's first process */
+	PVM_TASK_MNT_OTHER = 64, /* it is another one; neither of the two: not known */
 };
 
 /* A process (and the thread of it that took part), as the kernel knew it at the moment of the call.
@@ -132,6 +134,29 @@ struct pvm_owner {
 	__u32 pad1;
 	char comm[PVM_COMM_SZ]; /* of the process's main thread */
 };
+
+#define PVM_PID_NS_HOST 0xeffffffcU /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
+
+/* Where a process is at home, by its namespaces. */
+enum pvm_home {
+	PVM_HOME_UNKNOWN = 0,
+	PVM_HOME_HOST = 1,	/* the host's own pid and mount namespace */
+	PVM_HOME_HOST_PIDS = 2, /* its pid namespace is the host's, its mount namespace is not */
+	PVM_HOME_OTHER = 3,
+	PVM_HOME_CNT = 4,
+};
+
+static inline __attribute__((always_inline, unused)) enum pvm_home
+pvm_home(const struct pvm_task *task)
+{
+	if (!task->ns_pid)
+		return PVM_HOME_UNKNOWN;
+	if (task->ns_pid != PVM_PID_NS_HOST)
+		return PVM_HOME_OTHER;
+	if (task->flags & PVM_TASK_MNT_OTHER)
+		return PVM_HOME_HOST_PIDS;
+	return task->flags & PVM_TASK_MNT_HOST ? PVM_HOME_HOST : PVM_HOME_UNKNOWN;
+}
 
 enum pvm_side_flag {
 	PVM_SIDE_ENTRY = 1, /* the array was looked at at entry: entry_ok means something */
@@ -352,9 +377,11 @@ enum pvm_path_flag {
 	PVM_PATH_CUT = 1,      /* longer than fits: the front is missing */
 	PVM_PATH_NAME = 2,     /* not below any root (memfd): one name stands for all of it */
 	PVM_PATH_DETACHED = 4, /* not below the root of its process's mount namespace */
+	PVM_PATH_GAP = 8,      /* longer than fits: names are missing in the middle, at gap */
 };
 
-/* A path as its names, from the last one upwards: each name ends in a NUL, len counts them all.
+/* A path as its names, from the last one upwards: each name ends in a NUL, len counts them all. Where gap is
+ * not 0, only data[0 .. gap) is so, and data[gap .. len) holds the path's first names, from the root down.
  * PVM_EXE: of process (pid, start_ns) with executable (dev, ino) since its exec exec_id: an
  * inode number alone can come back as another file's. PVM_CGROUP: of (hier, id). */
 struct pvm_path {
@@ -368,7 +395,7 @@ struct pvm_path {
 	__u8 hier;
 	__u8 flags; /* enum pvm_path_flag */
 	__u16 pad0;
-	__u32 pad1;
+	__u32 gap; /* offset; 0: there is none */
 	__u8 data[];
 };
 
@@ -482,11 +509,13 @@ struct pvm_cgroup_key {
 	__u32 pad;
 };
 
-/* A cgroup whose path has been sent. Bits by side (1 << enum pvm_who). */
+/* A cgroup whose path has been sent. */
 struct pvm_cgroup_val {
-	__u32 decided; /* the reader has judged it for this side */
-	__u32 pass;    /* the filters of this side let it pass */
+	__u32 decided; /* the reader has judged it for this side: 1 << enum pvm_who */
+	__u32 pass;    /* the filters let it pass: PVM_PASS_BIT(side, home of the process) */
 };
+
+#define PVM_PASS_BIT(who, home) (1U << ((who)*PVM_HOME_CNT + (home)))
 
 /* A process whose paths have been sent. Key: __u32 tgid. */
 struct pvm_proc_val {

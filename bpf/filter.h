@@ -129,7 +129,7 @@ static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
 		return true;
 	val = bpf_map_lookup_elem(&pvm_cgroups, &key);
 	if (val && val->decided & (1u << who))
-		return val->pass & (1u << who);
+		return val->pass & PVM_PASS_BIT(who, pvm_home(id));
 	id->flags |= PVM_TASK_CGROUP_WAIT;
 	return true;
 }

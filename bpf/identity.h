@@ -4,7 +4,8 @@
  * cgroup's path per cgroup. It is remembered as sent only after its record was submitted, so user
  * space is never left without; user space undoes the mark when it forgets.
  *
- * Paths go out as the names from the last one upwards; nothing is joined here.
+ * Paths go out as the names from the last one upwards; nothing is joined here. What is too long of an executable's
+ * path loses its front, of a cgroup's its middle.
  */
 #ifndef PVM_IDENTITY_H
 #define PVM_IDENTITY_H
@@ -12,6 +13,9 @@
 #define NAME_SZ 256	/* NAME_MAX and the NUL */
 #define PATH_SMALL 1024 /* nearly every path fits here */
 #define PATH_LARGE PVM_PATH_MAX
+#define PATH_LAST \
+	16 /* of more than PATH_DEPTH cgroups, so many are kept at the end, the rest from the root on */
+#define PATH_LAST_SZ 1024 /* and at most so many bytes of a long path */
 #define ARGS_SMALL 512
 #define ARGS_TRIES 3 /* then they are taken for unreadable until the next exec */
 
@@ -68,6 +72,9 @@ static __always_inline void exe_walk(struct pvm_names *names, struct task_struct
 		dentry = up;
 	}
 	names->flags |= PVM_PATH_CUT;
+	/* Mounts on top of each other, and no name yet: the file's own. */
+	if (!names->cnt)
+		names_add(names, BPF_CORE_READ(file, f_path.dentry, d_name.name));
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
@@ -77,28 +84,78 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	return BPF_CORE_READ((struct kernfs_node___parent *)kn, parent);
 }
 
+#define CLIMB_STEP 256
+#define CLIMBS 64
+
+/* Up by cnt names, CLIMB_STEP at most, or less where the root comes first. kn: its address. Returns the same. */
+__noinline u64 kernfs_climb(u64 kn, u32 cnt)
+{
+	struct kernfs_node *at = (struct kernfs_node *)kn;
+
+	for (u32 i = 0; i < CLIMB_STEP; i++) {
+		struct kernfs_node *up = kernfs_parent(at);
+
+		if (i >= cnt || !up)
+			break;
+		at = up;
+	}
+	return (u64)at;
+}
+
+/* What lies cnt names above kn, which is cgrp's ancestor at this level + cnt. Before 6.1 only a chain leads there,
+ * which is followed for 16,384 names. */
+static __always_inline struct kernfs_node *cgroup_above(struct cgroup *cgrp, struct kernfs_node *kn,
+							u32 level, u32 cnt)
+{
+	struct cgroup *at = NULL;
+
+	if (bpf_core_field_exists(cgrp->ancestors)) {
+		bpf_probe_read_kernel(&at, sizeof(at),
+				      (void *)__builtin_preserve_access_index(&cgrp->ancestors[0]) +
+					      level * sizeof(at));
+		return BPF_CORE_READ(at, kn);
+	}
+	for (u32 i = 0; i < CLIMBS && cnt; i++) {
+		u32 step = cnt < CLIMB_STEP ? cnt : CLIMB_STEP;
+
+		kn = (struct kernfs_node *)kernfs_climb((u64)kn, step);
+		cnt -= step;
+	}
+	return kn;
+}
+
+/* From the cgroup up to the root. Of very many names those in the middle are left out: who may make cgroups below one
+ * that he was given makes as many as he likes, and the host's own are the first. */
 static __always_inline void cgroup_walk(struct pvm_names *names, struct task_struct *task,
 					const struct pvm_task *id)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
 	u8 hier;
-	struct kernfs_node *kn = BPF_CORE_READ(raw_cgroup_of(set, &hier), kn);
+	struct cgroup *cgrp = raw_cgroup_of(set, &hier);
+	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
+	u32 level = BPF_CORE_READ(cgrp, level);
 
 	/* The task moved since its id was read: this path would not be that id's. */
 	if (hier != id->hier || BPF_CORE_READ(kn, id) != id->cgroup_id) {
 		names->stale = 1;
 		return;
 	}
-	for (int i = 0; i < PATH_DEPTH; i++) {
-		struct kernfs_node *up = kernfs_parent(kn);
+	if (level > PATH_DEPTH)
+		names->gap = PATH_LAST;
+	for (u32 i = 0; i < PATH_DEPTH; i++) {
+		struct kernfs_node *up;
 
+		if (i == PATH_LAST && level > PATH_DEPTH)
+			kn = cgroup_above(cgrp, kn, PATH_DEPTH - PATH_LAST, level - PATH_DEPTH);
+		up = kernfs_parent(kn);
 		if (!up) /* the root has no name */
 			return;
 		if (!names_add(names, (const unsigned char *)BPF_CORE_READ(kn, name)))
 			return;
 		kn = up;
 	}
-	names->flags |= PVM_PATH_CUT;
+	if (kernfs_parent(kn))
+		names->flags |= PVM_PATH_CUT;
 }
 
 static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id, u32 type)
@@ -109,7 +166,7 @@ static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id
 	path->pid = id->pid;
 	path->len = 0;
 	path->pad0 = 0;
-	path->pad1 = 0;
+	path->gap = 0;
 	path->exec_id = id->exec_id;
 	if (type == PVM_EXE) {
 		path->id = id->exe_ino;
@@ -162,6 +219,54 @@ static __always_inline int names_send(struct pvm_names *names, struct pvm_task *
 	return 1;
 }
 
+/* The same for a cgroup whose names need more than PATH_SMALL bytes, or lack some: the last ones, then the first
+ * ones from the root down, and what does not fit is missing in the middle. */
+static __always_inline int ends_send(struct pvm_names *names, struct pvm_task *id)
+{
+	u32 off = 0, last = 0, left, gap = names->gap;
+	struct pvm_path *path;
+	long len;
+
+	path = bpf_ringbuf_reserve(&pvm_calls, sizeof(*path) + PATH_LARGE + NAME_SZ, 0);
+	if (!path)
+		return -1;
+	path_head(path, id, PVM_CGROUP);
+	path->hdr.size = sizeof(*path) + PATH_LARGE + NAME_SZ;
+	path->flags = names->flags;
+	for (u32 i = 0; i < PATH_DEPTH; i++) {
+		if (i >= names->cnt || (gap && i >= gap) || off > PATH_LAST_SZ - NAME_SZ)
+			break;
+		len = bpf_probe_read_kernel_str(path->data + off, NAME_SZ, names->name[i]);
+		if (len <= 0)
+			break;
+		off += len;
+		last = i + 1;
+	}
+	path->gap = off;
+	left = names->cnt - last;
+	if (!off) { /* nothing can be told apart */
+		path->flags |= PVM_PATH_CUT;
+		left = 0;
+	}
+	for (u32 i = 1; i <= PATH_DEPTH; i++) {
+		u32 at = names->cnt - i;
+
+		if (!left || off > PATH_LARGE - NAME_SZ)
+			break;
+		len = bpf_probe_read_kernel_str(path->data + off, NAME_SZ,
+						names->name[at & (PATH_DEPTH - 1)]);
+		if (len <= 0)
+			break;
+		off += len;
+		left--;
+	}
+	if (left || gap)
+		path->flags |= PVM_PATH_GAP;
+	path->len = off;
+	bpf_ringbuf_submit(path, BPF_RB_NO_WAKEUP);
+	return 1;
+}
+
 /* Which side of which call a path is of. */
 #define OF_TARGET 1
 #define OF_ORPHAN 2
@@ -187,15 +292,17 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 	names->cnt = 0;
 	names->flags = 0;
 	names->stale = 0;
+	names->gap = 0;
 	if (type == PVM_EXE)
 		exe_walk(names, from, id);
 	else
 		cgroup_walk(names, from, id);
 	if (names->stale)
 		return 0;
-	sent = names_send(names, id, type, PATH_SMALL);
+	sent = names->gap ? 0 : names_send(names, id, type, PATH_SMALL);
 	if (!sent)
-		sent = names_send(names, id, type, PATH_LARGE);
+		sent = type == PVM_EXE ? names_send(names, id, type, PATH_LARGE)
+				       : ends_send(names, id);
 	if (sent < 0)
 		count(PVM_C_IDENTITY_LOST);
 	return sent > 0;

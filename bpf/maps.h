@@ -122,7 +122,7 @@ struct pvm_names {
 	u32 cnt;
 	u8 flags; /* enum pvm_path_flag */
 	u8 stale; /* the task is not what it was */
-	u16 pad;
+	u16 gap; /* number of the first name behind those that were left out in the middle; 0: none were */
 	const unsigned char *name[PATH_DEPTH];
 };
 
@@ -210,6 +210,9 @@ struct pvm_shared pvm_shared __attribute__((aligned(128)));
 
 /* The hooks on the pages are attached. */
 __u32 pins_on;
+
+/* Inode number of the mount namespace of the host's first process: the host's own. 0: not known. */
+__u32 host_mnt;
 
 /* Entries of pvm_state that stay when their call ends. */
 static s64 state_kept;

@@ -80,13 +80,14 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 }
 
 /* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to
- * it. */
+ * it; and of the host. */
 SEC("iter/task")
 int pvm_look(struct bpf_iter__task *ctx)
 {
 	u32 pid = pvm_shared.look_pid;
 
 	pvm_shared.self_pid[pvm_shared.self_slot & 1] = bpf_get_current_pid_tgid() >> 32;
+	look_home();
 	if (pid) {
 		pvm_shared.look_pid = 0;
 		look_up(pid);

@@ -109,4 +109,14 @@ static __always_inline void look_up(u32 pid)
 	pvm_shared.look_start_ns = task ? raw_start(task) : 0;
 }
 
+/* The namespaces of the host are those of its first process, which the initial pid namespace knows. */
+static __always_inline void look_home(void)
+{
+	struct pid *self = BPF_CORE_READ(current_untyped(), thread_pid);
+	struct upid first = {};
+
+	bpf_probe_read_kernel(&first, sizeof(first), upid_at(self, 0));
+	host_mnt = BPF_CORE_READ(first.ns, child_reaper, nsproxy, mnt_ns, ns.inum);
+}
+
 #endif

@@ -9,7 +9,6 @@
 #ifndef PVM_TASK_H
 #define PVM_TASK_H
 
-#define PROC_PID_INIT_INO 0xEFFFFFFCu /* include/linux/proc_ns.h: the initial pid namespace */
 #define PID_FS_MAGIC 0x50494446 /* include/uapi/linux/magic.h: pidfds are inodes there (6.9) */
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h: pidfds before */
 #define KINSHIP_GENERATIONS 32

@@ -96,7 +96,7 @@ static __always_inline void FILL(pid_ns)(struct pvm_task *id, struct task_struct
 		return;
 	if (level == 0) {
 		id->pid_ns = id->pid;
-		id->ns_pid = PROC_PID_INIT_INO;
+		id->ns_pid = PVM_PID_NS_HOST;
 		return;
 	}
 	bpf_probe_read_kernel(&upid, sizeof(upid), upid_at(pid, level));
@@ -151,6 +151,8 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	FILL(pid_ns)(id, leader);
 	if (nsproxy)
 		id->ns_mnt = GET(GET(nsproxy, mnt_ns), ns.inum);
+	if (id->ns_mnt && host_mnt)
+		id->flags |= id->ns_mnt == host_mnt ? PVM_TASK_MNT_HOST : PVM_TASK_MNT_OTHER;
 	id->loginuid = PVM_NO_ID;
 	id->sessionid = PVM_NO_ID;
 	if (bpf_core_field_exists(task->loginuid)) {

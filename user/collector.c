@@ -261,7 +261,7 @@ static bool passes(struct collector *c, const struct call_info *call)
 
 		if (!info->task || !(info->task->flags & PVM_TASK_CGROUP_WAIT))
 			continue;
-		if (!judge__cgroup(c->options, (enum pvm_who)who, info->cgroup, info->cgroup_len))
+		if (!judge__task(c->options, (enum pvm_who)who, info))
 			return false;
 	}
 	return true;
@@ -460,8 +460,7 @@ static int on_cgroup(struct collector *c, const void *data, size_t size)
 	const struct pvm_path *path = data;
 	struct pvm_cgroup_val val = {};
 	struct pvm_cgroup_key key = {};
-	const char *text;
-	size_t len = 0;
+	struct judge_place place = {};
 	int err = identity__put_path(c->identity, data, size);
 
 	if (c->replay || err ||
@@ -469,13 +468,16 @@ static int on_cgroup(struct collector *c, const void *data, size_t size)
 		return err;
 	key.id = path->id;
 	key.hier = path->hier;
-	text = identity__cgroup(c->identity, key.id, path->hier, &len);
-	if (!text)
+	place.path = identity__cgroup(c->identity, key.id, path->hier, &place.len, &place.cut);
+	if (!place.path)
 		return 0;
 	for (int who = 0; who < 2; who++) {
 		val.decided |= 1u << who;
-		if (judge__cgroup(c->options, (enum pvm_who)who, text, len))
-			val.pass |= 1u << who;
+		for (int home = 0; home < PVM_HOME_CNT; home++) {
+			place.home = (enum pvm_home)home;
+			if (judge__cgroup(c->options, (enum pvm_who)who, &place))
+				val.pass |= PVM_PASS_BIT(who, home);
+		}
 	}
 	tracer__judge_cgroup(c->tracer, &key, &val);
 	return 0;

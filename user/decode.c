@@ -18,7 +18,7 @@
 	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | MEMORY_FLAGS)
 #define TASK_FLAGS                                                                     \
 	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
-	 PVM_TASK_REJECTED)
+	 PVM_TASK_REJECTED | PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER)
 #define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
 #define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
 
@@ -109,7 +109,10 @@ static bool side_valid(const struct pvm_side *side, bool remote, uint32_t elem)
 
 static bool task_valid(const struct pvm_task *task)
 {
-	return !(task->flags & ~TASK_FLAGS) && task->hier <= PVM_HIER_MEMORY;
+	const uint8_t mnt = PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER;
+
+	return !(task->flags & ~TASK_FLAGS) && (task->flags & mnt) != mnt &&
+	       task->hier <= PVM_HIER_MEMORY;
 }
 
 static bool owner_valid(const struct pvm_call *call)
@@ -378,11 +381,43 @@ static void decode_id(const struct decoder *d, const struct pvm_call *call, stru
 	*at = '\0';
 }
 
+static bool same_ids(const struct task_info *a, const struct task_info *b)
+{
+	if (a->container_cnt != b->container_cnt)
+		return false;
+	for (size_t i = 0; i < a->container_cnt; i++) {
+		if (a->containers[i].len != b->containers[i].len ||
+		    memcmp(a->containers[i].id, b->containers[i].id, a->containers[i].len))
+			return false;
+	}
+	return true;
+}
+
+/* Two cgroups of one container's name in different places: one of them may be an impostor's. */
+static bool same_place(const struct task_info *a, const struct task_info *b)
+{
+	return a->task->hier == b->task->hier && a->container_end == b->container_end &&
+	       !memcmp(a->cgroup, b->cgroup, a->container_end);
+}
+
+static enum tristate same_container(const struct task_info *a, const struct task_info *b)
+{
+	const struct pvm_task *x = a->task, *y = b->task;
+
+	if (!a->cgroup || !b->cgroup || a->cgroup_cut || b->cgroup_cut)
+		return UNKNOWN;
+	if (!same_ids(a, b))
+		return NO;
+	if (a->container_cnt)
+		return same_place(a, b) ? YES : UNKNOWN;
+	/* There may be one whose engine gives its cgroups no name that is known here. */
+	return x->ns_pid && x->ns_mnt && x->ns_pid == y->ns_pid && x->ns_mnt == y->ns_mnt ? YES
+											  : UNKNOWN;
+}
+
 static void decode_tasks(const struct pvm_call *call, struct identity *id,
 			 const struct clock_base *clock, struct call_info *out)
 {
-	const struct task_info *caller = &out->caller, *target = &out->target;
-
 	identity__fill(id, &call->caller, true, &out->caller);
 	out->caller.real_start_ns = clock__real_of(clock, call->caller.start_ns);
 	out->same_uid = out->same_container = UNKNOWN;
@@ -395,16 +430,7 @@ static void decode_tasks(const struct pvm_call *call, struct identity *id,
 	out->target.real_start_ns = clock__real_of(clock, call->target.start_ns);
 	if (call->caller.flags & call->target.flags & PVM_TASK_CREDS)
 		out->same_uid = call->caller.uid == call->target.uid ? YES : NO;
-	if (!caller->cgroup || !target->cgroup)
-		return;
-	if (!caller->container || !target->container)
-		out->same_container = caller->container == target->container ? YES : NO;
-	else
-		out->same_container = caller->container_len == target->container_len &&
-						      !memcmp(caller->container, target->container,
-							      caller->container_len)
-					      ? YES
-					      : NO;
+	out->same_container = same_container(&out->caller, &out->target);
 }
 
 int decode__call(struct decoder *d, const void *data, size_t size, const struct arrays *arrays,

@@ -46,8 +46,9 @@ struct cgroup {
 	uint64_t stamp;
 	char *path;
 	size_t len;
-	const char *container; /* inside path */
-	size_t container_len;
+	bool cut;
+	struct container *containers; /* with the ids behind them; NULL: none */
+	size_t container_cnt, container_end;
 };
 
 TAILQ_HEAD(proc_list, proc);
@@ -103,6 +104,7 @@ static void cgroup__free(struct identity *id, struct cgroup *c)
 	TAILQ_REMOVE(&id->cgroup_lru, c, lru);
 	id->bytes -= c->path ? c->len : 0;
 	free(c->path);
+	free(c->containers);
 	free(c);
 }
 
@@ -256,12 +258,34 @@ static struct cgroup *cgroup__get(struct identity *id, uint64_t cgroup_id, uint8
 	return c;
 }
 
+static char *put_bytes(char *at, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(at, text, len);
+	return at + len;
+}
+
+/* The first names of a path that lacks some, or came in two parts. */
+static char *join_first(char *at, const struct pvm_path *rec)
+{
+	const char *name = (const char *)rec->data + rec->gap;
+	const char *end = (const char *)rec->data + rec->len;
+
+	for (; name < end; name += strlen(name) + 1) {
+		*at++ = '/';
+		at = put_bytes(at, name);
+	}
+	/* The names that follow begin with a slash. */
+	return rec->flags & PVM_PATH_GAP ? put_bytes(at, CGROUP_GAP) - 1 : at;
+}
+
 /* Turns names from the last one upwards into a path of len bytes, without a NUL. NULL: no memory. */
 static char *join_names(const struct pvm_path *rec, size_t *len)
 {
 	const char *names = (const char *)rec->data;
-	size_t left = rec->len; /* the names that remain, each with its NUL */
-	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + 1 + left);
+	size_t left = rec->gap ? rec->gap : rec->len; /* those that remain, each with its NUL */
+	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + sizeof(CGROUP_GAP) + rec->len);
 	char *at = path;
 	bool named = false;
 
@@ -276,6 +300,8 @@ static char *join_names(const struct pvm_path *rec, size_t *len)
 		memcpy(at, CUT_PREFIX, CUT_PREFIX_LEN);
 		at += CUT_PREFIX_LEN;
 	}
+	if (rec->gap)
+		at = join_first(at, rec);
 	while (left) {
 		const char *before = left > 1 ? memrchr(names, '\0', left - 1) : NULL;
 		const char *name = before ? before + 1 : names;
@@ -319,6 +345,31 @@ static int put_exe(struct identity *id, const struct pvm_path *rec)
 	return 0;
 }
 
+/* Of its path. 0 or -ENOMEM. */
+static int cgroup__find_containers(struct cgroup *c)
+{
+	struct containers found;
+	char *text;
+
+	containers__find(c->path, c->len, c->cut, &found);
+	free(c->containers);
+	c->containers = NULL;
+	c->container_cnt = 0;
+	c->container_end = found.end;
+	if (!found.cnt)
+		return 0;
+	c->containers = malloc(found.cnt * sizeof(*c->containers) + found.text_len);
+	if (!c->containers)
+		return -ENOMEM;
+	text = (char *)(c->containers + found.cnt);
+	memcpy(text, found.text, found.text_len);
+	for (size_t i = 0; i < found.cnt; i++)
+		c->containers[i] = (struct container){ text + (found.list[i].id - found.text),
+						       found.list[i].len };
+	c->container_cnt = found.cnt;
+	return 0;
+}
+
 static int put_cgroup(struct identity *id, const struct pvm_path *rec)
 {
 	struct pvm_cgroup_key key = { .id = rec->id, .hier = rec->hier };
@@ -338,8 +389,13 @@ static int put_cgroup(struct identity *id, const struct pvm_path *rec)
 	free(c->path);
 	c->path = path;
 	c->len = len;
-	c->container = container_id(path, len, &c->container_len);
+	c->cut = rec->flags & (PVM_PATH_CUT | PVM_PATH_GAP);
 	c->stamp = next_stamp();
+	if (cgroup__find_containers(c)) {
+		cgroup__free(id, c);
+		forget_cgroup(id, &key);
+		return -ENOMEM;
+	}
 	trim(id);
 	return 0;
 }
@@ -354,7 +410,10 @@ int identity__put_path(struct identity *id, const void *data, size_t size)
 		return -EBADMSG;
 	if (rec->len && rec->data[rec->len - 1])
 		return -EBADMSG;
-	if (rec->flags & ~(PVM_PATH_CUT | PVM_PATH_NAME | PVM_PATH_DETACHED))
+	if (rec->gap && (rec->gap > rec->len || rec->data[rec->gap - 1]))
+		return -EBADMSG;
+	if (rec->flags & ~(PVM_PATH_CUT | PVM_PATH_NAME | PVM_PATH_DETACHED | PVM_PATH_GAP) ||
+	    (rec->flags & PVM_PATH_GAP && !rec->gap))
 		return -EBADMSG;
 	switch (rec->hdr.type) {
 	case PVM_EXE:
@@ -416,9 +475,11 @@ static void fill_proc(const struct proc *p, const struct pvm_task *task, bool wi
 static void fill_nothing(const struct pvm_task *task, struct task_info *out)
 {
 	out->task = task;
-	out->exe = out->args = out->cgroup = out->container = NULL;
-	out->exe_len = out->args_len = out->cgroup_len = out->container_len = 0;
-	out->args_cut = false;
+	out->exe = out->args = out->cgroup = NULL;
+	out->containers = NULL;
+	out->exe_len = out->args_len = out->cgroup_len = 0;
+	out->container_cnt = out->container_end = 0;
+	out->args_cut = out->cgroup_cut = false;
 	out->stamp[0] = out->stamp[1] = 0;
 	out->entity_id[0] = '\0';
 }
@@ -443,15 +504,19 @@ void identity__fill(struct identity *id, const struct pvm_task *task, bool with_
 		return;
 	out->cgroup = c->path;
 	out->cgroup_len = c->len;
-	out->container = c->container;
-	out->container_len = c->container_len;
+	out->cgroup_cut = c->cut;
+	out->containers = c->containers;
+	out->container_cnt = c->container_cnt;
+	out->container_end = c->container_end;
 	out->stamp[1] = c->stamp;
 }
 
-const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len)
+const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len,
+			     bool *cut)
 {
 	const struct cgroup *c = cgroup__find(id, cgroup_id, hier);
 
+	*cut = c && c->cut;
 	*len = c ? c->len : 0;
 	return c ? c->path : NULL;
 }

@@ -39,12 +39,9 @@ int identity__put_args(struct identity *id, const void *data, size_t size); /* P
 void identity__fill(struct identity *id, const struct pvm_task *task, bool with_args,
 		    struct task_info *out);
 
-/* The path of a cgroup, or NULL. */
-const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len);
-
-/* The container id inside a cgroup path: docker, containerd, cri-o, podman (libpod), and their Kubernetes
- * forms, under cgroupfs and systemd drivers: 64 hex digits. Points into path; NULL if there is none. */
-const char *container_id(const char *path, size_t path_len, size_t *len);
+/* The path of a cgroup, or NULL. cut: it lacks names. */
+const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len,
+			     bool *cut);
 
 /* "<8 hex of boot id>-<pid hex>-<start hex>": the same for the same process wherever it appears, and for
  * no other of this boot. */

@@ -4,7 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "identity.h"
+#include "container.h"
 
 bool judge__needed(const struct options *o, enum pvm_who who)
 {
@@ -12,9 +12,9 @@ bool judge__needed(const struct options *o, enum pvm_who who)
 }
 
 /* The path itself or an ancestor. fnmatch lets '*' match '/', so "/a*" holds for all below anyway. */
-static bool cgroup_matches(const char *pattern, const char *path, size_t len)
+static bool path_matches(const char *pattern, const char *path, size_t len)
 {
-	char part[PVM_PATH_MAX + 8];
+	char part[PVM_PATH_MAX + sizeof(CGROUP_GAP)];
 
 	if (len >= sizeof(part))
 		len = sizeof(part) - 1;
@@ -32,46 +32,107 @@ static bool cgroup_matches(const char *pattern, const char *path, size_t len)
 	}
 }
 
-static bool container_matches(const char *value, const char *id, size_t len)
+/* Whether no path that begins with these len bytes, a slash the last of them, can match: up to its first special
+ * character a pattern stands for itself. */
+static bool cannot_match(const char *pattern, const char *path, size_t len)
+{
+	size_t same = strcspn(pattern, "*?[\\");
+
+	if (!pattern[same] && same < len)
+		return true; /* it names what would have to come before the gap */
+	return memcmp(pattern, path, same < len ? same : len);
+}
+
+static enum tristate cgroup_hit(const char *pattern, const struct judge_place *p)
+{
+	size_t len = cgroup_known_len(p->path, p->len, p->cut);
+
+	if (len && path_matches(pattern, p->path, len))
+		return YES;
+	if (!p->cut)
+		return NO;
+	return len && cannot_match(pattern, p->path, len + 1) ? NO : UNKNOWN;
+}
+
+/* In the host's own namespaces, and in no container. */
+static enum tristate none_hit(const struct containers *c, enum pvm_home home)
+{
+	/* A user may call his cgroups what he likes, but he is where he is. */
+	if (c->cnt)
+		return c->claimed && (home == PVM_HOME_HOST || home == PVM_HOME_UNKNOWN) ? UNKNOWN
+											 : NO;
+	if (home == PVM_HOME_OTHER)
+		return NO;
+	if (c->cut || home == PVM_HOME_UNKNOWN)
+		return UNKNOWN;
+	return home == PVM_HOME_HOST || c->service ? YES : NO;
+}
+
+static bool id_matches(const char *value, const struct container *id)
 {
 	size_t want = strlen(value);
 
-	if (!id)
-		return !strcmp(value, "none");
-	return want <= len && !memcmp(value, id, want);
+	return want <= id->len && !strncasecmp(value, id->id, want);
 }
 
-/* Values are alternatives, an exclusion wins. */
-static bool list_passes(const struct filter_list *list, bool container, const char *path,
-			size_t len)
+static enum tristate container_hit(const struct filter_value *value, const struct containers *c,
+				   enum pvm_home home)
+{
+	if (!strcmp(value->text, "none"))
+		return none_hit(c, home);
+	if (value->exclude && c->cnt)
+		return !id_matches(value->text, &c->list[0]) ? NO : c->claimed ? UNKNOWN : YES;
+	for (size_t i = 0; i < c->cnt; i++) {
+		if (id_matches(value->text, &c->list[i]))
+			return YES;
+	}
+	return c->cut || c->more ? UNKNOWN : NO;
+}
+
+/* Values are alternatives, an exclusion wins. What is undecided is neither excluded nor left out. */
+static bool list_passes(const struct filter_list *list, const struct judge_place *place,
+			const struct containers *containers)
 {
 	bool included = false, has_include = false;
-	size_t id_len = 0;
-	const char *id;
-
-	if (!list->cnt)
-		return true;
-	id = container ? container_id(path, len, &id_len) : NULL;
 
 	for (size_t i = 0; i < list->cnt; i++) {
 		const struct filter_value *value = &list->values[i];
-		bool hit = container ? container_matches(value->text, id, id_len)
-				     : cgroup_matches(value->text, path, len);
+		enum tristate hit = containers ? container_hit(value, containers, place->home)
+					       : cgroup_hit(value->text, place);
 
-		if (value->exclude && hit)
+		if (value->exclude && hit == YES)
 			return false;
 		has_include |= !value->exclude;
-		included |= !value->exclude && hit;
+		included |= !value->exclude && hit != NO;
 	}
 	return !has_include || included;
 }
 
-bool judge__cgroup(const struct options *o, enum pvm_who who, const char *path, size_t len)
+bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place)
 {
-	if (!path)
+	const struct filter_list *list = &o->filter[who][FILTER_CONTAINER];
+	struct containers containers;
+
+	if (!place->path)
 		return true;
-	return list_passes(&o->filter[who][FILTER_CGROUP], false, path, len) &&
-	       list_passes(&o->filter[who][FILTER_CONTAINER], true, path, len);
+	if (!list_passes(&o->filter[who][FILTER_CGROUP], place, NULL))
+		return false;
+	if (!list->cnt)
+		return true;
+	containers__find(place->path, place->len, place->cut, &containers);
+	return list_passes(list, place, &containers);
+}
+
+bool judge__task(const struct options *o, enum pvm_who who, const struct task_info *task)
+{
+	const struct judge_place place = {
+		.path = task->cgroup,
+		.len = task->cgroup_len,
+		.cut = task->cgroup_cut,
+		.home = pvm_home(task->task),
+	};
+
+	return judge__cgroup(o, who, &place);
 }
 
 /* Of one filter: whether value number i of the list means this task. */
@@ -132,7 +193,7 @@ static bool task_passes(const struct options *o, enum pvm_who who, const struct 
 	return values_pass(&o->filter[who][FILTER_PID], task, match_pid) &&
 	       values_pass(&o->filter[who][FILTER_UID], task, match_uid) &&
 	       comm_passes(&o->filter[who][FILTER_COMM], who, task) &&
-	       judge__cgroup(o, who, task->cgroup, task->cgroup_len);
+	       (!task->task || judge__task(o, who, task));
 }
 
 /* Never hides a result that is not known. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "container.h"
 #include "host.h"
 
 /* One process of a call. */
@@ -23,8 +24,11 @@ struct task_info {
 	bool args_cut; /* there were more than we carried */
 	const char *cgroup;
 	size_t cgroup_len;
-	const char *container; /* id, ASCII; NULL: none, or cgroup not known */
-	size_t container_len;
+	bool cgroup_cut; /* it lacks names */
+	/* What the cgroup names, outermost first; all ASCII. 0: none, or (cgroup not known, or cut) not known. */
+	const struct container *containers;
+	size_t container_cnt;
+	size_t container_end; /* the cgroup up to here is that of the innermost */
 	/* Stand for the strings above ([0] exe and args, [1] cgroup): equal and not 0, they are the
 	 * same bytes as in an earlier record. 0: nothing of that kind is known, or nobody vouches
 	 * for it. */
@@ -32,6 +36,17 @@ struct task_info {
 	uint64_t real_start_ns; /* task->start_ns in ns since 1970 */
 	char entity_id[48];
 };
+
+/* The outermost container's id; NULL: none, or not known. */
+static inline const char *task_container(const struct task_info *t)
+{
+	return t->container_cnt ? t->containers[0].id : NULL;
+}
+
+static inline size_t task_container_len(const struct task_info *t)
+{
+	return t->container_cnt ? t->containers[0].len : 0;
+}
 
 enum array_status {
 	ARRAY_OK,

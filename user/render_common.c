@@ -137,6 +137,14 @@ void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_i
 	fit__end(j, plan);
 }
 
+void common__containers(struct json *j, const struct task_info *t)
+{
+	json__open_arr(j, "containers");
+	for (size_t i = 0; i < t->container_cnt; i++)
+		json__bytes(j, NULL, t->containers[i].id, t->containers[i].len);
+	json__close_arr(j);
+}
+
 const char *common__kinship(unsigned int kinship)
 {
 	static const char *const names[] = {

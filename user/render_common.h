@@ -21,6 +21,8 @@ void common__pinned(struct json *j, const struct pvm_pins *pins);
 void common__dev(struct json *j, const char *key, uint32_t dev);
 /* "args_hex", if an argument needs it and there is room. */
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t);
+/* "containers": their ids, outermost first. */
+void common__containers(struct json *j, const struct task_info *t);
 /* How the two processes of a call are related, a word; kinship: enum pvm_kinship. */
 const char *common__kinship(unsigned int kinship);
 /* Of a sum: an object of calls by name; "abis", a list of objects as it is in `start`; "low" and "high", in as many digits

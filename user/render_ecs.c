@@ -30,8 +30,8 @@ static const struct fit_format format = {
 		[FIT_RELATION] = "\"pvmtrace.relation\"",
 		[FIT_REMOTE] = "\"pvmtrace.remote.*\"",
 		[FIT_LOCAL] = "\"pvmtrace.local\"",
-		[FIT_NS] = "\"pvmtrace.caller.ns\"",
-		[FIT_TARGET_NS] = "\"pvmtrace.target.ns\"",
+		[FIT_NS] = "\"pvmtrace.caller.ns\",\"pvmtrace.caller.containers\"",
+		[FIT_TARGET_NS] = "\"pvmtrace.target.ns\",\"pvmtrace.target.containers\"",
 		[FIT_HOST] = "\"host\"",
 		[FIT_EXE] = "\"process.executable\"",
 		[FIT_TARGET_EXE] = "\"Target.process.executable\"",
@@ -236,9 +236,9 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 	const struct call_info *c = &r->call;
 
 	put_process(j, plan, &c->caller, 0);
-	if (c->caller.container && fit__begin(j, plan, FIT_CALLER)) {
+	if (c->caller.container_cnt && fit__begin(j, plan, FIT_CALLER)) {
 		json__open_obj(j, "container");
-		json__bytes(j, "id", c->caller.container, c->caller.container_len);
+		json__bytes(j, "id", task_container(&c->caller), task_container_len(&c->caller));
 		json__close_obj(j);
 		fit__end(j, plan);
 	}

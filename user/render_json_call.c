@@ -97,7 +97,7 @@ static void put_no_task(struct json *j)
 		    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
 		    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
 		    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
-		    "\"cgroup_id\":null,\"container_id\":null,\"ns\":null");
+		    "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null");
 }
 
 void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c)

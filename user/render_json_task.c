@@ -190,20 +190,31 @@ static void put_cgroup(struct json *j, struct fit_plan *plan, const struct task_
 
 	put_text(j, plan, FIT_CGROUP + is_target, &cgroup);
 	put_id(j, "cgroup_id", t->task->cgroup_id, t->task->hier);
-	json__bytes(j, "container_id", t->container, t->container_len);
+	json__bytes(j, "container_id", task_container(t), task_container_len(t));
 }
 
-static void put_ns(struct json *j, struct fit_plan *plan, const struct pvm_task *task,
-		   bool is_target)
+/* Not known, and none, are two things. */
+static void put_containers(struct json *j, const struct task_info *t)
+{
+	if (t->container_cnt || (t->cgroup && !t->cgroup_cut))
+		common__containers(j, t);
+	else
+		json__null(j, "containers");
+}
+
+/* Where the process lives. */
+static void put_home(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     bool is_target)
 {
 	if (!fit__begin(j, plan, FIT_NS + is_target)) {
-		json__null(j, "ns");
+		JSON_RAW(j, "\"containers\":null,\"ns\":null");
 		return;
 	}
+	put_containers(j, t);
 	json__open_obj(j, "ns");
-	put_nonzero(j, "pid", task->ns_pid);
-	put_nonzero(j, "mnt", task->ns_mnt);
-	put_nonzero(j, "user", task->ns_user);
+	put_nonzero(j, "pid", t->task->ns_pid);
+	put_nonzero(j, "mnt", t->task->ns_mnt);
+	put_nonzero(j, "user", t->task->ns_user);
 	json__close_obj(j);
 	fit__end(j, plan);
 }
@@ -235,7 +246,7 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 	json__str(j, "entity_id", t->entity_id);
 	if (fit__begin(j, plan, more)) {
 		put_cgroup(j, plan, t, is_target);
-		put_ns(j, plan, task, is_target);
+		put_home(j, plan, t, is_target);
 		fit__end(j, plan);
 	}
 }

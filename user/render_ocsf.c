@@ -45,8 +45,8 @@ static const struct fit_format format = {
 		[FIT_RELATION] = "\"unmapped.relation\"",
 		[FIT_REMOTE] = "\"unmapped.remote.*\"",
 		[FIT_LOCAL] = "\"unmapped.local\"",
-		[FIT_NS] = "\"unmapped.caller.ns\"",
-		[FIT_TARGET_NS] = "\"unmapped.target.ns\"",
+		[FIT_NS] = "\"unmapped.caller.ns\",\"unmapped.caller.containers\"",
+		[FIT_TARGET_NS] = "\"unmapped.target.ns\",\"unmapped.target.containers\"",
 		[FIT_HOST] = "\"device.*\"",
 		[FIT_EXE] = "\"actor.process.file\"",
 		[FIT_TARGET_EXE] = "\"process.file\"",
@@ -202,14 +202,17 @@ static void put_file(struct json *j, struct fit_plan *plan, const struct task_in
 		     unsigned int target)
 {
 	const char *exe, *slash;
-	size_t from, len = t->exe_len;
+	size_t from, name, len = t->exe_len;
 
 	if (!t->exe || !t->exe_len || !fit__begin(j, plan, FIT_EXE + target))
 		return;
 	exe = fit__text(plan, FIT_EXE + target, t->exe, &len);
+	/* Of a path that is cut right before it, the name is whole all the same. */
+	slash = memrchr(t->exe, '/', t->exe_len);
+	name = slash ? t->exe_len - (size_t)(slash - t->exe) - 1 : 0;
 	slash = memrchr(exe, '/', len);
-	from = slash ? (size_t)(slash - exe) + 1 : 0;
-	if (from == len)
+	from = slash ? (size_t)(slash - exe) + 1 : len > name ? len - name : 0;
+	if (from == len || (!slash && memcmp(exe + from, t->exe + t->exe_len - name, name)))
 		from = 0;
 	json__open_obj(j, "file");
 	json__bytes(j, "name", exe + from, len - from);
@@ -273,9 +276,9 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct task_in
 		rest__number_text(j, "uid", task->sessionid);
 		json__close_obj(j);
 	}
-	if (t->container) {
+	if (t->container_cnt) {
 		json__open_obj(j, "container");
-		json__bytes(j, "uid", t->container, t->container_len);
+		json__bytes(j, "uid", task_container(t), task_container_len(t));
 		json__close_obj(j);
 	}
 	json__open_obj(j, "parent_process");

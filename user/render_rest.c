@@ -148,10 +148,9 @@ static void put_creds(struct json *j, const struct task_info *t, unsigned int la
 		rest__time(j, "start", t->real_start_ns);
 }
 
-static void put_ns(struct json *j, struct fit_plan *plan, const struct pvm_task *task,
-		   unsigned int target)
+static void put_ns(struct json *j, const struct pvm_task *task)
 {
-	if (!(task->ns_pid | task->ns_mnt | task->ns_user) || !fit__begin(j, plan, FIT_NS + target))
+	if (!(task->ns_pid | task->ns_mnt | task->ns_user))
 		return;
 	json__open_obj(j, "ns");
 	if (task->ns_pid)
@@ -161,6 +160,21 @@ static void put_ns(struct json *j, struct fit_plan *plan, const struct pvm_task 
 	if (task->ns_user)
 		json__u64(j, "user", task->ns_user);
 	json__close_obj(j);
+}
+
+/* Where the process lives. */
+static void put_home(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     unsigned int target)
+{
+	const struct pvm_task *task = t->task;
+
+	if (!(task->ns_pid | task->ns_mnt | task->ns_user) && !t->container_cnt)
+		return;
+	if (!fit__begin(j, plan, FIT_NS + target))
+		return;
+	if (t->container_cnt)
+		common__containers(j, t);
+	put_ns(j, task);
 	fit__end(j, plan);
 }
 
@@ -175,9 +189,9 @@ static void put_task(struct json *j, struct fit_plan *plan, const struct task_in
 	put_text_hex(j, plan, FIT_CGROUP + target, "cgroup_hex", t->cgroup, t->cgroup_len);
 	if (t->task->hier)
 		put_id(j, "cgroup_id", t->task->cgroup_id);
-	if (t->container && target && lacks & REST_CONTAINER)
-		json__bytes(j, "container_id", t->container, t->container_len);
-	put_ns(j, plan, t->task, target);
+	if (t->container_cnt && target && lacks & REST_CONTAINER)
+		json__bytes(j, "container_id", task_container(t), task_container_len(t));
+	put_home(j, plan, t, target);
 }
 
 static void put_caller(struct json *j, struct fit_plan *plan, const struct call_info *c,

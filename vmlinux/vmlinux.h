@@ -145,6 +145,7 @@ struct idr {
 
 struct pid_namespace { /* where the caller's pid argument is looked up */
 	struct idr idr;
+	struct task_struct *child_reaper; /* its first process */
 	struct ns_common ns;
 };
 
@@ -279,6 +280,8 @@ struct kernfs_node___parent { /* before */
 struct cgroup { /* level 0 is the root */
 	int level;
 	struct kernfs_node *kn;
+	struct cgroup
+		*ancestors[1]; /* by level, itself included; before 6.1 there are only their ids */
 };
 
 struct cgroup_subsys_state { /* a v1 hierarchy's cgroup */

@@ -98,6 +98,7 @@ class Cgroups:
 
     def __init__(self):
         self.made = []
+        self.nested = []  # (descriptor, name of what is made in it)
 
     def make(self, hierarchy, path):
         """hierarchy: "" (v2), pids or memory. The directory."""
@@ -112,6 +113,25 @@ class Cgroups:
             self.made.append(at)
         return at
 
+    def nest(self, directory, names):
+        """One in the other, below a directory; too long a path for the kernel is none for this. A descriptor of the
+        last."""
+        fd = os.open(directory, os.O_RDONLY)
+        for name in names:
+            os.mkdir(name, dir_fd=fd)
+            self.nested.append((fd, name))
+            fd = os.open(name, os.O_RDONLY, dir_fd=fd)
+        self.nested.append((fd, None))
+        return fd
+
+    def join_at(self, fd):
+        """As join, by a descriptor."""
+        def enter():
+            procs = os.open("cgroup.procs", os.O_WRONLY, dir_fd=fd)
+            os.write(procs, b"0")
+            os.close(procs)
+        return enter
+
     def join(self, directory):
         """For preexec_fn: the process to be goes there."""
         return lambda: (Path(directory) / "cgroup.procs").write_text("0")
@@ -120,13 +140,21 @@ class Cgroups:
         (Path(directory) / "cgroup.procs").write_text(str(pid))
 
     def close(self):
+        for fd, name in reversed(self.nested):
+            if name:
+                self.take_away(lambda fd=fd, name=name: os.rmdir(name, dir_fd=fd))
+            os.close(fd)
         for path in reversed(self.made):
-            for _ in range(50):
-                try:
-                    path.rmdir()
-                    break
-                except OSError:
-                    time.sleep(0.05)
+            self.take_away(path.rmdir)
+
+    @staticmethod
+    def take_away(rmdir):
+        for _ in range(50):
+            try:
+                rmdir()
+                break
+            except OSError:
+                time.sleep(0.05)
 
 
 def bpf_objects(pid):

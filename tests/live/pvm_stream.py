@@ -21,7 +21,7 @@ TOP = HEAD + ["phase", "op", "syscall", "abi", "outcome", "ret", "error",
        "target", "relation", "local", "remote", "truncated", "host"]
 TASK = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm", "exe", "exe_dev", "exe_ino", "exe_deleted", "args",
         "uid", "gid", "euid", "loginuid", "sessionid", "caps_effective", "start", "entity_id", "cgroup",
-        "cgroup_id", "container_id", "ns"]
+        "cgroup_id", "container_id", "containers", "ns"]
 TARGET = ["arg", "kind", "resolved"] + TASK
 ARRAY = ["addr", "count", "captured", "status", "origin", "toctou", "changed", "total_len", "iov", "iov_exit"]
 RELATION = ["kinship", "same_uid", "same_container"]

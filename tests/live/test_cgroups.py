@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cgroups and containers: v1, v2 and hybrid hosts, moves, and the names that engines give."""
 
+import ctypes
 import os
 import uuid
 
@@ -100,6 +101,7 @@ CONTAINERS = [
     f"machine.slice/libpod-{ID}.scope",
     f"machine.slice/libpod-{ID}.scope/container",
     f"libpod_parent/libpod-{ID}",
+    f"web.service/libpod-payload-{ID}",
 ]
 
 
@@ -113,6 +115,24 @@ def test_container_id(tracer, cgroups, path):
         h.step()
         caller = last(tracer, h.pid)["caller"]
         assert caller["cgroup"] == f"/{top}/{path}" and caller["container_id"] == ID
+        assert caller["containers"] == [ID]
+
+
+@pytest.mark.parametrize("path, ids", [
+    ("lxc.payload.web1/init.scope", ["web1"]),
+    (r"machine.slice/machine-a\x2db.scope/payload", ["a-b"]),
+    (r"machine.slice/machine-a\x2db.scope/supervisor", []),
+    ("lxc.monitor.web1", []),
+    (f"docker/{ID}/kubelet.slice/cri-containerd-{OTHER}.scope", [ID, OTHER]),
+])
+def test_containers(tracer, cgroups, path, ids):
+    h_name = any_hierarchy()
+    directory = cgroups.make(h_name, f"/{name()}/{path}")
+    with Held("pvmcall", "step", preexec_fn=cgroups.join(directory)) as h:
+        h.line()
+        h.step()
+        caller = last(tracer, h.pid)["caller"]
+        assert caller["containers"] == ids and caller["container_id"] == (ids[0] if ids else None)
 
 
 @pytest.mark.parametrize("path", [
@@ -123,7 +143,8 @@ def test_no_container_id(tracer, cgroups, path):
     with Held("pvmcall", "step", preexec_fn=cgroups.join(directory)) as h:
         h.line()
         h.step()
-        assert last(tracer, h.pid)["caller"]["container_id"] is None
+        caller = last(tracer, h.pid)["caller"]
+        assert caller["container_id"] is None and caller["containers"] == []
 
 
 def test_same_container(resolver, cgroups):
@@ -200,3 +221,152 @@ def test_callers_filter_holds_for_a_target_that_came_later(cgroups, sign, want):
             assert h.step()["calls"][0]["ret"] > 0
             t.stop()
             assert len(t.events(h.pid)) == t.counters["emitted"] == want
+
+
+# What a user may make below a cgroup that was given to him: many, or with long names.
+LONG = {
+    "64 deep": ["d"] * 60,
+    "65 deep": ["d"] * 61,
+    "100 deep": [f"deep{i}" for i in range(100)],
+    "400 deep": ["d"] * 400,
+    "1 KiB": ["n" * 250] * 4,
+    "just 4 KiB": ["n" * 250] * 15,
+    "over 4 KiB": ["n" * 250] * 20,
+    "64 long ones": ["n" * 255] * 64,
+}
+WHOLE = ["64 deep", "1 KiB", "just 4 KiB"]
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_long_path(resolver, cgroups, what):
+    """The host's part of it and the end are told, and the container that the host made."""
+    h_name = any_hierarchy()
+    top = cgroups.make(h_name, f"/{name()}/docker/{ID}")
+    start = f"/{top.parent.parent.name}/docker/{ID}"
+    fd = cgroups.nest(top, LONG[what] + ["end"])
+    with Held("pvmcall", "step", preexec_fn=cgroups.join_at(fd)) as h:
+        h.line()
+        h.step()
+        event = last(resolver, h.pid)
+    path = event["caller"]["cgroup"]
+    whole = "/".join([start, *LONG[what], "end"])
+    if what in WHOLE:
+        assert path == whole
+    else:
+        first, gap, rest = path.partition("//[...]//")
+        assert gap and first.startswith(start) and whole.startswith(first + "/")
+        assert rest.endswith("end") and whole.endswith("/" + rest)
+        assert len(first) > 300 or first.count("/") >= 48
+        assert len(path) <= 4096 + len(gap)
+    assert event["caller"]["container_id"] == ID and event["caller"]["containers"] == [ID]
+    assert event["relation"]["same_container"] is (True if path == whole else None)
+
+
+HIDDEN = [(["--caller-cgroup", "!/TOP/own"], False), (["--caller-cgroup", "/TOP/other"], False),
+          (["--caller-cgroup", "/TOP/own", "--caller-container", "none", "--caller-container", "!" + ID], True),
+          (["--caller-cgroup", "!/TOP/other", "--caller-cgroup", "*/secret/*", "--caller-cgroup", "!*/secret/[!x]*",
+            "--caller-container", ID, "--caller-container", "!none"], True)]
+
+
+def test_a_long_path_hides_nobody(cgroups):
+    """What was left out is undecided: told, whatever a filter wants or excludes. What comes before it decides."""
+    h_name = any_hierarchy()
+    top = cgroups.make(h_name, f"/{name()}/own")
+    fd = cgroups.nest(top, ["a"] * 70 + ["secret", f"docker-{ID}.scope"] + ["z"] * 30)
+    tracers = [Tracer(*(a.replace("TOP", top.parent.name) for a in args), *ONLY_ME, "--ring-size", "256K", wait=False)
+               for args, _ in HIDDEN]
+    try:
+        for t in tracers:
+            t.wait(lambda t: t.stream.lines, 60, "start")
+        pids = [trigger_one("pvmcall", *AS_ME, "self", preexec_fn=cgroups.join_at(fd))["pid"] for _ in range(2)]
+        for t in tracers:
+            t.stop(timeout=20)
+        told = [[len(t.events(p)) for p in pids] for t in tracers]
+        assert told == [[want, want] for _, want in HIDDEN]
+    finally:
+        for t in tracers:
+            t.kill()
+
+
+CLONE_NEWNS, CLONE_NEWPID = 0x20000, 0x20000000
+
+
+def unshare(flags):
+    """For preexec_fn. The pid namespace is that of children, so this stands for the caller alone."""
+    def enter():
+        if ctypes.CDLL(None, use_errno=True).unshare(flags):
+            raise OSError(ctypes.get_errno(), "unshare")
+    return enter
+
+
+def test_no_id_and_other_namespaces(resolver):
+    """An engine may give its cgroups names that are not known: then nobody knows."""
+    with Held("pvmcall", "step") as host, Held("pvmcall", "step", preexec_fn=unshare(CLONE_NEWNS)) as one, \
+            Held("pvmcall", "step", preexec_fn=unshare(CLONE_NEWNS)) as two:
+        for h in (host, one, two):
+            h.line()
+        same = {}
+        for caller, target in ((host, one), (one, host), (one, two), (one, one)):
+            caller.step(f"target {target.pid}")
+            event = last(resolver, caller.pid)
+            assert event["target"]["pid"] == target.pid
+            assert event["caller"]["containers"] == event["target"]["containers"] == []
+            same[caller.pid, target.pid] = event["relation"]["same_container"]
+        assert [*same.values()] == [None, None, None, True]
+    t = trigger_one("pvmns", "down")
+    event = resolver.one(t["pid"])
+    assert event["relation"]["same_container"] is None
+
+
+def test_one_id_in_two_places(resolver, cgroups):
+    """Who may make cgroups takes another's id: that makes them no one container."""
+    h_name = any_hierarchy()
+    top = name()
+    one = cgroups.make(h_name, f"/{top}/docker/{ID}")
+    two = cgroups.make(h_name, f"/{top}/user@1000.service/docker/{ID}")
+    with Held("pvmcall", "step", preexec_fn=cgroups.join(one)) as target, \
+            Held("pvmcall", "step", target.pid, preexec_fn=cgroups.join(two)) as caller:
+        target.line()
+        caller.line()
+        caller.step()
+        event = last(resolver, caller.pid)
+        assert event["caller"]["container_id"] == event["target"]["container_id"] == ID
+        assert event["relation"]["same_container"] is None
+
+
+NONE = [("none", {"host": 1, "mount": 0, "service": 1, "container": 0, "claim": 1}),
+        ("!none", {"host": 0, "mount": 1, "service": 0, "container": 1, "claim": 1})]
+
+
+@pytest.mark.parametrize("side", ["caller", "target"])
+def test_none_is_the_host(cgroups, side):
+    """By namespaces too, which processes of one cgroup need not share; first calls and later ones are judged alike."""
+    h_name = any_hierarchy()
+    top = name()
+    where = {k: cgroups.make(h_name, f"/{top}/{p}") for k, p in (
+        ("host", "plain"), ("mount", "plain"), ("service", "web.service"), ("container", f"docker/{ID}"),
+        ("claim", f"user@1000.service/docker-{ID}.scope"))}
+    tracers = [Tracer(f"--{side}-container", value, *ONLY_ME, "--ring-size", "256K", wait=False) for value, _ in NONE]
+
+    def enter(kind):
+        cgroups.join(where[kind])()
+        if kind in ("mount", "service"):
+            unshare(CLONE_NEWNS)()
+
+    try:
+        for t in tracers:
+            t.wait(lambda t: t.stream.lines, 60, "start")
+        pids = {}
+        for kind in where:
+            with Held("pvmcall", *AS_ME, "step", preexec_fn=lambda kind=kind: enter(kind)) as h:
+                h.line()
+                h.step()
+                h.step()
+                pids[kind] = h.pid
+        for t in tracers:
+            t.stop(timeout=20)
+        for t, (value, want) in zip(tracers, NONE):
+            assert {k: len(t.events(p)) for k, p in pids.items()} == {k: 2 * n for k, n in want.items()}, value
+    finally:
+        for t in tracers:
+            t.kill()

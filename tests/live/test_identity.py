@@ -250,6 +250,15 @@ def test_executable_on_another_mount(resolver, public_dir):
     assert event["caller"]["ns"]["mnt"] != os.stat("/proc/self/ns/mnt").st_ino
 
 
+def test_executable_under_many_mounts(resolver, public_dir):
+    """More of them than are followed: its name is known all the same."""
+    path = public_dir / "tool"
+    shutil.copy(PVMCALL, path)
+    script = (f"for i in $(seq 100); do mount --bind '{path}' '{path}' || exit 77; done; exec '{path}' self")
+    t = trigger("/usr/bin/unshare", "-m", "sh", "-c", script)[0]
+    assert resolver.one(t["pid"])["caller"]["exe"] == "[...]/tool"
+
+
 def test_long_path(public_dir):
     """Longer than a page allows: 30 directories of 100 bytes."""
     where = public_dir

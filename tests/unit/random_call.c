@@ -58,6 +58,8 @@ static void random_side(struct array_info *a, struct iov_elem *iov, struct iov_e
 		exit[i] = (struct iov_elem){ random_number(), random_number() };
 }
 
+static const struct container ids[] = { { ID64, 64 }, { "web1", 4 }, { "a-b", 3 } };
+
 static void random_task(struct sample *s, struct task_info *t, struct pvm_task *task, size_t who)
 {
 	if (fixture__below(2))
@@ -72,8 +74,9 @@ static void random_task(struct sample *s, struct task_info *t, struct pvm_task *
 	t->cgroup_len = random_text(s->cgroup[who], 4200);
 	t->exe = fixture__below(8) ? s->exe[who] : NULL;
 	t->cgroup = fixture__below(8) ? s->cgroup[who] : NULL;
-	t->container = fixture__below(2) ? ID64 : NULL;
-	t->container_len = t->container ? 64 : 0;
+	t->cgroup_cut = fixture__below(4) == 0;
+	t->containers = ids;
+	t->container_cnt = fixture__below(3) ? 0 : fixture__below(4);
 	t->real_start_ns = random_number();
 	memset(t->entity_id, 'f', sizeof(t->entity_id) - 1);
 }

@@ -81,6 +81,8 @@ static void sample_side(struct array_info *a, struct iov_elem *iov)
 	};
 }
 
+static const struct container httpd_container = { ID64, 64 };
+
 struct sample *sample__new(void)
 {
 	static const char args[] = "./dumper\0-p\000991";
@@ -123,8 +125,9 @@ struct sample *sample__new(void)
 		.exe_len = 15,
 		.cgroup = strcpy(s->cgroup[1], "/docker/" ID64),
 		.cgroup_len = 72,
-		.container = s->cgroup[1] + 8,
-		.container_len = 64,
+		.containers = &httpd_container,
+		.container_cnt = 1,
+		.container_end = 72,
 		.real_start_ns = START_NS - 3000000000,
 		.entity_id = "5f0c2b7e-3df-b2d05e00",
 	};

@@ -77,7 +77,8 @@ static void test_contradictions(void **state)
 		{ offsetof(struct pvm_call, local.flags), PVM_SIDE_ENTRY | PVM_SIDE_ENTRY_LOST },
 		{ offsetof(struct pvm_call, local.entry_len), 15 },
 		{ offsetof(struct pvm_call, local.count), 2 },
-		{ offsetof(struct pvm_call, caller.flags), 0x20 },
+		{ offsetof(struct pvm_call, caller.flags), 0x80 },
+		{ offsetof(struct pvm_call, caller.flags), PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER },
 		{ offsetof(struct pvm_call, caller.hier), 4 },
 		{ offsetof(struct pvm_call, target.flags), 0xff },
 	};

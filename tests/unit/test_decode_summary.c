@@ -226,10 +226,9 @@ static void test_contradictions(void **state)
 		{ FIRST(kind), PVM_KIND_PIDFD + 1 },
 		{ FIRST(resolved), PVM_RESOLVED_EXIT + 1 },
 		{ FIRST(kinship), PVM_KIN_PARENT + 1 },
-		{ FIRST(flags), 128 },
-		{ FIRST(flags) + 1, 1 },
+		{ FIRST(flags) + 1, 2 },
 		{ FIRST(flags), PVM_CALL_OWNER }, /* there is none */
-		{ FIRST(caller.flags), 0x20 },
+		{ FIRST(caller.flags), 0x80 },
 		{ FIRST(caller.hier), 4 },
 		{ FIRST(target.flags), 0xff },
 	};

@@ -214,6 +214,7 @@ static void test_cgroups(void **state)
 	struct pvm_task task;
 	struct task_info t;
 	size_t len;
+	bool cut;
 
 	(void)state;
 	task_of(&task);
@@ -222,17 +223,20 @@ static void test_cgroups(void **state)
 			 0);
 	identity__fill(id, &task, true, &t);
 	check_text(t.cgroup, t.cgroup_len, "/system.slice/docker-" ID64 ".scope");
-	check_text(t.container, t.container_len, ID64);
+	assert_int_equal(t.container_cnt, 1);
+	check_text(t.containers[0].id, t.containers[0].len, ID64);
+	assert_int_equal(t.container_end, t.cgroup_len);
+	assert_false(t.cgroup_cut);
 	task.hier = PVM_HIER_PIDS; /* the same number in another hierarchy */
 	identity__fill(id, &task, true, &t);
 	assert_null(t.cgroup);
-	assert_null(t.container);
-	assert_null(identity__cgroup(id, task.cgroup_id, PVM_HIER_PIDS, &len));
+	assert_int_equal(t.container_cnt, 0);
+	assert_null(identity__cgroup(id, task.cgroup_id, PVM_HIER_PIDS, &len, &cut));
 	assert_int_equal(put_path(id, PVM_CGROUP, &task, "", 0, 0), 0);
 	identity__fill(id, &task, true, &t);
 	check_text(t.cgroup, t.cgroup_len, "/");
-	assert_null(t.container);
-	check_text(identity__cgroup(id, task.cgroup_id, PVM_HIER_PIDS, &len), 1, "/");
+	assert_int_equal(t.container_cnt, 0);
+	check_text(identity__cgroup(id, task.cgroup_id, PVM_HIER_PIDS, &len, &cut), 1, "/");
 	task.hier = 0;
 	identity__fill(id, &task, true, &t);
 	assert_null(t.cgroup);
@@ -421,6 +425,77 @@ static void test_mutations(void **state)
 	identity__free(id);
 }
 
+/* The last names from the last one upwards, then the first ones from the root down. */
+static void test_gaps(void **state)
+{
+	static const struct {
+		const char *names;
+		size_t len;
+		uint32_t gap;
+		uint8_t flags;
+		const char *path; /* NULL: malformed */
+		bool cut;
+	} cases[] = {
+		{ NAMES("c\0a\0b"), 2, 0, "/a/b/c", false },
+		{ NAMES("d\0c\0a\0b"), 4, PVM_PATH_GAP, "/a/b//[...]//c/d", true },
+		{ NAMES("c\0a\0b"), 2, PVM_PATH_CUT | PVM_PATH_GAP, "[...]/a/b//[...]//c", true },
+		{ NAMES("c\0b"), 0, PVM_PATH_CUT, "[...]/b/c", true },
+		{ NAMES("c"), 2, 0, "/c", false },
+		{ NAMES("c"), 2, PVM_PATH_GAP, "//[...]//c", true },
+		{ NAMES("c\0a"), 1, 0, NULL, false },
+		{ NAMES("c\0a"), 5, 0, NULL, false },
+		{ NAMES("c\0a"), UINT32_MAX, PVM_PATH_GAP, NULL, false },
+		{ NAMES("c\0a"), 0, PVM_PATH_GAP, NULL, false },
+	};
+	struct identity *id = new_identity(NULL, 4, 4, 4096);
+	struct pvm_task task;
+	struct task_info t;
+
+	(void)state;
+	task_of(&task);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t size = fixture__path(buf, PVM_CGROUP, &task, cases[i].names,
+					    (uint32_t)cases[i].len, cases[i].flags);
+
+		((struct pvm_path *)buf)->gap = cases[i].gap;
+		assert_int_equal(identity__put_path(id, buf, size), cases[i].path ? 0 : -EBADMSG);
+		if (!cases[i].path)
+			continue;
+		identity__fill(id, &task, true, &t);
+		check_text(t.cgroup, t.cgroup_len, cases[i].path);
+		assert_true(t.cgroup_cut == cases[i].cut);
+	}
+	identity__free(id);
+}
+
+/* All of them, with their own strings, which are made anew with the path. */
+static void test_container_lists(void **state)
+{
+	struct identity *id = new_identity(NULL, 4, 4, 4096);
+	struct pvm_task task;
+	struct task_info t;
+
+	(void)state;
+	task_of(&task);
+	assert_int_equal(put_path(id, PVM_CGROUP, &task,
+				  NAMES(ID64 "\0docker\0payload\0machine-a\\x2db.scope"), 0),
+			 0);
+	identity__fill(id, &task, true, &t);
+	assert_int_equal(t.container_cnt, 2);
+	check_text(t.containers[0].id, t.containers[0].len, "a-b");
+	check_text(t.containers[1].id, t.containers[1].len, ID64);
+	assert_int_equal(t.container_end, t.cgroup_len);
+	assert_int_equal(put_path(id, PVM_CGROUP, &task, NAMES("x\0" ID64B "\0docker"), 0), 0);
+	identity__fill(id, &task, true, &t);
+	assert_int_equal(t.container_cnt, 1);
+	check_text(t.containers[0].id, t.containers[0].len, ID64B);
+	assert_int_equal(t.container_end, t.cgroup_len - 2);
+	assert_int_equal(put_path(id, PVM_CGROUP, &task, NAMES("x"), 0), 0);
+	identity__fill(id, &task, true, &t);
+	assert_int_equal(t.container_cnt, 0);
+	identity__free(id);
+}
+
 static void test_entity_id(void **state)
 {
 	char text[48];
@@ -436,87 +511,22 @@ static void test_entity_id(void **state)
 	assert_string_equal(text, "5f0c");
 }
 
-static void test_containers(void **state)
-{
-#define POD "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1a2b_3c.slice/"
-	static const struct {
-		const char *path, *id;
-	} cases[] = {
-		{ "/docker/" ID64, ID64 },
-		{ "/docker/" ID64 "/init.scope", ID64 },
-		{ "/system.slice/docker-" ID64 ".scope", ID64 },
-		{ "/system.slice/docker-" ID64 ".scope/system.slice/ssh.service", ID64 },
-		{ "/default/" ID64, ID64 },
-		{ "/k8s.io/" ID64, ID64 },
-		{ "/system.slice/nerdctl-" ID64 ".scope", ID64 },
-		{ POD "cri-containerd-" ID64 ".scope", ID64 },
-		{ POD "crio-" ID64 ".scope", ID64 },
-		{ POD "crio-" ID64 ".scope/container", ID64 },
-		{ POD "crio-conmon-" ID64 ".scope", NULL },
-		{ POD "docker-" ID64 ".scope", ID64 },
-		{ "/system.slice/containerd.service/kubepods-burstable-pod1.slice:cri-containerd:" ID64,
-		  ID64 },
-		{ "/kubepods/burstable/pod1a2b-3c/" ID64, ID64 },
-		{ "/kubepods/pod1a2b-3c/crio-" ID64, ID64 },
-		{ "/machine.slice/libpod-" ID64 ".scope", ID64 },
-		{ "/machine.slice/libpod-" ID64 ".scope/container", ID64 },
-		{ "/libpod_parent/libpod-" ID64, ID64 },
-		{ "/libpod_parent/libpod-conmon-" ID64, NULL },
-		{ "/machine.slice/libpod-conmon-" ID64 ".scope", NULL },
-		{ "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID64
-		  ".scope/container",
-		  ID64 },
-		/* Docker in docker: the outermost, which the host made. */
-		{ "/docker/" ID64 "/docker/" ID64B, ID64 },
-		{ "/system.slice/docker-" ID64B ".scope/docker/" ID64, ID64B },
-		/* The monitor of a container inside of one belongs to the outer one. */
-		{ "/docker/" ID64 "/libpod-conmon-" ID64B ".scope", ID64 },
-		{ "/", NULL },
-		{ "", NULL },
-		{ "/user.slice/user-1000.slice/session-3.scope", NULL },
-		{ "/docker/" ID64 "0", NULL },
-		{ "/docker/0123456789abcdef", NULL },
-		{ "/docker/x" ID64, NULL },
-		{ "/docker-" ID64 ".scopes", NULL },
-		{ "/docker-" ID64 "-x.scope", NULL },
-		{ "/evil-" ID64 ".scope", NULL },
-		{ "/-" ID64 ".scope", NULL },
-		{ "/xdocker-" ID64 ".scope", NULL },
-		{ "/docker-0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef.scope",
-		  NULL },
-		{ "/a:evil:" ID64, NULL },
-		{ "[...]/docker-" ID64 ".scope", ID64 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		size_t path_len = strlen(cases[i].path), len = 7;
-		char *copy = malloc(path_len + 1); /* without a NUL */
-		const char *id;
-
-		assert_non_null(copy);
-		memcpy(copy, cases[i].path, path_len);
-		copy[path_len] = 'f';
-		id = container_id(copy, path_len, &len);
-		if (cases[i].id) {
-			check_text(id, len, cases[i].id);
-		} else {
-			assert_null(id);
-			assert_int_equal(len, 0);
-		}
-		free(copy);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),	    cmocka_unit_test(test_exe_match),
-		cmocka_unit_test(test_args),	    cmocka_unit_test(test_cgroups),
-		cmocka_unit_test(test_stamps),	    cmocka_unit_test(test_evict_count),
-		cmocka_unit_test(test_evict_bytes), cmocka_unit_test(test_too_big),
-		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_mutations),
-		cmocka_unit_test(test_entity_id),   cmocka_unit_test(test_containers),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_exe_match),
+		cmocka_unit_test(test_args),
+		cmocka_unit_test(test_cgroups),
+		cmocka_unit_test(test_stamps),
+		cmocka_unit_test(test_evict_count),
+		cmocka_unit_test(test_evict_bytes),
+		cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_entity_id),
+		cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_container_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,8 @@ static void parse(struct options *o, const char *text)
 	assert_int_equal(options__parse(o, argc, argv), 0);
 }
 
+#define USERS "/user.slice/user-1000.slice/user@1000.service/"
+
 struct cgroup_case {
 	const char *options;
 	const char *path; /* NULL: not known */
@@ -79,6 +81,19 @@ static const struct cgroup_case cgroup_cases[] = {
 	{ "--caller-container !0123", "/docker/" ID, false },
 	{ "--caller-container !0123", "/docker/" OTHER, true },
 	{ "--caller-container !0123", "/a/b", true },
+	{ "--caller-container ABCD", "/docker/" ID, false },
+	{ "--caller-container FEDC", "/docker/" OTHER, true },
+	{ "--caller-container !FeDc", "/docker/" OTHER, false },
+	{ "--caller-container web", "/lxc.payload.web1", true },
+	{ "--caller-container WEB1", "/lxc.payload.web1", true },
+	{ "--caller-container web12", "/lxc.payload.web1", false },
+	/* Of nested ones any is wanted, but only the outermost excludes: the others' names are chosen inside of it. */
+	{ "--caller-container fed", "/docker/" ID "/docker/" OTHER, true },
+	{ "--caller-container !fed", "/docker/" ID "/docker/" OTHER, true },
+	{ "--caller-container !012", "/docker/" ID "/docker/" OTHER, false },
+	/* Nor does one that a user of the host claims. */
+	{ "--caller-container 012", USERS "docker-" ID ".scope", true },
+	{ "--caller-container !012", USERS "docker-" ID ".scope", true },
 	{ "--caller-container none", "/a/b", true },
 	{ "--caller-container none", "/docker/" ID, false },
 	{ "--caller-container !none", "/docker/" ID, true },
@@ -97,13 +112,20 @@ static const struct cgroup_case cgroup_cases[] = {
 };
 
 /* The path is no string: what follows it is another's. */
-static bool judge(const struct options *o, enum pvm_who who, const char *path)
+static bool judge_in(const struct options *o, enum pvm_who who, const char *path, bool cut,
+		     enum pvm_home home)
 {
 	char buf[512];
 	int len = path ? snprintf(buf, sizeof(buf), "%s", path) : 0;
+	const struct judge_place place = { path ? buf : NULL, (size_t)len, cut, home };
 
 	memcpy(buf + len, "/a/b", 5);
-	return judge__cgroup(o, who, path ? buf : NULL, (size_t)len);
+	return judge__cgroup(o, who, &place);
+}
+
+static bool judge(const struct options *o, enum pvm_who who, const char *path)
+{
+	return judge_in(o, who, path, false, PVM_HOME_HOST);
 }
 
 static void test_cgroup(void **state)
@@ -124,19 +146,119 @@ static void test_cgroup(void **state)
 	}
 }
 
+/* A path that lacks names: what they might decide is let through, whether it is wanted or excluded. */
+static void test_gap(void **state)
+{
+#define GAP "/h/own" CGROUP_GAP "last"
+#define INSIDE "/docker/" ID CGROUP_GAP "docker/" OTHER
+	static const struct cgroup_case cases[] = {
+		{ "--caller-cgroup /h/own", GAP, true },
+		{ "--caller-cgroup !/h/own", GAP, false },
+		{ "--caller-cgroup /h", GAP, true },
+		{ "--caller-cgroup !/h*", GAP, false },
+		{ "--caller-cgroup /h/own/x", GAP, true },
+		{ "--caller-cgroup !/h/own/x", GAP, true },
+		{ "--caller-cgroup *x*", GAP, true },
+		{ "--caller-cgroup !*x*", GAP, true },
+		{ "--caller-cgroup !*/last", GAP, true },
+		{ "--caller-cgroup *[...]*", GAP, true },
+		/* What lies before the gap decides. */
+		{ "--caller-cgroup /i", GAP, false },
+		{ "--caller-cgroup /h/o", GAP, false },
+		{ "--caller-cgroup /h/ownx", GAP, false },
+		{ "--caller-cgroup /h/ownx*", GAP, false },
+		{ "--caller-cgroup /h/y*", GAP, false },
+		{ "--caller-cgroup /h/*", GAP, true },
+		{ "--caller-cgroup /", GAP, false },
+		/* Not even the beginning is known. */
+		{ "--caller-cgroup /i", "[...]/a" CGROUP_GAP "last", true },
+		{ "--caller-cgroup !/a", "[...]/a/b", true },
+		{ "--caller-container 0123", "[...]/docker/" ID, true },
+		{ "--caller-container !0123", "[...]/docker/" ID, true },
+		/* The host made the outermost container; those below the gap may be any. */
+		{ "--caller-container 0123", INSIDE, true },
+		{ "--caller-container !0123", INSIDE, false },
+		{ "--caller-container 7", INSIDE, true },
+		{ "--caller-container !7", INSIDE, true },
+		{ "--caller-container !fedc", INSIDE, true },
+		{ "--caller-container none", INSIDE, false },
+		{ "--caller-container !none", INSIDE, true },
+		{ "--caller-container 7", GAP, true },
+		{ "--caller-container !7", GAP, true },
+		{ "--caller-container none", GAP, true },
+		{ "--caller-container !none", GAP, true },
+	};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		parse(&o, cases[i].options);
+		if (judge_in(&o, PVM_CALLER, cases[i].path, true, PVM_HOME_HOST) != cases[i].pass)
+			fail_msg("'%s': %s is %s", cases[i].options, cases[i].path,
+				 cases[i].pass ? "dropped" : "let through");
+		options__free(&o);
+	}
+}
+
+/* Whether "none" wants it and whether "!none" lets it through: what is undecided, both. */
+static void test_none(void **state)
+{
+	static const struct {
+		const char *path;
+		enum pvm_home home;
+		bool none, other;
+	} cases[] = {
+		{ "/a", PVM_HOME_HOST, true, false },
+		{ "/a", PVM_HOME_HOST_PIDS, false, true },
+		{ "/a", PVM_HOME_OTHER, false, true },
+		{ "/a", PVM_HOME_UNKNOWN, true, true },
+		{ "/", PVM_HOME_OTHER, false, true },
+		/* PrivateTmp= and the like give a service a mount namespace of its own. */
+		{ "/system.slice/web.service", PVM_HOME_HOST, true, false },
+		{ "/system.slice/web.service/sub", PVM_HOME_HOST_PIDS, true, false },
+		{ "/system.slice/web.service", PVM_HOME_OTHER, false, true },
+		{ USERS "app.slice/x.service", PVM_HOME_HOST, true, false },
+		{ USERS "app.slice/x.service", PVM_HOME_HOST_PIDS, false, true },
+		/* In a container, also where it shares the host's namespaces. */
+		{ "/docker/" ID, PVM_HOME_OTHER, false, true },
+		{ "/docker/" ID, PVM_HOME_HOST, false, true },
+		{ "/system.slice/web.service/libpod-payload-" ID, PVM_HOME_HOST_PIDS, false, true },
+		/* A user says so, who need not be in any. */
+		{ USERS "docker-" ID ".scope", PVM_HOME_HOST, true, true },
+		{ USERS "docker-" ID ".scope", PVM_HOME_UNKNOWN, true, true },
+		{ USERS "docker-" ID ".scope", PVM_HOME_OTHER, false, true },
+		{ NULL, PVM_HOME_OTHER, true, true },
+	};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const bool exclude = i % 2;
+		const char *path = cases[i / 2].path;
+
+		parse(&o, exclude ? "--target-container !none" : "--target-container none");
+		if (judge_in(&o, PVM_TARGET, path, false, cases[i / 2].home) !=
+		    (exclude ? cases[i / 2].other : cases[i / 2].none))
+			fail_msg("%snone: %s, home %d", exclude ? "!" : "",
+				 path ? path : "(unknown)", cases[i / 2].home);
+		options__free(&o);
+	}
+}
+
 static void test_long_path(void **state)
 {
 	static char path[PVM_PATH_MAX + 4096];
+	const struct judge_place place = { path, sizeof(path), false, PVM_HOME_HOST };
 	struct options o;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(path); i += 2)
 		memcpy(path + i, "/a", 2);
 	parse(&o, "--caller-cgroup /a/a");
-	assert_true(judge__cgroup(&o, PVM_CALLER, path, sizeof(path)));
+	assert_true(judge__cgroup(&o, PVM_CALLER, &place));
 	options__free(&o);
 	parse(&o, "--caller-cgroup /b");
-	assert_false(judge__cgroup(&o, PVM_CALLER, path, sizeof(path)));
+	assert_false(judge__cgroup(&o, PVM_CALLER, &place));
 	options__free(&o);
 }
 
@@ -175,6 +297,7 @@ static void make_call(struct call_info *call)
 	memset(raw.call.target.comm, 0, PVM_COMM_SZ);
 	strcpy(raw.call.caller.comm, "dumper");
 	strcpy(raw.call.target.comm, "fifteen_letters");
+	raw.call.caller.flags |= PVM_TASK_MNT_HOST;
 	*call = (struct call_info){
 		.raw = &raw.call,
 		.outcome = OUTCOME_SUCCEEDED,
@@ -361,6 +484,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_long_path),
 		cmocka_unit_test(test_needed),
 		cmocka_unit_test(test_call),

@@ -70,6 +70,7 @@ static void test_call(void **state)
 
 static void test_failure(void **state)
 {
+	static const struct container nested[] = { { ID64, 64 }, { "web1", 4 } };
 	struct sample *s = sample__new();
 	struct call_info *c = &s->r.call;
 	json_t *line;
@@ -80,8 +81,8 @@ static void test_failure(void **state)
 	s->f.call.caller.flags = 0;
 	memset(&c->target, 0, sizeof(c->target));
 	memcpy(s->f.call.caller.comm, "\xff\x01\"", 4);
-	c->caller.container = ID64;
-	c->caller.container_len = 64;
+	c->caller.containers = nested;
+	c->caller.container_cnt = 2;
 	c->outcome = OUTCOME_FAILED;
 	c->ret = -3;
 	c->error = "ESRCH";
@@ -92,6 +93,7 @@ static void test_failure(void **state)
 	expect_text(line, "event.outcome", "failure");
 	expect_text(line, "error.code", "ESRCH");
 	expect_text(line, "container.id", ID64);
+	assert_int_equal(json_array_size(cuts__at(line, "pvmtrace.caller.containers")), 2);
 	expect_text(line, "process.name", "\xef\xbf\xbd\x01\"");
 	expect_text(line, "pvmtrace.caller.comm_hex", "ff0122");
 	assert_null(cuts__at(line, "process.user"));

@@ -33,13 +33,14 @@ OPTIONAL = {
     "task_struct.loginuid": "CONFIG_AUDIT",
     "task_struct.sessionid": "CONFIG_AUDIT",
     "bpf_func_id.BPF_FUNC_get_current_task_btf": "5.11; before it, the untyped helper",
+    "cgroup.ancestors": "6.1; before it, the chain of parents",
     "cgroup_subsys_id.pids_cgrp_id": "CONFIG_CGROUP_PIDS",
     "cgroup_subsys_id.memory_cgrp_id": "CONFIG_MEMCG",
 }
 # Values that the loader takes from the kernel.
 ANY_VALUE = {"cgroup_subsys_id"}
 # How many elements there are differs from kernel to kernel: indices come from the kernel itself.
-ANY_COUNT = {"css_set.subsys", "pid.numbers"}
+ANY_COUNT = {"cgroup.ancestors", "css_set.subsys", "pid.numbers"}
 # Read as a whole, so that offsets matter too.
 WHOLE = {"upid"}
 
