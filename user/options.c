@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bpf/event.h"
+#include "container.h"
 #include "kernel_types.h"
 #include "log.h"
 #include "render.h"
@@ -23,7 +24,9 @@
 #define ALLOW_PID "a process id from 1 to 2147483647"
 #define ALLOW_UID "a uid from 0 to 4294967294 or the name of an account"
 #define ALLOW_COMM "1 to 15 bytes, the length of a task's name"
-#define ALLOW_SOME "at least one character"
+#define ALLOW_PATTERN "a path from '/' on, or a shell pattern for one"
+#define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
+#define CONTAINER_LEN_MAX 255 /* of a cgroup's name */
 
 /* Bit n of a struct option_choice for names[n]. */
 static const char *const op_names[] = { "read", "write", NULL };
@@ -270,9 +273,39 @@ static int parse_uid(const char *text, uint32_t *out)
 	return 0;
 }
 
+/* Why no cgroup can have a path, or an ancestor, that this pattern matches; NULL: one can. */
+static const char *pattern_fault(const char *pattern)
+{
+	size_t len = strlen(pattern), escapes = 0;
+
+	if (!strchr("/*?[\\", *pattern) || (*pattern == '\\' && pattern[1] != '/'))
+		return "matches no cgroup: paths of cgroups begin with '/'";
+	if (strstr(pattern, "//"))
+		return "matches no cgroup: their paths have no two '/' in a row";
+	while (escapes < len && pattern[len - 1 - escapes] == '\\')
+		escapes++;
+	if (escapes % 2)
+		return "matches no cgroup: there is nothing behind the last '\\'";
+	if (len > 1 && pattern[len - 1] == '/')
+		return "matches no cgroup: their paths do not end with '/'; what is below one is "
+		       "meant with it";
+	return NULL;
+}
+
+/* Likewise, for ids of containers. */
+static const char *container_fault(const char *id)
+{
+	for (const char *c = id; *c; c++) {
+		if (!container_char(*c))
+			return "matches no container; allowed: " ALLOW_CONTAINER;
+	}
+	return strlen(id) > CONTAINER_LEN_MAX ? "matches no container: its id is shorter" : NULL;
+}
+
 /* Fills v->number where the field is one. 0, or an exit status after a message. */
 static int parse_filter(const struct option_def *d, const char *value, struct filter_value *v)
 {
+	const char *fault = NULL;
 	char why[96];
 	uint64_t n;
 	int err;
@@ -296,10 +329,16 @@ static int parse_filter(const struct option_def *d, const char *value, struct fi
 			break;
 		snprintf(why, sizeof(why), "has %zu bytes; allowed: " ALLOW_COMM, strlen(v->text));
 		return refuse(d, value, why);
+	case FILTER_CGROUP:
+		fault = pattern_fault(v->text);
+		break;
+	case FILTER_CONTAINER:
+		fault = container_fault(v->text);
+		break;
 	default:
 		break;
 	}
-	return 0;
+	return fault ? refuse(d, value, fault) : 0;
 }
 
 static bool same_value(enum filter_field field, const struct filter_value *a,
@@ -307,6 +346,8 @@ static bool same_value(enum filter_field field, const struct filter_value *a,
 {
 	if (field == FILTER_PID || field == FILTER_UID)
 		return a->number == b->number;
+	if (field == FILTER_CONTAINER)
+		return !strcasecmp(a->text, b->text);
 	return !strcmp(a->text, b->text);
 }
 
@@ -359,13 +400,16 @@ const struct option_def options_table[] = {
 	{ "caller-uid", .arg = "UID", FILTER_OF(PVM_CALLER, FILTER_UID), .allowed = ALLOW_UID,
 	  .help = "real uid of the caller" },
 	{ "target-cgroup", .arg = "PATH", FILTER_OF(PVM_TARGET, FILTER_CGROUP),
-	  .allowed = ALLOW_SOME, .help = "cgroup of the target, as records show it" },
+	  .allowed = ALLOW_PATTERN,
+	  .help = "cgroup of the target, as records show it, or a shell pattern; what is below it too" },
 	{ "caller-cgroup", .arg = "PATH", FILTER_OF(PVM_CALLER, FILTER_CGROUP),
-	  .allowed = ALLOW_SOME, .help = "cgroup of the caller" },
+	  .allowed = ALLOW_PATTERN, .help = "cgroup of the caller, likewise" },
 	{ "target-container", .arg = "ID", FILTER_OF(PVM_TARGET, FILTER_CONTAINER),
-	  .allowed = ALLOW_SOME, .help = "container of the target" },
+	  .allowed = ALLOW_CONTAINER,
+	  .help = "container of the target, by the beginning of its id, or none: in no container, and in "
+		  "the host's own pid and mount namespaces" },
 	{ "caller-container", .arg = "ID", FILTER_OF(PVM_CALLER, FILTER_CONTAINER),
-	  .allowed = ALLOW_SOME, .help = "container of the caller" },
+	  .allowed = ALLOW_CONTAINER, .help = "container of the caller, likewise" },
 	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, MEMBER(ops),
 	  .names = op_names, .help = "only process_vm_readv or only process_vm_writev" },
 	{ "outcome", .group = GROUP_FILTER, .arg = "success|failure", .set = set_outcome,

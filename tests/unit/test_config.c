@@ -64,7 +64,7 @@ static void all_ways_to_write_it(void **state)
 	PUT("\xef\xbb\xbf# a comment\n\n  \t\n\t# another\nmax-line 9000\niov-limit=all\n"
 	    "stats-interval = 7\r\n  in-flight-after\t =20  \nno-self\ncaller-comm #x\n"
 	    "caller-comm \" y \"\ncaller-comm \"\ncaller-comm \"c # d\"\ncaller-comm e#f\n"
-	    "target-cgroup ==a b\nop !read\nverbose\nverbose\n"
+	    "target-cgroup =/=a b\nop !read\nverbose\nverbose\n"
 	    "output \"/a \"b\"\"");
 	assert_int_equal(PARSE_FILE(&o, text), 0);
 	assert_string_equal(text, "");
@@ -81,7 +81,7 @@ static void all_ways_to_write_it(void **state)
 	assert_string_equal(o.filter[0][FILTER_COMM].values[4].text, "e#f");
 	assert_string_equal(o.filter[0][FILTER_COMM].values[1].text, " y ");
 	assert_string_equal(o.filter[0][FILTER_COMM].values[2].text, "\"");
-	assert_string_equal(o.filter[1][FILTER_CGROUP].values[0].text, "=a b");
+	assert_string_equal(o.filter[1][FILTER_CGROUP].values[0].text, "/=a b");
 	assert_string_equal(o.output, "/a \"b\"");
 	options__free(&o);
 	options__free(&o); /* twice does no harm */
