@@ -7,7 +7,7 @@ RACES = 100000
 STILL = 20000
 
 # Keys in which two tracers' records of one call may differ: each has a clock base of its own.
-OWN = ("time", "seq", "id", "duration_ns")
+OWN = ("time", "told", "run", "seq", "id", "duration_ns")
 OWN_OF_TASKS = ("start",)
 
 SESSIONS = ("fentry", "both")
