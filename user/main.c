@@ -6,6 +6,7 @@
 
 #include "collector.h"
 
+#include "libbpf_log.h"
 #include "log.h"
 #include "loop.h"
 #include "memory_need.h"
@@ -57,7 +58,7 @@ static int set_up(void)
 	struct pin_key key;
 	int err;
 
-	tracer__talk(options.verbose);
+	libbpf_log__setup(options.verbose);
 	if ((err = privileges__check()) || (err = probe__kernel(options.btf, &types)) ||
 	    (err = privileges__choose(&privileges, options.user)) ||
 	    (err = tracer__open(&collector.tracer, &options)) ||

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "decode.h"
+#include "libbpf_log.h"
 #include "log.h"
 #include "privileges.h"
 #include "probe.h"
@@ -137,7 +138,7 @@ int probe_report__run(const struct options *o)
 		log__error("--probe: told as json or text, not as '%s'", o->format);
 		return EX_USAGE;
 	}
-	tracer__talk(o->verbose);
+	libbpf_log__setup(o->verbose);
 	read_facts(&r, o->btf);
 	r.fentry = !strcmp(o->attach, "fentry");
 	log__keep(r.reason, sizeof(r.reason));

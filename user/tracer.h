@@ -19,9 +19,6 @@
 struct tracer;
 struct privileges;
 
-/* What libbpf says goes to stderr: all of it from -vv on, warnings with -v. To be called first. */
-void tracer__talk(unsigned int verbose);
-
 /* Every function that returns int gives 0 or, after a message on stderr, a sysexits status. */
 
 /* Opens the skeleton and applies the options to it; nothing is in the kernel yet. */

@@ -132,10 +132,12 @@ static void test_summary(void **state)
 		rendering.buf, rendering.len,
 		JSON_STR(
 			"\"op\":\"write\",\"outcome\":\"unknown\",\"calls\":7,\"bytes_transferred\":null")));
-	assert_non_null(memmem(rendering.buf, rendering.len,
-			       JSON_STR("\"duration_ns\":null,\"errors\":{},"
-					"\"abis\":[{\"abi\":\"x86_64\",\"calls\":7}],\"changed\":null,\"low\":null,"
-					"\"high\":null,\"truncated\"")));
+	assert_non_null(memmem(
+		rendering.buf, rendering.len,
+		JSON_STR(
+			"\"duration_ns\":null,\"errors\":{},"
+			"\"abis\":[{\"abi\":\"x86_64\",\"calls\":7}],\"changed\":null,\"low\":null,"
+			"\"high\":null,\"truncated\"")));
 	free(s);
 }
 
