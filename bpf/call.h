@@ -98,7 +98,7 @@ static __always_inline bool call_stands_out(const struct pvm_state *s)
 	const struct pvm_call *call = &s->call;
 
 	if (call->phase != PVM_COMPLETE || call->abi != ARCH_ABI_NATIVE || call->args[5] ||
-	    call->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE) ||
+	    call->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_OWNER) ||
 	    s->told_ns == call->entry_ns || call->exit_ns - call->entry_ns >= cfg_parked_ns)
 		return true;
 	if (s->looks[0] != LOOKS_EQUAL || s->looks[1] != LOOKS_EQUAL)
@@ -159,7 +159,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	struct pvm_call *call = &s->call;
 	int verdict;
 
-	if (!filter_op(call->op) || !filter_pid(PVM_CALLER, tgid, caller_start()))
+	if (!filter_op(call->op) || !filter_pid(PVM_CALLER, tgid, caller_start(), false))
 		return STAGE_FILTERED;
 	if (filter_wants_task(PVM_CALLER)) {
 		caller_fill(&call->caller);

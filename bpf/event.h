@@ -131,7 +131,7 @@ struct pvm_owner {
 	__u8 hier;
 	__u8 flags;
 	__u16 pad0;
-	__u32 pad1;
+	__u32 ns_pid;
 	char comm[PVM_COMM_SZ]; /* of the process's main thread */
 };
 

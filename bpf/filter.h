@@ -15,12 +15,12 @@ static __always_inline bool verdict_passes(u32 has, u32 verdict)
 	return !(has & (1u << PVM_INCLUDE)) || verdict == PVM_INCLUDE;
 }
 
-/* Cheapest first, and before anything else of the process is read. */
-static __always_inline bool filter_pid(u32 who, u32 tgid, u64 start_ns)
+/* Cheapest first, and before anything else of the process is read. included: it is already by its memory. */
+static __always_inline bool filter_pid(u32 who, u32 tgid, u64 start_ns, bool included)
 {
 	struct pvm_pid_key key = { .who = who, .pid = tgid };
+	u32 verdict = included ? PVM_INCLUDE : 0;
 	struct pvm_pid_val *val;
-	u32 verdict = 0;
 
 	if (!cfg_has_pid[who])
 		return true;
@@ -89,21 +89,28 @@ static __always_inline bool names_include(struct task_struct *task)
 
 /*
  * Names are threads', memory is a process's, and the caller chooses by which thread he names it. So all of the target's
- * are asked for, and an exclusion is by its main thread's name only.
+ * are asked for, and an exclusion is by its main thread's name only. address: of any of its tasks.
  */
-__noinline int names_pass(u32 orphan)
+__noinline int names_of_pass(u64 address)
 {
-	struct pvm_state *s = state_current(orphan);
-	struct task_struct *task;
+	struct task_struct *task = (struct task_struct *)address;
 	char comm[PVM_COMM_SZ];
 
-	task = s ? target_walk(&s->call) : NULL;
-	if (!task || (u32)BPF_CORE_READ(task, tgid) != s->call.target.pid)
-		return 1;
 	raw_comm(comm, BPF_CORE_READ(task, group_leader));
 	if (comm_verdict(PVM_TARGET, comm) == PVM_EXCLUDE)
 		return 0;
 	return !(cfg_has_comm[PVM_TARGET] & (1u << PVM_INCLUDE)) || names_include(task);
+}
+
+__noinline int names_pass(u32 orphan)
+{
+	struct pvm_state *s = state_current(orphan);
+	struct task_struct *task;
+
+	task = s ? target_walk(&s->call) : NULL;
+	if (!task || (u32)BPF_CORE_READ(task, tgid) != s->call.target.pid)
+		return 1;
+	return names_of_pass((u64)task);
 }
 
 static __always_inline bool filter_comm(u32 who, const struct pvm_task *id, bool orphan)

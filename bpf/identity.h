@@ -270,6 +270,14 @@ static __always_inline int ends_send(struct pvm_names *names, struct pvm_task *i
 /* Which side of which call a path is of. */
 #define OF_TARGET 1
 #define OF_ORPHAN 2
+#define OF_OWNER 4 /* of the target's memory: neither of the sides */
+
+static __always_inline struct pvm_task *id_of(struct pvm_state *s, struct pvm_names *names, u32 of)
+{
+	if (of & OF_OWNER)
+		return &names->owner;
+	return of & OF_TARGET ? &s->call.target : &s->call.caller;
+}
 
 /* type: PVM_EXE or PVM_CGROUP; task: the process, which must still be the one that the call knows. of: OF_... .
  * Whether it was sent. */
@@ -288,7 +296,7 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 	names = bpf_map_lookup_elem(&pvm_names, &hook);
 	if (!names)
 		return 0;
-	id = of & OF_TARGET ? &s->call.target : &s->call.caller;
+	id = id_of(s, names, of);
 	names->cnt = 0;
 	names->flags = 0;
 	names->stale = 0;
@@ -371,7 +379,7 @@ static __always_inline void args_settle(struct pvm_proc_val *val, struct pvm_tas
  * sent: what user space never heard of, it could never evict. */
 static __always_inline int proc_send(struct pvm_task *id, struct task_struct *task, u32 of)
 {
-	bool is_caller = !(of & OF_TARGET);
+	bool is_caller = !(of & (OF_TARGET | OF_OWNER));
 	struct pvm_proc_val *old, val = {};
 	u32 pid = id->pid;
 

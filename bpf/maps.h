@@ -124,6 +124,7 @@ struct pvm_names {
 	u8 stale; /* the task is not what it was */
 	u16 gap; /* number of the first name behind those that were left out in the middle; 0: none were */
 	const unsigned char *name[PATH_DEPTH];
+	struct pvm_task owner; /* of the target's memory (memory.h): whose paths these are */
 };
 
 /* Filled and used up within one run of a hook, one entry for each hook: newer kernels may preempt a hook, but never
@@ -205,6 +206,25 @@ struct {
 	__type(value, u32); /* enum pvm_verdict */
 } pvm_filter_comm SEC(".maps");
 
+/* A process that --target-pid includes, with its memory. */
+struct pvm_memory {
+	u64 mm;	    /* address; 0: it is gone */
+	u64 leader; /* address of its main thread's struct task_struct */
+	u64 start_ns;
+	u32 pid;
+	u32 pad;
+};
+
+#define MEMORIES_MAX 1024 /* places that are looked at; of more processes only the numbers count */
+
+/* The user half sets the size. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pvm_memory);
+} pvm_memories SEC(".maps");
+
 /* The control block, mapped into the user half. */
 struct pvm_shared pvm_shared __attribute__((aligned(128)));
 
@@ -213,6 +233,9 @@ __u32 pins_on;
 
 /* Inode number of the mount namespace of the host's first process: the host's own. 0: not known. */
 __u32 host_mnt;
+
+/* Where the process that pvm_look finds is put in pvm_memories, counted from 1; 0: nowhere. */
+__u32 memory_place;
 
 /* Entries of pvm_state that stay when their call ends. */
 static s64 state_kept;
@@ -228,6 +251,7 @@ const volatile bool cfg_no_self = false;
 const volatile __u32 cfg_outcome = 0; /* 1: only successes, 2: only failures */
 const volatile __u64 cfg_min_bytes = 0;
 const volatile __u32 cfg_has_pid[2] = {};
+const volatile __u32 cfg_memories = 0; /* processes in pvm_memories */
 const volatile __u32 cfg_has_uid[2] = {};
 const volatile __u32 cfg_has_comm[2] = {};
 const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */

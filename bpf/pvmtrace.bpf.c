@@ -19,6 +19,7 @@
 #include "identity.h"
 #include "iovec.h"
 #include "filter.h"
+#include "memory.h"
 #include "target.h"
 #include "summary.h"
 #include "call.h"
@@ -64,6 +65,16 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 	state_drop();
 	if (task->tgid == task->pid)
 		bpf_map_delete_elem(&pvm_procs, &pid);
+	if (cfg_memories && !task->signal->live.counter)
+		memories_renew(MEMORY_GONE);
+	return 0;
+}
+
+/* Loaded only where there is a --target-pid. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(pvm_exec)
+{
+	memories_renew(0);
 	return 0;
 }
 

@@ -107,6 +107,8 @@ static __always_inline void look_up(u32 pid)
 
 	pvm_shared.look_tgid = task ? raw_tgid(task) : 0;
 	pvm_shared.look_start_ns = task ? raw_start(task) : 0;
+	if (task)
+		memory_bind(task);
 }
 
 /* The namespaces of the host are those of its first process, which the initial pid namespace knows. */

@@ -18,12 +18,6 @@ static __always_inline u8 kinship_of(struct pvm_call *call, bool target_descends
 	return caller_descends(call->target.pid) ? PVM_KIN_PARENT : PVM_KIN_NONE;
 }
 
-static __always_inline void *task_blank(struct pvm_task *id)
-{
-	__builtin_memset(id, 0, sizeof(*id));
-	return id;
-}
-
 /* How a target is taken. */
 enum target_how {
 	TARGET_AT_EXIT = 1,
@@ -31,25 +25,82 @@ enum target_how {
 	TARGET_OF_ORPHAN = 4,
 };
 
+/* What is known of a target's memory so far. */
+struct target_memory {
+	u64 owner;     /* address of the task it is booked on, where that is another process */
+	u32 place;     /* of the process of --target-pid whose it is (memory.h) */
+	bool included; /* the process filter lets somebody pass who shares it */
+};
+
+#define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
+
+static __always_inline void memory_forget(struct pvm_call *call)
+{
+	call->flags &= ~MEMORY_FLAGS;
+	__builtin_memset(&call->owner, 0, sizeof(call->owner));
+}
+
+/* Addresses of the memories of target (or 0) and caller. */
+static __always_inline void memory_compare(struct pvm_call *call, u64 target, u64 caller)
+{
+	memory_forget(call);
+	if (target)
+		call->flags |= target == caller ? PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY
+						: PVM_CALL_MEMORY_KNOWN;
+}
+
+/* The filters on the target's number, before anything else of it is read. included: it is by its memory. */
+static __always_inline bool target_number_passes(const struct pvm_call *call, bool included)
+{
+	return filter_pid(PVM_TARGET, call->target.pid, call->target.start_ns, included) &&
+	       !(cfg_no_self && call->target.pid == call->caller.pid);
+}
+
+/* The last word on the target: of its own filters (passes) and those on the owner of its memory. */
+static __always_inline bool target_settle(struct pvm_state *s, const struct target_memory *memory,
+					  u32 how, bool passes)
+{
+	u32 how_owner = (how & TARGET_UNFILTERED ? OWNER_UNFILTERED : 0) |
+			(how & TARGET_OF_ORPHAN ? OWNER_OF_ORPHAN : 0) |
+			(memory->included ? OWNER_INCLUDED : 0) | (passes ? OWNER_TOLD : 0);
+
+	if (!memory->owner && !memory->place)
+		return passes;
+	if (!owner_take(memory->owner, memory->place, how_owner))
+		return passes;
+	if (!passes)
+		s->call.target.flags |= PVM_TASK_REJECTED;
+	return true;
+}
+
 /* The same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
-#define DEFINE_TARGET_TAKE(PREFIX)                                                             \
-	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                   \
-							struct task_struct *task, bool filter) \
-	{                                                                                      \
-		struct pvm_call *call = &s->call;                                              \
-		struct pvm_task *id = task_blank(&call->target);                               \
-                                                                                               \
-		PREFIX##_task_note(id, task);                                                  \
-		if (filter && !filter_pid(PVM_TARGET, id->pid, id->start_ns))                  \
-			return TARGET_REJECTED;                                                \
-		if (filter && cfg_no_self && id->pid == call->caller.pid)                      \
-			return TARGET_REJECTED;                                                \
-		PREFIX##_task_fill(id, task);                                                  \
-		if (filter && !filter_task(PVM_TARGET, id, call->phase == PVM_ORPHAN))         \
-			return TARGET_REJECTED;                                                \
-		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));   \
-		identity_send(s, PVM_TARGET);                                                  \
-		return TARGET_PASSES;                                                          \
+#define DEFINE_TARGET_TAKE(PREFIX)                                                                \
+	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                      \
+							struct task_struct *task, u32 how)        \
+	{                                                                                         \
+		struct pvm_call *call = &s->call;                                                 \
+		struct pvm_task *id = task_blank(&call->target);                                  \
+		struct target_memory memory = {};                                                 \
+		bool passes;                                                                      \
+                                                                                                  \
+		PREFIX##_task_note(id, task);                                                     \
+		memory_compare(call, (u64)PREFIX##_memory(task, &memory.owner), caller_memory()); \
+		passes = how & TARGET_UNFILTERED || target_number_passes(call, false);            \
+		if (!passes && cfg_memories) {                                                    \
+			memory.place = memory_find(PREFIX##_memory_address(task));                \
+			passes = memory.place && target_number_passes(call, true);                \
+		}                                                                                 \
+		memory.included = passes || memory.place;                                         \
+		if (!passes && !memory.owner && !memory.place)                                    \
+			return TARGET_REJECTED;                                                   \
+		PREFIX##_task_fill(id, task);                                                     \
+		if (passes && !(how & TARGET_UNFILTERED))                                         \
+			passes = filter_task(PVM_TARGET, id, call->phase == PVM_ORPHAN);          \
+		if (!target_settle(s, &memory, how, passes))                                      \
+			return TARGET_REJECTED;                                                   \
+		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));      \
+		identity_send(s, PVM_TARGET);                                                     \
+		return TARGET_PASSES;                                                             \
 	}
 
 DEFINE_TARGET_TAKE(typed)
@@ -62,7 +113,7 @@ __noinline int target_take_task(u64 task, u32 how)
 
 	if (!s)
 		return TARGET_ABSENT;
-	return raw_target_take(s, (struct task_struct *)task, !(how & TARGET_UNFILTERED));
+	return raw_target_take(s, (struct task_struct *)task, how);
 }
 
 /* The way of the kernels without the kfunc, and to pidfds everywhere. how: enum target_how. */
@@ -93,7 +144,7 @@ static __always_inline int target_find(struct pvm_state *s, u32 how)
 	/* It gives no reference to some tasks that are there, and that the call finds: on 6.18 pid 1. */
 	if (!task)
 		return target_take_walked(how);
-	verdict = typed_target_take(s, task, !(how & TARGET_UNFILTERED));
+	verdict = typed_target_take(s, task, how);
 	bpf_task_release(task);
 	return verdict;
 }
@@ -103,10 +154,12 @@ static __always_inline int target_resolve(struct pvm_state *s, u32 how)
 {
 	int verdict = target_find(s, how);
 
-	if (verdict == TARGET_ABSENT)
+	if (verdict == TARGET_ABSENT) {
 		task_blank(&s->call.target);
-	else
+		memory_forget(&s->call);
+	} else {
 		s->call.resolved = how & TARGET_AT_EXIT ? PVM_RESOLVED_EXIT : PVM_RESOLVED_ENTRY;
+	}
 	return verdict;
 }
 
@@ -163,11 +216,13 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 
 	call->resolved = PVM_UNRESOLVED;
 	task_blank(&call->target);
+	memory_forget(call);
 	if (!call->caller.tid)
 		raw_task_fill(&call->caller, self);
 	if (task) {
 		call->resolved = PVM_RESOLVED_EXIT;
 		raw_task_fill(&call->target, task);
+		memory_compare(call, raw_memory_address(task), raw_memory_address(self));
 		call->kinship = call->target.pid == caller	       ? PVM_KIN_SELF
 				: raw_descends(task, caller)	       ? PVM_KIN_CHILD
 				: raw_descends(self, call->target.pid) ? PVM_KIN_PARENT

@@ -86,6 +86,12 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 #undef DEREF
 #undef GET_COMM
 
+static __always_inline void *task_blank(struct pvm_task *id)
+{
+	__builtin_memset(id, 0, sizeof(*id));
+	return id;
+}
+
 /* The current task is a typed pointer from 5.11 on. */
 #define HAVE_TYPED_CURRENT \
 	bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
@@ -117,6 +123,13 @@ static __always_inline void caller_fill(struct pvm_task *id)
 		typed_task_fill(id, bpf_get_current_task_btf());
 	else
 		raw_task_fill(id, current_untyped());
+}
+
+/* Address of the caller's memory: to be compared with another one, and nothing else. */
+static __always_inline u64 caller_memory(void)
+{
+	return HAVE_TYPED_CURRENT ? (u64)bpf_get_current_task_btf()->mm
+				  : (u64)BPF_CORE_READ(current_untyped(), mm);
 }
 
 static __always_inline bool caller_descends(u32 from_tgid)

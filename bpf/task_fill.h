@@ -130,6 +130,32 @@ static __always_inline void FILL(task_note)(struct pvm_task *id, struct task_str
 	id->exec_id = GET(GET(plain, group_leader), self_exec_id);
 }
 
+/* A task's memory; NULL: it has none (any more). *owner: the address of the task that the kernel books it on, where that
+ * is another process; else 0. It is made into a number by a read only (see pvm_access). */
+static __always_inline struct mm_struct *FILL(memory)(struct task_struct *task, u64 *owner)
+{
+	struct mm_struct *mm = GET(PLAIN(task), mm);
+	struct task_struct *booked;
+
+	*owner = 0;
+	if (!mm || !bpf_core_field_exists(mm->owner))
+		return mm;
+	booked = GET(mm, owner);
+	if (booked && GET(booked, tgid) != GET(task, tgid))
+		bpf_probe_read_kernel(owner, sizeof(*owner),
+				      __builtin_preserve_access_index(&mm->owner));
+	return mm;
+}
+
+static __always_inline u64 FILL(memory_address)(struct task_struct *task)
+{
+	u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address),
+			      __builtin_preserve_access_index(&task->mm));
+	return address;
+}
+
 /* Everything of id but tid's own thread name is that of the process. id is zeroed by the caller. */
 static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
 {

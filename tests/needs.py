@@ -263,6 +263,12 @@ def kfunc():
         return None if any(line.split()[2] == "bpf_task_from_vpid" for line in symbols) else "there is none"
 
 
+@need("a kernel that knows whose memory it is (CONFIG_MEMCG)")
+def memcg():
+    with open("/proc/kallsyms", encoding="ascii", errors="replace") as symbols:
+        return None if any(line.split()[2] == "mm_update_next_owner" for line in symbols) else "mm->owner is not kept"
+
+
 def asked(*options):
     """What the tracer says by --probe. Whether it is wrong, only a guest that is known can tell (PVM_HAS)."""
     import json

@@ -253,18 +253,7 @@ static bool passes(struct collector *c, const struct call_info *call)
 {
 	if (c->replay)
 		return judge__call(c->options, call);
-	const struct task_info
-		*sides[2] = { [PVM_CALLER] = &call->caller, [PVM_TARGET] = &call->target };
-
-	for (int who = 0; who < 2; who++) {
-		const struct task_info *info = sides[who];
-
-		if (!info->task || !(info->task->flags & PVM_TASK_CGROUP_WAIT))
-			continue;
-		if (!judge__task(c->options, (enum pvm_who)who, info))
-			return false;
-	}
-	return true;
+	return judge__left_open(c->options, call);
 }
 
 /* The books count each call once, by its last record. */
@@ -297,6 +286,7 @@ static void remind(struct collector *c, const struct call_info *call)
 {
 	remind_task(c, &call->caller);
 	remind_task(c, &call->target);
+	remind_task(c, &call->owner);
 }
 
 static bool has_arrays(const void *data, size_t size)
@@ -322,7 +312,7 @@ static bool record_wants(struct collector *c, const void *data, size_t size)
 	struct call_info call;
 
 	if (size < sizeof(*raw) ||
-	    !((raw->caller.flags | raw->target.flags) & PVM_TASK_CGROUP_WAIT))
+	    !((raw->caller.flags | raw->target.flags | raw->owner.flags) & PVM_TASK_CGROUP_WAIT))
 		return true;
 	return decode__call(c->decoder, data, size, c->arrays, c->identity, &c->clock, &call) ||
 	       passes(c, &call);

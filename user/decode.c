@@ -27,6 +27,7 @@ struct decoder {
 	size_t run_id_len;
 	struct iov_elem iov[2][2][PVM_IOV_MAX]; /* [local, remote][entry, exit] */
 	struct pvm_call first;			/* of a summary */
+	struct pvm_task owner;			/* of a target's memory, as far as is known */
 	struct pin_key key;
 };
 
@@ -415,12 +416,64 @@ static enum tristate same_container(const struct task_info *a, const struct task
 											  : UNKNOWN;
 }
 
-static void decode_tasks(const struct pvm_call *call, struct identity *id,
+/* What is not known of two things is not equal either. */
+static enum tristate same_if(bool known, bool equal)
+{
+	return !known ? UNKNOWN : equal ? YES : NO;
+}
+
+/* What the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
+static bool is_user_of(const struct pvm_task *caller, const struct pvm_task *target)
+{
+	return target->uid == caller->uid && target->euid == caller->uid &&
+	       target->suid == caller->uid && target->gid == caller->gid &&
+	       target->egid == caller->gid && target->sgid == caller->gid;
+}
+
+static void decode_relation(const struct pvm_call *call, struct call_info *out)
+{
+	const struct pvm_task *caller = &call->caller, *target = &call->target;
+	bool creds = caller->flags & target->flags & PVM_TASK_CREDS;
+
+	out->same_uid = same_if(creds, caller->uid == target->uid);
+	out->same_user = same_if(creds, is_user_of(caller, target));
+	out->same_pid_ns =
+		same_if(caller->ns_pid && target->ns_pid, caller->ns_pid == target->ns_pid);
+	out->same_mnt_ns =
+		same_if(caller->ns_mnt && target->ns_mnt, caller->ns_mnt == target->ns_mnt);
+	out->same_memory =
+		same_if(call->flags & PVM_CALL_MEMORY_KNOWN, call->flags & PVM_CALL_SAME_MEMORY);
+}
+
+/* Told in the same way as the two sides, of whom more is known. */
+static void decode_owner(struct decoder *d, const struct pvm_owner *owner, struct identity *id,
+			 struct task_info *out)
+{
+	d->owner = (struct pvm_task){
+		.start_ns = owner->start_ns,
+		.cgroup_id = owner->cgroup_id,
+		.exe_ino = owner->exe_ino,
+		.pid = owner->pid,
+		.tid = owner->pid,
+		.uid = owner->uid,
+		.ns_pid = owner->ns_pid,
+		.exe_dev = owner->exe_dev,
+		.exec_id = owner->exec_id,
+		.hier = owner->hier,
+		.flags = owner->flags,
+	};
+	memcpy(d->owner.comm, owner->comm, sizeof(d->owner.comm));
+	identity__fill(id, &d->owner, false, out);
+}
+
+static void decode_tasks(struct decoder *d, const struct pvm_call *call, struct identity *id,
 			 const struct clock_base *clock, struct call_info *out)
 {
 	identity__fill(id, &call->caller, true, &out->caller);
 	out->caller.real_start_ns = clock__real_of(clock, call->caller.start_ns);
-	out->same_uid = out->same_container = UNKNOWN;
+	out->same_uid = out->same_user = out->same_container = UNKNOWN;
+	out->same_pid_ns = out->same_mnt_ns = out->same_memory = UNKNOWN;
+	out->owner = (struct task_info){ .task = NULL };
 	if (call->resolved == PVM_UNRESOLVED) {
 		identity__fill(id, NULL, false, &out->target);
 		out->target.real_start_ns = 0;
@@ -428,8 +481,9 @@ static void decode_tasks(const struct pvm_call *call, struct identity *id,
 	}
 	identity__fill(id, &call->target, false, &out->target);
 	out->target.real_start_ns = clock__real_of(clock, call->target.start_ns);
-	if (call->caller.flags & call->target.flags & PVM_TASK_CREDS)
-		out->same_uid = call->caller.uid == call->target.uid ? YES : NO;
+	if (call->flags & PVM_CALL_OWNER)
+		decode_owner(d, &call->owner, id, &out->owner);
+	decode_relation(call, out);
 	out->same_container = same_container(&out->caller, &out->target);
 }
 
@@ -453,7 +507,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	decode_written(d, call, &inl, out);
 	decode_amounts(out);
 	decode_pins(d, call, out);
-	decode_tasks(call, id, clock, out);
+	decode_tasks(d, call, id, clock, out);
 	return 0;
 }
 

@@ -295,6 +295,8 @@ int hooks__attach(struct hooks *h)
 	attach_confirm(h);
 	/* What frees the state comes before what makes it, the exit before the entry. */
 	err = attach(h, skel->progs.pvm_death);
+	if (!err && bpf_program__autoload(skel->progs.pvm_exec))
+		err = attach(h, skel->progs.pvm_exec);
 	if (!err)
 		err = h->fentry ? attach_all(h, EXIT_PREFIX) : attach(h, skel->progs.pvm_exit);
 	if (!err)

@@ -154,9 +154,9 @@ static bool match_comm(const struct filter_value *value, const struct task_info 
 }
 
 static bool values_pass(const struct filter_list *list, const struct task_info *task,
-			match_fn match)
+			match_fn match, bool included)
 {
-	bool included = false, has_include = false;
+	bool has_include = false;
 
 	for (size_t i = 0; i < list->cnt; i++) {
 		bool hit = task->task && match(&list->values[i], task);
@@ -188,10 +188,22 @@ static bool comm_passes(const struct filter_list *list, enum pvm_who who,
 	return !has_include || included;
 }
 
-static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task)
+/* Whether a process filter names this one. */
+static bool is_included(const struct filter_list *list, const struct task_info *task)
 {
-	return values_pass(&o->filter[who][FILTER_PID], task, match_pid) &&
-	       values_pass(&o->filter[who][FILTER_UID], task, match_uid) &&
+	for (size_t i = 0; i < list->cnt && task->task; i++) {
+		if (!list->values[i].exclude && match_pid(&list->values[i], task))
+			return true;
+	}
+	return false;
+}
+
+/* included: by the process filter, since that names another one that shares its memory. */
+static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task,
+			bool included)
+{
+	return values_pass(&o->filter[who][FILTER_PID], task, match_pid, included) &&
+	       values_pass(&o->filter[who][FILTER_UID], task, match_uid, false) &&
 	       comm_passes(&o->filter[who][FILTER_COMM], who, task) &&
 	       (!task->task || judge__task(o, who, task));
 }
@@ -208,12 +220,40 @@ static bool result_passes(const struct options *o, const struct call_info *call)
 	return !o->min_bytes || (call->transferred_known && call->transferred >= o->min_bytes);
 }
 
+/* It holds for the named process or for the owner of the memory that it works in: neither hides the other. */
+static bool target_passes(const struct options *o, const struct call_info *call)
+{
+	const struct filter_list *pids = &o->filter[PVM_TARGET][FILTER_PID];
+	const struct pvm_owner *owner = &call->raw->owner;
+
+	if (!(o->no_self && call->raw->kinship == PVM_KIN_SELF) &&
+	    task_passes(o, PVM_TARGET, &call->target, is_included(pids, &call->owner)))
+		return true;
+	return call->owner.task && !(o->no_self && owner->pid == call->raw->caller.pid) &&
+	       task_passes(o, PVM_TARGET, &call->owner, is_included(pids, &call->target));
+}
+
+/* What the kernel half let pass, and what it left open. */
+static bool left_open_passes(const struct options *o, enum pvm_who who,
+			     const struct task_info *task)
+{
+	if (!task->task || !(task->task->flags & (PVM_TASK_CGROUP_WAIT | PVM_TASK_REJECTED)))
+		return true;
+	return !(task->task->flags & PVM_TASK_REJECTED) && judge__task(o, who, task);
+}
+
+bool judge__left_open(const struct options *o, const struct call_info *call)
+{
+	bool target = left_open_passes(o, PVM_TARGET, &call->target) ||
+		      (call->owner.task && left_open_passes(o, PVM_TARGET, &call->owner));
+
+	return target && left_open_passes(o, PVM_CALLER, &call->caller);
+}
+
 bool judge__call(const struct options *o, const struct call_info *call)
 {
 	if (o->ops && !(o->ops & (1u << call->raw->op)))
 		return false;
-	if (o->no_self && call->raw->kinship == PVM_KIN_SELF)
-		return false;
-	return task_passes(o, PVM_CALLER, &call->caller) &&
-	       task_passes(o, PVM_TARGET, &call->target) && result_passes(o, call);
+	return task_passes(o, PVM_CALLER, &call->caller, false) && target_passes(o, call) &&
+	       result_passes(o, call);
 }

@@ -39,6 +39,9 @@ bool judge__task(const struct options *o, enum pvm_who who, const struct task_in
 /* Whether a whole call passes all filters, those included that the kernel half applies while tracing: for
  * recordings. A pid there means a number, for there is no process any more to bind it to. */
 bool judge__call(const struct options *o, const struct call_info *call);
+/* While tracing: whether a call passes what the kernel half left open, since it had no verdict on a cgroup yet. A filter
+ * on the target holds for the named process or for the owner of its memory. */
+bool judge__left_open(const struct options *o, const struct call_info *call);
 /* Whether there are such filters for a side. */
 bool judge__needed(const struct options *o, enum pvm_who who);
 

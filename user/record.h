@@ -109,8 +109,12 @@ struct call_info {
 	int32_t target_arg; /* argument 1, signed 32-bit whatever its upper half holds */
 	char id[64];	    /* "<run id>-<tid hex>-<entry hex>", see decode.h */
 	struct task_info caller, target;
-	enum tristate same_uid;
+	struct task_info owner; /* whose memory the target works in, where that is another one */
+	enum tristate same_uid; /* of what the task_infos say of the two */
+	enum tristate same_user;
 	enum tristate same_container;
+	enum tristate same_pid_ns, same_mnt_ns;
+	enum tristate same_memory;
 	struct array_info local, remote;
 	const struct pvm_pins
 		*pins; /* pages that the kernel held; NULL: not known, or not surely all */

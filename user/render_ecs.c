@@ -5,8 +5,8 @@
  * A field that is not known is absent.
  *
  * Of the credentials, `user` is the effective one in this schema and `real_user` the real one,
- * which is what the kernel's permission check of these calls goes by. Of groups only the real one
- * is known; it stands in both places.
+ * which is what the kernel's permission check of these calls goes by of the caller; of the target it goes by the
+ * saved ones as well. Groups likewise.
  */
 #include <string.h>
 
@@ -35,6 +35,7 @@ static const struct fit_format format = {
 		[FIT_HOST] = "\"host\"",
 		[FIT_EXE] = "\"process.executable\"",
 		[FIT_TARGET_EXE] = "\"Target.process.executable\"",
+		[FIT_OWNER_EXE] = "\"pvmtrace.target.memory_of.exe\"",
 		[FIT_CGROUP] = "\"pvmtrace.caller.cgroup\"",
 		[FIT_TARGET_CGROUP] = "\"pvmtrace.target.cgroup\"",
 		[FIT_COMM_HEX] = "\"pvmtrace.caller.comm_hex\"",
@@ -45,6 +46,8 @@ static const struct fit_format format = {
 		[FIT_TARGET_EXE_HEX] = "\"pvmtrace.target.exe_hex\"",
 		[FIT_CGROUP_HEX] = "\"pvmtrace.caller.cgroup_hex\"",
 		[FIT_TARGET_CGROUP_HEX] = "\"pvmtrace.target.cgroup_hex\"",
+		[FIT_OWNER_COMM_HEX] = "\"pvmtrace.target.memory_of.comm_hex\"",
+		[FIT_OWNER_EXE_HEX] = "\"pvmtrace.target.memory_of.exe_hex\"",
 		[FIT_ARGS_HEX] = "\"pvmtrace.caller.args_hex\"",
 		[FIT_ARGS] = "\"process.args\"",
 		[FIT_REMOTE_EXIT] = "\"pvmtrace.remote.iov_exit\"",
@@ -137,8 +140,10 @@ static void put_origin(struct json *j, const struct pvm_task *task)
 		return;
 	put_owner(j, "user", task->euid);
 	put_owner(j, "real_user", task->uid);
-	put_owner(j, "group", task->gid);
+	put_owner(j, "saved_user", task->suid);
+	put_owner(j, "group", task->egid);
 	put_owner(j, "real_group", task->gid);
+	put_owner(j, "saved_group", task->sgid);
 }
 
 /* target: 1 for the target, 0 for the caller. */

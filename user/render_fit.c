@@ -28,6 +28,7 @@ static const uint8_t parents[FIT_CNT] = {
 	[FIT_HOST] = NO_PARENT,
 	[FIT_EXE] = FIT_CALLER,
 	[FIT_TARGET_EXE] = FIT_TARGET,
+	[FIT_OWNER_EXE] = FIT_TARGET,
 	[FIT_CGROUP] = FIT_CALLER,
 	[FIT_TARGET_CGROUP] = FIT_TARGET,
 	[FIT_COMM_HEX] = FIT_CALLER,
@@ -38,6 +39,8 @@ static const uint8_t parents[FIT_CNT] = {
 	[FIT_TARGET_EXE_HEX] = FIT_TARGET,
 	[FIT_CGROUP_HEX] = FIT_CALLER,
 	[FIT_TARGET_CGROUP_HEX] = FIT_TARGET,
+	[FIT_OWNER_COMM_HEX] = FIT_TARGET,
+	[FIT_OWNER_EXE_HEX] = FIT_TARGET,
 	[FIT_ARGS_HEX] = FIT_CALLER,
 	[FIT_ARGS] = FIT_CALLER,
 	[FIT_REMOTE_EXIT] = FIT_REMOTE,
@@ -65,6 +68,7 @@ static const uint8_t by_minimum[FIT_CNT] = {
 	FIT_TARGET_EXE,
 	FIT_CGROUP,
 	FIT_TARGET_CGROUP,
+	FIT_OWNER_EXE,
 	FIT_REMOTE_EXIT,
 	FIT_LOCAL_IOV,
 	FIT_LOCAL_EXIT,
@@ -76,6 +80,8 @@ static const uint8_t by_minimum[FIT_CNT] = {
 	FIT_TARGET_EXE_HEX,
 	FIT_CGROUP_HEX,
 	FIT_TARGET_CGROUP_HEX,
+	FIT_OWNER_COMM_HEX,
+	FIT_OWNER_EXE_HEX,
 	FIT_ARGS,
 	FIT_ARGS_HEX,
 	FIT_ARGS_COPY,
@@ -102,6 +108,7 @@ static const uint8_t by_want[FIT_CNT] = {
 	FIT_TARGET_EXE,
 	FIT_CGROUP,
 	FIT_TARGET_CGROUP,
+	FIT_OWNER_EXE,
 	FIT_COMM_HEX,
 	FIT_TARGET_COMM_HEX,
 	FIT_PCOMM_HEX,
@@ -110,6 +117,8 @@ static const uint8_t by_want[FIT_CNT] = {
 	FIT_TARGET_EXE_HEX,
 	FIT_CGROUP_HEX,
 	FIT_TARGET_CGROUP_HEX,
+	FIT_OWNER_COMM_HEX,
+	FIT_OWNER_EXE_HEX,
 	FIT_ARGS,
 	FIT_ARGS_HEX,
 	FIT_ARGS_COPY,
@@ -499,7 +508,7 @@ static bool has_parent(const struct fit_plan *plan, unsigned int part)
 
 static bool has_room(const struct fit_plan *plan, unsigned int part)
 {
-	const uint32_t counts = FIT_BIT(FIT_LOCAL) | FIT_BIT(FIT_REMOTE);
+	const uint64_t counts = FIT_BIT(FIT_LOCAL) | FIT_BIT(FIT_REMOTE);
 
 	if (plan->format->counts_first && is_in(part, FIRST_ARRAY, LAST_ARRAY) &&
 	    (plan->seen & ~plan->done & counts))

@@ -43,6 +43,7 @@ enum fit_part {
 	FIT_TARGET_EXE,
 	FIT_CGROUP,
 	FIT_TARGET_CGROUP,
+	FIT_OWNER_EXE, /* of the process whose memory the target works in */
 	FIT_COMM_HEX,
 	FIT_TARGET_COMM_HEX,
 	FIT_PCOMM_HEX,
@@ -51,6 +52,8 @@ enum fit_part {
 	FIT_TARGET_EXE_HEX,
 	FIT_CGROUP_HEX,
 	FIT_TARGET_CGROUP_HEX,
+	FIT_OWNER_COMM_HEX,
+	FIT_OWNER_EXE_HEX,
 	FIT_REMOTE_EXIT,
 	FIT_LOCAL_EXIT,
 	FIT_REMOTE_IOV,
@@ -61,7 +64,7 @@ enum fit_part {
 	FIT_CNT,
 };
 
-#define FIT_BIT(part) (1u << (part))
+#define FIT_BIT(part) (1ULL << (part))
 #define FIT_DEPTH 4
 
 struct fit_format {
@@ -88,16 +91,16 @@ struct fit_cut {
 struct fit_plan {
 	const struct fit_format *format;
 	bool whole;	    /* every part is written, and may be copied from elsewhere */
-	uint32_t given;	    /* else those that are, FIT_BIT */
-	uint32_t cut;	    /* parts that are named in `truncated` */
+	uint64_t given;	    /* else those that are, FIT_BIT */
+	uint64_t cut;	    /* parts that are named in `truncated` */
 	uint32_t iov[2];    /* elements shown, [local, remote] */
 	uint32_t exit[2];   /* the same of the exit's arrays */
 	uint32_t args;	    /* arguments shown */
 	int64_t args_spent; /* room that these took */
-	uint32_t shortened; /* paths that are shown in part, FIT_BIT */
+	uint64_t shortened; /* paths that are shown in part, FIT_BIT */
 	struct fit_cut texts[FIT_TEXTS];
-	uint32_t done;		     /* parts that are written whole, FIT_BIT */
-	uint32_t seen;		     /* parts that have something to write */
+	uint64_t done;		     /* parts that are written whole, FIT_BIT */
+	uint64_t seen;		     /* parts that have something to write */
 	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
 	size_t mark;		     /* up to here bytes are accounted for */
 	uint8_t open[FIT_DEPTH];     /* parts that have begun, outermost first */

@@ -25,6 +25,8 @@ void json_relation(struct json *j, struct fit_plan *plan, const struct call_info
 void json_tristate(struct json *j, const char *key, enum tristate value);
 /* The keys of a caller or target. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
+/* The key of the target that says whose memory it is. */
+void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t);
 /* The end of a line of calls. */
 void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r);
 

@@ -75,10 +75,11 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 	json__close_obj(j);
 }
 
-static void put_target_how(struct json *j, const struct call_info *c)
+static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	if (!c->target.task)
-		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null,\"confirmed\":null");
+		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,"
+			    "\"memory_of\":null");
 	else if (c->raw->resolved == PVM_RESOLVED_EXIT)
 		JSON_RAW(j, "\"resolved_at\":\"exit\"");
 	else
@@ -87,6 +88,7 @@ static void put_target_how(struct json *j, const struct call_info *c)
 		return;
 	json_tristate(j, "moved", common__moved(c->raw));
 	json_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
+	json_owner(j, plan, &c->owner);
 }
 
 static void put_no_task(struct json *j)
@@ -95,6 +97,7 @@ static void put_no_task(struct json *j)
 		    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
 		    "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,"
 		    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
+		    "\"egid\":null,\"suid\":null,\"sgid\":null,"
 		    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
 		    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
 		    "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null");
@@ -112,7 +115,7 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 		JSON_RAW(j, "\"kind\":\"pid\"");
 	json__bool(j, "resolved", resolved);
 	if (fit__begin(j, plan, FIT_TARGET)) {
-		put_target_how(j, c);
+		put_target_how(j, plan, c);
 		if (!resolved)
 			put_no_task(j);
 		fit__end(j, plan);
@@ -131,7 +134,11 @@ void json_relation(struct json *j, struct fit_plan *plan, const struct call_info
 	json__open_obj(j, "relation");
 	json__str(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
 	json_tristate(j, "same_uid", c->same_uid);
+	json_tristate(j, "same_user", c->same_user);
 	json_tristate(j, "same_container", c->same_container);
+	json_tristate(j, "same_pid_ns", c->same_pid_ns);
+	json_tristate(j, "same_mnt_ns", c->same_mnt_ns);
+	json_tristate(j, "same_memory", c->same_memory);
 	json__close_obj(j);
 	fit__end(j, plan);
 }

@@ -120,6 +120,26 @@ static void put_args(struct json *j, struct fit_plan *plan, const struct task_in
 	json__bool(j, "args_cut", t->args_cut);
 }
 
+void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	const struct pvm_task *task = t->task;
+	struct text comm = { "comm", "comm_hex", NULL, 0, FIT_OWNER_COMM_HEX };
+	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_OWNER_EXE_HEX };
+
+	if (!task) {
+		json__null(j, "memory_of");
+		return;
+	}
+	comm.bytes = task->comm;
+	comm.len = strnlen(task->comm, PVM_COMM_SZ);
+	json__open_obj(j, "memory_of");
+	json__u64(j, "pid", task->pid);
+	put_name(j, plan, &comm);
+	put_text(j, plan, FIT_OWNER_EXE, &exe);
+	json__str(j, "entity_id", t->entity_id);
+	json__close_obj(j);
+}
+
 /* A number that the contract's range cannot hold is not made another one. */
 static void put_id(struct json *j, const char *key, uint64_t id, bool known)
 {
@@ -173,6 +193,9 @@ static void put_creds(struct json *j, const struct task_info *t)
 
 	put_id(j, "gid", task->gid, known);
 	put_id(j, "euid", task->euid, known);
+	put_id(j, "egid", task->egid, known);
+	put_id(j, "suid", task->suid, known);
+	put_id(j, "sgid", task->sgid, known);
 	put_set(j, "loginuid", task->loginuid);
 	put_set(j, "sessionid", task->sessionid);
 	if (known)

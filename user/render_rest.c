@@ -137,6 +137,9 @@ static void put_creds(struct json *j, const struct task_info *t, unsigned int la
 	if (known && lacks & REST_IDS) {
 		json__u64(j, "gid", task->gid);
 		json__u64(j, "euid", task->euid);
+		json__u64(j, "egid", task->egid);
+		json__u64(j, "suid", task->suid);
+		json__u64(j, "sgid", task->sgid);
 	}
 	if (task->loginuid != PVM_NO_ID)
 		json__u64(j, "loginuid", task->loginuid);
@@ -205,6 +208,27 @@ static void put_caller(struct json *j, struct fit_plan *plan, const struct call_
 	fit__end(j, plan);
 }
 
+/* Whose memory the target works in. */
+static void put_owner(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	const struct pvm_task *task = t->task;
+	size_t len;
+
+	if (!task)
+		return;
+	len = strnlen(task->comm, PVM_COMM_SZ);
+	json__open_obj(j, "memory_of");
+	json__u64(j, "pid", task->pid);
+	if (len)
+		json__bytes(j, "comm", task->comm, len);
+	put_hex_of(j, plan, FIT_OWNER_COMM_HEX, "comm_hex", task->comm, len);
+	rest__text(j, plan, FIT_OWNER_EXE, "exe", t->exe, t->exe_len);
+	if (t->exe)
+		put_hex_of(j, plan, FIT_OWNER_EXE_HEX, "exe_hex", t->exe, t->exe_len);
+	json__str(j, "entity_id", t->entity_id);
+	json__close_obj(j);
+}
+
 static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		       unsigned int lacks)
 {
@@ -221,6 +245,7 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 		put_tristate(j, "moved", common__moved(c->raw));
 		if (c->raw->flags & PVM_CALL_TARGET_CONFIRMED)
 			JSON_RAW(j, "\"confirmed\":true");
+		put_owner(j, plan, &c->owner);
 		put_task(j, plan, &c->target, 1, lacks);
 		fit__end(j, plan);
 	}
@@ -234,7 +259,11 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 	json__open_obj(j, "relation");
 	json__str(j, "kinship", common__kinship(c->raw->kinship));
 	put_tristate(j, "same_uid", c->same_uid);
+	put_tristate(j, "same_user", c->same_user);
 	put_tristate(j, "same_container", c->same_container);
+	put_tristate(j, "same_pid_ns", c->same_pid_ns);
+	put_tristate(j, "same_mnt_ns", c->same_mnt_ns);
+	put_tristate(j, "same_memory", c->same_memory);
 	json__close_obj(j);
 	fit__end(j, plan);
 }

@@ -13,7 +13,7 @@
 #include "render_fit.h"
 
 enum rest_lacks {
-	REST_IDS = 1,	    /* a process's gid, euid and exact start */
+	REST_IDS = 1,	    /* a process's user and group ids but its uid, and exact start */
 	REST_ARGS = 2,	    /* arguments one by one */
 	REST_DURATION = 4,  /* how long a call took */
 	REST_CONTAINER = 8, /* the target's container */

@@ -60,6 +60,13 @@ static void put_target(struct text_line *t, const struct call_info *c)
 {
 	if (c->target.task) {
 		put_task(t, c->target.task);
+		if (c->owner.task) {
+			text__tint(t, TINT_NOTE);
+			text__put(t, "\xe2\x86\x92"
+				     "memory of ");
+			put_task(t, c->owner.task);
+			text__tint(t, TINT_PLAIN);
+		}
 		return;
 	}
 	text__put(t, c->raw->kind == PVM_KIND_PIDFD ? "?(fd " : "?(");
@@ -169,6 +176,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 		{ "moved", raw->flags & PVM_CALL_TARGET_MOVED },
 		{ "other container", c->same_container == NO },
 		{ "other user", c->same_uid == NO },
+		{ "set-id", c->same_uid == YES && c->same_user == NO },
 		{ raw->abi <= PVM_ABI_ARM ? abis[raw->abi] : NULL,
 		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64 },
 		{ raw->phase <= PVM_ORPHAN ? phases[raw->phase] : NULL,
@@ -176,6 +184,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 		{ "partial", c->partial == YES },
 		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,
 		  true },
+		{ "same memory", c->same_memory == YES && raw->kinship != PVM_KIN_SELF },
 		{ "late", l == ARRAY_LATE || r == ARRAY_LATE },
 		{ "partly unreadable", l == ARRAY_PARTIAL || r == ARRAY_PARTIAL },
 		{ "unreadable", l == ARRAY_FAULT || r == ARRAY_FAULT },
@@ -194,7 +203,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 	return cnt;
 }
 
-#define FLAGS_MAX 17
+#define FLAGS_MAX 19
 
 static void put_flags(struct text_line *t, const struct call_info *c, unsigned int col)
 {

@@ -79,6 +79,10 @@ static void configure(struct tracer *t)
 	bpf_map__set_max_entries(skel->maps.pvm_arrays, (uint32_t)o->array_ring_bytes);
 	if (!o->aggregate_s)
 		bpf_map__set_max_entries(skel->maps.pvm_known, 1);
+	skel->rodata->cfg_memories = filter_includes(&o->filter[PVM_TARGET][FILTER_PID]);
+	bpf_program__set_autoload(skel->progs.pvm_exec, skel->rodata->cfg_memories);
+	if (skel->rodata->cfg_memories)
+		bpf_map__set_max_entries(skel->maps.pvm_memories, skel->rodata->cfg_memories);
 	bpf_map__set_max_entries(skel->maps.pvm_filter_pid, filter_room(o, FILTER_PID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_uid, filter_room(o, FILTER_UID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));
@@ -250,13 +254,14 @@ static int look(struct tracer *t, unsigned int slot)
 	return run_iterator(t->skel->links.pvm_look);
 }
 
-static int look_pid(void *ctx, uint32_t pid, uint32_t *tgid, uint64_t *start_ns)
+static int look_pid(void *ctx, uint32_t pid, uint32_t place, uint32_t *tgid, uint64_t *start_ns)
 {
 	struct tracer *t = ctx;
 	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
 	int err;
 
 	shared->look_pid = pid;
+	t->skel->bss->memory_place = place;
 	err = look(t, 0);
 	*tgid = shared->look_tgid;
 	*start_ns = shared->look_start_ns;

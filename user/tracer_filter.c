@@ -25,6 +25,15 @@ uint32_t filter_mask(const struct filter_list *list)
 	return mask;
 }
 
+uint32_t filter_includes(const struct filter_list *list)
+{
+	uint32_t cnt = 0;
+
+	for (size_t i = 0; i < list->cnt; i++)
+		cnt += !list->values[i].exclude;
+	return cnt;
+}
+
 uint32_t filter_room(const struct options *o, enum filter_field field)
 {
 	size_t cnt = o->filter[PVM_CALLER][field].cnt + o->filter[PVM_TARGET][field].cnt;
@@ -75,17 +84,20 @@ struct pid_binder {
 	filter_look_fn look;
 	void *ctx;
 	struct pid_watch *watch; /* by side */
+	uint32_t place;		 /* the last one that was given */
 };
 
-static int bind_pid(const struct pid_binder *b, uint32_t who, const struct filter_value *value)
+static int bind_pid(struct pid_binder *b, uint32_t who, const struct filter_value *value)
 {
 	static const char *const names[] = { "--caller-pid", "--target-pid" };
 	struct pvm_pid_key key = { .who = who, .pid = value->number };
 	struct pvm_pid_val val = { .verdict = verdict_of(value) };
 	uint64_t start_ns = 0;
+	bool has_place = who == PVM_TARGET && !value->exclude;
 	uint32_t tgid = 0;
-	int err = b->look(b->ctx, value->number, &tgid, &start_ns);
+	int err;
 
+	err = b->look(b->ctx, value->number, has_place ? ++b->place : 0, &tgid, &start_ns);
 	if (err)
 		return err;
 	if (!tgid) {
@@ -107,7 +119,7 @@ static int bind_pid(const struct pid_binder *b, uint32_t who, const struct filte
 int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx,
 		     struct pid_watch watch[2])
 {
-	const struct pid_binder b = { .fd = pid_fd, .look = look, .ctx = ctx, .watch = watch };
+	struct pid_binder b = { .fd = pid_fd, .look = look, .ctx = ctx, .watch = watch };
 	int err = 0;
 
 	for (uint32_t who = 0; who < 2; who++) {

@@ -261,8 +261,9 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
-struct mm_struct { /* executable and arguments */
+struct mm_struct { /* executable and arguments; whose it is */
 	struct file *exe_file;
+	struct task_struct *owner; /* only with CONFIG_MEMCG */
 	unsigned long arg_start;
 	unsigned long arg_end;
 };
@@ -298,7 +299,8 @@ struct css_set { /* the cgroups of a task */
 	struct cgroup *dfl_cgrp;
 };
 
-struct signal_struct { /* of a process */
+struct signal_struct { /* a process's threads, and whether all of it is gone */
+	atomic_t live;
 	struct list_head thread_head;
 };
 

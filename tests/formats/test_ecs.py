@@ -162,7 +162,8 @@ def check_process(plain, process):
     if plain["args"] is not None and not plain["args_cut"]:
         assert process["args_count"] == len(plain["args"])
     assert process["user"]["id"] == str(plain["euid"]) and process["real_user"]["id"] == str(plain["uid"])
-    assert process["group"]["id"] == str(plain["gid"])
+    assert process["saved_user"]["id"] == str(plain["suid"]) and process["saved_group"]["id"] == str(plain["sgid"])
+    assert process["group"]["id"] == str(plain["egid"]) and process["real_group"]["id"] == str(plain["gid"])
 
 
 # ---- the index template -----------------------------------------------------------------------

@@ -20,12 +20,13 @@ TOP = HEAD + ["phase", "op", "syscall", "abi", "outcome", "ret", "error",
        "duration_ns", "bytes_requested", "bytes_transferred", "partial", "flags", "flag_names", "caller",
        "target", "relation", "local", "remote", "truncated", "host"]
 TASK = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm", "exe", "exe_dev", "exe_ino", "exe_deleted", "args",
-        "uid", "gid", "euid", "loginuid", "sessionid", "caps_effective", "start", "entity_id", "cgroup",
-        "cgroup_id", "container_id", "containers", "ns"]
-TARGET = ["arg", "kind", "resolved"] + TASK
+        "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid", "sessionid", "caps_effective", "start",
+        "entity_id", "cgroup", "cgroup_id", "container_id", "containers", "ns"]
+TARGET = ["arg", "kind", "resolved", "memory_of"] + TASK
 ARRAY = ["addr", "count", "captured", "status", "origin", "toctou", "changed", "total_len", "iov", "iov_exit"]
-RELATION = ["kinship", "same_uid", "same_container"]
-NUMBERS = ["pid", "tid", "ppid", "pid_ns", "exe_ino", "uid", "gid", "euid", "loginuid", "sessionid", "cgroup_id"]
+RELATION = ["kinship", "same_uid", "same_user", "same_container", "same_pid_ns", "same_mnt_ns", "same_memory"]
+NUMBERS = ["pid", "tid", "ppid", "pid_ns", "exe_ino", "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid",
+           "sessionid", "cgroup_id"]
 TEXTS = ["comm", "pcomm", "exe", "exe_dev", "caps_effective", "start", "entity_id", "cgroup", "container_id"]
 
 RE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")

@@ -40,7 +40,8 @@ def test_all_keys_of_both_sides(resolver):
         agree(event["target"], target.pid)
         assert event["caller"]["args"] == [str(PVMCALL), "step", str(target.pid)]
         assert event["target"]["args"] is None
-        assert event["relation"] == {"kinship": "none", "same_uid": True, "same_container": True}
+        assert event["relation"] == {"kinship": "none", "same_uid": True, "same_user": True, "same_container": True,
+                                     "same_pid_ns": True, "same_mnt_ns": True, "same_memory": False}
 
 
 def test_entity_id_is_the_process(resolver):

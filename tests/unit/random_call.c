@@ -110,6 +110,12 @@ void random_call(struct sample *s)
 		memset(&c->target, 0, sizeof(c->target));
 		s->f.call.resolved = PVM_UNRESOLVED;
 	}
+	if (c->target.task && fixture__below(2)) {
+		sample__borrow(s);
+		fixture__random_bytes(s->owner.comm, PVM_COMM_SZ);
+		c->owner.exe_len = random_text(s->exe[2], 4200);
+		c->owner.exe = fixture__below(8) && c->owner.exe_len ? s->exe[2] : NULL;
+	}
 	random_side(&c->local, s->iov[0], s->iov[2]);
 	random_side(&c->remote, s->iov[1], s->iov[3]);
 	fixture__random_bytes(&s->pins, sizeof(s->pins));

@@ -106,6 +106,7 @@ struct sample *sample__new(void)
 	c->duration_ns = 1830;
 	c->requested = c->transferred = 4096;
 	c->target_arg = 991;
+	c->same_pid_ns = c->same_mnt_ns = YES;
 	strcpy(c->id, FIXTURE_RUN_ID "-1093-165a0bc00");
 	memcpy(s->args, args, sizeof(args));
 	c->caller = (struct task_info){
@@ -138,6 +139,25 @@ struct sample *sample__new(void)
 	s->iov[0][0] = (struct iov_elem){ 0x7ffd12345000, 4096 };
 	s->iov[1][0] = (struct iov_elem){ 0x55d0c0de0000, 4096 };
 	return s;
+}
+
+void rendering__set_relation(struct sample *s, enum tristate value)
+{
+	struct call_info *c = &s->r.call;
+
+	c->same_uid = c->same_user = c->same_container = value;
+	c->same_pid_ns = c->same_mnt_ns = c->same_memory = value;
+}
+
+void sample__borrow(struct sample *s)
+{
+	s->owner = (struct pvm_task){ .pid = 99, .comm = "victim", .flags = PVM_TASK_EXE };
+	s->r.call.owner = (struct task_info){
+		.task = &s->owner,
+		.exe = strcpy(s->exe[2], "/usr/bin/victim"),
+		.exe_len = 15,
+		.entity_id = "5f0c2b7e-63-b2d05e00",
+	};
 }
 
 struct sample *sample__long(void)

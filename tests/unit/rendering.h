@@ -28,14 +28,21 @@
 /* A decoded call and what it points to. */
 struct sample {
 	struct record r;
-	struct iov_elem iov[4][PVM_IOV_MAX]; /* [local, remote, their exits] */
-	char exe[2][5000], cgroup[2][5000], args[5000];
+	struct iov_elem iov[4][PVM_IOV_MAX];		/* [local, remote, their exits] */
+	char exe[3][5000], cgroup[2][5000], args[5000]; /* the third: of the memory's owner */
 	struct fixture_call f;
 	struct pvm_pins pins;
+	struct pvm_task owner;
 };
 
 /* What decode makes of fixture__call, with all of the identity known. To be given to free(). */
 struct sample *sample__new(void);
+
+/* Every key of the relation that is true, false or null. */
+void rendering__set_relation(struct sample *s, enum tristate value);
+
+/* Makes the target one that works in the memory of victim(99). */
+void sample__borrow(struct sample *s);
 
 /* The same with long arrays, another one at exit, and names that need their hex. */
 struct sample *sample__long(void);

@@ -254,92 +254,6 @@ static void test_names(void **state)
 	assert_string_equal(phase_name(PVM_ORPHAN), "orphan");
 }
 
-static void test_relation(void **state)
-{
-	struct fixture_call f;
-	struct call_info c;
-
-	(void)state;
-	fixture__call(&f);
-	f.call.target.uid = f.call.caller.uid;
-	decoding__call(&f, &c);
-	assert_int_equal(c.same_uid, YES);
-	f.call.target.flags &= (uint8_t)~PVM_TASK_CREDS;
-	decoding__call(&f, &c);
-	assert_int_equal(c.same_uid, UNKNOWN);
-	f.call.resolved = PVM_UNRESOLVED;
-	decoding__call(&f, &c);
-	assert_null(c.target.task);
-	assert_int_equal(c.same_uid, UNKNOWN);
-	assert_int_equal(c.same_container, UNKNOWN);
-}
-
-#define NAMES(text) text, sizeof(text)
-#define ID_A "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define ID_B "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
-
-/* Names from the last one upwards. */
-static void put_cgroup(const struct pvm_task *task, const char *names, size_t len, uint8_t flags)
-{
-	static _Alignas(8) uint8_t path[512];
-	size_t size = fixture__path(path, PVM_CGROUP, task, names, (uint32_t)len, flags);
-
-	assert_int_equal(identity__put_path(decoding.identity, path, size), 0);
-}
-
-static void test_same_container(void **state)
-{
-	static const struct {
-		const char *caller;
-		size_t caller_len;
-		uint8_t caller_flags;
-		const char *target;
-		size_t target_len;
-		bool other_pids, other_mnt;
-		enum tristate same;
-	} cases[] = {
-		{ NAMES("a"), 0, NAMES("b"), false, false, YES },
-		{ NAMES("a"), 0, NAMES("b"), true, false, UNKNOWN },
-		{ NAMES("a"), 0, NAMES("a"), false, true, UNKNOWN },
-		{ NAMES(ID_A "\0docker"), 0, NAMES(ID_A "\0docker"), true, true, YES },
-		{ NAMES("x\0" ID_A "\0docker"), 0, NAMES("y\0" ID_A "\0docker"), false, false,
-		  YES },
-		{ NAMES(ID_A "\0docker"), 0, NAMES(ID_B "\0docker"), false, false, NO },
-		{ NAMES(ID_A "\0docker"), 0, NAMES("b"), false, false, NO },
-		{ NAMES("a"), 0, NAMES(ID_A "\0docker"), true, true, NO },
-		/* In a container, and in one that is in it. */
-		{ NAMES(ID_B "\0docker\0" ID_A "\0docker"), 0, NAMES(ID_A "\0docker"), true, true,
-		  NO },
-		/* One of them is an impostor. */
-		{ NAMES(ID_A "\0user@1.service"), 0, NAMES(ID_A "\0docker"), false, false,
-		  UNKNOWN },
-		/* What is missing may be a container. */
-		{ NAMES(ID_A "\0docker"), PVM_PATH_CUT, NAMES(ID_A "\0docker"), false, false,
-		  UNKNOWN },
-		{ NAMES("a"), PVM_PATH_CUT, NAMES("b"), false, false, UNKNOWN },
-	};
-	struct fixture_call f;
-	struct call_info c;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		fixture__call(&f);
-		f.call.target.ns_pid += cases[i].other_pids;
-		f.call.target.ns_mnt += cases[i].other_mnt;
-		put_cgroup(&f.call.caller, cases[i].caller, cases[i].caller_len,
-			   cases[i].caller_flags);
-		put_cgroup(&f.call.target, cases[i].target, cases[i].target_len, 0);
-		decoding__call(&f, &c);
-		if (c.same_container != cases[i].same)
-			fail_msg("case %zu: %d", i, c.same_container);
-	}
-	f.call.caller.ns_mnt = f.call.target.ns_mnt = 0;
-	put_cgroup(&f.call.caller, NAMES("a"), 0);
-	put_cgroup(&f.call.target, NAMES("a"), 0);
-	decoding__call(&f, &c);
-	assert_int_equal(c.same_container, UNKNOWN);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,8 +264,6 @@ int main(void)
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_relation),
-		cmocka_unit_test(test_same_container),
 	};
 
 	return cmocka_run_group_tests(tests, decoding__setup, decoding__teardown);

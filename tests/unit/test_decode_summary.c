@@ -226,7 +226,7 @@ static void test_contradictions(void **state)
 		{ FIRST(kind), PVM_KIND_PIDFD + 1 },
 		{ FIRST(resolved), PVM_RESOLVED_EXIT + 1 },
 		{ FIRST(kinship), PVM_KIN_PARENT + 1 },
-		{ FIRST(flags) + 1, 2 },
+		{ FIRST(flags) + 1, 0x80 },
 		{ FIRST(flags), PVM_CALL_OWNER }, /* there is none */
 		{ FIRST(caller.flags), 0x80 },
 		{ FIRST(caller.hier), 4 },

@@ -113,6 +113,35 @@ static void put_plain(void)
 	put_call(&f);
 }
 
+/* The target is a child that still works in its parent's memory; then a caller that shares the target's, and another
+ * user's program that runs with the rights of a third one. */
+static void put_borrowed(void)
+{
+	struct fixture_call f;
+	struct pvm_task owner;
+
+	next_call(&f);
+	owner = f.call.target;
+	owner.pid = 990;
+	owner.start_ns--;
+	owner.exe_ino = 78;
+	put_path(PVM_EXE, &owner, "victim\0bin\0usr", sizeof("victim\0bin\0usr"), 0);
+	f.call.flags = PVM_CALL_MEMORY_KNOWN | PVM_CALL_OWNER;
+	f.call.owner = (struct pvm_owner){ .pid = owner.pid,
+					   .start_ns = owner.start_ns,
+					   .exe_ino = owner.exe_ino,
+					   .exe_dev = owner.exe_dev,
+					   .exec_id = owner.exec_id,
+					   .flags = PVM_TASK_EXE,
+					   .comm = "victim" };
+	put_call(&f);
+	next_call(&f);
+	f.call.flags = PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY;
+	f.call.target.ns_pid++;
+	f.call.target.uid = f.call.caller.uid;
+	put_call(&f);
+}
+
 static void put_refused(void)
 {
 	static const uint32_t narrow[] = { 0xffb01000, 4096 };
@@ -327,6 +356,7 @@ static void write_recording(const char *path)
 	assert_int_equal(recorder__create(&out, path, &header, &ourselves), 0);
 	put(FRAME_CLOCK, &clock, sizeof(clock));
 	put_plain();
+	put_borrowed();
 	put_refused();
 	put_hostile();
 	put_parked();

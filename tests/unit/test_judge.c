@@ -402,6 +402,95 @@ static void test_call(void **state)
 	assert_true(passes(&call, "--op write") && !passes(&call, "--op read"));
 }
 
+/* The target of the call is a child of "lender" (300, uid 7, /lent) that works in its memory: each filter holds for either
+ * of them, and the one by process for both. */
+static void test_borrowed_memory(void **state)
+{
+	static const char *const yes[] = {
+		"-p 200",
+		"-p 300",
+		"-p !200",
+		"-p !300",
+		"-p 300 -p !200",
+		"--target-comm lender",
+		"--target-comm !lender",
+		"--target-comm !fifteen_letters",
+		"--target-uid 7",
+		"--target-uid 0",
+		"--target-uid !0",
+		"-p 200 --target-uid 7",
+		"-p 300 --target-uid 0",
+		"--target-cgroup /lent",
+		"--no-self",
+		NULL,
+	};
+	static const char *const no[] = {
+		"-p 7",
+		"-p !200 -p !300",
+		"--target-comm lend",
+		"--target-uid 8",
+		"--target-uid !0 --target-uid !7",
+		"--target-uid 7 --target-comm fifteen_letters",
+		"-p 300 --target-uid 8",
+		"--caller-pid 300",
+		NULL,
+	};
+	struct pvm_task lender = { .pid = 300, .tid = 300, .uid = 7, .comm = "lender" };
+	struct call_info call;
+
+	(void)state;
+	make_call(&call);
+	raw.call.owner.pid = 300;
+	raw.call.target.tid = 200;
+	call.owner = (struct task_info){ .task = &lender, .cgroup = "/lent", .cgroup_len = 5 };
+	call.target.cgroup = "/in";
+	call.target.cgroup_len = 3;
+	expect(&call, yes, true);
+	expect(&call, no, false);
+	raw.call.kinship = PVM_KIN_SELF;
+	assert_true(passes(&call, "--no-self"));
+	raw.call.owner.pid = raw.call.caller.pid;
+	assert_false(passes(&call, "--no-self"));
+}
+
+/* While tracing, the kernel half says of each whether it is out, or open because of its cgroup. */
+static void test_left_open(void **state)
+{
+	static const struct {
+		uint8_t named, owner; /* enum pvm_task_flag */
+		bool pass;
+	} cases[] = {
+		{ 0, 0, true },
+		{ PVM_TASK_REJECTED, 0, true },
+		{ 0, PVM_TASK_REJECTED, true },
+		{ PVM_TASK_CGROUP_WAIT, PVM_TASK_REJECTED, false },
+		{ PVM_TASK_CGROUP_WAIT, 0, true },
+		{ PVM_TASK_CGROUP_WAIT, PVM_TASK_CGROUP_WAIT, true },
+		{ PVM_TASK_REJECTED, PVM_TASK_CGROUP_WAIT, true },
+		{ PVM_TASK_REJECTED | PVM_TASK_CGROUP_WAIT, PVM_TASK_REJECTED, false },
+	};
+	struct pvm_task lender = { .pid = 300 };
+	struct call_info call;
+	struct options o;
+
+	(void)state;
+	make_call(&call);
+	call.owner = (struct task_info){ .task = &lender, .cgroup = "/lent", .cgroup_len = 5 };
+	call.target.cgroup = "/in";
+	call.target.cgroup_len = 3;
+	parse(&o, "--target-cgroup /lent");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		raw.call.target.flags = cases[i].named;
+		lender.flags = cases[i].owner;
+		if (judge__left_open(&o, &call) != cases[i].pass)
+			fail_msg("case %zu", i);
+	}
+	call.owner.task = NULL;
+	raw.call.target.flags = PVM_TASK_CGROUP_WAIT;
+	assert_false(judge__left_open(&o, &call));
+	options__free(&o);
+}
+
 static void test_failed_call(void **state)
 {
 	static const char *const yes[] = { "", "--outcome failure", "--outcome !success", NULL };
@@ -490,6 +579,8 @@ int main(void)
 		cmocka_unit_test(test_needed),
 		cmocka_unit_test(test_call),
 		cmocka_unit_test(test_a_thread_of_the_target),
+		cmocka_unit_test(test_borrowed_memory),
+		cmocka_unit_test(test_left_open),
 		cmocka_unit_test(test_failed_call),
 		cmocka_unit_test(test_unknown_result),
 		cmocka_unit_test(test_unresolved_target),

@@ -43,7 +43,7 @@ static void test_call(void **state)
 	expect_text(line, "pvmtrace.run", FIXTURE_RUN_ID);
 	line__keys(json_object_get(line, "process"),
 		   "pid name entity_id thread vpid executable args args_count start parent user "
-		   "real_user group real_group");
+		   "real_user saved_user group real_group saved_group");
 	expect_number(line, "process.pid", 4242);
 	expect_number(line, "process.thread.id", 4243);
 	expect_number(line, "process.parent.pid", 4100);
@@ -54,9 +54,10 @@ static void test_call(void **state)
 	expect_text(line, "process.user.id", "0");
 	expect_text(line, "process.real_user.id", "1000");
 	expect_text(line, "process.group.id", "1001");
-	line__keys(cuts__at(line, "Target.process"),
-		   "pid name entity_id thread vpid executable start parent user real_user group "
-		   "real_group");
+	line__keys(
+		cuts__at(line, "Target.process"),
+		"pid name entity_id thread vpid executable start parent user real_user saved_user group "
+		"real_group saved_group");
 	expect_text(line, "Target.process.executable", "/usr/sbin/httpd");
 	expect_text(line, "host.boot.id", FIXTURE_BOOT_ID);
 	expect_text(line, "pvmtrace.target.container_id", ID64);

@@ -29,24 +29,25 @@ static void test_golden_plain(void **state)
 				     "\"comm\":\"dumper\",\"pcomm\":\"bash\",\"exe\":\"/opt/dumper\","
 				     "\"exe_dev\":\"fe:00\",\"exe_ino\":1234,\"exe_deleted\":false,"
 				     "\"args\":[\"./dumper\",\"-p\",\"991\"],\"args_cut\":false,\"uid\":1000,"
-				     "\"gid\":1001,\"euid\":0,\"loginuid\":1000,\"sessionid\":3,"
+				     "\"gid\":1001,\"euid\":0,\"egid\":1001,\"suid\":0,\"sgid\":1002,\"loginuid\":1000,\"sessionid\":3,"
 				     "\"caps_effective\":\"0x1ffffffffff\",\"start\":\"2026-11-21T19:28:10.123456789Z\","
 				     "\"entity_id\":\"5f0c2b7e-1092-12a05f200\",\"cgroup\":\"/user.slice\","
 				     "\"cgroup_id\":8123,\"container_id\":null,\"containers\":[],"
 				     "\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
 				     "\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":true,"
-				     "\"resolved_at\":\"entry\",\"moved\":false,\"confirmed\":null,\"pid\":991,\"tid\":991,\"ppid\":1,"
+				     "\"resolved_at\":\"entry\",\"moved\":false,\"confirmed\":null,\"memory_of\":null,\"pid\":991,\"tid\":991,\"ppid\":1,"
 				     "\"pid_ns\":991,\"comm\":\"httpd\",\"pcomm\":\"systemd\","
 				     "\"exe\":\"/usr/sbin/httpd\",\"exe_dev\":\"08:01\",\"exe_ino\":77,"
 				     "\"exe_deleted\":false,\"args\":null,\"args_cut\":null,\"uid\":33,\"gid\":33,"
-				     "\"euid\":33,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":\"0x0\","
+				     "\"euid\":33,\"egid\":33,\"suid\":33,\"sgid\":33,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":\"0x0\","
 				     "\"start\":\"2026-11-21T19:28:08.123456789Z\","
 				     "\"entity_id\":\"5f0c2b7e-3df-b2d05e00\",\"cgroup\":\"/docker/" ID64
 				     "\","
 				     "\"cgroup_id\":99,\"container_id\":\"" ID64
 				     "\",\"containers\":[\"" ID64 "\"],"
 				     "\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
-				     "\"relation\":{\"kinship\":\"none\",\"same_uid\":false,\"same_container\":false},"
+				     "\"relation\":{\"kinship\":\"none\",\"same_uid\":false,\"same_user\":false,\"same_container\":false,"
+				     "\"same_pid_ns\":true,\"same_mnt_ns\":true,\"same_memory\":false},"
 				     "\"local\":{\"addr\":\"0x7ffd12340000\",\"count\":1,\"captured\":1,\"unread\":[],"
 				     "\"status\":\"ok\",\"origin\":\"user\",\"toctou\":true,\"changed\":false,"
 				     "\"total_len\":4096,\"iov\":[{\"base\":\"0x7ffd12345000\",\"len\":4096}],"
@@ -56,6 +57,31 @@ static void test_golden_plain(void **state)
 				     "\"total_len\":4096,\"iov\":[{\"base\":\"0x55d0c0de0000\",\"len\":4096}],"
 				     "\"iov_exit\":null,\"confirmed\":null,\"pinned\":null},"
 				     "\"truncated\":[]," HOST);
+	free(s);
+}
+
+static void expect_has(const struct record *r, const char *part)
+{
+	json_decref(rendering__line(r, &rendering_defaults));
+	if (!memmem(rendering.buf, rendering.len, part, strlen(part)))
+		fail_msg("'%s' is not in %.*s", part, (int)rendering.len, rendering.buf);
+}
+
+static void test_memory_of(void **state)
+{
+	struct sample *s = sample__new();
+
+	(void)state;
+	sample__borrow(s);
+	expect_has(&s->r,
+		   "\"memory_of\":{\"pid\":99,\"comm\":\"victim\",\"exe\":\"/usr/bin/victim\","
+		   "\"entity_id\":\"5f0c2b7e-63-b2d05e00\"},\"pid\":991,");
+	memcpy(s->owner.comm, "\xff", 2);
+	s->r.call.owner.exe = NULL;
+	expect_has(&s->r,
+		   "\"comm\":\"\xef\xbf\xbd\",\"comm_hex\":\"ff\",\"exe\":null,\"entity_id\"");
+	sample__summarise(s);
+	expect_has(&s->r, "\"memory_of\":{\"pid\":99,");
 	free(s);
 }
 
@@ -99,20 +125,21 @@ static void test_summary(void **state)
 		"\"comm\":\"dumper\",\"pcomm\":\"bash\",\"exe\":\"/opt/dumper\","
 		"\"exe_dev\":\"fe:00\",\"exe_ino\":1234,\"exe_deleted\":false,"
 		"\"args\":[\"./dumper\",\"-p\",\"991\"],\"args_cut\":false,\"uid\":1000,"
-		"\"gid\":1001,\"euid\":0,\"loginuid\":1000,\"sessionid\":3,"
+		"\"gid\":1001,\"euid\":0,\"egid\":1001,\"suid\":0,\"sgid\":1002,\"loginuid\":1000,\"sessionid\":3,"
 		"\"caps_effective\":\"0x1ffffffffff\",\"start\":\"2026-11-21T19:28:10.123456789Z\","
 		"\"entity_id\":\"5f0c2b7e-1092-12a05f200\",\"cgroup\":\"/user.slice\","
 		"\"cgroup_id\":8123,\"container_id\":null,\"containers\":[],"
 		"\"ns\":{\"pid\":4026531836,\"mnt\":4026531841,\"user\":4026531837}},"
 		"\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":false,"
-		"\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
+		"\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"memory_of\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
 		"\"pid_ns\":null,\"comm\":null,\"pcomm\":null,"
 		"\"exe\":null,\"exe_dev\":null,\"exe_ino\":null,"
 		"\"exe_deleted\":null,\"args\":null,\"args_cut\":null,\"uid\":null,\"gid\":null,"
-		"\"euid\":null,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
+		"\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
 		"\"start\":null,\"entity_id\":null,\"cgroup\":null,"
 		"\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null},"
-		"\"relation\":{\"kinship\":null,\"same_uid\":false,\"same_container\":false},"
+		"\"relation\":{\"kinship\":null,\"same_uid\":false,\"same_user\":false,\"same_container\":false,"
+		"\"same_pid_ns\":true,\"same_mnt_ns\":true,\"same_memory\":false},"
 		"\"op\":\"read\",\"outcome\":\"success\",\"calls\":7,"
 		"\"bytes_transferred\":28672,"
 		"\"first\":\"2026-11-21T19:28:09.623456789Z\","
@@ -206,7 +233,7 @@ static void test_golden_hostile(void **state)
 	c->partial = UNKNOWN;
 	c->flags = 0xff;
 	c->target_arg = -2147483647 - 1;
-	c->same_uid = c->same_container = UNKNOWN;
+	rendering__set_relation(s, UNKNOWN);
 	json_decref(rendering__line(&s->r, &rendering_defaults));
 	rendering__expect(HEAD(
 		"process_vm_access") "\"id\":\"5f0c2b7e9d3a4c61-1093-165a0bc00\","
@@ -226,19 +253,20 @@ static void test_golden_hostile(void **state)
 				     "\"exe_dev\":\"fff:01\",\"exe_ino\":null,\"exe_deleted\":true,"
 				     "\"args\":[\"\xef\xbf\xbd\\\"\\\\\\u000a\",\"\",\"plain\",\"\xc3\xa4\"],"
 				     "\"args_hex\":[\"ff225c0a\",\"\",\"706c61696e\",\"c3a4\"],\"args_cut\":true,"
-				     "\"uid\":null,\"gid\":null,\"euid\":null,\"loginuid\":1000,\"sessionid\":3,"
+				     "\"uid\":null,\"gid\":null,\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":1000,\"sessionid\":3,"
 				     "\"caps_effective\":null,\"start\":\"2026-11-21T19:28:10.123456789Z\","
 				     "\"entity_id\":\"5f0c2b7e-1092-12a05f200\",\"cgroup\":null,"
 				     "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,"
 				     "\"ns\":{\"pid\":4026531836,\"mnt\":null,\"user\":4026531837}},"
 				     "\"target\":{\"arg\":-2147483648,\"kind\":\"pidfd\",\"resolved\":false,"
-				     "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
+				     "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"memory_of\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
 				     "\"pid_ns\":null,\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
 				     "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,\"args_cut\":null,"
-				     "\"uid\":null,\"gid\":null,\"euid\":null,\"loginuid\":null,\"sessionid\":null,"
+				     "\"uid\":null,\"gid\":null,\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null,"
 				     "\"caps_effective\":null,\"start\":null,\"entity_id\":null,\"cgroup\":null,"
 				     "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null},"
-				     "\"relation\":{\"kinship\":null,\"same_uid\":null,\"same_container\":null},"
+				     "\"relation\":{\"kinship\":null,\"same_uid\":null,\"same_user\":null,\"same_container\":null,"
+				     "\"same_pid_ns\":null,\"same_mnt_ns\":null,\"same_memory\":null},"
 				     "\"local\":{\"addr\":\"0xffffffffffffffff\",\"count\":9007199254740991,"
 				     "\"captured\":0,\"unread\":[],\"status\":\"invalid\",\"origin\":null,"
 				     "\"toctou\":null,\"changed\":null,\"total_len\":0,\"iov\":[],\"iov_exit\":null},"
@@ -461,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_arguments_crowd_nobody_out),
+		cmocka_unit_test(test_memory_of),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_no_string_makes_keys),
 	};

@@ -49,7 +49,7 @@ static void test_call(void **state)
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read       4096 ok      "
 	       "uid=1000 0x55d0c0de0000+4096         other container, other user");
-	c->same_uid = c->same_container = YES;
+	c->same_uid = c->same_user = c->same_container = YES;
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read       4096 ok      "
 	       "uid=1000 0x55d0c0de0000+4096");
@@ -65,13 +65,31 @@ static void test_call(void **state)
 	free(s);
 }
 
+static void test_memory(void **state)
+{
+	struct sample *s = sample__new();
+	struct call_info *c = &s->r.call;
+
+	(void)state;
+	sample__borrow(s);
+	c->same_uid = c->same_container = YES;
+	expect_has(&s->r, ARROW " httpd(991)" ARROW "memory of victim(99) read 4096 ok ");
+	expect_has(&s->r, " set-id\n");
+	c->same_user = YES;
+	c->same_memory = YES;
+	expect_has(&s->r, "same memory\n");
+	s->f.call.kinship = PVM_KIN_SELF;
+	expect_has(&s->r, " self\n");
+	free(s);
+}
+
 static void test_failure(void **state)
 {
 	struct sample *s = sample__new();
 	struct call_info *c = &s->r.call;
 
 	(void)state;
-	c->same_uid = c->same_container = UNKNOWN;
+	rendering__set_relation(s, UNKNOWN);
 	c->outcome = OUTCOME_FAILED;
 	c->error = "EPERM";
 	c->ret = -1;
@@ -513,6 +531,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_failure),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_names),

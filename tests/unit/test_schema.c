@@ -101,7 +101,9 @@ static void be_consistent(struct sample *s)
 	s->f.call.phase = c->outcome == OUTCOME_UNKNOWN ? PVM_IN_FLIGHT : PVM_COMPLETE;
 	if (c->outcome == OUTCOME_UNKNOWN)
 		c->partial = UNKNOWN;
-	c->same_uid = c->same_container = both;
+	rendering__set_relation(s, both);
+	if (!c->owner.exe_len)
+		c->owner.exe = NULL;
 	if (!c->caller.exe_len)
 		c->caller.exe = NULL;
 	if (!c->caller.cgroup_len)

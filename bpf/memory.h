@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * memory.h - whose memory a target works in. Two processes can share one address space: a vfork child and its parent
+ * until the child executes a program, and whatever was cloned with CLONE_VM. A call that names one of them reaches the
+ * memory of all, so a filter on the target holds for the named process or for the one that owns the memory, and that by
+ * process for every one that shares it.
+ *
+ * The owner is who the kernel books the memory on (mm->owner, with CONFIG_MEMCG only), or a process of --target-pid that
+ * shares it. Pointers of the kernel are compared and may be out of date: then a call more is told, never one less.
+ */
+#ifndef PVM_MEMORY_H
+#define PVM_MEMORY_H
+
+#define THREADS_ASKED 16
+
+/* Of a process whose main thread has ended, and with that given up its memory, another thread is asked. */
+static __always_inline u64 memory_of_threads(struct task_struct *task)
+{
+	struct list_head *node = BPF_CORE_READ(task, signal, thread_head.next);
+	u64 mm = (u64)BPF_CORE_READ(task, mm);
+
+	for (int i = 0; i < THREADS_ASKED && !mm; i++) {
+		task = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+		mm = (u64)BPF_CORE_READ(task, mm);
+		node = BPF_CORE_READ(node, next);
+	}
+	return mm;
+}
+
+static __always_inline void memory_note(struct pvm_memory *m, struct task_struct *task)
+{
+	m->mm = memory_of_threads(task);
+	m->leader = (u64)BPF_CORE_READ(task, group_leader);
+	m->start_ns = raw_start(task);
+	m->pid = raw_tgid(task);
+}
+
+/* Place of the process of --target-pid whose memory this is, counted from 1; 0: none. */
+__noinline u32 memory_find(u64 mm)
+{
+	u32 cnt = cfg_memories;
+
+	for (u32 i = 0; i < MEMORIES_MAX; i++) {
+		struct pvm_memory *m;
+		u32 place = i;
+
+		if (i >= cnt)
+			break;
+		m = bpf_map_lookup_elem(&pvm_memories, &place);
+		if (m && m->mm == mm)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* The main thread of the process at that place, if it is still there. */
+static __always_inline struct task_struct *memory_leader(u32 place)
+{
+	struct task_struct *leader;
+	struct pvm_memory *m;
+	u32 at = place - 1;
+
+	m = place ? bpf_map_lookup_elem(&pvm_memories, &at) : NULL;
+	if (!m)
+		return NULL;
+	leader = (struct task_struct *)m->leader;
+	return raw_tgid(leader) == m->pid && raw_start(leader) == m->start_ns ? leader : NULL;
+}
+
+#define MEMORY_GONE 1
+
+/* One place: the current process executed a file, so that it has a memory of its own now; or (how: MEMORY_GONE) all of
+ * it is gone. */
+__noinline int memory_renew(u32 place, u32 how)
+{
+	struct task_struct *self = current_untyped();
+	struct pvm_memory *m = bpf_map_lookup_elem(&pvm_memories, &place);
+
+	if (!m || m->pid != raw_tgid(self) || m->start_ns != raw_start(self))
+		return 0;
+	if (how & MEMORY_GONE)
+		m->mm = 0;
+	else
+		memory_note(m, self);
+	return 1;
+}
+
+/* All of them. For the verifier there is one way through the loop's body only. */
+__noinline int memories_renew(u32 how)
+{
+	u32 cnt = cfg_memories, found = 0;
+
+	for (u32 i = 0; i < MEMORIES_MAX; i++) {
+		if (i >= cnt)
+			break;
+		found |= memory_renew(i, how);
+	}
+	return found;
+}
+
+/* --target-pid is being bound: the process gets its place. */
+static __always_inline void memory_bind(struct task_struct *task)
+{
+	struct pvm_memory *m;
+	u32 at = memory_place - 1;
+
+	m = memory_place ? bpf_map_lookup_elem(&pvm_memories, &at) : NULL;
+	if (m)
+		memory_note(m, task);
+}
+
+static __always_inline void owner_copy(struct pvm_owner *to, const struct pvm_task *from)
+{
+	to->start_ns = from->start_ns;
+	to->cgroup_id = from->cgroup_id;
+	to->exe_ino = from->exe_ino;
+	to->pid = from->pid;
+	to->uid = from->uid;
+	to->exe_dev = from->exe_dev;
+	to->exec_id = from->exec_id;
+	to->hier = from->hier;
+	to->flags = from->flags;
+	to->pad0 = 0;
+	to->ns_pid = from->ns_pid;
+	__builtin_memcpy(to->comm, from->comm, sizeof(to->comm));
+}
+
+#define OWNER_UNFILTERED 1
+#define OWNER_OF_ORPHAN 2
+#define OWNER_INCLUDED 4 /* the process filter names somebody who shares the memory */
+#define OWNER_TOLD 8	 /* the call is told whatever the filters think of the owner */
+
+/*
+ * Who owns the target's memory, where that may be another process. task: mm->owner; place: that of the process of
+ * --target-pid whose memory it is, which is rather named, since the user asked for it; either may be 0. how: OWNER_... .
+ * Whether the filters on the target let the call pass for the owner.
+ */
+__noinline int owner_take(u64 task, u32 place, u32 how)
+{
+	struct pvm_state *s = state_current(how & OWNER_OF_ORPHAN);
+	struct task_struct *owner = memory_leader(place);
+	bool passes = how & OWNER_UNFILTERED;
+	struct pvm_names *names;
+	struct pvm_task *id;
+	u32 hook, of;
+
+	if (!s)
+		return 0;
+	hook = s->hook;
+	names = bpf_map_lookup_elem(&pvm_names, &hook);
+	if (!names)
+		return 0;
+	if (!owner || raw_tgid(owner) == s->call.target.pid)
+		owner = (struct task_struct *)task;
+	id = task_blank(&names->owner);
+	if (owner) {
+		raw_task_fill(id, owner);
+		raw_comm(id->comm, BPF_CORE_READ(owner, group_leader));
+	}
+	if (!id->pid || (id->pid == s->call.target.pid && id->start_ns == s->call.target.start_ns))
+		return 0;
+	if (!passes)
+		passes = filter_pid(PVM_TARGET, id->pid, id->start_ns, how & OWNER_INCLUDED) &&
+			 !(cfg_no_self && id->pid == s->call.caller.pid) &&
+			 filter_uid(PVM_TARGET, id) &&
+			 (!cfg_has_comm[PVM_TARGET] || names_of_pass((u64)owner)) &&
+			 filter_cgroup(PVM_TARGET, id);
+	if (!passes)
+		id->flags |= PVM_TASK_REJECTED;
+	s->call.flags |= PVM_CALL_OWNER;
+	owner_copy(&s->call.owner, id);
+	if (!passes && !(how & OWNER_TOLD))
+		return 0;
+	of = OF_OWNER | (how & OWNER_OF_ORPHAN ? OF_ORPHAN : 0);
+	proc_send(id, owner, of);
+	cgroup_known(id, owner, of);
+	return passes;
+}
+
+#endif
