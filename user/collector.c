@@ -72,8 +72,9 @@ int collector__open(struct collector *c, const struct options *o)
 		c->host = c->source->host;
 		memcpy(c->run_id, c->source->run_id, sizeof(c->run_id) - 1);
 	} else {
-		host__read(&c->host);
-		err = clock__open(&c->clock);
+		err = host__read(&c->host, o->host_name, o->machine_id);
+		if (!err)
+			err = clock__open(&c->clock);
 		if (err)
 			return err;
 		make_run_id(c->run_id, sizeof(c->run_id));
@@ -125,6 +126,19 @@ void collector__record_clock(struct collector *c)
 			return;
 		c->clock_recorded++;
 	}
+}
+
+void collector__look_at_host(struct collector *c)
+{
+	char name[HOST_NAME_SZ] = "";
+
+	if (c->options->host_name || !host__name_changed(&c->host, name))
+		return;
+	/* No room: it is read once more the next time. */
+	if (c->recorder && recorder__put(c->recorder, FRAME_HOST, name, sizeof(name), 0))
+		return;
+	memcpy(c->host.name, name, sizeof(name));
+	log__info("this host has another name now");
 }
 
 /* Before a moment is dated: if the clock was set since the last look, or may have been, that is known then, and the

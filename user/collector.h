@@ -81,6 +81,8 @@ bool collector__room(struct collector *c);
 int collector__flush(struct collector *c);
 /* Puts steps of the clock into the recording that are not there yet. */
 void collector__record_clock(struct collector *c);
+/* From time to time, and when the user wants it: reads the host's name again. */
+void collector__look_at_host(struct collector *c);
 /* About once a second: looks at the clocks. */
 void collector__tick(struct collector *c);
 

@@ -18,6 +18,7 @@
 /* A second: losses are told within two, calls still inside are looked for, our own hooks are tried. */
 #define TICK_MS 1000u
 #define TICK_MS_MIN 100u
+#define HOST_NS (60 * NS_PER_S)
 /* While records come, the reader looks again after a millisecond of its own accord; after this many
  * empty looks it sleeps, and the next record wakes it. */
 #define NAP_MS 1
@@ -79,6 +80,7 @@ static void handle_reopen(struct loop *l)
 	if (l->ready)
 		notify__reloading(&l->notify, clock__mono_now());
 	sink__quiet_reopen(c->sink, false);
+	collector__look_at_host(c);
 	if (sink__reopen(c->sink) == 0)
 		collector__on_new_file(c, "signal");
 	if (l->ready)
@@ -155,6 +157,10 @@ static void handle_time(struct loop *l)
 		l->reason = "duration";
 	if (now >= l->tick_ns)
 		tick(l, now);
+	if (now >= l->host_ns) {
+		l->host_ns = now + HOST_NS;
+		collector__look_at_host(l->collector);
+	}
 	if (now >= l->summary_ns)
 		tell_summaries(l, now);
 	if (now >= l->stats_ns) {

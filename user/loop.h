@@ -29,6 +29,7 @@ struct loop {
 	uint64_t end_ns;	   /* CLOCK_MONOTONIC; 0: no --duration */
 	uint64_t tick_ns;	   /* next look at what is not driven by records */
 	uint64_t stats_ns;	   /* next stats record */
+	uint64_t host_ns;	   /* when the host's name is read again */
 	uint64_t summary_ns;	   /* when the window of summaries is closed */
 	bool summaries_left;	   /* the output had no room for all of the last one */
 	uint64_t failing_since_ns; /* ns since 1970; 0: the output works */

@@ -11,6 +11,7 @@
 
 #include "bpf/event.h"
 #include "container.h"
+#include "host.h"
 #include "kernel_types.h"
 #include "log.h"
 #include "render.h"
@@ -178,6 +179,11 @@ static int set_text(struct option_parse *p, const struct option_def *d, const ch
 {
 	store_text(p->o, d, value);
 	return 0;
+}
+
+static int set_host_name(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	return host__is_name(value) ? set_text(p, d, value) : refuse_value(d, value);
 }
 
 /* Whether the tracer may become that account is for privileges to say. */
@@ -442,6 +448,12 @@ const struct option_def options_table[] = {
 	{ "stats-interval", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,
 	  MEMBER(stats_interval_s), .min = 1, .max = 86400, .def = 60, .trace_only = true,
 	  .help = "time between two stats records" },
+	{ "host-name", .group = GROUP_OUTPUT, .arg = "NAME", .set = set_host_name,
+	  MEMBER(host_name), .trace_only = true,
+	  .allowed = "1 to 64 letters, digits, '-', '.' and '_'",
+	  .help = "what this host is called, where that is not its own name (in a container)" },
+	{ "machine-id", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(machine_id),
+	  .trace_only = true, .help = "the file with this machine's id, not " MACHINE_ID_FILE },
 	{ "metrics", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(metrics),
 	  .trace_only = true,
 	  .help = "at the start, every --stats-interval and at the end, replace FILE by all counters in "

@@ -57,6 +57,8 @@ struct options {
 	uint64_t max_size;	   /* of the output file, bytes; 0: no limit */
 	uint32_t keep;		   /* older output files; 9 by default */
 	const char *metrics;	   /* NULL: no such file */
+	const char *host_name;	   /* NULL: that of uname(2) */
+	const char *machine_id;	   /* the file with the machine's id; NULL: where it always is */
 	uint32_t iov_limit;	   /* elements a side; PVM_IOV_LIMIT_ALL for "all"; 32 by default */
 	uint32_t max_line;	   /* bytes with the LF; 8000 by default, 1024 to 16777216 */
 	uint32_t stats_interval_s; /* 60 by default, 1 to 86400 */

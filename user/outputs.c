@@ -94,6 +94,8 @@ static void watch_recording(struct outputs *o, uint64_t now)
 		if (!recorder__begin_anew(c->recorder)) {
 			c->clock_recorded = c->clock.total - c->clock.cnt;
 			collector__record_clock(c);
+			(void)recorder__put(c->recorder, FRAME_HOST, c->host.name,
+					    sizeof(c->host.name), 0);
 		}
 	} else if (change == FILE_REMOVED || before != FILE_SAME) {
 		tell(o, state, "recording", ": it is still written, where nobody may find it");

@@ -61,6 +61,7 @@ enum frame_kind {
 	FRAME_CLOCK = 3, /* struct frame_clock: from here on */
 	FRAME_KEY = 5,	 /* struct pin_key: from here on */
 	FRAME_BOOKS = 4, /* struct frame_books: what the recording program had to tell itself */
+	FRAME_HOST = 7,	 /* char[HOST_NAME_SZ]: what the host is called from here on */
 	FRAME_TOLD = 6,	 /* uint64_t: when the next call or books were put here, ns since 1970 */
 };
 

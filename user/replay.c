@@ -113,6 +113,16 @@ static void put_clock(struct replay *r, const void *data, size_t size)
 	clock__add(&r->collector.clock, clock.after_ns, clock.to_real);
 }
 
+static void put_host(struct replay *r, const void *data, size_t size)
+{
+	struct host *host = &r->collector.host;
+
+	if (size != sizeof(host->name))
+		return;
+	memcpy(host->name, data, size);
+	host->name[size - 1] = '\0';
+}
+
 static void put_told(struct replay *r, const void *data, size_t size)
 {
 	if (size == sizeof(r->collector.told_ns))
@@ -171,6 +181,9 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 		break;
 	case FRAME_KEY:
 		put_key(r, data, size);
+		break;
+	case FRAME_HOST:
+		put_host(r, data, size);
 		break;
 	case FRAME_TOLD:
 		put_told(r, data, size);

@@ -401,6 +401,8 @@ static const char *const promised[] = {
 	"replay",
 	"probe",
 	"metrics",
+	"host-name",
+	"machine-id",
 	"allow-fifo",
 	"max-size",
 	"keep",

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the host is called: its name may change while the tracer runs, and in a container it is another one."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from pvm import SLOWNESS, Tracer, pvmtrace, trigger_one
+
+OWN_NAME = ("unshare", "--uts", "sh", "-c", 'echo before >/proc/sys/kernel/hostname && exec "$@"', "sh")
+MACHINE_ID = "00112233445566778899aabbccddeeff"
+
+
+def rename(pid, name):
+    subprocess.run(["nsenter", f"--uts=/proc/{pid}/ns/uts", "sh", "-c", f"echo {name} >/proc/sys/kernel/hostname"],
+                   check=True)
+
+
+@pytest.fixture(autouse=True)
+def names_can_be_changed():
+    tried = subprocess.run([*OWN_NAME, "true"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if tried.returncode:
+        pytest.skip(f"no host name of one's own here: {tried.stdout.decode(errors='replace').strip()}")
+
+
+def name_of(tracer):
+    return tracer.one(trigger_one("pvmcall", "self")["pid"])["host"]["name"]
+
+
+def test_read_again_on_sighup():
+    here = os.uname().nodename
+    with Tracer(prefix=OWN_NAME) as t:
+        assert t.start["host"]["name"] == name_of(t) == "before"
+        rename(t.pid, "after")
+        t.kick(signal.SIGHUP)
+        t.wait(lambda t: "another name" in t.stderr(), what="the new name")
+        assert name_of(t) == "after"
+        assert t.stop()["host"]["name"] == "after"
+    assert os.uname().nodename == here
+
+
+@pytest.mark.slow
+def test_read_again_every_minute():
+    with Tracer(prefix=OWN_NAME) as t:
+        rename(t.pid, "after")
+        t.wait(lambda t: "another name" in t.stderr(), timeout=62 * SLOWNESS, what="the new name")
+        assert name_of(t) == "after"
+
+
+def test_recorded(tmp_path):
+    path = tmp_path / "calls"
+    with Tracer("--record", path, prefix=OWN_NAME) as t:
+        pids = [trigger_one("pvmcall", "self")["pid"]]
+        rename(t.pid, "after")
+        t.kick(signal.SIGHUP)
+        t.wait(lambda t: "another name" in t.stderr(), what="the new name")
+        pids.append(trigger_one("pvmcall", "self")["pid"])
+        t.kick(signal.SIGTERM)
+        assert t.proc.wait(10) == 0, t.stderr()
+    out = pvmtrace("--replay", path).out
+    names = {pid: name for pid in pids for name in (b"before", b"after")
+             if any(b'"caller":{"pid":%d,' % pid in line and b'"name":"%s"' % name in line for line in out.splitlines())}
+    assert names == {pids[0]: b"before", pids[1]: b"after"}
+
+
+def test_given(tmp_path):
+    file = tmp_path / "machine-id"
+    file.write_text(MACHINE_ID + "\n")
+    with Tracer("--host-name", "web-1.example.org", "--machine-id", file, prefix=OWN_NAME) as t:
+        rename(t.pid, "after")
+        t.kick(signal.SIGHUP)
+        host = t.one(trigger_one("pvmcall", "self")["pid"])["host"]
+        assert host == t.start["host"] and host["name"] == "web-1.example.org" and host["machine_id"] == MACHINE_ID
+
+
+@pytest.mark.parametrize("option, value", [
+    ("--host-name", "-web"), ("--host-name", "a" * 65), ("--host-name", 'we"b'), ("--host-name", "we b"),
+    ("--machine-id", "/nowhere/machine-id"), ("--machine-id", "/dev/null"),
+])
+def test_refused(option, value):
+    run = pvmtrace(option, value, "--duration", "1")
+    assert run.status == 64 and run.out == b""
+    assert option in run.err and value in run.err
