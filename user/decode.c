@@ -598,25 +598,3 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	out->last_ns = clock__real_of(clock, tally->last_ns);
 	return 0;
 }
-
-const char *abi_name(int abi)
-{
-	static const char *const names[] = {
-		[PVM_ABI_X86_64] = "x86_64", [PVM_ABI_I386] = "i386", [PVM_ABI_X32] = "x32",
-		[PVM_ABI_ARM64] = "arm64",   [PVM_ABI_ARM] = "arm",
-	};
-
-	return abi >= PVM_ABI_X86_64 && abi <= PVM_ABI_ARM ? names[abi] : "unknown";
-}
-
-const char *phase_name(int phase)
-{
-	static const char *const names[] = {
-		[PVM_COMPLETE] = "complete",
-		[PVM_IN_FLIGHT] = "in_flight",
-		[PVM_UNFINISHED] = "unfinished",
-		[PVM_ORPHAN] = "orphan",
-	};
-
-	return phase >= PVM_COMPLETE && phase <= PVM_ORPHAN ? names[phase] : "unknown";
-}
