@@ -108,6 +108,7 @@ bool clock__parse_offsets(const char *text, int64_t *boot_ns)
 	/* A line a clock: its name, seconds, nanoseconds. */
 	for (; text; text = strchr(text, '\n')) {
 		text += *text == '\n';
+		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote the numbers */
 		if (sscanf(text, "boottime %lld %ld", &second, &ns) != 2)
 			continue;
 		*boot_ns = second * (long long)NS_PER_S + ns;

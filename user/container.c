@@ -88,7 +88,7 @@ struct place {
 
 static bool is(struct name n, const char *text)
 {
-	return n.len == strlen(text) && !memcmp(n.at, text, n.len);
+	return n.len && n.len == strlen(text) && !memcmp(n.at, text, n.len);
 }
 
 static bool begins(struct name n, const char *text)

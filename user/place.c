@@ -145,7 +145,7 @@ int place__find(struct place *p, const char *path, const struct owner *owner)
 	*p = (struct place){ .dir_fd = -1, .owner = *owner };
 	if (strlen(path) >= sizeof(rest))
 		return -ENAMETOOLONG;
-	strcpy(rest, path);
+	memcpy(rest, path, strlen(path) + 1);
 	err = enter(p, open(*rest == '/' ? "/" : ".", DIR_FLAGS));
 	if (!err)
 		err = walk(p, rest);

@@ -117,8 +117,9 @@ struct head_room {
 /* Around what very short lines go without. */
 static bool more_begin(const struct json *j, const struct head_room *room)
 {
-	return room->fit ? fit__begin(j, room->fit, FIT_TOP)
-			 : rest__shows(room->own, REST_CUT_MORE);
+	if (room->fit)
+		return fit__begin(j, room->fit, FIT_TOP);
+	return room->own && rest__shows(room->own, REST_CUT_MORE);
 }
 
 static void more_end(const struct json *j, const struct head_room *room)

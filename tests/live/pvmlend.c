@@ -21,8 +21,6 @@
 #define STACK (64 * 1024)
 #define NAME "borrower"
 
-extern char **environ;
-
 static char secret[] = "what the lender knows, and nobody else is to read: 64 bytes of it";
 static int uid = -1;
 static pid_t lender;
@@ -97,6 +95,7 @@ static void *lend_twice(void *unused)
 
 		if (pipe(orders[i]))
 			die("pipe");
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): a number on its way */
 		child[i] = clone(borrow, stack + STACK, CLONE_VM | SIGCHLD, (void *)i);
 		if (child[i] < 0)
 			die("clone");
@@ -115,11 +114,13 @@ static void *lend_twice(void *unused)
 
 static void lend_by_vfork(void)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): that is what it shows */
 	pid_t pid = vfork();
 
 	if (pid < 0)
 		die("vfork");
 	if (!pid) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork): as above */
 		become_borrower();
 		tell((pid_t)syscall(SYS_getpid), 0);
 		kill((pid_t)syscall(SYS_getpid), SIGSTOP);
@@ -152,6 +153,7 @@ int main(int argc, char **argv)
 
 	if (!strcmp(mode, "wait"))
 		wait_here();
+	/* NOLINTNEXTLINE(cert-err34-c): from the tests themselves */
 	uid = argc > 2 ? atoi(argv[2]) : -1;
 	lender = getpid();
 	prctl(PR_SET_NAME, "lender");

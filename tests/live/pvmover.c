@@ -22,6 +22,7 @@ int main(int argc, char **argv)
 	write = !strcmp(argv[1], "write");
 	over = !strcmp(argv[1], "remote") ? r : l;
 	for (size_t i = 0; i < cnt; i++) {
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is no pointer */
 		secret[i] = (struct iovec){ (void *)(uintptr_t)SECRET, SECRET + i };
 		l[i] = (struct iovec){ (char *)over + 16 * i, sizeof(secret[i]) };
 		r[i] = (struct iovec){ &secret[i], sizeof(secret[i]) };

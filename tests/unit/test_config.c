@@ -385,6 +385,7 @@ static void a_printed_default_is_the_default(void **state)
  * value. */
 static void what_does_not_show(void **state)
 {
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what it is here for */
 	static const char value[] = "caller-comm a\xe2\x80\xae"
 				    "b\xe2\x80\x8b";
 	char text[CAPTURE_SZ], printed[CAPTURE_SZ];

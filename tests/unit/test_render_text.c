@@ -170,6 +170,7 @@ static void test_summary(void **state)
  * terminal's edge. */
 static void test_user_and_arguments(void **state)
 {
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what it is here for */
 	static const char args[] = "./dumper\0two words\0\0a\"b\0\x1b[31m\xe2\x80\xae";
 	struct render_opts o = { .iov_limit = 32, .max_line = 8000, .width = 80, .args = true };
 	static const char end[] =
