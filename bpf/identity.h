@@ -158,6 +158,7 @@ static __always_inline void cgroup_walk(struct pvm_names *names, struct task_str
 		names->flags |= PVM_PATH_CUT;
 }
 
+/* Whose path it is, for the record that will be made of the names. */
 static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id, u32 type)
 {
 	path->hdr.type = type;
@@ -179,20 +180,28 @@ static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id
 	}
 }
 
-/* -1: no room in the ring; 0: the names need more than room bytes; 1: sent. What does not fit into the largest
- * record is cut. The record has room for one name more than is used, for the verifier's sake. */
-static __always_inline int names_send(struct pvm_names *names, struct pvm_task *id, u32 type,
-				      const u32 room)
+/* A record for names of up to room bytes. It has room for one name more than is used, for the verifier's sake. */
+static __always_inline struct pvm_path *path_reserve(const struct pvm_names *names, const u32 room)
 {
-	struct pvm_path *path;
-	u32 off = 0;
+	struct pvm_path *path = bpf_ringbuf_reserve(&pvm_calls, sizeof(*path) + room + NAME_SZ, 0);
 
-	path = bpf_ringbuf_reserve(&pvm_calls, sizeof(*path) + room + NAME_SZ, 0);
 	if (!path)
-		return -1;
-	path_head(path, id, type);
+		return NULL;
+	*path = names->head;
 	path->hdr.size = sizeof(*path) + room + NAME_SZ;
 	path->flags = names->flags;
+	return path;
+}
+
+/* -1: no room in the ring; 0: the names need more than room bytes; 1: sent. What does not fit into the largest
+ * record is cut. */
+static __always_inline int names_send(const struct pvm_names *names, const u32 room)
+{
+	struct pvm_path *path = path_reserve(names, room);
+	u32 off = 0;
+
+	if (!path)
+		return -1;
 	for (u32 i = 0; i < PATH_DEPTH; i++) {
 		long len;
 
@@ -219,49 +228,84 @@ static __always_inline int names_send(struct pvm_names *names, struct pvm_task *
 	return 1;
 }
 
-/* The same for a cgroup whose names need more than PATH_SMALL bytes, or lack some: the last ones, then the first
- * ones from the root down, and what does not fit is missing in the middle. */
-static __always_inline int ends_send(struct pvm_names *names, struct pvm_task *id)
+/* Each way to send them is verified once, not behind each end of the way before. hook: whose names, enum pvm_hook. */
+__noinline int names_send_small(u32 hook)
 {
-	u32 off = 0, last = 0, left, gap = names->gap;
-	struct pvm_path *path;
-	long len;
+	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
 
-	path = bpf_ringbuf_reserve(&pvm_calls, sizeof(*path) + PATH_LARGE + NAME_SZ, 0);
-	if (!path)
-		return -1;
-	path_head(path, id, PVM_CGROUP);
-	path->hdr.size = sizeof(*path) + PATH_LARGE + NAME_SZ;
-	path->flags = names->flags;
+	return names ? names_send(names, PATH_SMALL) : 0;
+}
+
+__noinline int names_send_large(u32 hook)
+{
+	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
+
+	return names ? names_send(names, PATH_LARGE) : 0;
+}
+
+/* The last names, as many as fit into PATH_LAST_SZ bytes or stand before the gap. Returns how many bytes they take. */
+static __always_inline u32 ends_put_last(struct pvm_names *names, struct pvm_path *path)
+{
+	u32 off = 0;
+
+	names->sent = 0;
 	for (u32 i = 0; i < PATH_DEPTH; i++) {
-		if (i >= names->cnt || (gap && i >= gap) || off > PATH_LAST_SZ - NAME_SZ)
+		long len;
+
+		if (i >= names->cnt || (names->gap && i >= names->gap) ||
+		    off > PATH_LAST_SZ - NAME_SZ)
 			break;
 		len = bpf_probe_read_kernel_str(path->data + off, NAME_SZ, names->name[i]);
 		if (len <= 0)
 			break;
 		off += len;
-		last = i + 1;
+		names->sent = i + 1;
 	}
-	path->gap = off;
-	left = names->cnt - last;
-	if (!off) { /* nothing can be told apart */
-		path->flags |= PVM_PATH_CUT;
-		left = 0;
-	}
+	return off;
+}
+
+/* The first names behind off bytes, from the root down. Returns how many bytes there are then. */
+static __always_inline u32 ends_put_first(struct pvm_names *names, struct pvm_path *path, u32 off)
+{
 	for (u32 i = 1; i <= PATH_DEPTH; i++) {
 		u32 at = names->cnt - i;
+		long len;
 
-		if (!left || off > PATH_LARGE - NAME_SZ)
+		if (names->sent >= names->cnt || off > PATH_LARGE - NAME_SZ)
 			break;
 		len = bpf_probe_read_kernel_str(path->data + off, NAME_SZ,
 						names->name[at & (PATH_DEPTH - 1)]);
 		if (len <= 0)
 			break;
 		off += len;
-		left--;
+		names->sent++;
 	}
-	if (left || gap)
-		path->flags |= PVM_PATH_GAP;
+	return off;
+}
+
+/* The same for a cgroup whose names need more than PATH_SMALL bytes, or lack some: the last ones, then the first
+ * ones from the root down, and what does not fit is missing in the middle. */
+__noinline int ends_send(u32 hook)
+{
+	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
+	struct pvm_path *path;
+	u32 off;
+
+	path = names ? path_reserve(names, PATH_LARGE) : NULL;
+	if (!path)
+		return -1;
+	path->gap = ends_put_last(names, path);
+	/* Read back from memory, it is the same to the verifier however the loop ended; else the next loop would be
+	 * followed anew behind each of 64 ends. */
+	barrier();
+	off = path->gap;
+	if (!off || off > PATH_LAST_SZ) { /* nothing can be told apart */
+		path->flags |= PVM_PATH_CUT;
+	} else {
+		off = ends_put_first(names, path, off);
+		if (names->sent < names->cnt || names->gap)
+			path->flags |= PVM_PATH_GAP;
+	}
 	path->len = off;
 	bpf_ringbuf_submit(path, BPF_RB_NO_WAKEUP);
 	return 1;
@@ -301,16 +345,16 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 	names->flags = 0;
 	names->stale = 0;
 	names->gap = 0;
+	path_head(&names->head, id, type);
 	if (type == PVM_EXE)
 		exe_walk(names, from, id);
 	else
 		cgroup_walk(names, from, id);
 	if (names->stale)
 		return 0;
-	sent = names->gap ? 0 : names_send(names, id, type, PATH_SMALL);
+	sent = names->gap ? 0 : names_send_small(hook);
 	if (!sent)
-		sent = type == PVM_EXE ? names_send(names, id, type, PATH_LARGE)
-				       : ends_send(names, id);
+		sent = type == PVM_EXE ? names_send_large(hook) : ends_send(hook);
 	if (sent < 0)
 		count(PVM_C_IDENTITY_LOST);
 	return sent > 0;

@@ -123,7 +123,10 @@ struct pvm_names {
 	u8 flags; /* enum pvm_path_flag */
 	u8 stale; /* the task is not what it was */
 	u16 gap; /* number of the first name behind those that were left out in the middle; 0: none were */
+	u32 sent; /* of a path that is cut: names from its end that are in the record */
+	u32 pad;
 	const unsigned char *name[PATH_DEPTH];
+	struct pvm_path head;  /* of the record that they will stand in */
 	struct pvm_task owner; /* of the target's memory (memory.h): whose paths these are */
 };
 
