@@ -102,19 +102,25 @@ __noinline u64 kernfs_climb(u64 kn, u32 cnt)
 	return (u64)at;
 }
 
+/* A function of its own, or the compiler would take the field's place beside the question whether there is such a
+ * field: what libbpf puts there if not, no verifier lets pass. */
+static __noinline u64 cgroup_ancestor(struct cgroup *cgrp, u32 level)
+{
+	struct cgroup *at = NULL;
+
+	bpf_probe_read_kernel(&at, sizeof(at),
+			      (void *)__builtin_preserve_access_index(&cgrp->ancestors[0]) +
+				      level * sizeof(at));
+	return (u64)BPF_CORE_READ(at, kn);
+}
+
 /* What lies cnt names above kn, which is cgrp's ancestor at this level + cnt. Before 6.1 only a chain leads there,
  * which is followed for 16,384 names. */
 static __always_inline struct kernfs_node *cgroup_above(struct cgroup *cgrp, struct kernfs_node *kn,
 							u32 level, u32 cnt)
 {
-	struct cgroup *at = NULL;
-
-	if (bpf_core_field_exists(cgrp->ancestors)) {
-		bpf_probe_read_kernel(&at, sizeof(at),
-				      (void *)__builtin_preserve_access_index(&cgrp->ancestors[0]) +
-					      level * sizeof(at));
-		return BPF_CORE_READ(at, kn);
-	}
+	if (bpf_core_field_exists(cgrp->ancestors))
+		return (struct kernfs_node *)cgroup_ancestor(cgrp, level);
 	for (u32 i = 0; i < CLIMBS && cnt; i++) {
 		u32 step = cnt < CLIMB_STEP ? cnt : CLIMB_STEP;
 

@@ -16,14 +16,19 @@ static __always_inline u64 used_count(const struct pvm_side *side, bool remote)
 	return remote ? side->count : (u32)side->count;
 }
 
-/* Bytes of cnt elements, cnt being PVM_IOV_MAX at most. The mask is for verifiers before 6.10, which know
- * nothing of a product of two variables; the barrier keeps it, because the compiler knows better. */
-static __always_inline u32 array_sz(u32 abi, u64 cnt)
+/* Bytes of cnt elements of so many bytes, cnt being PVM_IOV_MAX at most. The mask is for verifiers before 6.10, which
+ * know nothing of a product of two variables; the barrier keeps it, because the compiler knows better. */
+static __always_inline u32 elements_sz(u32 size, u64 cnt)
 {
-	u32 len = (u32)cnt * arch_iovec_sz(abi);
+	u32 len = (u32)cnt * size;
 
 	barrier_var(len);
 	return len & (2 * PVM_IOV_MAX * 16 - 1);
+}
+
+static __always_inline u32 array_sz(u32 abi, u64 cnt)
+{
+	return elements_sz(arch_iovec_sz(abi), cnt);
 }
 
 static __always_inline u32 page_rest(u64 addr)

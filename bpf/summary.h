@@ -98,7 +98,7 @@ __noinline int range_add_long(u32 of)
 	for (u32 i = 0; i < PVM_IOV_MAX; i += RANGE_CHUNK) {
 		u64 n = cnt - i < RANGE_CHUNK ? cnt - i : RANGE_CHUNK;
 
-		if (!read_bounded(s->data + 4 * PVM_INLINE_SZ, n * size, PVM_INLINE_SZ,
+		if (!read_bounded(s->data + 4 * PVM_INLINE_SZ, elements_sz(size, n), PVM_INLINE_SZ,
 				  addr + i * size))
 			return 0;
 		range_add_elements(of, 4 * PVM_INLINE_SZ, n);
