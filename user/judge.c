@@ -169,8 +169,8 @@ static bool values_pass(const struct filter_list *list, const struct task_info *
 	return !has_include || included;
 }
 
-/* A record has the name of the target's named thread only, where the hooks know those of all: what another one may have is undecided, and
- * passes. An exclusion of targets is by the main thread's name. */
+/* A record has the name of the target's named thread only, where the hooks know those of all: what another one may
+ * have is undecided, and passes. An exclusion of targets is by the main thread's name. */
 static bool comm_passes(const struct filter_list *list, enum pvm_who who,
 			const struct task_info *task)
 {

@@ -47,5 +47,5 @@ class Reader:
         self.thread.join(30 * SLOWNESS)
         assert not self.thread.is_alive() and self.trouble is None, self.trouble
         stop = parse_line(self.last + b"\n")
-        assert stop["type"] == "stop" and stop["seq"] == self.lines
+        assert stop["type"] == "stop" and stop["seq"] == self.lines, (stop["type"], stop["seq"], self.lines)
         return stop

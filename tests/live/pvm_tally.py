@@ -14,7 +14,8 @@ from pvm_stream import SLOWNESS, check_books, parse_line
 
 RE_CALL = re.compile(
     rb'"phase":"(\w+)","op":"(\w+)",.*?"outcome":"(\w+)",.*?"caller":{"pid":(\d+),.*?,"target":{"arg":-?\d+,'
-    rb'"kind":"\w+","resolved":\w+,"resolved_at":[^,]+,"moved":\w+,"confirmed":\w+,"pid":(\w+),')
+    rb'"kind":"\w+","resolved":\w+,"resolved_at":[^,]+,"moved":\w+,"confirmed":\w+,'
+    rb'"memory_of":(null|{.*?}),"pid":(\w+),')
 IS_CALL = b'"type":"process_vm_access"'
 SCHEMA_EVERY = 50  # lines
 
@@ -26,6 +27,7 @@ class Tally(Reader):
 
     def __init__(self, tracer):
         self.told = collections.Counter()  # calls told one by one
+        self.borrowed = 0  # of these, calls whose target works in another's memory
         self.summed = collections.Counter()  # calls in summaries
         self.summaries = []  # (when it came, ns since 1970; record)
         self.lost = []
@@ -36,7 +38,8 @@ class Tally(Reader):
         if IS_CALL in line[:120]:
             found = RE_CALL.search(line)
             if found[1] != b"in_flight":
-                target = None if found[5] == b"null" else int(found[5])
+                target = None if found[6] == b"null" else int(found[6])
+                self.borrowed += found[5] != b"null"
                 self.told[Key(int(found[4]), target, found[2].decode(), found[3].decode())] += 1
             if self.lines % SCHEMA_EVERY:
                 return
@@ -79,8 +82,8 @@ class Tally(Reader):
             self.tracer.kick(signal.SIGCONT)
             self.tracer.kick(signal.SIGTERM)
         self.tracer.proc.wait(STOP_TIMEOUT)
-        stop = self.end()
         assert self.tracer.proc.returncode == status, self.tracer.stderr()
+        stop = self.end()
         check_books(stop, sum(self.told.values()), sum(r["count"] for r in self.lost),
                     sum(self.summed.values()))
         return stop

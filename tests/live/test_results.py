@@ -90,7 +90,8 @@ def test_eperm_as_another_user(tracer):
     assert event["error"] == "EPERM"
     assert event["caller"]["uid"] == event["caller"]["euid"] == event["caller"]["gid"] == 4242
     assert event["target"]["pid"] == os.getpid()
-    assert event["relation"] == {"kinship": "parent", "same_uid": False, "same_container": True}
+    assert event["relation"] == {"kinship": "parent", "same_uid": False, "same_user": False, "same_container": True,
+                                 "same_pid_ns": True, "same_mnt_ns": True, "same_memory": False}
 
 
 @pytest.mark.parametrize("side", ["local", "remote"])

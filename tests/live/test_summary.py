@@ -116,6 +116,7 @@ def test_single_reads_in_a_flood(programs):
             time.sleep(max(0.0, begin + (i + random.random()) / 5 - time.monotonic()))
             runs.append(programs.crowd("line", 1, 1, 1))
         pid, n = made(flood)
+        tally.wait(tally.settled, 60, "the end of what was made")  # a tracer that ends does not wait for long
         stop = tally.finish()
     expect_nothing_lost(stop)
     assert stop["counters"]["summarised"] > 1000, "the ring was never full"
@@ -135,6 +136,7 @@ def test_two_floods_and_a_collector_that_rests(programs):
         tracer.kick(signal.SIGCONT)
         time.sleep(1)
         runs = [made(p) for p in floods]
+        tally.wait(tally.settled, 60, "the end of what was made")  # a tracer that ends does not wait for long
         stop = tally.finish()
     expect_nothing_lost(stop)
     for pid, n in runs:
@@ -160,6 +162,7 @@ def test_twenty_thousand_callers_in_a_flood(programs):
         many = programs.crowd("line", 50, 400, 1)
         alive = programs.crowd("line", 3000, 1, 5)
         pid, n = made(flood)
+        tally.wait(tally.settled, 60, "the end of what was made")  # a tracer that ends does not wait for long
         stop = tally.finish()
     expect_nothing_lost(stop)
     assert len(many["pids"]) == 20_000
