@@ -67,7 +67,8 @@ UNIT_PROGS := $(patsubst tests/unit/%.c,build/tests/%,$(filter tests/unit/test_%
 UNIT_OBJ := $(UNIT_SRC:tests/%.c=build/tests/%.o)
 UNIT_HELPER_OBJ := $(filter-out build/tests/unit/test_%,$(UNIT_OBJ))
 UNIT_USER_OBJ := $(filter-out $(SKELETON_USERS:%=build/tests/user/%.o),$(USER_OBJ:build/%=build/tests/%))
-LIVE_PROGS := $(LIVE_SRC:tests/%.c=build/%)
+LIVE_PROGS := $(LIVE_SRC:tests/%.c=build/%) \
+	$(patsubst tests/live/preload/%.c,build/live/%.so,$(wildcard tests/live/preload/*.c))
 BENCH_PROGS := $(BENCH_SRC:tests/%.c=build/%) $(BENCH_BPF:tests/%.c=build/%.o)
 
 LIBBPF_CFLAGS = $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
@@ -194,6 +195,12 @@ build/live/%: tests/live/%.c build/flags
 	@mkdir -p $(@D)
 	$(call tell,CC)
 	$(Q)$(CC) $(TRIGGER_FLAGS) $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
+
+# What is loaded into the tracer itself.
+build/live/%.so: tests/live/preload/%.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TRIGGER_FLAGS) -shared -fPIC $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
 
 # Those called *32 are 32-bit programs; where none can be built they are left out, and the tests that run them skipped.
 can_link32 = echo 'int main(void) { return 0; }' | $(CC32) $(1) -x c - -o $@.try 2>/dev/null; \

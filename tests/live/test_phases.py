@@ -4,11 +4,12 @@
 import errno
 import os
 import signal
+import struct
 import time
 
 import pytest
 
-from pvm import Held, STOP_TIMEOUT, TRIGGERS, Tracer, expect_call, parse_time, poll, trigger
+from pvm import Held, SLOWNESS, STOP_TIMEOUT, TRIGGERS, Tracer, expect_call, parse_time, poll, trigger
 from pvm_host import KILLED_CALLS_RETURN
 from pvm_stream import Bad
 
@@ -221,3 +222,33 @@ def test_many_parked_at_once():
             told(tracer, pid, "complete")
         poll(lambda: in_flight_now(tracer) == 0)
         assert os.getpid() not in pids
+
+
+PRELOAD = TRIGGERS / "pvmclock.so"
+DAY = 86400 * 10**9
+
+
+@pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "forward"])
+def test_clock_set_while_inside(tmp_path, step):
+    """Both records of a call have one time, by the old clock; what comes later has the new one."""
+    if not PRELOAD.exists():
+        pytest.skip(f"{PRELOAD} is not built: make build-live")
+    shift = tmp_path / "shift"
+    shift.write_bytes(struct.pack("=q", 0))
+    env = {**os.environ, "LD_PRELOAD": str(PRELOAD), "PVMCLOCK": str(shift)}
+    with Tracer("--in-flight-after", 200, env=env) as tracer, Held("pvmpark") as h:
+        before = time.time_ns()
+        t = h.line()
+        first = told(tracer, t["pid"], "in_flight")
+        with open(shift, "r+b") as f:
+            f.write(struct.pack("=q", step))
+        now = time.time_ns()
+        later = tracer.one(trigger("pvmcall", "self")[0]["pid"])
+        h.send("resolve")
+        last = told(tracer, t["pid"], "complete")
+        tracer.stop()
+    assert first["id"] == last["id"] and first["time"] == last["time"]
+    assert before - 10**9 <= parse_time(first["time"]) <= now
+    assert now + step <= parse_time(later["time"]) <= parse_time(later["told"]) <= time.time_ns() + step
+    assert now + step <= parse_time(last["told"]) <= time.time_ns() + step
+    assert 0 < last["duration_ns"] < 60 * 10**9 * SLOWNESS

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pvmclock - preloaded, it shifts CLOCK_REALTIME for one process by the nanoseconds that stand in the file
+ * $PVMCLOCK, as somebody does who sets the clock. The file is mapped, so it may change at any time. */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000LL
+
+static const volatile int64_t *shift;
+
+__attribute__((constructor)) static void map_shift(void)
+{
+	const char *path = getenv("PVMCLOCK");
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	void *map = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*shift), PROT_READ, MAP_SHARED, fd, 0);
+
+	if (map == MAP_FAILED)
+		_exit(99);
+	shift = map;
+	close(fd);
+}
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int err = (int)syscall(SYS_clock_gettime, id, ts);
+	int64_t ns;
+
+	if (err || id != CLOCK_REALTIME)
+		return err;
+	ns = ts->tv_sec * NS_PER_S + ts->tv_nsec + *shift;
+	ts->tv_sec = ns / NS_PER_S;
+	ts->tv_nsec = ns % NS_PER_S;
+	return 0;
+}
