@@ -116,37 +116,45 @@ __noinline int target_take_task(u64 task, u32 how)
 	return raw_target_take(s, (struct task_struct *)task, how);
 }
 
-/* The way of the kernels without the kfunc, and to pidfds everywhere. how: enum target_how. */
-__noinline int target_take_walked(u32 how)
+/* The way of the kernels without the kfunc, and to pidfds everywhere: the task's address, or 0. how: enum target_how. */
+__noinline u64 target_find_walking(u32 how)
 {
 	struct pvm_state *s = state_current(how & TARGET_OF_ORPHAN);
-	struct task_struct *task;
 
-	if (!s)
+	return s ? (u64)target_walk(&s->call) : 0;
+}
+
+/* With the kfunc, if there is such a task. It gives no reference to some that are there, and that the call finds: on 6.18
+ * pid 1. A function of its own, because the stacks of all that a call goes through are added up, to 512 bytes. */
+static __noinline int target_take_typed(struct pvm_state *s, u32 how)
+{
+	struct task_struct *task = bpf_task_from_vpid((s32)s->call.args[0]);
+	int verdict;
+
+	if (!task)
 		return TARGET_ABSENT;
-	task = target_walk(&s->call);
-	return task ? target_take_task((u64)task, how) : TARGET_ABSENT;
+	verdict = typed_target_take(s, task, how);
+	bpf_task_release(task);
+	return verdict;
 }
 
 /* The kernel will look the number up in the caller's active pid namespace, and accepts thread ids. */
 static __always_inline int target_find(struct pvm_state *s, u32 how)
 {
 	struct pvm_call *call = &s->call;
-	s32 nr = (s32)call->args[0];
-	struct task_struct *task;
-	int verdict;
+	u64 task;
 
-	if (!cfg_use_kfunc || !bpf_task_from_vpid || call->kind == PVM_KIND_PIDFD)
-		return target_take_walked(how);
-	if (nr <= 0)
-		return TARGET_ABSENT;
-	task = bpf_task_from_vpid(nr);
-	/* It gives no reference to some tasks that are there, and that the call finds: on 6.18 pid 1. */
-	if (!task)
-		return target_take_walked(how);
-	verdict = typed_target_take(s, task, how);
-	bpf_task_release(task);
-	return verdict;
+	if (cfg_use_kfunc && bpf_task_from_vpid && call->kind != PVM_KIND_PIDFD) {
+		int verdict;
+
+		if ((s32)call->args[0] <= 0)
+			return TARGET_ABSENT;
+		verdict = target_take_typed(s, how);
+		if (verdict != TARGET_ABSENT)
+			return verdict;
+	}
+	task = target_find_walking(how);
+	return task ? target_take_task(task, how) : TARGET_ABSENT;
 }
 
 /* Fills call->target and what depends on it; all zero if there is none. how: enum target_how. */
