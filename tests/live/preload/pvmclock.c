@@ -25,15 +25,15 @@ __attribute__((constructor)) static void map_shift(void)
 	close(fd);
 }
 
-int clock_gettime(clockid_t id, struct timespec *ts)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
-	int err = (int)syscall(SYS_clock_gettime, id, ts);
+	int err = (int)syscall(SYS_clock_gettime, clock_id, tp);
 	int64_t ns;
 
-	if (err || id != CLOCK_REALTIME)
+	if (err || clock_id != CLOCK_REALTIME)
 		return err;
-	ns = ts->tv_sec * NS_PER_S + ts->tv_nsec + *shift;
-	ts->tv_sec = ns / NS_PER_S;
-	ts->tv_nsec = ns % NS_PER_S;
+	ns = tp->tv_sec * NS_PER_S + tp->tv_nsec + *shift;
+	tp->tv_sec = ns / NS_PER_S;
+	tp->tv_nsec = ns % NS_PER_S;
 	return 0;
 }
