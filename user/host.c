@@ -12,26 +12,42 @@
 
 #include "log.h"
 
-/* The id of exactly len characters, hex digits and dashes, that the file begins with; else "" (a
- * first boot's machine-id may say "uninitialized"). */
-static void read_id(const char *path, char *out, size_t len)
+#define ID_SZ 37 /* the longest of them, a UUID, with a NUL */
+
+/* The whole file, as far as size goes. How many bytes; -1 with errno set. */
+static ssize_t read_file(const char *path, char *out, size_t size)
 {
-	ssize_t got;
-	size_t i;
-	int fd;
+	size_t len = 0;
+	ssize_t n = 1;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	while (n && len < size) {
+		n = read(fd, out + len, size - len);
+		if (n < 0 && errno != EINTR)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	close(fd);
+	return n < 0 ? -1 : (ssize_t)len;
+}
+
+/* The id that is all the file holds but for a newline: len characters, hex digits or one of others; else "" (a first
+ * boot's machine-id may say "uninitialized"). out has room for a NUL. */
+static void read_id(const char *path, const char *others, char *out, size_t len)
+{
+	char text[ID_SZ + 1];
+	ssize_t got = read_file(path, text, len + 2);
 
 	out[0] = '\0';
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (got != (ssize_t)len && (got != (ssize_t)len + 1 || text[len] != '\n'))
 		return;
-	do
-		got = read(fd, out, len);
-	while (got < 0 && errno == EINTR);
-	close(fd);
-	for (i = 0; got > 0 && i < (size_t)got; i++)
-		if (!isxdigit((unsigned char)out[i]) && out[i] != '-')
-			break;
-	out[i == len ? len : 0] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if (!isxdigit((unsigned char)text[i]) && (!text[i] || !strchr(others, text[i])))
+			return;
+	memcpy(out, text, len);
+	out[len] = '\0';
 }
 
 static void copy_name(char *out, size_t size, const char *in)
@@ -77,12 +93,14 @@ int host__read(struct host *h, const char *name, const char *machine_id_file)
 	if (name)
 		copy_name(h->name, sizeof(h->name), name);
 	errno = 0;
-	read_id(file, h->machine_id, sizeof(h->machine_id) - 1);
+	read_id(file, "", h->machine_id, sizeof(h->machine_id) - 1);
 	if (machine_id_file && !h->machine_id[0]) {
-		log__error("--machine-id %s: %s", file,
-			   errno ? strerror(errno) : "does not begin with 32 hex digits");
+		log__error(
+			"--machine-id %s: %s", file,
+			errno ? strerror(errno)
+			      : "is not a machine's id: 32 hex digits and a newline, as in " MACHINE_ID_FILE);
 		return EX_USAGE;
 	}
-	read_id("/proc/sys/kernel/random/boot_id", h->boot_id, sizeof(h->boot_id) - 1);
+	read_id("/proc/sys/kernel/random/boot_id", "-", h->boot_id, sizeof(h->boot_id) - 1);
 	return 0;
 }

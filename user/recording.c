@@ -60,7 +60,7 @@ static const struct {
 	{ "second ABI", WORD, AT(abis[1].name), 0, true },
 	{ "third ABI", WORD, AT(abis[2].name), 0, true },
 	{ "fourth ABI", WORD, AT(abis[3].name), 0, true },
-	{ "machine id", HEX "-", AT(host.machine_id), 32, true },
+	{ "machine id", HEX, AT(host.machine_id), 32, true },
 	{ "boot id", HEX "-", AT(host.boot_id), 36, true },
 	{ "architecture", WORD, AT(host.arch), 0, true },
 #undef AT

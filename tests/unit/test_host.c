@@ -55,10 +55,40 @@ static void test_given(void **state)
 	assert_string_equal(h.name, "web1.example");
 	assert_string_equal(h.machine_id, ID);
 	assert_int_equal(read_with(NULL, ID, &h), 0);
-	assert_int_equal(read_with(NULL, "uninitialized\n", &h), EX_USAGE);
-	assert_int_equal(read_with(NULL, "0123\n", &h), EX_USAGE);
-	assert_int_equal(read_with(NULL, "", &h), EX_USAGE);
 	assert_int_equal(host__read(&h, NULL, "/nowhere/machine-id"), EX_USAGE);
+	assert_int_equal(host__read(&h, NULL, "/tmp"), EX_USAGE);
+}
+
+/* An id is all that is in the file, but for one newline. */
+static void test_no_id(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"\n",
+		"uninitialized\n",
+		"0123\n",
+		"01234567-89ab-cdef-0123-456789abcdef\n",
+		"01234567-89ab-cdef-0123-456789ab",
+		"--------------------------------",
+		ID ID "\n",
+		ID "0",
+		ID "-",
+		ID " \n",
+		ID "\r\n",
+		ID "\n\n",
+		ID "\n" ID "\n",
+		" " ID,
+		"0x" ID,
+		"0123456789abcdef0123456789abcdeg\n",
+		"0123456789abcdef 123456789abcdef\n",
+	};
+	struct host h;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (read_with(NULL, bad[i], &h) != EX_USAGE || h.machine_id[0])
+			fail_msg("'%s' is taken for an id", bad[i]);
+	}
 }
 
 static void test_names(void **state)
@@ -86,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_itself),
 		cmocka_unit_test(test_given),
+		cmocka_unit_test(test_no_id),
 		cmocka_unit_test(test_names),
 	};
 
