@@ -64,6 +64,19 @@ void books__fill(struct books *b, const struct pvm_counts *kernel, const struct 
 	add(b, "skipped_runs", user->skipped_runs);
 }
 
+void books__of_told(struct pvm_counts *kernel, const struct books_user *then,
+		    const struct books_user *now)
+{
+	__u64 *n = kernel->n;
+
+	n[PVM_C_SUMMARISED] = now->summarised;
+	n[PVM_C_SUBMITTED] = now->emitted + now->filtered + now->lost_decode + now->lost_output +
+			     then->filtered + then->lost_decode + then->lost_output;
+	n[PVM_C_SEEN] = n[PVM_C_SUBMITTED] + n[PVM_C_SUMMARISED] + n[PVM_C_FILTERED] +
+			n[PVM_C_RING_FULL] + n[PVM_C_STATE_FULL] + n[PVM_C_STATE_STALE] +
+			then->lost_unswept;
+}
+
 bool books__balanced(const struct books *b)
 {
 	return b->seen == b->emitted + b->summarised + b->filtered + b->lost;

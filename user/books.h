@@ -51,6 +51,11 @@ struct books {
 /* Calls that are still inside: seen, and not yet told, filtered or lost. */
 uint64_t books__in_flight(const struct pvm_counts *kernel);
 void books__fill(struct books *b, const struct pvm_counts *kernel, const struct books_user *user);
+/* For a recording without an end: kernel and then, which are the last books in it (or zeros), become those of a run that
+ * saw just what is known: what was replayed (now), and what was filtered or lost before. None is in flight that was not
+ * lost so. */
+void books__of_told(struct pvm_counts *kernel, const struct books_user *then,
+		    const struct books_user *now);
 /* seen = emitted + summarised + filtered + lost. Only at the end of a run is that to be expected. */
 bool books__balanced(const struct books *b);
 /* From now on, for good: a call may be missing, for this reason (BOOKS_DOUBT_SZ with its NUL; what is longer is cut).

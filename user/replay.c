@@ -199,17 +199,19 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 static int put_end(struct replay *r, const char *reason)
 {
 	struct collector *c = &r->collector;
-	struct books_user *then = &r->books.user;
-	__u64 *n = r->books.kernel.n;
+	const struct books_user now = {
+		.emitted = c->emitted,
+		.summarised = c->summarised,
+		.filtered = c->filtered,
+		.lost_output = c->lost_output,
+		.lost_decode = c->lost_decode,
+	};
 	bool complete;
 
 	if (r->stopped)
 		return 0;
 	r->books.real_ns = c->told_ns = clock__real_now();
-	n[PVM_C_SEEN] = c->emitted + c->summarised + c->filtered + c->lost_decode + c->lost_output +
-			then->filtered + then->lost_decode + then->lost_output +
-			then->lost_unswept + n[PVM_C_FILTERED] + n[PVM_C_RING_FULL] +
-			n[PVM_C_STATE_FULL] + n[PVM_C_STATE_STALE];
+	books__of_told(&r->books.kernel, &r->books.user, &now);
 	r->report.recorded = &r->books;
 	report__doubt(&r->report, reason);
 	return report__stop(&r->report, reason, NULL, &complete);

@@ -280,6 +280,7 @@ def expect_part(run, recorded, again, bad):
     assert stop["reason"] in stop["incomplete"]
     whole = again.lines[-1]["counters"]
     assert all(n <= whole[name] for name, n in stop["counters"].items()), stop["counters"]
+    assert stop["in_flight"] == 0 and stop["counters"]["submitted"] >= stop["counters"]["emitted"] > 0
 
 
 @pytest.mark.parametrize("how", ["head", "data", "cut in head", "cut in data"])

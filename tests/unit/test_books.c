@@ -223,6 +223,34 @@ static void test_in_flight(void **state)
 	assert_int_equal(books__in_flight(&k), 1);
 }
 
+/* A recording that was cut: with books, and before the first ones. */
+static void test_of_told(void **state)
+{
+	const struct books_user now = { .emitted = 30, .summarised = 4, .filtered = 2 },
+				then = { .filtered = 5, .lost_output = 1, .skipped_runs = 9 };
+	const struct books_user both = { .emitted = 30,
+					 .summarised = 4,
+					 .filtered = 7,
+					 .lost_output = 1 };
+	struct pvm_counts k = kernel;
+	struct books b;
+
+	(void)state;
+	books__of_told(&k, &then, &now);
+	books__fill(&b, &k, &both);
+	assert_true(books__balanced(&b));
+	assert_int_equal(b.in_flight, 0);
+	expect(&b, "submitted", 30 + 7 + 1);
+	expect(&b, "seen", 30 + 4 + 7 + 1 + 50000 + 7000 + 800 + 90);
+	k = (struct pvm_counts){ .n = { 0 } };
+	books__of_told(&k, &(struct books_user){ 0 }, &now);
+	books__fill(&b, &k, &now);
+	assert_true(books__balanced(&b));
+	assert_int_equal(b.in_flight, 0);
+	expect(&b, "submitted", 32);
+	expect(&b, "seen", 36);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -231,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_balanced_and_complete),
 		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(test_in_flight),
+		cmocka_unit_test(test_of_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
