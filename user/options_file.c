@@ -112,33 +112,48 @@ static const struct option_def *accept_name(const char *name)
 	return NULL;
 }
 
-/* Whether a comment could be meant: a # behind a blank, or alone where the value begins, but not within quotes around the
- * whole value. */
-static bool has_comment(const char *value)
+static bool is_quoted(const char *value)
 {
 	size_t len = strlen(value);
+
+	return len >= 2 && value[0] == '"' && value[len - 1] == '"';
+}
+
+/* Whether a comment could be meant: a # at the beginning or behind a blank, but not within quotes around the whole value. */
+static bool has_comment(const char *value)
+{
 	const char *p = value;
 
-	if (len >= 2 && value[0] == '"' && value[len - 1] == '"') {
+	if (is_quoted(value)) {
 		/* "a" # "b": not around the whole. */
 		p = strchr(value + 1, '"') + 1;
 		p += strspn(p, BLANKS);
 		return *p == '#';
 	}
 	for (; (p = strchr(p, '#')); p++)
-		if (p > value ? strchr(BLANKS, p[-1]) != NULL : !p[1] || strchr(BLANKS, p[1]))
+		if (p == value || strchr(BLANKS, p[-1]))
 			return true;
 	return false;
+}
+
+/* What of a value could be meant in another way than it would be taken, or NULL. */
+static const char *ambiguous(const char *value)
+{
+	if (has_comment(value))
+		return "a comment stands on a line of its own, which begins with #; a value that "
+		       "begins with a #, or has one after a blank, stands in \"quotes\"";
+	if (strchr(value, '"') && !is_quoted(value))
+		return "the quotes are not around the whole value: they stand at its begin and at "
+		       "its end, or nowhere; what is between these two may hold others";
+	return NULL;
 }
 
 /* Without the quotes, if it is in some: they keep blanks at the ends, and nothing within them is special. */
 static char *unquote(char *value)
 {
-	size_t len = strlen(value);
-
-	if (len < 2 || value[0] != '"' || value[len - 1] != '"')
+	if (!is_quoted(value))
 		return value;
-	value[len - 1] = '\0';
+	value[strlen(value) - 1] = '\0';
 	return value + 1;
 }
 
@@ -208,11 +223,9 @@ static int take_line(struct option_parse *p, char *line, size_t len, unsigned nu
 	s.def = accept_name(name);
 	if (!s.def)
 		return EX_CONFIG;
-	if (value && (has_comment(value) || (!s.def->arg && *value == '#'))) {
-		log__error(
-			"%s: a comment stands on a line of its own, which begins with #; a value "
-			"with a # after a blank stands in \"quotes\"",
-			name);
+	wrong = value ? ambiguous(value) : NULL;
+	if (wrong) {
+		log__error("%s: %s", name, wrong);
 		return EX_CONFIG;
 	}
 	if (value)

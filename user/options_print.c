@@ -35,8 +35,7 @@ static int check_values(const struct options *o)
 static void put_value(const struct option_def *d, const char *value)
 {
 	bool hidden = !text__all_show(value);
-	bool quoted = strchr("\"= \t", value[0]) || !strcmp(value, "#") ||
-		      !strncmp(value, "# ", 2) || !strncmp(value, "#\t", 2) ||
+	bool quoted = strchr("#= \t", value[0]) || strchr(value, '"') ||
 		      strchr(" \t", value[strlen(value) - 1]) || strstr(value, " #") ||
 		      strstr(value, "\t#");
 

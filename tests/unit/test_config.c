@@ -62,8 +62,8 @@ static void all_ways_to_write_it(void **state)
 
 	(void)state;
 	PUT("\xef\xbb\xbf# a comment\n\n  \t\n\t# another\nmax-line 9000\niov-limit=all\n"
-	    "stats-interval = 7\r\n  in-flight-after\t =20  \nno-self\ncaller-comm #x\n"
-	    "caller-comm \" y \"\ncaller-comm \"\ncaller-comm \"c # d\"\ncaller-comm e#f\n"
+	    "stats-interval = 7\r\n  in-flight-after\t =20  \nno-self\ncaller-comm \"#x\"\n"
+	    "caller-comm \" y \"\ncaller-comm \"\"\"\ncaller-comm \"c # d\"\ncaller-comm e#f\n"
 	    "target-cgroup =/=a b\nop !read\nverbose\nverbose\n"
 	    "output \"/a \"b\"\"");
 	assert_int_equal(PARSE_FILE(&o, text), 0);
@@ -130,6 +130,17 @@ static const struct {
 	{ "caller-comm \"a\" # why", { ":1: caller-comm: a comment", "quotes" } },
 	{ "caller-comm \"a\" # \"why\"", { ":1: caller-comm: a comment", "quotes" } },
 	{ "caller-comm #", { ":1: caller-comm: a comment", "quotes" } },
+	{ "caller-comm #x", { ":1: caller-comm: a comment", "quotes" } },
+	{ "caller-comm=#x y", { ":1: caller-comm: a comment", "quotes" } },
+	{ "output #/var/log/x", { ":1: output: a comment", "quotes" } },
+	{ "caller-comm \"a", { ":1: caller-comm: the quotes", "whole value" } },
+	{ "caller-comm a\"", { ":1: caller-comm: the quotes", "whole value" } },
+	{ "caller-comm \"", { ":1: caller-comm: the quotes", "whole value" } },
+	{ "caller-comm \"a\" b", { ":1: caller-comm: the quotes", "whole value" } },
+	{ "caller-comm a \"b\"", { ":1: caller-comm: the quotes", "whole value" } },
+	{ "caller-comm a\"b", { ":1: caller-comm: the quotes", "whole value" } },
+	{ "caller-comm !\"a\"", { ":1: caller-comm: the quotes", "whole value" } },
+	{ "max-line \"9000", { ":1: max-line: the quotes", "whole value" } },
 	{ "output /var/log/x # where to", { ":1: output: a comment", "quotes" } },
 	{ "caller-comm \"\"", { ":1: --caller-comm: ''", "1 to 15" } },
 	{ "no-self yes\n", { ":1: no-self: takes no value, but 'yes'", "given" } },
@@ -324,15 +335,16 @@ static void what_is_printed_can_be_read_back(void **state)
 	(void)state;
 	PUT("max-line 9000\ntarget-pid 9\nverbose\nring-size 64K\n");
 	assert_int_equal(PARSE(&o, text, "--caller-comm= =x ", "--caller-comm", "!\"q\"",
-			       "--target-pid=!7", "--target-pid=!8", "--op=read", "-qvv",
-			       "--stats-interval=5", "--stats-interval=6"),
+			       "--caller-comm=#r", "--caller-comm=\"", "--target-pid=!7",
+			       "--target-pid=!8", "--op=read", "-qvv", "--stats-interval=5",
+			       "--stats-interval=6"),
 			 0);
 	print(&o, once);
 	options__free(&o);
 	for (const char *const *p =
 		     (const char *const[]){
 			     "\nmax-line 9000\n", "\nring-size 64K\n", "\ncaller-comm \" =x \"\n",
-			     "\ncaller-comm !\"q\"\n", "\ntarget-pid !7\ntarget-pid !8\n",
+			     "\ncaller-comm \"!\"q\"\"\n", "\ntarget-pid !7\ntarget-pid !8\n",
 			     "\nop read\n", "\nverbose\nverbose\n", "\n#quiet\n",
 			     "\nstats-interval 6\n", "\n#in-flight-after 1000\n", NULL };
 	     *p; p++) {
@@ -348,6 +360,8 @@ static void what_is_printed_can_be_read_back(void **state)
 	assert_string_equal(once, twice);
 	assert_string_equal(o.filter[0][FILTER_COMM].values[0].text, " =x ");
 	assert_string_equal(o.filter[0][FILTER_COMM].values[1].text, "\"q\"");
+	assert_string_equal(o.filter[0][FILTER_COMM].values[2].text, "#r");
+	assert_string_equal(o.filter[0][FILTER_COMM].values[3].text, "\"");
 	options__free(&o);
 }
 
