@@ -18,6 +18,7 @@
 #define ECS_VERSION "9.4.0"
 
 #define FILE_SZ (sizeof(",\"executable\":\"\"") - 1)
+#define EXE_SZ (sizeof(",\"exe\":\"\"") - 1) /* of the memory's owner */
 #define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
 
 static const struct fit_format format = {
@@ -58,12 +59,14 @@ static const struct fit_format format = {
 	.text_extra = {
 		[FIT_EXE] = FILE_SZ,
 		[FIT_TARGET_EXE] = FILE_SZ,
+		[FIT_OWNER_EXE] = EXE_SZ,
 		[FIT_CGROUP] = CGROUP_SZ,
 		[FIT_TARGET_CGROUP] = CGROUP_SZ,
 	},
 	.text_copies = {
 		[FIT_EXE] = 1,
 		[FIT_TARGET_EXE] = 1,
+		[FIT_OWNER_EXE] = 1,
 		[FIT_CGROUP] = 1,
 		[FIT_TARGET_CGROUP] = 1,
 	},

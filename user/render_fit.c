@@ -177,8 +177,10 @@ struct bytes {
 
 static struct bytes text_of(const struct call_info *c, unsigned int part)
 {
-	const struct task_info *t = part == FIT_EXE || part == FIT_CGROUP ? &c->caller : &c->target;
-	bool exe = part == FIT_EXE || part == FIT_TARGET_EXE;
+	const struct task_info *t = part == FIT_EXE || part == FIT_CGROUP ? &c->caller
+				    : part == FIT_OWNER_EXE		  ? &c->owner
+									  : &c->target;
+	bool exe = part < FIT_CGROUP;
 	const char *at = exe ? t->exe : t->cgroup;
 
 	return (struct bytes){ at, at ? strnlen(at, exe ? t->exe_len : t->cgroup_len) : 0 };

@@ -41,19 +41,19 @@ enum fit_part {
 	FIT_HOST,
 	FIT_EXE,
 	FIT_TARGET_EXE,
+	FIT_OWNER_EXE, /* of the process whose memory the target works in */
 	FIT_CGROUP,
 	FIT_TARGET_CGROUP,
-	FIT_OWNER_EXE, /* of the process whose memory the target works in */
 	FIT_COMM_HEX,
 	FIT_TARGET_COMM_HEX,
 	FIT_PCOMM_HEX,
 	FIT_TARGET_PCOMM_HEX,
-	FIT_EXE_HEX,
+	FIT_OWNER_COMM_HEX,
+	FIT_EXE_HEX, /* of the paths, in their order */
 	FIT_TARGET_EXE_HEX,
+	FIT_OWNER_EXE_HEX,
 	FIT_CGROUP_HEX,
 	FIT_TARGET_CGROUP_HEX,
-	FIT_OWNER_COMM_HEX,
-	FIT_OWNER_EXE_HEX,
 	FIT_REMOTE_EXIT,
 	FIT_LOCAL_EXIT,
 	FIT_REMOTE_IOV,
@@ -80,7 +80,7 @@ struct fit_format {
 	bool counts_first; /* no room for the counts of an array: none for any elements but the first */
 };
 
-#define FIT_TEXTS 4
+#define FIT_TEXTS (FIT_TARGET_CGROUP - FIT_EXE + 1)
 
 /* What is shown of a path that is cut: bytes at its beginning and at its end. */
 struct fit_cut {

@@ -60,12 +60,14 @@ const struct fit_format json_format = {
 	.text_extra = {
 		[FIT_EXE] = TEXT_SZ("exe"),
 		[FIT_TARGET_EXE] = TEXT_SZ("exe"),
+		[FIT_OWNER_EXE] = TEXT_SZ("exe"),
 		[FIT_CGROUP] = TEXT_SZ("cgroup"),
 		[FIT_TARGET_CGROUP] = TEXT_SZ("cgroup"),
 	},
 	.text_copies = {
 		[FIT_EXE] = 1,
 		[FIT_TARGET_EXE] = 1,
+		[FIT_OWNER_EXE] = 1,
 		[FIT_CGROUP] = 1,
 		[FIT_TARGET_CGROUP] = 1,
 	},

@@ -33,6 +33,7 @@ enum status {
 
 #define FILE_SZ \
 	(sizeof(",\"file\":{\"name\":\"\",\"path\":\"\",\"type_id\":1,\"is_deleted\":false}") - 1)
+#define EXE_SZ (sizeof(",\"exe\":\"\"") - 1) /* of the memory's owner */
 #define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
 
 static const struct fit_format format = {
@@ -74,12 +75,14 @@ static const struct fit_format format = {
 	.text_extra = {
 		[FIT_EXE] = FILE_SZ,
 		[FIT_TARGET_EXE] = FILE_SZ,
+		[FIT_OWNER_EXE] = EXE_SZ,
 		[FIT_CGROUP] = CGROUP_SZ,
 		[FIT_TARGET_CGROUP] = CGROUP_SZ,
 	},
 	.text_copies = {
 		[FIT_EXE] = 2,
 		[FIT_TARGET_EXE] = 2,
+		[FIT_OWNER_EXE] = 1,
 		[FIT_CGROUP] = 1,
 		[FIT_TARGET_CGROUP] = 1,
 	},

@@ -223,8 +223,7 @@ static void put_owner(struct json *j, struct fit_plan *plan, const struct task_i
 		json__bytes(j, "comm", task->comm, len);
 	put_hex_of(j, plan, FIT_OWNER_COMM_HEX, "comm_hex", task->comm, len);
 	rest__text(j, plan, FIT_OWNER_EXE, "exe", t->exe, t->exe_len);
-	if (t->exe)
-		put_hex_of(j, plan, FIT_OWNER_EXE_HEX, "exe_hex", t->exe, t->exe_len);
+	put_text_hex(j, plan, FIT_OWNER_EXE, "exe_hex", t->exe, t->exe_len);
 	json__str(j, "entity_id", t->entity_id);
 	json__close_obj(j);
 }

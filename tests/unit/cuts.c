@@ -17,6 +17,7 @@
 #define WHOLE (1u << 24)
 #define PATH_SZ 128
 #define ROUNDS 600
+#define DEFAULT_LINE 8000
 
 /* What is compared. */
 struct pair {
@@ -428,6 +429,27 @@ static void expect_minimum(const struct cuts_format *f, const json_t *line, cons
 			 rendering.buf);
 }
 
+/* Of the path that the memory's owner executes its end, and as much as a minimum is. */
+static void expect_owner(const struct cuts_format *f, const json_t *line, const struct call_info *c,
+			 const struct render_opts *o)
+{
+	char path[PATH_SZ];
+	const json_t *exe;
+	size_t len;
+
+	if (!c->target.task || !c->owner.exe || o->max_line < DEFAULT_LINE)
+		return;
+	snprintf(path, sizeof(path), "%s.target.memory_of.exe", f->rest);
+	exe = cuts__at(line, path);
+	if (!exe)
+		fail_msg("%s, --max-line %u: no %s: %.*s", f->name, o->max_line, path,
+			 (int)rendering.len, rendering.buf);
+	len = json_string_length(exe);
+	/* A byte of it may take six when it is escaped, and what is no text becomes three. */
+	if (cuts__names(f, line, path))
+		assert_true(len >= FIT_TEXT / 6 - sizeof(",\"exe\":\"\""));
+}
+
 static void check_minimums(const struct cuts_format *f, const struct record *r)
 {
 	struct render_opts o = { .iov_limit = 32 };
@@ -441,6 +463,7 @@ static void check_minimums(const struct cuts_format *f, const struct record *r)
 		o.iov_limit = n % 4 ? 32 : UINT32_MAX;
 		line = rendering__line_in(f->name, r, &o);
 		expect_minimum(f, line, "remote.iov", r->call.remote.captured, &o);
+		expect_owner(f, line, &r->call, &o);
 		json_decref(line);
 	}
 }
@@ -457,6 +480,11 @@ void cuts__minimums(void **state)
 		random_call(s);
 		if (round % 3 == 0)
 			longest_call(s, &host);
+		if (round % 6 == 0) {
+			sample__borrow(s);
+			memset(s->exe[2], '\x01', 4096);
+			s->r.call.owner.exe_len = 4096;
+		}
 		check_minimums(f, &s->r);
 		free(s);
 	}

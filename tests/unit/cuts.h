@@ -36,7 +36,7 @@ void cuts__longest(void **state);
 void cuts__own(void **state);
 /* Arguments are cut before lists, and of each list its minimum stays. */
 void cuts__order(void **state);
-/* Whatever a caller lengthens: the remote list has its minimum. */
+/* Whatever a caller lengthens: the remote list has its minimum, and so has the path of the memory's owner. */
 void cuts__minimums(void **state);
 
 /* All of these, for the table of a program's tests. */

@@ -76,17 +76,17 @@ static void hex_of(char *digits, const char *bytes, size_t len)
 }
 
 /* A string is whole, or its ends, or null; what is not whole is named. Its hex is of what is shown, or named. */
-static void check_text(const json_t *line, const char *who, const char *key, const char *bytes,
-		       size_t len)
+static void check_text(const json_t *line, const json_t *task, const char *who, const char *key,
+		       const char *bytes, size_t len)
 {
-	const json_t *v = line__at(line, who, key), *hex;
+	const json_t *v = json_object_get(task, key), *hex;
 	bool cut = line__cuts_in(line, who, key);
 	char hex_key[32], digits[10001];
 	const char *shown;
 
 	len = bytes ? strnlen(bytes, len) : 0;
 	snprintf(hex_key, sizeof(hex_key), "%s_hex", key);
-	hex = line__at(line, who, hex_key);
+	hex = json_object_get(task, hex_key);
 	assert_true(bytes || (json_is_null(v) && !cut));
 	if (!bytes || json_is_null(v)) {
 		assert_true(!hex && (!bytes || cut));
@@ -138,6 +138,7 @@ static void check_args(const json_t *line, const struct task_info *t)
 
 static void check_task(const json_t *line, const char *who, const struct task_info *t)
 {
+	const json_t *task = json_object_get(line, who);
 	bool is_caller = !strcmp(who, "caller");
 
 	if (!t->task) {
@@ -153,13 +154,24 @@ static void check_task(const json_t *line, const char *who, const struct task_in
 		assert_null(line__at(line, who, "exe"));
 		return;
 	}
-	check_text(line, who, "comm", t->task->comm, PVM_COMM_SZ);
-	check_text(line, who, "pcomm", t->task->pcomm, PVM_COMM_SZ);
-	check_text(line, who, "exe", t->exe, t->exe_len);
-	check_text(line, who, "cgroup", t->cgroup, t->cgroup_len);
+	check_text(line, task, who, "comm", t->task->comm, PVM_COMM_SZ);
+	check_text(line, task, who, "pcomm", t->task->pcomm, PVM_COMM_SZ);
+	check_text(line, task, who, "exe", t->exe, t->exe_len);
+	check_text(line, task, who, "cgroup", t->cgroup, t->cgroup_len);
 	assert_int_equal(json_is_null(line__at(line, who, "ns")), line__cuts_in(line, who, "ns"));
 	if (is_caller)
 		check_args(line, t);
+}
+
+/* Whose memory the target works in. */
+static void check_owner(const json_t *line, const struct task_info *t)
+{
+	const json_t *owner = line__at(line, "target", "memory_of");
+
+	if (!t->task || line__cuts(line, "target.*"))
+		return;
+	check_text(line, owner, "target.memory_of", "comm", t->task->comm, PVM_COMM_SZ);
+	check_text(line, owner, "target.memory_of", "exe", t->exe, t->exe_len);
 }
 
 static void check_top(const json_t *line, const struct sample *s)
@@ -228,6 +240,7 @@ static void check_call(const struct sample *s, const struct render_opts *o)
 	check_top(line, s);
 	check_task(line, "caller", &s->r.call.caller);
 	check_task(line, "target", &s->r.call.target);
+	check_owner(line, &s->r.call.owner);
 	check_side(line, "local", &s->r.call.local);
 	check_side(line, "remote", &s->r.call.remote);
 	check_counts_first(line);
@@ -262,6 +275,37 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 	check_task(line, "caller", &sum->call.caller);
 	check_task(line, "target", &sum->call.target);
 	json_decref(line);
+}
+
+/* Of each of five paths its end, of each cgroup its beginning too, none of them null. */
+static void test_long_paths(void **state)
+{
+	struct sample *s = sample__new();
+	struct render_opts o = { .iov_limit = 32 };
+	struct call_info *c = &s->r.call;
+	json_t *line;
+
+	(void)state;
+	sample__borrow(s);
+	for (size_t i = 0; i < 3; i++)
+		memset(s->exe[i], '\x01', 4096);
+	for (size_t i = 0; i < 2; i++)
+		memset(s->cgroup[i], '\x01', 4096);
+	c->caller.exe_len = c->target.exe_len = c->owner.exe_len = 4096;
+	c->caller.cgroup_len = c->target.cgroup_len = 4096;
+	for (o.max_line = FIT_LINE; o.max_line < 20000; o.max_line += 500) {
+		check_call(s, &o);
+		line = rendering__line(&s->r, &o);
+		assert_true(json_is_string(line__at(line, "caller", "exe")));
+		assert_true(json_is_string(line__at(line, "target", "exe")));
+		assert_true(json_is_string(
+			json_object_get(line__at(line, "target", "memory_of"), "exe")));
+		assert_true(json_is_string(line__at(line, "caller", "cgroup")));
+		assert_true(json_is_string(line__at(line, "target", "cgroup")));
+		assert_true(line__cuts(line, "target.memory_of.exe"));
+		json_decref(line);
+	}
+	free(s);
 }
 
 /* The same lines of a summary: what is cut, is cut of its two processes and its host. */
@@ -326,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_random_summaries),
 		cmocka_unit_test(test_each_length),
+		cmocka_unit_test(test_long_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
