@@ -2,7 +2,6 @@
 /* options - the table of options, and what takes their values, strictly. */
 #include "options_table.h"
 
-#include <errno.h>
 #include <linux/types.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -10,16 +9,13 @@
 #include <string.h>
 
 #include "bpf/event.h"
-#include "container.h"
 #include "host.h"
 #include "kernel_types.h"
 #include "log.h"
 #include "render.h"
 
-#define COMM_MAX (PVM_COMM_SZ - 1)
 #define JSON_INT_MAX ((1ULL << 53) - 1) /* settings are told in the start record */
-#define PID_TOP 2147483647ULL
-#define UID_TOP 4294967294ULL /* the one above it means "no uid" to the kernel */
+#define CALL_BYTES_MAX 0x7ffff000ULL	/* moved by one call at most: MAX_RW_COUNT of the kernel */
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 #define ALLOW_PID "a process id from 1 to 2147483647"
@@ -27,7 +23,6 @@
 #define ALLOW_COMM "1 to 15 bytes, the length of a task's name"
 #define ALLOW_PATTERN "a path from '/' on, or a shell pattern for one"
 #define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
-#define CONTAINER_LEN_MAX 255 /* of a cgroup's name */
 
 /* Bit n of a struct option_choice for names[n]. */
 static const char *const op_names[] = { "read", "write", NULL };
@@ -68,24 +63,27 @@ void option__allowed(const struct option_def *d, char *buf, size_t sz)
 	}
 }
 
-/* The one shape of a complaint about a value: which option, what was given, why not. */
-static int refuse(const struct option_def *d, const char *value, const char *why)
+int option__refuse(const struct option_def *d, const char *value, const char *why)
 {
 	log__error("--%s: '%.200s'%s %s", d->name, value, strlen(value) > 200 ? "..." : "", why);
 	return EX_USAGE;
 }
 
-static int refuse_value(const struct option_def *d, const char *value)
+int option__refuse_allowed(const struct option_def *d, const char *value, const char *why)
 {
-	char allowed[128], why[160];
+	char allowed[128], text[192];
 
 	option__allowed(d, allowed, sizeof(allowed));
-	snprintf(why, sizeof(why), "is not valid; allowed: %s", allowed);
-	return refuse(d, value, why);
+	snprintf(text, sizeof(text), "%s; allowed: %s", why, allowed);
+	return option__refuse(d, value, text);
 }
 
-/* Digits only: no sign, no blanks, no other base, nothing after them. */
-static bool parse_number(const char *text, size_t len, uint64_t *out)
+int option__refuse_value(const struct option_def *d, const char *value)
+{
+	return option__refuse_allowed(d, value, "is not valid");
+}
+
+bool option__digits(const char *text, size_t len, uint64_t *out)
 {
 	uint64_t n = 0;
 
@@ -100,7 +98,7 @@ static bool parse_number(const char *text, size_t len, uint64_t *out)
 	return len > 0;
 }
 
-static bool all_digits(const char *text)
+bool option__all_digits(const char *text)
 {
 	return *text && text[strspn(text, "0123456789")] == '\0';
 }
@@ -127,11 +125,11 @@ static int set_number(struct option_parse *p, const struct option_def *d, const 
 							: 1024 * MIB;
 		len--;
 	}
-	if (!parse_number(value, len, &n) || __builtin_mul_overflow(n, factor, &n) || n < d->min ||
-	    n > d->max)
-		return refuse_value(d, value);
+	if (!option__digits(value, len, &n) || __builtin_mul_overflow(n, factor, &n) ||
+	    n < d->min || n > d->max)
+		return option__refuse_value(d, value);
 	if (d->power && (n & (n - 1)))
-		return refuse_value(d, value);
+		return option__refuse_value(d, value);
 	store_number(p->o, d, n);
 	return 0;
 }
@@ -181,23 +179,41 @@ static int set_text(struct option_parse *p, const struct option_def *d, const ch
 	return 0;
 }
 
+static bool is_stdout(const char *value)
+{
+	return !strcmp(value, "-");
+}
+
+static int set_output(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	return set_text(p, d, is_stdout(value) ? NULL : value);
+}
+
+/* A file that stands beside the lines. */
+static int set_beside(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	return is_stdout(value)
+		       ? option__refuse(d, value, "is no file: stdout is for the lines; ./- is one")
+		       : set_text(p, d, value);
+}
+
 static int set_host_name(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	return host__is_name(value) ? set_text(p, d, value) : refuse_value(d, value);
+	return host__is_name(value) ? set_text(p, d, value) : option__refuse_value(d, value);
 }
 
 /* Whether the tracer may become that account is for privileges to say. */
 static int set_user(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	if (!all_digits(value) && !getpwnam(value))
-		return refuse(d, value, "is not an account and not a uid");
+	if (!option__all_digits(value) && !getpwnam(value))
+		return option__refuse(d, value, "is not an account and not a uid");
 	return set_text(p, d, value);
 }
 
 static int set_format(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	if (!renderer__find(value))
-		return refuse_value(d, value);
+		return option__refuse_value(d, value);
 	return set_text(p, d, value);
 }
 
@@ -214,7 +230,7 @@ static int name_index(const char *const *names, const char *text)
 static int set_name(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	if (name_index(d->names, value) < 0)
-		return refuse_value(d, value);
+		return option__refuse_value(d, value);
 	return set_text(p, d, value);
 }
 
@@ -226,16 +242,16 @@ static int choose(struct option_choice *c, const struct option_def *d, const cha
 	int i = name_index(d->names, value + exclude);
 
 	if (i < 0)
-		return refuse_value(d, value);
+		return option__refuse_value(d, value);
 	if (exclude)
 		c->excluded |= 1u << i;
 	else
 		c->wanted |= 1u << i;
 	if (c->wanted & c->excluded)
-		return refuse(d, value, "is both wanted and excluded: no call can match");
+		return option__refuse(d, value, "is both wanted and excluded: no call can match");
 	*left = (c->wanted ? c->wanted : 3u) & ~c->excluded;
 	if (!*left)
-		return refuse(d, value, "excludes the last one left: no call can match");
+		return option__refuse(d, value, "excludes the last one left: no call can match");
 	return 0;
 }
 
@@ -261,134 +277,9 @@ static int set_outcome(struct option_parse *p, const struct option_def *d, const
 	return 0;
 }
 
-static int parse_uid(const char *text, uint32_t *out)
-{
-	struct passwd *pw;
-	uint64_t n;
-
-	if (all_digits(text)) {
-		if (!parse_number(text, strlen(text), &n) || n > UID_TOP)
-			return -EINVAL;
-		*out = (uint32_t)n;
-		return 0;
-	}
-	pw = getpwnam(text);
-	if (!pw)
-		return -ENOENT;
-	*out = pw->pw_uid;
-	return 0;
-}
-
-/* Why no cgroup can have a path, or an ancestor, that this pattern matches; NULL: one can. */
-static const char *pattern_fault(const char *pattern)
-{
-	size_t len = strlen(pattern), escapes = 0;
-
-	if (!strchr("/*?[\\", *pattern) || (*pattern == '\\' && pattern[1] != '/'))
-		return "matches no cgroup: paths of cgroups begin with '/'";
-	if (strstr(pattern, "//"))
-		return "matches no cgroup: their paths have no two '/' in a row";
-	while (escapes < len && pattern[len - 1 - escapes] == '\\')
-		escapes++;
-	if (escapes % 2)
-		return "matches no cgroup: there is nothing behind the last '\\'";
-	if (len > 1 && pattern[len - 1] == '/')
-		return "matches no cgroup: their paths do not end with '/'; what is below one is "
-		       "meant with it";
-	return NULL;
-}
-
-/* Likewise, for ids of containers. */
-static const char *container_fault(const char *id)
-{
-	for (const char *c = id; *c; c++) {
-		if (!container_char(*c))
-			return "matches no container; allowed: " ALLOW_CONTAINER;
-	}
-	return strlen(id) > CONTAINER_LEN_MAX ? "matches no container: its id is shorter" : NULL;
-}
-
-/* Fills v->number where the field is one. 0, or an exit status after a message. */
-static int parse_filter(const struct option_def *d, const char *value, struct filter_value *v)
-{
-	const char *fault = NULL;
-	char why[96];
-	uint64_t n;
-	int err;
-
-	switch (d->field) {
-	case FILTER_PID:
-		if (!parse_number(v->text, strlen(v->text), &n) || n < 1 || n > PID_TOP)
-			return refuse_value(d, value);
-		v->number = (uint32_t)n;
-		break;
-	case FILTER_UID:
-		err = parse_uid(v->text, &v->number);
-		if (err == -ENOENT)
-			return refuse(d, value,
-				      "is not valid: no such account; allowed: " ALLOW_UID);
-		if (err)
-			return refuse_value(d, value);
-		break;
-	case FILTER_COMM:
-		if (strlen(v->text) <= COMM_MAX)
-			break;
-		snprintf(why, sizeof(why), "has %zu bytes; allowed: " ALLOW_COMM, strlen(v->text));
-		return refuse(d, value, why);
-	case FILTER_CGROUP:
-		fault = pattern_fault(v->text);
-		break;
-	case FILTER_CONTAINER:
-		fault = container_fault(v->text);
-		break;
-	default:
-		break;
-	}
-	return fault ? refuse(d, value, fault) : 0;
-}
-
-static bool same_value(enum filter_field field, const struct filter_value *a,
-		       const struct filter_value *b)
-{
-	if (field == FILTER_PID || field == FILTER_UID)
-		return a->number == b->number;
-	if (field == FILTER_CONTAINER)
-		return !strcasecmp(a->text, b->text);
-	return !strcmp(a->text, b->text);
-}
-
-static int set_filter(struct option_parse *p, const struct option_def *d, const char *value)
-{
-	struct filter_list *list = (struct filter_list *)((char *)p->o + d->offset);
-	struct filter_value v = { .exclude = value[0] == '!' }, *grown;
-	int err;
-
-	v.text = value + v.exclude;
-	if (!*v.text)
-		return refuse_value(d, value);
-	err = parse_filter(d, value, &v);
-	if (err)
-		return err;
-	for (size_t i = 0; i < list->cnt; i++) {
-		if (!same_value(d->field, &list->values[i], &v))
-			continue;
-		if (list->values[i].exclude != v.exclude)
-			return refuse(d, value, "is both wanted and excluded: no call can match");
-		return 0;
-	}
-	grown = realloc(list->values, (list->cnt + 1) * sizeof(*grown));
-	if (!grown) {
-		log__error("--%s: out of memory", d->name);
-		return EX_SOFTWARE;
-	}
-	list->values = grown;
-	list->values[list->cnt++] = v;
-	return 0;
-}
-
 #define MEMBER(m) .offset = offsetof(struct options, m), .size = sizeof(((struct options *)0)->m)
 #define FILTER_OF(who, f) \
-	.group = GROUP_FILTER, .set = set_filter, MEMBER(filter[who][f]), .field = (f)
+	.group = GROUP_FILTER, .set = option__set_filter, MEMBER(filter[who][f]), .field = (f)
 
 const struct option_def options_table[] = {
 	{ "target-pid", .letter = 'p', .arg = "PID", FILTER_OF(PVM_TARGET, FILTER_PID),
@@ -422,7 +313,7 @@ const struct option_def options_table[] = {
 	  MEMBER(outcome), .names = outcome_names,
 	  .help = "only calls with this outcome; unknown ones always pass" },
 	{ "min-bytes", .group = GROUP_FILTER, .arg = "N", .set = set_number, MEMBER(min_bytes),
-	  .max = JSON_INT_MAX,
+	  .max = CALL_BYTES_MAX,
 	  .help = "only calls that moved at least N bytes; unknown ones always pass" },
 	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(no_self),
 	  .help = "no calls of a process on itself" },
@@ -430,8 +321,8 @@ const struct option_def options_table[] = {
 	{ "format", .letter = 'f', .group = GROUP_OUTPUT, .arg = "FORMAT", .set = set_format,
 	  MEMBER(format), .names_of = renderer__names, .def_text = "json",
 	  .help = "how records are written" },
-	{ "output", .letter = 'o', .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text,
-	  MEMBER(output), .help = "append to FILE instead of writing to stdout" },
+	{ "output", .letter = 'o', .group = GROUP_OUTPUT, .arg = "FILE", .set = set_output,
+	  MEMBER(output), .help = "append to FILE instead of writing to stdout (-)" },
 	{ "allow-fifo", .group = GROUP_OUTPUT, .set = set_flag, MEMBER(allow_fifo),
 	  .help = "the file of --output may be a named pipe that others made or may write to" },
 	{ "max-size", .group = GROUP_OUTPUT, .arg = "BYTES", .set = set_number, .unit = true,
@@ -454,7 +345,7 @@ const struct option_def options_table[] = {
 	  .help = "what this host is called, where that is not its own name (in a container)" },
 	{ "machine-id", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(machine_id),
 	  .trace_only = true, .help = "the file with this machine's id, not " MACHINE_ID_FILE },
-	{ "metrics", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(metrics),
+	{ "metrics", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_beside, MEMBER(metrics),
 	  .trace_only = true,
 	  .help = "at the start, every --stats-interval and at the end, replace FILE by all counters in "
 		  "Prometheus's text format" },
@@ -495,7 +386,7 @@ const struct option_def options_table[] = {
 	  .trace_only = true,
 	  .help = "the running kernel's BTF, where " KERNEL_TYPES_PATH " does not show it" },
 
-	{ "record", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(record),
+	{ "record", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_beside, MEMBER(record),
 	  .command_only = true, .trace_only = true,
 	  .help = "write calls to FILE as they are, to be rendered later by --replay" },
 	{ "replay", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(replay),
@@ -535,12 +426,12 @@ _Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTION_MAX,
 
 bool option__adds_up(const struct option_def *d)
 {
-	return d->set == set_filter || d->set == set_op || d->set == set_outcome;
+	return d->set == option__set_filter || d->set == set_op || d->set == set_outcome;
 }
 
 void option__reset(struct option_parse *p, const struct option_def *d)
 {
-	if (d->set == set_filter)
+	if (d->set == option__set_filter)
 		free(((struct filter_list *)((char *)p->o + d->offset))->values);
 	else if (d->set == set_op)
 		p->op = (struct option_choice){ 0 };

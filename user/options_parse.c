@@ -208,47 +208,6 @@ static int put_file_below(struct options *command)
 	return err;
 }
 
-/* What has a meaning for a trace only: nothing is silently left undone. */
-static int refuse_beside_replay(const struct options *o)
-{
-	for (size_t i = 0; i < o->setting_cnt; i++) {
-		const struct option_setting *s = &o->settings[i];
-
-		if (!s->def->trace_only)
-			continue;
-		log__error("--%s%s%.200s: not together with --replay: it would change nothing",
-			   s->def->name, s->value ? " " : "", s->value ? s->value : "");
-		return EX_USAGE;
-	}
-	return 0;
-}
-
-static bool was_given(const struct options *o, const char *name)
-{
-	for (size_t i = 0; i < o->setting_cnt; i++) {
-		if (!strcmp(o->settings[i].def->name, name))
-			return true;
-	}
-	return false;
-}
-
-/* The limit of the output file, against what it depends on. */
-static int check_max_size(const struct options *o)
-{
-	unsigned long long limit = o->max_size;
-
-	if (!limit && was_given(o, "keep"))
-		log__error("--keep %u: only together with --max-size", o->keep);
-	else if (limit && !o->output)
-		log__error("--max-size %llu: only together with --output", limit);
-	else if (limit && limit < 4ULL * o->max_line)
-		log__error("--max-size %llu: at least 4 times --max-line, %llu", limit,
-			   4ULL * o->max_line);
-	else
-		return 0;
-	return EX_USAGE;
-}
-
 int options__parse(struct options *o, int argc, char **argv)
 {
 	struct option_parse p;
@@ -259,10 +218,8 @@ int options__parse(struct options *o, int argc, char **argv)
 	err = parse_command(&p, argc, argv);
 	if (!err && o->config && !only_prints(o))
 		err = put_file_below(o);
-	if (!err && o->replay)
-		err = refuse_beside_replay(o);
 	if (!err && !only_prints(o))
-		err = check_max_size(o);
+		err = options_check__all(o);
 	if (err)
 		options__free(o);
 	return err;

@@ -56,6 +56,18 @@ struct option_def {
 extern const struct option_def options_table[];
 extern const size_t options_table_cnt;
 
+/* The one shape of a complaint about a value: which option, what was given, why not (and what is allowed; "is not valid"). All
+ * return EX_USAGE. */
+int option__refuse(const struct option_def *d, const char *value, const char *why);
+int option__refuse_allowed(const struct option_def *d, const char *value, const char *why);
+int option__refuse_value(const struct option_def *d, const char *value);
+/* Digits only: no sign, no blanks, no other base, nothing after them. */
+bool option__digits(const char *text, size_t len, uint64_t *out);
+bool option__all_digits(const char *text);
+/* A row's set, for filters by process, name, user, cgroup and container. */
+int option__set_filter(struct option_parse *p, const struct option_def *d, const char *value);
+/* What options that were all read can do only together, or not together. 0, or EX_USAGE after a message. */
+int options_check__all(const struct options *o);
 /* Whether the option's values are alternatives to each other; else the last one holds. */
 bool option__adds_up(const struct option_def *d);
 /* Takes back what the option was given. */

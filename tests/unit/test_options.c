@@ -94,12 +94,12 @@ static void settings(void **state)
 	options__free(&o);
 
 	assert_int_equal(PARSE(&o, text, "-c", "9007199254740991", "--duration", "31536000",
-			       "--min-bytes", "9007199254740991", "--no-self", "--fail-on-loss",
+			       "--min-bytes", "2147479552", "--no-self", "--fail-on-loss",
 			       "--ring-size", "64K", "--array-ring-size=1024M"),
 			 0);
 	assert_int_equal(o.count, (1ULL << 53) - 1);
 	assert_int_equal(o.duration_s, 31536000);
-	assert_int_equal(o.min_bytes, (1ULL << 53) - 1);
+	assert_int_equal(o.min_bytes, 0x7ffff000);
 	assert_true(o.no_self && o.fail_on_loss);
 	assert_int_equal(o.ring_bytes, 65536);
 	assert_int_equal(o.array_ring_bytes, 1 << 30);
@@ -203,7 +203,7 @@ static void op_and_outcome(void **state)
 
 /* Each is refused with 64 and one line that holds both fragments. */
 static const struct {
-	const char *args[5];
+	const char *args[7];
 	const char *has[2];
 } bad[] = {
 	{ { "--max-line", "12x" }, { "--max-line: '12x'", "1024 to 16777216" } },
@@ -237,7 +237,9 @@ static const struct {
 	{ { "--duration", "1.5" }, { "--duration: '1.5'", "1 to 31536000" } },
 	{ { "-c", "0" }, { "--count: '0'", "1 to 9007199254740991" } },
 	{ { "-c", "9007199254740992" }, { "--count:", "1 to 9007199254740991" } },
-	{ { "--min-bytes", "-1" }, { "--min-bytes: '-1'", "0 to 9007199254740991" } },
+	{ { "--min-bytes", "-1" }, { "--min-bytes: '-1'", "0 to 2147479552" } },
+	{ { "--min-bytes", "2147479553" }, { "--min-bytes: '2147479553'", "0 to 2147479552" } },
+	{ { "--min-bytes", "4294967296" }, { "--min-bytes: '4294967296'", "0 to 2147479552" } },
 	{ { "--iov-limit", "1025" }, { "--iov-limit: '1025'", "0 to 1024, or all" } },
 	{ { "--iov-limit", "ALL" }, { "--iov-limit: 'ALL'", "0 to 1024, or all" } },
 	{ { "--ring-size", "32K" }, { "--ring-size: '32K'", "64K to 1024M, a power of two" } },
@@ -280,6 +282,30 @@ static const struct {
 	{ { "--caller-cgroup", "/a/" }, { "--caller-cgroup: '/a/'", "do not end with '/'" } },
 	{ { "--caller-cgroup", "/a//b" }, { "--caller-cgroup: '/a//b'", "two '/' in a row" } },
 	{ { "--caller-cgroup", "/a\\" }, { "--caller-cgroup: '/a\\'", "nothing behind" } },
+	{ { "--caller-cgroup", "/a/./b" }, { "--caller-cgroup: '/a/./b'", "'.' or '..'" } },
+	{ { "--caller-cgroup", "/sys/fs/cgroup/a" }, { "'/sys/fs/cgroup/a'", "without" } },
+	{ { "--caller-cgroup", "!*" }, { "--caller-cgroup: '!*' excludes every", "no call" } },
+	{ { "--target-cgroup", "!*", "--target-cgroup", "/a" }, { "'!*' excludes every", "" } },
+	{ { "--target-cgroup", "/a", "--target-cgroup", "!/*" }, { "'!/*' excludes every", "" } },
+	{ { "--target-cgroup", "/a/b", "--target-cgroup", "!/a" },
+	  { "--target-cgroup: '!/a' excludes all of '/a/b'", "no call can match" } },
+	{ { "--target-cgroup", "!/a", "--target-cgroup", "/a/b" },
+	  { "--target-cgroup: '/a/b' is wanted, but '!/a' excludes", "no call can match" } },
+	{ { "--target-cgroup=/c", "--target-cgroup", "/a*", "--target-cgroup", "!/a*" },
+	  { "--target-cgroup: '!/a*'", "both" } },
+	{ { "--caller-container", "4f5e", "--caller-container", "!4F" },
+	  { "--caller-container: '!4F' excludes all of '4f5e'", "no call can match" } },
+	{ { "--caller-container", "!4f", "--caller-container", "4F5E" },
+	  { "--caller-container: '4F5E' is wanted", "'!4f' excludes" } },
+	{ { "--no-self", "-p", "7", "--caller-pid", "07" },
+	  { "--no-self: with --caller-pid 7 and --target-pid 7", "no call can match" } },
+	{ { "--allow-fifo" }, { "--allow-fifo: ", "--output" } },
+	{ { "--allow-fifo", "-o", "-" }, { "--allow-fifo: ", "--output" } },
+	{ { "--max-size", "1M" }, { "--max-size 1048576: ", "--output" } },
+	{ { "--max-size", "1M", "-o", "-" }, { "--max-size 1048576: ", "--output" } },
+	{ { "--keep", "3", "-o", "-" }, { "--keep 3: ", "--max-size" } },
+	{ { "--record", "-" }, { "--record: '-'", "stdout" } },
+	{ { "--metrics=-" }, { "--metrics: '-'", "stdout" } },
 	{ { "--target-container", "!" }, { "--target-container: '!'", "beginning of an id" } },
 	{ { "--caller-container=" }, { "--caller-container: ''", "beginning of an id" } },
 	{ { "--caller-container", "4f*" }, { "--caller-container: '4f*'", "letters, digits" } },
@@ -320,6 +346,43 @@ static void bad_command_lines(void **state)
 			fail_msg("case %zu (%s): status %d, said: %s", i, bad[i].args[0], err,
 				 text);
 	}
+}
+
+/* What looks alike, but leaves something. */
+static void what_can_match_is_taken(void **state)
+{
+	static const char *const good[][8] = {
+		{ "--min-bytes", "2147479552" },
+		{ "--target-cgroup", "/a", "--target-cgroup", "!/a/b" },
+		{ "--target-cgroup", "/ab", "--target-cgroup", "!/a" },
+		{ "--target-cgroup", "*", "--target-cgroup", "!/a*" },
+		{ "--target-cgroup", "!/" },
+		{ "--target-cgroup", "!?" },
+		{ "--target-cgroup", "/a", "--caller-cgroup", "!/a" },
+		{ "--caller-container", "4f", "--caller-container", "!4f5e" },
+		{ "--caller-container", "none", "--caller-container", "!no" },
+		{ "--caller-container", "none1", "--caller-container", "!none" },
+		{ "-p", "5", "-p", "!6" },
+		{ "--no-self", "-p", "7", "--caller-pid", "8" },
+		{ "--no-self", "-p", "7", "-p", "8", "--caller-pid", "7" },
+		{ "--no-self", "-p", "!7", "--caller-pid", "7" },
+		{ "--outcome", "failure", "--min-bytes", "0" },
+		{ "--outcome", "success", "--min-bytes", "1" },
+		{ "--allow-fifo", "-o", "x" },
+		{ "--max-size", "1M", "-o", "./-" },
+	};
+	struct options o;
+	char text[CAPTURE_SZ];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (parse(&o, good[i], text) || *text)
+			fail_msg("case %zu: %s", i, text);
+		options__free(&o);
+	}
+	assert_int_equal(PARSE(&o, text, "-o", "x", "-o", "-"), 0);
+	assert_null(o.output);
+	options__free(&o);
 }
 
 static void a_long_value_keeps_the_line_whole(void **state)
@@ -421,7 +484,8 @@ static void table_help_and_getopt_agree(void **state)
 	assert_int_equal(options_table_cnt, sizeof(promised) / sizeof(promised[0]));
 	for (size_t i = 0; i < options_table_cnt; i++) {
 		const struct option_def *d = &options_table[i];
-		const char *letter_arg[] = { word, NULL };
+		/* Some flags do nothing without an output. */
+		const char *letter_arg[] = { word, d->arg ? NULL : "--output=x", NULL };
 		size_t k = 0;
 
 		while (k < options_table_cnt && strcmp(promised[k], d->name) != 0)
@@ -501,6 +565,7 @@ int main(void)
 		cmocka_unit_test(filters_by_name),
 		cmocka_unit_test(op_and_outcome),
 		cmocka_unit_test(bad_command_lines),
+		cmocka_unit_test(what_can_match_is_taken),
 		cmocka_unit_test(a_long_value_keeps_the_line_whole),
 		cmocka_unit_test(help_and_version_come_first),
 		cmocka_unit_test(table_help_and_getopt_agree),
