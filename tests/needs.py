@@ -226,6 +226,15 @@ def time_ns():
     return run("unshare", "--time", "--fork", "true")
 
 
+@need("a file system with access control lists, where temporary files are")
+def acl():
+    with tempfile.TemporaryDirectory() as where:
+        try:
+            os.getxattr(where, "system.posix_acl_access")
+        except OSError as e:
+            return None if e.errno == errno.ENODATA else str(e)
+
+
 @need("FUSE")
 def fuse():
     return run("unshare", "-m", "sh", "-c",

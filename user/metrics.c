@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "acl.h"
 #include "log.h"
 #include "privileges.h"
 
@@ -69,11 +70,11 @@ static int create_temp(struct metrics *m)
 
 	/* One that an earlier run left. */
 	(void)unlinkat(m->dir_fd, m->temp, 0);
-	fd = openat(m->dir_fd, m->temp, flags, FILE_MODE);
+	fd = openat(m->dir_fd, m->temp, flags, 0600);
 	if (fd < 0 && errno == EEXIST && getrandom(&no, sizeof(no), 0) == sizeof(no)) {
 		snprintf(m->temp, sizeof(m->temp), ".%.200s.%016llx.tmp", m->name,
 			 (unsigned long long)no);
-		fd = openat(m->dir_fd, m->temp, flags, FILE_MODE);
+		fd = openat(m->dir_fd, m->temp, flags, 0600);
 	}
 	return fd < 0 ? -errno : fd;
 }
@@ -84,7 +85,10 @@ static int write_temp(struct metrics *m, const char *text, size_t len)
 
 	if (fd < 0)
 		return fd;
-	err = write_all(fd, text, len);
+	/* A default list of the directory would say who else may. */
+	err = acl__remove(fd);
+	if (!err)
+		err = write_all(fd, text, len);
 	/* Whatever the umask is. */
 	if (!err && fchmod(fd, FILE_MODE))
 		err = -errno;

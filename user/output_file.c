@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "acl.h"
 #include "log.h"
 #include "privileges.h"
 
@@ -33,7 +34,8 @@ static int open_or_create(struct opening *o, struct output_file *out)
 		fd = openat(p->dir_fd, p->name, OPEN_FLAGS | O_NOFOLLOW);
 		if (fd >= 0 || errno != ENOENT || o->linked)
 			break;
-		fd = openat(p->dir_fd, p->name, OPEN_FLAGS | O_CREAT | O_EXCL, OUTPUT_FILE_MODE);
+		/* Nobody else's at first, whatever list the directory gives it. */
+		fd = openat(p->dir_fd, p->name, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
 		out->created = fd >= 0;
 		if (fd >= 0 || errno != EEXIST)
 			break;
@@ -85,6 +87,7 @@ static int judge_file(const struct opening *o, int fd, const struct stat *st)
 {
 	uid_t uid = o->owner->uid == (uid_t)-1 ? geteuid() : o->owner->uid;
 	struct stat as_ours = *st;
+	char who[48];
 
 	if (st->st_uid != uid && (o->linked || st->st_nlink > 1)) {
 		snprintf(o->why, WHY_SZ,
@@ -103,6 +106,13 @@ static int judge_file(const struct opening *o, int fd, const struct stat *st)
 			"it belongs to uid %u, who may write and read it: remove it, or give it to "
 			"root or uid %u",
 			st->st_uid, uid);
+		return -EPERM;
+	}
+	if (acl__lets_others(o->owner, fd, who, sizeof(who))) {
+		snprintf(o->why, WHY_SZ,
+			 "its access control list lets %s: see what it holds and take the list "
+			 "from it (setfacl -b), or remove it",
+			 who);
 		return -EPERM;
 	}
 	as_ours.st_uid = uid;
@@ -157,7 +167,10 @@ static int judge(const struct opening *o, const struct output_file *out)
 		err = judge_fifo(o, out->fd, &st);
 	if (!S_ISREG(st.st_mode))
 		return err;
-	err = judge_file(o, out->fd, &st);
+	/* Its directory's default list is none of ours. */
+	err = out->created ? acl__remove(out->fd) : 0;
+	if (!err)
+		err = judge_file(o, out->fd, &st);
 	if (!err)
 		hand_over(o, out, &st);
 	return err;

@@ -23,7 +23,7 @@ enum output_allow {
 	OUTPUT_LINKS = 2, /* a symbolic link that nobody but root or ourselves can have made */
 };
 
-/* A regular file is created if there is none, and given to owner unless it was root's and owner is made up. allow: of
+/* A regular file is created if there is none, without an access control list, and given to owner unless it was root's and owner is made up. allow: of
  * enum output_allow. 0; or -errno, with the reason in why (-EMLINK, -EPERM: others have their hand in it). */
 int output_file__open(struct output_file *out, const char *path, const struct owner *owner,
 		      unsigned int allow, char why[WHY_SZ]);

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
+
+#include "acl.h"
 
 #define LINKS_MAX 40 /* as the kernel */
 #define DIR_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
@@ -20,25 +21,16 @@ bool place__is_ours(const struct owner *owner, uid_t uid)
 	return uid == 0 || uid == geteuid() || (owner->uid != (uid_t)-1 && uid == owner->uid);
 }
 
-static bool is_our_group(const struct owner *owner, gid_t gid)
+bool place__is_our_group(const struct owner *owner, gid_t gid)
 {
 	return gid == 0 || gid == getegid() || (owner->gid != (gid_t)-1 && gid == owner->gid);
-}
-
-/* With an access control list the group's bits are the most that any of its entries may do, see acl(5). */
-static bool has_acl(int fd)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return getxattr(name, "system.posix_acl_access", NULL, 0) > 0;
 }
 
 bool place__others_write(const struct owner *owner, int fd, const struct stat *st)
 {
 	if (!place__is_ours(owner, st->st_uid) || st->st_mode & S_IWOTH)
 		return true;
-	return st->st_mode & S_IWGRP && (!is_our_group(owner, st->st_gid) || has_acl(fd));
+	return st->st_mode & S_IWGRP && (!place__is_our_group(owner, st->st_gid) || acl__has(fd));
 }
 
 static bool on_proc(int fd)

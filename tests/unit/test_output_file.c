@@ -10,7 +10,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -224,12 +227,98 @@ static void names_of_descriptors(void **state)
 	assert_int_equal(try("link", &us, OUTPUT_LINKS), -ELOOP);
 }
 
+#define ACCESS "system.posix_acl_access"
+#define DEFAULT "system.posix_acl_default"
+
+/* A list as setfacl makes it: the owner all, the group what it may read, this entry, others nothing. */
+static void set_acl(const char *name, const char *attribute, uint16_t tag, uint32_t id,
+		    uint16_t may, uint16_t mask)
+{
+	struct {
+		struct posix_acl_xattr_header header;
+		struct posix_acl_xattr_entry entries[5];
+	} acl = { .header.a_version = htole32(POSIX_ACL_XATTR_VERSION),
+		  .entries = {
+			  { ACL_USER_OBJ, ACL_READ | ACL_WRITE | ACL_EXECUTE, ACL_UNDEFINED_ID },
+			  { ACL_GROUP_OBJ, ACL_READ, ACL_UNDEFINED_ID },
+			  { tag, may, id },
+			  { ACL_MASK, mask, ACL_UNDEFINED_ID },
+			  { ACL_OTHER, 0, ACL_UNDEFINED_ID } } };
+
+	if (tag == ACL_USER) {
+		struct posix_acl_xattr_entry named = acl.entries[2];
+
+		acl.entries[2] = acl.entries[1];
+		acl.entries[1] = named;
+	}
+	for (size_t i = 0; i < 5; i++) {
+		acl.entries[i].e_tag = htole16(acl.entries[i].e_tag);
+		acl.entries[i].e_perm = htole16(acl.entries[i].e_perm);
+		acl.entries[i].e_id = htole32(acl.entries[i].e_id);
+	}
+	if (!setxattr(name, attribute, &acl, sizeof(acl), 0))
+		return;
+	assert_int_equal(errno, EOPNOTSUPP);
+	skip_for("a file system with access control lists");
+}
+
+/* What a directory gives to each new file is not what was asked for. */
+static void default_lists(void **state)
+{
+	(void)state;
+	require_root();
+	set_acl(".", DEFAULT, ACL_USER, MALLORY, 7, 7);
+	assert_int_equal(try("out", &us, 0), 0);
+	expect("out", US, 0640);
+	assert_int_equal(getxattr("out", ACCESS, NULL, 0), -1);
+	assert_int_equal(errno, ENODATA);
+	assert_int_equal(try("out", &us, 0), 0);
+}
+
+/* The group's bits of a mode do not say who is meant. */
+static void lists_of_files(void **state)
+{
+	static const struct {
+		uint16_t tag;
+		uint32_t id;
+		uint16_t may, mask;
+		const char *has; /* NULL: taken */
+	} cases[] = {
+		{ ACL_USER, MALLORY, 4, 4, "user 4321 read it" },
+		{ ACL_USER, MALLORY, 6, 6, "user 4321 write to it" },
+		{ ACL_USER, MALLORY, 6, 4, "user 4321 read it" },
+		{ ACL_GROUP, MALLORY, 4, 4, "group 4321 read it" },
+		{ ACL_GROUP, MALLORY, 2, 2, "group 4321 write to it" },
+		{ ACL_USER, MALLORY, 4, 0, NULL },
+		{ ACL_USER, MALLORY, 1, 5, NULL },
+		{ ACL_USER, US, 4, 4, NULL },
+		{ ACL_GROUP, US, 4, 4, NULL },
+		{ ACL_USER, 0, 4, 4, NULL },
+	};
+
+	(void)state;
+	require_root();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int err;
+
+		make_file("out", US, 0640);
+		set_acl("out", ACCESS, cases[i].tag, cases[i].id, cases[i].may, cases[i].mask);
+		err = try("out", &us, 0);
+		if (err != (cases[i].has ? -EPERM : 0) ||
+		    (cases[i].has && !strstr(why, cases[i].has)))
+			fail_msg("case %zu: %d, %s", i, err, why);
+		expect_file("out", "x\n");
+		assert_int_equal(unlink("out"), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define ON_DIR(test) cmocka_unit_test_setup_teardown(test, on_dir, off_dir)
 		ON_DIR(files_of_others), ON_DIR(files_of_roots),       ON_DIR(links),
-		ON_DIR(pipes),		 ON_DIR(names_of_descriptors),
+		ON_DIR(pipes),		 ON_DIR(names_of_descriptors), ON_DIR(default_lists),
+		ON_DIR(lists_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
