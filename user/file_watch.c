@@ -2,12 +2,13 @@
 #include "file_watch.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "acl.h"
 
 /* The kernel's name of the file, "" if it cannot be had. */
 static void read_link(int fd, char out[PATH_MAX])
@@ -18,6 +19,33 @@ static void read_link(int fd, char out[PATH_MAX])
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	len = readlink(name, out, PATH_MAX - 1);
 	out[len < 0 ? 0 : len] = '\0';
+}
+
+static struct file_access read_access(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return (struct file_access){ 0 };
+	return (struct file_access){
+		.mode = st.st_mode & 07777,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.acl = acl__has(fd),
+	};
+}
+
+bool file_watch__access_changed(struct file_watch *w, int fd, char *now, size_t size)
+{
+	const struct file_access a = read_access(fd), was = w->access;
+
+	w->access = a;
+	if (!*w->path ||
+	    (a.mode == was.mode && a.uid == was.uid && a.gid == was.gid && a.acl == was.acl))
+		return false;
+	snprintf(now, size, "mode %04o, uid %u, gid %u%s", a.mode, a.uid, a.gid,
+		 a.acl ? ", with an access control list" : "");
+	return true;
 }
 
 void file_watch__begin(struct file_watch *w, const char *path, int fd)
@@ -33,6 +61,7 @@ void file_watch__begin(struct file_watch *w, const char *path, int fd)
 	if (n < 0 || (size_t)n >= sizeof(w->path))
 		w->path[0] = '\0';
 	read_link(fd, w->link);
+	w->access = read_access(fd);
 }
 
 /* The mount that fd was opened on; -1: not known. */

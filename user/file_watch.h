@@ -4,6 +4,8 @@
 #define PVM_FILE_WATCH_H
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 enum file_change {
@@ -14,9 +16,18 @@ enum file_change {
 	FILE_REMOVED, /* no name is left */
 };
 
+/* Who may read and write a file. */
+struct file_access {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	bool acl;
+};
+
 struct file_watch {
 	char path[PATH_MAX]; /* absolute, as far as that could be had; "": only the file itself is watched */
-	char link[PATH_MAX]; /* what the kernel called it when it was opened; "": not known */
+	char link[PATH_MAX];	   /* what the kernel called it when it was opened; "": not known */
+	struct file_access access; /* at the begin, or when a change was noticed last */
 };
 
 /* path (NULL: none) is where fd was opened. */
@@ -24,6 +35,9 @@ void file_watch__begin(struct file_watch *w, const char *path, int fd);
 /* size: how long the file is at least, if nobody made it shorter. Where the way to the name is closed to us, the
  * kernel's own name of the file and its list of mounts tell. */
 enum file_change file_watch__look(const struct file_watch *w, int fd, off_t size);
+/* Whether mode, owner, group or access control list are others than at the begin or at the last change that was noticed.
+ * Only of a regular file with a path. Then now says how they are: "mode 0666, uid 0, gid 0". */
+bool file_watch__access_changed(struct file_watch *w, int fd, char *now, size_t size);
 /* "emptied" and so on, as the key `reason` has it. */
 const char *file_change__name(enum file_change change);
 

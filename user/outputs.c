@@ -12,7 +12,7 @@ static const char *describe(enum file_change change)
 {
 	switch (change) {
 	case FILE_EMPTIED:
-		return "was made shorter";
+		return "was made shorter, or written anew";
 	case FILE_MOVED:
 		return "was moved away";
 	case FILE_REPLACED:
@@ -36,6 +36,31 @@ static void tell(struct outputs *o, struct output_state *state, const char *what
 		log__error("%s", message);
 }
 
+/* What the file lets others do, or what they did with it, costs it neither its name nor its begin. */
+static void tell_others(struct outputs *o, struct output_state *state, const char *what,
+			const char *left)
+{
+	char message[200];
+
+	if (state->others_wrote) {
+		snprintf(message, sizeof(message),
+			 "others wrote to the %s%s: what was in it may be gone", what, left);
+		state->others_wrote =
+			report__error(o->report, "output_replaced", message, state->fine_ns) != 0;
+		if (!state->others_wrote)
+			log__error("%s", message);
+	}
+	if (*state->access) {
+		snprintf(message, sizeof(message),
+			 "others changed who may read or write the %s: %s now", what,
+			 state->access);
+		if (report__error(o->report, "output_access", message, state->fine_ns))
+			return;
+		log__error("%s", message);
+		state->access[0] = '\0';
+	}
+}
+
 static void fine(struct output_state *state, uint64_t now)
 {
 	state->change = FILE_SAME;
@@ -52,6 +77,9 @@ static void watch_log(struct outputs *o, uint64_t now)
 	sink__renew(c->sink);
 	change = sink__look(c->sink);
 	if (change == FILE_SAME || change == FILE_EMPTIED) {
+		state->others_wrote |= sink__others_wrote(c->sink);
+		(void)sink__access_changed(c->sink, state->access, sizeof(state->access));
+		tell_others(o, state, "output file", "");
 		fine(state, now);
 		return;
 	}
@@ -84,6 +112,9 @@ static void watch_recording(struct outputs *o, uint64_t now)
 		return;
 	change = recorder__look(c->recorder);
 	if (change == FILE_SAME) {
+		state->others_wrote |= recorder__others_wrote(c->recorder);
+		(void)recorder__access_changed(c->recorder, state->access, sizeof(state->access));
+		tell_others(o, state, "recording", ", which is cut off");
 		fine(state, now);
 		return;
 	}

@@ -12,7 +12,9 @@
 struct output_state {
 	enum file_change change;
 	bool told;
-	uint64_t fine_ns; /* when nothing was wrong last, ns since 1970 */
+	bool others_wrote; /* and that is still to be told */
+	char access[96];   /* likewise, how it is for others now; "": nothing is to be told */
+	uint64_t fine_ns;  /* when nothing was wrong last, ns since 1970 */
 };
 
 struct outputs {

@@ -2,6 +2,7 @@
 /* recorder - the writing side of recording.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@ struct recorder {
 	size_t len;
 	uint64_t calls; /* in the buffer */
 	bool failing;
+	bool others_wrote;
 	struct file_watch watch;
 	size_t head_len;
 	char head[4096]; /* the file's first frames */
@@ -67,6 +69,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 	r->end = 0;
 	r->calls = 0;
 	r->failing = false;
+	r->others_wrote = false;
 	r->head_len = 0;
 	r->fd = create_file(path, owner);
 	if (r->fd < 0) {
@@ -117,13 +120,17 @@ int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, si
 	return 0;
 }
 
-/* Written behind a file's new end, the frames would leave a hole before them. */
-static int check_end(const struct recorder *r)
+/* Written behind a file's new end, the frames would leave a hole before them. Behind the last one nothing may stand. */
+static int check_end(struct recorder *r)
 {
 	struct stat st;
 
 	if (fstat(r->fd, &st))
 		return -errno;
+	if (st.st_size > r->end) {
+		r->others_wrote = true;
+		return ftruncate(r->fd, r->end) ? -errno : 0;
+	}
 	return st.st_size < r->end ? -ESPIPE : 0;
 }
 
@@ -158,9 +165,44 @@ int recorder__flush(struct recorder *r)
 	return err;
 }
 
+/* Whether the file begins with our first frames, as far as we may read it. */
+static bool has_head(const struct recorder *r)
+{
+	char name[32], head[sizeof(r->head)];
+	ssize_t got;
+	int in;
+
+	if (!r->head_len || r->end < (off_t)r->head_len)
+		return true;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", r->fd);
+	in = open(name, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return true;
+	got = pread(in, head, r->head_len, 0);
+	close(in);
+	return got == (ssize_t)r->head_len && !memcmp(head, r->head, r->head_len);
+}
+
 enum file_change recorder__look(const struct recorder *r)
 {
-	return file_watch__look(&r->watch, r->fd, r->end);
+	enum file_change change = file_watch__look(&r->watch, r->fd, r->end);
+
+	return change == FILE_SAME && !has_head(r) ? FILE_EMPTIED : change;
+}
+
+bool recorder__others_wrote(struct recorder *r)
+{
+	bool wrote;
+
+	(void)check_end(r);
+	wrote = r->others_wrote;
+	r->others_wrote = false;
+	return wrote;
+}
+
+bool recorder__access_changed(struct recorder *r, char *now, size_t size)
+{
+	return file_watch__access_changed(&r->watch, r->fd, now, size);
 }
 
 void recorder__keep_head(struct recorder *r)

@@ -106,8 +106,13 @@ int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, si
 bool recorder__room(struct recorder *r);
 /* 0, or -errno: the file takes no more now; it ends with a whole frame all the same. */
 int recorder__flush(struct recorder *r);
-/* What others did to the file. One that was made shorter gets no frame until it is begun anew: 0 or -errno. */
+/* What others did to the file. One that was made shorter gets no frame until it is begun anew: 0 or -errno. One that no
+ * more begins as we wrote it was made shorter, however long it is. */
 enum file_change recorder__look(const struct recorder *r);
+/* Whether others wrote behind what we wrote since this was asked last: that is cut off. */
+bool recorder__others_wrote(struct recorder *r);
+/* Likewise, whether they changed who may read or write it: then now says how it is. */
+bool recorder__access_changed(struct recorder *r, char *now, size_t size);
 int recorder__begin_anew(struct recorder *r);
 /* What was put so far (no flush yet) is what every reader needs first: kept for recorder__begin_anew. */
 void recorder__keep_head(struct recorder *r);

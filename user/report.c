@@ -227,9 +227,9 @@ int report__lost(struct report *r)
 }
 
 /* Errors that cost no call, or whose calls are counted as lost: all others are taken to. */
-static const char *const harmless[] = { "confirms_back",  "confirms_silent", "hooks_back",
-					"output_failing", "rotation_failed", "target_gone",
-					"caller_gone" };
+static const char *const harmless[] = { "confirms_back", "confirms_silent", "hooks_back",
+					"output_access", "output_failing",  "rotation_failed",
+					"target_gone",	 "caller_gone" };
 
 void report__doubt(struct report *r, const char *reason)
 {

@@ -215,6 +215,22 @@ enum file_change sink__look(const struct sink *s)
 	return s->kind == SINK_FILE ? file_watch__look(&s->watch, s->fd, s->file_size) : FILE_SAME;
 }
 
+bool sink__others_wrote(struct sink *s)
+{
+	bool wrote;
+
+	if (s->kind == SINK_FILE)
+		sink_file__look_for_others(s);
+	wrote = s->others_wrote;
+	s->others_wrote = false;
+	return wrote;
+}
+
+bool sink__access_changed(struct sink *s, char *now, size_t size)
+{
+	return s->kind == SINK_FILE && file_watch__access_changed(&s->watch, s->fd, now, size);
+}
+
 void sink__quiet_reopen(struct sink *s, bool quiet)
 {
 	s->quiet_reopen = quiet;

@@ -83,6 +83,10 @@ void sink__quiet_reopen(struct sink *s, bool quiet);
 enum file_change sink__look(const struct sink *s);
 /* If others made the file shorter, begins it anew. */
 void sink__renew(struct sink *s);
+/* Whether others wrote to the file, which only we should, since this was asked last. */
+bool sink__others_wrote(struct sink *s);
+/* Likewise, whether they changed who may read or write it: then now says how it is. */
+bool sink__access_changed(struct sink *s, char *now, size_t size);
 /* Whether another line might not fit within the file's limit. Then, once everything is flushed, sink__turn goes on
  * with a new file: 0, and the next line must be the `reopen` record; -errno: told on stderr, once; the old one goes on. */
 bool sink__turn_due(const struct sink *s);

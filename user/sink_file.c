@@ -27,23 +27,73 @@ static int look(const struct sink *s, struct spot *spot)
 	return spot->pos < 0 ? -errno : 0;
 }
 
-bool sink_file__ends_midline(int fd)
+/* What stands in the file fd, which itself is open for writing only. False if we may not read it. */
+static bool read_at(int fd, off_t pos, char *out, size_t len)
 {
-	char name[32], last = '\n';
-	struct stat st;
+	char name[32];
+	ssize_t got;
 	int in;
 
-	if (fstat(fd, &st) || !st.st_size)
-		return false;
-	/* fd itself is open for writing only. */
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	in = open(name, O_RDONLY | O_CLOEXEC);
 	if (in < 0)
 		return false;
-	if (pread(in, &last, 1, st.st_size - 1) != 1)
-		last = '\n';
+	got = pread(in, out, len, pos);
 	close(in);
-	return last != '\n';
+	return got == (ssize_t)len;
+}
+
+bool sink_file__ends_midline(int fd)
+{
+	struct stat st;
+	char last;
+
+	if (fstat(fd, &st) || !st.st_size)
+		return false;
+	return read_at(fd, st.st_size - 1, &last, 1) && last != '\n';
+}
+
+/* A file that was opened by its name is for us alone; what stdin or stdout are is the affair of who started us. */
+static bool is_ours_alone(const struct sink *s)
+{
+	return s->path && !s->given && s->append;
+}
+
+/* size: of the file now. What is there beyond ours is somebody else's; our next line begins behind it, whole. */
+static void note_growth(struct sink *s, off_t size)
+{
+	if (!is_ours_alone(s) || size <= s->file_size)
+		return;
+	s->others_wrote = true;
+	s->file_size = size;
+	s->tail_len = 0;
+	s->need_lf = sink_file__ends_midline(s->fd);
+	s->mid = 0;
+}
+
+void sink_file__look_for_others(struct sink *s)
+{
+	char tail[sizeof(s->tail)];
+	struct spot now;
+
+	if (look(s, &now))
+		return;
+	note_growth(s, now.size);
+	if (!s->tail_len || now.size != s->file_size ||
+	    !read_at(s->fd, now.size - (off_t)s->tail_len, tail, s->tail_len) ||
+	    !memcmp(tail, s->tail, s->tail_len))
+		return;
+	s->others_wrote = is_ours_alone(s);
+	s->tail_len = 0;
+	s->need_lf = sink_file__ends_midline(s->fd);
+	s->mid = 0;
+}
+
+/* data was written up to the file's end. */
+static void keep_tail(struct sink *s, const char *data, size_t len)
+{
+	s->tail_len = len < sizeof(s->tail) ? len : sizeof(s->tail);
+	memcpy(s->tail, data + len - s->tail_len, s->tail_len);
 }
 
 /* 0 or -errno; *done says how much went out in either case. */
@@ -110,6 +160,7 @@ static size_t cut_back(struct sink *s, const char *data, size_t done, const stru
 	    lseek(s->fd, end, SEEK_SET) == end)
 		return whole;
 	/* Somebody else's bytes follow ours: the line is sent again, whole, behind them. */
+	s->others_wrote |= is_ours_alone(s);
 	s->need_lf = sink_file__ends_midline(s->fd);
 	return whole;
 }
@@ -118,7 +169,10 @@ bool sink_file__begin_anew(struct sink *s)
 {
 	struct spot now;
 
-	if (look(s, &now) || now.size >= s->file_size)
+	if (look(s, &now))
+		return false;
+	note_growth(s, now.size);
+	if (now.size >= s->file_size)
 		return false;
 	/* Written where we were, it would get a hole. */
 	if (!s->append)
@@ -126,6 +180,7 @@ bool sink_file__begin_anew(struct sink *s)
 	s->file_size = now.size;
 	s->need_lf = sink_file__ends_midline(s->fd);
 	s->mid = 0;
+	s->tail_len = 0;
 	return true;
 }
 
@@ -136,28 +191,38 @@ int sink_file__write(struct sink *s, const char *data, size_t len, size_t *out)
 	int err;
 
 	*out = s->mid;
+	err = look(s, &before);
+	if (err)
+		return err;
+	note_growth(s, before.size);
+	*out = s->mid;
 	if (s->need_lf) {
 		err = write_all(s->fd, "\n", 1, &done);
 		if (err)
 			return err;
 		s->need_lf = false;
+		s->file_size++;
+		err = look(s, &before);
+		if (err)
+			return err;
 	}
-	err = look(s, &before);
-	if (err)
-		return err;
 	if (s->failing && !s->mid) {
 		err = find_room(s, data, before.pos, &len);
 		if (err)
 			return err;
 	}
 	err = write_all(s->fd, data + s->mid, len - s->mid, &done);
+	if (done)
+		keep_tail(s, data + s->mid, done);
 	if (!err || s->mid)
 		*out = s->mid + done;
 	else
 		*out = cut_back(s, data, done, &before);
-	if (!err)
+	if (!err) {
 		s->file_size = before.pos + (off_t)done;
-	else if (!look(s, &before))
+	} else if (!look(s, &before)) {
 		s->file_size = before.size;
+		s->tail_len = 0;
+	}
 	return err;
 }

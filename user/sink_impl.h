@@ -40,9 +40,12 @@ struct sink {
 	void *ctx;
 	int fd;
 	enum sink_kind kind;
-	bool nonblock; /* writes to fd do not block */
-	bool append;   /* a file that is written at its end, wherever that is */
-	bool need_lf;  /* a file that ends within somebody's line */
+	bool nonblock;	   /* writes to fd do not block */
+	bool append;	   /* a file that is written at its end, wherever that is */
+	bool need_lf;	   /* a file that ends within somebody's line */
+	bool others_wrote; /* to a file that only we write to, since it was asked for */
+	size_t tail_len;   /* what we wrote last, up to where the file ends */
+	char tail[64];
 	size_t max_line;
 
 	/* Two runs of whole lines in one buffer: the older one up to old_end, and from the
@@ -87,6 +90,8 @@ int sink_open__adopt(struct sink *s, int fd);
 int sink_turn__make_room(struct sink *s, const char *data, size_t *len);
 /* Whether the file became shorter than we left it; then it goes on at its end, with a whole line. */
 bool sink_file__begin_anew(struct sink *s);
+/* Notices bytes of others at the end of a file of our own, or in the place of our last ones. */
+void sink_file__look_for_others(struct sink *s);
 /* Whether fd is a file whose last byte is not an LF. */
 bool sink_file__ends_midline(int fd);
 

@@ -42,6 +42,7 @@ int sink_open__adopt(struct sink *s, int fd)
 	if (flags < 0 || fstat(fd, &st))
 		return -errno;
 	s->need_lf = false;
+	s->tail_len = 0;
 	s->append = flags & O_APPEND;
 	s->nonblock = flags & O_NONBLOCK;
 	switch (st.st_mode & S_IFMT) {
@@ -187,6 +188,8 @@ int sink__reopen(struct sink *s)
 	if (err == -EACCES && file_watch__look(&s->watch, s->fd, 1) == FILE_SAME)
 		return 1;
 	if (!err && is_same(s, file.fd)) {
+		/* To open it may have set its mode and owner right. */
+		(void)file_watch__access_changed(&s->watch, s->fd, why, sizeof(why));
 		close(file.fd);
 		return 1;
 	}

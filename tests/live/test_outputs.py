@@ -6,6 +6,7 @@ import os
 import pwd
 import signal
 import stat
+import struct
 import subprocess
 import time
 
@@ -128,6 +129,54 @@ def grown(path, size=1):
     return lambda: path.exists() and path.stat().st_size >= size
 
 
+ACL_VERSION = 2
+USER_OBJ, USER, GROUP_OBJ, MASK, OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
+
+
+def acl_of(uid, may):
+    """As setfacl -m u:UID:MAY makes it (struct posix_acl_xattr_entry)."""
+    entries = [(USER_OBJ, 7, -1), (USER, may, uid), (GROUP_OBJ, 5, -1), (MASK, 7, -1), (OTHER, 0, -1)]
+    return struct.pack("<I", ACL_VERSION) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+
+
+def mode_alone(path):
+    assert "system.posix_acl_access" not in os.listxattr(path), path
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.needs("acl")
+def test_a_default_list_of_the_directory_is_for_none_of_ours(own_dir):
+    """Also of files made later: at SIGHUP, and by the rotation."""
+    os.setxattr(own_dir, "system.posix_acl_default", acl_of(MALLORY, 7))
+    path, metrics = own_dir / "out.json", own_dir / "pvm.prom"
+    with to_file(path, "--user", "daemon", "--metrics", metrics, "--max-size", "64K", *ONLY_ME) as t:
+        poll(metrics.exists)
+        path.rename(own_dir / "moved")
+        t.kick(signal.SIGHUP)
+        poll(grown(path))
+        trigger_one("pvmcall", *AS_ME, "repeat", 200)
+        t.stop()
+    modes = {p.name: mode_alone(p) for p in own_dir.iterdir()}
+    assert {"out.json", "out.json.1", "moved"} < modes.keys() and modes.pop("pvm.prom") == 0o644
+    assert set(modes.values()) == {0o640}
+    record = own_dir / "rec"
+    with Tracer("--record", record, "--user", "daemon", *ONLY_ME) as t:
+        t.stop()
+    assert mode_alone(record) == 0o640
+
+
+@pytest.mark.needs("acl")
+@pytest.mark.parametrize("option, expected", [("-o", EX_IOERR), ("--record", EX_CANTCREAT)])
+def test_a_list_that_lets_others_read(public_dir, option, expected):
+    path = public_dir / "out"
+    path.touch(0o600)
+    os.setxattr(path, "system.posix_acl_access", acl_of(MALLORY, 4))
+    path.chmod(0o640)
+    run = pvmtrace(option, path, "--duration", 1)
+    assert run.status == expected and f"user {MALLORY} read it" in run.err and str(path) in run.err
+    assert not path.stat().st_size
+
+
 def first_of(path):
     return json.loads(path.read_bytes().split(b"\n", 1)[0])
 
@@ -166,6 +215,45 @@ def test_what_others_do_to_the_log(own_dir, how):
     assert ("output_replaced" in codes) == (how in ("removed", "replaced"))
 
 
+def codes_of(lines):
+    return [json.loads(line).get("code") for line in lines if line.startswith(b"{")]
+
+
+@pytest.mark.parametrize("how", ["appended", "written anew", "as long", "opened to all", "given away"])
+def test_what_others_do_with_the_log_in_its_place(own_dir, how):
+    """They leave its name and make it no shorter."""
+    path = own_dir / "out.json"
+    with to_file(path, "--user", "daemon", *ONLY_ME) as t:
+        poll(grown(path))
+        time.sleep(1.2)
+        old, begin = path.read_bytes(), time.monotonic()
+        if how == "appended":
+            with open(path, "ab") as f:
+                f.write(b"forged")
+        elif how == "written anew":
+            path.write_bytes(b"forged\n" + bytes(b"x" * len(old)))
+        elif how == "as long":
+            path.write_bytes(b"x" * len(old))
+        elif how == "opened to all":
+            path.chmod(0o666)
+        else:
+            os.chown(path, DAEMON.pw_uid, MALLORY)
+        code = {"opened to all": b"output_access", "given away": b"output_access"}.get(how, b"output_replaced")
+        poll(lambda: code in path.read_bytes(), 5)
+        assert time.monotonic() - begin < 2.5 * SLOWNESS
+        run = trigger_one("pvmcall", *AS_ME, "self")
+        poll(lambda: b'"caller":{"pid":%d,' % run["pid"] in path.read_bytes(), 5)
+        time.sleep(1.2)
+        t.stop()
+        said = t.stderr()
+    lines = path.read_bytes().splitlines()
+    assert codes_of(lines).count(code.decode()) == 1, lines
+    stop = json.loads(lines[-1])
+    assert stop["incomplete"] == (["output_replaced"] if code == b"output_replaced" else [])
+    if how == "opened to all":
+        assert b"mode 0666" in b"".join(lines) and "mode 0666" in said
+
+
 @pytest.mark.parametrize("how", ["removed", "moved", "covered"])
 def test_what_others_do_where_we_have_no_rights(tmp_path, how):
     """There can be no new file: it is said, on stderr and in what is left of the log."""
@@ -194,7 +282,7 @@ def test_what_others_do_where_we_have_no_rights(tmp_path, how):
         t.kill()
 
 
-@pytest.mark.parametrize("how", ["removed", "emptied", "moved"])
+@pytest.mark.parametrize("how", ["removed", "emptied", "moved", "appended", "written anew", "opened to all"])
 def test_what_others_do_to_a_recording(public_dir, how):
     path = public_dir / "rec"
     t = Tracer("--record", path, *ONLY_ME)
@@ -206,9 +294,17 @@ def test_what_others_do_to_a_recording(public_dir, how):
             path.unlink()
         elif how == "emptied":
             os.truncate(path, 0)
+        elif how == "appended":
+            with open(path, "ab") as f:
+                f.write(b"forged")
+        elif how == "written anew":
+            path.write_bytes(b"x" * (path.stat().st_size + 100))
+        elif how == "opened to all":
+            path.chmod(0o666)
         else:
             path.rename(public_dir / "old")
-        t.wait(lambda t: [r for r in t.records("error") if r["code"] == "output_replaced"], 5)
+        code = "output_access" if how == "opened to all" else "output_replaced"
+        t.wait(lambda t: [r for r in t.records("error") if r["code"] == code], 5)
         assert "the recording" in t.stderr()
         if how == "emptied":
             poll(grown(path))
@@ -217,7 +313,7 @@ def test_what_others_do_to_a_recording(public_dir, how):
         assert t.proc.wait(10) == (EX_IOERR if how == "removed" else 0), t.stderr()
     finally:
         t.kill()
-    if how == "emptied":
+    if how not in ("removed", "moved"):
         again = pvmtrace("--replay", path)
         assert again.status == 0 and b'"caller":{"pid":%d,' % run["pid"] in again.out
 

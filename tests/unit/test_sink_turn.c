@@ -213,6 +213,99 @@ static void sees_what_others_do(void **state)
 	sink__close(s);
 }
 
+static void append(const char *text)
+{
+	int fd = open("out", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void put_and_flush(struct sink *s, const char *text)
+{
+	put_text(s, text, false);
+	assert_int_equal(sink__flush(s), 0);
+}
+
+/* Only we write to a file of our own: what else is in it is noticed, and takes no line of ours with it. */
+static void sees_what_others_write(void **state)
+{
+	struct sink *s = open_out();
+
+	(void)state;
+	put_and_flush(s, "one\n");
+	assert_false(sink__others_wrote(s));
+	append("for");
+	assert_true(sink__others_wrote(s));
+	assert_false(sink__others_wrote(s));
+	put_and_flush(s, "two\n");
+	expect_file("out", "one\nfor\ntwo\n");
+	assert_false(sink__others_wrote(s));
+	/* Between two lines, before a look. */
+	append("ged\n");
+	put_and_flush(s, "three\n");
+	assert_true(sink__others_wrote(s));
+	expect_file("out", "one\nfor\ntwo\nged\nthree\n");
+	/* Emptied, and longer again. */
+	write_file("out", "much longer than what was there before\n");
+	assert_true(sink__others_wrote(s));
+	put_and_flush(s, "four\n");
+	assert_false(sink__others_wrote(s));
+	/* Just as long. */
+	write_file("out", "MUCH LONGER THAN WHAT WAS THERE BEFORE\nFOUR\n");
+	assert_true(sink__others_wrote(s));
+	assert_false(sink__others_wrote(s));
+	put_and_flush(s, "five\n");
+	expect_file("out", "MUCH LONGER THAN WHAT WAS THERE BEFORE\nFOUR\nfive\n");
+	assert_int_equal(sink__look(s), FILE_SAME);
+	sink__close(s);
+}
+
+/* To stdout others may write. */
+static void lets_others_write_to_stdout(void **state)
+{
+	struct sink *s;
+	int fd;
+
+	(void)state;
+	write_file("out", "");
+	fd = open("out", O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(open_as_stdout(&s, fd, 1024, 4096), 0);
+	put_and_flush(s, "one\n");
+	append("theirs\n");
+	put_and_flush(s, "two\n");
+	assert_false(sink__others_wrote(s));
+	expect_file("out", "one\ntheirs\ntwo\n");
+	sink__close(s);
+	close(fd);
+}
+
+static void sees_who_may_read_and_write(void **state)
+{
+	struct sink *s = open_out();
+	char now[96] = "";
+
+	(void)state;
+	put_and_flush(s, "one\n");
+	assert_false(sink__access_changed(s, now, sizeof(now)));
+	assert_int_equal(chmod("out", 0666), 0);
+	assert_true(sink__access_changed(s, now, sizeof(now)));
+	assert_non_null(strstr(now, "mode 0666, uid "));
+	assert_false(sink__access_changed(s, now, sizeof(now)));
+	if (!geteuid()) {
+		assert_int_equal(chown("out", 0, 4321), 0);
+		assert_true(sink__access_changed(s, now, sizeof(now)));
+		assert_non_null(strstr(now, "gid 4321"));
+	}
+	assert_int_equal(chmod("out", 0600), 0);
+	assert_true(sink__access_changed(s, now, sizeof(now)));
+	/* What we do ourselves is no news. */
+	assert_int_equal(chmod("out", 0644), 0);
+	assert_int_equal(sink__reopen(s), 1);
+	assert_false(sink__access_changed(s, now, sizeof(now)));
+	sink__close(s);
+}
+
 /* The way to the name is closed to us. */
 static void sees_it_without_rights(void **state)
 {
@@ -264,6 +357,9 @@ int main(void)
 		ON_DIR(leaves_other_rotations_alone),
 		ON_DIR(goes_on_where_it_cannot_turn),
 		ON_DIR(sees_what_others_do),
+		ON_DIR(sees_what_others_write),
+		ON_DIR(lets_others_write_to_stdout),
+		ON_DIR(sees_who_may_read_and_write),
 		ON_DIR(sees_it_without_rights),
 		ON_DIR(emptied_without_append),
 	};
