@@ -108,7 +108,7 @@ struct pvm_task {
 	__u8 hier;     /* enum pvm_hier; 0: no cgroup known */
 	__u8 flags;    /* enum pvm_task_flag */
 	__u16 pad0;
-	__u32 pad1;
+	__u32 process_uid;	 /* real, of the main thread: a thread may have another one */
 	char comm[PVM_COMM_SZ];	 /* of the thread; any bytes, ends at the first NUL */
 	char pcomm[PVM_COMM_SZ]; /* of the real parent's main thread */
 	__u64 thread_ns;	 /* CLOCK_BOOTTIME of the start of thread tid itself */
@@ -338,6 +338,8 @@ struct pvm_summary_key {
 	__u32 target;	   /* 0: it named none */
 	__u32 caller_exec; /* pvm_task.exec_id */
 	__u32 target_exec;
+	__u32 caller_rights; /* a hash of its ids, capabilities, namespaces and cgroup */
+	__u32 target_rights;
 	__u32 window; /* pvm_shared.window at the time */
 	__u16 error;  /* errno of a failure that is none of enum pvm_usual, else 0 */
 	__u8 op;      /* enum pvm_op */
@@ -452,6 +454,15 @@ enum pvm_stopping {
 			     * `start`, so that nothing is told ahead of it */
 };
 
+/* A process that --target-pid includes, with its memory. */
+struct pvm_memory {
+	__u64 mm;   /* address; 0: it is gone */
+	__u64 left; /* address of one that it no longer has, but others still work in; 0: none */
+	__u64 bases[2]; /* mmap_base of the two: another memory there has another one, as a rule */
+	__u64 leader;	/* address of its main thread's struct task_struct */
+	struct pvm_task id; /* what it was when it was bound, or last executed a file */
+};
+
 /* The control block: one global variable of the kernel half, mapped into the user half. */
 struct pvm_shared {
 	__u32 asleep;	   /* the reader sleeps: the next record wakes it, and clears this */
@@ -539,7 +550,7 @@ PVM_ASSERT(sizeof(struct pvm_side) == 24);
 PVM_ASSERT(sizeof(struct pvm_call) == 504);
 PVM_ASSERT(sizeof(struct pvm_pins) == 32);
 PVM_ASSERT(sizeof(struct pvm_array) == 32);
-PVM_ASSERT(sizeof(struct pvm_summary_key) == 48);
+PVM_ASSERT(sizeof(struct pvm_summary_key) == 56);
 PVM_ASSERT(sizeof(struct pvm_tally) == 184);
 PVM_ASSERT(sizeof(struct pvm_summary) ==
 	   sizeof(struct pvm_hdr) + sizeof(struct pvm_tally) + sizeof(struct pvm_call));

@@ -30,15 +30,20 @@ static __always_inline bool filter_pid(u32 who, u32 tgid, u64 start_ns, bool inc
 	return verdict_passes(cfg_has_pid[who], verdict);
 }
 
+static __always_inline bool uid_passes(u32 who, u32 uid)
+{
+	struct pvm_uid_key key = { .who = who, .uid = uid };
+	u32 *verdict = bpf_map_lookup_elem(&pvm_filter_uid, &key);
+
+	return verdict_passes(cfg_has_uid[who], verdict ? *verdict : 0);
+}
+
+/* A thread may have given itself another user than its process has, and memory is the process's: that of either will
+ * do. */
 static __always_inline bool filter_uid(u32 who, const struct pvm_task *id)
 {
-	struct pvm_uid_key key = { .who = who, .uid = id->uid };
-	u32 *verdict;
-
-	if (!cfg_has_uid[who])
-		return true;
-	verdict = bpf_map_lookup_elem(&pvm_filter_uid, &key);
-	return verdict_passes(cfg_has_uid[who], verdict ? *verdict : 0);
+	return !cfg_has_uid[who] || uid_passes(who, id->uid) ||
+	       (id->process_uid != id->uid && uid_passes(who, id->process_uid));
 }
 
 /* All ones for the bytes before the first NUL, zeros from there on; the first byte is the lowest one. */
@@ -141,7 +146,8 @@ static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
 	return true;
 }
 
-static __always_inline bool filter_task(u32 who, struct pvm_task *id, bool orphan)
+/* With a stack of its own: those of all functions that a call goes through are added up, to 512 bytes. */
+static __noinline bool filter_task(u32 who, struct pvm_task *id, bool orphan)
 {
 	return filter_uid(who, id) && filter_comm(who, id, orphan) && filter_cgroup(who, id);
 }

@@ -135,7 +135,7 @@ static __always_inline struct kernfs_node *cgroup_above(struct cgroup *cgrp, str
 static __always_inline void cgroup_walk(struct pvm_names *names, struct task_struct *task,
 					const struct pvm_task *id)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct css_set *set = BPF_CORE_READ(task, group_leader, cgroups);
 	u8 hier;
 	struct cgroup *cgrp = raw_cgroup_of(set, &hier);
 	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);

@@ -209,15 +209,6 @@ struct {
 	__type(value, u32); /* enum pvm_verdict */
 } pvm_filter_comm SEC(".maps");
 
-/* A process that --target-pid includes, with its memory. */
-struct pvm_memory {
-	u64 mm;	    /* address; 0: it is gone */
-	u64 leader; /* address of its main thread's struct task_struct */
-	u64 start_ns;
-	u32 pid;
-	u32 pad;
-};
-
 #define MEMORIES_MAX 1024 /* places that are looked at; of more processes only the numbers count */
 
 /* The user half sets the size. */

@@ -27,12 +27,30 @@ static __always_inline u64 memory_of_threads(struct task_struct *task)
 	return mm;
 }
 
+static __always_inline u64 memory_base(u64 mm)
+{
+	return BPF_CORE_READ((struct mm_struct *)mm, mmap_base);
+}
+
 static __always_inline void memory_note(struct pvm_memory *m, struct task_struct *task)
 {
+	struct pvm_task *id = task_blank(&m->id);
+
 	m->mm = memory_of_threads(task);
+	m->bases[0] = memory_base(m->mm);
 	m->leader = (u64)BPF_CORE_READ(task, group_leader);
-	m->start_ns = raw_start(task);
-	m->pid = raw_tgid(task);
+	raw_task_fill(id, task);
+	raw_comm(id->comm, BPF_CORE_READ(task, group_leader));
+}
+
+/* Whether anybody else still works in that memory, which may be another one by now. The current process has given up its
+ * own already when it ends, but from 6.16 on. */
+static __always_inline bool memory_is_used(u64 mm, u64 base)
+{
+	u64 own = (u64)BPF_CORE_READ(current_untyped(), mm);
+
+	return mm && memory_base(mm) == base &&
+	       BPF_CORE_READ((struct mm_struct *)mm, mm_users.counter) > (mm == own);
 }
 
 /* Place of the process of --target-pid whose memory this is, counted from 1; 0: none. */
@@ -47,37 +65,48 @@ __noinline u32 memory_find(u64 mm)
 		if (i >= cnt)
 			break;
 		m = bpf_map_lookup_elem(&pvm_memories, &place);
-		if (m && m->mm == mm)
+		if (m && (m->mm == mm || m->left == mm))
 			return i + 1;
 	}
 	return 0;
 }
 
-/* The main thread of the process at that place, if it is still there. */
-static __always_inline struct task_struct *memory_leader(u32 place)
+static __always_inline struct pvm_memory *memory_at(u32 place)
 {
-	struct task_struct *leader;
-	struct pvm_memory *m;
 	u32 at = place - 1;
 
-	m = place ? bpf_map_lookup_elem(&pvm_memories, &at) : NULL;
-	if (!m)
+	return place ? bpf_map_lookup_elem(&pvm_memories, &at) : NULL;
+}
+
+/* The main thread of the process at that place, if it is still there. */
+static __always_inline struct task_struct *memory_leader(const struct pvm_memory *m)
+{
+	struct task_struct *leader = m ? (struct task_struct *)m->leader : NULL;
+
+	if (!leader || raw_tgid(leader) != m->id.pid || raw_start(leader) != m->id.start_ns)
 		return NULL;
-	leader = (struct task_struct *)m->leader;
-	return raw_tgid(leader) == m->pid && raw_start(leader) == m->start_ns ? leader : NULL;
+	return leader;
 }
 
 #define MEMORY_GONE 1
 
 /* One place: the current process executed a file, so that it has a memory of its own now; or (how: MEMORY_GONE) all of
- * it is gone. */
+ * it is gone. The memory that it had stays its own for as long as others work in it: what it knew is still there. */
 __noinline int memory_renew(u32 place, u32 how)
 {
 	struct task_struct *self = current_untyped();
 	struct pvm_memory *m = bpf_map_lookup_elem(&pvm_memories, &place);
 
-	if (!m || m->pid != raw_tgid(self) || m->start_ns != raw_start(self))
+	if (!m)
 		return 0;
+	if (!memory_is_used(m->left, m->bases[1]))
+		m->left = 0;
+	if (m->id.pid != raw_tgid(self) || m->id.start_ns != raw_start(self))
+		return 0;
+	if (memory_is_used(m->mm, m->bases[0])) {
+		m->left = m->mm;
+		m->bases[1] = m->bases[0];
+	}
 	if (how & MEMORY_GONE)
 		m->mm = 0;
 	else
@@ -101,10 +130,8 @@ __noinline int memories_renew(u32 how)
 /* --target-pid is being bound: the process gets its place. */
 static __always_inline void memory_bind(struct task_struct *task)
 {
-	struct pvm_memory *m;
-	u32 at = memory_place - 1;
+	struct pvm_memory *m = memory_at(memory_place);
 
-	m = memory_place ? bpf_map_lookup_elem(&pvm_memories, &at) : NULL;
 	if (m)
 		memory_note(m, task);
 }
@@ -130,15 +157,40 @@ static __always_inline void owner_copy(struct pvm_owner *to, const struct pvm_ta
 #define OWNER_INCLUDED 4 /* the process filter names somebody who shares the memory */
 #define OWNER_TOLD 8	 /* the call is told whatever the filters think of the owner */
 
+/* The owner's identity. gone: the process of --target-pid that has ended, whose memory it was; else owner, if any. */
+static __always_inline void owner_fill(struct pvm_task *id, const struct pvm_memory *gone,
+				       struct task_struct *owner)
+{
+	if (gone) {
+		*id = gone->id;
+	} else if (owner) {
+		raw_task_fill(id, owner);
+		raw_comm(id->comm, BPF_CORE_READ(owner, group_leader));
+	}
+}
+
+static __always_inline bool owner_name_passes(const struct pvm_task *id,
+					      const struct pvm_memory *gone,
+					      struct task_struct *owner)
+{
+	u32 has = cfg_has_comm[PVM_TARGET];
+
+	if (!has)
+		return true;
+	return gone ? verdict_passes(has, comm_verdict(PVM_TARGET, id->comm))
+		    : names_of_pass((u64)owner);
+}
+
 /*
  * Who owns the target's memory, where that may be another process. task: mm->owner; place: that of the process of
- * --target-pid whose memory it is, which is rather named, since the user asked for it; either may be 0. how: OWNER_... .
- * Whether the filters on the target let the call pass for the owner.
+ * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. how:
+ * OWNER_... . Whether the filters on the target let the call pass for the owner.
  */
 __noinline int owner_take(u64 task, u32 place, u32 how)
 {
 	struct pvm_state *s = state_current(how & OWNER_OF_ORPHAN);
-	struct task_struct *owner = memory_leader(place);
+	const struct pvm_memory *m = memory_at(place);
+	struct task_struct *owner = memory_leader(m);
 	bool passes = how & OWNER_UNFILTERED;
 	struct pvm_names *names;
 	struct pvm_task *id;
@@ -150,20 +202,18 @@ __noinline int owner_take(u64 task, u32 place, u32 how)
 	names = bpf_map_lookup_elem(&pvm_names, &hook);
 	if (!names)
 		return 0;
+	if (owner)
+		m = NULL;
 	if (!owner || raw_tgid(owner) == s->call.target.pid)
 		owner = (struct task_struct *)task;
 	id = task_blank(&names->owner);
-	if (owner) {
-		raw_task_fill(id, owner);
-		raw_comm(id->comm, BPF_CORE_READ(owner, group_leader));
-	}
+	owner_fill(id, m, owner);
 	if (!id->pid || (id->pid == s->call.target.pid && id->start_ns == s->call.target.start_ns))
 		return 0;
 	if (!passes)
 		passes = filter_pid(PVM_TARGET, id->pid, id->start_ns, how & OWNER_INCLUDED) &&
 			 !(cfg_no_self && id->pid == s->call.caller.pid) &&
-			 filter_uid(PVM_TARGET, id) &&
-			 (!cfg_has_comm[PVM_TARGET] || names_of_pass((u64)owner)) &&
+			 filter_uid(PVM_TARGET, id) && owner_name_passes(id, m, owner) &&
 			 filter_cgroup(PVM_TARGET, id);
 	if (!passes)
 		id->flags |= PVM_TASK_REJECTED;
@@ -172,8 +222,10 @@ __noinline int owner_take(u64 task, u32 place, u32 how)
 	if (!passes && !(how & OWNER_TOLD))
 		return 0;
 	of = OF_OWNER | (how & OWNER_OF_ORPHAN ? OF_ORPHAN : 0);
-	proc_send(id, owner, of);
-	cgroup_known(id, owner, of);
+	if (!m) {
+		proc_send(id, owner, of);
+		cgroup_known(id, owner, of);
+	}
 	return passes;
 }
 

@@ -27,6 +27,25 @@ static __always_inline u8 outcome_of(const struct pvm_call *call)
 	return call->phase == PVM_COMPLETE ? PVM_SUCCEEDED : PVM_UNKNOWN;
 }
 
+static __always_inline u64 hash_add(u64 hash, u64 word)
+{
+	return (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* What a process may do and where it is at home: of one that gained or gave up any of it, a sum must not say what it had
+ * before. */
+static __always_inline u32 rights_hash(const struct pvm_task *id)
+{
+	u64 hash = hash_add(0, (u64)id->uid << 32 | id->gid);
+
+	hash = hash_add(hash, (u64)id->euid << 32 | id->egid);
+	hash = hash_add(hash, (u64)id->suid << 32 | id->sgid);
+	hash = hash_add(hash, id->caps_effective);
+	hash = hash_add(hash, (u64)id->ns_mnt << 32 | id->ns_user);
+	hash = hash_add(hash, id->cgroup_id << 8 | id->hier);
+	return hash >> 32;
+}
+
 static __always_inline void summary_key(struct pvm_summary_key *key, const struct pvm_call *call)
 {
 	__builtin_memset(key, 0, sizeof(*key));
@@ -36,6 +55,8 @@ static __always_inline void summary_key(struct pvm_summary_key *key, const struc
 	key->target = call->target.pid;
 	key->caller_exec = call->caller.exec_id;
 	key->target_exec = call->target.exec_id;
+	key->caller_rights = rights_hash(&call->caller);
+	key->target_rights = rights_hash(&call->target);
 	key->op = call->op;
 	key->outcome = outcome_of(call);
 	if (key->outcome == PVM_FAILED && pvm_usual_of(-call->ret) == PVM_USUAL_CNT)

@@ -156,7 +156,8 @@ static __always_inline u64 FILL(memory_address)(struct task_struct *task)
 	return address;
 }
 
-/* Everything of id but tid's own thread name is that of the process. id is zeroed by the caller. */
+/* Of thread tid are its name, credentials and namespaces; the rest is the process's, whose cgroup is its main thread's, as
+ * /proc/PID/cgroup has it: a single thread may be in another one of the first version. id is zeroed by the caller. */
 static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
 {
 	struct task_struct *plain = PLAIN(task);
@@ -174,6 +175,7 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	GET_COMM(id->comm, task);
 	GET_COMM(id->pcomm, GET(parent, group_leader));
 	FILL(creds)(id, plain);
+	id->process_uid = GET(GET(leader, real_cred), uid.val);
 	FILL(pid_ns)(id, leader);
 	if (nsproxy)
 		id->ns_mnt = GET(GET(nsproxy, mnt_ns), ns.inum);
@@ -185,7 +187,7 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 		id->loginuid = GET(task, loginuid.val);
 		id->sessionid = GET(task, sessionid);
 	}
-	cgrp = FILL(cgroup_of)(GET(plain, cgroups), &id->hier);
+	cgrp = FILL(cgroup_of)(GET(leader, cgroups), &id->hier);
 	id->cgroup_id = GET(GET(cgrp, kn), id);
 	FILL(exe)(id, plain);
 }

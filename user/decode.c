@@ -120,10 +120,9 @@ static bool owner_valid(const struct pvm_call *call)
 {
 	const struct pvm_owner *owner = &call->owner;
 
-	if (!(call->flags & PVM_CALL_OWNER))
-		return true;
-	return call->resolved && owner->pid && !(owner->flags & ~TASK_FLAGS) &&
-	       owner->hier <= PVM_HIER_MEMORY;
+	return !(call->flags & PVM_CALL_OWNER) ||
+	       (call->resolved && owner->pid && !(owner->flags & ~TASK_FLAGS) &&
+		owner->hier <= PVM_HIER_MEMORY);
 }
 
 /* Behind all data, of which every part is a multiple of 8 bytes. */
@@ -456,6 +455,7 @@ static void decode_owner(struct decoder *d, const struct pvm_owner *owner, struc
 		.pid = owner->pid,
 		.tid = owner->pid,
 		.uid = owner->uid,
+		.process_uid = owner->uid,
 		.ns_pid = owner->ns_pid,
 		.exe_dev = owner->exe_dev,
 		.exec_id = owner->exec_id,

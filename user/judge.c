@@ -148,6 +148,11 @@ static bool match_uid(const struct filter_value *value, const struct task_info *
 	return value->number == task->task->uid;
 }
 
+static bool match_process_uid(const struct filter_value *value, const struct task_info *task)
+{
+	return value->number == task->task->process_uid;
+}
+
 static bool match_comm(const struct filter_value *value, const struct task_info *task)
 {
 	return !strncmp(value->text, task->task->comm, sizeof(task->task->comm));
@@ -203,7 +208,8 @@ static bool task_passes(const struct options *o, enum pvm_who who, const struct 
 			bool included)
 {
 	return values_pass(&o->filter[who][FILTER_PID], task, match_pid, included) &&
-	       values_pass(&o->filter[who][FILTER_UID], task, match_uid, false) &&
+	       (values_pass(&o->filter[who][FILTER_UID], task, match_uid, false) ||
+		values_pass(&o->filter[who][FILTER_UID], task, match_process_uid, false)) &&
 	       comm_passes(&o->filter[who][FILTER_COMM], who, task) &&
 	       (!task->task || judge__task(o, who, task));
 }

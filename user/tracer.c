@@ -41,8 +41,7 @@ struct tracer {
 	struct pvm_summary_key next_summary;
 	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
 	size_t rows;		/* of counters that can be in use */
-	bool in_pid_ns;
-	bool single_cpu;
+	bool in_pid_ns, single_cpu;
 	bool detached;
 	struct self_test test;
 	struct pid_watch watch[2]; /* by enum pvm_who */
@@ -352,6 +351,11 @@ struct pin_key tracer__pin_key(const struct tracer *t)
 size_t tracer__alive(struct tracer *t, enum pvm_who who)
 {
 	return pid_watch__alive(&t->watch[who]);
+}
+
+bool tracer__memory_left(const struct tracer *t)
+{
+	return filter_memory_left(t->skel->maps.pvm_memories);
 }
 
 uint32_t tracer__host_pid(const struct tracer *t)

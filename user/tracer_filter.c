@@ -2,6 +2,7 @@
 #include "tracer_filter.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
@@ -129,4 +130,15 @@ int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, v
 			err = bind_pid(&b, who, &list->values[i]);
 	}
 	return err;
+}
+
+bool filter_memory_left(const struct bpf_map *memories)
+{
+	struct pvm_memory memory;
+
+	for (uint32_t i = 0; i < bpf_map__max_entries(memories); i++) {
+		if (!bpf_map_lookup_elem(bpf_map__fd(memories), &i, &memory) && memory.left)
+			return true;
+	}
+	return false;
 }

@@ -8,6 +8,8 @@
 #include "options.h"
 #include "pid_watch.h"
 
+struct bpf_map;
+
 /* Which verdicts a filter has values for: bits 1 << enum pvm_verdict. */
 uint32_t filter_mask(const struct filter_list *list);
 /* Entries that a map for this field needs, both sides together; at least 1. */
@@ -26,5 +28,7 @@ typedef int (*filter_look_fn)(void *ctx, uint32_t pid, uint32_t place, uint32_t 
  * option and value if one is not a process's; else -errno. Those that are asked for are watched from then on, by side. */
 int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx,
 		     struct pid_watch watch[2]);
+/* Whether one of the processes in that array of struct pvm_memory has left a memory that others still work in. */
+bool filter_memory_left(const struct bpf_map *memories);
 
 #endif

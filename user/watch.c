@@ -161,12 +161,13 @@ static void watch_processes(struct watch *w, enum pvm_who who)
 		*const kinds[] = { [PVM_CALLER] = "caller_gone", [PVM_TARGET] = "target_gone" };
 	static const char *const messages[] = {
 		[PVM_CALLER] = "the last process of --caller-pid has ended: no call will be told",
-		[PVM_TARGET] = "the last process of --target-pid has ended: no call on it will come"
+		[PVM_TARGET] =
+			"the last process of --target-pid has ended, and nobody works in its memory: no call on it will come"
 	};
 	struct collector *c = w->report->collector;
 
 	if (w->gone_told[who] || !asks_for_processes(c->options, who) ||
-	    tracer__alive(c->tracer, who))
+	    tracer__alive(c->tracer, who) || (who == PVM_TARGET && tracer__memory_left(c->tracer)))
 		return;
 	if (report__error(w->report, kinds[who], messages[who], 0))
 		return;

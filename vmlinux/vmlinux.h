@@ -261,7 +261,9 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
-struct mm_struct { /* executable and arguments; whose it is */
+struct mm_struct { /* executable and arguments; whose it is; who works in it */
+	atomic_t mm_users;
+	unsigned long mmap_base;
 	struct file *exe_file;
 	struct task_struct *owner; /* only with CONFIG_MEMCG */
 	unsigned long arg_start;

@@ -10,7 +10,7 @@
  *   wait      nothing but that
  *
  * UID: of the children; -1: they keep it. A line tells the process, where its secret is, and the children. Of clone, lines of stdin "N WHAT" then go to child N (0, 1): "self" and "parent" are calls that it makes,
- * "exec" lets it execute this program; child 2 is the process itself, which can only call.
+ * "exec" lets it execute this program, "keep" lets it outlive the lender, "quit" ends it; child 2 is the process itself.
  */
 #include "trigger.h"
 
@@ -71,6 +71,10 @@ static void obey(char order)
 
 	if (order == 'e')
 		become_another();
+	if (order == 'q')
+		syscall(SYS_exit_group, 0);
+	if (order == 'k')
+		prctl(PR_SET_PDEATHSIG, 0);
 	dprintf(1, "{\"ret\":%ld}\n", read_of(order == 's' ? me : lender));
 }
 

@@ -2,7 +2,7 @@
 /*
  * pvmsigns - one process that calls in many ways, a line of its stdin for each: "WAY N" makes N calls of that way on its
  * own memory and prints the first address and the last byte that the remote list names. Ways: see the table. "exec PATH
- * ARG..." makes it another program.
+ * ARG..." makes it another program, "user UID" another user's.
  */
 #include "trigger.h"
 
@@ -161,6 +161,14 @@ static void refuse(int error)
 	fflush(stdout);
 }
 
+static void become(int uid)
+{
+	if (setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid))
+		die("setresuid");
+	printf("{\"uid\":%d}\n", uid);
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	char line[4096], *words[16];
@@ -189,6 +197,8 @@ int main(int argc, char **argv)
 		}
 		if (!strcmp(words[0], "refuse"))
 			refuse(atoi(words[1]));
+		else if (!strcmp(words[0], "user"))
+			become(atoi(words[1]));
 		else
 			go(words[0], atoi(words[1]));
 	}

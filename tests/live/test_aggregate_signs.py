@@ -9,6 +9,7 @@ import pytest
 from pvm import ATTACH, AS_ME, MY_NAME, SHARED, TRIGGERS, Held, Tracer
 from test_summary import Adding, OURS, SMALL, expect_nothing_lost, programs, while_full  # noqa: F401
 
+USER = 4713
 KIND = collections.namedtuple("KIND", "op outcome")
 
 
@@ -74,6 +75,32 @@ def test_a_target_after_its_exec_is_another(caller):
     events = [e for e in events if e["target"]["pid"] == caller.pid]
     assert len(events) == 2 * len({e["outcome"] for e in events})
     assert {e["target"]["comm"] for e in events} == {MY_NAME, "other"}
+
+
+def test_who_becomes_another_user_is_another_caller(caller):
+    """A sum does not say that root did what a user did, nor the reverse."""
+    with together() as t:
+        caller.step("plain 3")
+        caller.step(f"user {USER}")
+        caller.step("plain 5")
+        events, sums = at_end(t, caller.pid)
+    assert [e["caller"]["uid"] for e in events] == [0, USER]
+    assert sorted((r["caller"]["uid"], r["target"]["uid"], r["calls"]) for r in sums["success"]) == [
+        (0, 0, 2), (USER, USER, 4)]
+
+
+def test_a_target_that_becomes_another_users_is_another(caller):
+    with together() as t, Held("pvmcall", *AS_ME, "step") as reader:
+        reader.line()
+        for _ in range(2):
+            reader.step(f"target {caller.pid}")
+        caller.step(f"user {USER}")
+        for _ in range(3):
+            reader.step(f"target {caller.pid}")
+        events, sums = at_end(t, reader.pid)
+    assert {e["target"]["uid"] for e in events if e["target"]["pid"] == caller.pid} == {0, USER}
+    for found in sums.values():
+        assert {(r["target"]["uid"], r["calls"]) for r in found} == {(0, 1), (USER, 2)}
 
 
 @pytest.mark.parametrize("way,told", [

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory that is another process's: a call that names the borrower reaches the lender, and filters know it."""
 
+import contextlib
 import ctypes
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,8 @@ class Lender:
 
     def close(self):
         for pid in self.children:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.held.proc.kill()
         self.held.close()
 
@@ -166,17 +169,42 @@ def test_filtered_process_need_not_be_the_owner():
 
 
 def test_filtered_process_executes_a_program():
-    """While it is traced: it shares nothing from then on."""
+    """While it is traced: its memory is a new one, and what it left to others is watched on."""
     with Lender("clone", UID) as v:
         a, b = v.children
 
         def act():
             assert v.read(b)
             v.order(0, "exec")
-            v.read(b)
+            assert v.read(b)
             v.read(a)
         one, = told([["-p", a]], act)
-        assert [e["target"]["pid"] for e in one] == [b, a]
+        assert [e["target"]["pid"] for e in one] == [b, b, a]
+        assert [e["target"]["memory_of"]["pid"] for e in one[:2]] == [a, a]
+
+
+@needs_owner
+def test_memory_outlives_the_filtered_process():
+    """What it knew can be read as long as anybody works in it; only then there is nothing left to tell."""
+    with Lender("clone", UID) as v:
+        a, b = v.children
+        with Tracer("-p", v.pid, "--stats-interval", 1) as t:
+            for number in (0, 1):
+                v.order(number, "keep")
+            v.held.send("2 quit")
+            v.held.proc.wait(10)
+            assert v.read(a) and v.read(b)
+            t.wait(lambda t: len(t.events(ME)) >= 2, what="the calls")
+            assert [e["target"]["pid"] for e in t.events(ME)] == [a, b]
+            for e in t.events(ME):
+                assert e["target"]["memory_of"]["pid"] == v.pid and e["target"]["memory_of"]["comm"] == "lender"
+            time.sleep(2.5)
+            assert t.records("error") == []
+            for pid in (a, b):
+                os.kill(pid, signal.SIGKILL)
+            error, = t.wait(lambda t: t.stream.of("error"), what="the error")
+            assert error["code"] == "target_gone"
+            t.stop()
 
 
 def test_filtered_process_without_its_main_thread():

@@ -209,6 +209,23 @@ def test_filters(filtered, row):
     assert t.counters["emitted"] == 2 * sum(want) and t.counters["filtered"] >= 6 - 2 * sum(want)
 
 
+@pytest.mark.needs("cgroup_pids")
+def test_a_thread_in_another_cgroup_hides_nothing(cgroups):
+    """In cgroups of the first version a thread can be elsewhere than its process, by whose memory a filter goes."""
+    ours, its = (cgroups.make("pids", f"/{name()}") for _ in range(2))
+    with Held("pvmidle", 2, 1, preexec_fn=cgroups.join(ours)) as h:
+        h.line()
+        tid = max(int(n) for n in os.listdir(f"/proc/{h.pid}/task") if int(n) != h.pid)
+        (its / "tasks").write_text(str(tid))
+        path = expected_cgroup(h.pid)
+        options = {("--target-cgroup", path): 2, ("--target-cgroup", f"!{path}"): 0}
+        for words, want in options.items():
+            with Tracer(*words, *ONLY_ME) as t:
+                runs = [trigger_one("pvmcall", *AS_ME, "pid", who)["pid"] for who in (h.pid, tid)]
+                t.stop()
+                assert sum(len(t.events(pid)) for pid in runs) == want, words
+
+
 @pytest.mark.parametrize("sign, want", [("", 1), ("!", 0)])
 def test_callers_filter_holds_for_a_target_that_came_later(cgroups, sign, want):
     """Its cgroup was never seen before, and the call is first dropped for its target."""

@@ -12,10 +12,11 @@ import time
 import pytest
 
 from needs import has
-from pvm import AS_ME, ATTACH, Held, MY_NAME, ONLY_ME, Tracer, own_call, poll, trigger, trigger_one
-from pvm_arch import COMPAT_BYTES, COMPAT_CALL, COMPAT_NEED
+from pvm import AS_ME, ATTACH, Held, LIBC, MY_NAME, ONLY_ME, Tracer, own_call, poll, trigger, trigger_one
+from pvm_arch import COMPAT_BYTES, COMPAT_CALL, COMPAT_NEED, SYS_SETRESUID
 from pvm_host import KILLED_CALLS_RETURN
 
+THREADS_UID = 4003
 ALPHA, BETA = f"a{MY_NAME}", f"b{MY_NAME}"
 ALL = {"g>a", "g>b", "g>g", "g>none", "a>a", "b>a", "d>child read", "d>child write", "d>d 65", "d>d 64",
        "d>d refused", "t>t thread", "i>i compat"}
@@ -309,10 +310,21 @@ def test_the_last_process_of_a_filter_has_ended(public_dir, option, kind):
             assert t.stderr().count("has ended") == 1
 
 
-class Named:
-    """This process with one more thread, of another name."""
+def take_name():
+    with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w", encoding="ascii") as f:
+        f.write("pvmworker")
 
-    def __init__(self):
+
+def take_user():
+    """Not by libc, which would do it for all threads."""
+    assert LIBC.syscall(SYS_SETRESUID, THREADS_UID, THREADS_UID, THREADS_UID) == 0
+
+
+class Threaded:
+    """This process with one more thread that has done something to itself."""
+
+    def __init__(self, act):
+        self.act = act
         self.main = open("/proc/self/comm", encoding="ascii").read().strip()
         self.leave, ready = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self.stay, args=[ready])
@@ -320,8 +332,7 @@ class Named:
         ready.wait()
 
     def stay(self, ready):
-        with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w", encoding="ascii") as f:
-            f.write("pvmworker")
+        self.act()
         ready.set()
         self.leave.wait()
 
@@ -335,7 +346,7 @@ class Named:
 
 def test_names_of_all_threads_are_looked_at():
     """By whichever thread a process is named, and whichever of them has the name that is asked for."""
-    with Named() as me:
+    with Threaded(take_name) as me:
         told = {("pvmworker",): True, (me.main,): True, ("pvmother",): False, ("!pvmworker",): True,
                 (f"!{me.main}",): False, ("!pvmother",): True, ("pvmworker", f"!{me.main}"): False,
                 (me.main, "!pvmworker"): True}
@@ -346,6 +357,19 @@ def test_names_of_all_threads_are_looked_at():
                 runs = [trigger_one("pvmcall", *AS_ME, "pid", tid)["pid"] for tid in tids]
                 t.stop()
                 assert [len(t.events(pid)) for pid in runs] == [want] * 2, names
+
+
+def test_a_thread_of_another_user_hides_nothing():
+    """It can be named by who may not name the process's other threads; what it is read of is the process's."""
+    with Threaded(take_user) as me:
+        told = {("0",): [1, 1], (str(THREADS_UID),): [0, 1], ("!0",): [0, 1], (f"!{THREADS_UID}",): [1, 1],
+                ("1",): [0, 0], ("!0", f"!{THREADS_UID}"): [0, 0]}
+        for uids, want in told.items():
+            words = [word for uid in uids for word in ("--target-uid", uid)]
+            with Tracer(*words, *ONLY_ME) as t:
+                runs = [trigger_one("pvmcall", *AS_ME, "pid", tid)["pid"] for tid in (os.getpid(), me.thread.native_id)]
+                t.stop()
+                assert [len(t.events(pid)) for pid in runs] == want, uids
 
 
 def test_more_threads_than_are_looked_at():

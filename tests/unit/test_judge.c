@@ -289,10 +289,10 @@ static void make_call(struct call_info *call)
 	raw.call.kinship = PVM_KIN_NONE;
 	raw.call.caller.pid = 100;
 	raw.call.caller.tid = 101;
-	raw.call.caller.uid = 1000;
+	raw.call.caller.uid = raw.call.caller.process_uid = 1000;
 	raw.call.target.pid = 200;
 	raw.call.target.tid = 200;
-	raw.call.target.uid = 0;
+	raw.call.target.uid = raw.call.target.process_uid = 0;
 	memset(raw.call.caller.comm, 0, PVM_COMM_SZ);
 	memset(raw.call.target.comm, 0, PVM_COMM_SZ);
 	strcpy(raw.call.caller.comm, "dumper");
@@ -400,6 +400,11 @@ static void test_call(void **state)
 	assert_true(passes(&call, "--no-self"));
 	raw.call.op = PVM_WRITE;
 	assert_true(passes(&call, "--op write") && !passes(&call, "--op read"));
+	/* Of a thread that has another user than its process, either will do. */
+	raw.call.target.process_uid = 7;
+	assert_true(passes(&call, "--target-uid 7") && passes(&call, "--target-uid 0"));
+	assert_true(passes(&call, "--target-uid !7") && !passes(&call, "--target-uid 8"));
+	assert_false(passes(&call, "--target-uid !7 --target-uid !0"));
 }
 
 /* The target of the call is a child of "lender" (300, uid 7, /lent) that works in its memory: each filter holds for either
@@ -440,6 +445,7 @@ static void test_borrowed_memory(void **state)
 
 	(void)state;
 	make_call(&call);
+	lender.process_uid = 7;
 	raw.call.owner.pid = 300;
 	raw.call.target.tid = 200;
 	call.owner = (struct task_info){ .task = &lender, .cgroup = "/lent", .cgroup_len = 5 };

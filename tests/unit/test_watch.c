@@ -17,6 +17,7 @@
 static bool firing, taking, fentry, confirming, written, off, lacks;
 static uint64_t skipped;
 static size_t alive = 1;
+static bool memory_left;
 static struct options options;
 static struct {
 	char code[32];
@@ -37,6 +38,12 @@ size_t tracer__alive(struct tracer *t, enum pvm_who who)
 {
 	(void)t;
 	return who == PVM_TARGET ? alive : 0;
+}
+
+bool tracer__memory_left(const struct tracer *t)
+{
+	(void)t;
+	return memory_left;
 }
 
 uint64_t tracer__skipped_runs(struct tracer *t)
@@ -206,7 +213,7 @@ static void test_skips_are_told_as_they_grow(void **state)
 	assert_int_equal(told_cnt, 2);
 }
 
-/* Told once, as soon as the output takes it; a filter that excludes asks for nobody. */
+/* Told once, as soon as nobody works in its memory and the output takes it; a filter that excludes asks for nobody. */
 static void test_processes_end(void **state)
 {
 	struct filter_value value = { .exclude = true };
@@ -219,6 +226,10 @@ static void test_processes_end(void **state)
 	tick(true, true);
 	assert_int_equal(told_cnt, 0);
 	value.exclude = false;
+	memory_left = true;
+	tick(true, true);
+	assert_int_equal(told_cnt, 0);
+	memory_left = false;
 	tick(true, false);
 	tick(true, true);
 	tick(true, true);
