@@ -208,7 +208,7 @@ static bool handle_output(struct loop *l)
 		return false;
 	}
 	if (err && err != -EAGAIN && !l->failing_since_ns)
-		l->failing_since_ns = clock__real_now();
+		l->failing_since_ns = clock__boot_now(&c->clock);
 	if (!err && l->failing_since_ns &&
 	    !report__error(l->report, "output_failing",
 			   "the output could not be written for a while; nothing written was lost, "

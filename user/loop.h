@@ -32,7 +32,7 @@ struct loop {
 	uint64_t host_ns;	   /* when the host's name is read again */
 	uint64_t summary_ns;	   /* when the window of summaries is closed */
 	bool summaries_left;	   /* the output had no room for all of the last one */
-	uint64_t failing_since_ns; /* ns since 1970; 0: the output works */
+	uint64_t failing_since_ns; /* CLOCK_BOOTTIME; 0: the output works */
 	const char *reason;	   /* why the run ends; NULL: it goes on */
 	const char *signal;	   /* which signal ended it, or NULL */
 };

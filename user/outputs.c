@@ -153,7 +153,7 @@ static void watch_turns(struct outputs *o)
 
 void outputs__tick(struct outputs *o)
 {
-	uint64_t now = clock__real_now();
+	uint64_t now = clock__boot_now(&o->report->collector->clock);
 
 	watch_log(o, now);
 	watch_recording(o, now);

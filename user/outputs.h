@@ -14,7 +14,7 @@ struct output_state {
 	bool told;
 	bool others_wrote; /* and that is still to be told */
 	char access[96];   /* likewise, how it is for others now; "": nothing is to be told */
-	uint64_t fine_ns;  /* when nothing was wrong last, ns since 1970 */
+	uint64_t fine_ns;  /* when nothing was wrong last, CLOCK_BOOTTIME */
 };
 
 struct outputs {

@@ -84,7 +84,7 @@ struct frame_books {
 	uint64_t real_ns;
 	struct pvm_counts kernel;
 	struct books_user user;
-	uint64_t since_ns; /* error */
+	uint64_t since_ns; /* error, lost */
 	char text[32];	   /* reason of a stop, code of an error */
 	char signal[16];   /* of a stop; "" if none */
 	char message[200]; /* of an error */

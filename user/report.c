@@ -104,6 +104,8 @@ static int tell(struct report *r, struct record *rec)
 		frame.until_ns = rec->error.until_ns;
 		copy_text(frame.text, sizeof(frame.text), rec->error.code);
 		copy_text(frame.message, sizeof(frame.message), rec->error.message);
+	} else if (rec->type == REC_LOST) {
+		frame.since_ns = rec->lost.since_ns;
 	} else if (rec->type == REC_STOP) {
 		copy_text(frame.text, sizeof(frame.text), rec->stop.reason);
 		copy_text(frame.signal, sizeof(frame.signal), rec->stop.signal);
@@ -114,10 +116,31 @@ static int tell(struct report *r, struct record *rec)
 	return 0;
 }
 
-/* When a record is told: now, or when it was. */
-static uint64_t told_at(const struct report *r)
+/* One moment by two clocks. A recording knows only the one. */
+struct moment {
+	uint64_t real_ns, boot_ns;
+};
+
+static struct moment replayed_moment(uint64_t real_ns)
 {
-	return r->recorded ? r->recorded->real_ns : clock__real_now();
+	return (struct moment){ real_ns, real_ns };
+}
+
+static struct moment live_moment(const struct report *r)
+{
+	return (struct moment){ clock__real_now(), clock__boot_now(&r->collector->clock) };
+}
+
+/* When a record is told: now, or when it was. */
+static struct moment told_at(const struct report *r)
+{
+	return r->recorded ? replayed_moment(r->recorded->real_ns) : live_moment(r);
+}
+
+/* Another moment, as far from the first one as it really was. 0 stays 0: there is none. */
+static uint64_t date_by(const struct moment *now, uint64_t boot_ns)
+{
+	return boot_ns ? now->real_ns - (now->boot_ns - boot_ns) : 0;
 }
 
 static void libbpf_text(char out[LIBBPF_SZ])
@@ -145,15 +168,13 @@ int report__start(struct report *r)
 	char libbpf[LIBBPF_SZ];
 	bool fentry = r->recording ? r->recording->fentry : tracer__fentry(c->tracer);
 	struct books b;
-	struct record rec = {
-		.type = REC_START,
-		.real_ns = r->recording ? r->recording->real_ns : clock__real_now(),
-	};
+	struct moment now = r->recording ? replayed_moment(r->recording->real_ns) : live_moment(r);
+	struct record rec = { .type = REC_START, .real_ns = now.real_ns };
 
 	libbpf_text(libbpf);
 	report__books(r, &b);
 	r->told = b;
-	r->told_ns = rec.real_ns;
+	r->told_ns = now.boot_ns;
 	r->start_ns = rec.real_ns;
 	rec.start = (struct start_info){
 		.version = PVMTRACE_VERSION,
@@ -187,7 +208,7 @@ static struct stats_info stats_of(const struct books *b)
 
 int report__stats(struct report *r)
 {
-	struct record rec = { .type = REC_STATS, .real_ns = told_at(r) };
+	struct record rec = { .type = REC_STATS, .real_ns = told_at(r).real_ns };
 	struct books b;
 
 	report__books(r, &b);
@@ -195,9 +216,18 @@ int report__stats(struct report *r)
 	return tell(r, &rec);
 }
 
+/* The last `lost` record, or the start. A recording says when that was by the clock of this one. */
+static uint64_t lost_since(const struct report *r, const struct moment *now)
+{
+	if (r->recorded && r->recorded->since_ns)
+		return r->recorded->since_ns;
+	return date_by(now, r->told_ns);
+}
+
 int report__lost(struct report *r)
 {
-	struct record rec = { .type = REC_LOST, .real_ns = told_at(r) };
+	struct moment now = told_at(r);
+	struct record rec = { .type = REC_LOST, .real_ns = now.real_ns };
 	struct counter by[BOOKS_CAUSES];
 	struct books b;
 	int err;
@@ -214,13 +244,13 @@ int report__lost(struct report *r)
 		.count = b.lost - r->told.lost,
 		.by = by,
 		.by_cnt = b.cause_cnt,
-		.since_ns = r->told_ns,
+		.since_ns = lost_since(r, &now),
 		.until_ns = rec.real_ns,
 	};
 	err = tell(r, &rec);
 	if (!err) {
 		r->told = b;
-		r->told_ns = rec.real_ns;
+		r->told_ns = now.boot_ns;
 		r->lost_records++;
 	}
 	return err;
@@ -242,14 +272,15 @@ void report__doubt(struct report *r, const char *reason)
 int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,
 		       uint64_t until_ns)
 {
-	struct record rec = { .type = REC_ERROR, .real_ns = told_at(r) };
+	struct moment now = told_at(r);
+	struct record rec = { .type = REC_ERROR, .real_ns = now.real_ns };
 
 	report__doubt(r, code);
 	rec.error = (struct error_info){
 		.code = code,
 		.message = message,
-		.since_ns = since_ns,
-		.until_ns = until_ns,
+		.since_ns = date_by(&now, since_ns),
+		.until_ns = date_by(&now, until_ns),
 	};
 	return tell(r, &rec);
 }
@@ -261,7 +292,7 @@ int report__error(struct report *r, const char *code, const char *message, uint6
 
 int report__stop(struct report *r, const char *reason, const char *signal, bool *complete)
 {
-	struct record rec = { .type = REC_STOP, .real_ns = told_at(r) };
+	struct record rec = { .type = REC_STOP, .real_ns = told_at(r).real_ns };
 	const char *incomplete[BOOKS_REASONS];
 	struct books b;
 	size_t cnt;

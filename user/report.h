@@ -10,7 +10,7 @@
 struct report {
 	struct collector *collector;
 	struct books told;     /* as of the last `lost` record */
-	uint64_t told_ns;      /* its time, ns since 1970 */
+	uint64_t told_ns;      /* its time, CLOCK_BOOTTIME; of a replay ns since 1970 */
 	uint64_t lost_records; /* how many of them there were */
 	uint64_t start_ns;     /* time of the `start` record */
 	uint64_t lost_unswept; /* set at the end */
@@ -33,7 +33,8 @@ void report__books(struct report *r, struct books *b);
 int report__start(struct report *r);
 int report__stats(struct report *r);
 int report__lost(struct report *r); /* only if something was lost since the last one */
-/* since, until: ns since 1970; 0: null. Whether it can be told or not, the run is incomplete from now on, but for codes that
+/* since, until: CLOCK_BOOTTIME, as clock__boot_now has it; of a replay ns since 1970; 0: null. Both are dated by what the
+ * clocks say now, so that one that was set in between makes no span longer, shorter or negative. Whether it can be told or not, the run is incomplete from now on, but for codes that
  * are known to cost no call (report.c). */
 int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns);
 int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,

@@ -13,7 +13,7 @@ void watch__begin(struct watch *w, struct report *report)
 	*w = (struct watch){
 		.report = report,
 		.ftrace = w->ftrace,
-		.fired_ns = clock__real_now(),
+		.fired_ns = clock__boot_now(&report->collector->clock),
 	};
 }
 
@@ -48,7 +48,7 @@ static void fire_again(struct watch *w, uint64_t now)
 
 static void watch_silence(struct watch *w)
 {
-	uint64_t now = clock__real_now();
+	uint64_t now = clock__boot_now(&w->report->collector->clock);
 
 	if (!tracer__still_fires(w->report->collector->tracer)) {
 		fall_silent(w);

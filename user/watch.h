@@ -13,10 +13,10 @@
 struct watch {
 	struct report *report;
 	struct sysctl_watch ftrace; /* set before the hooks are attached */
-	uint64_t off_since_ns;	    /* the switch, ns since 1970; 0: it is on, and that is told */
+	uint64_t off_since_ns;	    /* the switch, CLOCK_BOOTTIME; 0: it is on, and that is told */
 	bool written;		    /* and it is not told yet */
-	uint64_t fired_ns;	    /* when the hooks were last seen to fire, ns since 1970 */
-	uint64_t silent_since_ns;   /* 0: they fire */
+	uint64_t fired_ns;	    /* when the hooks were last seen to fire, CLOCK_BOOTTIME */
+	uint64_t silent_since_ns;   /* CLOCK_BOOTTIME; 0: they fire */
 	bool silence_told;
 	uint64_t skips_told; /* runs of hooks that the kernel skipped */
 	bool pages_lack;     /* pages of calls may have gone by unseen */
