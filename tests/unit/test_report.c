@@ -17,7 +17,8 @@
 
 #define HOUR_NS (3600 * (int64_t)NS_PER_S)
 
-static int64_t shift; /* ns, by which CLOCK_REALTIME was set */
+static int64_t shift;	  /* ns, by which CLOCK_REALTIME was set */
+static int64_t suspended; /* ns, for which the machine was: CLOCK_MONOTONIC goes without them */
 static struct pvm_counts counts;
 static struct record told;
 static struct options options;
@@ -27,9 +28,11 @@ static struct report report;
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
 	int err = (int)syscall(SYS_clock_gettime, id, ts);
-	int64_t ns = ts->tv_sec * (int64_t)NS_PER_S + ts->tv_nsec + shift;
+	int64_t ns = ts->tv_sec * (int64_t)NS_PER_S + ts->tv_nsec + suspended;
 
-	if (!err && id == CLOCK_REALTIME)
+	if (id == CLOCK_REALTIME)
+		ns += shift;
+	if (!err && id != CLOCK_MONOTONIC)
 		*ts = (struct timespec){ ns / (int64_t)NS_PER_S, ns % (int64_t)NS_PER_S };
 	return err;
 }
@@ -108,7 +111,7 @@ static int teardown(void **state)
 
 static void begin(void)
 {
-	shift = 0;
+	shift = suspended = 0;
 	memset(&counts, 0, sizeof(counts));
 	memset(&report, 0, sizeof(report));
 	report.collector = &collector;
@@ -138,6 +141,30 @@ static void test_error(void **state)
 		assert_int_equal(report__error(&report, "target_gone", "", 0), 0);
 		assert_true(!told.error.since_ns && !told.error.until_ns);
 	}
+}
+
+/* Time passes as it does elsewhere, and that is no step: moments before and after it are dated right, without a look
+ * in between. */
+static void test_suspended(void **state)
+{
+	uint64_t before, after, mono;
+
+	(void)state;
+	begin();
+	assert_int_equal(clock__open(&collector.clock), 0);
+	before = clock__boot_now(&collector.clock);
+	mono = clock__mono_now();
+	suspended = HOUR_NS;
+	after = clock__boot_now(&collector.clock);
+	assert_true(clock__mono_now() - mono < 60 * NS_PER_S);
+	assert_true(clock__real_of(&collector.clock, after) + NS_PER_S > clock__real_now());
+	assert_true(clock__real_of(&collector.clock, after) < clock__real_now() + NS_PER_S);
+	clock__check(&collector.clock);
+	assert_int_equal(collector.clock.total, 1);
+	assert_int_equal(report__error_span(&report, "hooks_back", "", before, after), 0);
+	assert_true(told.error.until_ns - told.error.since_ns == after - before);
+	assert_true(after - before >= HOUR_NS);
+	collector.clock = (struct clock_base){ 0 };
 }
 
 static void test_lost(void **state)
@@ -186,6 +213,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_error),
+		cmocka_unit_test(test_suspended),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_replayed),
 	};
