@@ -110,9 +110,11 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 		ok = drain_rings(l, deadline_ns);
 		nap(STEP_NS);
 	}
+	/* Before the mark, not behind it: a thread that ends between the mark and the sweep takes its call along, and a slow
+	 * reader can make this last for seconds. */
+	ok = ok && drain_rings(l, deadline_ns);
 	__atomic_store_n(&shared->stopping, PVM_NO_EXITS, __ATOMIC_SEQ_CST);
 	tracer__await_hooks(c->tracer);
-	ok = ok && drain_rings(l, deadline_ns);
 	if (in_flight(c->tracer))
 		tracer__sweep(c->tracer, PVM_UNFINISHED, 0);
 	tracer__detach(c->tracer);
