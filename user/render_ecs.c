@@ -263,6 +263,15 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 	}
 }
 
+/* It is cut with what else is said of the call. */
+static void put_host_rest(struct json *j, struct fit_plan *plan, const struct host *host)
+{
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	rest__host(j, host);
+	fit__end(j, plan);
+}
+
 static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	put_head(j, r);
@@ -270,6 +279,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 	put_context(j, plan, r);
 	json__open_obj(j, "pvmtrace");
 	common__run(j, r);
+	put_host_rest(j, plan, r->host);
 	rest__call(j, plan, &r->call, REST_CONTAINER);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -292,6 +302,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	put_context(j, plan, r);
 	json__open_obj(j, "pvmtrace");
 	common__run(j, r);
+	put_host_rest(j, plan, r->host);
 	rest__summary(j, plan, s, REST_CONTAINER);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -342,6 +353,8 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 		put_host(j, r->host, r->type == REC_START);
 	json__open_obj(j, "pvmtrace");
 	common__run(j, r);
+	if (rest__shows(plan, REST_CUT_HOST))
+		rest__host(j, r->host);
 	rest__own(j, plan, r, &names);
 	json__close_obj(j);
 	json__close_obj(j);

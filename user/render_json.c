@@ -41,6 +41,8 @@ static void put_host(struct json *j, const struct host *host)
 {
 	json__open_obj(j, "host");
 	put_host_text(j, "name", host->name);
+	if (json__needs_hex(host->name, strlen(host->name)))
+		json__bytes_hex(j, "name_hex", host->name, strlen(host->name));
 	put_host_text(j, "machine_id", host->machine_id);
 	put_host_text(j, "boot_id", host->boot_id);
 	json__close_obj(j);

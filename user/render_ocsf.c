@@ -407,6 +407,15 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 		put_unresolved(j, c);
 }
 
+/* It is cut with what else is said of the call. */
+static void put_host_rest(struct json *j, struct fit_plan *plan, const struct host *host)
+{
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	rest__host(j, host);
+	fit__end(j, plan);
+}
+
 static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	put_class(j, r);
@@ -414,6 +423,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 	put_memory(j, &r->call);
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &(struct head_room){ .fit = plan });
+	put_host_rest(j, plan, r->host);
 	rest__call(j, plan, &r->call, REST_IDS | REST_ARGS | REST_DURATION);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -430,6 +440,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	put_context(j, plan, r);
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &(struct head_room){ .fit = plan });
+	put_host_rest(j, plan, r->host);
 	rest__summary(j, plan, s, REST_IDS | REST_ARGS);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -472,6 +483,8 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 	json__close_obj(j);
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &room);
+	if (rest__shows(plan, REST_CUT_HOST))
+		rest__host(j, r->host);
 	rest__own(j, plan, r, &names);
 	json__close_obj(j);
 	json__close_obj(j);

@@ -31,6 +31,17 @@ const char *rest__syscall(const struct call_info *c)
 	return c->raw->op == PVM_READ ? "process_vm_readv" : "process_vm_writev";
 }
 
+void rest__host(struct json *j, const struct host *host)
+{
+	size_t len = strlen(host->name);
+
+	if (!json__needs_hex(host->name, len))
+		return;
+	json__open_obj(j, "host");
+	json__bytes_hex(j, "name_hex", host->name, len);
+	json__close_obj(j);
+}
+
 void rest__text(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
 		const char *bytes, size_t len)
 {

@@ -28,6 +28,9 @@ const char *rest__syscall(const struct call_info *c);
 void rest__text(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
 		const char *bytes, size_t len);
 
+/* "host":{"name_hex":..} if bytes of the name were replaced. */
+void rest__host(struct json *j, const struct host *host);
+
 /* Members of the object that is open, the last of them `truncated`. lacks: enum rest_lacks. */
 void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		unsigned int lacks);

@@ -489,3 +489,34 @@ void cuts__minimums(void **state)
 		free(s);
 	}
 }
+
+void cuts__host(void **state)
+{
+	const struct cuts_format *f = *state;
+	struct sample *s = sample__new();
+	struct host host = fixture_host;
+	struct own_records own;
+	uint32_t limits[400];
+	char path[PATH_SZ];
+	json_t *line;
+
+	strcpy(host.name, "w\xff\xc2\x85");
+	snprintf(path, sizeof(path), "%s.host.name_hex", f->rest);
+	fill_limits(limits, 1024, 400, 5);
+	s->r.host = &host;
+	line = rendering__line_in(f->name, &s->r, &rendering_defaults);
+	expect_text(line, path, "77ffc285");
+	json_decref(line);
+	memset(host.name, 0xff, sizeof(host.name) - 1);
+	cuts__check(f, &s->r, 32, limits, 400);
+	sample__summarise(s);
+	cuts__check(f, &s->r, 32, limits, 400);
+	own_records__fill(&own);
+	for (size_t i = 0; i < OWN_RECORDS; i++) {
+		own.r[i].host = &host;
+		line = rendering__line_in(f->name, &own.r[i], &rendering_defaults);
+		assert_true(json_is_string(cuts__at(line, path)));
+		json_decref(line);
+	}
+	free(s);
+}

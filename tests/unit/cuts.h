@@ -39,6 +39,9 @@ void cuts__order(void **state);
 /* Whatever a caller lengthens: the remote list has its minimum, and so has the path of the memory's owner. */
 void cuts__minimums(void **state);
 
+/* A host's name that is not all text has its bytes beside it, within each limit and in each record. */
+void cuts__host(void **state);
+
 /* All of these, for the table of a program's tests. */
 #define CUTS_TESTS(format)                                                 \
 	cmocka_unit_test_prestate(cuts__random, format),                   \
@@ -47,6 +50,7 @@ void cuts__minimums(void **state);
 		cmocka_unit_test_prestate(cuts__longest, format),          \
 		cmocka_unit_test_prestate(cuts__own, format),              \
 		cmocka_unit_test_prestate(cuts__order, format),            \
-		cmocka_unit_test_prestate(cuts__minimums, format)
+		cmocka_unit_test_prestate(cuts__minimums, format),         \
+		cmocka_unit_test_prestate(cuts__host, format)
 
 #endif

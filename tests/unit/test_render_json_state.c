@@ -124,6 +124,33 @@ static void test_state(void **state)
 			  "\"truncated\":[]," HOST);
 }
 
+/* Bytes of its name that are no text stand beside it, in every line. */
+static void test_host(void **state)
+{
+	struct host host = fixture_host;
+	struct record r = { .type = REC_ERROR,
+			    .real_ns = START_NS,
+			    .told_ns = TOLD_NS,
+			    .run = FIXTURE_RUN_ID,
+			    .seq = 12,
+			    .host = &host,
+			    .error = { "target_gone", "gone", 0, 0 } };
+	json_t *line;
+
+	(void)state;
+	strcpy(host.name, "w\xff\xc2\x85");
+	line = rendering__line(&r, &rendering_defaults);
+	line__keys(json_object_get(line, "host"), "name name_hex machine_id boot_id");
+	assert_string_equal(json_string_value(line__at(line, "host", "name_hex")), "77ffc285");
+	assert_string_equal(json_string_value(line__at(line, "host", "name")),
+			    "w\xef\xbf\xbd\xc2\x85");
+	json_decref(line);
+	strcpy(host.name, "b\xc3\xa4r");
+	line = rendering__line(&r, &rendering_defaults);
+	line__keys(json_object_get(line, "host"), "name machine_id boot_id");
+	json_decref(line);
+}
+
 static void test_state_short(void **state)
 {
 	struct counter many[60];
@@ -160,9 +187,8 @@ static void test_state_short(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start),
-		cmocka_unit_test(test_reopen),
-		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_start),	    cmocka_unit_test(test_reopen),
+		cmocka_unit_test(test_state),	    cmocka_unit_test(test_host),
 		cmocka_unit_test(test_state_short),
 	};
 
