@@ -40,7 +40,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev \
 	uthash-dev strace
 CHECK_PKGS := $(SETUP_PKGS) rsyslog libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
-	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux \
+	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux btrfs-progs \
 	xz-utils zstd shellcheck cppcheck clang-tidy-14 clang-format-14 \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib qemu-system-x86 busybox-static debian-archive-keyring)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3

@@ -380,12 +380,23 @@ enum pvm_path_flag {
 	PVM_PATH_NAME = 2,     /* not below any root (memfd): one name stands for all of it */
 	PVM_PATH_DETACHED = 4, /* not below the root of its process's mount namespace */
 	PVM_PATH_GAP = 8,      /* longer than fits: names are missing in the middle, at gap */
+	PVM_PATH_VAGUE = 16,   /* PVM_EXE: its file system shows no device of the file's own */
+};
+
+/* Which file an executable is. Inode numbers are given anew, and on some file systems repeat. */
+struct pvm_file_id {
+	__u64 ino; /* as /proc/PID/maps has it */
+	__u64 size;
+	__u64 ctime_ns; /* of its last change, ns since 1970 */
+	__u64 subvol;	/* btrfs: id of the subvolume's root; 0: not known, or there are none */
+	__u32 dev;	/* of the file system; btrfs: of the subvolume, as stat(2) has it */
+	__u32 gen; /* i_generation: anew with each file of the same number, where there are such */
 };
 
 /* A path as its names, from the last one upwards: each name ends in a NUL, len counts them all. Where gap is
  * not 0, only data[0 .. gap) is so, and data[gap .. len) holds the path's first names, from the root down.
  * PVM_EXE: of process (pid, start_ns) with executable (dev, ino) since its exec exec_id: an
- * inode number alone can come back as another file's. PVM_CGROUP: of (hier, id). */
+ * inode number alone can come back as another file's. PVM_CGROUP: of (hier, id), file is zero. */
 struct pvm_path {
 	struct pvm_hdr hdr;
 	__u64 start_ns;
@@ -398,6 +409,7 @@ struct pvm_path {
 	__u8 flags; /* enum pvm_path_flag */
 	__u16 pad0;
 	__u32 gap; /* offset; 0: there is none */
+	struct pvm_file_id file;
 	__u8 data[];
 };
 
@@ -461,6 +473,19 @@ struct pvm_memory {
 	__u64 bases[2]; /* mmap_base of the two: another memory there has another one, as a rule */
 	__u64 leader;	/* address of its main thread's struct task_struct */
 	struct pvm_task id; /* what it was when it was bound, or last executed a file */
+};
+
+/* Where things stand in structures of file systems, whose types are not the kernel's own but of its modules
+ * (user/module_types.c). All are offsets in bytes. Mapped into the user half, which can learn them late. */
+struct pvm_module_types {
+	__u32 btrfs;	   /* 1: these are known */
+	__u32 btrfs_inode; /* of the inode, in what btrfs keeps of it */
+	__u32 btrfs_root;  /* of the pointer to its subvolume's root there */
+	__u32 btrfs_dev;   /* of the device, in the root */
+	__u32 btrfs_id;	   /* of its id there */
+	__u32 overlay; /* 1: an open file keeps the real one; 2: it keeps a structure that holds it */
+	__u32 overlay_real; /* 2: of the real file there */
+	__u32 maps_real;    /* /proc/PID/maps shows the real file of an overlay's: before 6.8 */
 };
 
 /* The control block: one global variable of the kernel half, mapped into the user half. */
@@ -554,11 +579,13 @@ PVM_ASSERT(sizeof(struct pvm_summary_key) == 56);
 PVM_ASSERT(sizeof(struct pvm_tally) == 184);
 PVM_ASSERT(sizeof(struct pvm_summary) ==
 	   sizeof(struct pvm_hdr) + sizeof(struct pvm_tally) + sizeof(struct pvm_call));
-PVM_ASSERT(sizeof(struct pvm_path) == 48);
+PVM_ASSERT(sizeof(struct pvm_file_id) == 40);
+PVM_ASSERT(sizeof(struct pvm_path) == 88);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);
 PVM_ASSERT(sizeof(struct pvm_counts) == 128);
 PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
+PVM_ASSERT(sizeof(struct pvm_module_types) == 32);
 PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
 PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
 

@@ -34,7 +34,7 @@ static __always_inline bool names_add(struct pvm_names *names, const unsigned ch
 
 /* From the executable up to the root of its mount namespace. */
 static __always_inline void exe_walk(struct pvm_names *names, struct task_struct *task,
-				     const struct pvm_task *id)
+				     const struct pvm_task *id, u32 hook)
 {
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
@@ -48,6 +48,7 @@ static __always_inline void exe_walk(struct pvm_names *names, struct task_struct
 		names->stale = 1;
 		return;
 	}
+	names->head.file.ctime_ns = inode_ctime((struct inode *)exe_identify((u64)file, hook));
 	/* A mount that is attached nowhere, or elsewhere: its paths are whatever its maker liked. */
 	if (home && BPF_CORE_READ(mnt, mnt_ns) != home)
 		names->flags |= PVM_PATH_DETACHED;
@@ -184,6 +185,7 @@ static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id
 		path->dev = 0;
 		path->hier = id->hier;
 	}
+	__builtin_memset(&path->file, 0, sizeof(path->file));
 }
 
 /* A record for names of up to room bytes. It has room for one name more than is used, for the verifier's sake. */
@@ -353,7 +355,7 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 	names->gap = 0;
 	path_head(&names->head, id, type);
 	if (type == PVM_EXE)
-		exe_walk(names, from, id);
+		exe_walk(names, from, id, hook);
 	else
 		cgroup_walk(names, from, id);
 	if (names->stale)

@@ -222,6 +222,8 @@ struct {
 /* The control block, mapped into the user half. */
 struct pvm_shared pvm_shared __attribute__((aligned(128)));
 
+struct pvm_module_types pvm_module_types __attribute__((aligned(128)));
+
 /* The hooks on the pages are attached. */
 __u32 pins_on;
 

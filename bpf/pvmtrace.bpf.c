@@ -16,6 +16,7 @@
 #include "arch.h"
 #include "read.h"
 #include "task.h"
+#include "executable.h"
 #include "identity.h"
 #include "iovec.h"
 #include "filter.h"

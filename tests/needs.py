@@ -248,6 +248,19 @@ def loop():
         return run("sh", "-c", "at=$(losetup -f --show \"$0\") && losetup -d \"$at\"", file.name)
 
 
+@need("btrfs, and its tools")
+def btrfs():
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(160 << 20)
+        return run("mkfs.btrfs", "-q", file.name) or run("unshare", "-m", "mount", "-o", "loop", file.name, "/tmp")
+
+
+@need("overlay mounts")
+def overlay():
+    return run("unshare", "-m", "sh", "-c", "mount -t tmpfs none /tmp && cd /tmp && mkdir lower upper work all && "
+               "mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none all")
+
+
 @need("ftrace instances, by tracefs")
 def tracefs():
     return run("unshare", "-m", "sh", "-c", "mount -t tracefs none /tmp && cd /tmp/instances && mkdir \"$0\" && "

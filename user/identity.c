@@ -30,6 +30,8 @@ struct proc {
 	uint64_t stamp; /* changes with the strings */
 	uint64_t exe_ino;
 	uint32_t exe_dev;
+	struct pvm_file_id file; /* of exe */
+	bool file_vague;
 	char *exe; /* NULL: not known */
 	size_t exe_len;
 	char *args; /* NULL: not known */
@@ -340,6 +342,8 @@ static int put_exe(struct identity *id, const struct pvm_path *rec)
 	p->exe_len = len;
 	p->exe_dev = rec->dev;
 	p->exe_ino = rec->id;
+	p->file = rec->file;
+	p->file_vague = rec->flags & PVM_PATH_VAGUE;
 	p->stamp = next_stamp();
 	trim(id);
 	return 0;
@@ -412,7 +416,8 @@ int identity__put_path(struct identity *id, const void *data, size_t size)
 		return -EBADMSG;
 	if (rec->gap && (rec->gap > rec->len || rec->data[rec->gap - 1]))
 		return -EBADMSG;
-	if (rec->flags & ~(PVM_PATH_CUT | PVM_PATH_NAME | PVM_PATH_DETACHED | PVM_PATH_GAP) ||
+	if (rec->flags & ~(PVM_PATH_CUT | PVM_PATH_NAME | PVM_PATH_DETACHED | PVM_PATH_GAP |
+			   PVM_PATH_VAGUE) ||
 	    (rec->flags & PVM_PATH_GAP && !rec->gap))
 		return -EBADMSG;
 	switch (rec->hdr.type) {
@@ -464,6 +469,8 @@ static void fill_proc(const struct proc *p, const struct pvm_task *task, bool wi
 	    p->exe_dev == task->exe_dev) {
 		out->exe = p->exe;
 		out->exe_len = p->exe_len;
+		out->file = &p->file;
+		out->file_vague = p->file_vague;
 	}
 	if (with_args && p->args) {
 		out->args = p->args;
@@ -479,7 +486,8 @@ static void fill_nothing(const struct pvm_task *task, struct task_info *out)
 	out->containers = NULL;
 	out->exe_len = out->args_len = out->cgroup_len = 0;
 	out->container_cnt = out->container_end = 0;
-	out->args_cut = out->cgroup_cut = false;
+	out->args_cut = out->cgroup_cut = out->file_vague = false;
+	out->file = NULL;
 	out->stamp[0] = out->stamp[1] = 0;
 	out->entity_id[0] = '\0';
 }

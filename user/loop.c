@@ -138,6 +138,7 @@ static void tick(struct loop *l, uint64_t now)
 
 	l->tick_ns = now + tick_ms * NS_PER_MS;
 	collector__tick(c);
+	tracer__tick(c->tracer);
 	outputs__tick(&l->outputs);
 	tracer__counts(c->tracer, &counts);
 	if (books__in_flight(&counts))

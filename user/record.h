@@ -21,7 +21,9 @@ struct task_info {
 	size_t exe_len;
 	const char *args; /* NUL-separated; callers only */
 	size_t args_len;
-	bool args_cut; /* there were more than we carried */
+	bool args_cut;			/* there were more than we carried */
+	const struct pvm_file_id *file; /* which file exe is; NULL: not known */
+	bool file_vague; /* its device is not known, only one that it shares with others */
 	const char *cgroup;
 	size_t cgroup_len;
 	bool cgroup_cut; /* it lacks names */

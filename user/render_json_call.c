@@ -95,7 +95,8 @@ static void put_no_task(struct json *j)
 {
 	JSON_RAW(j, "\"pid\":null,\"tid\":null,\"ppid\":null,\"pid_ns\":null,"
 		    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
-		    "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,"
+		    "\"exe_ino\":null,\"exe_deleted\":null,\"exe_subvol\":null,"
+		    "\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,\"args\":null,"
 		    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
 		    "\"egid\":null,\"suid\":null,\"sgid\":null,"
 		    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"

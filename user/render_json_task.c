@@ -8,7 +8,7 @@
 #include "render_json.h"
 
 #define CACHE_SLOTS 128 /* a power of two; about 190 KiB together, touched as they are used */
-#define CACHE_TEXT 1280 /* longer ones are rendered each time */
+#define CACHE_TEXT 1408 /* longer ones are rendered each time */
 
 /* All that the text depends on, so equal keys are equal texts. */
 struct cache_key {
@@ -165,6 +165,26 @@ static void put_set(struct json *j, const char *key, uint32_t value)
 		json__null(j, key);
 }
 
+/* Which file was executed. Without the record that came with its path, what the call itself says of it. */
+static void put_file(struct json *j, const struct task_info *t)
+{
+	const struct pvm_file_id *file = t->file;
+
+	if (t->file_vague)
+		json__null(j, "exe_dev");
+	else
+		common__dev(j, "exe_dev", file ? file->dev : t->task->exe_dev);
+	put_id(j, "exe_ino", file ? file->ino : t->task->exe_ino, true);
+	json__bool(j, "exe_deleted", t->task->flags & PVM_TASK_EXE_DELETED);
+	put_id(j, "exe_subvol", file ? file->subvol : 0, file && file->subvol);
+	put_id(j, "exe_gen", file ? file->gen : 0, file);
+	put_id(j, "exe_size", file ? file->size : 0, file);
+	if (file)
+		json_time(j, "exe_ctime", file->ctime_ns);
+	else
+		json__null(j, "exe_ctime");
+}
+
 static void put_program(struct json *j, struct fit_plan *plan, const struct task_info *t,
 			bool is_target)
 {
@@ -176,11 +196,11 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 	put_name(j, plan, &pcomm);
 	put_text(j, plan, FIT_EXE + is_target, &exe);
 	if (task->flags & PVM_TASK_EXE) {
-		common__dev(j, "exe_dev", task->exe_dev);
-		put_id(j, "exe_ino", task->exe_ino, true);
-		json__bool(j, "exe_deleted", task->flags & PVM_TASK_EXE_DELETED);
+		put_file(j, t);
 	} else {
-		JSON_RAW(j, "\"exe_dev\":null,\"exe_ino\":null,\"exe_deleted\":null");
+		JSON_RAW(j, "\"exe_dev\":null,\"exe_ino\":null,\"exe_deleted\":null,"
+			    "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,"
+			    "\"exe_ctime\":null");
 	}
 	put_args(j, plan, t);
 }

@@ -127,6 +127,7 @@ static void put_exe(struct json *j, struct fit_plan *plan, const struct task_inf
 		    unsigned int target)
 {
 	const struct pvm_task *task = t->task;
+	const struct pvm_file_id *file = t->file;
 
 	put_hex_of(j, plan, FIT_COMM_HEX + target, "comm_hex", task->comm,
 		   strnlen(task->comm, PVM_COMM_SZ));
@@ -135,9 +136,17 @@ static void put_exe(struct json *j, struct fit_plan *plan, const struct task_inf
 	put_text_hex(j, plan, FIT_EXE + target, "exe_hex", t->exe, t->exe_len);
 	if (!(task->flags & PVM_TASK_EXE))
 		return;
-	common__dev(j, "exe_dev", task->exe_dev);
-	put_id(j, "exe_ino", task->exe_ino);
+	if (!t->file_vague)
+		common__dev(j, "exe_dev", file ? file->dev : task->exe_dev);
+	put_id(j, "exe_ino", file ? file->ino : task->exe_ino);
 	json__bool(j, "exe_deleted", task->flags & PVM_TASK_EXE_DELETED);
+	if (!file)
+		return;
+	if (file->subvol)
+		put_id(j, "exe_subvol", file->subvol);
+	json__u64(j, "exe_gen", file->gen);
+	put_id(j, "exe_size", file->size);
+	rest__time(j, "exe_ctime", file->ctime_ns);
 }
 
 static void put_creds(struct json *j, const struct task_info *t, unsigned int lacks)

@@ -19,6 +19,7 @@
 #include "hooks.h"
 #include "kernel_types.h"
 #include "log.h"
+#include "module_types.h"
 #include "privileges.h"
 #include "probe.h"
 #include "pvmtrace.skel.h"
@@ -27,7 +28,6 @@
 #include "tracer_filter.h"
 
 #define HOOKS_END_NS 10000000L
-#define FIRE_TRIES 3
 
 struct tracer {
 	struct pvmtrace_bpf *skel;
@@ -41,6 +41,7 @@ struct tracer {
 	struct pvm_summary_key next_summary;
 	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
 	size_t rows;		/* of counters that can be in use */
+	struct module_types_missing missing;
 	bool in_pid_ns, single_cpu;
 	bool detached;
 	struct self_test test;
@@ -221,6 +222,8 @@ int tracer__load(struct tracer *t)
 
 	if (err)
 		return err;
+	t->missing = (struct module_types_missing){ .btrfs = true, .overlay = true };
+	module_types__learn(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
 	err = filter_fill(t->options, bpf_map__fd(t->skel->maps.pvm_filter_uid),
 			  bpf_map__fd(t->skel->maps.pvm_filter_comm));
 	if (err)
@@ -463,29 +466,6 @@ void tracer__self_test_seen(struct tracer *t, const void *data, size_t size)
 	self_test__seen(&t->test, data, size);
 }
 
-static bool fires(struct tracer *t)
-{
-	struct pvm_counts before, after;
-
-	tracer__counts(t, &before);
-	self_test__call();
-	tracer__counts(t, &after);
-	return after.n[PVM_C_SELF_TESTS] > before.n[PVM_C_SELF_TESTS];
-}
-
-bool tracer__still_fires(struct tracer *t)
-{
-	uint64_t skipped;
-
-	if (fires(t))
-		return true;
-	skipped = tracer__skipped_runs(t);
-	for (int i = 0; i < FIRE_TRIES; i++)
-		if (fires(t))
-			return true;
-	return tracer__skipped_runs(t) > skipped;
-}
-
 int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx)
 {
 	t->calls = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_calls), call, ctx, NULL);
@@ -510,6 +490,11 @@ int tracer__consume_calls(struct tracer *t)
 int tracer__consume_arrays(struct tracer *t)
 {
 	return ring_buffer__consume(t->arrays);
+}
+
+void tracer__tick(struct tracer *t)
+{
+	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
 }
 
 /* Hooks run inside of RCU's read side, and this system call waits for that (membarrier(2)). Where it is not

@@ -95,6 +95,8 @@ int tracer__consume_arrays(struct tracer *t);
 int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx);
 /* Calls in summaries that were not taken yet, of any window. */
 uint64_t tracer__summaries_left(struct tracer *t);
+/* About once a second: modules of file systems may have come whose types are of use. */
+void tracer__tick(struct tracer *t);
 /* Returns when every hook that runs now has ended. */
 void tracer__await_hooks(const struct tracer *t);
 

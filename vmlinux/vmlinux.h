@@ -213,6 +213,26 @@ struct inode { /* identity of an executable */
 	unsigned long i_ino;
 	struct super_block *i_sb;
 	void *i_private;
+	s64 i_size;
+	u32 i_generation;
+};
+
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+
+struct inode___sec { /* when it was changed, from 6.11 on ... */
+	s64 i_ctime_sec;
+	u32 i_ctime_nsec;
+};
+
+struct inode___hidden { /* ... from 6.6 on ... */
+	struct timespec64 __i_ctime;
+};
+
+struct inode___ctime { /* ... and before */
+	struct timespec64 i_ctime;
 };
 
 struct qstr { /* a name in a path */

@@ -156,6 +156,14 @@ size_t fixture__path(void *buf, uint16_t type, const struct pvm_task *task, cons
 	path->pid = task->pid;
 	path->id = type == PVM_EXE ? task->exe_ino : task->cgroup_id;
 	path->dev = type == PVM_EXE ? task->exe_dev : 0;
+	if (type == PVM_EXE)
+		path->file = (struct pvm_file_id){
+			.ino = task->exe_ino,
+			.dev = task->exe_dev,
+			.size = 123456,
+			.gen = 77,
+			.ctime_ns = 1795202891123456789ULL, /* 2026-11-20T19:28:11.123456789Z */
+		};
 	path->exec_id = task->exec_id;
 	path->hier = type == PVM_EXE ? 0 : task->hier;
 	path->len = len;

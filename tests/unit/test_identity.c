@@ -101,6 +101,18 @@ static void check_exe(struct identity *id, const struct pvm_task *task, const ch
 		assert_null(t.exe);
 }
 
+/* Which file that is comes with its path. */
+static void check_file(struct identity *id, const struct pvm_task *task, bool vague)
+{
+	struct task_info info;
+
+	identity__fill(id, task, true, &info);
+	assert_non_null(info.file);
+	assert_int_equal(info.file->ino, task->exe_ino);
+	assert_int_equal(info.file->size, 123456);
+	assert_int_equal(info.file_vague, vague);
+}
+
 static void test_paths(void **state)
 {
 	static const struct {
@@ -146,6 +158,9 @@ static void test_exe_match(void **state)
 	check_exe(id, &task, NULL);
 	assert_int_equal(put_path(id, PVM_EXE, &task, NAMES("dumper\0opt"), 0), 0);
 	check_exe(id, &task, "/opt/dumper");
+	check_file(id, &task, false);
+	assert_int_equal(put_path(id, PVM_EXE, &task, NAMES("dumper\0opt"), PVM_PATH_VAGUE), 0);
+	check_file(id, &task, true);
 	other = task;
 	other.exe_ino++;
 	check_exe(id, &other, NULL);
@@ -383,7 +398,7 @@ static void test_malformed(void **state)
 	}
 	/* The last name does not end; more flags than there are; less in total than here. */
 	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names) - 1, 0), -EBADMSG);
-	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names), 8), -EBADMSG);
+	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names), 32), -EBADMSG);
 	assert_int_equal(put_path(id, PVM_ARGS, &task, names, sizeof(names), 0), -EBADMSG);
 	assert_int_equal(put_args(id, &task, names, sizeof(names), 3), -EBADMSG);
 	check_exe(id, &task, NULL);

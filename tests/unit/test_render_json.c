@@ -28,6 +28,7 @@ static void test_golden_plain(void **state)
 				     "\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":7,"
 				     "\"comm\":\"dumper\",\"pcomm\":\"bash\",\"exe\":\"/opt/dumper\","
 				     "\"exe_dev\":\"fe:00\",\"exe_ino\":1234,\"exe_deleted\":false,"
+				     "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,"
 				     "\"args\":[\"./dumper\",\"-p\",\"991\"],\"args_cut\":false,\"uid\":1000,"
 				     "\"gid\":1001,\"euid\":0,\"egid\":1001,\"suid\":0,\"sgid\":1002,\"loginuid\":1000,\"sessionid\":3,"
 				     "\"caps_effective\":\"0x1ffffffffff\",\"start\":\"2026-11-21T19:28:10.123456789Z\","
@@ -38,7 +39,8 @@ static void test_golden_plain(void **state)
 				     "\"resolved_at\":\"entry\",\"moved\":false,\"confirmed\":null,\"memory_of\":null,\"pid\":991,\"tid\":991,\"ppid\":1,"
 				     "\"pid_ns\":991,\"comm\":\"httpd\",\"pcomm\":\"systemd\","
 				     "\"exe\":\"/usr/sbin/httpd\",\"exe_dev\":\"08:01\",\"exe_ino\":77,"
-				     "\"exe_deleted\":false,\"args\":null,\"args_cut\":null,\"uid\":33,\"gid\":33,"
+				     "\"exe_deleted\":false,"
+				     "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,\"args\":null,\"args_cut\":null,\"uid\":33,\"gid\":33,"
 				     "\"euid\":33,\"egid\":33,\"suid\":33,\"sgid\":33,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":\"0x0\","
 				     "\"start\":\"2026-11-21T19:28:08.123456789Z\","
 				     "\"entity_id\":\"5f0c2b7e-3df-b2d05e00\",\"cgroup\":\"/docker/" ID64
@@ -110,6 +112,34 @@ static void test_moved(void **state)
 	free(s);
 }
 
+/* Where it is known which file it is, the call's own numbers give way; a device that it shares with others is none. */
+static void test_file(void **state)
+{
+	const struct pvm_file_id file = {
+		.ino = 257,
+		.dev = 41,
+		.subvol = 256,
+		.gen = 9,
+		.size = 1ULL << 60,
+		.ctime_ns = START_NS,
+	};
+	static const char known[] =
+		"\"exe_dev\":\"00:29\",\"exe_ino\":257,\"exe_deleted\":false,\"exe_subvol\":256,"
+		"\"exe_gen\":9,\"exe_size\":null,\"exe_ctime\":\"2026-11-21T19:28:11.123456789Z\"";
+	static const char vague[] = "\"exe_dev\":null,\"exe_ino\":257,";
+	struct sample *s = sample__new();
+
+	(void)state;
+	s->r.call.caller.file = &file;
+	json_decref(rendering__line(&s->r, &rendering_defaults));
+	assert_non_null(memmem(rendering.buf, rendering.len, known, strlen(known)));
+	s->r.call.caller.file_vague = true;
+	s->r.call.caller.stamp[0]++;
+	json_decref(rendering__line(&s->r, &rendering_defaults));
+	assert_non_null(memmem(rendering.buf, rendering.len, vague, strlen(vague)));
+	free(s);
+}
+
 static void test_summary(void **state)
 {
 	struct sample *s = sample__new();
@@ -124,6 +154,7 @@ static void test_summary(void **state)
 		"\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":7,"
 		"\"comm\":\"dumper\",\"pcomm\":\"bash\",\"exe\":\"/opt/dumper\","
 		"\"exe_dev\":\"fe:00\",\"exe_ino\":1234,\"exe_deleted\":false,"
+		"\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,"
 		"\"args\":[\"./dumper\",\"-p\",\"991\"],\"args_cut\":false,\"uid\":1000,"
 		"\"gid\":1001,\"euid\":0,\"egid\":1001,\"suid\":0,\"sgid\":1002,\"loginuid\":1000,\"sessionid\":3,"
 		"\"caps_effective\":\"0x1ffffffffff\",\"start\":\"2026-11-21T19:28:10.123456789Z\","
@@ -134,7 +165,8 @@ static void test_summary(void **state)
 		"\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"memory_of\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
 		"\"pid_ns\":null,\"comm\":null,\"pcomm\":null,"
 		"\"exe\":null,\"exe_dev\":null,\"exe_ino\":null,"
-		"\"exe_deleted\":null,\"args\":null,\"args_cut\":null,\"uid\":null,\"gid\":null,"
+		"\"exe_deleted\":null,"
+		"\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,\"args\":null,\"args_cut\":null,\"uid\":null,\"gid\":null,"
 		"\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
 		"\"start\":null,\"entity_id\":null,\"cgroup\":null,"
 		"\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null},"
@@ -251,6 +283,7 @@ static void test_golden_hostile(void **state)
 				     "\"exe\":\"/memfd:\xef\xbf\xbd\\u0009\","
 				     "\"exe_hex\":\"2f6d656d66643a8009\","
 				     "\"exe_dev\":\"fff:01\",\"exe_ino\":null,\"exe_deleted\":true,"
+				     "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,"
 				     "\"args\":[\"\xef\xbf\xbd\\\"\\\\\\u000a\",\"\",\"plain\",\"\xc3\xa4\"],"
 				     "\"args_hex\":[\"ff225c0a\",\"\",\"706c61696e\",\"c3a4\"],\"args_cut\":true,"
 				     "\"uid\":null,\"gid\":null,\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":1000,\"sessionid\":3,"
@@ -261,7 +294,8 @@ static void test_golden_hostile(void **state)
 				     "\"target\":{\"arg\":-2147483648,\"kind\":\"pidfd\",\"resolved\":false,"
 				     "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,\"memory_of\":null,\"pid\":null,\"tid\":null,\"ppid\":null,"
 				     "\"pid_ns\":null,\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
-				     "\"exe_ino\":null,\"exe_deleted\":null,\"args\":null,\"args_cut\":null,"
+				     "\"exe_ino\":null,\"exe_deleted\":null,"
+				     "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,\"args\":null,\"args_cut\":null,"
 				     "\"uid\":null,\"gid\":null,\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null,"
 				     "\"caps_effective\":null,\"start\":null,\"entity_id\":null,\"cgroup\":null,"
 				     "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null},"
@@ -481,6 +515,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_plain),
+		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_golden_hostile),
 		cmocka_unit_test(test_limit),
