@@ -379,7 +379,7 @@ BTF_PKGS := $(SETUP_PKGS) debian-archive-keyring python3 xz-utils zstd
 # Besides clang itself, of which Debian 12 has version 14, and the newest one, which is fetched (tests/vm/newest_clang.py).
 OTHER_CLANG ?= clang-19
 NEWEST_CLANG := build/vm/newest-clang/clang
-VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static python3-fastjsonschema gcc-multilib $(OTHER_CLANG)
+VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static btrfs-progs python3-fastjsonschema gcc-multilib $(OTHER_CLANG)
 VM_ARM = $(filter all arm64%,$(VM))
 VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
 STATIC_LDFLAGS ?= -Wl,--no-warnings

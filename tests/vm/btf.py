@@ -27,6 +27,8 @@ ALTERNATIVES = [
     [["kernfs_node.__parent"], ["kernfs_node___parent.parent"]],
     # 6.3, or before
     [["cred.cap_effective", "kernel_cap_t.val"], ["cred___words.cap_effective", "kernel_cap_struct.cap"]],
+    # 6.11, 6.6, or before
+    [["inode___sec.i_ctime_sec", "inode___sec.i_ctime_nsec"], ["inode___hidden.__i_ctime"], ["inode___ctime.i_ctime"]],
 ]
 # May be missing; the programs do without.
 OPTIONAL = {

@@ -13,6 +13,7 @@ sys.path[:0] = [str(TESTS / "live"), str(TESTS)]
 import btf  # noqa: E402
 import confirm  # noqa: E402
 import switches  # noqa: E402
+import volumes  # noqa: E402
 from pvm import expect_call  # noqa: E402
 from pvm_stream import Stream  # noqa: E402
 
@@ -92,7 +93,7 @@ step x32 /live/pvmabi x32 read
 
 
 def script(kernel):
-    return confirm.SCRIPT + switches.SCRIPT + SCRIPT.replace("@doors@\n", X86_DOORS if kernel.arch == "amd64" else "")
+    return confirm.SCRIPT + switches.SCRIPT + volumes.SCRIPT + SCRIPT.replace("@doors@\n", X86_DOORS if kernel.arch == "amd64" else "")
 
 
 class Skip(Exception):
@@ -394,6 +395,8 @@ CONFIRM.update({f"fentry {name}": confirm.like_tracepoint(CHECKS[name])
 CHECKS.update(CONFIRM)
 SWITCHES = {name[len("check_"):].replace("_", " "): f for name, f in vars(switches).items() if name.startswith("check_")}
 CHECKS.update(SWITCHES)
+VOLUMES = {name[len("check_"):].replace("_", " "): f for name, f in vars(volumes).items() if name.startswith("check_")}
+CHECKS.update(VOLUMES)
 NEEDS_FENTRY = {name for name in CONFIRM if "fentry" in name} | {name for name in SWITCHES if "ftrace is o" in name} | \
     {"both methods tell the same", "confirmed targets"}
 
@@ -407,7 +410,7 @@ def skipped_runs(sessions):
 def judge(kernel, sessions):
     """check -> (verdict, why)"""
     runs, broken, out = {name: sessions[name] for name in ("verifier", "confirm", "switches") if name in sessions}, {}, {}
-    for name in wanted(sessions):
+    for name in wanted(sessions) + [name for name in ("volumes",) if name in sessions]:
         try:
             runs[name] = Run(sessions[name])
         except (AssertionError, ValueError, KeyError, IndexError, AttributeError) as e:
@@ -416,6 +419,8 @@ def judge(kernel, sessions):
         try:
             if name in NEEDS_FENTRY and confirm.no_fentry(sessions):
                 raise Skip(f"this kernel has no fentry: {confirm.no_fentry(sessions)}")
+            if name in VOLUMES and "volumes" not in sessions:
+                raise Skip("no modules of its file systems, or no mkfs.btrfs (btrfs-progs)")
             check(kernel, runs)
             out[name] = "ok", ""
         except (Skip, switches.Unchanged) as e:
