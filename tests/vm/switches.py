@@ -5,7 +5,6 @@ import json
 
 SCRIPT = r"""
 FTRACE=/proc/sys/kernel/ftrace_enabled
-JIT=/proc/sys/net/core/bpf_jit_enable
 
 # What a tracer says and writes are the step's words and facts.
 told() {
@@ -48,17 +47,9 @@ if [ "$(cat $FTRACE)" = 0 ]; then
 	step while off 3 --attach fentry
 	step confirms off 3
 fi
-step jit sh -c "echo 0 >$JIT"
-if [ "$(cat $JIT)" = 0 ]; then
-	step jit-tracepoint traced
-	step jit-fentry traced --attach fentry
-	step jit-kfunc traced --resolve kfunc
-	echo 1 >$JIT
-fi
 """
 
 FTRACE = "kernel.ftrace_enabled"
-JIT = "net.core.bpf_jit_enable"
 
 
 class Unchanged(Exception):
