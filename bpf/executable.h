@@ -11,7 +11,7 @@
 	0x7fffffff /* the highest bit says that somebody looked at it (I_CTIME_QUERIED, 6.13) */
 
 /* Functions of their own, for the reason given at cgroup_ancestor (identity.h). */
-static __noinline u64 ctime_sec(struct inode___sec *inode)
+static __noinline u64 ctime_sec(struct inode *inode)
 {
 	return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S +
 	       (BPF_CORE_READ(inode, i_ctime_nsec) & CTIME_NSEC);
@@ -31,11 +31,10 @@ static __noinline u64 ctime_old(struct inode___ctime *inode)
 
 static __always_inline u64 inode_ctime(struct inode *inode)
 {
-	struct inode___sec *now = (void *)inode;
 	struct inode___hidden *hidden = (void *)inode;
 
-	if (bpf_core_field_exists(now->i_ctime_sec))
-		return ctime_sec(now);
+	if (bpf_core_field_exists(inode->i_ctime_sec))
+		return ctime_sec(inode);
 	if (bpf_core_field_exists(hidden->__i_ctime))
 		return ctime_hidden(hidden);
 	return ctime_old((void *)inode);

@@ -215,16 +215,13 @@ struct inode { /* identity of an executable */
 	void *i_private;
 	s64 i_size;
 	u32 i_generation;
+	s64 i_ctime_sec; /* when it was changed, from 6.11 on ... */
+	u32 i_ctime_nsec;
 };
 
 struct timespec64 {
 	s64 tv_sec;
 	long tv_nsec;
-};
-
-struct inode___sec { /* when it was changed, from 6.11 on ... */
-	s64 i_ctime_sec;
-	u32 i_ctime_nsec;
 };
 
 struct inode___hidden { /* ... from 6.6 on ... */

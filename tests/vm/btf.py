@@ -28,7 +28,7 @@ ALTERNATIVES = [
     # 6.3, or before
     [["cred.cap_effective", "kernel_cap_t.val"], ["cred___words.cap_effective", "kernel_cap_struct.cap"]],
     # 6.11, 6.6, or before
-    [["inode___sec.i_ctime_sec", "inode___sec.i_ctime_nsec"], ["inode___hidden.__i_ctime"], ["inode___ctime.i_ctime"]],
+    [["inode.i_ctime_sec", "inode.i_ctime_nsec"], ["inode___hidden.__i_ctime"], ["inode___ctime.i_ctime"]],
 ]
 # May be missing; the programs do without.
 OPTIONAL = {
