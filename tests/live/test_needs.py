@@ -20,7 +20,8 @@ CGROUPS = {*needs.CGROUPS.values(), "cgroup", "cgroup_hybrid"}
 # What goes with each of those that can be played.
 GONE = {
     "int80": {"int80", "program32"}, "userfaultfd": {"userfaultfd"}, "seccomp": {"seccomp", "seccomp_notify"},
-    "set_tid": {"set_tid"}, "mounts": {"mounts", "pid_ns", "fuse", "tracefs"}, "pid_ns": {"pid_ns", "set_tid"},
+    "set_tid": {"set_tid"}, "pid_ns": {"pid_ns", "set_tid"},
+    "mounts": {"mounts", "pid_ns", "fuse", "tracefs", "btrfs", "overlay"},
     "user_ns": {"user_ns", "set_tid"}, "cgroup": CGROUPS,
 }
 
