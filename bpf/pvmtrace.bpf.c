@@ -83,9 +83,11 @@ SEC("iter/task")
 int pvm_sweep(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-
 	u64 address = 0;
 
+	/* Two of the last that work in a memory can end so close together that either still sees the other. */
+	if (cfg_memories && !ctx->meta->seq_num)
+		memories_renew(0);
 	/* No pointer is made into a number, which functions that are verified once take. */
 	bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
 	return task ? sweep_task(address, task->start_boottime) : 0;

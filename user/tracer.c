@@ -356,9 +356,11 @@ size_t tracer__alive(struct tracer *t, enum pvm_who who)
 	return pid_watch__alive(&t->watch[who]);
 }
 
-bool tracer__memory_left(const struct tracer *t)
+bool tracer__memory_left(struct tracer *t)
 {
-	return filter_memory_left(t->skel->maps.pvm_memories);
+	return filter_memory_left(t->skel->maps.pvm_memories) &&
+	       (tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX) ||
+		filter_memory_left(t->skel->maps.pvm_memories));
 }
 
 uint32_t tracer__host_pid(const struct tracer *t)

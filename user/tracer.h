@@ -50,7 +50,7 @@ struct pin_key tracer__pin_key(const struct tracer *t);
 /* Of the processes that --target-pid or --caller-pid asks for, how many have not ended. */
 size_t tracer__alive(struct tracer *t, enum pvm_who who);
 /* Whether others still work in the memory of a process of --target-pid that has ended or has executed another file. */
-bool tracer__memory_left(const struct tracer *t);
+bool tracer__memory_left(struct tracer *t);
 uint32_t tracer__host_pid(const struct tracer *t);
 /* The control block and counters, mapped. */
 struct pvm_shared *tracer__shared(struct tracer *t);

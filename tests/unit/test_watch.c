@@ -40,7 +40,7 @@ size_t tracer__alive(struct tracer *t, enum pvm_who who)
 	return who == PVM_TARGET ? alive : 0;
 }
 
-bool tracer__memory_left(const struct tracer *t)
+bool tracer__memory_left(struct tracer *t)
 {
 	(void)t;
 	return memory_left;
