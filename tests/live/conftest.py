@@ -81,6 +81,18 @@ def few_at_once():
         pvm.SHARED.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def alone(request):
+    """Where a module says that it FLOODS, no other tracer of these tests may slow its calls down, or drown: what they
+    read of a flood takes them minutes."""
+    floods = getattr(request.module, "FLOODS", False)
+    if floods:
+        pvm.SHARED.close()
+    yield
+    if floods:
+        pvm.SHARED.close()
+
+
 @pytest.fixture
 def tracer():
     """A tracer without options, for all tests that need none."""

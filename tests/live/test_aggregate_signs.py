@@ -6,16 +6,12 @@ import collections
 
 import pytest
 
-from pvm import ATTACH, AS_ME, MY_NAME, SHARED, TRIGGERS, Held, Tracer
+from pvm import ATTACH, AS_ME, MY_NAME, TRIGGERS, Held, Tracer
 from test_summary import Adding, OURS, SMALL, expect_nothing_lost, programs, while_full  # noqa: F401
 
+FLOODS = True
 USER = 4713
 KIND = collections.namedtuple("KIND", "op outcome")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def alone():
-    SHARED.close()
 
 
 @pytest.fixture

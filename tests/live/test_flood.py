@@ -10,19 +10,14 @@ import time
 import pytest
 
 import pvm_schema
-from pvm import SHARED, STOP_TIMEOUT, TRIGGERS, Tracer, trigger_one
+from pvm import STOP_TIMEOUT, TRIGGERS, Tracer, trigger_one
 from pvm_reader import Reader
 from pvm_stream import Bad, check_books
 
+FLOODS = True
 FINAL = b'"type":"process_vm_access"'
 SCHEMA_EVERY = 200  # lines: a flood has a million
 TOLD_EARLY = b'"phase":"in_flight"'
-
-
-@pytest.fixture(scope="module", autouse=True)
-def alone():
-    """No other tracer of these tests may slow the calls down, or drown."""
-    SHARED.close()
 
 
 class Counting(Reader):

@@ -14,6 +14,7 @@ from pvm_tally import freeze
 from test_sinks import to_file
 from test_summary import CROWD, SMALL, Programs
 
+FLOODS = True
 ROOT = Path(PVMTRACE).resolve().parents[1]
 OURS = ["--caller-comm", MY_NAME, "--caller-comm", CROWD, "--caller-comm", f"f{MY_NAME}"]
 

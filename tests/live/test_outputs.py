@@ -16,6 +16,7 @@ from pvm import AS_ME, EX_IOERR, ONLY_ME, SLOWNESS, Tracer, poll, pvmtrace, trig
 from pvm_host import status
 from test_sinks import to_file, whole
 
+FLOODS = True
 MALLORY = 4321
 EX_CANTCREAT = 73
 DAEMON = pwd.getpwnam("daemon")

@@ -17,6 +17,7 @@ from pvm import AS_ME, MY_NAME, ONLY_ME, TRIGGERS, Tracer, poll, trigger_one
 from pvm_stream import check_books, parse_line
 from test_sinks import to_file
 
+FLOODS = True
 DAEMON = pwd.getpwnam("daemon")
 FLOOD = f"f{MY_NAME}"
 ONLY_FLOOD = ("--caller-comm", FLOOD)

@@ -17,6 +17,7 @@ from pvm import AS_ME, EX_IOERR, ONLY_ME, TRIGGERS, Tracer, poll, pvmtrace, trig
 from pvm_host import status
 from pvm_stream import Stream
 
+FLOODS = True
 DAEMON = pwd.getpwnam("daemon")
 
 
@@ -191,10 +192,11 @@ def test_no_warning_where_reopen_works(own_dir):
         t.stop()
 
 
-def test_sighup_without_a_file_changes_nothing(tracer):
-    tracer.kick(signal.SIGHUP)
-    run = trigger_one("pvmcall", "self")
-    assert tracer.one(run["pid"])["ret"] == 64
+def test_sighup_without_a_file_changes_nothing():
+    with Tracer() as t:
+        t.kick(signal.SIGHUP)
+        run = trigger_one("pvmcall", "self")
+        assert t.one(run["pid"])["ret"] == 64
 
 
 @pytest.mark.parametrize("path", ["/nonexistent-directory/out.json", "/"])

@@ -5,6 +5,7 @@ import pytest
 
 from pvm import Held, Tracer, trigger_one
 
+FLOODS = True
 IDLE, PARKED = 4500, 5000
 
 

@@ -15,23 +15,18 @@ import time
 import pytest
 
 from needs import any_hierarchy
-from pvm import ATTACH, AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, SHARED, TRIGGERS, Tracer, parse_time, poll, \
+from pvm import ATTACH, AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, TRIGGERS, Tracer, parse_time, poll, \
     pvmtrace, trigger, trigger_one
 from pvm_stream import Stream
 from pvm_tally import Key, Tally, freeze, key_of
 from test_cgroups import name
 
+FLOODS = True
 FLOOD, CROWD = f"f{MY_NAME}", f"c{MY_NAME}"
 OURS = [word for ours in (MY_NAME, FLOOD, CROWD, "pvmseccomp") for word in ("--caller-comm", ours)]
 SMALL = ("--ring-size", "64K", "--array-ring-size", "64K")
 FILL = 2000  # calls: more than such a ring holds
 PAIRS = 32768  # of processes that one window has room for
-
-
-@pytest.fixture(scope="module", autouse=True)
-def alone():
-    """No other tracer of these tests may slow the calls down, or drown."""
-    SHARED.close()
 
 
 class Programs:
