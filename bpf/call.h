@@ -189,6 +189,56 @@ static __always_inline void state_end(struct pvm_state *s, u64 task)
 	}
 }
 
+/* A filter on the target was left open, and nobody is in no list that includes. */
+static __always_inline bool call_is_hidden(const struct pvm_state *s)
+{
+	return s->undecided && !filter_passes_nobody();
+}
+
+/* Whether it is worth to ask once more whom the call named: nobody saw what the kernel found. */
+static __always_inline bool call_may_move(const struct pvm_call *call, u64 now)
+{
+	if (call->flags & PVM_CALL_TARGET_CONFIRMED)
+		return false;
+	return call->kind == PVM_KIND_PIDFD || now - call->entry_ns > MOVED_AFTER_NS;
+}
+
+/* In flight, but so far dropped for its target. */
+static __always_inline bool call_is_dropped(const struct pvm_state *s)
+{
+	return s->stage == STAGE_REJECTED || (s->stage == STAGE_ACTIVE && call_is_hidden(s));
+}
+
+/* Such a call whose result nobody will see, by this thread: whether its argument names another one by now. */
+static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
+{
+	bool named = s->call.resolved;
+
+	if (!call_may_move(&s->call, bpf_ktime_get_boot_ns()))
+		return false;
+	return target_look(&s->call, by) || !named;
+}
+
+/* The current thread is in no call any more, but no hook saw its exit: it is told as far as it is known, by the same
+ * rules as the sweep's. */
+__noinline int call_ended(void)
+{
+	struct pvm_state *s = state_current(false);
+
+	if (!s || s->stage < STAGE_REJECTED)
+		return 0;
+	s->exiting = 1;
+	if (call_is_dropped(s) && !call_is_doubtful(s, bpf_get_current_task())) {
+		count(PVM_C_FILTERED);
+	} else {
+		s->call.exit_ns = bpf_ktime_get_boot_ns();
+		s->call.phase = PVM_ENDED;
+		call_submit(s, CALL_IN_STATE);
+	}
+	s->stage = STAGE_IDLE;
+	return 1;
+}
+
 static __always_inline struct pvm_state *state_get(u64 task, u64 thread_ns)
 {
 	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
@@ -200,11 +250,8 @@ static __always_inline struct pvm_state *state_get(u64 task, u64 thread_ns)
 		if (!s)
 			return NULL;
 	}
-	if (s->stage >= STAGE_REJECTED) {
-		/* An exit that no hook saw. */
-		count(PVM_C_STATE_STALE);
-		s->stage = STAGE_IDLE;
-	}
+	if (s->stage >= STAGE_REJECTED)
+		call_ended();
 	if (s->thread_ns != thread_ns) {
 		s->thread_ns = thread_ns;
 		s->sent[PVM_CALLER].pid = 0;
@@ -246,12 +293,6 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	s->stage = stage;
 }
 
-/* A filter on the target was left open, and nobody is in no list that includes. */
-static __always_inline bool call_is_hidden(const struct pvm_state *s)
-{
-	return s->undecided && !filter_passes_nobody();
-}
-
 /*
  * At exit the target filters that were left open at entry are decided. A call that moved bytes had a
  * target, whatever is there by now: it is told. So a target that came to be while the call was parked cannot
@@ -274,14 +315,6 @@ static __always_inline void call_look_again(struct pvm_state *s)
 
 	off += side_exit(s, &s->call.local, false, 0, off);
 	side_exit(s, &s->call.remote, true, first, off);
-}
-
-/* Whether it is worth to ask once more whom the call named: nobody saw what the kernel found. */
-static __always_inline bool call_may_move(const struct pvm_call *call, u64 now)
-{
-	if (call->flags & PVM_CALL_TARGET_CONFIRMED)
-		return false;
-	return call->kind == PVM_KIND_PIDFD || now - call->entry_ns > MOVED_AFTER_NS;
 }
 
 /* Whether the call is to be told. */
@@ -384,8 +417,7 @@ static __always_inline struct pvm_state *call_begun(struct pt_regs *regs, struct
 		return NULL;
 	if (call_is(s, regs, what))
 		return s;
-	if (s->stage >= STAGE_REJECTED)
-		count(PVM_C_STATE_STALE);
+	call_ended();
 	state_end(s, task);
 	return NULL;
 }
@@ -434,23 +466,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	state_end(s, (u64)self);
 }
 
-/* In flight, but so far dropped for its target. */
-static __always_inline bool call_is_dropped(const struct pvm_state *s)
-{
-	return s->stage == STAGE_REJECTED || (s->stage == STAGE_ACTIVE && call_is_hidden(s));
-}
-
-/* Such a call whose result nobody will see, by this thread: whether its argument names another one by now. */
-static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
-{
-	bool named = s->call.resolved;
-
-	if (!call_may_move(&s->call, bpf_ktime_get_boot_ns()))
-		return false;
-	return target_look(&s->call, by) || !named;
-}
-
-/* The current thread dies: what is kept for it goes. A call that it was in is told, by the same rules as the sweep's. */
+/* The current thread dies: what is kept for it goes. */
 static __always_inline void state_drop(void)
 {
 	u64 task = bpf_get_current_task();
@@ -458,16 +474,8 @@ static __always_inline void state_drop(void)
 
 	if (!s)
 		return;
-	if (pvm_shared.stopping < PVM_NO_EXITS) {
-		s->exiting = 1;
-		if (call_is_dropped(s) && !call_is_doubtful(s, task)) {
-			count(PVM_C_FILTERED);
-		} else if (s->stage >= STAGE_REJECTED) {
-			s->call.exit_ns = bpf_ktime_get_boot_ns();
-			s->call.phase = PVM_UNFINISHED;
-			call_submit(s, CALL_IN_STATE);
-		}
-	}
+	if (pvm_shared.stopping < PVM_NO_EXITS)
+		call_ended();
 	if (s->kept)
 		atomic_add(&state_kept, -1);
 	bpf_map_delete_elem(&pvm_state, &task);

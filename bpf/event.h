@@ -46,7 +46,9 @@ enum pvm_phase {
 	PVM_COMPLETE = 1,
 	PVM_IN_FLIGHT = 2,
 	PVM_UNFINISHED = 3,
+	/* From here on it is not known how long the call took. */
 	PVM_ORPHAN = 4,
+	PVM_ENDED = 5, /* entry seen, and it has ended; no hook saw the exit */
 };
 
 enum pvm_abi {
@@ -249,9 +251,9 @@ pvm_pins_add(__u64 sum, __u64 first, __u64 pages, __u64 key_first, __u64 key_pag
 struct pvm_call {
 	struct pvm_hdr hdr;
 	__u64 entry_ns; /* CLOCK_BOOTTIME; an orphan's is the moment of its exit */
-	__u64 exit_ns;	/* CLOCK_BOOTTIME; in flight or unfinished: the moment of the look */
+	__u64 exit_ns;	/* CLOCK_BOOTTIME; in flight, unfinished or ended: the moment of the look */
 	__u64 args[6];	/* as the ABI passes them (32-bit ABIs: zero-extended) */
-	__s64 ret;	/* meaningless when in flight or unfinished */
+	__s64 ret;	/* meaningless when in flight, unfinished or ended */
 	__u8 phase;	/* enum pvm_phase */
 	__u8 abi;	/* enum pvm_abi */
 	__u8 op;	/* enum pvm_op */
@@ -440,7 +442,7 @@ enum pvm_count {
 	PVM_C_FILTERED = 2,	  /* calls dropped by a filter in the kernel */
 	PVM_C_RING_FULL = 3,	  /* calls lost: no room in the ring, and none in a summary */
 	PVM_C_STATE_FULL = 4,	  /* calls lost: no room in the table of calls in flight */
-	PVM_C_STATE_STALE = 5,	  /* calls lost: their thread began another without an exit */
+	PVM_C_STATE_STALE = 5,	  /* none: such calls are told as ended */
 	PVM_C_IN_FLIGHT_TOLD = 6, /* in_flight records that found room */
 	PVM_C_IN_FLIGHT_UNTOLD =
 		7,		 /* in_flight records that did not: tried again at the next sweep */

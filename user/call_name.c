@@ -15,11 +15,15 @@ const char *abi_name(int abi)
 const char *phase_name(int phase)
 {
 	static const char *const names[] = {
-		[PVM_COMPLETE] = "complete",
-		[PVM_IN_FLIGHT] = "in_flight",
-		[PVM_UNFINISHED] = "unfinished",
-		[PVM_ORPHAN] = "orphan",
+		[PVM_COMPLETE] = "complete",	 [PVM_IN_FLIGHT] = "in_flight",
+		[PVM_UNFINISHED] = "unfinished", [PVM_ORPHAN] = "orphan",
+		[PVM_ENDED] = "ended",
 	};
 
-	return phase >= PVM_COMPLETE && phase <= PVM_ORPHAN ? names[phase] : "unknown";
+	return phase >= PVM_COMPLETE && phase <= PVM_ENDED ? names[phase] : "unknown";
+}
+
+bool phase_has_exit(int phase)
+{
+	return phase == PVM_COMPLETE || phase == PVM_ORPHAN;
 }

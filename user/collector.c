@@ -232,8 +232,7 @@ static bool arrays_there(const struct collector *c, const struct pvm_call *call,
 	if ((side->flags & PVM_SIDE_ENTRY) && side->entry_ok &&
 	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, remote, false))
 		return false;
-	if (call->phase != PVM_IN_FLIGHT && call->phase != PVM_UNFINISHED &&
-	    (side->flags & PVM_SIDE_EXIT) && side->exit_ok &&
+	if (phase_has_exit(call->phase) && (side->flags & PVM_SIDE_EXIT) && side->exit_ok &&
 	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, remote, true))
 		return false;
 	return true;

@@ -139,7 +139,7 @@ static bool call_valid(const struct pvm_call *call, size_t size)
 
 	if (decode__type(call, size) != PVM_CALL || size < sizeof(*call))
 		return false;
-	if (call->phase < PVM_COMPLETE || call->phase > PVM_ORPHAN || call->abi < PVM_ABI_X86_64 ||
+	if (call->phase < PVM_COMPLETE || call->phase > PVM_ENDED || call->abi < PVM_ABI_X86_64 ||
 	    call->abi > PVM_ABI_ARM || call->op < PVM_READ || call->op > PVM_WRITE ||
 	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
 	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
@@ -270,7 +270,7 @@ static void decode_outcome(const struct pvm_call *call, struct call_info *out)
 	out->ret = 0;
 	out->error = NULL;
 	out->transferred = 0;
-	if (call->phase == PVM_IN_FLIGHT || call->phase == PVM_UNFINISHED) {
+	if (!phase_has_exit(call->phase)) {
 		out->ret_known = out->transferred_known = false;
 		return;
 	}
@@ -363,7 +363,7 @@ static void decode_pins(const struct decoder *d, const struct pvm_call *call, st
 
 static void decode_duration(const struct pvm_call *call, struct call_info *out)
 {
-	out->duration_known = call->phase != PVM_ORPHAN && call->exit_ns >= call->entry_ns;
+	out->duration_known = call->phase < PVM_ORPHAN && call->exit_ns >= call->entry_ns;
 	out->duration_ns = out->duration_known ? call->exit_ns - call->entry_ns : 0;
 }
 

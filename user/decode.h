@@ -36,7 +36,9 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 const char *errno_name(int err);
 /* "x86_64", "i386", "x32", "arm64", "arm". */
 const char *abi_name(int abi);
-/* "complete", "in_flight", "unfinished", "orphan". */
+/* "complete", "in_flight", "unfinished", "ended", "orphan". */
 const char *phase_name(int phase);
+/* Whether a hook saw how the call ended. */
+bool phase_has_exit(int phase);
 
 #endif

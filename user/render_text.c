@@ -158,6 +158,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 		[PVM_IN_FLIGHT] = "parked",
 		[PVM_UNFINISHED] = "unfinished",
 		[PVM_ORPHAN] = "orphan",
+		[PVM_ENDED] = "end unseen",
 	};
 	static const char *const abis[] = {
 		[PVM_ABI_I386] = "i386",
@@ -179,7 +180,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 		{ "set-id", c->same_uid == YES && c->same_user == NO },
 		{ raw->abi <= PVM_ABI_ARM ? abis[raw->abi] : NULL,
 		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64 },
-		{ raw->phase <= PVM_ORPHAN ? phases[raw->phase] : NULL,
+		{ raw->phase <= PVM_ENDED ? phases[raw->phase] : NULL,
 		  raw->phase != PVM_COMPLETE },
 		{ "partial", c->partial == YES },
 		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,

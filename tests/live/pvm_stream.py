@@ -11,7 +11,7 @@ import pvm_schema
 
 JSON_MAX = 2**53 - 1
 TYPES = {"start", "process_vm_access", "process_vm_summary", "stats", "lost", "reopen", "error", "stop"}
-PHASES = {"complete", "in_flight", "unfinished", "orphan"}
+PHASES = {"complete", "in_flight", "unfinished", "ended", "orphan"}
 ABIS = {"x86_64", "i386", "x32", "arm64", "arm"}
 STATUSES = {"ok", "none", "invalid", "partial", "late", "fault", "lost"}
 
@@ -166,9 +166,9 @@ def check_outcome(r):
         need(r["bytes_transferred"] is None and r["partial"] is None, "bytes of an unknown result", r)
     if r["phase"] == "complete":
         need(r["outcome"] != "unknown", "complete without a result", r)
-    if r["phase"] in ("in_flight", "unfinished"):
+    if r["phase"] in ("in_flight", "unfinished", "ended"):
         need(r["outcome"] == "unknown", "a result before the end", r)
-    need((r["duration_ns"] is None) == (r["phase"] == "orphan"), "duration_ns", r)
+    need((r["duration_ns"] is None) == (r["phase"] in ("ended", "orphan")), "duration_ns", r)
     asked, moved = r["bytes_requested"], r["bytes_transferred"]
     if asked is not None and moved is not None:
         need(r["partial"] == (0 < moved < asked), "partial", r)

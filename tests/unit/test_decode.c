@@ -173,6 +173,8 @@ static void test_outcomes(void **state)
 		{ PVM_IN_FLIGHT, 4096, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
 		{ PVM_IN_FLIGHT, -1, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
 		{ PVM_UNFINISHED, 4096, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
+		{ PVM_ENDED, 4096, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
+		{ PVM_ENDED, -1, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
 		{ PVM_ORPHAN, -13, OUTCOME_FAILED, "EACCES", true, 0, NO, false },
 		{ PVM_ORPHAN, -38, OUTCOME_FAILED, "ENOSYS", true, 0, NO, false },
 		{ PVM_ORPHAN, 0, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
@@ -252,6 +254,9 @@ static void test_names(void **state)
 	assert_string_equal(phase_name(PVM_IN_FLIGHT), "in_flight");
 	assert_string_equal(phase_name(PVM_UNFINISHED), "unfinished");
 	assert_string_equal(phase_name(PVM_ORPHAN), "orphan");
+	assert_string_equal(phase_name(PVM_ENDED), "ended");
+	assert_true(phase_has_exit(PVM_COMPLETE) && phase_has_exit(PVM_ORPHAN));
+	assert_false(phase_has_exit(PVM_ENDED) || phase_has_exit(PVM_UNFINISHED));
 }
 
 int main(void)

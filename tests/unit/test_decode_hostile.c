@@ -58,7 +58,7 @@ static void test_contradictions(void **state)
 		uint8_t bad;
 	} bytes[] = {
 		{ offsetof(struct pvm_call, phase), 0 },
-		{ offsetof(struct pvm_call, phase), PVM_ORPHAN + 1 },
+		{ offsetof(struct pvm_call, phase), PVM_ENDED + 1 },
 		{ offsetof(struct pvm_call, abi), 0 },
 		{ offsetof(struct pvm_call, abi), PVM_ABI_ARM + 1 },
 		{ offsetof(struct pvm_call, op), 0 },

@@ -217,7 +217,7 @@ static void test_contradictions(void **state)
 		{ TALLY(reason), 0 },
 		{ TALLY(reason), PVM_AGGREGATE + 1 },
 		{ FIRST(phase), 0 },
-		{ FIRST(phase), PVM_ORPHAN + 1 },
+		{ FIRST(phase), PVM_ENDED + 1 },
 		{ FIRST(abi), 0 },
 		{ FIRST(abi), PVM_ABI_ARM + 1 },
 		{ FIRST(op), 0 },
