@@ -25,15 +25,15 @@ static struct options options;
 static struct collector collector = { .options = &options };
 static struct report report;
 
-int clock_gettime(clockid_t id, struct timespec *ts)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
-	int err = (int)syscall(SYS_clock_gettime, id, ts);
-	int64_t ns = ts->tv_sec * (int64_t)NS_PER_S + ts->tv_nsec + suspended;
+	int err = (int)syscall(SYS_clock_gettime, clock_id, tp);
+	int64_t ns = tp->tv_sec * (int64_t)NS_PER_S + tp->tv_nsec + suspended;
 
-	if (id == CLOCK_REALTIME)
+	if (clock_id == CLOCK_REALTIME)
 		ns += shift;
-	if (!err && id != CLOCK_MONOTONIC)
-		*ts = (struct timespec){ ns / (int64_t)NS_PER_S, ns % (int64_t)NS_PER_S };
+	if (!err && clock_id != CLOCK_MONOTONIC)
+		*tp = (struct timespec){ ns / (int64_t)NS_PER_S, ns % (int64_t)NS_PER_S };
 	return err;
 }
 
@@ -50,10 +50,10 @@ uint64_t tracer__skipped_runs(struct tracer *t)
 	return 0;
 }
 
-void tracer__counts(struct tracer *t, struct pvm_counts *to)
+void tracer__counts(struct tracer *t, struct pvm_counts *out)
 {
 	(void)t;
-	*to = counts;
+	*out = counts;
 }
 
 bool tracer__fentry(const struct tracer *t)
