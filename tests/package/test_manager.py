@@ -69,7 +69,7 @@ def told(request, initrd):
         pytest.skip(f"kernel {request.param}: {e}")
     work = kernels.HOME / "run" / f"{request.param}-manager"
     work.mkdir(parents=True, exist_ok=True)
-    text = guest.boot(kernel, initrd, work, SECONDS, MEMORY, accel="tcg,thread=single")
+    text = guest.boot(kernel, initrd, work, SECONDS, MEMORY)
     steps = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     print(f"{kernel.release}: all is in {work}/told:", {s["step"]: round(s["seconds"], 1) for s in steps})
     return {s["step"]: s for s in steps}

@@ -24,6 +24,9 @@ MACHINES = {
 }
 
 
+# A tracer that comes or goes changes code of the kernel, by breakpoints that other CPUs may meet. Of QEMU's threads one
+# can go on meeting one that is gone, and then both CPUs are stuck for good: a QEMU of one thread never does.
+ACCEL = {"amd64": "tcg,thread=single", "arm64": "tcg"}
 # The kernel changes code that runs by way of breakpoints, and waits until each CPU has seen the end of it. QEMU's
 # (tcg, several threads) sometimes still meets one after that.
 STRAY_BREAKPOINT = "Oops: int3"
@@ -87,13 +90,14 @@ def _text(path):
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
-def boot(kernel, initrd, work, seconds, memory="1G", words="", accel="tcg"):
+def boot(kernel, initrd, work, seconds, memory="1G", words=""):
     """Runs a guest to its end; what it told. words: more of the kernel's command line."""
     machine = MACHINES[kernel.arch]
     console, told = work / "console", work / "told"
     for path in (console, told):
         path.unlink(missing_ok=True)
-    command = [machine.qemu, "-accel", accel, *QEMU_ARGS, *machine.args, "-m", memory, "-serial", f"file:{console}",
+    command = [machine.qemu, "-accel", ACCEL[kernel.arch], *QEMU_ARGS, *machine.args, "-m", memory,
+               "-serial", f"file:{console}",
                *[word.format(told=told) for word in machine.told],
                "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", f"{machine.cmdline} {CMDLINE} {words}"]
     for last_try in (False, False, True):

@@ -27,9 +27,6 @@ SOME = ["test_abi", "test_results", "test_namespaces", "test_identity", "test_ar
 HYBRID = ["test_cgroups", "test_identity"]
 # With --attach fentry a start takes several times as long, since each of the eight programs is verified by itself.
 FENTRY_TIMES = 2
-# A tracer comes and goes with each test, and with it hooks on functions, which changes code of the kernel: a QEMU of one
-# thread never meets code that another one is changing (guest.STRAY_BREAKPOINT).
-ACCEL = {"amd64": "tcg,thread=single", "arm64": "tcg"}
 # Left out of that pass, to save a guest's time: files whose outcome cannot depend on the hooks, and why.
 SAME_WITH_FENTRY = {
     "test_sinks": "what becomes of lines behind the rings",
@@ -143,7 +140,7 @@ def run(kernel, words, seconds, part="live"):
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
                           f"{WORDS.get(part, '')} {known(kernel, part)} PVM_SLOWNESS={SLOWNESS} "
-                          f"PVM_ATTACH={'fentry' if fentry else ATTACH}", ACCEL[kernel.arch])
+                          f"PVM_ATTACH={'fentry' if fentry else ATTACH}")
     finally:
         initrd.unlink()
     return parse(text)
