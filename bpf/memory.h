@@ -32,6 +32,13 @@ static __always_inline u64 memory_base(u64 mm)
 	return BPF_CORE_READ((struct mm_struct *)mm, mmap_base);
 }
 
+/* By any of its tasks; the name is its main thread's. */
+static __always_inline void process_fill(struct pvm_task *id, struct task_struct *task)
+{
+	raw_task_fill(id, task);
+	raw_comm(id->comm, BPF_CORE_READ(task, group_leader));
+}
+
 static __always_inline void memory_note(struct pvm_memory *m, struct task_struct *task)
 {
 	struct pvm_task *id = task_blank(&m->id);
@@ -39,8 +46,7 @@ static __always_inline void memory_note(struct pvm_memory *m, struct task_struct
 	m->mm = memory_of_threads(task);
 	m->bases[0] = memory_base(m->mm);
 	m->leader = (u64)BPF_CORE_READ(task, group_leader);
-	raw_task_fill(id, task);
-	raw_comm(id->comm, BPF_CORE_READ(task, group_leader));
+	process_fill(id, task);
 }
 
 /* Whether anybody else still works in that memory, which may be another one by now. The current process has given up its
@@ -53,10 +59,10 @@ static __always_inline bool memory_is_used(u64 mm, u64 base)
 	       BPF_CORE_READ((struct mm_struct *)mm, mm_users.counter) > (mm == own);
 }
 
-/* Place of the process of --target-pid whose memory this is, counted from 1; 0: none. */
+/* Place of the process of --target-pid whose memory this is, counted from 1; 0: none. Who has none has nobody's. */
 __noinline u32 memory_find(u64 mm)
 {
-	u32 cnt = cfg_memories;
+	u32 cnt = mm ? cfg_memories : 0;
 
 	for (u32 i = 0; i < MEMORIES_MAX; i++) {
 		struct pvm_memory *m;
@@ -161,12 +167,10 @@ static __always_inline void owner_copy(struct pvm_owner *to, const struct pvm_ta
 static __always_inline void owner_fill(struct pvm_task *id, const struct pvm_memory *gone,
 				       struct task_struct *owner)
 {
-	if (gone) {
+	if (gone)
 		*id = gone->id;
-	} else if (owner) {
-		raw_task_fill(id, owner);
-		raw_comm(id->comm, BPF_CORE_READ(owner, group_leader));
-	}
+	else if (owner)
+		process_fill(id, owner);
 }
 
 static __always_inline bool owner_name_passes(const struct pvm_task *id,

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -205,6 +206,20 @@ def test_memory_outlives_the_filtered_process():
             error, = t.wait(lambda t: t.stream.of("error"), what="the error")
             assert error["code"] == "target_gone"
             t.stop()
+
+
+def test_who_has_no_memory_has_not_that_of_a_filtered_process():
+    """A kernel's thread, and a process that has ended."""
+    with Lender("clone", UID) as v, subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        kernels = next(int(p.parent.name) for p in Path("/proc").glob("[0-9]*/comm") if p.read_text() == "kthreadd\n")
+
+        def act():
+            v.read(kernels)
+            v.read(ended.pid)
+            assert v.read(v.pid)
+        one, = told([["-p", v.pid]], act)
+        assert [e["target"]["pid"] for e in one] == [v.pid]
 
 
 def test_filtered_process_without_its_main_thread():
