@@ -58,17 +58,21 @@ def test_after_an_exec_it_is_another_caller(caller):
         ("pvmcall", 2), ("pvmsigns", 2)]
 
 
-def test_a_target_after_its_exec_is_another(caller):
+def read_twice_and_thrice(target, between):
+    """(events, summaries by outcome) of one who reads a target before and after what it does in between."""
     with together() as t, Held("pvmcall", *AS_ME, "step") as reader:
         reader.line()
         for _ in range(2):
-            reader.step(f"target {caller.pid}")
-        caller.send(f"exec {TRIGGERS / 'pvmsigns'} other")
-        caller.line()
+            reader.step(f"target {target.pid}")
+        target.step(between)
         for _ in range(3):
-            reader.step(f"target {caller.pid}")
+            reader.step(f"target {target.pid}")
         events, sums = at_end(t, reader.pid)
-    events = [e for e in events if e["target"]["pid"] == caller.pid]
+    return [e for e in events if e["target"]["pid"] == target.pid], sums
+
+
+def test_a_target_after_its_exec_is_another(caller):
+    events, _ = read_twice_and_thrice(caller, f"exec {TRIGGERS / 'pvmsigns'} other")
     assert len(events) == 2 * len({e["outcome"] for e in events})
     assert {e["target"]["comm"] for e in events} == {MY_NAME, "other"}
 
@@ -86,15 +90,8 @@ def test_who_becomes_another_user_is_another_caller(caller):
 
 
 def test_a_target_that_becomes_another_users_is_another(caller):
-    with together() as t, Held("pvmcall", *AS_ME, "step") as reader:
-        reader.line()
-        for _ in range(2):
-            reader.step(f"target {caller.pid}")
-        caller.step(f"user {USER}")
-        for _ in range(3):
-            reader.step(f"target {caller.pid}")
-        events, sums = at_end(t, reader.pid)
-    assert {e["target"]["uid"] for e in events if e["target"]["pid"] == caller.pid} == {0, USER}
+    events, sums = read_twice_and_thrice(caller, f"user {USER}")
+    assert {e["target"]["uid"] for e in events} == {0, USER}
     for found in sums.values():
         assert {(r["target"]["uid"], r["calls"]) for r in found} == {(0, 1), (USER, 2)}
 
