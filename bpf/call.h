@@ -274,6 +274,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (pvm_shared.stopping)
 		return;
 	count(PVM_C_SEEN);
+	audit_seen(regs, what, false, hook != HOOK_ENTER);
 	s = state_get((u64)self, OF_CURRENT(self, start_boottime));
 	if (!s) {
 		count(PVM_C_STATE_FULL);
@@ -442,6 +443,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		if (!s)
 			return;
 		count(PVM_C_SEEN);
+		audit_seen(regs, what, true, true);
 		stage = STAGE_ORPHAN;
 		tell = call_orphan(s, regs, what, tgid, ret);
 	} else {

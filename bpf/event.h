@@ -212,6 +212,9 @@ enum pvm_call_flag {
 	PVM_CALL_TARGET_UNSURE =
 		128, /* the same argument may have named another process meanwhile */
 	PVM_CALL_TARGET_EXECED = 256, /* the target executed another file meanwhile */
+	/* An orphan that no hook saw, only perf's probe (user/audit.h): its moment is that of its entry, and of its
+	 * caller no more is known than /proc says. */
+	PVM_CALL_AUDIT = 512,
 };
 
 /* Pages of the target that the kernel held during a call, in the order of its work. */
@@ -433,6 +436,18 @@ struct pvm_self_test {
 	__u32 op;  /* enum pvm_op */
 };
 
+/* A call that a hook saw, whatever becomes of it: --audit compares these with what perf's probe saw. In a ring of its
+ * own, without a header. */
+struct pvm_seen {
+	__u64 seen_ns; /* CLOCK_BOOTTIME */
+	__u64 args[6]; /* as in struct pvm_call */
+	__u32 tid;
+	__u8 abi;  /* enum pvm_abi */
+	__u8 op;   /* enum pvm_op */
+	__u8 late; /* boolean: seen in the call's function or behind it, not before it */
+	__u8 pad;
+};
+
 /* What is counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in
  * exactly one of SUBMITTED, SUMMARISED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in
  * flight. */
@@ -452,6 +467,9 @@ enum pvm_count {
 		10, /* those that were sent, but found no room to be remembered as sent */
 	PVM_C_SELF_TESTS = 11, /* the collector's own calls: in no other counter */
 	PVM_C_SUMMARISED = 12, /* calls that are in a summary */
+	/* Both by the user half too: */
+	PVM_C_AUDITED = 13,    /* calls that only the audit saw; they are in SEEN and SUBMITTED */
+	PVM_C_AUDIT_LOST = 14, /* sights of calls that were not compared: a ring was full */
 	PVM_C_CNT = 16,
 };
 
@@ -585,6 +603,7 @@ PVM_ASSERT(sizeof(struct pvm_file_id) == 40);
 PVM_ASSERT(sizeof(struct pvm_path) == 88);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);
+PVM_ASSERT(sizeof(struct pvm_seen) == 64);
 PVM_ASSERT(sizeof(struct pvm_counts) == 128);
 PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
 PVM_ASSERT(sizeof(struct pvm_module_types) == 32);

@@ -151,6 +151,12 @@ struct {
 	__uint(max_entries, 4 << 20);
 } pvm_arrays SEC(".maps");
 
+/* Each call that a hook saw, for --audit. The user half sets the size: a page where it is not used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 10);
+} pvm_seen SEC(".maps");
+
 /* Processes whose executable (and arguments) user space knows; twice as many as that remembers, since
  * it is the one that evicts. */
 struct {
@@ -257,6 +263,7 @@ const volatile __u64 cfg_parked_ns = 0;	     /* --aggregate: longer calls are to
 const volatile __u64 cfg_digest_key[2] = {}; /* random: list_digest */
 const volatile __u64 cfg_pin_key[2] = {};    /* random: pvm_pins_add */
 const volatile __u32 cfg_page_shift = 12;
+const volatile bool cfg_audit = false;
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */

@@ -23,6 +23,7 @@
 #include "memory.h"
 #include "target.h"
 #include "summary.h"
+#include "audit.h"
 #include "call.h"
 #include "sweep.h"
 #include "fentry.h"

@@ -28,6 +28,8 @@
 #include "tracer_filter.h"
 
 #define HOOKS_END_NS 10000000L
+/* --audit: word of 58,000 calls, between two looks of the reader. */
+#define SEEN_RING_SZ (4u << 20)
 
 struct tracer {
 	struct pvmtrace_bpf *skel;
@@ -63,6 +65,7 @@ static void configure(struct tracer *t)
 	skel->rodata->cfg_min_bytes = o->min_bytes;
 	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;
 	skel->rodata->cfg_aggregate = o->aggregate_s > 0;
+	skel->rodata->cfg_audit = o->audit;
 	skel->rodata->cfg_parked_ns = o->in_flight_after_ms * 1000000ULL;
 	for (int who = 0; who < 2; who++) {
 		const struct filter_list *list = o->filter[who];
@@ -77,6 +80,8 @@ static void configure(struct tracer *t)
 	skel->rodata->cfg_digest_key[1] = t->digest_key[1];
 	bpf_map__set_max_entries(skel->maps.pvm_calls, (uint32_t)o->ring_bytes);
 	bpf_map__set_max_entries(skel->maps.pvm_arrays, (uint32_t)o->array_ring_bytes);
+	bpf_map__set_max_entries(skel->maps.pvm_seen,
+				 o->audit ? SEEN_RING_SZ : (uint32_t)sysconf(_SC_PAGESIZE));
 	if (!o->aggregate_s)
 		bpf_map__set_max_entries(skel->maps.pvm_known, 1);
 	skel->rodata->cfg_memories = filter_includes(&o->filter[PVM_TARGET][FILTER_PID]);
@@ -477,6 +482,11 @@ int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn
 	if (!t->arrays)
 		return probe__explain("mapping the ring of arrays", errno);
 	return 0;
+}
+
+int tracer__seen_fd(const struct tracer *t)
+{
+	return bpf_map__fd(t->skel->maps.pvm_seen);
 }
 
 int tracer__poll_fd(struct tracer *t)

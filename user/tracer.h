@@ -82,6 +82,8 @@ bool tracer__still_fires(struct tracer *t);
 /* Rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
 typedef int (*tracer_sample_fn)(void *ctx, void *data, size_t size);
 int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx);
+/* With --audit: the ring of struct pvm_seen. */
+int tracer__seen_fd(const struct tracer *t);
 int tracer__poll_fd(struct tracer *t);
 int tracer__consume_calls(struct tracer *t);
 int tracer__consume_arrays(struct tracer *t);

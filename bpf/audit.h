@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* audit.h - what --audit needs of the hooks: word of each call that one of them saw, whatever becomes of it. */
+#ifndef PVM_AUDIT_H
+#define PVM_AUDIT_H
+
+/* Once a call, where it is counted as seen. late: this hook runs in the call's function, or behind it. */
+static __always_inline void audit_seen(struct pt_regs *regs, u32 what, bool at_exit, bool late)
+{
+	struct pvm_seen *seen;
+
+	if (!cfg_audit)
+		return;
+	seen = bpf_ringbuf_reserve(&pvm_seen, sizeof(*seen), 0);
+	if (!seen) {
+		count(PVM_C_AUDIT_LOST);
+		return;
+	}
+	seen->seen_ns = bpf_ktime_get_boot_ns();
+	arch_args(regs, what, at_exit, seen->args);
+	seen->tid = (u32)bpf_get_current_pid_tgid();
+	seen->abi = ARCH_ABI(what);
+	seen->op = ARCH_OP(what);
+	seen->late = late;
+	seen->pad = 0;
+	bpf_ringbuf_submit(seen, BPF_RB_NO_WAKEUP);
+	wake();
+}
+
+#endif
