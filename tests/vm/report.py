@@ -5,6 +5,7 @@ import collections
 import datetime
 
 import checks
+import load
 
 LEGEND = """\
 `ok`: as expected. `-`: not run, or the kernel has no such hooks. The first rows are checks of tests/vm, with the kernel
@@ -29,6 +30,7 @@ class Column:
         self.hybrid = {}
         self.no32 = {}
         self.fentry = {}
+        self.load = {}
 
     def has_fentry(self):
         """As far as the checks know."""
@@ -37,7 +39,8 @@ class Column:
     def results(self):
         """((what, name), Result)"""
         for part, results in (("check", self.checks), ("compiler", self.compiler), ("live", self.live),
-                              ("hybrid", self.hybrid), ("no32", self.no32), ("fentry", self.fentry)):
+                              ("hybrid", self.hybrid), ("no32", self.no32), ("fentry", self.fentry),
+                              ("load", self.load)):
             for name, result in results.items():
                 yield (part, name), result
 
@@ -78,7 +81,7 @@ def named(key):
     part, name = key
     return {"check": name, "compiler": f"all checks, {name}", "live": name, "hybrid": f"{name}, hybrid",
             "no32": f"{name}, no 32-bit calls",
-            "fentry": f"{name}, fentry"}[part]
+            "fentry": f"{name}, fentry", "load": f"under {name}"}[part]
 
 
 def table(columns):
@@ -112,7 +115,8 @@ def summary(columns):
     parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by other clangs"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
                                      ("no32", "live tests, ia32_emulation=0"),
-                                     ("fentry", "live tests, --attach fentry")])
+                                     ("fentry", "live tests, --attach fentry"),
+                                     ("load", "calls under load")])
     lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]
     for part, name in parts.items():
         cells = []
@@ -136,6 +140,7 @@ def document(columns):
              "tried.", "", "## Every row", "", LEGEND,
              f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
     lines += [f"| {named(key)} | {' | '.join(cells)} |" for key, cells in rows(columns).items()]
+    lines += ["", *load.section(columns)] if any(c.load for c in columns) else []
     lines += ["", "## What is not `ok`", "", "| | reason | kernels | tests |", "|---|---|---|---|"]
     for (verdict, why), names in exceptions(columns).items():
         where = list(dict.fromkeys(t for at in names.values() for t in at))

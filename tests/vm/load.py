@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls under load, in guests: test_load.py makes and counts them there."""
+
+import collections
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import guest
+import kernels
+import live
+import root
+
+# The passes: the kernel as it is, and one whose tasks are preempted wherever they are.
+PASSES = ["load", "load full"]
+WORDS = {"load full": "preempt=full"}
+MEMORY = "4G"
+SECONDS = 3000
+
+LEGEND = """\
+How many calls were told, of how many that the programs made by their own count (bold where some are missing), and of these
+how many only by their entry (`ended`) or by their exit (`orphan`). `hogs`: three `dd if=/dev/zero of=/dev/null bs=1` on two
+CPUs beside threads that call in a loop; they also are beside `stress-ng --vm-rw` with 4 and 8 workers, `strace -f` of a shell,
+and 60 calls that are parked in the kernel. `attack`: 32 threads of nice 19 that call in a loop on one CPU, and a victim on it
+that calls once in 10 ms. `map writers`: the same, beside threads that write to a BPF map. `stop`: whether the run said that
+nothing was missing.
+"""
+
+Result = collections.namedtuple("Result", "verdict why figures")
+
+
+def has_full(kernel):
+    """Whether its way of preemption can be chosen."""
+    config = kernel.dir / "config"
+    return config.exists() and re.search("^CONFIG_PREEMPT_DYNAMIC=y", config.read_text(), re.M) is not None
+
+
+def passes(kernel, how_many):
+    """how_many: "none", "some" or "all"."""
+    if how_many != "all" or kernel.arch != "amd64":
+        return []
+    return PASSES if has_full(kernel) else PASSES[:1]
+
+
+def parse(text, part):
+    """(part, test) -> Result"""
+    out = collections.OrderedDict()
+    verdicts = live.parse(text)
+    lines = text.split("@report\n")[1].split("\n@end\n")[0].splitlines()
+    for case in ET.fromstring("\n".join(line[1:] for line in lines)).iter("testcase"):
+        verdict = verdicts[case.get("classname").rpartition(".")[2], case.get("name")]
+        found = case.find("properties/property[@name='figures']")
+        name = case.get("name").partition("[")[2].rstrip("]")
+        out[part, name] = Result(*verdict, json.loads(found.get("value")) if found is not None else None)
+    return out
+
+
+def run(kernel, how_many, part, chosen=None, seconds=SECONDS):
+    """Of one guest; guest.Failed if it did not come to its end. chosen: for pytest's -k."""
+    work = kernels.HOME / "run" / f"{kernel.name}-{part.replace(' ', '-')}"
+    work.mkdir(parents=True, exist_ok=True)
+    initrd = work / "initrd"
+    words = ["-o", "junit_family=xunit1", *(["-k", chosen] if chosen else []), "tests/vm/test_load.py"]
+    files = live.contents(kernel, words, seconds)
+    files["pvmtrace/tests/vm/test_load.py"] = kernels.ROOT / "tests" / "vm" / "test_load.py"
+    files["pvmtrace/build/live/pvmtally.so"] = kernel.build / "live" / "pvmtally.so"
+    guest.make_initrd(initrd, files, root.get(kernel.arch))
+    try:
+        text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
+                          f"{WORDS.get(part, '')} PVM_LOAD={'short' if how_many == 'some' else 'whole'}")
+    finally:
+        initrd.unlink()
+    return parse(text, part)
+
+
+def notes(figures):
+    """What is to be known of a run's calls besides."""
+    out = [f"{n} {phase}" for phase, n in figures["phases"].items() if phase != "complete"]
+    out += [f"{figures['unseen']} unseen"] if figures["unseen"] else []
+    return ", ".join(out + [f"{n} lost ({why})" for why, n in figures["lost"].items()])
+
+
+def shown(result):
+    """A cell: how many of how many, and what is to be known of them; of a run's end, whether it was complete."""
+    f = result.figures
+    if f is None:
+        return result.verdict
+    if "made" not in f:
+        return "complete" if f["complete"] else f"not complete ({', '.join(f['incomplete'])})"
+    told = f["made"] - f["missing"]
+    return (f"{told}" if not f["missing"] else f"**{told}** of {f['made']}") + (f" ({notes(f)})" if notes(f) else "")
+
+
+def section(columns):
+    """For docs/kernels.md: a column for each kernel and way of preemption."""
+    found = {(column, part): {key[1]: r for key, r in column.load.items() if key[0] == part}
+             for column in columns for part in PASSES}
+    found = {key: tests for key, tests in found.items() if tests}
+    names = dict.fromkeys(name for tests in found.values() for name in tests)
+    titles = [f"{column.title}{', ' + WORDS[part] if part in WORDS else ''}" for column, part in found]
+    lines = ["## Under load", "", LEGEND, f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
+    for name in names:
+        cells = [shown(tests[name]) if name in tests else "-" for tests in found.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    # For a look at one kernel: load.py KERNEL PASS some|all [-k's words]
+    import sys
+    _kernel = kernels.get(sys.argv[1])
+    for (_, name), r in run(_kernel, sys.argv[3], sys.argv[2], sys.argv[4] if len(sys.argv) > 4 else None).items():
+        print(f"{_kernel.title} {sys.argv[2]}: {name}: {r.verdict}: {shown(r)}; {r.figures or r.why[:1000]}", flush=True)
