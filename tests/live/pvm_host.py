@@ -3,10 +3,13 @@
 
 import os
 import re
+import struct
 import time
 from pathlib import Path
 
-from needs import CGROUPS, cgroup_mounts, require
+import pytest
+
+from needs import BUILD, CGROUPS, cgroup_mounts, require
 
 
 def kernel():
@@ -169,3 +172,19 @@ def bpf_objects(pid):
         progs.update(int(n) for n in re.findall(r"^prog_id:\s*(\d+)$", text, re.M))
         maps.update(int(n) for n in re.findall(r"^map_id:\s*(\d+)$", text, re.M))
     return progs, maps
+
+
+class ShiftedClock:
+    """A clock that programs with this environment read, and that can be moved for them alone (pvmclock.c)."""
+
+    def __init__(self, folder, clock_id):
+        preload = BUILD / "live" / "pvmclock.so"
+        if not preload.exists():
+            pytest.skip(f"{preload} is not built: make build-live")
+        self.path = folder / "shift"
+        self.path.write_bytes(struct.pack("=q", 0))
+        self.env = {**os.environ, "LD_PRELOAD": str(preload), "PVMCLOCK": str(self.path), "PVMCLOCK_ID": str(clock_id)}
+
+    def shift(self, ns):
+        with open(self.path, "r+b") as f:
+            f.write(struct.pack("=q", ns))

@@ -4,13 +4,12 @@
 import errno
 import os
 import signal
-import struct
 import time
 
 import pytest
 
 from pvm import Held, SLOWNESS, STOP_TIMEOUT, TRIGGERS, Tracer, expect_call, parse_time, poll, trigger
-from pvm_host import KILLED_CALLS_RETURN
+from pvm_host import KILLED_CALLS_RETURN, ShiftedClock
 from pvm_stream import Bad
 
 
@@ -224,24 +223,18 @@ def test_many_parked_at_once():
         assert os.getpid() not in pids
 
 
-PRELOAD = TRIGGERS / "pvmclock.so"
 DAY = 86400 * 10**9
 
 
 @pytest.mark.parametrize("step", [-DAY, DAY], ids=["back", "forward"])
 def test_clock_set_while_inside(tmp_path, step):
     """Both records of a call have one time, by the old clock; what comes later has the new one."""
-    if not PRELOAD.exists():
-        pytest.skip(f"{PRELOAD} is not built: make build-live")
-    shift = tmp_path / "shift"
-    shift.write_bytes(struct.pack("=q", 0))
-    env = {**os.environ, "LD_PRELOAD": str(PRELOAD), "PVMCLOCK": str(shift)}
-    with Tracer("--in-flight-after", 200, env=env) as tracer, Held("pvmpark") as h:
+    clock = ShiftedClock(tmp_path, time.CLOCK_REALTIME)
+    with Tracer("--in-flight-after", 200, env=clock.env) as tracer, Held("pvmpark") as h:
         before = time.time_ns()
         t = h.line()
         first = told(tracer, t["pid"], "in_flight")
-        with open(shift, "r+b") as f:
-            f.write(struct.pack("=q", step))
+        clock.shift(step)
         now = time.time_ns()
         later = tracer.one(trigger("pvmcall", "self")[0]["pid"])
         h.send("resolve")
