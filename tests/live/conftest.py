@@ -19,8 +19,7 @@ from pvm_host import Cgroups  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--whole", metavar="FILE,...", help="run these files, and of the others what --needing says")
-    parser.addoption("--needing", metavar="NEED,...", default="", help="tests that need one of these (tests/needs.py)")
+    parser.addoption("--needing", metavar="NEED,...", help="run only the tests that need one of these (tests/needs.py)")
 
 
 def pytest_configure(config):
@@ -40,9 +39,9 @@ def pytest_sessionstart(session):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.option.whole:
-        whole, needing = config.option.whole.split(","), set(config.option.needing.split(","))
-        out = [item for item in items if item.path.stem not in whole and not needs.marked(item) & needing]
+    if config.option.needing:
+        needing = set(config.option.needing.split(","))
+        out = [item for item in items if not needs.marked(item) & needing]
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
     for item in items:

@@ -3,18 +3,20 @@
 
 import json
 
-RACES = 100000
-STILL = 20000
+# How many calls check_witness sees, and by how much fewer they are in the short form of the checks.
+RACES, STILL = 100000, 20000
+SHORT = 10
 
 # Keys in which two tracers' records of one call may differ: each has a clock base of its own.
 OWN = ("time", "told", "run", "seq", "id", "duration_ns")
 OWN_OF_TASKS = ("start",)
 
 SESSIONS = ("fentry", "both")
+METHODS = ("tracepoint", "fentry")
 ABIS = {"amd64": {"x86_64": (True, True), "i386": (True, True), "x32": (False, False)},
         "arm64": {"arm64": (True, True), "arm": (True, False)}}
 
-SCRIPT = r"""
+FENTRY = r"""
 session fentry --attach fentry --resolve walk --in-flight-after 200 --iov-limit all --max-line 1048576
 step native /live/pvmabi native write
 step pair /live/pvmcall pair
@@ -33,8 +35,11 @@ step fault /live/pvmcall array-fault remote
 step namespaces /live/pvmns pid
 step user /live/pvmcall --uid 1234 self
 step parked parked 4
+step moved moved
 finish
+"""
 
+SECOND = r"""
 # second NAME ARG...: one more tracer; when it has ended, what it wrote are the facts.
 second() {
 	out=$1
@@ -43,7 +48,7 @@ second() {
 	rm -f "$out"
 	/pvmtrace -o "$out" "$@" >/dev/null 2>/tmp/err.second &
 	other=$!
-	until grep -q 'tracing as' /tmp/err.second || ! kill -0 $other; do sleep 0.1; done
+	until grep -q 'tracing as' /tmp/err.second || ! kill -0 $other; do sleep 0.3; done
 }
 
 finish_second() {
@@ -51,6 +56,9 @@ finish_second() {
 	wait $other
 }
 
+"""
+
+BOTH = r"""
 both() {
 	second /tmp/second --attach fentry --iov-limit all --max-line 1048576
 	for what in "pvmcall pair" "pvmabi int80 read" "pvmcall counts 64 64" "pvmcall counts 1024 1024" \
@@ -64,21 +72,39 @@ both() {
 session both --iov-limit all --max-line 1048576
 step both both
 finish
+"""
 
-# witness METHOD CALLS RACE: of each call, whether its line told the truth, and what it said of itself. A range names
-# its call (pvmwitness.c): one that stands in no line is counted, and shifts no other.
+WITNESS = r"""
+# witness NAME CALLS RACE: what it is told, and what it tells, are kept.
 witness() {
+	echo "$2" >/tmp/asked.$1
+	/live/pvmwitness "$2" "$3" >/tmp/truth.$1 &
+	echo $! >/tmp/pid.$1
+	wait $!
+}
+
+# One tracer for all that is asked of a method: the witness, still and racing, and what other calls cost.
+witnessed() {
 	second /tmp/lines --attach "$1" -f text --caller-comm pvmwitness --ring-size 128M
-	/live/pvmwitness "$2" "$3" >/tmp/truth
-	finish_second || return 1
-	awk '
+	witness still STILL 0 && witness race RACES 1 || return 1
+	echo 1 >/proc/sys/kernel/bpf_stats_enabled
+	/live/pvmcall pair >/dev/null
+	/live/pvmcount $other 100000
+	echo 0 >/proc/sys/kernel/bpf_stats_enabled
+	finish_second
+}
+
+# judged NAME: of each of its calls, whether its line told the truth, and what it said of itself. A range names
+# its call (pvmwitness.c): one that stands in no line is counted, and shifts no other.
+judged() {
+	awk -v pid="$(cat /tmp/pid.$1)" -v asked="$(cat /tmp/asked.$1)" '
 	function counter(name) {
 		return match($0, " " name " [0-9]+") ? substr($0, RSTART + length(name) + 2, RLENGTH) + 0 : 0
 	}
 	NR == FNR && FNR == 1 { for (i = 1; i <= NF; i++) page[$i] = i - 1; pairs = NF / 2; next }
 	NR == FNR { truth = $0; next }
 	/ -- stop: / { skipped = counter("skipped_runs"); summarised = counter("summarised") }
-	/ calls in / || /parked/ || !/pvmwitness\(.* read / { next }
+	/ calls in / || /parked/ || !/pvmwitness\(.* read / || !index($0, "pvmwitness(" pid ")") { next }
 	!match($0, / 0x[0-9a-f]+\+64/) { unread++; next }
 	{
 		at = page[substr($0, RSTART + 1, RLENGTH - 4)]
@@ -92,31 +118,33 @@ witness() {
 	}
 	END {
 		missing += length(truth) - n
-		printf "{\"calls\":%d,\"missing\":%d,\"unread\":%d,\"summarised\":%d,\"skipped\":%d", length(truth), missing,
-			unread, summarised, skipped
+		printf "{\"asked\":%d,\"calls\":%d,\"missing\":%d,\"unread\":%d,\"summarised\":%d,\"skipped\":%d", asked,
+			length(truth), missing, unread, summarised, skipped
 		for (i = split("right_confirmed right_changed right_nothing wrong_confirmed wrong_changed " \
 			"wrong_nothing", key, " "); i > 0; i--)
 			printf ",\"%s\":%d", key[i], cnt[key[i]]
 		print "}"
-	}' /tmp/truth /tmp/lines
-}
-
-# cost METHOD
-cost() {
-	echo 1 >/proc/sys/kernel/bpf_stats_enabled
-	second /tmp/lines --attach "$1" -f text
-	/live/pvmcount $other 100000
-	finish_second
+	}' /tmp/truth.$1 /tmp/lines
 }
 
 mark session confirm
-step still-tracepoint witness tracepoint STILL 0
-step race-tracepoint witness tracepoint RACES 1
-step still-fentry witness fentry STILL 0
-step race-fentry witness fentry RACES 1
-step cost-tracepoint cost tracepoint
-step cost-fentry cost fentry
-""".replace("STILL", str(STILL)).replace("RACES", str(RACES))
+for method in METHODS; do
+	step cost-$method witnessed $method
+	step still-$method judged still
+	step race-$method judged race
+done
+"""
+
+
+def script(short):
+    """The sessions of these checks. short: without that of both methods at once, the witness of one of them, and with
+    fewer calls."""
+    few = SHORT if short else 1
+    witness = WITNESS
+    asked = METHODS[:1] if short else METHODS
+    for word, value in (("STILL", STILL // few), ("RACES", RACES // few), ("METHODS", " ".join(asked))):
+        witness = witness.replace(word, str(value))
+    return FENTRY + SECOND + ("" if short else BOTH) + witness
 
 
 def has_32_bit(kernel):
@@ -142,7 +170,7 @@ def no_fentry(runs):
 
 
 def methods(runs):
-    return ("tracepoint",) if no_fentry(runs) else ("tracepoint", "fentry")
+    return METHODS[:1] if runs["short"] or no_fentry(runs) else METHODS
 
 
 def walks(runs):
@@ -198,12 +226,12 @@ def check_witness(_kernel, runs):
     """Who keeps moving the range cannot get a wrong one confirmed; nobody else is accused. Where the kernel skipped
     hooks of ours (preemptible ones do), and counted them, as many calls may be without a word."""
     for method in methods(runs):
-        still, race = facts(runs, f"still-{method}"), facts(runs, f"race-{method}")
-        for told, calls in ((still, STILL), (race, RACES)):
-            silent = told["missing"] + told["unread"] + told["right_nothing"] + told["wrong_nothing"]
-            assert told["calls"] == calls and not told["summarised"] and silent <= told["skipped"], told
-            assert told["wrong_confirmed"] == 0, told
-        assert still["wrong_changed"] == still["right_changed"] == 0 and race["right_confirmed"] > 0, (still, race)
+        still, race = both = facts(runs, f"still-{method}"), facts(runs, f"race-{method}")
+        silent = sum(told[key] for told in both for key in ("missing", "unread", "right_nothing", "wrong_nothing"))
+        assert silent <= race["skipped"], both
+        for told in both:
+            assert told["calls"] == told["asked"] > 0 and not told["summarised"] and told["wrong_confirmed"] == 0, told
+    assert still["wrong_changed"] == still["right_changed"] == 0 and race["right_confirmed"] > 0, (still, race)
     # How many are wrong is up to the machine; that none is would prove nothing.
     assert sum(facts(runs, f"race-{m}")["wrong_changed"] for m in methods(runs)) > 0
 

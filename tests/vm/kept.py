@@ -25,16 +25,16 @@ def sources():
     return out.hexdigest()
 
 
-def keep(name, part, how, result):
-    """The result of a kernel's pass. how: whatever else makes one run of it unlike another."""
+def keep(name, part, result):
+    """The result of a kernel's pass."""
     WHERE.mkdir(parents=True, exist_ok=True)
-    (WHERE / f"{name}-{part}").write_bytes(pickle.dumps((sources(), how, result)))
+    (WHERE / f"{name}-{part}").write_bytes(pickle.dumps((sources(), result)))
 
 
-def look(name, part, how):
+def look(name, part):
     """The result of such a run of these sources, if nothing failed in it; or None."""
     try:
-        *of, result = pickle.loads((WHERE / f"{name}-{part}").read_bytes())
+        of, result = pickle.loads((WHERE / f"{name}-{part}").read_bytes())
     except (OSError, ValueError, AttributeError, EOFError, pickle.UnpicklingError):
         return None
-    return result if of == [sources(), how] and not any(r.verdict == "FAIL" for r in result.values()) else None
+    return result if of == sources() and not any(r.verdict == "FAIL" for r in result.values()) else None

@@ -2,6 +2,8 @@
 """Kernels of Debian's packages, by an apt of our own: its sources, lists and cache lie below build/vm, and the
 machine's own apt is only asked where its Debian comes from."""
 
+import contextlib
+import fcntl
 import functools
 import os
 import re
@@ -219,13 +221,23 @@ def fetch(name):
     return kernel
 
 
+@contextlib.contextmanager
+def fetching():
+    """Several programs may want something at once."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with open(HOME / "fetching", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def get(name, update=False):
     """From the cache, or fetched."""
     kernel = Kernel(name)
-    if update or not kernel.image.exists():
-        try:
-            return fetch(name)
-        except Missing:
-            if not kernel.image.exists():
-                raise
+    with fetching():
+        if update or not kernel.image.exists():
+            try:
+                return fetch(name)
+            except Missing:
+                if not kernel.image.exists():
+                    raise
     return kernel

@@ -21,9 +21,8 @@ MEMORY = "1536M"
 ATTACH = os.environ.get("PVM_ATTACH", "tracepoint")
 SECONDS = 3600
 
-# The most telling ones, where there is little time.
-SOME = ["test_abi", "test_results", "test_namespaces", "test_identity", "test_arrays", "test_phases"]
-# What looks at cgroups.
+# What looks at cgroups, and the need of tests that it is about.
+NEEDS_HYBRID = "cgroup_hybrid"
 HYBRID = ["test_cgroups", "test_identity"]
 # With --attach fentry a start takes several times as long, since each of the eight programs is verified by itself.
 FENTRY_TIMES = 2
@@ -43,7 +42,8 @@ SAME_WITH_FENTRY = {
 
 # What can notice that 32-bit calls are missing: the tests of them, and those that make one among others.
 NO32 = ["test_needs", "test_abi", "test_filters", "test_probe", "test_records", "test_replay"]
-NO32_SOME = ["test_needs", "test_abi", "test_probe"]
+# What is told of the machine, and that tests are skipped: enough where there is little time.
+NO32_SHORT = ["test_needs", "test_abi"]
 # From 6.7 on a kernel can be started without them.
 NO32_FROM = (6, 7)
 
@@ -59,26 +59,30 @@ ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_
 Result = collections.namedtuple("Result", "verdict why")
 
 
-def passes(kernel, how_many):
-    """Which of them there are. how_many: "none", "some" or "all"."""
+def passes(kernel, how_many, short=False, lacks=()):
+    """Which of them there are. how_many: "none" or "all". short, lacks: see arguments()."""
     if how_many == "none":
         return []
-    # Where there is little time, the old kernel has the old kind of cgroups, as it mostly was.
     no32 = ["no32"] if kernel.arch == "amd64" and kernel.version >= NO32_FROM else []
-    if how_many == "some":
-        return ["hybrid"] if kernel.version < (6, 0) else ["live", *no32]
+    if short:
+        # The old kernel has the old kind of cgroups.
+        old = kernel.version < (6, 0)
+        found = {"hybrid": old and NEEDS_HYBRID in lacks, "live": not old and plain(lacks)}
+        return [*(part for part, there in found.items() if there), *no32]
     return ["live", "hybrid", *no32, *(["fentry"] if ATTACH == "tracepoint" else [])]
 
 
-def arguments(how_many, part, also=()):
-    """For pytest. how_many: "some" or "all". also: needs of tests that are to run besides."""
-    if part == "no32":
-        names = NO32_SOME if how_many == "some" else NO32
-    else:
-        names = SOME + HYBRID if how_many == "some" else HYBRID if part == "hybrid" else None
-    if names and also and part == "live":
-        return ["-m", "not slow", f"--whole={','.join(names)}", f"--needing={','.join(also)}", "tests/live"]
-    files = [f"tests/live/{name}.py" for name in dict.fromkeys(names)] if names else ["tests/live"]
+def plain(lacks):
+    """Those of them that any guest has."""
+    return [name for name in lacks if name != NEEDS_HYBRID]
+
+
+def arguments(part, short=False, lacks=()):
+    """For pytest. short: what the machine itself cannot run, and little else. lacks: the needs of tests that it has not."""
+    if short and part == "live":
+        return ["-m", "not slow", f"--needing={','.join(plain(lacks))}", "tests/live"]
+    names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32}.get(part)
+    files = [f"tests/live/{name}.py" for name in names] if names else ["tests/live"]
     ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part == "fentry" else []
     return ["-m", "not slow", *ignored, *files]
 

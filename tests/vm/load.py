@@ -35,9 +35,9 @@ def has_full(kernel):
     return config.exists() and re.search("^CONFIG_PREEMPT_DYNAMIC=y", config.read_text(), re.M) is not None
 
 
-def passes(kernel, how_many):
-    """how_many: "none", "some" or "all"."""
-    if how_many != "all" or kernel.arch != "amd64":
+def passes(kernel, how_many, short=False):
+    """how_many: "none" or "all". short: what make check takes."""
+    if how_many != "all" or short or kernel.arch != "amd64":
         return []
     return PASSES if has_full(kernel) else PASSES[:1]
 

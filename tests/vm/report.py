@@ -17,6 +17,22 @@ cgroups and identity, on a hybrid hierarchy (v1's pids and memory beside v2); th
 runs none (x86-64 from 6.7 on, `ia32_emulation=0`); those that have to do with hooks once more with `--attach fentry`.
 """
 
+SHORT = """\
+## What `make check` runs of it
+
+`make check` starts a few guests, in a short form; what that leaves out, `make check-vm` runs.
+
+| | `make check` | only `make check-vm` |
+|---|---|---|
+| kernels | 5.10 and the newest, x86-64 | the others, and arm64 |
+| checks | the verifier, `--probe`, both attach methods, every ABI, arrays, pages, all phases, moved targets, identity, cgroups, filters, confirmed targets and pages; of the witness 10,000 calls that race and 2,000 that do not | sums, a full ring, `--btf`, both methods at once, ftrace switched off, btrfs and overlays; of the witness ten times as many calls, with fentry too, and what other calls cost |
+| checks, built by other clangs | | all |
+| live tests | on the newest, those that need what the machine itself lacks of: 32-bit calls, 32-bit programs, `--attach fentry`, a hook on mm_access; on 5.10 test_cgroups, if the machine has no hybrid hierarchy | all, the first rows below |
+| live tests, hybrid cgroups | | test_cgroups, test_identity |
+| live tests, `ia32_emulation=0` | test_needs, test_abi | test_filters, test_probe, test_records, test_replay |
+| live tests, `--attach fentry` | | all but those of which the outcome cannot depend on the hooks |
+"""
+
 
 class Column:
     """One kernel's results."""
@@ -137,7 +153,7 @@ def document(columns):
              f"day or of an earlier one with the same sources, with Debian's kernels {releases}.", "",
              "Tests that passed, of those that were not skipped (`-`: none):", "", summary(columns), "",
              f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} skipped: they do not apply, or could not be "
-             "tried.", "", "## Every row", "", LEGEND,
+             "tried.", "", SHORT, "## Every row", "", LEGEND,
              f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
     lines += [f"| {named(key)} | {' | '.join(cells)} |" for key, cells in rows(columns).items()]
     lines += ["", *load.section(columns)] if any(c.load for c in columns) else []

@@ -112,8 +112,11 @@ def key():
 def get(arch, update=False):
     """The initrd of an architecture, from the cache or made now."""
     path = kernels.HOME / "cache" / arch / f"root-{key()}.cpio"
-    if path.exists() and not update:
-        return path
+    with kernels.fetching():
+        return path if path.exists() and not update else make(arch, path)
+
+
+def make(arch, path):
     print(f"making a Debian of {SUITE} for {arch} guests", flush=True)
     found = debs(arch, PACKAGES)
     top = kernels.HOME / f"root-{arch}"
