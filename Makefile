@@ -52,7 +52,7 @@ FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 # ---- what is made of what ---------------------------------------------------------------------
 
 # These know the skeleton, and with it the kernel half; the unit tests do without them.
-SKELETON_USERS := main tracer loop hooks probe_hooks
+SKELETON_USERS := main tracer loop hooks probe_hooks witness
 
 BPF_SRC := bpf/pvmtrace.bpf.c
 USER_SRC := $(wildcard user/*.c)
@@ -155,7 +155,7 @@ build/%.skel.h: build/%.bpf.o
 	@echo '/* NOLINTEND */' >>$@
 
 # Before the first compilation no dependency file says who includes the skeleton.
-$(SKELETON_OBJ): | build/pvmtrace.skel.h build/probe.skel.h
+$(SKELETON_OBJ): | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
 
 build/user/%.o: user/%.c build/flags
 	@mkdir -p $(@D)
@@ -249,7 +249,7 @@ live: ## the live tests (as root: real BPF, real calls)
 package: ## the tests of the package (as root: in a Debian 12 made for them, and booted in QEMU)
 	$(CHECK) build package
 
-lint: build/pvmtrace.skel.h build/probe.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
+lint: build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
 	@tests/lint
 
 format: ## bring all C sources into shape with clang-format

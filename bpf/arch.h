@@ -48,6 +48,13 @@ static __always_inline u64 arch_exit_number(struct pt_regs *regs)
 	return regs->orig_ax;
 }
 
+/* Of a thread's registers in user space, as the kernel keeps them: whether it can be in the system call that they name.
+ * The result stands there as ENOSYS until the call is over (arch/x86/entry/entry_64.S: PUSH_AND_CLEAR_REGS). */
+static __always_inline bool arch_is_inside(struct pt_regs *regs)
+{
+	return (s64)regs->ax == -38;
+}
+
 /* Whether the call in progress came in compat mode. */
 #define ARCH_COMPAT(regs, self) (OF_CURRENT(self, thread_info.status) & TS_COMPAT)
 
@@ -107,6 +114,13 @@ static __always_inline u32 arch_number(u64 id)
 static __always_inline u64 arch_exit_number(struct pt_regs *regs)
 {
 	return (u32)regs->syscallno;
+}
+
+/* The result takes the place of the first argument when the call is over. One whose result is that argument is taken to
+ * be inside. */
+static __always_inline bool arch_is_inside(struct pt_regs *regs)
+{
+	return regs->regs[0] == regs->orig_x0;
 }
 
 #define ARCH_COMPAT(regs, self) ((regs)->pstate & PSR_MODE32_BIT)

@@ -3,17 +3,15 @@
 #ifndef PVM_AUDIT_H
 #define PVM_AUDIT_H
 
-/* Once a call, where it is counted as seen. late: this hook runs in the call's function, or behind it. */
-static __always_inline void audit_seen(struct pt_regs *regs, u32 what, bool at_exit, bool late)
+/* A function with a stack of its own (see filter_task). */
+static __noinline int audit_tell(struct pt_regs *regs, u32 what, bool at_exit, bool late)
 {
 	struct pvm_seen *seen;
 
-	if (!cfg_audit)
-		return;
 	seen = bpf_ringbuf_reserve(&pvm_seen, sizeof(*seen), 0);
 	if (!seen) {
 		count(PVM_C_AUDIT_LOST);
-		return;
+		return 0;
 	}
 	seen->seen_ns = bpf_ktime_get_boot_ns();
 	arch_args(regs, what, at_exit, seen->args);
@@ -24,6 +22,14 @@ static __always_inline void audit_seen(struct pt_regs *regs, u32 what, bool at_e
 	seen->pad = 0;
 	bpf_ringbuf_submit(seen, BPF_RB_NO_WAKEUP);
 	wake();
+	return 1;
+}
+
+/* Once a call, where it is counted as seen. late: this hook runs in the call's function, or behind it. */
+static __always_inline void audit_seen(struct pt_regs *regs, u32 what, bool at_exit, bool late)
+{
+	if (cfg_audit)
+		audit_tell(regs, what, at_exit, late);
 }
 
 #endif

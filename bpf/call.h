@@ -163,7 +163,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 		return STAGE_FILTERED;
 	if (filter_wants_task(PVM_CALLER)) {
 		caller_fill(&call->caller);
-		if (!filter_task(PVM_CALLER, &call->caller, call->phase == PVM_ORPHAN))
+		if (!filter_task(PVM_CALLER, &call->caller, s->apart))
 			return STAGE_FILTERED;
 	}
 	call->caller.pid = tgid; /* the target's filters and kinship compare with it */
@@ -173,20 +173,6 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	s->undecided = verdict == TARGET_ABSENT && filter_wants_target();
 	caller_take(s);
 	return STAGE_ACTIVE;
-}
-
-/* The call of the current thread is over. Its entry stays if few others do. */
-static __always_inline void state_end(struct pvm_state *s, u64 task)
-{
-	s->stage = STAGE_IDLE;
-	if (s->kept)
-		return;
-	if (state_kept < KEPT_MAX) {
-		s->kept = 1;
-		atomic_add(&state_kept, 1);
-	} else {
-		bpf_map_delete_elem(&pvm_state, &task);
-	}
 }
 
 /* A filter on the target was left open, and nobody is in no list that includes. */
@@ -219,6 +205,12 @@ static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
 	return target_look(&s->call, by) || !named;
 }
 
+/* The sweep told already that this call is over, or is about to. */
+static __always_inline bool call_is_out(const struct pvm_state *s)
+{
+	return cfg_witness && s->out_ns == s->call.entry_ns && !s->out_at_ns;
+}
+
 /* The current thread is in no call any more, but no hook saw its exit: it is told as far as it is known, by the same
  * rules as the sweep's. */
 __noinline int call_ended(void)
@@ -230,7 +222,7 @@ __noinline int call_ended(void)
 	s->exiting = 1;
 	if (call_is_dropped(s) && !call_is_doubtful(s, bpf_get_current_task())) {
 		count(PVM_C_FILTERED);
-	} else {
+	} else if (!call_is_out(s)) {
 		s->call.exit_ns = bpf_ktime_get_boot_ns();
 		s->call.phase = PVM_ENDED;
 		call_submit(s, CALL_IN_STATE);
@@ -239,10 +231,9 @@ __noinline int call_ended(void)
 	return 1;
 }
 
-static __always_inline struct pvm_state *state_get(u64 task, u64 thread_ns)
+/* The thread is in a new call: its state, NULL if there is no room for it. s: the one that it had, or NULL. */
+static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 task, u64 thread_ns)
 {
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
-
 	if (!s) {
 		if (bpf_map_update_elem(&pvm_state, &task, &pvm_blank, BPF_NOEXIST))
 			return NULL;
@@ -263,6 +254,8 @@ static __always_inline struct pvm_state *state_get(u64 task, u64 thread_ns)
 static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *self, u32 what,
 				       enum pvm_hook hook)
 {
+	const u32 how = hook >= HOOK_BEGIN ? TARGET_WALK : 0;
+	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
 	u32 tgid = OF_CURRENT(self, tgid), used;
 	enum pvm_stage stage;
 	struct pvm_state *s;
@@ -273,18 +266,25 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	}
 	if (pvm_shared.stopping)
 		return;
+	s = bpf_map_lookup_elem(&pvm_state, &task);
+	if (cfg_witness && s && state_is_same(s, thread_ns, regs, what, saw_of(hook))) {
+		s->seen |= saw_of(hook);
+		return;
+	}
 	count(PVM_C_SEEN);
 	audit_seen(regs, what, false, hook != HOOK_ENTER);
-	s = state_get((u64)self, OF_CURRENT(self, start_boottime));
+	s = state_begin(s, task, thread_ns);
 	if (!s) {
 		count(PVM_C_STATE_FULL);
 		return;
 	}
+	if (cfg_witness)
+		s->seen = saw_of(hook);
 	s->exiting = 0;
 	s->hook = hook;
 	__builtin_memset(&s->held, 0, sizeof(s->held));
 	call_head(s, regs, what, bpf_ktime_get_boot_ns(), PVM_COMPLETE);
-	stage = call_identify(s, tgid, 0);
+	stage = call_identify(s, tgid, how);
 	if (stage == STAGE_FILTERED)
 		count(PVM_C_FILTERED);
 	if (stage == STAGE_ACTIVE) {
@@ -362,11 +362,26 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	return true;
 }
 
-__noinline int orphan_identify(u32 tgid)
+/* Two of them, as one that could do both would need more of the stack than there is. Both return enum pvm_stage. */
+#define ORPHAN_HOW (TARGET_AT_EXIT | TARGET_WALK)
+
+__noinline int orphan_identify_apart(u32 tgid)
 {
 	struct pvm_state *s = state_current(true);
 
-	return s ? call_identify(s, tgid, TARGET_AT_EXIT | TARGET_OF_ORPHAN) : STAGE_FILTERED;
+	return s ? call_identify(s, tgid, ORPHAN_HOW | TARGET_OF_ORPHAN) : STAGE_FILTERED;
+}
+
+__noinline int orphan_identify_own(u32 tgid)
+{
+	struct pvm_state *s = state_current(false);
+
+	return s ? call_identify(s, tgid, ORPHAN_HOW) : STAGE_FILTERED;
+}
+
+static __always_inline int orphan_identify(const struct pvm_state *s, u32 tgid)
+{
+	return !cfg_witness || s->apart ? orphan_identify_apart(tgid) : orphan_identify_own(tgid);
 }
 
 /*
@@ -374,88 +389,141 @@ __noinline int orphan_identify(u32 tgid)
  * registers and in memory now is all there is. A result that is not an error proves nothing: it may be the
  * call's own number, or a supervisor's invention.
  */
-static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs, u32 what,
-					u32 tgid, s64 ret)
+static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs,
+					struct task_struct *self, u32 what, s64 ret)
 {
-	s->hook = HOOK_EXIT;
 	s->sent[PVM_CALLER].pid = 0;
 	s->sent[PVM_TARGET].pid = 0;
 	call_head(s, regs, what, bpf_ktime_get_boot_ns(), PVM_ORPHAN);
 	s->call.exit_ns = s->call.entry_ns;
 	s->call.ret = ret;
-	if (orphan_identify(tgid) != STAGE_ACTIVE)
+	if (orphan_identify(s, OF_CURRENT(self, tgid)) != STAGE_ACTIVE)
 		return false;
 	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
 }
 
-/*
- * Whether the registers at exit are those of this call: the exit of another one may have been skipped, and the entry of
- * the one that ends here too.
- */
-static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 what)
-{
-	u32 abi = s->call.abi;
-	u64 args[6];
+/* How an exit hook finds its call. */
+enum call_found {
+	CALL_FOUND, /* its entry was seen */
+	CALL_UNSEEN,
+	CALL_OVER, /* another hook has told it */
+};
 
-	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
-	barrier_var(abi);
-	arch_args(regs, what, true, args);
-	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
-		if (args[i] != s->call.args[i])
-			return false;
-	}
-	return abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
+/* With witnesses. A function with a stack of its own (see filter_task). */
+static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *self,
+				     struct pt_regs *regs, u32 what, enum pvm_saw saw)
+{
+	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
+
+	if (!s)
+		return over_is_same(task, thread_ns, regs, what, saw) ? CALL_OVER : CALL_UNSEEN;
+	if (!state_is_same(s, thread_ns, regs, what, saw))
+		return CALL_UNSEEN;
+	s->seen |= saw;
+	return s->stage == STAGE_IDLE || call_is_out(s) ? CALL_OVER : CALL_FOUND;
 }
 
-/* The call that ends; NULL if its entry was not seen. */
-static __always_inline struct pvm_state *call_begun(struct pt_regs *regs, struct task_struct *self,
-						    u32 what)
+static __always_inline enum call_found call_find(struct pvm_state *s, struct task_struct *self,
+						 struct pt_regs *regs, u32 what, enum pvm_saw saw)
 {
-	u64 task = (u64)self;
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
-
+	if (cfg_witness)
+		return call_find_seen(s, self, regs, what, saw);
 	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))
-		return NULL;
+		return CALL_UNSEEN;
 	if (call_is(s, regs, what))
-		return s;
+		return CALL_FOUND;
 	call_ended();
-	state_end(s, task);
-	return NULL;
+	state_end(s, (u64)self);
+	return CALL_UNSEEN;
 }
 
-/* An exit that no entry went before is an orphan at HOOK_EXIT only: no other hook sees such calls. */
+/* With witnesses an orphan is built in the thread's state, so that the next hook finds it there. */
+static __noinline struct pvm_state *orphan_own(struct pvm_state *s, struct task_struct *self,
+					       enum pvm_saw saw)
+{
+	s = state_begin(s, (u64)self, OF_CURRENT(self, start_boottime));
+	if (!s)
+		return NULL;
+	s->seen = saw;
+	s->stage = STAGE_IDLE;
+	return s;
+}
+
+/* Without, only the exit hook sees such calls, and there is always room for one. */
+static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struct task_struct *self,
+						      enum pvm_hook hook)
+{
+	if (pvm_shared.stopping)
+		return NULL;
+	if (cfg_witness) {
+		s = orphan_own(s, self, saw_of(hook));
+		if (s || hook != HOOK_EXIT)
+			return s;
+	}
+	s = hook == HOOK_EXIT ? state_current(true) : NULL;
+	if (s)
+		s->apart = 1;
+	return s;
+}
+
+/* What the entry hook had no room to send. */
+static __always_inline void call_send_late(struct pvm_state *s)
+{
+	identity_send(s, PVM_CALLER);
+	if (s->call.resolved)
+		identity_send(s, PVM_TARGET);
+}
+
+static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_hook hook)
+{
+	bool late = cfg_witness && s->hook == HOOK_PERMIT && s->stage == STAGE_ACTIVE;
+
+	s->exiting = 1;
+	s->hook = hook;
+	if (cfg_witness)
+		s->out_ns = 0;
+	if (late)
+		call_send_late(s);
+	if (s->stage == STAGE_ACTIVE)
+		return call_finish(s, ret);
+	return s->stage == STAGE_REJECTED && call_reject(s, ret);
+}
+
 static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *self, u32 what,
 				      s64 ret, enum pvm_hook hook)
 {
-	u32 tgid = OF_CURRENT(self, tgid), stage;
+	enum call_found found;
 	struct pvm_state *s;
-	bool tell;
+	u64 task = (u64)self;
+	bool tell, apart;
+	u32 stage;
 
-	if (is_self(tgid)) {
+	if (is_self(OF_CURRENT(self, tgid))) {
 		self_exit(what);
 		return;
 	}
 	if (pvm_shared.stopping >= PVM_NO_EXITS)
 		return;
-	s = call_begun(regs, self, what);
-	if (!s) {
-		s = hook != HOOK_EXIT || pvm_shared.stopping ? NULL : state_current(true);
+	s = bpf_map_lookup_elem(&pvm_state, &task);
+	found = call_find(s, self, regs, what, saw_of(hook));
+	if (found == CALL_OVER)
+		return;
+	if (found == CALL_UNSEEN) {
+		s = orphan_begin(s, self, hook);
 		if (!s)
 			return;
 		count(PVM_C_SEEN);
 		audit_seen(regs, what, true, true);
 		stage = STAGE_ORPHAN;
-		tell = call_orphan(s, regs, what, tgid, ret);
+		s->hook = hook;
+		tell = call_orphan(s, regs, self, what, ret);
 	} else {
 		stage = s->stage;
-		s->exiting = 1;
-		s->hook = hook;
-		tell = stage == STAGE_ACTIVE	 ? call_finish(s, ret)
-		       : stage == STAGE_REJECTED ? call_reject(s, ret)
-						 : false;
+		tell = call_close(s, ret, hook);
 	}
+	apart = stage == STAGE_ORPHAN && (!cfg_witness || s->apart);
 	if (tell) {
-		u32 of = stage == STAGE_ORPHAN ? CALL_ORPHANED : CALL_IN_STATE;
+		u32 of = apart ? CALL_ORPHANED : CALL_IN_STATE;
 
 		call_look_again(s);
 		if (!cfg_aggregate || !call_aggregate(s, of))
@@ -463,9 +531,8 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	} else if (stage != STAGE_FILTERED) {
 		count(PVM_C_FILTERED);
 	}
-	if (stage == STAGE_ORPHAN)
-		return;
-	state_end(s, (u64)self);
+	if (!apart)
+		state_end(s, task);
 }
 
 /* The current thread dies: what is kept for it goes. */

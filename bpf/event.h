@@ -526,6 +526,18 @@ struct pvm_shared {
 	struct pvm_counts rows[PVM_CPU_ROWS];
 };
 
+/* Hooks, in the order in which a call comes by them. */
+enum pvm_saw {
+	PVM_SAW_ENTER = 1 << 0,	 /* tracepoint sys_enter */
+	PVM_SAW_FENTRY = 1 << 1, /* the function begins: fentry */
+	PVM_SAW_BEGIN = 1 << 2,	 /* the same: a witness */
+	PVM_SAW_PERMIT = 1 << 3, /* leave to reach into the target's memory */
+	PVM_SAW_FEXIT = 1 << 4,	 /* the function ends: fexit */
+	PVM_SAW_RETURN = 1 << 5, /* the same: a witness */
+	PVM_SAW_EXIT = 1 << 6,	 /* tracepoint sys_exit */
+	PVM_SAW_END = 1 << 7,	 /* the same: a witness */
+};
+
 /* Filters. A map entry's value says what it means that the key is there. */
 enum pvm_verdict {
 	PVM_INCLUDE = 1,

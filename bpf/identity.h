@@ -529,8 +529,7 @@ static __always_inline void identity_send(struct pvm_state *s, u32 who)
 	if (sent_is(sent, id))
 		return;
 	sent->pid = 0;
-	identity_settle((who == PVM_TARGET ? OF_TARGET : 0) |
-			(s->call.phase == PVM_ORPHAN ? OF_ORPHAN : 0));
+	identity_settle((who == PVM_TARGET ? OF_TARGET : 0) | (s->apart ? OF_ORPHAN : 0));
 }
 
 #endif

@@ -20,7 +20,13 @@ enum pvm_hook {
 	HOOK_EXIT = 1,
 	HOOK_ACCESS = 2,
 	HOOK_FENTRY = 3, /* and on: each program on a system call's own function (fentry.h) */
-	HOOK_CNT = 11,
+	HOOK_FENTRY_LAST = HOOK_FENTRY + 7,
+	HOOK_BEGIN,  /* witnesses (witness.h): where such a function begins, */
+	HOOK_RETURN, /* where it returns, */
+	HOOK_END,    /* and where the system call ends */
+	HOOK_CNT,
+	/* May run on top of itself, so there is no room for it: what needs some is put off to the next hook. */
+	HOOK_PERMIT = HOOK_CNT,
 };
 
 /* What was last known to be remembered by user space about one side of a thread's calls. */
@@ -66,9 +72,12 @@ struct pvm_state {
 	u32 exiting; /* the exit hook is at it: the sweep keeps off */
 	u32 undecided; /* a filter on the target waits for the exit: the target was not there at entry */
 	u32 hook;      /* enum pvm_hook: of the program that is at it */
-	u32 kept;      /* boolean: it stays when its call ends */
-	u32 pad;
-	u64 told_ns; /* entry of the call that an in_flight record was told of */
+	u16 kept;      /* boolean: it stays when its call ends */
+	u16 apart;     /* boolean: this is an orphan in pvm_orphan */
+	u32 seen;      /* enum pvm_saw: hooks that saw this call, or the last one (state.h) */
+	u64 told_ns;   /* entry of the call that an in_flight record was told of */
+	u64 out_ns;    /* entry of the call that the sweep found to be over, and */
+	u64 out_at_ns; /* since when; 0: it was told as such (sweep.h) */
 	struct pvm_sent sent[2];
 	struct pvm_held held;
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
@@ -98,7 +107,24 @@ struct {
 	__type(value, struct pvm_state);
 } pvm_state SEC(".maps");
 
-/* Where the exit hook builds an orphan, which has no state. Only pvm_exit uses it, and a program is
+/* A call that was told by one of its last hooks, where its state could not be kept for the others. */
+struct pvm_over {
+	u64 thread_ns;
+	u64 args; /* sum of the arguments */
+	u32 seen; /* enum pvm_saw */
+	u32 pad;
+};
+
+/* They are looked up within microseconds; what stays is what a hook has missed. The user half makes it small where there
+ * are no witnesses. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64); /* address of the thread's struct task_struct */
+	__type(value, struct pvm_over);
+} pvm_over SEC(".maps");
+
+/* Where the exit hook builds an orphan that has no state. Only pvm_exit uses it, and a program is
  * never run twice at a time on one CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -265,6 +291,8 @@ const volatile __u64 cfg_pin_key[2] = {};    /* random: pvm_pins_add */
 const volatile __u32 cfg_page_shift = 12;
 const volatile bool cfg_audit = false;
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
+const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
+const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */
 static __always_inline struct pvm_state *state_current(bool orphan)

@@ -205,7 +205,7 @@ __noinline int owner_take(u64 task, u32 place, u32 how)
 	hook = s->hook;
 	names = bpf_map_lookup_elem(&pvm_names, &hook);
 	if (!names)
-		return 0;
+		return 1; /* HOOK_PERMIT: nobody can be judged */
 	if (owner)
 		m = NULL;
 	if (!owner || raw_tgid(owner) == s->call.target.pid)

@@ -24,10 +24,12 @@
 #include "target.h"
 #include "summary.h"
 #include "audit.h"
+#include "state.h"
 #include "call.h"
 #include "sweep.h"
 #include "fentry.h"
 #include "confirm.h"
+#include "witness.h"
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
@@ -91,7 +93,7 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 		memories_renew(0);
 	/* No pointer is made into a number, which functions that are verified once take. */
 	bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
-	return task ? sweep_task(address, task->start_boottime) : 0;
+	return task ? sweep_task(task, address) : 0;
 }
 
 /* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to

@@ -3,16 +3,20 @@
 #ifndef PVM_SWEEP_H
 #define PVM_SWEEP_H
 
-static __always_inline bool sweep_wants(const struct pvm_state *s, u64 thread_ns, u64 now)
+/* In a call by its state, not at its exit, and not told as ended. */
+static __always_inline bool sweep_sees(const struct pvm_state *s, u64 thread_ns)
 {
-	if (s->thread_ns != thread_ns)
-		return false;
+	return s->thread_ns == thread_ns && s->stage >= STAGE_REJECTED && !s->exiting &&
+	       !call_is_out(s);
+}
+
+static __always_inline bool sweep_wants(const struct pvm_state *s, u64 now)
+{
 	if (pvm_shared.sweep_phase == PVM_UNFINISHED)
-		return s->stage >= STAGE_REJECTED && !s->exiting;
+		return true;
 	if (s->stage == STAGE_REJECTED && !call_may_move(&s->call, now))
 		return false;
-	return s->stage >= STAGE_REJECTED && !s->exiting && !s->undecided &&
-	       s->told_ns != s->call.entry_ns &&
+	return !s->undecided && s->told_ns != s->call.entry_ns &&
 	       now - s->call.entry_ns >= pvm_shared.sweep_older_ns;
 }
 
@@ -54,9 +58,33 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now
 	count(PVM_C_IN_FLIGHT_TOLD);
 }
 
-/* At the end of the run: nothing comes behind it. A call that was dropped for its target is told too: the kernel may
- * look its argument up after we are gone. */
-static __always_inline void sweep_unfinished(struct pvm_state *s, u64 by, u64 now)
+/* Whether the thread is in the system call that its state is of. */
+static __always_inline bool sweep_is_inside(const struct pvm_state *s, struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	return arch_is_inside(regs) && call_is(s, regs, arch_number(arch_exit_number(regs)));
+}
+
+/*
+ * No hook saw the exit, or one is still to come: the result stands in the registers already when the last hooks run,
+ * and these can be preempted. A second look at least OUT_NS later tells it, if none has come. Whether it is due.
+ */
+#define OUT_NS 500000000ULL
+
+static __always_inline bool sweep_is_out(struct pvm_state *s, u64 now)
+{
+	if (s->out_ns == s->call.entry_ns)
+		return now - s->out_at_ns >= OUT_NS;
+	s->out_at_ns = now;
+	s->out_ns = s->call.entry_ns;
+	return false;
+}
+
+/* Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
+ * thread's next hook finds done. A call that was dropped for its target is told too: the kernel may look its argument up
+ * after we are gone, or may have done so unseen. phase: enum pvm_phase. */
+static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 phase)
 {
 	bool dropped = call_is_dropped(s);
 	u64 entry_ns = s->call.entry_ns;
@@ -67,10 +95,13 @@ static __always_inline void sweep_unfinished(struct pvm_state *s, u64 by, u64 no
 	    bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call) ||
 	    s->exiting || s->stage != stage || s->call.entry_ns != entry_ns)
 		return;
-	s->stage = STAGE_IDLE;
+	if (pvm_shared.sweep_phase == PVM_UNFINISHED)
+		s->stage = STAGE_IDLE;
+	else
+		s->out_at_ns = 0;
 	if (dropped && !target_look(&copy->call, by))
 		copy->call.flags |= PVM_CALL_TARGET_UNSURE;
-	copy->call.phase = PVM_UNFINISHED;
+	copy->call.phase = phase;
 	copy->call.exit_ns = now;
 	size = sizeof(copy->call) + copy->call.local.entry_len + copy->call.remote.entry_len;
 	copy->call.hdr.size = size;
@@ -80,21 +111,27 @@ static __always_inline void sweep_unfinished(struct pvm_state *s, u64 by, u64 no
 		count(PVM_C_RING_FULL);
 }
 
-static __always_inline int sweep_task(u64 task, u64 thread_ns)
+static __always_inline int sweep_task(struct task_struct *task, u64 address)
 {
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &task);
-	bool unfinished = pvm_shared.sweep_phase == PVM_UNFINISHED;
+	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &address);
+	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, out;
 	u64 now = bpf_ktime_get_boot_ns();
 
-	if (!s || !sweep_wants(s, thread_ns, now))
+	if (!s || !sweep_sees(s, task->start_boottime))
 		return 0;
-	if (unfinished && call_is_dropped(s) && !call_may_move(&s->call, now)) {
-		s->stage = STAGE_IDLE;
+	out = cfg_witness && !sweep_is_inside(s, task);
+	if (out ? !at_end && !sweep_is_out(s, now) : !sweep_wants(s, now))
+		return 0;
+	if (!at_end && !out) {
+		sweep_in_flight(s, address, now);
+	} else if (call_is_dropped(s) && !call_may_move(&s->call, now)) {
+		if (at_end)
+			s->stage = STAGE_IDLE;
+		else
+			s->out_at_ns = 0;
 		count(PVM_C_FILTERED);
-	} else if (unfinished) {
-		sweep_unfinished(s, task, now);
 	} else {
-		sweep_in_flight(s, task, now);
+		sweep_last(s, address, now, out ? PVM_ENDED : PVM_UNFINISHED);
 	}
 	return 0;
 }

@@ -22,7 +22,8 @@ static __always_inline u8 kinship_of(struct pvm_call *call, bool target_descends
 enum target_how {
 	TARGET_AT_EXIT = 1,
 	TARGET_UNFILTERED = 2,
-	TARGET_OF_ORPHAN = 4,
+	TARGET_OF_ORPHAN = 4, /* in pvm_orphan */
+	TARGET_WALK = 8,      /* without the kfunc, which not every program may call */
 };
 
 /* What is known of a target's memory so far. */
@@ -95,7 +96,7 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 			return TARGET_REJECTED;                                                   \
 		PREFIX##_task_fill(id, task);                                                     \
 		if (passes && !(how & TARGET_UNFILTERED))                                         \
-			passes = filter_task(PVM_TARGET, id, call->phase == PVM_ORPHAN);          \
+			passes = filter_task(PVM_TARGET, id, s->apart);                           \
 		if (!target_settle(s, &memory, how, passes))                                      \
 			return TARGET_REJECTED;                                                   \
 		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));      \
@@ -144,7 +145,8 @@ static __always_inline int target_find(struct pvm_state *s, u32 how)
 	struct pvm_call *call = &s->call;
 	u64 task;
 
-	if (cfg_use_kfunc && bpf_task_from_vpid && call->kind != PVM_KIND_PIDFD) {
+	if (cfg_use_kfunc && !(how & TARGET_WALK) && bpf_task_from_vpid &&
+	    call->kind != PVM_KIND_PIDFD) {
 		int verdict;
 
 		if ((s32)call->args[0] <= 0)
@@ -171,12 +173,12 @@ static __always_inline int target_resolve(struct pvm_state *s, u32 how)
 	return verdict;
 }
 
-/* The same at exit, where it is rare. */
+/* The same at exit, where it is rare, by any kind of program. */
 __noinline int target_resolve_late(u32 how)
 {
 	struct pvm_state *s = state_current(false);
 
-	return s ? target_resolve(s, how | TARGET_AT_EXIT) : TARGET_ABSENT;
+	return s ? target_resolve(s, how | TARGET_AT_EXIT | TARGET_WALK) : TARGET_ABSENT;
 }
 
 /* Anybody else of the same table of descriptors can give the number to another file and take that back unseen. */

@@ -218,6 +218,8 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	h->fentry = fentry;
 	h->lacks = false;
 	h->access = h->pins = h->pins_by_fexit = h->pins_by_kprobes = false;
+	h->witness = (struct witness){};
+	witness__choose(&h->witness, skel, fentry);
 	skel->rodata->cfg_typed_regs = true;
 	bpf_object__for_each_program(prog, skel->obj)
 		if (is_call_hook(prog))
@@ -235,8 +237,11 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	}
 	if (fentry)
 		err = choose_fentry(h, types);
-	if (!err && confirm)
+	if (!err && confirm) {
 		choose_confirm(h, types);
+		witness__find(&h->witness, skel, types, fentry);
+		witness__choose(&h->witness, skel, fentry);
+	}
 	btf__free(types);
 	return err;
 }
@@ -297,6 +302,7 @@ int hooks__attach(struct hooks *h)
 	err = attach(h, skel->progs.pvm_death);
 	if (!err && bpf_program__autoload(skel->progs.pvm_exec))
 		err = attach(h, skel->progs.pvm_exec);
+	witness__attach(&h->witness, skel);
 	if (!err)
 		err = h->fentry ? attach_all(h, EXIT_PREFIX) : attach(h, skel->progs.pvm_exit);
 	if (!err)
@@ -306,18 +312,9 @@ int hooks__attach(struct hooks *h)
 
 void hooks__detach(struct hooks *h)
 {
+	witness__detach(&h->witness);
 	while (h->cnt > 0)
 		bpf_link__destroy(h->links[--h->cnt]);
-}
-
-static uint64_t misses(const struct bpf_program *prog)
-{
-	struct bpf_prog_info info = {};
-	uint32_t len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-		return 0;
-	return info.recursion_misses;
 }
 
 struct pin_key hooks__key(const struct hooks *h)
@@ -329,21 +326,33 @@ struct pin_key hooks__key(const struct hooks *h)
 	key.key[0] = h->skel->rodata->cfg_pin_key[0];
 	key.key[1] = h->skel->rodata->cfg_pin_key[1];
 	key.may_lack = h->lacks || h->pins_by_kprobes ||
-		       (h->pins_by_fexit && misses(h->skel->progs.pvm_pin) &&
-			misses(h->skel->progs.pvm_unpin));
+		       (h->pins_by_fexit && witness__misses(h->skel->progs.pvm_pin) &&
+			witness__misses(h->skel->progs.pvm_unpin));
 	key.page_shift = h->skel->rodata->cfg_page_shift;
 	return key;
 }
 
-uint64_t hooks__skipped(const struct hooks *h)
+/* Of all hooks on the calls' functions whose names begin so. */
+static uint64_t misses_all(const struct hooks *h, const char *prefix)
 {
 	struct bpf_program *prog;
 	uint64_t sum = 0;
 
-	if (!h->fentry)
-		return misses(h->skel->progs.pvm_enter) + misses(h->skel->progs.pvm_exit);
 	bpf_object__for_each_program(prog, h->skel->obj)
-		if (is_call_hook(prog))
-			sum += misses(prog);
+		if (has_prefix(prog, prefix))
+			sum += witness__misses(prog);
 	return sum;
+}
+
+uint64_t hooks__skipped(const struct hooks *h)
+{
+	uint64_t begins = h->fentry ? misses_all(h, ENTRY_PREFIX)
+				    : witness__misses(h->skel->progs.pvm_enter);
+	uint64_t ends = h->fentry ? misses_all(h, EXIT_PREFIX)
+				  : witness__misses(h->skel->progs.pvm_exit);
+	uint64_t both = witness__missed(&h->witness, h->skel);
+
+	if (begins < both)
+		both = begins;
+	return ends < both ? ends : both;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "predict.h"
+#include "witness.h"
 
 struct pvmtrace_bpf;
 struct bpf_link;
@@ -25,6 +26,7 @@ struct hooks {
 	bool pins_by_fexit;   /* that they are held is seen so; else by kprobes */
 	bool pins_by_kprobes; /* that they are let go as well */
 	bool lacks;	      /* all of these may not have run for a while */
+	struct witness witness;
 };
 
 /* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for
@@ -38,7 +40,8 @@ void hooks__detach(struct hooks *h);
 /* What sums of pages are made with; its page_shift is 0 if there are none. Pages may lack once the kernel has skipped
  * both hooks. */
 struct pin_key hooks__key(const struct hooks *h);
-/* Runs of the hooks that tell calls that the kernel skipped. */
+/* Calls that the kernel passed all hooks on them over for, at most: of each kind of hook it counts the runs that it
+ * skipped, and a call that one of them saw is told. */
 uint64_t hooks__skipped(const struct hooks *h);
 
 #endif

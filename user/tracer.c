@@ -209,7 +209,7 @@ static int load(void *ctx)
 	struct tracer *t = ctx;
 	int err = load_skel(t, true);
 
-	if (err < 0 && (t->hooks.access || t->hooks.pins))
+	if (err < 0 && (t->hooks.access || t->hooks.pins || witness__any(&t->hooks.witness)))
 		err = load_less(t);
 	if (err >= 0)
 		return err;

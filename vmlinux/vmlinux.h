@@ -335,6 +335,7 @@ struct task_struct { /* caller and target */
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	u64 start_boottime;
+	unsigned short migration_disabled; /* only with CONFIG_SMP, from 5.11 on */
 	const struct cred *real_cred;
 	char comm[16];
 	struct files_struct *files;
@@ -343,6 +344,11 @@ struct task_struct { /* caller and target */
 	unsigned int sessionid;
 	u64 self_exec_id;
 	struct css_set *cgroups;
+};
+
+struct trace_event_raw_sys_exit { /* context of tp/raw_syscalls/sys_exit */
+	long id;
+	long ret;
 };
 
 struct seq_file { /* of bpf_iter_meta; not read */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What user/witness.c finds out before the tracer is loaded: whether a hook runs so that another task can run on its CPU
+ * meanwhile. A program that keeps its CPU by forbidding migration can be preempted; one that runs with preemption off
+ * has no need to.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#if defined(__TARGET_ARCH_arm64)
+#define SYS "__arm64_sys_"
+#else
+#define SYS "__x64_sys_"
+#endif
+
+__u32 ran;	   /* times a program ran, of any task */
+__u32 preemptible; /* of these, so that it could be preempted, and was guarded against running twice */
+
+/* Kernels without this (up to 5.11) do not pass over fentry programs at all. */
+struct bpf_prog___guarded {
+	int *active;
+} __attribute__((preserve_access_index));
+
+static __always_inline int look(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	ran++;
+	if (bpf_core_field_exists(task->migration_disabled) &&
+	    bpf_core_field_exists(((struct bpf_prog___guarded *)0)->active) &&
+	    BPF_CORE_READ(task, migration_disabled))
+		preemptible++;
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int pvm_preempt_tp(void *ctx)
+{
+	return look();
+}
+
+SEC("fentry/" SYS "process_vm_readv")
+int pvm_preempt_fentry(void *ctx)
+{
+	return look();
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

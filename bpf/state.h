@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * state.h - which call a hook is in: the one that an earlier hook saw, or another.
+ *
+ * A call comes by the hooks in the order of enum pvm_saw (event.h), by each of them once. So a hook that finds its own bit in
+ * the thread's state, or that of one from further on, is in a new call, whatever became of the old one; a hook that
+ * finds neither is in the same. No clock, and nothing to clear: a hook that the kernel passed over leaves a state that the
+ * next one recognises. It errs only if all hooks from some place on missed the old call and all up to there the new one;
+ * then, nearly always, the registers tell them apart.
+ *
+ * Without witnesses there are two places, and nothing to remember: an entry is a new call, an exit is the end of the one
+ * that is inside.
+ */
+#ifndef PVM_STATE_H
+#define PVM_STATE_H
+
+#define SAW_FROM(bit) (~((bit)-1U))
+
+/* Bits that, found by this hook, are those of another call. */
+static __always_inline u32 saw_excludes(enum pvm_saw saw)
+{
+	switch (saw) {
+	case PVM_SAW_ENTER:
+		return SAW_FROM(PVM_SAW_ENTER);
+	case PVM_SAW_FENTRY:
+	case PVM_SAW_BEGIN:
+		return saw | SAW_FROM(PVM_SAW_PERMIT);
+	case PVM_SAW_PERMIT:
+		return SAW_FROM(PVM_SAW_PERMIT);
+	case PVM_SAW_FEXIT:
+	case PVM_SAW_RETURN:
+		return saw | SAW_FROM(PVM_SAW_EXIT);
+	default:
+		return saw;
+	}
+}
+
+/* hook: a constant. */
+static __always_inline enum pvm_saw saw_of(enum pvm_hook hook)
+{
+	switch (hook) {
+	case HOOK_ENTER:
+		return PVM_SAW_ENTER;
+	case HOOK_EXIT:
+		return PVM_SAW_EXIT;
+	case HOOK_BEGIN:
+		return PVM_SAW_BEGIN;
+	case HOOK_PERMIT:
+		return PVM_SAW_PERMIT;
+	case HOOK_RETURN:
+		return PVM_SAW_RETURN;
+	case HOOK_END:
+		return PVM_SAW_END;
+	default:
+		return (hook - HOOK_FENTRY) & 1 ? PVM_SAW_FEXIT : PVM_SAW_FENTRY;
+	}
+}
+
+/* Whether the registers are those of the call that the state is of. */
+static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 what)
+{
+	u32 abi = s->call.abi;
+	u64 args[6];
+
+	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
+	barrier_var(abi);
+	arch_args(regs, what, true, args);
+	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
+		if (args[i] != s->call.args[i])
+			return false;
+	}
+	return abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
+}
+
+/* With witnesses: whether the thread's state is of the call that this hook sees. */
+static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_ns,
+					  struct pt_regs *regs, u32 what, enum pvm_saw saw)
+{
+	return s->thread_ns == thread_ns && s->seen && !(s->seen & saw_excludes(saw)) &&
+	       call_is(s, regs, what);
+}
+
+static __always_inline u64 args_sum(const u64 *args)
+{
+	u64 sum = 0;
+
+	for (int i = ARCH_ARGS_KEPT; i < 6; i++)
+		sum = hash_add(sum, args[i]);
+	return sum;
+}
+
+/* With witnesses: whether the call was told by an earlier hook that could not keep its state. A function with a stack of
+ * its own (see filter_task). */
+static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *regs, u32 what,
+				    enum pvm_saw saw)
+{
+	struct pvm_over *over = bpf_map_lookup_elem(&pvm_over, &task);
+	u64 args[6];
+
+	if (!over)
+		return false;
+	arch_args(regs, what, true, args);
+	if (over->thread_ns != thread_ns || over->seen & saw_excludes(saw) ||
+	    over->args != args_sum(args))
+		return false;
+	over->seen |= saw;
+	if ((over->seen & cfg_last) == cfg_last)
+		bpf_map_delete_elem(&pvm_over, &task);
+	return true;
+}
+
+/* Not all of its last hooks have seen the call, and its state goes. */
+static __noinline int over_remember(const struct pvm_state *s, u64 task)
+{
+	struct pvm_over over = {
+		.thread_ns = s->thread_ns,
+		.args = args_sum(s->call.args),
+		.seen = s->seen,
+	};
+
+	return bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
+}
+
+/* The call of the current thread is over. Its entry stays if few others do. */
+static __always_inline void state_end(struct pvm_state *s, u64 task)
+{
+	s->stage = STAGE_IDLE;
+	if (s->kept)
+		return;
+	if (state_kept < KEPT_MAX) {
+		s->kept = 1;
+		atomic_add(&state_kept, 1);
+		return;
+	}
+	if (cfg_witness && (s->seen & cfg_last) != cfg_last)
+		over_remember(s, task);
+	bpf_map_delete_elem(&pvm_state, &task);
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * witness.h - more hooks on the same calls, for kernels that preempt a hook: they do not let the same program run again
+ * on that CPU until the preempted one is done, and so pass over the calls of others. Those here run with preemption off
+ * (or, the one for permissions, without such a guard) and see what the tracepoints or fentry do not. Whoever comes first
+ * captures the call; the others find it in the thread's state (state.h). They are loaded only where they are needed
+ * (user/witness.c).
+ *
+ * What guards kprobe.multi, kprobe and raw_syscalls instead: a task that was preempted inside a map operation of bpf(2)
+ * (kernel/trace/bpf_trace.c: bpf_prog_active).
+ */
+#ifndef PVM_WITNESS_H
+#define PVM_WITNESS_H
+
+/* The registers that the current thread came with; *what: its call as ARCH_CALL, 0 if it is none of ours. */
+static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u32 *what)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(self);
+
+	*what = arch_number(arch_exit_number(regs));
+	if (*what && !arch_mode_fits(*what, ARCH_COMPAT(regs, self)))
+		*what = 0;
+	return regs;
+}
+
+static __always_inline void witness_enter(enum pvm_hook hook)
+{
+	struct task_struct *self = bpf_get_current_task_btf();
+	struct pt_regs *regs;
+	u32 what;
+
+	regs = witness_regs(self, &what);
+	if (what)
+		call_enter(regs, self, what, hook);
+}
+
+static __always_inline void witness_exit(s64 ret, enum pvm_hook hook)
+{
+	struct task_struct *self = bpf_get_current_task_btf();
+	struct pt_regs *regs;
+	u32 what;
+
+	regs = witness_regs(self, &what);
+	if (what)
+		call_exit(regs, self, what, ret, hook);
+}
+
+SEC("kprobe.multi")
+int pvm_begin(struct pt_regs *ctx)
+{
+	witness_enter(HOOK_BEGIN);
+	return 0;
+}
+
+/* A second link, and not a session: of that the return goes with an entry that is passed over. */
+SEC("kretprobe.multi")
+int pvm_return(struct pt_regs *ctx)
+{
+	witness_exit(arch_function_result(ctx), HOOK_RETURN);
+	return 0;
+}
+
+/* Without CONFIG_FPROBE. */
+SEC("kprobe")
+int pvm_begin_kprobe(struct pt_regs *ctx)
+{
+	witness_enter(HOOK_BEGIN);
+	return 0;
+}
+
+/* Likewise: a kretprobe sees no more than as many calls at once as it has instances. */
+SEC("tp/raw_syscalls/sys_exit")
+int pvm_end(struct trace_event_raw_sys_exit *ctx)
+{
+	if (arch_number(ctx->id))
+		witness_exit(ctx->ret, HOOK_END);
+	return 0;
+}
+
+/* Nothing guards a program of this type, so it sees every call that may reach into another process's memory. */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(pvm_permit, struct task_struct *child, unsigned int mode, int ret)
+{
+	if (mode == ACCESS_MODE)
+		witness_enter(HOOK_PERMIT);
+	return ret;
+}
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "witness.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "bpf/event.h"
+#include "log.h"
+#include "preempt.skel.h"
+#include "pvmtrace.skel.h"
+#include "self_test.h"
+
+#define KPROBES "/sys/bus/event_source/devices/kprobe/type"
+#define LSMS "/sys/kernel/security/lsm"
+#define DYNAMIC "/sys/kernel/debug/sched/preempt"
+#define TEXT_SZ 4096
+#define ENTRY_PREFIX "pvm_f_"
+
+/* A line of text that the kernel tells, "" if it does not. */
+static void read_text(const char *path, char text[TEXT_SZ])
+{
+	FILE *f = fopen(path, "re");
+	size_t len = f ? fread(text, 1, TEXT_SZ - 1, f) : 0;
+
+	text[len] = '\0';
+	if (f)
+		fclose(f);
+}
+
+/* Whether tasks can be preempted in the kernel at all. A kernel that can be told when it starts says what it was told;
+ * one that does not say is taken to. */
+static bool kernel_preempts(void)
+{
+	char text[TEXT_SZ];
+	struct utsname name;
+
+	if (uname(&name) || !strstr(name.version, "PREEMPT"))
+		return false;
+	if (!strstr(name.version, "PREEMPT_DYNAMIC"))
+		return true;
+	read_text(DYNAMIC, text); /* "none (voluntary) full" */
+	if (text[0])
+		return !strstr(text, "(none)") && !strstr(text, "(voluntary)");
+	read_text("/proc/cmdline", text);
+	return !strstr(text, "preempt=none") && !strstr(text, "preempt=voluntary");
+}
+
+/* The fact, by a program that runs where the tracer's will. */
+static bool hook_is_preemptible(bool fentry)
+{
+	struct preempt_bpf *skel = preempt_bpf__open();
+	struct bpf_program *prog, *other;
+	struct bpf_link *link = NULL;
+	bool found = false;
+
+	if (!skel)
+		return false;
+	prog = fentry ? skel->progs.pvm_preempt_fentry : skel->progs.pvm_preempt_tp;
+	other = fentry ? skel->progs.pvm_preempt_tp : skel->progs.pvm_preempt_fentry;
+	bpf_program__set_autoload(other, false);
+	if (!preempt_bpf__load(skel))
+		link = bpf_program__attach(prog);
+	if (link) {
+		for (int i = 0; i < 3 && !skel->bss->ran; i++)
+			self_test__call();
+		found = skel->bss->preemptible;
+	}
+	bpf_link__destroy(link);
+	preempt_bpf__destroy(skel);
+	return found;
+}
+
+static const char *function_of(const struct bpf_program *prog)
+{
+	const char *slash = strchr(bpf_program__section_name(prog), '/');
+
+	return slash ? slash + 1 : "";
+}
+
+static bool has_function(const struct btf *types, const char *name)
+{
+	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0;
+}
+
+/* The functions that the calls end up in here: those of the hooks of fentry.h. */
+static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
+			   const struct btf *types)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, skel->obj) {
+		const char *name = function_of(prog);
+
+		if (w->function_cnt < WITNESS_FUNCTIONS &&
+		    !strncmp(bpf_program__name(prog), ENTRY_PREFIX, strlen(ENTRY_PREFIX)) &&
+		    has_function(types, name))
+			w->functions[w->function_cnt++] = name;
+	}
+}
+
+/* Whether the kernel was built with what kprobe.multi needs (CONFIG_FPROBE). */
+static bool has_multi(const struct btf *types)
+{
+	return btf__find_by_name_kind(types, "fprobe", BTF_KIND_STRUCT) > 0 &&
+	       btf__find_by_name_kind(types, "bpf_kprobe_multi_link", BTF_KIND_STRUCT) > 0;
+}
+
+/* Returns that come from a pool go unseen when as many calls are inside as it has: anybody can park some. */
+static bool has_pool(const struct btf *types)
+{
+	const struct btf_type *t = btf__type_by_id(
+		types, (uint32_t)btf__find_by_name_kind(types, "fprobe", BTF_KIND_STRUCT));
+	const struct btf_member *m = btf_members(t);
+
+	for (int i = 0; i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(types, m[i].name_off), "rethook"))
+			return true;
+	return false;
+}
+
+/* A program attaches to the stub also where the kernel never calls it. */
+static bool has_lsm(void)
+{
+	char text[TEXT_SZ], *at;
+
+	read_text(LSMS, text);
+	for (at = strtok(text, ",\n"); at; at = strtok(NULL, ",\n"))
+		if (!strcmp(at, "bpf"))
+			return true;
+	return false;
+}
+
+void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
+		   bool fentry)
+{
+	*w = (struct witness){ .preemptible = kernel_preempts() && hook_is_preemptible(fentry) };
+	if (!w->preemptible)
+		return;
+	find_functions(w, skel, types);
+	w->multi = has_multi(types);
+	w->returns = w->multi && !has_pool(types);
+	w->kprobe = !w->multi && !access(KPROBES, R_OK);
+	w->end = !w->returns && !fentry;
+	w->permit = has_lsm();
+}
+
+void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry)
+{
+	uint32_t last = fentry ? PVM_SAW_FEXIT : PVM_SAW_EXIT;
+
+	bpf_program__set_autoload(skel->progs.pvm_begin, w->multi);
+	bpf_program__set_autoload(skel->progs.pvm_return, w->returns);
+	bpf_program__set_autoload(skel->progs.pvm_begin_kprobe, w->kprobe);
+	bpf_program__set_autoload(skel->progs.pvm_end, w->end);
+	bpf_program__set_autoload(skel->progs.pvm_permit, w->permit);
+	if (w->end)
+		last |= PVM_SAW_END;
+	if (fentry && w->returns)
+		last |= PVM_SAW_RETURN;
+	skel->rodata->cfg_last = last;
+	skel->rodata->cfg_witness = witness__any(w);
+	if (!witness__any(w))
+		bpf_map__set_max_entries(skel->maps.pvm_over, 1);
+}
+
+bool witness__any(const struct witness *w)
+{
+	return w->multi || w->kprobe || w->end || w->permit;
+}
+
+static bool keep(struct witness *w, const struct bpf_program *prog, struct bpf_link *link)
+{
+	if (!link) {
+		log__debug("%s: %s", bpf_program__name(prog), strerror(errno));
+		return false;
+	}
+	w->links[w->cnt++] = link;
+	return true;
+}
+
+/* A link of its own for begin and return: in a session the return goes with an entry that was passed over. */
+static bool attach_multi(struct witness *w, const struct bpf_program *prog, bool at_return,
+			 struct bpf_link **link)
+{
+	const struct bpf_kprobe_multi_opts opts = {
+		.sz = sizeof(opts),
+		.syms = w->functions,
+		.cnt = w->function_cnt,
+		.retprobe = at_return,
+	};
+
+	*link = bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts);
+	return keep(w, prog, *link);
+}
+
+static bool attach_kprobes(struct witness *w, const struct bpf_program *prog)
+{
+	for (size_t i = 0; i < w->function_cnt; i++)
+		if (!keep(w, prog, bpf_program__attach_kprobe(prog, false, w->functions[i])))
+			return false;
+	return true;
+}
+
+void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
+{
+	w->end = w->end && keep(w, skel->progs.pvm_end, bpf_program__attach(skel->progs.pvm_end));
+	w->returns = w->returns && attach_multi(w, skel->progs.pvm_return, true, &w->ends);
+	w->permit = w->permit &&
+		    keep(w, skel->progs.pvm_permit, bpf_program__attach(skel->progs.pvm_permit));
+	w->multi = w->multi && attach_multi(w, skel->progs.pvm_begin, false, &w->begins);
+	w->kprobe = w->kprobe && attach_kprobes(w, skel->progs.pvm_begin_kprobe);
+}
+
+void witness__detach(struct witness *w)
+{
+	while (w->cnt)
+		bpf_link__destroy(w->links[--w->cnt]);
+}
+
+uint64_t witness__misses(const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return 0;
+	return info.recursion_misses;
+}
+
+/* linux/bpf.h, struct bpf_link_info, as of a link of kprobe.multi; its last member is newer than some headers (6.7). */
+struct multi_info {
+	uint32_t type, id, prog_id, pad;
+	uint64_t addrs;
+	uint32_t count, flags;
+	uint64_t missed;
+};
+
+/* What a program's guard does not count: there was no room to remember a return. */
+static uint64_t link_missed(const struct bpf_link *link)
+{
+	struct multi_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
+		return 0;
+	return info.missed;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *skel)
+{
+	uint64_t cnt = UINT64_MAX;
+
+	if (w->multi)
+		cnt = least(cnt, witness__misses(skel->progs.pvm_begin) + link_missed(w->begins));
+	if (w->kprobe)
+		cnt = least(cnt, witness__misses(skel->progs.pvm_begin_kprobe));
+	if (w->returns)
+		cnt = least(cnt, witness__misses(skel->progs.pvm_return) + link_missed(w->ends));
+	if (w->end)
+		cnt = least(cnt, witness__misses(skel->progs.pvm_end));
+	return cnt;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* witness - the hooks that see what the first ones are passed over for (bpf/witness.h): whether this kernel needs them,
+ * which of them it has, and how many calls can still have gone by unseen. */
+#ifndef PVM_WITNESS_H
+#define PVM_WITNESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct btf;
+struct bpf_link;
+struct bpf_program;
+struct pvmtrace_bpf;
+
+#define WITNESS_LINKS 12
+#define WITNESS_FUNCTIONS 8
+
+/* What is in force. */
+struct witness {
+	bool preemptible; /* the first hooks can be preempted, and then pass over calls */
+	bool multi;	  /* kprobe.multi where the calls' functions begin, */
+	bool returns;	  /* and where they return; else, where they begin, */
+	bool kprobe;	  /* kprobes, */
+	bool end;	  /* and where calls end, tp/raw_syscalls/sys_exit */
+	bool permit;	  /* lsm/ptrace_access_check */
+	const char *functions[WITNESS_FUNCTIONS]; /* names in the skeleton */
+	size_t function_cnt;
+	struct bpf_link *links[WITNESS_LINKS];
+	size_t cnt;
+	struct bpf_link *begins, *ends; /* of these, what multi and returns are attached by */
+};
+
+/* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here, and which
+ * witnesses can be had then. types: of the kernel. Needs CAP_BPF and CAP_PERFMON. */
+void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
+		   bool fentry);
+bool witness__any(const struct witness *w);
+/* Before loading: what of skel is loaded. */
+void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry);
+/* What cannot be attached is left out, and no more in force. */
+void witness__attach(struct witness *w, struct pvmtrace_bpf *skel);
+void witness__detach(struct witness *w);
+/* Calls that these have not seen the begin or the end of, at most; UINT64_MAX where there are none. */
+uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *skel);
+/* Runs of a program that the kernel skipped. */
+uint64_t witness__misses(const struct bpf_program *prog);
+
+#endif
