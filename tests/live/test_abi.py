@@ -106,6 +106,7 @@ def test_garbage_in_the_upper_half_of_the_number(tracer):
     assert event["ret"] == 24
 
 
+@pytest.mark.needs("arm64")
 @pytest.mark.parametrize("count", [1, 8, 9, 64, 1024])
 def test_tagged_addresses(wide, count):
     """arm64's kernel ignores the upper byte of addresses for those who ask for it. They are told as they were passed,

@@ -42,8 +42,9 @@ SAME_WITH_FENTRY = {
 
 # What can notice that 32-bit calls are missing: the tests of them, and those that make one among others.
 NO32 = ["test_needs", "test_abi", "test_filters", "test_probe", "test_records", "test_replay"]
-# What is told of the machine, and that tests are skipped: enough where there is little time.
+# What is told of the machine, and that tests are skipped: enough where there is little time, without what is played.
 NO32_SHORT = ["test_needs", "test_abi"]
+NO32_SHORT_WORDS = ["-k", "not found_missing"]
 # From 6.7 on a kernel can be started without them.
 NO32_FROM = (6, 7)
 
@@ -83,8 +84,9 @@ def arguments(part, short=False, lacks=()):
         return ["-m", "not slow", f"--needing={','.join(plain(lacks))}", "tests/live"]
     names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32}.get(part)
     files = [f"tests/live/{name}.py" for name in names] if names else ["tests/live"]
+    chosen = NO32_SHORT_WORDS if short and part == "no32" else []
     ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part == "fentry" else []
-    return ["-m", "not slow", *ignored, *files]
+    return ["-m", "not slow", *chosen, *ignored, *files]
 
 
 def contents(kernel, words, seconds):
