@@ -37,4 +37,9 @@ TRY(fe_ia32, "fentry/__ia32_sys_process_vm_readv")
 TRY(fe_access, "fentry/mm_access")
 TRY(kp_read, "kprobe/" SYS "process_vm_readv")
 
+/* ... and, where the first ones can be preempted, does: see witness.h. */
+TRY(km_read, "kprobe.multi/" SYS "process_vm_readv")
+TRY(kr_read, "kretprobe.multi/" SYS "process_vm_readv")
+TRY(lsm_access, "lsm/ptrace_access_check")
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -218,7 +218,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	h->fentry = fentry;
 	h->lacks = false;
 	h->access = h->pins = h->pins_by_fexit = h->pins_by_kprobes = false;
-	h->witness = (struct witness){};
+	witness__look(&h->witness, fentry);
 	witness__choose(&h->witness, skel, fentry);
 	skel->rodata->cfg_typed_regs = true;
 	bpf_object__for_each_program(prog, skel->obj)

@@ -33,7 +33,7 @@ static bool is_used(const char *hook, bool fentry)
 
 static bool needs_ftrace(const char *hook)
 {
-	return hook[0] == 'f' || hook[0] == 'k'; /* fentry, fexit, kprobe */
+	return strchr("fkl", hook[0]) != NULL; /* fentry, fexit, kprobe, kretprobe, lsm */
 }
 
 /* Attaches program number i of the object alone, as one that is refused would take the others with it. */

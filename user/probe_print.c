@@ -46,6 +46,18 @@ static void say_abis(struct sentences *s, const struct probe_report *r, bool pro
 	}
 }
 
+/* What sees calls that the first hooks do not. */
+static void say_witnesses(struct sentences *s, const struct witness_info *w)
+{
+	char list[WITNESS_LIST_SZ], text[sizeof(s->text[0])];
+
+	if (!witness_info__list(w, list))
+		return;
+	snprintf(text, sizeof(text),
+		 "calls on a CPU where another task is preempted in our hook, by %s", list);
+	say(s, text);
+}
+
 static void tell_seen(struct sentences *s, const struct probe_report *r)
 {
 	if (r->status)
@@ -66,6 +78,7 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 			      "pin_user_pages_remote"
 			    : "that the remote list is the one the kernel worked from: kprobes on "
 			      "pin_user_pages_remote");
+	say_witnesses(s, &r->witnesses);
 	if (r->cgroup == CGROUP_V1 || r->cgroup == CGROUP_HYBRID)
 		say(s,
 		    "cgroups by their v2 path or, where that is /, by that of pids or memory of v1");
@@ -92,6 +105,8 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 	if (!r->confirms.pages)
 		say(s,
 		    "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");
+	if (r->witnesses.remains)
+		say(s, r->witnesses.remains);
 	unseen = report__unseen(r->fentry, &cnt);
 	for (size_t i = 0; i < cnt; i++)
 		say(s, unseen[i]);
@@ -286,6 +301,7 @@ static void json_all(struct json *j, const struct probe_report *r)
 	json_abis(j, r);
 	json__str(j, "resolve", r->resolve);
 	common__confirms(j, &r->confirms, true);
+	common__witnesses(j, &r->witnesses, true);
 	json__bool(j, "works", !r->status);
 	json__u64(j, "exit_status", (uint64_t)r->status);
 	json__str(j, "reason", r->status ? r->reason : NULL);

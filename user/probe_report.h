@@ -38,6 +38,7 @@ struct probe_report {
 	char reason[1000];   /* what it said; "" if it works */
 	const char *resolve; /* "kfunc" or "walk"; NULL: it did not come so far */
 	struct confirm_info confirms;
+	struct witness_info witnesses;
 	bool keeps_cap_bpf;
 	struct abi_info abis[4];
 	size_t abi_cnt;

@@ -12,6 +12,7 @@
 #include "bpf/event.h"
 #include "container.h"
 #include "host.h"
+#include "witness_info.h"
 
 /* One process of a call. */
 struct task_info {
@@ -184,6 +185,7 @@ struct start_info {
 	const char *attach;  /* "tracepoint" or "fentry" */
 	const char *resolve; /* "kfunc" or "walk" */
 	struct confirm_info confirms;
+	struct witness_info witnesses;
 	const struct abi_info *abis;
 	size_t abi_cnt;
 	const char *const *unseen; /* what this method cannot see, one sentence each */

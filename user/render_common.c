@@ -269,6 +269,29 @@ void common__confirms(struct json *j, const struct confirm_info *c, bool nulls)
 	json__close_obj(j);
 }
 
+static void text_or_null(struct json *j, const char *key, const char *text, bool nulls)
+{
+	if (text || nulls)
+		json__str(j, key, text);
+}
+
+void common__witnesses(struct json *j, const struct witness_info *w, bool nulls)
+{
+	if (!w->known) {
+		if (nulls)
+			json__null(j, "witnesses");
+		return;
+	}
+	json__open_obj(j, "witnesses");
+	json__bool(j, "needed", w->needed);
+	text_or_null(j, "begin", w->begin, nulls);
+	text_or_null(j, "return", w->returns, nulls);
+	text_or_null(j, "end", w->end, nulls);
+	json__bool(j, "permission", w->permission);
+	text_or_null(j, "remains", w->remains, nulls);
+	json__close_obj(j);
+}
+
 void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt)
 {
 	json__open_arr(j, key);

@@ -52,8 +52,9 @@ static inline void common__time(struct json *j, const char *key, struct clock_te
 	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
 }
 
-/* Of a run: "confirms", "filters", "limits". */
+/* Of a run: "confirms", "witnesses", "filters", "limits". */
 void common__confirms(struct json *j, const struct confirm_info *c, bool nulls);
+void common__witnesses(struct json *j, const struct witness_info *w, bool nulls);
 void common__filters(struct json *j, const struct options *o, bool nulls);
 void common__limits(struct json *j, const struct options *o, bool nulls);
 /* "pad": as many spaces. */

@@ -16,6 +16,7 @@ enum cut {
 	CUT_ABI_NOTES,
 	CUT_COUNTERS,
 	CUT_LIMITS,
+	CUT_WITNESSES,
 	CUT_HOST,
 	CUT_ABIS,
 	CUT_KERNEL,
@@ -29,6 +30,7 @@ static const char *const cut_names[CUT_CNT] = {
 	[CUT_ABI_NOTES] = "abis.note",
 	[CUT_COUNTERS] = "counter_names",
 	[CUT_LIMITS] = "limits",
+	[CUT_WITNESSES] = "witnesses",
 	[CUT_HOST] = "host",
 	[CUT_ABIS] = "abis",
 	[CUT_KERNEL] = "kernel_version",
@@ -77,6 +79,10 @@ static void put_start(struct json *j, const struct record *r, unsigned int cuts,
 	json__str(j, "attach", s->attach);
 	json__str(j, "resolve", s->resolve);
 	common__confirms(j, &s->confirms, true);
+	if (cuts <= CUT_WITNESSES)
+		common__witnesses(j, &s->witnesses, true);
+	else
+		json__null(j, "witnesses");
 	put_abis(j, s, cuts);
 	common__texts(j, "unseen", s->unseen, cuts > CUT_UNSEEN ? 0 : s->unseen_cnt);
 	common__texts(j, "notes", s->notes, cuts > CUT_NOTES ? 0 : s->note_cnt);

@@ -48,6 +48,7 @@ enum rest_cut {
 	REST_CUT_ABI_NOTES,
 	REST_CUT_COUNTER_NAMES,
 	REST_CUT_LIMITS,
+	REST_CUT_WITNESSES,
 	REST_CUT_HOST,	 /* of the format: all but what it must say of the host */
 	REST_CUT_ZEROES, /* counters that stand at 0 */
 	REST_CUT_COUNTERS,

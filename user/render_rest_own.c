@@ -21,6 +21,7 @@ static const struct {
 	[REST_CUT_ABI_NOTES] = { "abis.note", TYPE(REC_START) },
 	[REST_CUT_COUNTER_NAMES] = { "counter_names", TYPE(REC_START) },
 	[REST_CUT_LIMITS] = { "limits", TYPE(REC_START) },
+	[REST_CUT_WITNESSES] = { "witnesses", TYPE(REC_START) },
 	[REST_CUT_HOST] = { NULL, ~0u },
 	[REST_CUT_ZEROES] = { "counters.*", WITH_COUNTERS, "by.*" },
 	[REST_CUT_COUNTERS] = { "counters", WITH_COUNTERS, "by" },
@@ -85,6 +86,8 @@ static void put_start(struct json *j, const struct rest_plan *plan, const struct
 	json__str(j, "attach", s->attach);
 	json__str(j, "resolve", s->resolve);
 	common__confirms(j, &s->confirms, false);
+	if (rest__shows(plan, REST_CUT_WITNESSES))
+		common__witnesses(j, &s->witnesses, false);
 	if (rest__shows(plan, REST_CUT_ABIS))
 		put_abis(j, s, plan);
 	if (rest__shows(plan, REST_CUT_UNSEEN))

@@ -91,6 +91,17 @@ static void put_filters(struct text_line *t, const struct options *o)
 		text__put(t, " --no-self");
 }
 
+/* Only where the hooks need some. */
+static void put_witnesses(struct text_line *t, const struct witness_info *w)
+{
+	char list[WITNESS_LIST_SZ];
+
+	if (!w->needed)
+		return;
+	text__put(t, "; hooks can be preempted, witnesses: ");
+	text__put(t, witness_info__list(w, list) ? list : "none");
+}
+
 static void put_start(struct text_line *t, const struct record *r)
 {
 	const struct start_info *s = &r->start;
@@ -114,6 +125,7 @@ static void put_start(struct text_line *t, const struct record *r)
 	}
 	if (s->options)
 		put_filters(t, s->options);
+	put_witnesses(t, &s->witnesses);
 	for (size_t i = 0; i < s->note_cnt; i++) {
 		text__put(t, "; ");
 		put_text(t, s->notes[i]);

@@ -187,6 +187,8 @@ int report__start(struct report *r)
 		.attach = fentry ? "fentry" : "tracepoint",
 		.resolve = r->recording ? r->recording->resolve : tracer__resolve(c->tracer),
 		.confirms = confirms(r),
+		.witnesses = witness_info__of(r->recording ? r->recording->witnesses
+							   : tracer__witness(c->tracer)),
 		.abis = r->abis,
 		.abi_cnt = r->abi_cnt,
 		.notes = r->notes,

@@ -346,6 +346,11 @@ struct confirm_info tracer__confirms(const struct tracer *t)
 	};
 }
 
+uint8_t tracer__witness(const struct tracer *t)
+{
+	return witness__bits(&t->hooks.witness);
+}
+
 void tracer__pages_lack(struct tracer *t)
 {
 	t->hooks.lacks = true;

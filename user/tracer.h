@@ -43,6 +43,8 @@ const char *tracer__resolve(const struct tracer *t);
 bool tracer__in_pid_ns(const struct tracer *t);
 /* What the kernel's own work confirms; known once it is attached. */
 struct confirm_info tracer__confirms(const struct tracer *t);
+/* Which witnesses are in force, as bits of enum witness_bit (witness_info.h); known once it is attached. */
+uint8_t tracer__witness(const struct tracer *t);
 /* From now on fewer pages than a list needs are no evidence: the hooks that see them may not have run for a while. */
 void tracer__pages_lack(struct tracer *t);
 /* What the kernel half's sums of pages are made with; known once it is attached. */
@@ -60,7 +62,7 @@ bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
 
 /* Sums of the counters of all CPUs. */
 void tracer__counts(struct tracer *t, struct pvm_counts *out);
-/* Runs of our hooks that the kernel skipped, of any system call. */
+/* See hooks__skipped. */
 uint64_t tracer__skipped_runs(struct tracer *t);
 
 /* Runs the iterator over all tasks: calls inside that are older than older_ns are told as phase.

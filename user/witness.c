@@ -17,6 +17,7 @@
 #include "preempt.skel.h"
 #include "pvmtrace.skel.h"
 #include "self_test.h"
+#include "witness_info.h"
 
 #define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 #define LSMS "/sys/kernel/security/lsm"
@@ -138,10 +139,14 @@ static bool has_lsm(void)
 	return false;
 }
 
+void witness__look(struct witness *w, bool fentry)
+{
+	*w = (struct witness){ .preemptible = kernel_preempts() && hook_is_preemptible(fentry) };
+}
+
 void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
 		   bool fentry)
 {
-	*w = (struct witness){ .preemptible = kernel_preempts() && hook_is_preemptible(fentry) };
 	if (!w->preemptible)
 		return;
 	find_functions(w, skel, types);
@@ -174,6 +179,14 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 bool witness__any(const struct witness *w)
 {
 	return w->multi || w->kprobe || w->end || w->permit;
+}
+
+uint8_t witness__bits(const struct witness *w)
+{
+	return WITNESS_KNOWN | (w->preemptible ? WITNESS_NEEDED : 0) |
+	       (w->multi ? WITNESS_MULTI : 0) | (w->kprobe ? WITNESS_KPROBE : 0) |
+	       (w->returns ? WITNESS_RETURNS : 0) | (w->end ? WITNESS_END : 0) |
+	       (w->permit ? WITNESS_PERMIT : 0);
 }
 
 static bool keep(struct witness *w, const struct bpf_program *prog, struct bpf_link *link)

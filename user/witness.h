@@ -31,8 +31,10 @@ struct witness {
 	struct bpf_link *begins, *ends; /* of these, what multi and returns are attached by */
 };
 
-/* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here, and which
- * witnesses can be had then. types: of the kernel. Needs CAP_BPF and CAP_PERFMON. */
+/* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here. No witness is in
+ * force then. Needs CAP_BPF and CAP_PERFMON. */
+void witness__look(struct witness *w, bool fentry);
+/* After that: which witnesses can be had. types: of the kernel. */
 void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
 		   bool fentry);
 bool witness__any(const struct witness *w);
@@ -41,6 +43,8 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 /* What cannot be attached is left out, and no more in force. */
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel);
 void witness__detach(struct witness *w);
+/* What is in force, as bits of enum witness_bit (witness_info.h). */
+uint8_t witness__bits(const struct witness *w);
 /* Calls that these have not seen the begin or the end of, at most; UINT64_MAX where there are none. */
 uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *skel);
 /* Runs of a program that the kernel skipped. */

@@ -56,7 +56,7 @@ def test_it_says_what_a_run_says(tracer):
     """Beside a tracer that runs."""
     r = probe(attach=ATTACH)
     assert r["abis"] == tracer.start["abis"] and r["resolve"] == tracer.start["resolve"]
-    assert r["confirms"] == tracer.start["confirms"]
+    assert r["confirms"] == tracer.start["confirms"] and r["witnesses"] == tracer.start["witnesses"]
     assert r["does_not_see"][-len(tracer.start["unseen"]):] == tracer.start["unseen"]
 
 

@@ -54,6 +54,8 @@ static void fill_start(struct own_records *own)
 		.attach = "tracepoint",
 		.resolve = "kfunc",
 		.confirms = { .target = true, .pages = "fexit" },
+		.witnesses = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI |
+					      WITNESS_RETURNS),
 		.abis = abis,
 		.abi_cnt = sizeof(abis) / sizeof(abis[0]),
 		.unseen = unseen,

@@ -351,6 +351,7 @@ static void write_recording(const char *path)
 	strcpy(header.user, "pvmtrace");
 	header.pid = 99;
 	header.confirms = RECORDING_TARGET | RECORDING_FEXIT;
+	header.witnesses = WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI | WITNESS_RETURNS;
 	header.host = fixture_host;
 	calls = summarised = 0;
 	assert_int_equal(recorder__create(&out, path, &header, &ourselves), 0);

@@ -47,6 +47,7 @@ static struct probe_report good_host(void)
 		.hook_cnt = 2,
 		.resolve = "walk",
 		.confirms = { .target = true, .pages = "kprobe" },
+		.witnesses = witness_info__of(WITNESS_KNOWN),
 		.abis = { { .name = "x86_64", .covered = true, .proven = true },
 			  { .name = "i386", .covered = true, .note = "it does not run these" } },
 		.abi_cnt = 2,
@@ -135,6 +136,13 @@ static void a_good_host_in_words(void **state)
 	r.init_pid_ns = false;
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "outside of this pid namespace"));
+	assert_null(strstr(text, "preempted"));
+	r.witnesses = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI |
+				       WITNESS_RETURNS | WITNESS_PERMIT);
+	print(probe_print__text, &r, text);
+	assert_non_null(
+		strstr(text, "by kprobe.multi, kretprobe.multi, lsm/ptrace_access_check\n"));
+	assert_non_null(strstr(text, r.witnesses.remains));
 	r.confirms.pages = NULL;
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "pin_user_pages_remote cannot be hooked here"));
@@ -178,6 +186,7 @@ static void both_as_json(void **state)
 	assert_int_equal(json_array_size(json_object_get(j, "abis")), 2);
 	assert_int_equal(json_array_size(json_object_get(j, "sees")), 6);
 	assert_int_equal(json_array_size(json_object_get(j, "does_not_see")), 2);
+	assert_true(json_is_false(json_object_get(json_object_get(j, "witnesses"), "needed")));
 
 	/* A key is always there. */
 	json_t *other = load(&bad);
@@ -190,7 +199,8 @@ static void both_as_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(rights, "effective")), "0x0");
 	for (const char *const *p =
 		     (const char *const[]){ "ring_buffer", "jit", "lockdown", "cgroup", "resolve",
-					    "keeps_cap_bpf", "unprivileged_bpf_disabled", NULL };
+					    "keeps_cap_bpf", "unprivileged_bpf_disabled",
+					    "witnesses", NULL };
 	     *p; p++)
 		assert_true(json_is_null(json_object_get(other, *p)));
 	assert_int_equal(json_integer_value(json_object_get(other, "exit_status")), EX_NOPERM);

@@ -33,10 +33,11 @@ static void test_start(void **state)
 	for (; o.max_line < 4000; o.max_line++) {
 		line = rendering__line(&own.r[0], &o);
 		assert_true(rendering.len >= 1024);
-		line__keys(line,
-			   "time schema type seq told run id instance version libbpf kernel "
-			   "kernel_version arch attach resolve confirms abis unseen notes filters "
-			   "limits counter_names pid user pad truncated host");
+		line__keys(
+			line,
+			"time schema type seq told run id instance version libbpf kernel "
+			"kernel_version arch attach resolve confirms witnesses abis unseen notes filters "
+			"limits counter_names pid user pad truncated host");
 		assert_string_equal(json_string_value(json_object_get(line, "instance")),
 				    FIXTURE_RUN_ID);
 		json_decref(line);

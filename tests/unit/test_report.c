@@ -74,6 +74,12 @@ struct confirm_info tracer__confirms(const struct tracer *t)
 	return (struct confirm_info){ .target = false };
 }
 
+uint8_t tracer__witness(const struct tracer *t)
+{
+	(void)t;
+	return WITNESS_KNOWN;
+}
+
 uint32_t tracer__host_pid(const struct tracer *t)
 {
 	(void)t;

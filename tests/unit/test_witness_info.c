@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "witness_info.h"
+
+static void expect_remains(uint8_t bits, const char *const *has, const char *const *lacks)
+{
+	struct witness_info w = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | bits);
+
+	assert_true(w.known && w.needed);
+	assert_non_null(w.remains);
+	assert_non_null(strstr(w.remains, "counted (skipped_runs)"));
+	for (; *has; has++)
+		if (!strstr(w.remains, *has))
+			fail_msg("'%s' is not in: %s", *has, w.remains);
+	for (; *lacks; lacks++)
+		if (strstr(w.remains, *lacks))
+			fail_msg("'%s' is in: %s", *lacks, w.remains);
+}
+
+#define LIST(...) ((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+
+static void test_what_remains(void **state)
+{
+	(void)state;
+	expect_remains(0, LIST("a call on a CPU where"), LIST("map operation", "ended", "refuses"));
+	expect_remains(WITNESS_MULTI | WITNESS_RETURNS, LIST("a call while", "map operation"),
+		       LIST("ended", "refuses"));
+	expect_remains(WITNESS_MULTI | WITNESS_END | WITNESS_PERMIT,
+		       LIST("refuses", "map operation"), LIST("ended", "a call while"));
+	expect_remains(WITNESS_KPROBE, LIST("a call while", "map operation", "told as ended"),
+		       LIST("refuses"));
+	expect_remains(WITNESS_MULTI | WITNESS_PERMIT,
+		       LIST("refuses", "map operation", "told as ended"), LIST("a call while"));
+	expect_remains(WITNESS_END, LIST("a call while", "map operation"), LIST("ended"));
+	expect_remains(WITNESS_PERMIT, LIST("refuses", "on a CPU where"), LIST("map operation"));
+}
+
+static void test_not_needed(void **state)
+{
+	struct witness_info w = witness_info__of(WITNESS_KNOWN), none = witness_info__of(0);
+	char list[WITNESS_LIST_SZ];
+
+	(void)state;
+	assert_true(w.known && !w.needed && !w.permission);
+	assert_true(!w.begin && !w.returns && !w.end && !w.remains);
+	assert_false(witness_info__list(&w, list));
+	assert_string_equal(list, "");
+	assert_false(none.known);
+}
+
+static void test_list(void **state)
+{
+	struct witness_info w = witness_info__of(0xff & ~WITNESS_MULTI);
+	char list[WITNESS_LIST_SZ];
+
+	(void)state;
+	assert_true(witness_info__list(&w, list));
+	assert_string_equal(
+		list, "kprobe, kretprobe.multi, raw_syscalls/sys_exit, lsm/ptrace_access_check");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_remains),
+		cmocka_unit_test(test_not_needed),
+		cmocka_unit_test(test_list),
+	};
+
+	return cmocka_run_group_tests_name("witness_info", tests, NULL, NULL);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "witness_info.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#define COUNTED ": counted (skipped_runs)"
+/* What witnesses are guarded by (bpf/witness.h), on top of a first hook that was preempted. */
+#define AMID                                                                                      \
+	"while, on its CPU, one task is preempted in our hook and another in a map operation of " \
+	"bpf(2)" COUNTED
+#define PREEMPTED "on a CPU where another task is preempted in our hook"
+/* The kernel asks for permission neither then nor after an earlier refusal. */
+#define UNASKED "a call that the kernel refuses, or of a process on itself, "
+#define NO_EXIT "; a call whose end goes by so is told as ended"
+
+static const char *remains(const struct witness_info *w)
+{
+	if (!w->needed)
+		return NULL;
+	if (!w->begin && !w->end)
+		return w->permission ? UNASKED PREEMPTED COUNTED NO_EXIT
+				     : "a call " PREEMPTED COUNTED;
+	if (!w->returns && !w->end)
+		return w->permission ? UNASKED AMID NO_EXIT : "a call " AMID NO_EXIT;
+	return w->permission ? UNASKED AMID : "a call " AMID;
+}
+
+struct witness_info witness_info__of(uint8_t bits)
+{
+	struct witness_info w = {
+		.known = bits & WITNESS_KNOWN,
+		.needed = bits & WITNESS_NEEDED,
+		.begin = bits & WITNESS_MULTI	 ? "kprobe.multi"
+			 : bits & WITNESS_KPROBE ? "kprobe"
+						 : NULL,
+		.returns = bits & WITNESS_RETURNS ? "kretprobe.multi" : NULL,
+		.end = bits & WITNESS_END ? "raw_syscalls/sys_exit" : NULL,
+		.permission = bits & WITNESS_PERMIT,
+	};
+
+	w.remains = remains(&w);
+	return w;
+}
+
+bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ])
+{
+	const char *const names[] = { w->begin, w->returns, w->end,
+				      w->permission ? "lsm/ptrace_access_check" : NULL };
+	size_t len = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i])
+			len += (size_t)snprintf(list + len, WITNESS_LIST_SZ - len, "%s%s",
+						len ? ", " : "", names[i]);
+	return len;
+}

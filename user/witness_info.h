@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* witness_info - which witnesses are in force (witness.h), and what goes by unseen all the same: as a byte that a recording
+ * keeps, and in words. */
+#ifndef PVM_WITNESS_INFO_H
+#define PVM_WITNESS_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Kept in recordings. Without WITNESS_KNOWN it is not known what was in force. */
+enum witness_bit {
+	WITNESS_KNOWN = 1,
+	WITNESS_NEEDED = 2,
+	WITNESS_MULTI = 4,
+	WITNESS_KPROBE = 8,
+	WITNESS_RETURNS = 16,
+	WITNESS_END = 32,
+	WITNESS_PERMIT = 64,
+};
+
+struct witness_info {
+	bool known;
+	bool needed;	   /* the first hooks can be preempted here */
+	const char *begin; /* what sees calls begin: "kprobe.multi" or "kprobe"; NULL: nothing does */
+	const char *returns; /* and return: "kretprobe.multi" */
+	const char *end;     /* and end: "raw_syscalls/sys_exit" */
+	bool permission;     /* lsm/ptrace_access_check */
+	const char *remains; /* what can go by unseen, a sentence; NULL: nothing for this reason */
+};
+
+#define WITNESS_LIST_SZ 128
+
+/* bits: of enum witness_bit. The texts are constants. */
+struct witness_info witness_info__of(uint8_t bits);
+
+/* Their names, after each other. false: there are none. */
+bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ]);
+
+#endif
