@@ -96,6 +96,10 @@ class Kernel:
         short = self.release.split("+")[0].replace(f"-{self.arch}", "")
         return short if self.arch == "amd64" else f"{short} {self.arch}"
 
+    def has_preempt_dynamic(self):
+        """Whether the command line can say where tasks are preempted (preempt=full)."""
+        return "\nCONFIG_PREEMPT_DYNAMIC=y\n" in (self.dir / "config").read_text()
+
     def btf(self):
         """A file with the kernel's own BTF."""
         path = self.dir / "btf"

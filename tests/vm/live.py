@@ -45,14 +45,18 @@ NO32 = ["test_needs", "test_abi", "test_filters", "test_probe", "test_records", 
 # What is told of the machine, and that tests are skipped: enough where there is little time, without what is played.
 NO32_SHORT = ["test_needs", "test_abi"]
 NO32_SHORT_WORDS = ["-k", "not found_missing"]
+# What would notice that a call is missing, beside programs that take the CPUs; and how many times as long that takes.
+HOGS = ["test_abi", "test_results", "test_namespaces", "test_arrays", "test_phases", "test_attach", "test_memory"]
+HOGS_TIMES = 3
 # From 6.7 on a kernel can be started without them.
 NO32_FROM = (6, 7)
 
-# The passes over the live tests: as they are, on a hybrid hierarchy, without 32-bit calls, with --attach fentry.
-PASSES = ["live", "hybrid", "no32", "fentry"]
+# The passes over the live tests: as they are, on a hybrid hierarchy, without 32-bit calls, under load where any task
+# is preempted anywhere, with --attach fentry.
+PASSES = ["live", "hybrid", "no32", "hogs", "fentry"]
 
 # More of the kernel's command line.
-WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0"}
+WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0", "hogs": "hogs preempt=full"}
 # What every guest has: Debian's kernels, and a first process that is root.
 ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_ns", "user_ns", "time_ns", "tracefs", "btf",
           "loginuid", "cgroup2", "cgroup", "securityfs"]
@@ -70,7 +74,8 @@ def passes(kernel, how_many, short=False, lacks=()):
         old = kernel.version < (6, 0)
         found = {"hybrid": old and NEEDS_HYBRID in lacks, "live": not old and plain(lacks)}
         return [*(part for part, there in found.items() if there), *no32]
-    return ["live", "hybrid", *no32, *(["fentry"] if ATTACH == "tracepoint" else [])]
+    hogs = ["hogs"] if kernel.arch == "amd64" and kernel.has_preempt_dynamic() else []
+    return ["live", "hybrid", *no32, *hogs, *(["fentry"] if ATTACH == "tracepoint" else [])]
 
 
 def plain(lacks):
@@ -82,7 +87,7 @@ def arguments(part, short=False, lacks=()):
     """For pytest. short: what the machine itself cannot run, and little else. lacks: the needs of tests that it has not."""
     if short and part == "live":
         return ["-m", "not slow", f"--needing={','.join(plain(lacks))}", "tests/live"]
-    names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32}.get(part)
+    names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32, "hogs": HOGS}.get(part)
     files = [f"tests/live/{name}.py" for name in names] if names else ["tests/live"]
     chosen = NO32_SHORT_WORDS if short and part == "no32" else []
     ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part == "fentry" else []
@@ -138,6 +143,7 @@ def parse(text):
 def run(kernel, words, seconds, part="live"):
     """(file, test) -> Result; guest.Failed if the guest did not come to its end."""
     fentry = "fentry" in (part, ATTACH)
+    slowness = SLOWNESS * (HOGS_TIMES if part == "hogs" else 1)
     seconds *= FENTRY_TIMES if fentry else 1
     work = kernels.HOME / "run" / f"{kernel.name}-{part}"
     work.mkdir(parents=True, exist_ok=True)
@@ -145,7 +151,7 @@ def run(kernel, words, seconds, part="live"):
     guest.make_initrd(initrd, contents(kernel, words, seconds), root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
-                          f"{WORDS.get(part, '')} {known(kernel, part)} PVM_SLOWNESS={SLOWNESS} "
+                          f"{WORDS.get(part, '')} {known(kernel, part)} PVM_SLOWNESS={slowness} "
                           f"PVM_ATTACH={'fentry' if fentry else ATTACH}")
     finally:
         initrd.unlink()

@@ -3,7 +3,6 @@
 
 import collections
 import json
-import re
 import xml.etree.ElementTree as ET
 
 import guest
@@ -29,17 +28,11 @@ nothing was missing.
 Result = collections.namedtuple("Result", "verdict why figures")
 
 
-def has_full(kernel):
-    """Whether its way of preemption can be chosen."""
-    config = kernel.dir / "config"
-    return config.exists() and re.search("^CONFIG_PREEMPT_DYNAMIC=y", config.read_text(), re.M) is not None
-
-
 def passes(kernel, how_many, short=False):
     """how_many: "none" or "all". short: what make check takes."""
-    if how_many != "all" or short or kernel.arch != "amd64":
+    if how_many == "none" or kernel.arch != "amd64" or short and kernel.name != "newest":
         return []
-    return PASSES if has_full(kernel) else PASSES[:1]
+    return PASSES if kernel.has_preempt_dynamic() and not short else PASSES[:1]
 
 
 def parse(text, part):
@@ -55,7 +48,7 @@ def parse(text, part):
     return out
 
 
-def run(kernel, how_many, part, chosen=None, seconds=SECONDS):
+def run(kernel, part, short=False, chosen=None, seconds=SECONDS):
     """Of one guest; guest.Failed if it did not come to its end. chosen: for pytest's -k."""
     work = kernels.HOME / "run" / f"{kernel.name}-{part.replace(' ', '-')}"
     work.mkdir(parents=True, exist_ok=True)
@@ -67,7 +60,7 @@ def run(kernel, how_many, part, chosen=None, seconds=SECONDS):
     guest.make_initrd(initrd, files, root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
-                          f"{WORDS.get(part, '')} PVM_LOAD={'short' if how_many == 'some' else 'whole'}")
+                          f"{WORDS.get(part, '')} PVM_LOAD={'short' if short else 'whole'}")
     finally:
         initrd.unlink()
     return parse(text, part)
@@ -106,8 +99,8 @@ def section(columns):
 
 
 if __name__ == "__main__":
-    # For a look at one kernel: load.py KERNEL PASS some|all [-k's words]
+    # For a look at one kernel: load.py KERNEL PASS short|whole [-k's words]
     import sys
     _kernel = kernels.get(sys.argv[1])
-    for (_, name), r in run(_kernel, sys.argv[3], sys.argv[2], sys.argv[4] if len(sys.argv) > 4 else None).items():
+    for (_, name), r in run(_kernel, sys.argv[2], sys.argv[3] == "short", sys.argv[4] if len(sys.argv) > 4 else None).items():
         print(f"{_kernel.title} {sys.argv[2]}: {name}: {r.verdict}: {shown(r)}; {r.figures or r.why[:1000]}", flush=True)

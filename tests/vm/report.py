@@ -30,6 +30,8 @@ SHORT = """\
 | live tests | on the newest, those that need what the machine itself lacks of: 32-bit calls, 32-bit programs, `--attach fentry`, a hook on mm_access; on 5.10 test_cgroups, if the machine has no hybrid hierarchy | all, the first rows below |
 | live tests, hybrid cgroups | | test_cgroups, test_identity |
 | live tests, `ia32_emulation=0` | test_needs, test_abi | test_filters, test_probe, test_records, test_replay |
+| live tests, beside hogs, `preempt=full` | | seven files |
+| calls under load | the newest as it is: a few minutes, fewer calls | more calls, `--audit` with all of them; `preempt=full` |
 | live tests, `--attach fentry` | | all but those of which the outcome cannot depend on the hooks |
 """
 
@@ -45,6 +47,7 @@ class Column:
         self.live = {}
         self.hybrid = {}
         self.no32 = {}
+        self.hogs = {}
         self.fentry = {}
         self.load = {}
 
@@ -55,8 +58,8 @@ class Column:
     def results(self):
         """((what, name), Result)"""
         for part, results in (("check", self.checks), ("compiler", self.compiler), ("live", self.live),
-                              ("hybrid", self.hybrid), ("no32", self.no32), ("fentry", self.fentry),
-                              ("load", self.load)):
+                              ("hybrid", self.hybrid), ("no32", self.no32), ("hogs", self.hogs),
+                              ("fentry", self.fentry), ("load", self.load)):
             for name, result in results.items():
                 yield (part, name), result
 
@@ -97,7 +100,7 @@ def named(key):
     part, name = key
     return {"check": name, "compiler": f"all checks, {name}", "live": name, "hybrid": f"{name}, hybrid",
             "no32": f"{name}, no 32-bit calls",
-            "fentry": f"{name}, fentry", "load": f"under {name}"}[part]
+            "hogs": f"{name}, beside hogs", "fentry": f"{name}, fentry", "load": f"under {name}"}[part]
 
 
 def table(columns):
@@ -131,6 +134,7 @@ def summary(columns):
     parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by other clangs"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
                                      ("no32", "live tests, ia32_emulation=0"),
+                                     ("hogs", "live tests, beside hogs, preempt=full"),
                                      ("fentry", "live tests, --attach fentry"),
                                      ("load", "calls under load")])
     lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]
