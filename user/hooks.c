@@ -352,6 +352,9 @@ uint64_t hooks__skipped(const struct hooks *h)
 				  : witness__misses(h->skel->progs.pvm_exit);
 	uint64_t both = witness__missed(&h->witness, h->skel);
 
+	/* Then an exit without an entry is not told. */
+	if (h->fentry && !h->skel->rodata->cfg_witness)
+		return begins;
 	if (begins < both)
 		both = begins;
 	return ends < both ? ends : both;

@@ -25,7 +25,7 @@ static const struct {
 	{ "identity_full", "Paths and arguments sent, but with no room to note it" },
 	{ "identity_evicted", "Paths and arguments forgotten for newer ones" },
 	{ "self_tests", "Calls of the tracer itself, to prove that the hooks fire" },
-	{ "skipped_runs", "Runs of the hooks that the kernel skipped, of any system call" },
+	{ "skipped_runs", "Calls that the kernel may have passed all hooks over for, at most" },
 };
 
 /* A counter that has no line above is still told. */

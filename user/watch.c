@@ -120,7 +120,7 @@ static void watch_skips(struct watch *w)
 	if (skipped <= w->skips_told)
 		return;
 	snprintf(message, sizeof(message),
-		 "the kernel skipped runs of the hooks, %llu so far: calls may be missing",
+		 "the kernel passed over the hooks of at most %llu calls, which may be missing",
 		 (unsigned long long)skipped);
 	if (report__error(w->report, "hooks_skipped", message, 0))
 		return;

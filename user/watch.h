@@ -18,7 +18,7 @@ struct watch {
 	uint64_t fired_ns;	    /* when the hooks were last seen to fire, CLOCK_BOOTTIME */
 	uint64_t silent_since_ns;   /* CLOCK_BOOTTIME; 0: they fire */
 	bool silence_told;
-	uint64_t skips_told; /* runs of hooks that the kernel skipped */
+	uint64_t skips_told; /* see tracer__skipped_runs */
 	bool pages_lack;     /* pages of calls may have gone by unseen */
 	bool gone_told[2];   /* by enum pvm_who: no process is left that the pid filter asks for */
 };

@@ -60,6 +60,17 @@ def test_it_says_what_a_run_says(tracer):
     assert r["does_not_see"][-len(tracer.start["unseen"]):] == tracer.start["unseen"]
 
 
+def test_witnesses(tracer):
+    """None where the hooks cannot be preempted, as those of tracepoints up to 6.x."""
+    found = tracer.start["witnesses"]
+    if ATTACH == "tracepoint" and int(platform.release().split(".")[0]) < 7:
+        assert found["needed"] is False
+    if found["needed"]:
+        assert found["remains"] and probe(attach=ATTACH)["does_not_see"].count(found["remains"]) == 1
+    else:
+        assert found == {"needed": False, "begin": None, "return": None, "end": None, "permission": False, "remains": None}
+
+
 def test_with_fentry():
     """Whether it works or not: the hooks that it needs are marked, and not those of the other method."""
     works = pvmtrace("--attach", "fentry", "--duration", 1).status == EX_OK

@@ -20,7 +20,7 @@ static size_t alive = 1;
 static bool memory_left;
 static struct options options;
 static struct {
-	char code[32];
+	char code[32], message[128];
 	uint64_t since_ns, until_ns;
 } told[8];
 static size_t told_cnt;
@@ -116,11 +116,11 @@ int report__error_span(struct report *r, const char *code, const char *message, 
 		       uint64_t until_ns)
 {
 	(void)r;
-	(void)message;
 	if (!taking)
 		return -EAGAIN;
 	assert_true(told_cnt < sizeof(told) / sizeof(told[0]));
 	strncpy(told[told_cnt].code, code, sizeof(told[0].code) - 1);
+	strncpy(told[told_cnt].message, message, sizeof(told[0].message) - 1);
 	told[told_cnt].since_ns = since_ns;
 	told[told_cnt++].until_ns = until_ns;
 	return 0;
@@ -208,6 +208,9 @@ static void test_skips_are_told_as_they_grow(void **state)
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
 	assert_string_equal(told[0].code, "hooks_skipped");
+	assert_string_equal(
+		told[0].message,
+		"the kernel passed over the hooks of at most 3 calls, which may be missing");
 	skipped = 4;
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
