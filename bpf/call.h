@@ -220,9 +220,13 @@ __noinline int call_ended(void)
 	if (!s || s->stage < STAGE_REJECTED)
 		return 0;
 	s->exiting = 1;
+	if (call_is_out(s)) {
+		s->stage = STAGE_IDLE;
+		return 1;
+	}
 	if (call_is_dropped(s) && !call_is_doubtful(s, bpf_get_current_task())) {
 		count(PVM_C_FILTERED);
-	} else if (!call_is_out(s)) {
+	} else {
 		s->call.exit_ns = bpf_ktime_get_boot_ns();
 		s->call.phase = PVM_ENDED;
 		call_submit(s, CALL_IN_STATE);

@@ -58,17 +58,19 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now
 	count(PVM_C_IN_FLIGHT_TOLD);
 }
 
-/* Whether the thread is in the system call that its state is of. */
+/* Whether the thread is in the system call that its state is of, by the registers that say which it is: a ptracer can have
+ * changed others. They are the call's own still while its last hooks run; at the end of the run nobody waits for these. */
 static __always_inline bool sweep_is_inside(const struct pvm_state *s, struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
-	return arch_is_inside(regs) && call_is(s, regs, arch_number(arch_exit_number(regs)));
+	return call_is(s, regs, arch_number(arch_exit_number(regs))) &&
+	       (pvm_shared.sweep_phase != PVM_UNFINISHED || arch_is_inside(regs));
 }
 
 /*
- * No hook saw the exit, or one is still to come: the result stands in the registers already when the last hooks run,
- * and these can be preempted. A second look at least OUT_NS later tells it, if none has come. Whether it is due.
+ * The thread went on, and no hook saw the exit. Registers of a thread that runs are not read at one moment, so a second
+ * look at least OUT_NS later has to find the same. Whether it has.
  */
 #define OUT_NS 500000000ULL
 

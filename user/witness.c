@@ -60,10 +60,10 @@ static bool hook_is_preemptible(bool fentry)
 	struct preempt_bpf *skel = preempt_bpf__open();
 	struct bpf_program *prog, *other;
 	struct bpf_link *link = NULL;
-	bool found = false;
+	bool found = true;
 
 	if (!skel)
-		return false;
+		return true;
 	prog = fentry ? skel->progs.pvm_preempt_fentry : skel->progs.pvm_preempt_tp;
 	other = fentry ? skel->progs.pvm_preempt_tp : skel->progs.pvm_preempt_fentry;
 	bpf_program__set_autoload(other, false);
@@ -72,7 +72,9 @@ static bool hook_is_preemptible(bool fentry)
 	if (link) {
 		for (int i = 0; i < 3 && !skel->bss->ran; i++)
 			self_test__call();
-		found = skel->bss->preemptible;
+		found = !skel->bss->ran || skel->bss->preemptible;
+	} else {
+		log__debug("whether hooks can be preempted could not be tried");
 	}
 	bpf_link__destroy(link);
 	preempt_bpf__destroy(skel);
@@ -107,24 +109,33 @@ static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
 	}
 }
 
+/* The type of a structure's member; NULL: it has none of that name. */
+static const struct btf_type *member(const struct btf *types, const struct btf_type *t,
+				     const char *name)
+{
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), name))
+			return btf__type_by_id(types, btf_members(t)[i].type);
+	return NULL;
+}
+
+static const struct btf_type *structure(const struct btf *types, const char *name)
+{
+	int id = btf__find_by_name_kind(types, name, BTF_KIND_STRUCT);
+
+	return id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
+}
+
 /* Whether the kernel was built with what kprobe.multi needs (CONFIG_FPROBE). */
 static bool has_multi(const struct btf *types)
 {
-	return btf__find_by_name_kind(types, "fprobe", BTF_KIND_STRUCT) > 0 &&
-	       btf__find_by_name_kind(types, "bpf_kprobe_multi_link", BTF_KIND_STRUCT) > 0;
+	return structure(types, "fprobe") && structure(types, "bpf_kprobe_multi_link");
 }
 
 /* Returns that come from a pool go unseen when as many calls are inside as it has: anybody can park some. */
 static bool has_pool(const struct btf *types)
 {
-	const struct btf_type *t = btf__type_by_id(
-		types, (uint32_t)btf__find_by_name_kind(types, "fprobe", BTF_KIND_STRUCT));
-	const struct btf_member *m = btf_members(t);
-
-	for (int i = 0; i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(types, m[i].name_off), "rethook"))
-			return true;
-	return false;
+	return member(types, structure(types, "fprobe"), "rethook") != NULL;
 }
 
 /* A program attaches to the stub also where the kernel never calls it. */
@@ -144,12 +155,28 @@ void witness__look(struct witness *w, bool fentry)
 	*w = (struct witness){ .preemptible = kernel_preempts() && hook_is_preemptible(fentry) };
 }
 
+/* Before 6.1 a program of a kprobe must not use a map that takes memory as it goes. The registers of the caller are had
+ * from a helper that is older (5.15). */
+static bool can_witness(const struct btf *types)
+{
+	return structure(types, "bpf_mem_alloc") != NULL;
+}
+
+/* The kernel counts the runs of kprobes that it skips since it tells of links what these missed (6.7). */
+static bool counts_skips(const struct btf *types)
+{
+	const struct btf_type *by_kind = member(types, structure(types, "bpf_link_info"), "");
+
+	return member(types, member(types, by_kind, "kprobe_multi"), "missed") != NULL;
+}
+
 void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
 		   bool fentry)
 {
-	if (!w->preemptible)
+	if (!w->preemptible || !can_witness(types))
 		return;
 	find_functions(w, skel, types);
+	w->counted = counts_skips(types);
 	w->multi = has_multi(types);
 	w->returns = w->multi && !has_pool(types);
 	w->kprobe = !w->multi && !access(KPROBES, R_OK);
@@ -276,6 +303,8 @@ uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *ske
 {
 	uint64_t cnt = UINT64_MAX;
 
+	if (!w->counted)
+		return cnt;
 	if (w->multi)
 		cnt = least(cnt, witness__misses(skel->progs.pvm_begin) + link_missed(w->begins));
 	if (w->kprobe)

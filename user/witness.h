@@ -24,6 +24,7 @@ struct witness {
 	bool kprobe;	  /* kprobes, */
 	bool end;	  /* and where calls end, tp/raw_syscalls/sys_exit */
 	bool permit;	  /* lsm/ptrace_access_check */
+	bool counted;	  /* the kernel counts what it skips of them */
 	const char *functions[WITNESS_FUNCTIONS]; /* names in the skeleton */
 	size_t function_cnt;
 	struct bpf_link *links[WITNESS_LINKS];
