@@ -317,6 +317,16 @@ void hooks__detach(struct hooks *h)
 		bpf_link__destroy(h->links[--h->cnt]);
 }
 
+struct confirm_info hooks__confirms(const struct hooks *h)
+{
+	return (struct confirm_info){
+		.target = h->access,
+		.pages = !h->pins	    ? NULL
+			 : h->pins_by_fexit ? "fexit"
+					    : "kprobe",
+	};
+}
+
 struct pin_key hooks__key(const struct hooks *h)
 {
 	struct pin_key key = { .page_shift = 0 };

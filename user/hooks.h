@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "predict.h"
+#include "record.h"
 #include "witness.h"
 
 struct pvmtrace_bpf;
@@ -37,6 +38,8 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 /* Attaches them. 0 or -errno. */
 int hooks__attach(struct hooks *h);
 void hooks__detach(struct hooks *h);
+/* Known once they are attached. */
+struct confirm_info hooks__confirms(const struct hooks *h);
 /* What sums of pages are made with; its page_shift is 0 if there are none. Pages may lack once the kernel has skipped
  * both hooks. */
 struct pin_key hooks__key(const struct hooks *h);

@@ -50,10 +50,10 @@ struct recording_header {
 	} abis[4];
 	uint32_t pid; /* its host pid */
 	struct host host;
-	uint8_t fentry;	   /* --attach fentry */
-	uint8_t confirms;  /* RECORDING_TARGET and one of the others, or less */
-	uint8_t witnesses; /* enum witness_bit */
-	uint32_t crc;	   /* of all before */
+	uint8_t fentry : 1; /* --attach fentry */
+	uint8_t witnesses : 7; /* enum witness_bit; 0 in earlier recordings, which had no more than fentry here */
+	uint8_t confirms; /* RECORDING_TARGET and one of the others, or less */
+	uint32_t crc;	  /* of all before */
 };
 
 enum frame_kind {

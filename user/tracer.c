@@ -338,12 +338,7 @@ bool tracer__in_pid_ns(const struct tracer *t)
 
 struct confirm_info tracer__confirms(const struct tracer *t)
 {
-	return (struct confirm_info){
-		.target = t->hooks.access,
-		.pages = !t->hooks.pins		  ? NULL
-			 : t->hooks.pins_by_fexit ? "fexit"
-						  : "kprobe",
-	};
+	return hooks__confirms(&t->hooks);
 }
 
 uint8_t tracer__witness(const struct tracer *t)
