@@ -74,7 +74,7 @@ struct options {
 	const char *record;	   /* write raw records to this file; NULL: render them */
 	const char *replay;	   /* read them from this file instead of tracing */
 	const char *btf;	   /* a copy of the kernel's BTF; NULL: where it always is */
-	bool audit; /* compare the calls with what perf's probes see */
+	bool audit;		   /* compare the calls with what perf's probes see */
 	bool fail_on_loss;
 	bool quiet; /* only errors on stderr */
 	unsigned verbose;

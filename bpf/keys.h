@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* keys.h - keys and values of the maps that both halves write: filters, and what user space was sent. A part of event.h,
+ * which includes it. */
+#ifndef PVM_KEYS_H
+#define PVM_KEYS_H
+
+/* Filters. A map entry's value says what it means that the key is there. */
+enum pvm_verdict {
+	PVM_INCLUDE = 1,
+	PVM_EXCLUDE = 2,
+};
+
+/* Sides of a filter; also the shift of a side's bits. */
+enum pvm_who {
+	PVM_CALLER = 0,
+	PVM_TARGET = 1,
+};
+
+struct pvm_pid_key {
+	__u32 who; /* enum pvm_who */
+	__u32 pid; /* host tgid */
+};
+
+struct pvm_pid_val {
+	__u64 start_ns; /* of the process that is meant */
+	__u32 verdict;	/* enum pvm_verdict */
+	__u32 pad;
+};
+
+struct pvm_uid_key {
+	__u32 who;
+	__u32 uid; /* real, host */
+};
+
+struct pvm_comm_key {
+	__u32 who;
+	char comm[PVM_COMM_SZ]; /* padded with NUL */
+};
+
+struct pvm_cgroup_key {
+	__u64 id;
+	__u32 hier; /* enum pvm_hier */
+	__u32 pad;
+};
+
+/* A cgroup whose path has been sent. */
+struct pvm_cgroup_val {
+	__u32 decided; /* the reader has judged it for this side: 1 << enum pvm_who */
+	__u32 pass;    /* the filters let it pass: PVM_PASS_BIT(side, home of the process) */
+};
+
+#define PVM_PASS_BIT(who, home) (1U << ((who)*PVM_HOME_CNT + (home)))
+
+/* A process whose paths have been sent. Key: __u32 tgid. */
+struct pvm_proc_val {
+	__u64 start_ns;
+	__u64 exe_ino;
+	__u32 exe_dev;
+	__u32 exec_id;	/* what follows is of this exec */
+	__u8 exe_sent;	/* boolean */
+	__u8 args_sent; /* boolean; also when they were unreadable too often */
+	__u8 args_tries;
+	__u8 pad0;
+	__u32 pad1;
+};
+
+#endif
