@@ -24,7 +24,7 @@ static void expect_remains(uint8_t bits, const char *const *has, const char *con
 			fail_msg("'%s' is in: %s", *lacks, w.remains);
 }
 
-#define LIST(...) ((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static void test_what_remains(void **state)
 {
