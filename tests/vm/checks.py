@@ -105,12 +105,12 @@ def left_out(short):
     """(sessions, checks) that the short form does without."""
     if not short:
         return set(), set()
-    return {*LONG, "switches", "volumes"}, {*SWITCHES, *VOLUMES, *(name for names in LONG.values() for name in names)}
+    return set(LONG), {name for names in LONG.values() for name in names}
 
 
 def script(kernel, short=False):
     told = TOLD.replace("@doors@\n", X86_DOORS if kernel.arch == "amd64" else "")
-    return confirm.script(short) + told if short else confirm.script(short) + switches.SCRIPT + volumes.SCRIPT + told + MORE
+    return confirm.script(short) + switches.SCRIPT + volumes.SCRIPT + told + ("" if short else MORE)
 
 
 class Skip(Exception):
