@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -48,22 +47,6 @@ def pytest_collection_modifyitems(config, items):
         mark = item.get_closest_marker("unseen_by_fentry")
         if mark and pvm.ATTACH == "fentry":
             item.add_marker(pytest.mark.skip(reason=f"fentry does not see {mark.args[0]}"))
-
-
-def pytest_runtest_protocol(item, nextitem):
-    """What fails where hooks are skipped is done once more, and that is said."""
-    if not pvm.SKIPS_HOOKS:
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    if any(r.failed for r in reports):
-        print(f"\n{item.nodeid}: failed, where the kernel skips hooks: once more")
-        item.session._setupstate.teardown_exact(None)  # what the tests share may lack the call
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,6 @@ import inspect
 import itertools
 import json
 import os
-import platform
 import select
 import signal
 import subprocess
@@ -68,10 +67,6 @@ def own_call(pid=0, flags=0, local=(0, 0), remote=(0, 0), nr=SYS_READV):
     ret = LIBC.syscall(*(ctypes.c_ulong(a & (2**64 - 1)) for a in args))
     return ret if ret >= 0 else -ctypes.get_errno()
 
-
-# From Linux 7 on another task may run amid one of our hooks, and the kernel skips its hooks then. Where a CPU is emulated
-# a hook takes so long that this happens to tests too.
-SKIPS_HOOKS = SLOWNESS > 1 and int(platform.release().split(".")[0]) >= 7
 
 # The attach method that tests run with which ask for none.
 ATTACH = os.environ.get("PVM_ATTACH", "tracepoint")

@@ -435,12 +435,6 @@ NEEDS_FENTRY = {name for name in CONFIRM if "fentry" in name} | {name for name i
     {"both methods tell the same", "confirmed targets"}
 
 
-def skipped_runs(sessions):
-    """Whether the kernel skipped hooks of ours: from 7.x on another task may run amid one of them."""
-    return any('"skipped_runs":' in line and '"skipped_runs":0' not in line
-               for session in sessions.values() for line in session.records[-1:])
-
-
 def judge(kernel, sessions, short=False):
     """check -> (verdict, why)"""
     runs, broken, out = {name: sessions[name] for name in ("verifier", "confirm", "switches") if name in sessions}, {}, {}
