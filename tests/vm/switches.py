@@ -81,7 +81,7 @@ def check_ftrace_is_off(_kernel, runs):
     report, = step(runs, "off-probe", FTRACE)[0]
     assert report["works"] and report["confirms"] == {"target": False, "pages": None}, report["confirms"]
     for hook in report["hooks"]:
-        on_function = hook["hook"].startswith(("fentry/", "fexit/", "kprobe/"))
+        on_function = hook["hook"].startswith(("fentry/", "fexit/", "kprobe", "kretprobe", "lsm/"))
         assert hook["attaches"] is not on_function, hook
         assert not on_function or FTRACE in hook["error"], hook
     records, said = step(runs, "off-fentry", FTRACE, status=69)
