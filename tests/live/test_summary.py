@@ -176,7 +176,7 @@ def test_twenty_thousand_callers_unseen_for_a_while(programs):
         programs.fill()
         run = programs.crowd("line", 100, 200, 2)
         tracer.kick(signal.SIGCONT)
-        tally.wait(lambda: len(tally.summaries) >= 20_000, 15, "the summaries")
+        tally.wait(lambda: len(tally.summaries) >= 20_000, 60, "the summaries")
         stop = tally.finish()
     expect_nothing_lost(stop)
     expect_crowd(tally, run, 2)
