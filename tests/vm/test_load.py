@@ -204,6 +204,12 @@ def judge(figures, way):
     assert figures["missing"] <= (figures["skipped_runs"] if way.unguarded and not way.audit else 0), figures
 
 
+def overstates(way):
+    """Before 6.7 the kernel does not count the runs of kprobes that it passes over: beside fentry, which is preempted on
+    any kernel, it is not known that they saw everything."""
+    return way.attach == "fentry" and tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 7)
+
+
 def judge_stop(tracer):
     """Complete is who lacks nothing, and nobody else."""
     _, _, others = tracer.stop()
@@ -213,7 +219,8 @@ def judge_stop(tracer):
                "errors": [r["code"] for r in others if r["type"] == "error"]}
     yield figures
     assert stop["type"] == "stop" and stop["balanced"], stop
-    assert not stop["complete"] if tracer.missing else stop["complete"] or tracer.way.unguarded, figures
+    assert tracer.missing <= figures["skipped_runs"], figures
+    assert stop["complete"] or tracer.missing or tracer.way.unguarded or overstates(tracer.way), figures
 
 
 class Runs:
