@@ -62,6 +62,8 @@ void books__fill(struct books *b, const struct pvm_counts *kernel, const struct 
 	add(b, "identity_evicted", user->identity_evicted);
 	add(b, "self_tests", n[PVM_C_SELF_TESTS]);
 	add(b, "skipped_runs", user->skipped_runs);
+	add(b, "audited", n[PVM_C_AUDITED]);
+	add(b, "audit_lost", n[PVM_C_AUDIT_LOST]);
 }
 
 void books__of_told(struct pvm_counts *kernel, const struct books_user *then,

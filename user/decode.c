@@ -143,7 +143,7 @@ static bool call_valid(const struct pvm_call *call, size_t size)
 	    call->abi > PVM_ABI_ARM || call->op < PVM_READ || call->op > PVM_WRITE ||
 	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
 	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
-	    (call->flags & ~CALL_FLAGS))
+	    (call->flags & ~(CALL_FLAGS | (call->phase == PVM_ORPHAN ? PVM_CALL_AUDIT : 0))))
 		return false;
 	elem = elem_size(call->abi);
 	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
@@ -222,8 +222,8 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 		if (side->flags & PVM_SIDE_SAME)
 			look[1] = look[0];
 	}
-	/* A call that was dropped for its target at entry, and told at the end of the run all the same. */
-	look[0].lost |= !(side->flags & (PVM_SIDE_ENTRY | PVM_SIDE_EXIT));
+	/* A call that was dropped for its target at entry, and told at the end of the run all the same; or an audit's. */
+	look[call->phase == PVM_ORPHAN].lost |= !(side->flags & (PVM_SIDE_ENTRY | PVM_SIDE_EXIT));
 	/* An orphan's only look is the one at its exit: it is the claim, and nothing is beside
 	 * it. */
 	if (call->phase == PVM_ORPHAN) {

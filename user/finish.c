@@ -72,6 +72,25 @@ static bool drain_summaries(struct loop *l, uint64_t deadline_ns)
 	return true;
 }
 
+/* And for the calls that nobody saw. */
+static bool drain_audit(struct loop *l, uint64_t deadline_ns)
+{
+	struct collector *c = l->collector;
+	uint64_t now;
+
+	audit__look(l->audit);
+	audit__look(l->audit);
+	for (;;) {
+		audit__tell(l->audit, true);
+		if (!l->audit || collector__room(c))
+			return true;
+		now = clock__mono_now();
+		if (now >= deadline_ns)
+			return false;
+		(void)sink__drain(c->sink, (int)((deadline_ns - now) / NS_PER_MS));
+	}
+}
+
 static uint64_t in_flight(struct tracer *t)
 {
 	struct pvm_counts n;
@@ -104,6 +123,7 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 	uint64_t grace_ns = clock__mono_now() + GRACE_NS;
 	bool ok = true;
 
+	audit__end(l->audit);
 	__atomic_store_n(&shared->stopping, PVM_NO_ENTRIES, __ATOMIC_SEQ_CST);
 	tracer__await_hooks(c->tracer);
 	while (ok && in_flight(c->tracer) && clock__mono_now() < grace_ns) {
@@ -119,7 +139,8 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 		tracer__sweep(c->tracer, PVM_UNFINISHED, 0);
 	tracer__detach(c->tracer);
 	l->report->lost_unswept = in_flight(c->tracer);
-	return ok && drain_rings(l, deadline_ns) && drain_summaries(l, deadline_ns);
+	return ok && drain_rings(l, deadline_ns) && drain_audit(l, deadline_ns) &&
+	       drain_summaries(l, deadline_ns);
 }
 
 /* Calls that the recording does not take are lost, not told. Its file then fails again when it is closed, which

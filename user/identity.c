@@ -486,7 +486,7 @@ static void fill_nothing(const struct pvm_task *task, struct task_info *out)
 	out->containers = NULL;
 	out->exe_len = out->args_len = out->cgroup_len = 0;
 	out->container_cnt = out->container_end = 0;
-	out->args_cut = out->cgroup_cut = out->file_vague = false;
+	out->args_cut = out->cgroup_cut = out->file_vague = out->bare = false;
 	out->file = NULL;
 	out->stamp[0] = out->stamp[1] = 0;
 	out->entity_id[0] = '\0';
@@ -499,7 +499,9 @@ void identity__fill(struct identity *id, const struct pvm_task *task, bool with_
 	const struct cgroup *c;
 
 	fill_nothing(task, out);
-	if (!task)
+	/* Only the kernel half knows when a process began; an audit does not. */
+	out->bare = task && !task->start_ns;
+	if (!task || out->bare)
 		return;
 	p = proc__find(id, task->pid, task->start_ns, task->exec_id);
 	if (p)

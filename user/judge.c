@@ -256,10 +256,24 @@ bool judge__left_open(const struct options *o, const struct call_info *call)
 	return target && left_open_passes(o, PVM_CALLER, &call->caller);
 }
 
+/* Of one that no hook saw only what is known can hide it: its caller's pid, and perhaps its uid and name. */
+static bool audited_passes(const struct options *o, const struct task_info *caller)
+{
+	const struct filter_list *list = o->filter[PVM_CALLER];
+	const bool creds = caller->task->flags & PVM_TASK_CREDS;
+
+	return values_pass(&list[FILTER_PID], caller, match_pid, false) &&
+	       (!creds || values_pass(&list[FILTER_UID], caller, match_uid, false) ||
+		values_pass(&list[FILTER_UID], caller, match_process_uid, false)) &&
+	       (!creds || comm_passes(&list[FILTER_COMM], PVM_CALLER, caller));
+}
+
 bool judge__call(const struct options *o, const struct call_info *call)
 {
 	if (o->ops && !(o->ops & (1u << call->raw->op)))
 		return false;
+	if (call->raw->flags & PVM_CALL_AUDIT)
+		return audited_passes(o, &call->caller);
 	return task_passes(o, PVM_CALLER, &call->caller, false) && target_passes(o, call) &&
 	       result_passes(o, call);
 }

@@ -23,6 +23,8 @@
  * empty looks it sleeps, and the next record wakes it. */
 #define NAP_MS 1
 #define NAPS 3
+/* No hook wakes the reader for a call that none saw; what /proc says of its caller is only to be had while that lives. */
+#define AUDIT_MS 20
 
 static uint64_t ms_until(uint64_t when_ns, uint64_t now_ns)
 {
@@ -179,9 +181,10 @@ static void wait_for(struct loop *l, uint64_t ms, bool for_records)
 	struct sink *sink = l->collector->sink;
 	uint64_t now = clock__mono_now(), limit = ms_until(l->tick_ns, now);
 	int retry = sink__retry_ms(sink);
-	struct pollfd fds[3] = {
+	struct pollfd fds[4] = {
 		{ .fd = l->signal_fd, .events = POLLIN },
 		{ .fd = sink__fd(sink), .events = sink__events(sink) },
+		{ .fd = audit__fd(l->audit), .events = POLLIN },
 		{ .fd = tracer__poll_fd(l->collector->tracer), .events = POLLIN },
 	};
 
@@ -193,7 +196,9 @@ static void wait_for(struct loop *l, uint64_t ms, bool for_records)
 		limit = (uint64_t)retry;
 	if (ms < limit)
 		limit = ms;
-	(void)poll(fds, for_records ? 3 : 2, (int)limit);
+	if (l->audit && AUDIT_MS < limit)
+		limit = AUDIT_MS;
+	(void)poll(fds, for_records ? 4 : 3, (int)limit);
 	if (fds[1].revents & (POLLERR | POLLHUP) && !l->reason)
 		l->reason = "reader_gone";
 }
@@ -243,6 +248,7 @@ static void step(struct loop *l)
 	int err;
 
 	handle_signals(l);
+	audit__look(l->audit);
 	handle_time(l);
 	handle_reopen(l);
 	if (!handle_output(l)) {
@@ -250,6 +256,7 @@ static void step(struct loop *l)
 			wait_for(l, TICK_MS, false);
 		return;
 	}
+	audit__tell(l->audit, false);
 	err = collector__drain(c, &got);
 	if (c->full && !l->reason)
 		l->reason = "count";
@@ -279,7 +286,8 @@ int loop__run(struct loop *l)
 		return EX_SOFTWARE;
 	}
 	tracer__go(c->tracer);
-	watch__begin(&l->watch, l->report);
+	audit__begin(l->audit);
+	watch__begin(&l->watch, l->report, l->audit);
 	if (sink__drain(c->sink, TICK_MS) && sink__events(c->sink) == 0 && sink__pending(c->sink)) {
 		log__error("the first record could not be written");
 		return EX_IOERR;

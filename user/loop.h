@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "collector.h"
 #include "metrics.h"
 #include "notify.h"
@@ -20,7 +21,8 @@ struct loop {
 	struct notify notify; /* the service manager */
 	struct metrics metrics;
 	struct outputs outputs;
-	struct watch watch; /* of the hooks */
+	struct watch watch;  /* of the hooks */
+	struct audit *audit; /* NULL: there is none */
 	int signal_fd;
 	unsigned int idle; /* looks in a row that found nothing */
 	bool stats_due;

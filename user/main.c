@@ -38,6 +38,8 @@ static int drain_for_test(void *ctx)
 /* Whoever switches the hooks off from now on is noticed. */
 static int attach(void)
 {
+	if (options.audit)
+		sysctl__watch(&loop.watch.kprobes, AUDIT_SWITCH);
 	sysctl__watch(&loop.watch.ftrace, SYSCTL_FTRACE_FILE);
 	return tracer__attach(collector.tracer);
 }
@@ -80,6 +82,9 @@ static int set_up(void)
 	    (err = tracer__self_test(collector.tracer, drain_for_test, &collector, report.abis,
 				     &report.abi_cnt)))
 		return err;
+	if (options.audit && (err = audit__open(&loop.audit, &collector)))
+		return err;
+	report.audit = options.audit;
 	key = tracer__pin_key(collector.tracer);
 	collector__set_key(&collector, &key);
 	return options.record ? replay__record(&report, &sink.owner) : 0;
@@ -159,6 +164,7 @@ int main(int argc, char **argv)
 	if (recorder__close(collector.recorder) && !status)
 		status = EX_IOERR;
 	sink__close(collector.sink);
+	audit__close(loop.audit);
 	collector__close(&collector);
 	tracer__close(collector.tracer);
 	options__free(&options);

@@ -379,6 +379,8 @@ const struct option_def options_table[] = {
 	  .names = attach_names, .def_text = "tracepoint", .trace_only = true,
 	  .help = "where the hooks are: on every system call, or (fentry) on the functions of these two, "
 		  "which costs other calls nothing" },
+	{ "audit", .group = GROUP_RUN, .set = set_flag, MEMBER(audit), .trace_only = true,
+	  .help = "compare the calls with what perf probes without BPF see, and tell those that no hook saw" },
 	{ "resolve", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(resolve),
 	  .names = resolve_names, .def_text = "auto", .trace_only = true,
 	  .help = "how to look up the target" },

@@ -127,6 +127,12 @@ static void put(const char *what, const char *value)
 	putchar('\n');
 }
 
+static void put_two(const char *what, const char *first, const char *second)
+{
+	printf("%-26s ", what);
+	put_line(first, second);
+}
+
 static const char *yes_no(enum tristate t)
 {
 	return t == UNKNOWN ? "not known without rights" : t == YES ? "yes" : "no";
@@ -192,6 +198,10 @@ void probe_print__text(const struct probe_report *r)
 	put("ring buffer", yes_no(r->ring_buffer));
 	put("bpf_task_from_vpid", r->vpid_kfunc ? "yes" : "no");
 	put_number("JIT", r->jit);
+	if (r->audit_error[0])
+		put_two("--audit", "cannot be had: ", r->audit_error);
+	else
+		put("--audit", "can be had");
 	put("cgroups", r->cgroup ? cgroup_names[r->cgroup] : "none");
 	put_rights(r);
 	put_hooks(r);
@@ -302,6 +312,8 @@ static void json_all(struct json *j, const struct probe_report *r)
 	json__str(j, "resolve", r->resolve);
 	common__confirms(j, &r->confirms, true);
 	common__witnesses(j, &r->witnesses, true);
+	json__bool(j, "audit", !r->audit_error[0]);
+	json__str(j, "audit_error", r->audit_error[0] ? r->audit_error : NULL);
 	json__bool(j, "works", !r->status);
 	json__u64(j, "exit_status", (uint64_t)r->status);
 	json__str(j, "reason", r->status ? r->reason : NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit_probe.h"
 #include "decode.h"
 #include "libbpf_log.h"
 #include "log.h"
@@ -134,6 +135,20 @@ static void mark_witnesses(struct probe_report *r)
 	}
 }
 
+/* Last of all, as in a real start. */
+static void try_audit(struct probe_report *r, const struct options *o)
+{
+	if (!r->init_pid_ns)
+		snprintf(r->audit_error, sizeof(r->audit_error),
+			 "not inside a pid namespace: perf cannot tell threads of the host there");
+	else
+		(void)audit_probe__try(r->audit_error, sizeof(r->audit_error));
+	if (!o->audit || r->status || !r->audit_error[0])
+		return;
+	r->status = EX_UNAVAILABLE;
+	snprintf(r->reason, sizeof(r->reason), "--audit: %s", r->audit_error);
+}
+
 static void try_hooks(struct probe_report *r)
 {
 	if (r->missing || !r->init_user_ns)
@@ -162,6 +177,7 @@ int probe_report__run(const struct options *o)
 	log__keep(r.reason, sizeof(r.reason));
 	r.status = try_start(&r, o);
 	log__keep(NULL, 0);
+	try_audit(&r, o);
 	try_hooks(&r);
 	if (json)
 		ok = probe_print__json(&r);

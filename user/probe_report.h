@@ -32,6 +32,7 @@ struct probe_report {
 	struct hook_result hooks[PROBE_HOOKS_MAX];
 	size_t hook_cnt;
 	const char *hooks_untried; /* why; NULL: they were tried */
+	char audit_error[160];	   /* why --audit cannot be had; "": it can */
 
 	/* The tracer's own start, up to the self-test. */
 	int status;	     /* what it would exit with */

@@ -36,9 +36,17 @@ struct task_info {
 	 * same bytes as in an earlier record. 0: nothing of that kind is known, or nobody vouches
 	 * for it. */
 	uint64_t stamp[2];
-	uint64_t real_start_ns; /* task->start_ns in ns since 1970 */
+	uint64_t real_start_ns; /* task->start_ns in ns since 1970; of no meaning if bare */
+	/* No hook saw it: task has pid and tid and, with PVM_TASK_CREDS, what /proc says to everybody. */
+	bool bare;
 	char entity_id[48];
 };
+
+/* Whether its parent and names mean something. */
+static inline bool task_is_read(const struct task_info *t)
+{
+	return !t->bare || t->task->flags & PVM_TASK_CREDS;
+}
 
 /* The outermost container's id; NULL: none, or not known. */
 static inline const char *task_container(const struct task_info *t)
@@ -186,6 +194,7 @@ struct start_info {
 	const char *resolve; /* "kfunc" or "walk" */
 	struct confirm_info confirms;
 	struct witness_info witnesses;
+	bool audit; /* perf's probes see the calls, too */
 	const struct abi_info *abis;
 	size_t abi_cnt;
 	const char *const *unseen; /* what this method cannot see, one sentence each */

@@ -31,6 +31,8 @@
 #define RECORDING_TARGET 1u
 #define RECORDING_FEXIT 2u
 #define RECORDING_KPROBE 4u
+/* And whether an audit was made. */
+#define RECORDING_AUDIT 8u
 
 struct recording_header {
 	char magic[8];
@@ -52,7 +54,7 @@ struct recording_header {
 	struct host host;
 	uint8_t fentry : 1; /* --attach fentry */
 	uint8_t witnesses : 7; /* enum witness_bit; 0 in earlier recordings, which had no more than fentry here */
-	uint8_t confirms; /* RECORDING_TARGET and one of the others, or less */
+	uint8_t confirms; /* RECORDING_TARGET and so on */
 	uint32_t crc;	  /* of all before */
 };
 

@@ -133,12 +133,16 @@ static void put_args(struct json *j, const struct fit_plan *plan, const struct t
 		json__u64(j, "args_count", cnt);
 }
 
-static void put_origin(struct json *j, const struct pvm_task *task)
+static void put_origin(struct json *j, const struct task_info *t)
 {
-	json__open_obj(j, "parent");
-	json__u64(j, "pid", task->ppid);
-	put_comm(j, "name", task->pcomm);
-	json__close_obj(j);
+	const struct pvm_task *task = t->task;
+
+	if (task_is_read(t)) {
+		json__open_obj(j, "parent");
+		json__u64(j, "pid", task->ppid);
+		put_comm(j, "name", task->pcomm);
+		json__close_obj(j);
+	}
 	if (!(task->flags & PVM_TASK_CREDS))
 		return;
 	put_owner(j, "user", task->euid);
@@ -162,7 +166,7 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 		put_comm(j, "name", task->comm);
 		fit__end(j, plan);
 	}
-	if (!target)
+	if (!target && !t->bare)
 		json__str(j, "entity_id", t->entity_id);
 	if (fit__begin(j, plan, FIT_CALLER + target)) {
 		if (target)
@@ -174,8 +178,9 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 			json__u64(j, "vpid", task->pid_ns);
 		rest__text(j, plan, FIT_EXE + target, "executable", t->exe, t->exe_len);
 		put_args(j, plan, t);
-		rest__time(j, "start", t->real_start_ns);
-		put_origin(j, task);
+		if (!t->bare)
+			rest__time(j, "start", t->real_start_ns);
+		put_origin(j, t);
 		fit__end(j, plan);
 	}
 	json__close_obj(j);

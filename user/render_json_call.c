@@ -55,6 +55,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 		else
 			JSON_RAW(j, "\"syscall\":\"process_vm_writev\"");
 		json__str(j, "abi", abi_name(c->raw->abi));
+		json__bool(j, "audit", c->raw->flags & PVM_CALL_AUDIT);
 		fit__end(j, plan);
 	}
 	put_outcome(j, c);

@@ -83,6 +83,7 @@ static void put_start(struct json *j, const struct record *r, unsigned int cuts,
 		common__witnesses(j, &s->witnesses, true);
 	else
 		json__null(j, "witnesses");
+	json__bool(j, "audit", s->audit);
 	put_abis(j, s, cuts);
 	common__texts(j, "unseen", s->unseen, cuts > CUT_UNSEEN ? 0 : s->unseen_cnt);
 	common__texts(j, "notes", s->notes, cuts > CUT_NOTES ? 0 : s->note_cnt);

@@ -67,7 +67,9 @@ static void put_hex_key(struct json *j, struct fit_plan *plan, const struct text
 
 static void put_name(struct json *j, struct fit_plan *plan, const struct text *text)
 {
-	if (json__bytes(j, text->key, text->bytes, text->len))
+	if (!text->bytes)
+		json__null(j, text->key);
+	else if (json__bytes(j, text->key, text->bytes, text->len))
 		put_hex_key(j, plan, text);
 }
 
@@ -89,11 +91,11 @@ static void put_text(struct json *j, struct fit_plan *plan, enum fit_part part,
 }
 
 /* The caller's own name is never cut. */
-static void put_comm(struct json *j, struct fit_plan *plan, const struct pvm_task *task,
+static void put_comm(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     bool is_target)
 {
-	struct text comm = { "comm", "comm_hex", task->comm, strnlen(task->comm, PVM_COMM_SZ),
-			     FIT_COMM_HEX + is_target };
+	struct text comm = { "comm", "comm_hex", task_is_read(t) ? t->task->comm : NULL,
+			     strnlen(t->task->comm, PVM_COMM_SZ), FIT_COMM_HEX + is_target };
 
 	if (is_target && !fit__begin(j, plan, FIT_TARGET))
 		return;
@@ -189,8 +191,8 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 			bool is_target)
 {
 	const struct pvm_task *task = t->task;
-	struct text pcomm = { "pcomm", "pcomm_hex", task->pcomm, strnlen(task->pcomm, PVM_COMM_SZ),
-			      FIT_PCOMM_HEX + is_target };
+	struct text pcomm = { "pcomm", "pcomm_hex", t->bare ? NULL : task->pcomm,
+			      strnlen(task->pcomm, PVM_COMM_SZ), FIT_PCOMM_HEX + is_target };
 	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_EXE_HEX + is_target };
 
 	put_name(j, plan, &pcomm);
@@ -222,7 +224,10 @@ static void put_creds(struct json *j, const struct task_info *t)
 		json__hex(j, "caps_effective", task->caps_effective);
 	else
 		json__null(j, "caps_effective");
-	json_time(j, "start", t->real_start_ns);
+	if (t->bare)
+		json__null(j, "start");
+	else
+		json_time(j, "start", t->real_start_ns);
 }
 
 static void put_cgroup(struct json *j, struct fit_plan *plan, const struct task_info *t,
@@ -272,11 +277,11 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 	json__u64(j, "pid", task->pid);
 	json__u64(j, "tid", task->tid);
 	if (fit__begin(j, plan, more)) {
-		json__u64(j, "ppid", task->ppid);
+		put_id(j, "ppid", task->ppid, task_is_read(t));
 		put_nonzero(j, "pid_ns", task->pid_ns);
 		fit__end(j, plan);
 	}
-	put_comm(j, plan, task, is_target);
+	put_comm(j, plan, t, is_target);
 	if (fit__begin(j, plan, more)) {
 		put_program(j, plan, t, is_target);
 		fit__end(j, plan);
@@ -286,7 +291,7 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 		put_creds(j, t);
 		fit__end(j, plan);
 	}
-	json__str(j, "entity_id", t->entity_id);
+	json__str(j, "entity_id", t->bare ? NULL : t->entity_id);
 	if (fit__begin(j, plan, more)) {
 		put_cgroup(j, plan, t, is_target);
 		put_home(j, plan, t, is_target);

@@ -25,6 +25,8 @@ static const struct {
 	{ "identity_full", "Paths and arguments sent, but with no room to note it" },
 	{ "identity_evicted", "Paths and arguments forgotten for newer ones" },
 	{ "self_tests", "Calls of the tracer itself, to prove that the hooks fire" },
+	{ "audited", "Calls that only the probes of --audit saw; they are in seen too" },
+	{ "audit_lost", "Calls that --audit could not compare: a ring was full" },
 	{ "skipped_runs", "Calls that the kernel may have passed all hooks over for, at most" },
 };
 

@@ -276,7 +276,8 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct task_in
 		json__u64(j, "namespace_pid", task->pid_ns);
 	put_file(j, plan, t, target);
 	put_cmd_line(j, plan, t);
-	json__u64(j, "created_time", t->real_start_ns / NS_PER_MS);
+	if (!t->bare)
+		json__u64(j, "created_time", t->real_start_ns / NS_PER_MS);
 	put_user(j, task);
 	if (task->sessionid != PVM_NO_ID) {
 		json__open_obj(j, "session");
@@ -288,6 +289,8 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct task_in
 		json__bytes(j, "uid", task_container(t), task_container_len(t));
 		json__close_obj(j);
 	}
+	if (!task_is_read(t))
+		return;
 	json__open_obj(j, "parent_process");
 	json__u64(j, "pid", task->ppid);
 	put_comm(j, "name", task->pcomm);
@@ -302,7 +305,7 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 
 	json__open_obj(j, "process");
 	json__u64(j, "pid", t->task->pid);
-	if (!target)
+	if (!target && !t->bare)
 		json__str(j, "uid", t->entity_id);
 	if (fit__begin(j, plan, name)) {
 		if (target)

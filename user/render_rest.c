@@ -84,6 +84,7 @@ static void put_top(struct json *j, struct fit_plan *plan, const struct call_inf
 	if (!fit__begin(j, plan, FIT_TOP))
 		return;
 	json__str(j, "abi", abi_name(c->raw->abi));
+	json__bool(j, "audit", c->raw->flags & PVM_CALL_AUDIT);
 	if (c->ret_known)
 		json__s64(j, "ret", c->ret);
 	if (c->duration_known && (lacks & REST_DURATION))
@@ -167,7 +168,7 @@ static void put_creds(struct json *j, const struct task_info *t, unsigned int la
 		json__u64(j, "sessionid", task->sessionid);
 	if (known)
 		json__hex(j, "caps_effective", task->caps_effective);
-	if (lacks & REST_IDS)
+	if (lacks & REST_IDS && !t->bare)
 		rest__time(j, "start", t->real_start_ns);
 }
 

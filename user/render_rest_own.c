@@ -88,6 +88,7 @@ static void put_start(struct json *j, const struct rest_plan *plan, const struct
 	common__confirms(j, &s->confirms, false);
 	if (rest__shows(plan, REST_CUT_WITNESSES))
 		common__witnesses(j, &s->witnesses, false);
+	json__bool(j, "audit", s->audit);
 	if (rest__shows(plan, REST_CUT_ABIS))
 		put_abis(j, s, plan);
 	if (rest__shows(plan, REST_CUT_UNSEEN))

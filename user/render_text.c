@@ -56,6 +56,13 @@ static void put_task(struct text_line *t, const struct pvm_task *task)
 	text__put(t, ")");
 }
 
+static void put_caller(struct text_line *t, const struct task_info *caller)
+{
+	if (!task_is_read(caller))
+		text__put(t, "?");
+	put_task(t, caller->task);
+}
+
 static void put_target(struct text_line *t, const struct call_info *c)
 {
 	if (c->target.task) {
@@ -181,6 +188,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 		{ raw->abi <= PVM_ABI_ARM ? abis[raw->abi] : NULL,
 		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64 },
 		{ raw->phase <= PVM_ENDED ? phases[raw->phase] : NULL, raw->phase != PVM_COMPLETE },
+		{ "seen by the audit only", raw->flags & PVM_CALL_AUDIT },
 		{ "partial", c->partial == YES },
 		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,
 		  true },
@@ -203,7 +211,7 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 	return cnt;
 }
 
-#define FLAGS_MAX 19
+#define FLAGS_MAX 20
 
 static void put_flags(struct text_line *t, const struct call_info *c, unsigned int col)
 {
@@ -234,7 +242,7 @@ static void put_who(struct text_line *t, const struct record *r, const struct co
 
 	text_time(t, r->real_ns);
 	text__to(t, 0);
-	put_task(t, c->caller.task);
+	put_caller(t, &c->caller);
 	text__to(t, cols->arrow);
 	text__put(t, "\xe2\x86\x92 ");
 	put_target(t, c);

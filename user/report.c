@@ -189,6 +189,7 @@ int report__start(struct report *r)
 		.confirms = confirms(r),
 		.witnesses = witness_info__of(r->recording ? r->recording->witnesses
 							   : tracer__witness(c->tracer)),
+		.audit = r->recording ? r->recording->confirms & RECORDING_AUDIT : r->audit,
 		.abis = r->abis,
 		.abi_cnt = r->abi_cnt,
 		.notes = r->notes,
@@ -264,9 +265,9 @@ int report__lost(struct report *r)
 }
 
 /* Errors that cost no call, or whose calls are counted as lost: all others are taken to. */
-static const char *const harmless[] = { "confirms_back", "confirms_silent", "hooks_back",
-					"output_access", "output_failing",  "rotation_failed",
-					"target_gone",	 "caller_gone" };
+static const char *const harmless[] = { "audit_back",	   "confirms_back", "confirms_silent",
+					"hooks_back",	   "output_access", "output_failing",
+					"rotation_failed", "target_gone",   "caller_gone" };
 
 void report__doubt(struct report *r, const char *reason)
 {

@@ -19,6 +19,7 @@ struct report {
 	size_t abi_cnt;
 	const char *notes[4];
 	size_t note_cnt;
+	bool audit;	  /* --audit */
 	const char *user; /* whom we run as */
 	/* Of a recording that is replayed: its header and its last books. NULL: the run is live. */
 	const struct recording_header *recording;

@@ -8,12 +8,20 @@
 
 #define SILENT "the hooks do not fire: calls are not seen"
 
-void watch__begin(struct watch *w, struct report *report)
+#define AUDIT_SILENT "perf's probes do not fire: calls that no hook sees are not noticed"
+#define AUDIT_BACK "perf's probes fire again; calls in between that no hook saw were not noticed"
+
+void watch__begin(struct watch *w, struct report *report, struct audit *audit)
 {
+	const uint64_t now = clock__boot_now(&report->collector->clock);
+
 	*w = (struct watch){
 		.report = report,
 		.ftrace = w->ftrace,
-		.fired_ns = clock__boot_now(&report->collector->clock),
+		.kprobes = w->kprobes,
+		.fired_ns = now,
+		.audit = audit,
+		.audit_fired_ns = now,
 	};
 }
 
@@ -175,11 +183,80 @@ static void watch_processes(struct watch *w, enum pvm_who who)
 	w->gone_told[who] = true;
 }
 
+/* As fall_silent. */
+static void audit_falls_silent(struct watch *w)
+{
+	if (!w->audit_since_ns) {
+		w->audit_since_ns = w->audit_fired_ns;
+		report__doubt(w->report, "audit_silent");
+		log__error(AUDIT_SILENT " any more: is " AUDIT_SWITCH " 0?");
+	}
+	if (!w->audit_told)
+		w->audit_told = !report__error_span(w->report, "audit_silent", AUDIT_SILENT,
+						    w->audit_since_ns, 0);
+}
+
+/* As fire_again; also after a switch that went off and on between two looks. */
+static void audit_fires_again(struct watch *w, uint64_t now)
+{
+	bool was_told = w->audit_told;
+
+	if (!was_told &&
+	    report__error_span(w->report, "audit_silent", AUDIT_SILENT, w->audit_since_ns, now))
+		return;
+	w->audit_told = true;
+	if (was_told &&
+	    report__error_span(w->report, "audit_back", AUDIT_BACK, w->audit_since_ns, now))
+		return;
+	log__warn(AUDIT_BACK);
+	w->audit_since_ns = 0;
+	w->audit_told = false;
+}
+
+/* The hooks' own look was a call for the probes, too. */
+static void watch_audit(struct watch *w)
+{
+	uint64_t now = clock__boot_now(&w->report->collector->clock);
+
+	audit__look(w->audit);
+	if (!audit__fires(w->audit)) {
+		audit_falls_silent(w);
+		return;
+	}
+	if (sysctl__was_written(&w->kprobes) && !w->audit_since_ns)
+		w->audit_since_ns = w->audit_fired_ns;
+	if (w->audit_since_ns)
+		audit_fires_again(w, now);
+	w->audit_fired_ns = now;
+}
+
+/* What was not compared. */
+static void watch_audit_lost(struct watch *w)
+{
+	uint64_t lost = audit__lost(w->audit);
+	char message[128];
+
+	if (lost <= w->audit_lost)
+		return;
+	snprintf(message, sizeof(message),
+		 "a ring was full: %llu calls were not compared so far: calls may be missing",
+		 (unsigned long long)lost);
+	if (report__error(w->report, "audit_lost", message, 0))
+		return;
+	if (!w->audit_lost)
+		log__warn("--audit: %s", message);
+	w->audit_lost = lost;
+}
+
 void watch__tick(struct watch *w)
 {
 	const struct watch before = *w;
 
 	watch_silence(w);
+	if (w->audit) {
+		watch_audit(w);
+		watch_audit_lost(w);
+	}
 	watch_switch(w, &before);
 	watch_skips(w);
 	watch_pages(w);

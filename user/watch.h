@@ -7,24 +7,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "report.h"
 #include "sysctl.h"
 
 struct watch {
 	struct report *report;
-	struct sysctl_watch ftrace; /* set before the hooks are attached */
-	uint64_t off_since_ns;	    /* the switch, CLOCK_BOOTTIME; 0: it is on, and that is told */
-	bool written;		    /* and it is not told yet */
-	uint64_t fired_ns;	    /* when the hooks were last seen to fire, CLOCK_BOOTTIME */
-	uint64_t silent_since_ns;   /* CLOCK_BOOTTIME; 0: they fire */
+	struct sysctl_watch ftrace;  /* set before the hooks are attached */
+	struct sysctl_watch kprobes; /* the same of the audit's switch */
+	uint64_t off_since_ns;	     /* the switch, CLOCK_BOOTTIME; 0: it is on, and that is told */
+	bool written;		     /* and it is not told yet */
+	uint64_t fired_ns;	     /* when the hooks were last seen to fire, CLOCK_BOOTTIME */
+	uint64_t silent_since_ns;    /* CLOCK_BOOTTIME; 0: they fire */
 	bool silence_told;
+	struct audit *audit;	 /* NULL: there is none */
+	uint64_t audit_fired_ns; /* as fired_ns and so on, of its probes */
+	uint64_t audit_since_ns;
+	bool audit_told;
+	uint64_t audit_lost; /* as it was told */
 	uint64_t skips_told; /* see tracer__skipped_runs */
 	bool pages_lack;     /* pages of calls may have gone by unseen */
 	bool gone_told[2];   /* by enum pvm_who: no process is left that the pid filter asks for */
 };
 
 /* When the hooks have just been proven. */
-void watch__begin(struct watch *w, struct report *report);
+void watch__begin(struct watch *w, struct report *report, struct audit *audit);
 /* Once a second, and once more at the end, while they are attached. */
 void watch__tick(struct watch *w);
 

@@ -155,12 +155,15 @@ def check_summary(p, e):
 
 def check_process(plain, process):
     assert process["pid"] == plain["pid"] and process["thread"]["id"] == plain["tid"]
-    assert process["parent"]["pid"] == plain["ppid"] and process.get("vpid") == plain["pid_ns"]
-    assert process["name"] == plain["comm"] and process.get("executable") == plain["exe"]
-    assert process["entity_id"] == plain["entity_id"] and process["start"] == plain["start"]
+    assert process.get("parent", {}).get("pid") == plain["ppid"] and process.get("vpid") == plain["pid_ns"]
+    assert process.get("name") == plain["comm"] and process.get("executable") == plain["exe"]
+    assert process.get("entity_id") == plain["entity_id"] and process.get("start") == plain["start"]
     assert process.get("args") == plain["args"]
     if plain["args"] is not None and not plain["args_cut"]:
         assert process["args_count"] == len(plain["args"])
+    if plain["uid"] is None:
+        assert "user" not in process and "real_user" not in process
+        return
     assert process["user"]["id"] == str(plain["euid"]) and process["real_user"]["id"] == str(plain["uid"])
     assert process["saved_user"]["id"] == str(plain["suid"]) and process["saved_group"]["id"] == str(plain["sgid"])
     assert process["group"]["id"] == str(plain["egid"]) and process["real_group"]["id"] == str(plain["gid"])

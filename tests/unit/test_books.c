@@ -26,6 +26,8 @@ static const struct pvm_counts kernel = { .n = {
 						  [PVM_C_IDENTITY_FULL] = 15,
 						  [PVM_C_SELF_TESTS] = 16,
 						  [PVM_C_SUMMARISED] = 30000,
+						  [PVM_C_AUDITED] = 17,
+						  [PVM_C_AUDIT_LOST] = 18,
 					  } };
 static const struct books_user user = {
 	.emitted = 500000,
@@ -90,6 +92,8 @@ static void test_names_and_sums(void **state)
 	expect(&b, "identity_evicted", 22);
 	expect(&b, "self_tests", 16);
 	expect(&b, "skipped_runs", 24);
+	expect(&b, "audited", 17);
+	expect(&b, "audit_lost", 18);
 	assert_int_equal(b.seen, 1000000);
 	assert_int_equal(b.emitted, 500000);
 	assert_int_equal(b.filtered, 54000);

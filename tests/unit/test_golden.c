@@ -24,6 +24,7 @@
 static const struct pin_key pin_key = { { 7, 77 }, 12, 0 };
 static struct recorder *out;
 static uint64_t calls, summarised;
+static uint64_t audited;
 
 static const struct iov_elem local[] = { { 0x7ffd12345000, 4096 }, { 0x7ffd12346000, 8192 } };
 static const struct iov_elem remote[] = { { 0, 0 }, { 0x55d0c0de0000, 4096 } };
@@ -232,6 +233,40 @@ static void put_parked(void)
 	put_call(&f);
 }
 
+/* Of a caller that /proc still knew, and of one that had ended. */
+static void put_audited(void)
+{
+	struct fixture_call f;
+
+	for (int gone = 0; gone < 2; gone++) {
+		struct pvm_task *caller = &f.call.caller;
+
+		next_call(&f);
+		f.call.phase = PVM_ORPHAN;
+		f.call.flags = PVM_CALL_AUDIT;
+		f.call.exit_ns = f.call.entry_ns;
+		f.call.ret = 0;
+		f.call.resolved = PVM_UNRESOLVED;
+		f.call.kinship = PVM_KIN_NONE;
+		memset(&f.call.target, 0, sizeof(f.call.target));
+		f.call.local.flags = f.call.remote.flags = 0;
+		fixture__data(&f, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
+		*caller = (struct pvm_task){ .pid = 4242,
+					     .tid = 4243,
+					     .loginuid = PVM_NO_ID,
+					     .sessionid = PVM_NO_ID };
+		if (!gone) {
+			caller->flags = PVM_TASK_CREDS;
+			caller->ppid = 4100;
+			caller->pid_ns = 7;
+			caller->uid = caller->suid = caller->gid = 1000;
+			memcpy(caller->comm, "dumper", sizeof("dumper"));
+		}
+		put_call(&f);
+	}
+	audited = 2;
+}
+
 static void put_long(void)
 {
 	static uint64_t buf[(sizeof(struct pvm_array) + MANY * sizeof(struct iov_elem)) / 8];
@@ -326,6 +361,7 @@ static void put_books(enum record_type type, uint64_t second, const char *text, 
 	books.kernel.n[PVM_C_FILTERED] = 1;
 	books.kernel.n[PVM_C_RING_FULL] = 3;
 	books.kernel.n[PVM_C_SELF_TESTS] = 4;
+	books.kernel.n[PVM_C_AUDITED] = audited;
 	books.user.skipped_runs = 2;
 	if (type == REC_ERROR) {
 		books.since_ns = START_NS;
@@ -361,6 +397,7 @@ static void write_recording(const char *path)
 	put_refused();
 	put_hostile();
 	put_parked();
+	put_audited();
 	put_long();
 	put_summaries();
 	put_confirmed();

@@ -95,12 +95,12 @@ static void settings(void **state)
 
 	assert_int_equal(PARSE(&o, text, "-c", "9007199254740991", "--duration", "31536000",
 			       "--min-bytes", "2147479552", "--no-self", "--fail-on-loss",
-			       "--ring-size", "64K", "--array-ring-size=1024M"),
+			       "--audit", "--ring-size", "64K", "--array-ring-size=1024M"),
 			 0);
 	assert_int_equal(o.count, (1ULL << 53) - 1);
 	assert_int_equal(o.duration_s, 31536000);
 	assert_int_equal(o.min_bytes, 0x7ffff000);
-	assert_true(o.no_self && o.fail_on_loss);
+	assert_true(o.no_self && o.fail_on_loss && o.audit);
 	assert_int_equal(o.ring_bytes, 65536);
 	assert_int_equal(o.array_ring_bytes, 1 << 30);
 	options__free(&o);
@@ -229,6 +229,7 @@ static const struct {
 	{ { "--aggregate", "60", "--replay", "x" }, { "--aggregate 60: ", "--replay" } },
 	{ { "--record", "y", "--replay", "x" }, { "--record y: ", "--replay" } },
 	{ { "--duration", "5", "--replay", "x" }, { "--duration 5: not together", "--replay" } },
+	{ { "--replay", "x", "--audit" }, { "--audit: not together", "--replay" } },
 	{ { "--replay", "x", "--fail-on-loss" }, { "--fail-on-loss: not together", "--replay" } },
 	{ { "--replay", "x", "--attach=fentry" }, { "--attach fentry: ", "--replay" } },
 	{ { "--replay", "x", "--ring-size", "1M" }, { "--ring-size 1M: ", "--replay" } },
@@ -451,6 +452,7 @@ static const char *const promised[] = {
 	"aggregate",
 	"user",
 	"fail-on-loss",
+	"audit",
 	"duration",
 	"count",
 	"quiet",

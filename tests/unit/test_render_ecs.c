@@ -61,9 +61,10 @@ static void test_call(void **state)
 	expect_text(line, "Target.process.executable", "/usr/sbin/httpd");
 	expect_text(line, "host.boot.id", FIXTURE_BOOT_ID);
 	expect_text(line, "pvmtrace.target.container_id", ID64);
-	line__keys(json_object_get(line, "pvmtrace"),
-		   "run phase abi ret bytes_requested bytes_transferred partial flags flag_names "
-		   "caller target relation local remote truncated");
+	line__keys(
+		json_object_get(line, "pvmtrace"),
+		"run phase abi audit ret bytes_requested bytes_transferred partial flags flag_names "
+		"caller target relation local remote truncated");
 	expect_text(line, "pvmtrace.remote.status", "ok");
 	json_decref(line);
 	free(s);

@@ -22,7 +22,7 @@ static void test_golden_plain(void **state)
 	rendering__expect(HEAD(
 		"process_vm_access") "\"id\":\"5f0c2b7e9d3a4c61-1093-165a0bc00\","
 				     "\"phase\":\"complete\",\"op\":\"read\",\"syscall\":\"process_vm_readv\","
-				     "\"abi\":\"x86_64\",\"outcome\":\"success\",\"ret\":4096,\"error\":null,"
+				     "\"abi\":\"x86_64\",\"audit\":false,\"outcome\":\"success\",\"ret\":4096,\"error\":null,"
 				     "\"duration_ns\":1830,\"bytes_requested\":4096,\"bytes_transferred\":4096,"
 				     "\"partial\":false,\"flags\":\"0x0\",\"flag_names\":[],"
 				     "\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":7,"
@@ -270,7 +270,7 @@ static void test_golden_hostile(void **state)
 	rendering__expect(HEAD(
 		"process_vm_access") "\"id\":\"5f0c2b7e9d3a4c61-1093-165a0bc00\","
 				     "\"phase\":\"complete\",\"op\":\"write\",\"syscall\":\"process_vm_writev\","
-				     "\"abi\":\"i386\",\"outcome\":\"failure\",\"ret\":-1,\"error\":\"EPERM\","
+				     "\"abi\":\"i386\",\"audit\":false,\"outcome\":\"failure\",\"ret\":-1,\"error\":\"EPERM\","
 				     "\"duration_ns\":1830,\"bytes_requested\":null,\"bytes_transferred\":0,"
 				     "\"partial\":null,\"flags\":\"0xff\","
 				     "\"flag_names\":[\"PROCESS_VM_PIDFD\",\"PROCESS_VM_NOWAIT\",\"0xfc\"],"

@@ -180,7 +180,7 @@ static void check_top(const json_t *line, const struct sample *s)
 
 	line__keys(
 		line,
-		more ? "time schema type seq told run id phase op syscall abi outcome ret error "
+		more ? "time schema type seq told run id phase op syscall abi audit outcome ret error "
 		       "duration_ns bytes_requested bytes_transferred partial flags "
 		       "flag_names caller target relation local remote truncated host"
 		     : "time schema type seq told run id phase op outcome ret error caller target "

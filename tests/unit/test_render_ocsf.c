@@ -48,9 +48,10 @@ static void test_call(void **state)
 	expect_text(line, "process.container.uid", ID64);
 	expect_text(line, "base_address", "0x55d0c0de0000");
 	expect_number(line, "size", 4096);
-	line__keys(json_object_get(line, "unmapped"),
-		   "run phase abi ret duration_ns bytes_requested bytes_transferred partial flags "
-		   "flag_names caller target relation local remote truncated");
+	line__keys(
+		json_object_get(line, "unmapped"),
+		"run phase abi audit ret duration_ns bytes_requested bytes_transferred partial flags "
+		"flag_names caller target relation local remote truncated");
 	expect_number(line, "unmapped.duration_ns", 1830);
 	expect_number(line, "unmapped.caller.euid", 0);
 	expect_text(line, "unmapped.caller.start", "2026-11-21T19:28:10.123456789Z");

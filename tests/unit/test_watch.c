@@ -15,6 +15,8 @@
 #include "watch.h"
 
 static bool firing, taking, fentry, confirming, written, off, lacks;
+static bool probing, probes_written; /* the audit's */
+static uint64_t not_compared;
 static uint64_t skipped;
 static size_t alive = 1;
 static bool memory_left;
@@ -78,11 +80,28 @@ void tracer__pages_lack(struct tracer *t)
 
 bool sysctl__was_written(struct sysctl_watch *f)
 {
-	bool was = written;
+	bool *of = f == &w.kprobes ? &probes_written : &written;
+	bool was = *of;
 
-	(void)f;
-	written = false;
+	*of = false;
 	return was;
+}
+
+void audit__look(struct audit *a)
+{
+	(void)a;
+}
+
+bool audit__fires(struct audit *a)
+{
+	(void)a;
+	return probing;
+}
+
+uint64_t audit__lost(const struct audit *a)
+{
+	(void)a;
+	return not_compared;
 }
 
 bool sysctl__ftrace_is_off(void)
@@ -131,7 +150,7 @@ int report__error(struct report *r, const char *code, const char *message, uint6
 	return report__error_span(r, code, message, since_ns, 0);
 }
 
-static void begin(void)
+static void begin_with(bool with_audit)
 {
 	memset(&report, 0, sizeof(report));
 	memset(told, 0, sizeof(told));
@@ -139,9 +158,17 @@ static void begin(void)
 	told_cnt = skipped = 0;
 	fentry = confirming = written = off = lacks = false;
 	firing = taking = true;
-	watch__begin(&w, &report);
+	probes_written = false;
+	probing = true;
+	not_compared = 0;
+	watch__begin(&w, &report, with_audit ? (struct audit *)&w : NULL);
 	watch__tick(&w);
 	assert_int_equal(told_cnt, 0);
+}
+
+static void begin(void)
+{
+	begin_with(false);
 }
 
 static void tick(bool fire, bool take)
@@ -300,6 +327,53 @@ static void test_switch_of_what_confirms(void **state)
 	assert_int_equal(report.doubts.cnt, 0);
 }
 
+/* The audit's probes are looked at like the hooks: off for a while, and for a moment between two looks. */
+static void test_audit_falls_silent(void **state)
+{
+	uint64_t good;
+
+	(void)state;
+	begin_with(true);
+	good = w.audit_fired_ns;
+	probing = false;
+	probes_written = true;
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "audit_silent");
+	assert_true(told[0].since_ns == good && !told[0].until_ns);
+	assert_string_equal(report.doubts.reasons[0], "audit_silent");
+	probing = true;
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_string_equal(told[1].code, "audit_back");
+	assert_true(told[1].since_ns == good && told[1].until_ns > good);
+	good = w.audit_fired_ns;
+	probes_written = true;
+	tick(true, false);
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 3);
+	assert_string_equal(told[2].code, "audit_silent");
+	assert_true(told[2].since_ns == good && told[2].until_ns > good);
+}
+
+static void test_audit_cannot_compare(void **state)
+{
+	(void)state;
+	begin_with(true);
+	not_compared = 3;
+	tick(true, false);
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "audit_lost");
+	not_compared = 4;
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -310,6 +384,8 @@ int main(void)
 		cmocka_unit_test(test_switch_of_what_confirms),
 		cmocka_unit_test(test_skips_are_told_as_they_grow),
 		cmocka_unit_test(test_processes_end),
+		cmocka_unit_test(test_audit_falls_silent),
+		cmocka_unit_test(test_audit_cannot_compare),
 	};
 
 	log__setup(true, 0);

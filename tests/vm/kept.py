@@ -9,8 +9,8 @@ import pickle
 import kernels
 
 SOURCES = ("bpf", "user", "vmlinux", "tests/live", "tests/needs.py", "tests/lacking",
-           *(f"tests/vm/{name}" for name in ("checks.py", "confirm.py", "btf.py", "modules.py", "switches.py", "volumes.py",
-                                             "init", "init-live", "live.py", "load.py", "test_load.py", "verify.c")))
+           *(f"tests/vm/{name}" for name in ("audit.py", "checks.py", "confirm.py", "btf.py", "modules.py", "switches.py",
+                                             "volumes.py", "init", "init-live", "live.py", "load.py", "test_load.py", "verify.c")))
 WHERE = kernels.HOME / "results"
 
 

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--audit: refused in clear words where the kernel has no kprobes; where it has, what hooks that were made blind
+(pvmblind.c) do not see is told, and nothing else. More of it: tests/vm/audit.py."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pvm import AS_ME, EX_UNAVAILABLE, ONLY_ME, TRIGGERS, Tracer, expect_call, poll, pvmtrace, trigger_one
+
+HAS_KPROBES = Path("/sys/bus/event_source/devices/kprobe/type").exists()
+needs_kprobes = pytest.mark.skipif(not HAS_KPROBES, reason="this kernel has no kprobes for perf")
+
+
+def probed(*args):
+    run = pvmtrace("--probe", "-f", "json", *args)
+    return run.status, json.loads(run.out)
+
+
+@pytest.mark.skipif(HAS_KPROBES, reason="this kernel has kprobes for perf")
+def test_refused_without_kprobes():
+    run = pvmtrace("--audit", "--duration", 1)
+    assert run.status == EX_UNAVAILABLE and run.out == b""
+    line, = run.err.splitlines()
+    assert "--audit: this kernel has no kprobes for perf" in line
+    status, report = probed("--audit")
+    assert status == EX_UNAVAILABLE and report["works"] is False and report["reason"] == line.partition("error: ")[2]
+
+
+def test_probe_says_whether_it_can_be_had():
+    _, report = probed()
+    assert report["audit"] is HAS_KPROBES and (report["audit_error"] is None) is HAS_KPROBES
+
+
+def test_not_in_force_by_default(tracer):
+    assert tracer.start["audit"] is False
+    run = trigger_one("pvmcall", *AS_ME, "pair")
+    tracer.fence()
+    events = tracer.events(run["pid"])
+    assert len(events) == 2 and not any(e["audit"] for e in events)
+
+
+@needs_kprobes
+def test_quiet_while_hooks_see_all():
+    with Tracer("--audit", *ONLY_ME) as t:
+        assert t.start["audit"] is True
+        run = trigger_one("pvmcall", *AS_ME, "repeat", 500)
+        t.stop()
+        events = t.events(run["pid"])
+        assert len(events) == 500 and not any(e["audit"] for e in events)
+        assert t.counters["audited"] == t.counters["audit_lost"] == 0 and t.end["balanced"]
+
+
+@needs_kprobes
+def test_what_blind_hooks_miss_is_told():
+    with Tracer("--audit", *ONLY_ME) as t:
+        seen = trigger_one("pvmcall", *AS_ME, "self")
+        missed = trigger_one("pvmblind", t.start["pid"], TRIGGERS / "pvmcall", *AS_ME, "pair")
+        poll(lambda: len(t.events(missed["pid"])) == 2)
+        t.stop()
+        for event, call in zip(t.events(missed["pid"]), missed["calls"]):
+            assert (event["audit"], event["phase"], event["op"]) == (True, "orphan", call["op"])
+            assert event["target"]["arg"] == call["arg"]
+            for side in ("local", "remote"):
+                assert (event[side]["addr"], event[side]["count"]) == (call[side]["addr"], call[side]["count"])
+        expect_call(t.events(seen["pid"])[0], seen["calls"][0])
+        assert t.counters["audited"] == 2 and t.end["balanced"]

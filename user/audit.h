@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audit - --audit: a second look at all calls, by perf's own probes at the begin of the calls' functions. No BPF program
+ * is part of it, so nothing that keeps a program from running concerns it. Each call gives a sample with its thread,
+ * its time and its registers, in a ring of its CPU; each call that a hook saw gives word of it in a ring of its own
+ * (bpf/audit.h). What has a sample and no word is told, as an orphan.
+ */
+#ifndef PVM_AUDIT_H
+#define PVM_AUDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct audit;
+struct collector;
+
+/* Root's switch of all kprobes. */
+#define AUDIT_SWITCH "/sys/kernel/debug/kprobes/enabled"
+
+/* Sets the probes, and proves them by a call of our own; the tracer is attached. Needs CAP_PERFMON, nothing later does.
+ * 0, or a sysexits status after a message. */
+int audit__open(struct audit **out, struct collector *c);
+void audit__close(struct audit *a); /* takes NULL, as all others do */
+
+/* From now on (the hooks tell calls) calls are compared, and up to audit__end (they are about to stop). */
+void audit__begin(struct audit *a);
+void audit__end(struct audit *a);
+/* For poll(2): becomes readable before the rings are full. -1: there is nothing to wait for. */
+int audit__fd(const struct audit *a);
+/* Empties the rings and compares: often, whatever else there is to do. */
+void audit__look(struct audit *a);
+/* Tells the calls that nobody saw, as far as the collector has room; all that are left, once hooks and probes have
+ * ended. */
+void audit__tell(struct audit *a, bool all);
+/* Whether the probes fired for the call that we have made (self_test__call) since this was asked last. */
+bool audit__fires(struct audit *a);
+/* Calls that could not be compared, so far. */
+uint64_t audit__lost(const struct audit *a);
+
+#endif
