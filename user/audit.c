@@ -338,6 +338,11 @@ bool audit__fires(struct audit *a)
 	return fired;
 }
 
+bool audit__lacks_cpu(const struct audit *a)
+{
+	return audit_probe__lacks_cpu(a->probes);
+}
+
 uint64_t audit__lost(const struct audit *a)
 {
 	struct pvm_counts counts;

@@ -34,6 +34,8 @@ void audit__look(struct audit *a);
 void audit__tell(struct audit *a, bool all);
 /* Whether the probes fired for the call that we have made (self_test__call) since this was asked last. */
 bool audit__fires(struct audit *a);
+/* Whether CPUs came or went since the probes were set: calls on those are not audited. */
+bool audit__lacks_cpu(const struct audit *a);
 /* Calls that could not be compared, so far. */
 uint64_t audit__lost(const struct audit *a);
 

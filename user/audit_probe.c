@@ -3,6 +3,7 @@
 
 #include <asm/perf_regs.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,17 +118,20 @@ struct audit_probes {
 	int epoll;
 };
 
+/* The kernel's number of this kind of event, or -ENOENT. */
 static int probe_type(void)
 {
-	unsigned int type = 0;
 	FILE *f = fopen(KPROBE_PMU, "re");
+	char text[16] = "";
+	long type;
 
 	if (!f)
 		return -ENOENT;
-	if (fscanf(f, "%u", &type) != 1)
-		type = 0;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = '\0';
 	fclose(f);
-	return type ? (int)type : -ENOENT;
+	type = strtol(text, NULL, 10);
+	return type > 0 && type <= INT_MAX ? (int)type : -ENOENT;
 }
 
 /* Its descriptor, or -errno. */
@@ -290,6 +294,13 @@ void audit_probe__close(struct audit_probes *p)
 int audit_probe__fd(const struct audit_probes *p)
 {
 	return p->epoll;
+}
+
+bool audit_probe__lacks_cpu(const struct audit_probes *p)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return online > 0 && (size_t)online != p->cpu_cnt;
 }
 
 static void put_sample(const struct cpu *cpu, const struct sample *s,

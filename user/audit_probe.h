@@ -4,6 +4,7 @@
 #ifndef PVM_AUDIT_PROBE_H
 #define PVM_AUDIT_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ int audit_probe__open(struct audit_probes **out);
 void audit_probe__close(struct audit_probes *p); /* takes NULL */
 /* For poll(2): becomes readable when a ring is a quarter full. */
 int audit_probe__fd(const struct audit_probes *p);
+/* Whether other CPUs are online than those that have probes: one that is taken out loses them. */
+bool audit_probe__lacks_cpu(const struct audit_probes *p);
 void audit_probe__take(const struct audit_probes *p, const struct audit_reader *reader);
 
 #endif

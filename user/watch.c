@@ -9,6 +9,8 @@
 #define SILENT "the hooks do not fire: calls are not seen"
 
 #define AUDIT_SILENT "perf's probes do not fire: calls that no hook sees are not noticed"
+#define AUDIT_CPUS \
+	"CPUs came or went: --audit does not see calls on those until pvmtrace is restarted"
 #define AUDIT_BACK "perf's probes fire again; calls in between that no hook saw were not noticed"
 
 void watch__begin(struct watch *w, struct report *report, struct audit *audit)
@@ -230,6 +232,20 @@ static void watch_audit(struct watch *w)
 	w->audit_fired_ns = now;
 }
 
+/* One that comes back has no probes either: told once, for good. */
+static void watch_audit_cpus(struct watch *w)
+{
+	if (w->cpus_told || (!w->cpus_since_ns && !audit__lacks_cpu(w->audit)))
+		return;
+	if (!w->cpus_since_ns) {
+		w->cpus_since_ns = w->audit_fired_ns;
+		report__doubt(w->report, "audit_silent");
+		log__error(AUDIT_CPUS);
+	}
+	w->cpus_told =
+		!report__error_span(w->report, "audit_silent", AUDIT_CPUS, w->cpus_since_ns, 0);
+}
+
 /* What was not compared. */
 static void watch_audit_lost(struct watch *w)
 {
@@ -254,6 +270,7 @@ void watch__tick(struct watch *w)
 
 	watch_silence(w);
 	if (w->audit) {
+		watch_audit_cpus(w);
 		watch_audit(w);
 		watch_audit_lost(w);
 	}

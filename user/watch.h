@@ -24,6 +24,8 @@ struct watch {
 	uint64_t audit_fired_ns; /* as fired_ns and so on, of its probes */
 	uint64_t audit_since_ns;
 	bool audit_told;
+	uint64_t cpus_since_ns; /* there are CPUs that the audit does not see, and that is to be told; 0: no */
+	bool cpus_told;
 	uint64_t audit_lost; /* as it was told */
 	uint64_t skips_told; /* see tracer__skipped_runs */
 	bool pages_lack;     /* pages of calls may have gone by unseen */

@@ -15,6 +15,7 @@
 #include "audit_match.h"
 #include "audit_who.h"
 #include "bpf/event.h"
+#include "judge.h"
 
 #define US 1000ULL
 #define S 1000000000ULL
@@ -327,6 +328,52 @@ static void test_only_what_is_known_hides(void **state)
 	assert_false(audit_who__passes(&options, &call, &who, BEGIN_NS));
 }
 
+/* The same of a recording. */
+static void test_replayed(void **state)
+{
+	static const struct {
+		enum filter_field field;
+		const char *text;
+		uint32_t number;
+		bool known, unknown; /* whether it passes */
+	} rows[] = {
+		{ FILTER_PID, NULL, 4242, true, true },	  { FILTER_PID, NULL, 4243, false, false },
+		{ FILTER_UID, NULL, 1000, true, true },	  { FILTER_UID, NULL, 1002, false, true },
+		{ FILTER_COMM, "dumper", 0, true, true }, { FILTER_COMM, "other", 0, false, true },
+		{ FILTER_CGROUP, "/x", 0, true, true },
+	};
+	struct pvm_call raw = {
+		.flags = PVM_CALL_AUDIT,
+		.phase = PVM_ORPHAN,
+		.op = PVM_READ,
+		.caller = { .pid = 4242, .uid = 1000, .process_uid = 1000, .comm = "dumper" }
+	};
+	const struct call_info call = { .raw = &raw,
+					.outcome = OUTCOME_UNKNOWN,
+					.caller = { .task = &raw.caller, .bare = true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(&options, 0, sizeof(options));
+		value = (struct filter_value){ .text = rows[i].text, .number = rows[i].number };
+		options.filter[PVM_CALLER][rows[i].field] =
+			(struct filter_list){ .values = &value, .cnt = 1 };
+		raw.caller.flags = PVM_TASK_CREDS;
+		assert_int_equal(judge__call(&options, &call), rows[i].known);
+		raw.caller.flags = 0;
+		assert_int_equal(judge__call(&options, &call), rows[i].unknown);
+	}
+	/* Its target is not known, its outcome neither. */
+	memset(&options, 0, sizeof(options));
+	value = (struct filter_value){ .number = 7 };
+	options.filter[PVM_TARGET][FILTER_PID] = options.filter[PVM_TARGET][FILTER_UID] =
+		(struct filter_list){ .values = &value, .cnt = 1 };
+	options.outcome = OUTCOME_SUCCESS;
+	assert_true(judge__call(&options, &call));
+	options.ops = 1u << PVM_WRITE;
+	assert_false(judge__call(&options, &call));
+}
+
 /* Of this very process. */
 static void test_read(void **state)
 {
@@ -363,6 +410,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_more_than_fits, begin, end),
 		cmocka_unit_test_setup_teardown(test_each_is_fresh_once, begin, end),
 		cmocka_unit_test(test_only_what_is_known_hides),
+		cmocka_unit_test(test_replayed),
 		cmocka_unit_test(test_read),
 	};
 

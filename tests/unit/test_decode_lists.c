@@ -303,6 +303,30 @@ static void test_orphan_long_array(void **state)
 	assert_int_equal(c.remote.status, ARRAY_LOST);
 }
 
+/* What only the audit saw has no look at its lists, and no more of its caller than /proc says. */
+static void test_audit(void **state)
+{
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	fixture__call(&f);
+	f.call.phase = PVM_ORPHAN;
+	f.call.flags = PVM_CALL_AUDIT;
+	f.call.ret = 0;
+	f.call.resolved = PVM_UNRESOLVED;
+	f.call.local.flags = f.call.remote.flags = 0;
+	f.call.caller.start_ns = 0;
+	fixture__data(&f, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
+	decoding__call(&f, &c);
+	assert_int_equal(c.local.status, ARRAY_LOST);
+	assert_int_equal(c.remote.status, ARRAY_LOST);
+	assert_true(c.outcome == OUTCOME_UNKNOWN && !c.ret_known && !c.duration_known);
+	assert_true(c.caller.bare && !c.caller.entity_id[0] && !c.caller.exe);
+	f.call.phase = PVM_COMPLETE;
+	decoding__refuse(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_long_arrays),
 		cmocka_unit_test(test_lost_arrays),
 		cmocka_unit_test(test_orphan_long_array),
+		cmocka_unit_test(test_audit),
 	};
 
 	return cmocka_run_group_tests(tests, decoding__setup, decoding__teardown);

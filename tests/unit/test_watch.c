@@ -15,7 +15,7 @@
 #include "watch.h"
 
 static bool firing, taking, fentry, confirming, written, off, lacks;
-static bool probing, probes_written; /* the audit's */
+static bool probing, probes_written, lacks_cpu; /* the audit's */
 static uint64_t not_compared;
 static uint64_t skipped;
 static size_t alive = 1;
@@ -98,6 +98,12 @@ bool audit__fires(struct audit *a)
 	return probing;
 }
 
+bool audit__lacks_cpu(const struct audit *a)
+{
+	(void)a;
+	return lacks_cpu;
+}
+
 uint64_t audit__lost(const struct audit *a)
 {
 	(void)a;
@@ -158,7 +164,7 @@ static void begin_with(bool with_audit)
 	told_cnt = skipped = 0;
 	fentry = confirming = written = off = lacks = false;
 	firing = taking = true;
-	probes_written = false;
+	probes_written = lacks_cpu = false;
 	probing = true;
 	not_compared = 0;
 	watch__begin(&w, &report, with_audit ? (struct audit *)&w : NULL);
@@ -359,6 +365,23 @@ static void test_audit_falls_silent(void **state)
 	assert_true(told[2].since_ns == good && told[2].until_ns > good);
 }
 
+/* Told once, and also if they are as many as before by the time that the output takes it. */
+static void test_audit_lacks_a_cpu(void **state)
+{
+	(void)state;
+	begin_with(true);
+	lacks_cpu = true;
+	tick(true, false);
+	lacks_cpu = false;
+	tick(true, true);
+	lacks_cpu = true;
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "audit_silent");
+	assert_true(told[0].since_ns && !told[0].until_ns);
+	assert_string_equal(report.doubts.reasons[0], "audit_silent");
+}
+
 static void test_audit_cannot_compare(void **state)
 {
 	(void)state;
@@ -385,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_skips_are_told_as_they_grow),
 		cmocka_unit_test(test_processes_end),
 		cmocka_unit_test(test_audit_falls_silent),
+		cmocka_unit_test(test_audit_lacks_a_cpu),
 		cmocka_unit_test(test_audit_cannot_compare),
 	};
 

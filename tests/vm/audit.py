@@ -13,7 +13,7 @@ DOUBTFUL = ("missed",)
 
 # As in checks.py: what the short form leaves out.
 LONG = {"audited-less": [], "missed-less": ["audit filters"], "audit": ["audit start", "audit recorded"],
-        "missed, switched off": ["audit is switched off"]}
+        "missed, switched off": ["audit is switched off", "audit lacks a cpu"]}
 
 BEGIN = r"""
 mount -t debugfs none /sys/kernel/debug
@@ -49,6 +49,8 @@ finish
 SWITCHED_OFF = """\
 step off sh -c "echo 0 >$SWITCH; sleep 2.5; echo 1 >$SWITCH; sleep 2.5"
 step moment sh -c "sleep 1.2; echo 0 >$SWITCH; echo 1 >$SWITCH; sleep 2.5"
+CPU=/sys/devices/system/cpu/cpu1/online
+step cpu sh -c "echo 0 >$CPU && sleep 2.5; echo 1 >$CPU; sleep 1.5"
 """
 
 MORE = r"""
@@ -161,11 +163,18 @@ def check_audit_filters(_kernel, runs):
 def check_audit_is_switched_off(_kernel, runs):
     """For a while, and for a moment between two looks."""
     run = runs["missed"]
-    off, moment = errors(run, "audit_silent")
+    off, moment = errors(run, "audit_silent")[:2]
     back, = errors(run, "audit_back")
     assert off["until"] is None and off["since"] == back["since"] < back["until"]
     assert back["until"] <= moment["since"] < moment["until"]
     assert run.stop["complete"] is False and "audit_silent" in run.stop["incomplete"], run.stop
+
+
+def check_audit_lacks_a_cpu(_kernel, runs):
+    run = runs["missed"]
+    assert run.session.steps["cpu"].status == 0, run.session.steps["cpu"].said
+    lacking, = errors(run, "audit_silent")[2:]
+    assert lacking["until"] is None and "CPU" in lacking["message"]
 
 
 def check_audit_start(_kernel, runs):
