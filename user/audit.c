@@ -19,7 +19,8 @@
 
 #define WHO_ROOM 1024 /* of so many calls what /proc said is kept */
 #define WHO_AT_ONCE 64
-#define STEP_NS 1000000ULL
+#define STEP_NS 50000000ULL
+#define PROOFS 10 /* calls of our own, at the start */
 
 /* The pages that the kernel shares of a ring of BPF's. */
 struct positions {
@@ -117,13 +118,30 @@ static void on_lost(void *ctx, uint64_t n)
 	a->lost_known += n;
 }
 
+static uint64_t read_clock(clockid_t which)
+{
+	struct timespec now;
+
+	clock_gettime(which, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* CLOCK_BOOTTIME - CLOCK_MONOTONIC, of the look that took the least time: we may be put off the CPU in between. */
 static int64_t clocks_apart(void)
 {
-	struct timespec boot, mono;
+	uint64_t best = UINT64_MAX;
+	int64_t apart = 0;
 
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	return (boot.tv_sec - mono.tv_sec) * (int64_t)NS_PER_S + boot.tv_nsec - mono.tv_nsec;
+	for (int i = 0; i < 3; i++) {
+		uint64_t before = read_clock(CLOCK_MONOTONIC), boot = read_clock(CLOCK_BOOTTIME);
+		uint64_t width = read_clock(CLOCK_MONOTONIC) - before;
+
+		if (width < best) {
+			best = width;
+			apart = (int64_t)(boot - before - width / 2);
+		}
+	}
+	return apart;
 }
 
 /* A machine that was suspended: only then do the two move apart, by far more than it takes to read them. */
@@ -242,18 +260,38 @@ void audit__tell(struct audit *a, bool all)
 	}
 }
 
-/* A call of our own between two looks at the clock says how far perf's clock is from it. */
-static bool prove(struct audit *a)
+/* A call of our own between two looks at the clock bounds how far perf's clock is from it. */
+static bool try_probes(struct audit *a, int64_t *low, int64_t *high)
 {
 	uint64_t before = now_boot(a), after;
+	int64_t least, most;
 
 	self_test__call();
 	after = now_boot(a);
 	audit__look(a);
 	if (!audit__fires(a))
 		return false;
+	least = (int64_t)(before - a->own_mono);
+	most = (int64_t)(after - a->own_mono);
+	*low = least > *low ? least : *low;
+	*high = most < *high ? most : *high;
+	return true;
+}
+
+/* The two clocks as we read them are as far apart as the kernel's, unless we are in a time namespace. */
+static bool prove(struct audit *a)
+{
+	int64_t low = INT64_MIN, high = INT64_MAX;
+	int fired = 0;
+
+	for (int i = 0; i < PROOFS; i++)
+		fired += try_probes(a, &low, &high);
+	if (!fired)
+		return false;
 	a->clocks_apart = clocks_apart();
-	a->to_boot = (int64_t)(before + (after - before) / 2 - a->own_mono);
+	a->to_boot = a->clocks_apart;
+	if (a->to_boot < low || a->to_boot > high)
+		a->to_boot = low + (high - low) / 2;
 	return true;
 }
 
@@ -290,9 +328,8 @@ int audit__open(struct audit **out, struct collector *c)
 		log__error("--audit: perf's probes cannot be set on every CPU: %s", strerror(-err));
 		return EX_UNAVAILABLE;
 	}
-	for (int i = 0; i < 3; i++)
-		if (prove(a))
-			return 0;
+	if (prove(a))
+		return 0;
 	log__error(
 		"--audit: perf's probes were set, but they do not see a call made as a test: is " AUDIT_SWITCH
 		" 0?");
