@@ -221,6 +221,9 @@ static void watch_audit(struct watch *w)
 	uint64_t now = clock__boot_now(&w->report->collector->clock);
 
 	audit__look(w->audit);
+	/* Ours may be on a CPU without probes by then, now and again; the run is in doubt for good. */
+	if (w->cpus_since_ns)
+		return;
 	if (!audit__fires(w->audit)) {
 		audit_falls_silent(w);
 		return;
