@@ -348,13 +348,14 @@ def trigger_one(name, *args, **popen):
 
 
 class Held:
-    """A trigger that waits for lines on stdin."""
+    """A trigger that waits for lines on stdin. Its pipes are not buffered here: of two lines that come at once, a buffer
+    would take both, and select would wait for the second."""
 
     def __init__(self, name, *args, argv0=None, **popen):
         require_for(name, *args)
         path = str(name if "/" in str(name) else TRIGGERS / name)
         self.proc = subprocess.Popen([argv0 or path, *map(str, args)], executable=path, stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE, **popen)
+                                     stdout=subprocess.PIPE, bufsize=0, **popen)
         self.pid = self.proc.pid
 
     def line(self, timeout=10):

@@ -32,7 +32,7 @@ class Observer:
         require("tracefs")
         self.proc = subprocess.Popen(
             ["/usr/bin/unshare", "-m", sys.executable, __file__, expression],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         ready, _, _ = select.select([self.proc.stdout], [], [], 20)
         line = self.proc.stdout.readline().decode().strip() if ready else ""
         if line != READY:
