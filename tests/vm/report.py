@@ -3,8 +3,10 @@
 
 import collections
 import datetime
+import subprocess
 
 import checks
+import kernels
 import load
 
 LEGEND = """\
@@ -96,9 +98,15 @@ def rows(columns):
     return {key: [cell(c[key]) for c in found] for key in keys}
 
 
+def package_of(compiler):
+    """Of the newest one that was to be had, which is fetched (newest_clang.py), its package's name."""
+    done = kernels.HOME / compiler / ".complete"
+    return done.read_text() if done.exists() else compiler
+
+
 def named(key):
     part, name = key
-    return {"check": name, "compiler": f"all checks, {name}", "live": name, "hybrid": f"{name}, hybrid",
+    return {"check": name, "compiler": f"all checks, {package_of(name)}", "live": name, "hybrid": f"{name}, hybrid",
             "no32": f"{name}, no 32-bit calls",
             "hogs": f"{name}, beside hogs", "fentry": f"{name}, fentry", "load": f"under {name}"}[part]
 
@@ -131,7 +139,8 @@ def exceptions(columns):
 
 def summary(columns):
     """A table of few rows, for the README: how many passed, and of how many that were not skipped."""
-    parts = collections.OrderedDict([("check", "checks"), ("compiler", "checks, built by other clangs"),
+    compilers = dict.fromkeys(package_of(name[0]) for c in columns for name in c.compiler)
+    parts = collections.OrderedDict([("check", "checks"), ("compiler", f"checks, built by {', '.join(compilers) or 'other clangs'}"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
                                      ("no32", "live tests, ia32_emulation=0"),
                                      ("hogs", "live tests, beside hogs, preempt=full"),
@@ -148,13 +157,20 @@ def summary(columns):
     return "\n".join(lines)
 
 
+def commit():
+    """Of the sources, as far as git knows one."""
+    found = subprocess.run(["git", "-C", kernels.ROOT, "rev-parse", "--short=7", "HEAD"], stdout=subprocess.PIPE, text=True,
+                           check=False).stdout.strip()
+    return f"commit {found or '(unknown)'}"
+
+
 def document(columns):
     titles = [c.title for c in columns]
     releases = ", ".join(c.release or f"{c.name} (not to be had)" for c in columns)
     cnt = count(columns)
     lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Kernels", "",
              f"Written by `make check-vm` on {datetime.date.today()}, from runs in QEMU guests (`-accel tcg`), of that "
-             f"day or of an earlier one with the same sources, with Debian's kernels {releases}.", "",
+             f"day or of an earlier one with the same sources, those of {commit()}, with Debian's kernels {releases}.", "",
              "Tests that passed, of those that were not skipped (`-`: none):", "", summary(columns), "",
              f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} skipped: they do not apply, or could not be "
              "tried.", "", SHORT, "## Every row", "", LEGEND,
