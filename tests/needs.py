@@ -44,7 +44,9 @@ SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050
 IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook")
 
 PACKAGES = {"mpicc": "libopenmpi-dev", "mpirun": "openmpi-bin", "bpftool": "bpftool", "setpriv": "util-linux",
-            "unshare": "util-linux"}
+            "unshare": "util-linux", "rsyslogd": "rsyslog"}
+# Where programs are: those that only root runs too, whoever asks.
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 Need = collections.namedtuple("Need", "what probe")
 NEEDS = {}
@@ -223,7 +225,12 @@ def user_ns():
 
 @need("time namespaces")
 def time_ns():
-    return run("unshare", "--time", "--fork", "true")
+    return run("unshare", "--time", "--boottime", "1", "--fork", "true")
+
+
+@need("namespaces for the host's name")
+def uts_ns():
+    return run("unshare", "--uts", "sh", "-c", "echo probe >/proc/sys/kernel/hostname")
 
 
 @need("a file system with access control lists, where temporary files are")
@@ -377,6 +384,35 @@ def cgroup_hybrid():
     return next((why for why in map(lack, CGROUPS.values()) if why), None)
 
 
+# By hierarchy: the files of a memory cgroup's limit and of the most that it held, which not every kernel has.
+LIMITS = {"memory": ("memory.limit_in_bytes", "memory.max_usage_in_bytes"), "": ("memory.max", "memory.peak")}
+
+
+def make_limited(name):
+    """(a new cgroup whose memory can be limited, the file of its limit, that of its peak), or None."""
+    for hierarchy, (limit, peak) in LIMITS.items():
+        if hierarchy not in cgroup_mounts():
+            continue
+        path = Path(cgroup_mounts()[hierarchy]) / name
+        try:
+            path.mkdir()
+        except OSError:
+            continue
+        if (path / limit).exists():
+            return path, path / limit, path / peak
+        path.rmdir()
+    return None
+
+
+@need("cgroups that limit memory")
+def memory_limit():
+    made = make_limited(f"pvmtrace-probe-{os.getpid()}")
+    if not made:
+        return "none can be made"
+    made[0].rmdir()
+    return None
+
+
 def any_hierarchy():
     """The first one that there is, as the key of cgroup_mounts()."""
     require("cgroup")
@@ -437,7 +473,9 @@ def derived(name):
         return f"there is {NEEDS[what].what}" if has(what) else None
     if kind == "program":
         package = PACKAGES.get(what)
-        return None if shutil.which(what) else "it is not installed: make setup-check" + (f" ({package})" if package else "")
+        if shutil.which(what, path=PATH):
+            return None
+        return "it is not installed: make setup-check" + (f" ({package})" if package else "")
     if kind == "module":
         return None if importlib.util.find_spec(what) else f"it is not installed: make setup-check (python3-{what})"
     raise KeyError(f"there is no need {name!r}: tests/needs.py lists them")
@@ -457,14 +495,18 @@ def has(name):
 
 
 _current = None  # the test whose own body runs
+_beginning = None  # the one whose fixtures are made
 
 
 def require(*names):
-    """Skips the test that runs where one of them is missing."""
+    """Skips the test that runs where one of them is missing. A fixture that others share may not do that for what guests
+    make up for: no guest would run those others, so it asks first (has()), and does without."""
     import pytest
     for name in names:
         if name in IN_GUESTS and _current and name not in marked(_current):
             pytest.fail(f"@pytest.mark.needs({name!r}) is missing: where the machine lacks it, no guest would run this test")
+        if name in IN_GUESTS and _beginning and name not in marked(_beginning) and lack(name):
+            pytest.fail(f"a fixture needs {lack(name)}: without has({name!r}) before, it leaves out tests that do not")
         if lack(name):
             pytest.skip(f"needs {lack(name)}")
 
@@ -472,7 +514,7 @@ def require(*names):
 def which(program):
     """The path of a program that is needed."""
     require(f"program:{program}")
-    return shutil.which(program)
+    return shutil.which(program, path=PATH)
 
 
 def marked(item):
@@ -495,17 +537,19 @@ def pytest_itemcollected(item):
 
 
 def pytest_runtest_setup(item):
+    global _beginning
     require(*sorted(marked(item)))
+    _beginning = item
 
 
 def pytest_runtest_call(item):
-    global _current
-    _current = item
+    global _current, _beginning
+    _current, _beginning = item, None
 
 
 def pytest_runtest_teardown():
-    global _current
-    _current = None
+    global _current, _beginning
+    _current = _beginning = None
 
 
 def main():

@@ -3,7 +3,6 @@
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import golden
+from needs import which
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:/sbin")
 HOST = "h" * 63
 FORWARD = 'action(type="omfwd" Target="127.0.0.1" Port="{}" Protocol="tcp" template="RSYSLOG_ForwardFormat")'
 
@@ -35,7 +34,7 @@ def free_port():
 def hop(where, name, text):
     conf = where / f"{name}.conf"
     conf.write_text(f'global(workDirectory="{where}" localHostname="{HOST}")\n{text}\n')
-    return subprocess.Popen([RSYSLOGD, "-n", "-iNONE", "-f", conf], stdout=subprocess.DEVNULL,
+    return subprocess.Popen([which("rsyslogd"), "-n", "-iNONE", "-f", conf], stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
 
 
@@ -45,7 +44,7 @@ def relay(port, action):
             f'ruleset(name="r") {{ {action} }}\n')
 
 
-@pytest.mark.skipif(not RSYSLOGD, reason="no rsyslogd")
+@pytest.mark.needs("program:rsyslogd")
 def test_two_more_hops(tmp_path):
     conf, max_line = recipe()
     ports = free_port(), free_port()

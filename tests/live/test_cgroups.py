@@ -316,6 +316,7 @@ def unshare(flags):
     return enter
 
 
+@pytest.mark.needs("mounts")
 def test_no_id_and_other_namespaces(resolver):
     """An engine may give its cgroups names that are not known: then nobody knows."""
     with Held("pvmcall", "step") as host, Held("pvmcall", "step", preexec_fn=unshare(CLONE_NEWNS)) as one, \
@@ -355,6 +356,7 @@ NONE = [("none", {"host": 1, "mount": 0, "service": 1, "container": 0, "claim": 
         ("!none", {"host": 0, "mount": 1, "service": 0, "container": 1, "claim": 1})]
 
 
+@pytest.mark.needs("mounts")
 @pytest.mark.parametrize("side", ["caller", "target"])
 def test_none_is_the_host(cgroups, side):
     """By namespaces too, which processes of one cgroup need not share; first calls and later ones are judged alike."""

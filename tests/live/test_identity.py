@@ -251,6 +251,7 @@ def test_executable_on_another_mount(resolver, public_dir):
     assert event["caller"]["ns"]["mnt"] != os.stat("/proc/self/ns/mnt").st_ino
 
 
+@pytest.mark.needs("mounts")
 def test_executable_under_many_mounts(resolver, public_dir):
     """More of them than are followed: its name is known all the same."""
     path = public_dir / "tool"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from needs import make_limited
 from pvm import MY_NAME, PVMTRACE, pvmtrace
 from pvm_tally import freeze
 from test_sinks import to_file
@@ -34,22 +35,13 @@ def programs(tmp_path):
 @pytest.fixture
 def group():
     """A memory cgroup: (directory, file of its limit, file of its peak)."""
-    for top, limit, peak in ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
-                             (Path("/sys/fs/cgroup"), "memory.max", "memory.peak")):
-        path = top / f"pvmtrace-test-{os.getpid()}"
-        try:
-            path.mkdir()
-        except OSError:
-            continue
-        if (path / limit).exists():
-            yield path, path / limit, path / peak
-            path.rmdir()
-            return
-        path.rmdir()
-    pytest.skip("no memory cgroup can be made here")
+    made = make_limited(f"pvmtrace-test-{os.getpid()}")
+    yield made
+    made[0].rmdir()
 
 
 @pytest.mark.slow
+@pytest.mark.needs("memory_limit")
 def test_the_end_under_a_limit(programs, group, public_dir):
     """Rings, summaries and buffers full, and the limit is what was said: not killed, and everything told."""
     path, limit, peak = group

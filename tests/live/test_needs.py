@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What decides which tests are skipped (tests/needs.py): a probe that is wrong would hide them."""
 
+import ast
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -22,7 +24,8 @@ GONE = {
     "int80": {"int80", "program32"}, "userfaultfd": {"userfaultfd"}, "seccomp": {"seccomp", "seccomp_notify"},
     "set_tid": {"set_tid"}, "pid_ns": {"pid_ns", "set_tid"},
     "mounts": {"mounts", "pid_ns", "fuse", "tracefs", "btrfs", "overlay"},
-    "user_ns": {"user_ns", "set_tid"}, "cgroup": CGROUPS,
+    "user_ns": {"user_ns", "set_tid"}, "uts_ns": {"uts_ns", "set_tid"}, "time_ns": {"time_ns"},
+    "cgroup": {*CGROUPS, "memory_limit"},
 }
 
 
@@ -39,9 +42,9 @@ def test_of_a_known_machine_the_probes_say_what_is_known():
         assert needs.lack(name) is None or needs.lack(name).startswith((needs.NEEDS[name].what, name))
 
 
-def lacking(names, *command, **env):
+def lacking(names, *command, timeout=needs.SECONDS, **env):
     return subprocess.run([LACKING, names, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                          timeout=needs.SECONDS, check=False, env={**os.environ, **env})
+                          timeout=timeout, check=False, env={**os.environ, **env})
 
 
 @pytest.mark.needs("seccomp", "mounts")
@@ -61,20 +64,72 @@ def outcomes(report):
     return found
 
 
+def without_32_bit_calls(where, *words):
+    """test -> what came of it, in a run on a machine that has none."""
+    report = where / "report.xml"
+    p = lacking("int80", sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", f"--junitxml={report}",
+                *words, timeout=3 * needs.SECONDS, PYTEST_ADDOPTS="")
+    found = outcomes(report)
+    assert p.returncode == 0 and "failed" not in found.values(), p.stdout[-3000:]
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.needs("seccomp", "int80")
 def test_only_what_needs_it_is_skipped(tmp_path):
     """In a run on a machine without 32-bit calls; and aloud."""
-    report = tmp_path / "report.xml"
-    p = lacking("int80", sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", f"--junitxml={report}",
-                str(ROOT / "tests/live/test_abi.py"), "-k", "native or int80 or alike or start", PYTEST_ADDOPTS="")
-    found = outcomes(report)
-    assert p.returncode == 0 and "failed" not in found.values(), p.stdout[-3000:]
+    found = without_32_bit_calls(tmp_path, str(ROOT / "tests/live/test_abi.py"), "-k", "native or int80 or alike or start")
     assert {found[f"test_native[{op}]"] for op in ("read", "write")} == {"passed"}
     assert found["test_look_alikes_give_no_event[pvmabi]"] == found["test_start_names_the_abis"] == "passed"
     for op in ("read", "write"):
         assert found[f"test_int80_from_64_bit_code[{op}]"] == \
             "needs 32-bit calls of 64-bit programs (int $0x80): it ends with SIGSYS"
+
+
+@pytest.mark.slow
+@pytest.mark.needs("seccomp", "int80")
+def test_what_shares_a_fixture_with_it_is_not_skipped(tmp_path):
+    """The calls of test_filters' table are made once for all rows, and those of test_replay for all its tests."""
+    replay = ROOT / "tests/live/test_replay.py"
+    found = without_32_bit_calls(tmp_path, *(f"{replay}::{test}" for test in (
+        "test_the_same_as_live[pair]", "test_the_same_as_live[compat]", "test_filters_as_live[none]")))
+    assert found["test_the_same_as_live[pair]"] == found["test_filters_as_live[none]"] == "passed"
+    assert found["test_the_same_as_live[compat]"].startswith("needs 32-bit calls")
+
+
+SHARING = """
+import pytest
+
+import needs
+
+
+@pytest.fixture(scope="module", params=[pytest.param("asks"), pytest.param("asks not")])
+def shared(request):
+    if request.param == "asks not" or needs.has("int80"):
+        needs.require("int80")
+
+
+@pytest.mark.needs("int80")
+def test_marked(shared):
+    pass
+
+
+def test_unmarked(shared):
+    pass
+"""
+
+
+def test_a_fixture_asks_before_it_does_what_guests_make_up_for(tmp_path):
+    """Else it would be skipped with all tests that share it."""
+    (tmp_path / "conftest.py").write_text("import needs\n\n\ndef pytest_configure(config):\n    needs.register(config)\n")
+    (tmp_path / "test_sharing.py").write_text(SHARING)
+    report = tmp_path / "report.xml"
+    subprocess.run([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", f"--junitxml={report}", tmp_path],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=needs.SECONDS, check=False, cwd=tmp_path,
+                   env={**os.environ, "PYTEST_ADDOPTS": "", "PVM_LACKS": "int80", "PYTHONPATH": str(ROOT / "tests")})
+    found = outcomes(report)
+    assert found.pop("test_unmarked[asks]") == "passed" and found.pop("test_unmarked[asks not]") == "failed"
+    assert {why[:len("needs int80")] for why in found.values()} == {"needs int80"} and len(found) == 2
 
 
 def test_a_need_that_guests_make_up_for_has_to_be_marked():
@@ -112,6 +167,70 @@ def test_what_a_trigger_needs_is_known_of_it():
                 found.setdefault(path.stem, set()).update(names)
     assert {name: names - listed.get(name, set()) for name, names in found.items() if names - listed.get(name, set())} == {}
     assert len(found) >= 7
+
+
+# Words of those that enter other namespaces, or make some; and the needs that are about them.
+ENTERS = re.compile(r"\b(?:unshare|nsenter)\b|^mount(?: |$)|--(?:uts|time)=")
+ENTERING = {"mounts", "pid_ns", "user_ns", "time_ns", "uts_ns", "fuse", "btrfs", "overlay", "tracefs", "loop"}
+
+
+def definitions(tree):
+    """name -> its definition, at the top of a module."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign):
+            found.update({name.id: node for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)})
+    return found
+
+
+def reached(name, known):
+    """The definitions that one makes use of, itself first: by name, and fixtures by the names of arguments."""
+    seen, ahead = {}, [name]
+    while ahead:
+        name = ahead.pop()
+        if name in known and name not in seen:
+            seen[name] = known[name]
+            ahead += [n.id if isinstance(n, ast.Name) else n.arg for n in ast.walk(known[name])
+                      if isinstance(n, (ast.Name, ast.arg))]
+    return seen.values()
+
+
+def words_of(nodes):
+    """Strings, and the names of functions that are called by them."""
+    for node in (n for top in nodes for n in ast.walk(top)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def needs_named(nodes):
+    """The arguments of needs() and require()."""
+    return {arg.value for top in nodes for n in ast.walk(top) if isinstance(n, ast.Call) and
+            getattr(n.func, "attr", getattr(n.func, "id", None)) in ("needs", "require")
+            for arg in n.args if isinstance(arg, ast.Constant)}
+
+
+def unmarked(source):
+    """Its tests that enter namespaces without a word about it."""
+    own, known = definitions(ast.parse(source)), {}
+    for shared in (ROOT / "tests" / "live").glob("pvm*.py"):
+        known.update(definitions(ast.parse(shared.read_text())))
+    known.update(own)
+    for name in (n for n in own if n.startswith("test_")):
+        nodes = [*reached(name, known), *([known["pytestmark"]] if "pytestmark" in known else [])]
+        if any(ENTERS.search(word) for word in words_of(nodes)) and not needs_named(nodes) & ENTERING:
+            yield name
+
+
+def test_who_enters_a_namespace_needs_one():
+    """Where none can be made such a test would fail. test_needs itself plays such machines."""
+    files = sorted(p for p in (ROOT / "tests" / "live").glob("test_*.py") if p.name != "test_needs.py")
+    assert {f"{p.name}::{name}" for p in files for name in unmarked(p.read_text())} == set()
+    text = (ROOT / "tests" / "live" / "test_outputs.py").read_text()
+    assert "test_what_others_do_where_we_have_no_rights" in list(unmarked(text.replace('needs("mounts")', 'needs("acl")')))
 
 
 @pytest.mark.needs("sources", "program:make", "program:gcc", "program:clang", "program:bpftool")

@@ -255,6 +255,7 @@ def test_what_others_do_with_the_log_in_its_place(own_dir, how):
         assert b"mode 0666" in b"".join(lines) and "mode 0666" in said
 
 
+@pytest.mark.needs("mounts")
 @pytest.mark.parametrize("how", ["removed", "moved", "covered"])
 def test_what_others_do_where_we_have_no_rights(tmp_path, how):
     """There can be no new file: it is said, on stderr and in what is left of the log."""

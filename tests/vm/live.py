@@ -58,8 +58,8 @@ PASSES = ["live", "hybrid", "no32", "hogs", "fentry"]
 # More of the kernel's command line.
 WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0", "hogs": "hogs preempt=full"}
 # What every guest has: Debian's kernels, and a first process that is root.
-ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_ns", "user_ns", "time_ns", "tracefs", "btf",
-          "loginuid", "cgroup2", "cgroup", "securityfs"]
+ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_ns", "user_ns", "time_ns", "uts_ns", "tracefs",
+          "btf", "loginuid", "cgroup2", "cgroup", "securityfs"]
 
 Result = collections.namedtuple("Result", "verdict why")
 
