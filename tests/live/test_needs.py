@@ -257,6 +257,37 @@ def test_probe_says_who_refuses_32_bit_calls():
                            else "this kernel does not run 32-bit calls")
 
 
+def at_vm():
+    """Makes the modules of tests/vm known."""
+    sys.path.insert(0, str(ROOT / "tests" / "vm"))
+
+
+@pytest.mark.needs("sources")
+def test_what_no_guest_could_run_is_a_failure(tmp_path):
+    """Where there is no QEMU, say: it would have been left out here and there."""
+    counts = tmp_path / "counts"
+    words = [sys.executable, "-B", ROOT / "tests/vm/run", "--short", "--counts", counts]
+    for lacks, failed in (["--lacks", "int80", "--lacks", "cgroup_hybrid"], 2), ([], 0):
+        p = subprocess.run([*words, *lacks, "ends"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False,
+                           timeout=needs.SECONDS, env={**os.environ, "PATH": str(tmp_path)})
+        assert "not installed: qemu" in p.stdout and counts.read_text() == f"0 {failed} 2\n", p.stdout
+        assert ("in no guest either: int80, cgroup_hybrid" in p.stdout) == (p.returncode == 1) == bool(failed)
+
+
+@pytest.mark.needs("sources")
+def test_a_guest_that_was_not_to_be_had_tried_nothing():
+    at_vm()
+    import live
+    import report
+    old, new = report.Column("5.10"), report.Column("newest")
+    old.checks["verifier"], old.hybrid["test_cgroups", "test"] = live.Result("ok", ""), live.Result("ok", "")
+    new.live["live", "live"] = live.Result("skip", "no Debian for it")
+    assert report.untried([old, new], ["int80", "cgroup_hybrid"]) == ["int80"]
+    new.live["test_abi", "test"] = live.Result("FAIL", "a failure of its own")
+    assert report.untried([old, new], ["int80", "cgroup_hybrid"]) == []
+    assert report.untried([new], ["cgroup_hybrid"]) == ["cgroup_hybrid"]
+
+
 @pytest.mark.needs("sources")
 @pytest.mark.parametrize("lacks, tests, absent", [
     (["int80", "program32"], ["test_abi.py::test_int80_from_64_bit_code[read]", "test_replay.py::test_the_same_as_live[compat]",
@@ -268,7 +299,7 @@ def test_probe_says_who_refuses_32_bit_calls():
 ], ids=["32-bit calls", "hooks"])
 def test_a_guest_runs_what_this_machine_leaves_out(lacks, tests, absent):
     """As make check starts it: out of whatever file."""
-    sys.path.insert(0, str(ROOT / "tests" / "vm"))
+    at_vm()
     import live
     words = shlex.join(live.arguments("live", short=True, lacks=lacks))
     listed = subprocess.run([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--collect-only"], cwd=ROOT,

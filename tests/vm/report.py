@@ -7,6 +7,7 @@ import subprocess
 
 import checks
 import kernels
+import live
 import load
 
 LEGEND = """\
@@ -68,6 +69,12 @@ class Column:
 
 def count(columns):
     return collections.Counter(r.verdict for c in columns for _, r in c.results())
+
+
+def untried(columns, lacks):
+    """Of the needs that a machine lacks, those whose tests ran in no guest either."""
+    ran = {part for column in columns for (part, _), result in column.results() if result.verdict != "skip"}
+    return [need for need in lacks if live.part_of(need) not in ran]
 
 
 def row_of(key):
