@@ -269,16 +269,17 @@ class Shared:
     def __init__(self):
         self.running = {}
 
-    def get(self, *args, **kw):
+    def get(self, *args, prefix=(), **kw):
         for name in NOISE:
             args += ("--caller-comm", f"!{name}")
-        t = self.running.get(args)
+        key = (*prefix, *args)
+        t = self.running.get(key)
         if t and (t.trouble or t.proc.poll() is not None):
-            del self.running[args]
+            del self.running[key]
             t.kill()
             t = None
         if not t:
-            t = self.running[args] = Tracer(*args, **kw)
+            t = self.running[key] = Tracer(*args, prefix=prefix, **kw)
         t.stream.bad.clear()
         return t
 

@@ -174,6 +174,16 @@ def bpf_objects(pid):
     return progs, maps
 
 
+FTRACE = "kernel.ftrace_enabled"  # the sysctl without which no hook on a kernel's function runs
+
+
+def switched_off(where, switch):
+    """The words that a tracer begins with for whom a sysctl is 0, by a file in this folder."""
+    zero = where / "zero"
+    zero.write_text("0\n")
+    return ["unshare", "-m", "sh", "-c", f"mount --bind '{zero}' /proc/sys/{switch.replace('.', '/')} && exec \"$@\"", "sh"]
+
+
 class ShiftedClock:
     """A clock that programs with this environment read, and that can be moved for them alone (pvmclock.c)."""
 

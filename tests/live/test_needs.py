@@ -294,8 +294,11 @@ def test_a_guest_that_was_not_to_be_had_tried_nothing():
                               "test_filters.py::test_a_32_bit_call_is_judged_like_any_other",
                               "test_records.py::test_seen_counts_32_bit_calls"], "test_replay.py::test_the_same_as_live[pair]"),
     (["fentry", "mm_access_hook"], ["test_attach.py::test_both_methods_tell_the_same",
-                                    "test_retarget.py::test_filters_judge_the_process_that_was_opened[none]"],
-     "test_retarget.py::test_without_the_hook_what_may_fit_is_told[none]"),
+                                    "test_retarget.py::test_filters_judge_the_process_that_was_opened[none-with]",
+                                    "test_retarget.py::test_another_target_than_at_entry[with-20]",
+                                    "test_retarget.py::test_the_target_executes_another_file[with-1]",
+                                    "test_retarget.py::test_a_number_that_changes_hands_twice[with]"],
+     "test_retarget.py::test_a_number_that_changes_hands_twice[without]"),
 ], ids=["32-bit calls", "hooks"])
 def test_a_guest_runs_what_this_machine_leaves_out(lacks, tests, absent):
     """As make check starts it: out of whatever file."""

@@ -2,14 +2,15 @@
 """
 A call whose number names one process, or nobody, at its entry, and another process when the kernel looks it up. Where
 mm_access can be hooked, the target is the one that the kernel opened, and filters judge that one; elsewhere more is
-told rather than less.
+told rather than less. Where it can be hooked, a tracer that finds ftrace switched off does without all the same.
 """
+
+from pathlib import Path
 
 import pytest
 
-from needs import has
-from pvm import AS_ME, Held, ONLY_ME, Tracer, expect_call, trigger_one
-from pvm_host import expected_task
+from pvm import AS_ME, Held, ONLY_ME, SHARED, Tracer, expect_call, trigger_one
+from pvm_host import FTRACE, expected_task, switched_off
 
 NAMED, UNNAMED = (), ("nobody",)
 LONG = 20  # elements: more than travel inside a record
@@ -30,27 +31,52 @@ FILTERS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def hooked():
-    """Whether the tracer sees whose memory the kernel opens."""
-    with Tracer(*ONLY_ME) as t:
+WITH = pytest.param("with", marks=pytest.mark.needs("mm_access_hook"))
+WITHOUT = pytest.param("without", marks=pytest.mark.needs("mounts"))
+with_hook = pytest.mark.parametrize("hook", [WITH], indirect=True)
+without_hook = pytest.mark.parametrize("hook", [WITHOUT], indirect=True)
+
+
+class Hook:
+    """Tracers that see, or do not see, whose memory the kernel opens."""
+
+    def __init__(self, there, where):
+        self.there, self.options, self.prefix = there, (), ()
+        if not there:
+            self.options = ("--attach", "tracepoint")
+            # Where there is no such switch, there is no such hook.
+            if Path("/proc/sys", *FTRACE.split(".")).exists():
+                self.prefix = switched_off(where, FTRACE)
+
+    def tracer(self, *args, **kw):
+        return Tracer(*args, *self.options, prefix=self.prefix, **kw)
+
+    def watcher(self):
+        """A shared one that soon tells what is still inside."""
+        return SHARED.get("--in-flight-after", 200, *self.options, prefix=self.prefix)
+
+
+@pytest.fixture(scope="module", params=[WITH, WITHOUT])
+def hook(request, tmp_path_factory):
+    h = Hook(request.param == "with", tmp_path_factory.mktemp("hook"))
+    with h.tracer(*ONLY_ME) as t:
         run = trigger_one("pvmcall", *AS_ME, "self")
         t.stop()
         event, = t.events(run["pid"])
-        assert (event["target"]["confirmed"] is True) == has("mm_access_hook")
-        return has("mm_access_hook")
+        assert event["target"]["confirmed"] is (True if h.there else None)
+    return h
 
 
 class Scene:
     """One call of a trigger, seen by tracers with all the filters of its rows."""
 
-    def __init__(self, args):
+    def __init__(self, args, hook):
         self.tracers = {}
         with Held("pvmdecoy", *args, LONG) as h:
             try:
                 self.pid, target = h.pid, h.line()["target"]
                 for options in [row[1] for row in FILTERS if row[0] == args]:
-                    self.tracers[options] = Tracer(
+                    self.tracers[options] = hook.tracer(
                         *options.format(target=target).split(), "--caller-pid", h.pid, "--ring-size", "256K",
                         "--array-ring-size", "256K", wait=False)
                 for t in self.tracers.values():
@@ -70,11 +96,11 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scenes():
+def scenes(hook):
     made = {}
     try:
         for args in (NAMED, UNNAMED):
-            made[args] = Scene(args)
+            made[args] = Scene(args, hook)
         yield made
     finally:
         for scene in made.values():
@@ -97,9 +123,9 @@ def judge(scene, options, told):
 ROWS = [pytest.param(*row, id=" ".join((*row[0], row[1])) or "none") for row in FILTERS]
 
 
-@pytest.mark.needs("mm_access_hook")
+@with_hook
 @pytest.mark.parametrize("args, options, told, _", ROWS)
-def test_filters_judge_the_process_that_was_opened(hooked, scenes, args, options, told, _):
+def test_filters_judge_the_process_that_was_opened(scenes, args, options, told, _):
     scene = scenes[args]
     event = judge(scene, options, told)
     if event:
@@ -112,9 +138,9 @@ def test_filters_judge_the_process_that_was_opened(hooked, scenes, args, options
         assert event["local"]["changed"] in (False, None) and event["remote"]["changed"] is False
 
 
-@pytest.mark.needs("no:mm_access_hook")
+@without_hook
 @pytest.mark.parametrize("args, options, _, told", ROWS)
-def test_without_the_hook_what_may_fit_is_told(hooked, scenes, args, options, _, told):
+def test_without_the_hook_what_may_fit_is_told(scenes, args, options, _, told):
     event = judge(scenes[args], options, told)
     if event:
         assert event["target"]["confirmed"] is None
@@ -123,8 +149,9 @@ def test_without_the_hook_what_may_fit_is_told(hooked, scenes, args, options, _,
 
 
 @pytest.mark.parametrize("count", [1, LONG])
-def test_another_target_than_at_entry(hooked, watcher, count):
+def test_another_target_than_at_entry(hook, count):
     """Told twice: while the call is parked with the one, at its end with the other."""
+    watcher = hook.watcher()
     with Held("pvmdecoy", count) as h:
         number = h.line()["target"]
         h.step()
@@ -137,7 +164,7 @@ def test_another_target_than_at_entry(hooked, watcher, count):
         assert event["id"] == before["id"] and event["local"]["status"] == "late"
         first, target = before["target"], event["target"]
         assert (first["pid"], target["pid"], target["moved"]) == (number, number, True)
-        if not hooked:
+        if not hook.there:
             assert target["confirmed"] is None and target["resolved_at"] == "entry"
             assert (target["comm"], target["entity_id"]) == ("pvmdecoy", first["entity_id"])
             return
@@ -153,11 +180,12 @@ def test_another_target_than_at_entry(hooked, watcher, count):
 
 
 @pytest.mark.parametrize("count", [1, LONG])
-def test_the_target_executes_another_file(hooked, watcher, count):
+def test_the_target_executes_another_file(hook, count):
     """The same process all along; what the kernel opened is the memory of the second file."""
+    watcher = hook.watcher()
     with Held("pvmdecoy", "exec", count) as h:
         number = h.line()["target"]
-        with Tracer("--target-comm", "sleep", "--caller-pid", h.pid) as late:
+        with hook.tracer("--target-comm", "sleep", "--caller-pid", h.pid) as late:
             h.step()
             second = expected_task(number)
             before, = watcher.wait(lambda t: t.events(h.pid), what="the parked call")
@@ -168,29 +196,29 @@ def test_the_target_executes_another_file(hooked, watcher, count):
             expect_call(event, done)
             target = event["target"]
             assert (target["pid"], target["resolved_at"]) == (number, "entry")
-            assert target["moved"] is (False if hooked else None)
+            assert target["moved"] is (False if hook.there else None)
             assert target["entity_id"] == before["target"]["entity_id"]
-            if hooked:
+            if hook.there:
                 assert target["confirmed"] is True and target["comm"] == "sleep"
                 assert {key: target[key] for key in second} == second
             else:
                 assert target["confirmed"] is None and target["comm"] == "pvmdecoy"
             # Not told for a call that moved nothing.
-            assert [e["target"]["comm"] for e in late.events(h.pid)] == (["sleep"] if hooked else [])
+            assert [e["target"]["comm"] for e in late.events(h.pid)] == (["sleep"] if hook.there else [])
 
 
-def test_a_number_that_changes_hands_twice(hooked):
+def test_a_number_that_changes_hands_twice(hook):
     """A thread of the caller's own before and afterwards, the victim's when the kernel looks it up."""
     with Held("pvmswap") as h:
         said = h.line()
         pid, victim = said["pid"], said["victim"]
         filters = {"-p": ("-p", victim), "name": ("--target-comm", "pvmvictim"), "self": ("--no-self",)}
-        tracers = {name: Tracer(*args, "--caller-pid", pid, "--in-flight-after", 200, "--iov-limit", "all")
+        tracers = {name: hook.tracer(*args, "--caller-pid", pid, "--in-flight-after", 200, "--iov-limit", "all")
                    for name, args in filters.items()}
-        ending = Tracer("-p", victim, "--caller-pid", pid, "--in-flight-after", 3600000)
+        ending = hook.tracer("-p", victim, "--caller-pid", pid, "--in-flight-after", 3600000)
         try:
             h.step()
-            if not hooked:  # what was dropped at entry names another process by now
+            if not hook.there:  # what was dropped at entry names another process by now
                 before, = tracers["-p"].wait(lambda t: t.events(pid), what="the parked call")
                 assert before["phase"] == "in_flight" and before["target"]["pid"] == victim
                 assert before["target"]["moved"] is True and before["local"]["status"] == "lost"
@@ -204,7 +232,7 @@ def test_a_number_that_changes_hands_twice(hooked):
                 event = t.events(pid)[-1]
                 assert (event["phase"], event["ret"]) == ("complete", 64), name
                 assert event["target"]["moved"] is True, name
-                assert event["target"]["pid"] == (victim if hooked else pid), name
+                assert event["target"]["pid"] == (victim if hook.there else pid), name
                 assert event["caller"]["comm"] == "pvmswap" and event["remote"]["captured"] == 1
             event, = ending.events(pid)
             assert event["phase"] == "unfinished" and event["target"]["moved"] is True
@@ -213,15 +241,15 @@ def test_a_number_that_changes_hands_twice(hooked):
                 t.kill()
 
 
-@pytest.mark.needs("no:mm_access_hook")
+@without_hook
 @pytest.mark.parametrize("option", ["-p", "--target-uid"])
-def test_parked_on_another_target_when_the_tracer_ends(option):
+def test_parked_on_another_target_when_the_tracer_ends(hook, option):
     """Whom it names now is not whom the filter means; whom it will name, nobody knows."""
     with Held("pvmdecoy") as h:
         decoy = h.line()["target"]
         with Held("pvmcall", "step") as other:
             value = other.line()["pid"] if option == "-p" else 4999
-            with Tracer(option, value, "--caller-pid", h.pid, "--in-flight-after", 3600000) as t:
+            with hook.tracer(option, value, "--caller-pid", h.pid, "--in-flight-after", 3600000) as t:
                 h.step()
                 t.stop()
                 event, = t.events(h.pid)

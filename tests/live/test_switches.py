@@ -2,13 +2,15 @@
 """Switches of the kernel that hooks depend on, as a mount namespace shows them that has a file of ours there. That they
 really stop hooks, guests show (tests/vm/switches.py)."""
 
+import functools
 import json
 
 import pytest
 
 from pvm import EX_UNAVAILABLE, ONLY_ME, Tracer, pvmtrace, trigger_one
+from pvm_host import FTRACE, switched_off
 
-FTRACE, JIT = "kernel.ftrace_enabled", "net.core.bpf_jit_enable"
+JIT = "net.core.bpf_jit_enable"
 NOTHING = {"target": False, "pages": None}
 
 pytestmark = pytest.mark.needs("mounts")
@@ -16,13 +18,7 @@ pytestmark = pytest.mark.needs("mounts")
 
 @pytest.fixture
 def off(public_dir):
-    """The words that a tracer begins with for whom a switch is off."""
-    zero = public_dir / "zero"
-    zero.write_text("0\n")
-
-    def words(switch):
-        return ["unshare", "-m", "sh", "-c", f"mount --bind '{zero}' /proc/sys/{switch.replace('.', '/')} && exec \"$@\"", "sh"]
-    return words
+    return functools.partial(switched_off, public_dir)
 
 
 def test_fentry_names_the_switch(off):
