@@ -294,6 +294,7 @@ def test_a_guest_that_was_not_to_be_had_tried_nothing():
                               "test_filters.py::test_a_32_bit_call_is_judged_like_any_other",
                               "test_records.py::test_seen_counts_32_bit_calls"], "test_replay.py::test_the_same_as_live[pair]"),
     (["fentry", "mm_access_hook"], ["test_attach.py::test_both_methods_tell_the_same",
+                                    "test_state.py::test_the_id_is_used_again_under_fentry",
                                     "test_retarget.py::test_filters_judge_the_process_that_was_opened[none-with]",
                                     "test_retarget.py::test_another_target_than_at_entry[with-20]",
                                     "test_retarget.py::test_the_target_executes_another_file[with-1]",

@@ -25,13 +25,24 @@ def test_threads_that_called_once_take_no_room_from_calls():
         assert t.events() == []
 
 
-@pytest.mark.slow
-def test_the_id_of_a_thread_that_executes_a_file_is_used_again():
-    """The new owner's calls are whole, although the exec is told amid one of them."""
-    with Tracer("--outcome", "failure", "--in-flight-after", 3600000) as t:
-        done = trigger_one("pvmheir", 40, timeout=60)
+def inherit(rounds, *options):
+    """Ids of threads that execute a file change hands so many times."""
+    with Tracer("--outcome", "failure", "--in-flight-after", 3600000, *options) as t:
+        done = trigger_one("pvmheir", rounds, timeout=60)
         assert done["calls"] > 100 and done["failed"] == 0
         t.stop()
         # Nothing is told of a success; an orphan's result is not known, so it would be.
         assert [e["phase"] for e in t.events() if e["caller"]["comm"] == "pvmheir"] == []
         assert t.counters["filtered"] >= done["calls"]
+
+
+@pytest.mark.slow
+def test_the_id_of_a_thread_that_executes_a_file_is_used_again():
+    """The new owner's calls are whole, although the exec is told amid one of them."""
+    inherit(40)
+
+
+@pytest.mark.needs("fentry")
+def test_the_id_is_used_again_under_fentry():
+    """A few times, which also a guest can do for a machine that has no fentry."""
+    inherit(8, "--attach", "fentry")
