@@ -128,7 +128,7 @@ build/files: export TEXT = $(USER_SRC) / $(UNIT_SRC)
 build/files: FORCE
 	@$(keep)
 
-# Another compiler may make what an older kernel's verifier refuses; those were tried on 5.10 to 7.x (check-vm).
+# Another compiler may make what an older kernel's verifier refuses; docs/kernels.md says on what those were tried.
 TRIED_CLANG := 14 19 23
 build/clang: build/flags
 	@version=$$($(CLANG) -dumpversion 2>/dev/null | sed 's/\..*//'); \
