@@ -176,12 +176,27 @@ static int judge(const struct opening *o, const struct output_file *out)
 	return err;
 }
 
+/* open(2) says ENXIO of a named pipe without a reader, of each socket, and of a device that nothing serves. */
+static void explain_enxio(const struct opening *o)
+{
+	struct stat st = { 0 };
+
+	(void)fstatat(o->place.dir_fd, o->place.name, &st, 0);
+	if (S_ISSOCK(st.st_mode))
+		snprintf(o->why, WHY_SZ,
+			 "a socket, which no name opens: connect to it, and give it as stdout (-)");
+	else if (S_ISFIFO(st.st_mode))
+		snprintf(o->why, WHY_SZ, "nobody has it open for reading");
+	else
+		snprintf(o->why, WHY_SZ, "%s", strerror(ENXIO));
+}
+
 static void explain(const struct opening *o, int err)
 {
 	if (*o->why)
 		return;
 	if (err == -ENXIO)
-		snprintf(o->why, WHY_SZ, "nobody has it open for reading");
+		explain_enxio(o);
 	else if (err == -ELOOP)
 		snprintf(o->why, WHY_SZ, "a symbolic link%s: name the place that it leads to",
 			 o->allow & OUTPUT_LINKS ? ", and others may have put it there" : "");
@@ -202,10 +217,10 @@ int output_file__open(struct output_file *out, const char *path, const struct ow
 		out->fd = open_name(&o, out);
 		err = out->fd < 0 ? out->fd : judge(&o, out);
 	}
-	place__leave(&o.place);
 	if (err && out->fd >= 0)
 		close(out->fd);
 	if (err)
 		explain(&o, err);
+	place__leave(&o.place);
 	return err;
 }

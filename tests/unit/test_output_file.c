@@ -12,7 +12,9 @@
 #include <string.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -186,6 +188,7 @@ static void pipes(void **state)
 	require_root();
 	assert_int_equal(mkfifo("out", 0600), 0);
 	assert_int_equal(try("out", &us, 0), -ENXIO);
+	assert_non_null(strstr(why, "for reading"));
 	in = open("out", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	assert_int_equal(try("out", &us, 0), 0);
 	expect("out", 0, 0600);
@@ -201,6 +204,28 @@ static void pipes(void **state)
 	assert_int_equal(chmod(".", 01777), 0);
 	assert_int_equal(try("out", &us, 0), -EPERM);
 	close(in);
+}
+
+/* Named, by a link, and as what is open already. */
+static void sockets(void **state)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = "socket" };
+	char name[32];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	require_root();
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(symlink("socket", "link"), 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	for (const char *const *path = (const char *const[]){ "socket", "link", name, NULL }; *path;
+	     path++) {
+		assert_int_equal(try(*path, &us, OUTPUT_LINKS | OUTPUT_FIFOS), -ENXIO);
+		assert_non_null(strstr(why, "a socket"));
+		assert_non_null(strstr(why, "stdout"));
+		assert_null(strstr(why, "for reading"));
+	}
+	close(fd);
 }
 
 /* What whoever starts us has opened is his own choice. */
@@ -316,9 +341,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define ON_DIR(test) cmocka_unit_test_setup_teardown(test, on_dir, off_dir)
-		ON_DIR(files_of_others), ON_DIR(files_of_roots),       ON_DIR(links),
-		ON_DIR(pipes),		 ON_DIR(names_of_descriptors), ON_DIR(default_lists),
+		ON_DIR(files_of_others),
+		ON_DIR(files_of_roots),
+		ON_DIR(links),
+		ON_DIR(pipes),
+		ON_DIR(names_of_descriptors),
+		ON_DIR(default_lists),
 		ON_DIR(lists_of_files),
+		ON_DIR(sockets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
