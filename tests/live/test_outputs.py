@@ -178,6 +178,30 @@ def test_a_list_that_lets_others_read(public_dir, option, expected):
     assert not path.stat().st_size
 
 
+@pytest.mark.parametrize("how", ["file", "pipe", "link"])
+def test_planted_before_it_is_opened_again(open_dir, how):
+    """At SIGHUP: what lies there stays as it is, and the calls are in the file that was."""
+    path, old = open_dir / "out", open_dir / "old"
+    with to_file(path, *ONLY_ME) as t:
+        poll(grown(path))
+        path.rename(old)
+        if how == "link":
+            plant(open_dir / "aim", "file")
+            path.symlink_to("aim")
+            os.chown(path, MALLORY, MALLORY, follow_symlinks=False)
+        else:
+            plant(path, how)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        t.kick(signal.SIGHUP)
+        poll(lambda: f"cannot open {path} again" in t.stderr(), 5)
+        run = trigger_one("pvmcall", *AS_ME, "self")
+        poll(lambda: b'"caller":{"pid":%d,' % run["pid"] in old.read_bytes(), 5)
+        assert as_it_was(open_dir / "aim" if how == "link" else path) and not os.read(reader, 1)
+        os.close(reader)
+        t.proc.send_signal(signal.SIGTERM)
+        t.proc.wait(10)
+
+
 def first_of(path):
     return json.loads(path.read_bytes().split(b"\n", 1)[0])
 

@@ -23,6 +23,7 @@
 #include "sink_impl.h"
 
 #define SOMEBODY 61234
+#define MALLORY 4321
 
 static void require_root(void)
 {
@@ -285,6 +286,89 @@ static void test_reopen_fails(void **state)
 	sink__close(s);
 }
 
+#define FORGED "forged\n"
+
+static void plant_file(void)
+{
+	write_file("out", FORGED);
+	assert_int_equal(chown("out", MALLORY, MALLORY), 0);
+	assert_int_equal(chmod("out", 0666), 0);
+}
+
+static void plant_link(void)
+{
+	write_file("other", FORGED);
+	assert_int_equal(symlink("other", "out"), 0);
+	assert_int_equal(lchown("out", MALLORY, MALLORY), 0);
+}
+
+static void plant_pipe(void)
+{
+	assert_int_equal(mkfifo("out", 0666), 0);
+	assert_int_equal(chown("out", MALLORY, MALLORY), 0);
+}
+
+/* An owner that is another one's, and nothing in it but what was there. */
+static void expect_planted(int in)
+{
+	struct stat st;
+	char byte;
+
+	assert_int_equal(lstat("out", &st), 0);
+	assert_int_equal(st.st_uid, MALLORY);
+	if (S_ISREG(st.st_mode)) {
+		assert_int_equal(st.st_mode & 07777, 0666);
+		expect_file("out", FORGED);
+	} else if (S_ISLNK(st.st_mode)) {
+		expect_file("other", FORGED);
+	} else {
+		assert_int_equal(read(in, &byte, 1), 0);
+	}
+}
+
+/* Somebody has moved our file away, and put something of his in its place. */
+static void refuses_what_was_planted(int (*again)(struct sink *), void (*plant)(void))
+{
+	struct capture capture;
+	char said[CAPTURE_SZ];
+	struct sink *s;
+	int in;
+
+	assert_int_equal(chmod(".", 01777), 0);
+	s = open_out();
+	put_text(s, "one\n", false);
+	assert_int_equal(sink__flush(s), 0);
+	assert_int_equal(rename("out", "out.1"), 0);
+	plant();
+	/* A pipe that nobody reads could not be opened anyway. */
+	in = open("out", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	capture__start(&capture, STDERR_FILENO);
+	assert_true(again(s) < 0);
+	capture__end(&capture, said);
+	assert_non_null(strstr(said, "still writing to the"));
+	put_text(s, "two\n", false);
+	assert_int_equal(sink__flush(s), 0);
+	expect_file("out.1", "one\ntwo\n");
+	expect_planted(in);
+	sink__close(s);
+	close(in);
+	assert_int_equal(unlink("out"), 0);
+	assert_int_equal(unlink("out.1"), 0);
+}
+
+/* At SIGHUP, and at the limit of a file, as at the start. */
+static void test_planted(void **state)
+{
+	static int (*const again[])(struct sink *) = { sink__reopen, sink__turn };
+	static void (*const plant[])(void) = { plant_file, plant_link, plant_pipe };
+
+	(void)state;
+	require_root();
+	for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++)
+		for (size_t k = 0; k < sizeof(plant) / sizeof(plant[0]); k++)
+			refuses_what_was_planted(again[i], plant[k]);
+}
+
 static void warns(const struct sink *s, uid_t uid, const char *about)
 {
 	struct capture capture;
@@ -356,12 +440,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define ON_DIR(test) cmocka_unit_test_setup_teardown(test, scratch__setup, scratch__teardown)
-		ON_DIR(test_new_file),	   ON_DIR(test_file_that_exists),
-		ON_DIR(test_stdout_file),  ON_DIR(test_owner),
-		ON_DIR(test_links),	   ON_DIR(test_fifo),
-		ON_DIR(test_reopen),	   ON_DIR(test_reopen_fails),
-		ON_DIR(test_check_reopen), ON_DIR(test_journal),
-
+		ON_DIR(test_new_file),	  ON_DIR(test_file_that_exists),
+		ON_DIR(test_stdout_file), ON_DIR(test_owner),
+		ON_DIR(test_links),	  ON_DIR(test_fifo),
+		ON_DIR(test_reopen),	  ON_DIR(test_reopen_fails),
+		ON_DIR(test_planted),	  ON_DIR(test_check_reopen),
+		ON_DIR(test_journal),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
