@@ -158,8 +158,10 @@ enum file_change file_watch__look(const struct file_watch *w, int fd, off_t size
 	if (!own.st_nlink)
 		return FILE_REMOVED;
 	if (*w->path && stat(w->path, &there)) {
+		/* In a mount over its directory the name is missing as if the file had been moved. */
 		if (errno == ENOENT || errno == ENOTDIR)
-			return FILE_MOVED;
+			return look_from_inside(w, fd) == FILE_REPLACED ? FILE_REPLACED
+									: FILE_MOVED;
 		if (look_from_inside(w, fd) != FILE_SAME)
 			return look_from_inside(w, fd);
 	} else if (*w->path && (own.st_dev != there.st_dev || own.st_ino != there.st_ino)) {

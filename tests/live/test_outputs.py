@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -212,10 +213,23 @@ def own_dir(public_dir):
     return public_dir
 
 
-@pytest.mark.parametrize("how", ["removed", "replaced", "moved", "emptied"])
+def codes_of(lines):
+    return [json.loads(line).get("code") for line in lines if line.startswith(b"{")]
+
+
+def cover(tracer, where, mode):
+    """A mount over the directory, where the tracer sees it."""
+    inside = ["nsenter", "-m", "-t", str(tracer.pid)]
+    subprocess.run([*inside, "mount", "-t", "tmpfs", "-o", f"mode={mode:o}", "none", where], check=True)
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "moved", "emptied",
+                                 pytest.param("covered", marks=pytest.mark.needs("mounts"))])
 def test_what_others_do_to_the_log(own_dir, how):
+    """In a mount over the directory the collector may write, as everybody may."""
     path = own_dir / "out.json"
-    with to_file(path, "--user", "daemon", *ONLY_ME) as t:
+    prefix = ["/usr/bin/unshare", "-m"] if how == "covered" else []
+    with to_file(path, "--user", "daemon", *ONLY_ME, prefix=prefix) as t:
         first = path.stat().st_ino
         time.sleep(1.2)
         begin = time.monotonic()
@@ -223,6 +237,9 @@ def test_what_others_do_to_the_log(own_dir, how):
             path.unlink()
         elif how == "emptied":
             os.truncate(path, 0)
+        elif how == "covered":
+            cover(t, own_dir, 0o777)
+            path = Path(f"/proc/{t.pid}/root{path}")
         else:
             path.rename(own_dir / "old")
             if how == "replaced":
@@ -231,17 +248,15 @@ def test_what_others_do_to_the_log(own_dir, how):
         poll(grown(path), 5)
         assert time.monotonic() - begin < 2.5 * SLOWNESS
         head = first_of(path)
-        assert (head["type"], head["reason"]) == ("reopen", how) and b"\0" not in path.read_bytes()
+        reason = "replaced" if how == "covered" else how
+        assert (head["type"], head["reason"]) == ("reopen", reason) and b"\0" not in path.read_bytes()
         assert (path.stat().st_ino == first) == (how == "emptied")
         run = trigger_one("pvmcall", *AS_ME, "self")
         poll(lambda: b'"caller":{"pid":%d,' % run["pid"] in path.read_bytes(), 5)
-        t.stop()
-    codes = [json.loads(line).get("code") for line in path.read_bytes().splitlines()]
-    assert ("output_replaced" in codes) == (how in ("removed", "replaced"))
-
-
-def codes_of(lines):
-    return [json.loads(line).get("code") for line in lines if line.startswith(b"{")]
+        with open(path, "rb") as log:  # the mount lives as long as this
+            t.stop()
+            codes = codes_of(log.read().splitlines())
+    assert ("output_replaced" in codes) == (reason == "replaced" or how == "removed")
 
 
 @pytest.mark.parametrize("how", ["appended", "written anew", "as long", "opened to all", "given away"])
@@ -297,8 +312,7 @@ def test_what_others_do_where_we_have_no_rights(tmp_path, how):
             elif how == "moved":
                 path.rename(where / "old")
             else:
-                inside = ["nsenter", "-m", "-t", str(t.pid)]
-                subprocess.run([*inside, "mount", "-t", "tmpfs", "-o", "mode=755", "none", where], check=True)
+                cover(t, where, 0o755)
             poll(lambda: "the output file" in t.stderr(), 5)
             poll(lambda: b"output_replaced" in old.read(), 3)
         assert t.stderr().count("cannot open") == 1
