@@ -84,7 +84,8 @@ int collector__open(struct collector *c, const struct options *o)
 	c->decoder = decoder__new(c->run_id);
 	c->arrays = arrays__new(HELD_MAX);
 	c->identity = identity__new(&id);
-	if (!c->renderer || !c->decoder || !c->arrays || !c->identity) {
+	if (!c->renderer || !c->decoder || !c->arrays || !c->identity ||
+	    !json__reserve(&c->json, o->max_line)) {
 		log__error("out of memory");
 		return EX_SOFTWARE;
 	}

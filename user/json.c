@@ -78,6 +78,18 @@ fail:
 	return false;
 }
 
+bool json__reserve(struct json *j, size_t size)
+{
+	char *buf = size > j->cap ? realloc(j->buf, size) : j->buf;
+
+	if (!buf)
+		return false;
+	j->buf = buf;
+	j->cap = size > j->cap ? size : j->cap;
+	memset(j->buf + j->len, ' ', j->cap - j->len);
+	return true;
+}
+
 char *json__put_u64(char *p, uint64_t value)
 {
 	unsigned guess, digits;

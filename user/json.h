@@ -27,6 +27,9 @@ struct json {
 
 void json__init(struct json *j);
 void json__free(struct json *j);
+/* Has the buffer hold that many bytes, in memory and not only in name: what is written up to there asks for no more. False:
+ * out of memory. */
+bool json__reserve(struct json *j, size_t size);
 /* Forgets what was written, keeps the buffer. */
 void json__reset(struct json *j);
 

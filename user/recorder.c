@@ -65,6 +65,8 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 		log__error("out of memory");
 		return -ENOMEM;
 	}
+	/* Held from now on, as the sink's is. */
+	memset(r->buf, 0, sizeof(r->buf));
 	r->path = path;
 	r->end = 0;
 	r->calls = 0;

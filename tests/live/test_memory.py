@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from needs import make_limited
-from pvm import MY_NAME, PVMTRACE, pvmtrace
+from pvm import MY_NAME, ONLY_ME, PVMTRACE, pvmtrace
+from pvm_host import status
 from pvm_tally import freeze
 from test_sinks import to_file
 from test_summary import CROWD, SMALL, Programs
@@ -74,3 +75,16 @@ def test_the_unit_leaves_it():
 def test_it_grows_with_the_options():
     assert need("--ring-size", "64M") == need() + 56
     assert need("--max-line", 16 << 20) > need() + 64
+
+
+def held(path, *args):
+    """Bytes of memory of its own that a tracer has at its first record."""
+    with to_file(path, *args, *ONLY_ME) as t:
+        return int(status(t.pid)["RssAnon"].split()[0]) << 10
+
+
+def test_what_the_end_needs_is_held_from_the_start(public_dir):
+    """Four lines that wait and the marks of their calls, a line that is rendered, and what a recording gathers."""
+    few, line = held(public_dir / "few"), 16 << 20
+    assert held(public_dir / "many", "--max-line", line) - few >= 4 * line + 4 * line // 4 + line - (8 << 20)
+    assert held(public_dir / "recorded", "--record", public_dir / "rec") - few >= 3 << 19

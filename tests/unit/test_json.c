@@ -439,6 +439,29 @@ static void test_growth(void **state)
 	json__free(NULL);
 }
 
+/* What is there already stays, and there is room for as much as was asked for. */
+static void test_reserved(void **state)
+{
+	static const char text[] = "0123456789";
+	struct json j;
+	char *held;
+
+	(void)state;
+	json__init(&j);
+	json__raw(&j, NULL, text, sizeof(text) - 1);
+	assert_true(json__reserve(&j, 1 << 20));
+	assert_memory_equal(j.buf, text, sizeof(text) - 1);
+	held = j.buf;
+	while (j.len < (1 << 20) - 3 * sizeof(text))
+		json__raw(&j, NULL, text, sizeof(text) - 1);
+	assert_ptr_equal(j.buf, held);
+	assert_true(json__reserve(&j, 1 << 10));
+	assert_true(j.buf == held && j.cap == 1 << 20);
+	assert_false(json__reserve(&j, SIZE_MAX / 2));
+	assert_ptr_equal(j.buf, held);
+	json__free(&j);
+}
+
 /* More than any machine has, and more than a size_t may be doubled for. */
 static void test_out_of_memory(void **state)
 {
@@ -483,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_structure),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_out_of_memory),
 	};
 
