@@ -56,3 +56,11 @@ def test_conffiles():
     control = tarfile.open(fileobj=io.BytesIO(output("dpkg-deb", "--ctrl-tarfile", DEB)))
     names = control.extractfile("./conffiles").read().decode().split()
     assert names == ["/etc/logrotate.d/pvmtrace", "/etc/pvmtrace/pvmtrace.conf"]
+
+
+def test_the_log_is_bounded():
+    with members() as tar:
+        conf = tar.extractfile("./etc/pvmtrace/pvmtrace.conf").read().decode().splitlines()
+        rotation = tar.extractfile("./etc/logrotate.d/pvmtrace").read().decode().splitlines()
+    assert {"output /var/log/pvmtrace/pvmtrace.ndjson", "max-size 512M", "keep 3"} < set(conf)
+    assert "\tstart 1000" in rotation
