@@ -41,7 +41,8 @@ def test_a_file_is_left_by_itself(conf):
 
 def test_the_readme_names_the_bound(conf):
     text = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
-    size, total = map(int, re.search(r"more than (\d+) MB at once, so that a flood takes (\d+) GB at most", text).groups())
+    said = re.search(r"more than (\d+) MB at once, so that a flood takes (\d+) GB at most", text)
+    size, total = map(int, said.groups())
     assert size == mib(conf["max-size"]) and total << 10 == (int(conf["keep"]) + 1) * size
     assert f"--max-size {conf['max-size']} --keep {conf['keep']}" in text
 
