@@ -89,16 +89,23 @@ static __always_inline void call_submit(struct pvm_state *s, u32 of)
 	wake();
 }
 
+/* What says of a target that it may have been another: it moved, or that cannot be excluded, or it works in another
+ * process's memory. */
+#define TARGET_ODD                                                               \
+	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | \
+	 PVM_CALL_TARGET_EXECED | PVM_CALL_OWNER)
+
 /*
  * A call that a sum must not swallow: lists that changed or were not seen whole twice, a target that may have been another,
- * the other ABI, flags, a long stay inside, a refusal by seccomp (an orphan), and results that honest calls do not have.
+ * or that was not there at entry and yet had bytes to move, the other ABI, flags, a long stay inside, a refusal by seccomp
+ * (an orphan), and results that honest calls do not have.
  */
 static __always_inline bool call_stands_out(const struct pvm_state *s)
 {
 	const struct pvm_call *call = &s->call;
 
 	if (call->phase != PVM_COMPLETE || call->abi != ARCH_ABI_NATIVE || call->args[5] ||
-	    call->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_OWNER) ||
+	    call->flags & TARGET_ODD || (call->ret > 0 && call->resolved != PVM_RESOLVED_ENTRY) ||
 	    s->told_ns == call->entry_ns || call->exit_ns - call->entry_ns >= cfg_parked_ns)
 		return true;
 	if (s->looks[0] != LOOKS_EQUAL || s->looks[1] != LOOKS_EQUAL)

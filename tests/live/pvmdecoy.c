@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmdecoy [nobody|exec] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and another
- * one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with the
- * local array on a page that only this program can provide (the kernel reads that before it looks the pid up), and
+ * pvmdecoy [late] [nobody|exec] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
+ * another one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with
+ * the local array on a page that only this program can provide (the kernel reads that before it looks the pid up), and
  * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number ("exec": the decoy executes
- * sleep); provides the page and reports; ends. Arrays have COUNT elements (1 to 256).
+ * sleep); provides the page and reports; ends. Arrays have COUNT elements (1 to 256). "late": three calls at once, and
+ * the page is where their bytes go, so that the kernel looks the pid up before the decoy is replaced.
  */
 #include "trigger.h"
 
@@ -16,12 +17,14 @@
 
 #define LEN 32
 #define COUNT_MAX (PAGE / sizeof(struct iovec))
+#define CALLERS_MAX 3
 
 static char *gate;
 static size_t cnt = 1;
+static bool late;
 static char from[LEN], to[LEN];
-static struct iovec r[COUNT_MAX];
-static struct call call;
+static struct iovec l[COUNT_MAX], r[COUNT_MAX];
+static struct call calls[CALLERS_MAX];
 
 static void become_sleep(int sig)
 {
@@ -67,8 +70,7 @@ static pid_t start(pid_t wanted)
 
 static void *caller(void *p)
 {
-	(void)p;
-	call_run(&call);
+	call_run(p);
 	return NULL;
 }
 
@@ -137,7 +139,7 @@ static void provide(int fd)
 	struct uffdio_copy copy = { .dst = (uintptr_t)gate, .src = (uintptr_t)page, .len = PAGE };
 
 	for (size_t i = 0; i < cnt; i++)
-		page[i] = (struct iovec){ to, LEN };
+		page[i] = l[i];
 	if (ioctl(fd, UFFDIO_COPY, &copy))
 		die("UFFDIO_COPY");
 }
@@ -154,28 +156,43 @@ static void next_step(pid_t pid)
 	exit(0);
 }
 
+static void begin_calls(pid_t decoy, int fd, pthread_t *threads, size_t callers)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		l[i] = (struct iovec){ late ? gate : to, LEN };
+		r[i] = (struct iovec){ from, LEN };
+	}
+	for (size_t i = 0; i < callers; i++) {
+		calls[i] = call_of(READ, decoy, late ? l : (struct iovec *)gate, cnt, r, cnt, 0);
+		pthread_create(&threads[i], NULL, caller, &calls[i]);
+		wait_parked(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	bool nobody = argc > 1 && !strcmp(argv[1], "nobody");
-	bool exec = argc > 1 && !strcmp(argv[1], "exec");
+	pthread_t threads[CALLERS_MAX];
 	int fd = open_gate();
 	pid_t decoy = start(0);
-	pthread_t t;
+	bool nobody, exec;
+	size_t callers;
 
-	if (argc > 1 + (nobody || exec))
-		cnt = strtoul(argv[1 + (nobody || exec)], NULL, 0);
+	late = argc > 1 && !strcmp(argv[1], "late");
+	callers = late ? CALLERS_MAX : 1;
+	argv += late;
+	nobody = argv[1] && !strcmp(argv[1], "nobody");
+	exec = argv[1] && !strcmp(argv[1], "exec");
+	argv += nobody || exec;
+	if (argv[1])
+		cnt = strtoul(argv[1], NULL, 0);
 	if (decoy < 0 || cnt < 1 || cnt > COUNT_MAX)
 		die("pvmdecoy");
-	for (size_t i = 0; i < cnt; i++)
-		r[i] = (struct iovec){ from, LEN };
 	if (nobody)
 		victim_end(decoy);
 	printf("{\"pid\":%d,\"target\":%d}\n", getpid(), decoy);
 	fflush(stdout);
 	next_step(nobody ? 0 : decoy);
-	call = call_of(READ, decoy, (struct iovec *)gate, cnt, r, cnt, 0);
-	pthread_create(&t, NULL, caller, NULL);
-	wait_parked(fd);
+	begin_calls(decoy, fd, threads, callers);
 	if (exec) {
 		execute(decoy);
 	} else {
@@ -187,8 +204,9 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	next_step(decoy);
 	provide(fd);
-	pthread_join(t, NULL);
-	report(NULL, &call, 1);
+	for (size_t i = 0; i < callers; i++)
+		pthread_join(threads[i], NULL);
+	report(NULL, calls, callers);
 	next_step(decoy);
 	victim_end(decoy);
 	return 0;

@@ -7,7 +7,9 @@ import collections
 import pytest
 
 from pvm import ATTACH, AS_ME, MY_NAME, TRIGGERS, Held, Tracer
+from test_borrowed_memory import Lender, needs_owner
 from test_summary import Adding, OURS, SMALL, expect_nothing_lost, programs, while_full  # noqa: F401
+from test_switches import FTRACE, off  # noqa: F401
 
 FLOODS = True
 USER = 4713
@@ -132,6 +134,64 @@ def test_what_seccomp_refuses_is_told_each_time(caller):
         caller.step("plain 4")
         events, _ = at_end(t, caller.pid)
     assert [(e["phase"], e["error"]) for e in events] == [("complete", None)] + 4 * [("orphan", "EACCES")]
+
+
+PATIENT = ("--aggregate", 60, "--in-flight-after", 3600000)  # what is parked does not stand out for that
+
+
+def seen_late(way, *options, **popen):
+    """(events, summaries by outcome) of three calls whose target is another one, or executes a file, when it was found."""
+    with Held("pvmdecoy", "late", *way) as h:
+        number = h.line()["target"]
+        with Tracer(*PATIENT, "--caller-pid", h.pid, *options, **popen) as t:
+            h.step()
+            assert [c["ret"] for c in h.step()["calls"]] == [32] * 3
+            events, sums = at_end(t, h.pid)
+    assert {r["target"]["pid"] for r in (*events, *(r for found in sums.values() for r in found))} == {number}
+    return events, sums
+
+
+WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="exec")]
+
+
+@pytest.mark.needs("mounts")
+@pytest.mark.parametrize("way,moved", WAYS)
+def test_a_target_that_may_be_another_is_told_each_time(off, way, moved):  # noqa: F811
+    """Where nobody sees whom the kernel found: a sum does not say that it was who had the number at entry."""
+    events, sums = seen_late(way, "--attach", "tracepoint", prefix=off(FTRACE))
+    assert [(e["phase"], e["outcome"], e["target"]["moved"]) for e in events] == [("complete", "success", moved)] * 3
+    assert not sums
+
+
+@pytest.mark.needs("mm_access_hook")
+@pytest.mark.parametrize("way,_", WAYS)
+def test_a_target_that_the_kernel_opened_is_summed(way, _):
+    """It is certain which one that was, whatever has its number afterwards."""
+    events, sums = seen_late(way)
+    assert [(e["target"]["confirmed"], e["target"]["moved"], e["target"]["comm"]) for e in events] == [
+        (True, False, "pvmdecoy")]
+    assert [r["calls"] for r in sums["success"]] == [2]
+
+
+def test_a_target_that_is_found_late_is_told_each_time():
+    """Moved, executed or come to be before the kernel looked for it; the list that it waited for was not seen at entry."""
+    for way in ((), ("exec",), ("nobody",)):
+        with Held("pvmdecoy", *way) as h:
+            h.line()
+            with Tracer(*PATIENT, "--caller-pid", h.pid) as t:
+                h.step()
+                h.step()
+                events, sums = at_end(t, h.pid)
+        assert [e["phase"] for e in events] == ["complete"] and not sums, way
+
+
+@needs_owner
+def test_who_works_in_anothers_memory_is_told_each_time():
+    with Lender("clone") as lender, Tracer(*PATIENT, "--caller-pid", lender.children[0]) as t:
+        for _ in range(3):
+            lender.order(0, "self")
+        events, sums = at_end(t, lender.children[0])
+    assert [e["target"]["memory_of"]["pid"] for e in events] == [lender.pid] * 3 and not sums
 
 
 def test_what_is_usual_is_summed(caller):
