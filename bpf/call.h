@@ -6,8 +6,8 @@
 #ifndef PVM_CALL_H
 #define PVM_CALL_H
 
-/* Calls that lasted this long are asked once more, at exit, whom they named. In less time no process dies, is reaped
- * and has a successor; of a call that lasts so long the second look is a small part. */
+/* Calls that are told and lasted this long are asked once more, at exit, whom they named. In less time hardly a process
+ * dies, is reaped and has a successor; of a call that lasts so long the second look is a small part. */
 #define MOVED_AFTER_NS 20000
 
 /* The collector itself, or the child that it tests i386 with. */
@@ -188,12 +188,18 @@ static __always_inline bool call_is_hidden(const struct pvm_state *s)
 	return s->undecided && !filter_passes_nobody();
 }
 
-/* Whether it is worth to ask once more whom the call named: nobody saw what the kernel found. */
-static __always_inline bool call_may_move(const struct pvm_call *call, u64 now)
+/* Whether to ask once more whom the call named: nobody saw what the kernel found. */
+static __always_inline bool call_may_move(const struct pvm_call *call)
 {
-	if (call->flags & PVM_CALL_TARGET_CONFIRMED)
+	return !(call->flags & PVM_CALL_TARGET_CONFIRMED);
+}
+
+/* The same for a call that is told in any case, where the answer has to be worth its time. */
+static __always_inline bool call_may_have_moved(const struct pvm_call *call)
+{
+	if (call->resolved != PVM_RESOLVED_ENTRY || !call_may_move(call))
 		return false;
-	return call->kind == PVM_KIND_PIDFD || now - call->entry_ns > MOVED_AFTER_NS;
+	return call->kind == PVM_KIND_PIDFD || call->exit_ns - call->entry_ns > MOVED_AFTER_NS;
 }
 
 /* In flight, but so far dropped for its target. */
@@ -207,7 +213,7 @@ static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
 {
 	bool named = s->call.resolved;
 
-	if (!call_may_move(&s->call, bpf_ktime_get_boot_ns()))
+	if (!call_may_move(&s->call))
 		return false;
 	return target_look(&s->call, by) || !named;
 }
@@ -340,15 +346,15 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 		arrays_drop(s);
 		return false;
 	}
-	if (call->resolved == PVM_RESOLVED_ENTRY && call_may_move(call, call->exit_ns))
+	if (call_may_have_moved(call))
 		call->flags |= target_again(call);
 	return true;
 }
 
 /*
- * A call that was dropped because of the process its argument named at entry. If it moved bytes, took its time,
- * and its argument may have named another process meanwhile, then it may have been the other one's memory: a caller
- * can park a call before the kernel looks the number up. It is told.
+ * A call that was dropped because of the process its argument named at entry. If it moved bytes, and its argument may
+ * have named another process meanwhile, then it may have been the other one's memory: a caller can park a call before
+ * the kernel looks the number up. It is told, however short it was: else nothing of it would be.
  */
 static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 {
@@ -362,7 +368,7 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	if (ret <= 0 || !filter_result(ret))
 		return false;
 	call->exit_ns = bpf_ktime_get_boot_ns();
-	how = call_may_move(call, call->exit_ns) ? target_again(call) : 0;
+	how = target_again(call);
 	if (!how)
 		return false;
 	call->ret = ret;

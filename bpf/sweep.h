@@ -14,7 +14,7 @@ static __always_inline bool sweep_wants(const struct pvm_state *s, u64 now)
 {
 	if (pvm_shared.sweep_phase == PVM_UNFINISHED)
 		return true;
-	if (s->stage == STAGE_REJECTED && !call_may_move(&s->call, now))
+	if (s->stage == STAGE_REJECTED && !call_may_move(&s->call))
 		return false;
 	return !s->undecided && s->told_ns != s->call.entry_ns &&
 	       now - s->call.entry_ns >= pvm_shared.sweep_older_ns;
@@ -126,7 +126,7 @@ static __always_inline int sweep_task(struct task_struct *task, u64 address)
 		return 0;
 	if (!at_end && !out) {
 		sweep_in_flight(s, address, now);
-	} else if (call_is_dropped(s) && !call_may_move(&s->call, now)) {
+	} else if (call_is_dropped(s) && !call_may_move(&s->call)) {
 		if (at_end)
 			s->stage = STAGE_IDLE;
 		else

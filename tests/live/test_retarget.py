@@ -265,3 +265,22 @@ def test_a_long_call_on_another_target_is_not_told():
             run = trigger_one("pvmcall", "counts", 1024, 1024)
             t.stop()
             assert t.events(run["pid"]) == [] and t.counters["filtered"] >= 1
+
+
+BRIEF_NS = 20000  # a call that is told in any case is not looked at once more before
+
+
+@without_hook
+def test_a_short_call_on_a_thread_that_ends(hook):
+    """What filters dropped at entry is told if anything may have changed since, however short the call was."""
+    with Held("pvmcall", "step") as other, Held("pvmbrief", 200) as h:
+        h.line()
+        with hook.tracer("-p", other.line()["pid"], "--caller-pid", h.pid) as t:
+            def short():
+                return t.events(h.pid, lambda e: e["duration_ns"] < BRIEF_NS)
+            for _ in range(40):
+                if not short():
+                    h.step()
+            t.stop()
+            assert short(), sorted(e["duration_ns"] for e in t.events(h.pid))
+            assert {(e["outcome"], e["target"]["moved"]) for e in short()} == {("success", None)}
