@@ -354,12 +354,24 @@ static uint64_t misses_all(const struct hooks *h, const char *prefix)
 	return sum;
 }
 
+static uint64_t missed_begins(const struct hooks *h)
+{
+	return h->fentry ? misses_all(h, ENTRY_PREFIX) : witness__misses(h->skel->progs.pvm_enter);
+}
+
+static uint64_t missed_ends(const struct hooks *h)
+{
+	return h->fentry ? misses_all(h, EXIT_PREFIX) : witness__misses(h->skel->progs.pvm_exit);
+}
+
+uint64_t hooks__misses(const struct hooks *h)
+{
+	return missed_begins(h) + missed_ends(h);
+}
+
 uint64_t hooks__skipped(const struct hooks *h)
 {
-	uint64_t begins = h->fentry ? misses_all(h, ENTRY_PREFIX)
-				    : witness__misses(h->skel->progs.pvm_enter);
-	uint64_t ends = h->fentry ? misses_all(h, EXIT_PREFIX)
-				  : witness__misses(h->skel->progs.pvm_exit);
+	uint64_t begins = missed_begins(h), ends = missed_ends(h);
 	uint64_t both = witness__missed(&h->witness, h->skel);
 
 	/* Then an exit without an entry is not told. */

@@ -46,5 +46,8 @@ struct pin_key hooks__key(const struct hooks *h);
 /* Calls that the kernel passed all hooks on them over for, at most: of each kind of hook it counts the runs that it
  * skipped, and a call that one of them saw is told. */
 uint64_t hooks__skipped(const struct hooks *h);
+/* Runs of the first hooks that it skipped, at entry or at exit, whatever others saw of the call. Kernels before 5.12, which
+ * do not count them, skip none. */
+uint64_t hooks__misses(const struct hooks *h);
 
 #endif

@@ -37,7 +37,6 @@ struct tracer {
 	struct hooks hooks;
 	struct ring_buffer *calls;
 	struct ring_buffer *arrays;
-	uint64_t skipped;    /* as last read */
 	uint64_t summarised; /* calls of the summaries that were taken */
 	bool taking;	     /* summaries of a window that is closed, and the next of them: */
 	struct pvm_summary_key next_summary;
@@ -423,10 +422,14 @@ void tracer__counts(struct tracer *t, struct pvm_counts *out)
 			out->n[i] += __atomic_load_n(&shared->rows[row].n[i], __ATOMIC_RELAXED);
 }
 
-uint64_t tracer__skipped_runs(struct tracer *t)
+uint64_t tracer__skipped_runs(const struct tracer *t)
 {
-	t->skipped = hooks__skipped(&t->hooks);
-	return t->skipped;
+	return hooks__skipped(&t->hooks);
+}
+
+uint64_t tracer__misses(const struct tracer *t)
+{
+	return hooks__misses(&t->hooks);
 }
 
 int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)

@@ -63,7 +63,9 @@ bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
 /* Sums of the counters of all CPUs. */
 void tracer__counts(struct tracer *t, struct pvm_counts *out);
 /* See hooks__skipped. */
-uint64_t tracer__skipped_runs(struct tracer *t);
+uint64_t tracer__skipped_runs(const struct tracer *t);
+/* See hooks__misses. */
+uint64_t tracer__misses(const struct tracer *t);
 
 /* Runs the iterator over all tasks: calls inside that are older than older_ns are told as phase.
  * 0 or -errno. */
@@ -77,9 +79,15 @@ void tracer__detach(struct tracer *t);
 int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
 		      size_t *cnt);
 void tracer__self_test_seen(struct tracer *t, const void *data, size_t size);
-/* A self-test call that is only counted, and more of them if the counter does not move: then the hooks do not fire any
- * more, or the kernel skips their runs, which it counts, and which is no silence. */
-bool tracer__still_fires(struct tracer *t);
+/* Whether the hooks see this very program. */
+enum tracer_firing {
+	FIRING_NOT,   /* no call of several */
+	FIRING_AGAIN, /* not the first one, but a later one: they were silent until now */
+	FIRING,	      /* or the kernel skips their runs, which it counts, and which is no silence */
+};
+
+/* By a self-test call that is only counted, and more of them if the counter does not move. */
+enum tracer_firing tracer__firing(struct tracer *t);
 
 /* Rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
 typedef int (*tracer_sample_fn)(void *ctx, void *data, size_t size);

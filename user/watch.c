@@ -59,11 +59,13 @@ static void fire_again(struct watch *w, uint64_t now)
 static void watch_silence(struct watch *w)
 {
 	uint64_t now = clock__boot_now(&w->report->collector->clock);
+	enum tracer_firing firing = tracer__firing(w->report->collector->tracer);
 
-	if (!tracer__still_fires(w->report->collector->tracer)) {
+	/* A silence that ends at this very look was one all the same. */
+	if (firing != FIRING)
 		fall_silent(w);
+	if (firing == FIRING_NOT)
 		return;
-	}
 	if (w->silent_since_ns)
 		fire_again(w, now);
 	w->fired_ns = now;

@@ -14,7 +14,8 @@
 #include "log.h"
 #include "watch.h"
 
-static bool firing, taking, fentry, confirming, written, off, lacks;
+static bool taking, fentry, confirming, written, off, lacks;
+static enum tracer_firing firing;
 static bool probing, probes_written, lacks_cpu; /* the audit's */
 static uint64_t not_compared;
 static uint64_t skipped;
@@ -30,7 +31,7 @@ static struct collector collector = { .options = &options };
 static struct report report;
 static struct watch w;
 
-bool tracer__still_fires(struct tracer *t)
+enum tracer_firing tracer__firing(struct tracer *t)
 {
 	(void)t;
 	return firing;
@@ -48,7 +49,7 @@ bool tracer__memory_left(struct tracer *t)
 	return memory_left;
 }
 
-uint64_t tracer__skipped_runs(struct tracer *t)
+uint64_t tracer__skipped_runs(const struct tracer *t)
 {
 	(void)t;
 	return skipped;
@@ -163,7 +164,8 @@ static void begin_with(bool with_audit)
 	report.collector = &collector;
 	told_cnt = skipped = 0;
 	fentry = confirming = written = off = lacks = false;
-	firing = taking = true;
+	firing = FIRING;
+	taking = true;
 	probes_written = lacks_cpu = false;
 	probing = true;
 	not_compared = 0;
@@ -179,7 +181,7 @@ static void begin(void)
 
 static void tick(bool fire, bool take)
 {
-	firing = fire;
+	firing = fire ? FIRING : FIRING_NOT;
 	taking = take;
 	watch__tick(&w);
 }
@@ -211,6 +213,33 @@ static void test_one_silent_tick(void **state)
 	tick(false, true);
 	assert_int_equal(told_cnt, 3);
 	assert_true(told[2].since_ns == good);
+}
+
+/* The first call of a look is not seen, the second one is: what happened before it nobody saw. */
+static void test_silence_that_ends_at_the_look(void **state)
+{
+	uint64_t good;
+
+	(void)state;
+	begin();
+	good = w.fired_ns;
+	firing = FIRING_AGAIN;
+	watch__tick(&w);
+	assert_int_equal(told_cnt, 2);
+	assert_string_equal(told[0].code, "hooks_silent");
+	assert_string_equal(told[1].code, "hooks_back");
+	assert_true(told[1].since_ns == good && told[1].until_ns > good);
+	assert_int_equal(report.doubts.cnt, 1);
+	assert_string_equal(report.doubts.reasons[0], "hooks_silent");
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	/* A full output takes it later. */
+	firing = FIRING_AGAIN;
+	taking = false;
+	watch__tick(&w);
+	tick(true, true);
+	assert_int_equal(told_cnt, 4);
+	assert_string_equal(told[3].code, "hooks_back");
 }
 
 /* What could not be told while it lasted is told with its end, and the run is incomplete in any case. */
@@ -403,6 +432,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_silent_tick),
+		cmocka_unit_test(test_silence_that_ends_at_the_look),
 		cmocka_unit_test(test_silence_while_the_output_is_full),
 		cmocka_unit_test(test_switch_between_two_looks),
 		cmocka_unit_test(test_switch_that_stays_off),
