@@ -210,12 +210,12 @@ struct {
 	__type(value, struct pvm_summary);
 } pvm_summaries SEC(".maps");
 
-/* Pairs of processes of which a call was told one by one (--aggregate): the oldest are forgotten, and then told so
- * again. The user half makes it small where it is not used. */
+/* Pairs of processes, each with its exec and rights, of which a call of this operation and outcome was told one by one
+ * (--aggregate): the oldest are forgotten, and then told so again. The user half makes it small where it is not used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
-	__type(key, struct pvm_summary_key); /* no more than who, whom and op */
+	__type(key, struct pvm_summary_key); /* without window and reason */
 	__type(value, u32);
 } pvm_known SEC(".maps");
 

@@ -152,8 +152,9 @@ static void put_range(struct text_line *t, const struct call_info *c, const stru
 	}
 }
 
-/* The flags that hold, in the order of how much they should catch the eye. */
-static size_t find_flags(const struct call_info *c, const char *flags[])
+/* The flags that hold, in the order of how much they should catch the eye. of_pair: only those that are the same for all
+ * calls of a sum. */
+static size_t find_flags(const struct call_info *c, bool of_pair, const char *flags[])
 {
 	static const char *const kinships[] = {
 		[PVM_KIN_NONE] = NULL,
@@ -178,34 +179,36 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 	const struct {
 		const char *name;
 		bool holds;
+		bool pair;
 	} all[] = {
-		{ "denied", denied },
-		{ "changed", c->local.changed == YES || c->remote.changed == YES },
-		{ "moved", raw->flags & PVM_CALL_TARGET_MOVED },
-		{ "other container", c->same_container == NO },
-		{ "other user", c->same_uid == NO },
-		{ "set-id", c->same_uid == YES && c->same_user == NO },
+		{ "denied", denied, false },
+		{ "changed", c->local.changed == YES || c->remote.changed == YES, false },
+		{ "moved", raw->flags & PVM_CALL_TARGET_MOVED, false },
+		{ "other container", c->same_container == NO, true },
+		{ "other user", c->same_uid == NO, true },
+		{ "set-id", c->same_uid == YES && c->same_user == NO, true },
 		{ raw->abi <= PVM_ABI_ARM ? abis[raw->abi] : NULL,
-		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64 },
-		{ raw->phase <= PVM_ENDED ? phases[raw->phase] : NULL, raw->phase != PVM_COMPLETE },
-		{ "seen by the audit only", raw->flags & PVM_CALL_AUDIT },
-		{ "partial", c->partial == YES },
+		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64, false },
+		{ raw->phase <= PVM_ENDED ? phases[raw->phase] : NULL, raw->phase != PVM_COMPLETE,
+		  false },
+		{ "seen by the audit only", raw->flags & PVM_CALL_AUDIT, false },
+		{ "partial", c->partial == YES, false },
 		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,
-		  true },
-		{ "same memory", c->same_memory == YES && raw->kinship != PVM_KIN_SELF },
-		{ "late", l == ARRAY_LATE || r == ARRAY_LATE },
-		{ "partly unreadable", l == ARRAY_PARTIAL || r == ARRAY_PARTIAL },
-		{ "unreadable", l == ARRAY_FAULT || r == ARRAY_FAULT },
-		{ "invalid count", l == ARRAY_INVALID || r == ARRAY_INVALID },
-		{ "not kept", l == ARRAY_LOST || r == ARRAY_LOST },
-		{ "deleted exe", raw->caller.flags & PVM_TASK_EXE_DELETED },
-		{ "pidfd", c->flags & FLAG_PIDFD },
-		{ "confirmed", c->confirmed == YES },
+		  true, true },
+		{ "same memory", c->same_memory == YES && raw->kinship != PVM_KIN_SELF, true },
+		{ "late", l == ARRAY_LATE || r == ARRAY_LATE, false },
+		{ "partly unreadable", l == ARRAY_PARTIAL || r == ARRAY_PARTIAL, false },
+		{ "unreadable", l == ARRAY_FAULT || r == ARRAY_FAULT, false },
+		{ "invalid count", l == ARRAY_INVALID || r == ARRAY_INVALID, false },
+		{ "not kept", l == ARRAY_LOST || r == ARRAY_LOST, false },
+		{ "deleted exe", raw->caller.flags & PVM_TASK_EXE_DELETED, true },
+		{ "pidfd", c->flags & FLAG_PIDFD, false },
+		{ "confirmed", c->confirmed == YES, false },
 	};
 	size_t cnt = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i].holds && all[i].name)
+		if (all[i].holds && all[i].name && (all[i].pair || !of_pair))
 			flags[cnt++] = all[i].name;
 	}
 	return cnt;
@@ -213,17 +216,50 @@ static size_t find_flags(const struct call_info *c, const char *flags[])
 
 #define FLAGS_MAX 20
 
+/* Before the flag of this number, counted from 0; col: where the first one stands. */
+static void begin_flag(struct text_line *t, size_t number, unsigned int col)
+{
+	if (number) {
+		text__put(t, ", ");
+		return;
+	}
+	text__to(t, col);
+	text__tint(t, TINT_NOTE);
+}
+
 static void put_flags(struct text_line *t, const struct call_info *c, unsigned int col)
 {
 	const char *flags[FLAGS_MAX];
-	size_t cnt = find_flags(c, flags);
+	size_t cnt = find_flags(c, false, flags);
 
 	for (size_t i = 0; i < cnt; i++) {
-		if (!i) {
-			text__to(t, col);
-			text__tint(t, TINT_NOTE);
-		}
-		text__put(t, i ? ", " : "");
+		begin_flag(t, i, col);
+		text__put(t, flags[i]);
+	}
+	text__tint(t, TINT_PLAIN);
+}
+
+static bool is_native(const char *abi)
+{
+	return !strcmp(abi, "x86_64") || !strcmp(abi, "arm64");
+}
+
+/* Of a sum: how many calls came by other ABIs, and what holds of the two processes. */
+static void put_sum_flags(struct text_line *t, const struct summary_info *s, unsigned int col)
+{
+	const char *flags[FLAGS_MAX];
+	size_t cnt = find_flags(&s->call, true, flags), put = 0;
+
+	for (size_t i = 0; i < s->abi_cnt; i++) {
+		if (is_native(s->abis[i].name))
+			continue;
+		begin_flag(t, put++, col);
+		text__u64(t, s->abis[i].calls);
+		text__put(t, " ");
+		text__put(t, s->abis[i].name);
+	}
+	for (size_t i = 0; i < cnt; i++) {
+		begin_flag(t, put++, col);
 		text__put(t, flags[i]);
 	}
 	text__tint(t, TINT_PLAIN);
@@ -320,7 +356,7 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 		put_args(t, &c->caller);
 }
 
-/* "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM)" */
+/* "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM) 0x1000-0x1fff", the bytes that the remote lists named. */
 static void put_span(struct text_line *t, const struct summary_info *s)
 {
 	uint64_t ms = s->last_ns > s->first_ns ? (s->last_ns - s->first_ns) / 1000000 : 0;
@@ -344,6 +380,12 @@ static void put_span(struct text_line *t, const struct summary_info *s)
 		text__put(t, " list changed");
 		text__tint(t, TINT_PLAIN);
 	}
+	if (s->range_known) {
+		text__put(t, " ");
+		text__hex(t, s->low);
+		text__put(t, "-");
+		text__hex(t, s->high);
+	}
 }
 
 static void put_summary(struct text_line *t, const struct record *r, const struct render_opts *o)
@@ -359,10 +401,14 @@ static void put_summary(struct text_line *t, const struct record *r, const struc
 	text__put(t, amount);
 	text__to(t, cols->result);
 	put_result(t, &r->call);
+	if (!cols->flags)
+		put_sum_flags(t, &r->summary, cols->rest);
 	text__to(t, cols->rest);
 	put_uid(t, r->call.caller.task);
 	text__to(t, cols->flags ? cols->rest + UID_COLS : 0);
 	put_span(t, &r->summary);
+	if (cols->flags)
+		put_sum_flags(t, &r->summary, cols->flags);
 	if (o->args)
 		put_args(t, &r->call.caller);
 }

@@ -149,7 +149,10 @@ static void test_summary(void **state)
 	sample__summarise(s);
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read        28K ok      "
-	       "uid=1000 (7 calls in 1500 ms: 2 EPERM, 5 EFAULT) list changed");
+	       "uid=1000 (7 calls in 1500 ms: 2 EPERM, 5 EFAULT) list changed 0x1000-0x7fffffffefff "
+	       "other container, other user");
+	s->r.summary.range_known = false;
+	rendering__set_relation(s, UNKNOWN);
 	s->r.call.outcome = OUTCOME_FAILED;
 	s->r.summary.bytes = 0;
 	s->r.summary.calls = 1;
@@ -163,6 +166,32 @@ static void test_summary(void **state)
 	s->r.call.target_arg = -5;
 	expect_has(&s->r,
 		   ARROW " ?(-5)             read          ? ?       uid=1000 (1 call in 0 ms)\n");
+	free(s);
+}
+
+/* What all calls of a sum have in common, and how many of them came by another ABI; nothing that is the first one's
+ * alone. On a narrow terminal before the range. */
+static void test_flags_of_a_summary(void **state)
+{
+	struct render_opts narrow = { .iov_limit = 32, .max_line = 8000, .width = 119 };
+	static const char flags[] = " 5 i386, other container, other user, parent, ";
+	struct sample *s = sample__new();
+
+	(void)state;
+	sample__summarise(s);
+	s->r.summary.abi_cnt = 2;
+	s->r.summary.abis[0] = (struct named_count){ "i386", 5 };
+	s->r.summary.abis[1] = (struct named_count){ "arm64", 2 };
+	s->f.call.abi = PVM_ABI_X32;
+	s->f.call.kinship = PVM_KIN_PARENT;
+	s->f.call.flags = PVM_CALL_TARGET_MOVED;
+	s->f.call.phase = PVM_ORPHAN;
+	s->f.call.caller.flags |= PVM_TASK_EXE_DELETED;
+	expect_has(
+		&s->r,
+		" 0x1000-0x7fffffffefff 5 i386, other container, other user, parent, deleted exe\n");
+	render(&s->r, &narrow);
+	assert_non_null(memmem(rendering.buf, rendering.len, flags, strlen(flags)));
 	free(s);
 }
 
@@ -547,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_color),
 		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_flags_of_a_summary),
 		cmocka_unit_test(test_what_does_not_show),
 		cmocka_unit_test(test_user_and_arguments),
 	};
