@@ -33,7 +33,7 @@ enum pvm_type {
 	PVM_SELF_TEST = 5,  /* struct pvm_self_test, in the ring of calls */
 	PVM_ARRAY = 6,	    /* struct pvm_array, in the ring of arrays */
 	PVM_ARRAY_DROP = 7, /* struct pvm_array without data: the call was filtered at its exit */
-	PVM_SUMMARY = 8,    /* struct pvm_summary, read from its map */
+	PVM_SUMMARY = 8,    /* struct pvm_summary, read from an iterator over its map */
 };
 
 struct pvm_hdr {
@@ -374,7 +374,7 @@ struct pvm_tally {
 
 /* The sums over all, and the first call without its arrays. */
 struct pvm_summary {
-	struct pvm_hdr hdr; /* set by the reader */
+	struct pvm_hdr hdr; /* zero until the reader has it */
 	struct pvm_tally tally;
 	__u64 call[sizeof(struct pvm_call) /
 		   8]; /* a struct pvm_call; its header and sides mean nothing */
@@ -563,5 +563,6 @@ PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_co
 PVM_ASSERT(sizeof(struct pvm_module_types) == 32);
 PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
 PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
+PVM_ASSERT(sizeof(struct pvm_memory) == 192);
 
 #endif /* PVM_EVENT_H */

@@ -243,13 +243,23 @@ struct {
 
 #define MEMORIES_MAX 1024 /* places that are looked at; of more processes only the numbers count */
 
-/* The user half sets the size. */
+/* The user half sets the size, and reads it where it is mapped. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, u32);
 	__type(value, struct pvm_memory);
 } pvm_memories SEC(".maps");
+
+/* Written by the user half, where it is mapped (commands.h): one page. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PVM_COMMAND_CNT);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct pvm_command);
+} pvm_commands SEC(".maps");
 
 /* The control block, mapped into the user half. */
 struct pvm_shared pvm_shared __attribute__((aligned(128)));

@@ -11,6 +11,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
+#include "command.h"
 #include "atomic.h"
 #include "maps.h"
 #include "arch.h"
@@ -27,6 +28,7 @@
 #include "state.h"
 #include "call.h"
 #include "sweep.h"
+#include "commands.h"
 #include "fentry.h"
 #include "confirm.h"
 #include "witness.h"

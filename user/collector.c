@@ -581,6 +581,7 @@ int collector__drain(struct collector *c, bool *got)
 	}
 	c->batch = 0;
 	n = tracer__consume_calls(c->tracer);
+	tracer__apply(c->tracer);
 	*got = c->batch > 0;
 	return n < 0 ? n : 0;
 }

@@ -16,7 +16,9 @@
 #include <linux/bpf.h>
 #include <linux/membarrier.h>
 
+#include "commands.h"
 #include "hooks.h"
+#include "kernel_map.h"
 #include "kernel_types.h"
 #include "log.h"
 #include "module_types.h"
@@ -24,6 +26,7 @@
 #include "probe.h"
 #include "pvmtrace.skel.h"
 #include "self_test.h"
+#include "summaries.h"
 #include "sysctl.h"
 #include "tracer_filter.h"
 
@@ -37,9 +40,9 @@ struct tracer {
 	struct hooks hooks;
 	struct ring_buffer *calls;
 	struct ring_buffer *arrays;
-	uint64_t summarised; /* calls of the summaries that were taken */
-	bool taking;	     /* summaries of a window that is closed, and the next of them: */
-	struct pvm_summary_key next_summary;
+	struct summaries summaries;
+	struct commands commands;
+	const struct pvm_memory *memories; /* of the kernel half, mapped */
 	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
 	size_t rows;		/* of counters that can be in use */
 	struct module_types_missing missing;
@@ -220,6 +223,16 @@ static int load(void *ctx)
 	return probe__explain("loading the BPF programs", -err);
 }
 
+/* What the user half reads and writes of the kernel half's maps while it runs. */
+static int map_elements(struct tracer *t)
+{
+	t->commands.queue = kernel_map__elements(t->skel->maps.pvm_commands);
+	t->memories = kernel_map__elements(t->skel->maps.pvm_memories);
+	if (!t->commands.queue || !t->memories)
+		return probe__explain("mapping the kernel half's memory", errno);
+	return 0;
+}
+
 int tracer__load(struct tracer *t)
 {
 	int err = kernel_types__lend(t->options->btf, load, t);
@@ -232,32 +245,13 @@ int tracer__load(struct tracer *t)
 			  bpf_map__fd(t->skel->maps.pvm_filter_comm));
 	if (err)
 		return probe__explain("filling the filters", -err);
-	return 0;
-}
-
-/* Reading an iterator to its end is what runs it. */
-static int run_iterator(struct bpf_link *link)
-{
-	char nothing[64];
-	int fd, err = 0;
-
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0)
-		return -errno;
-	while (read(fd, nothing, sizeof(nothing)) != 0) {
-		if (errno == EINTR || errno == EAGAIN)
-			continue;
-		err = -errno;
-		break;
-	}
-	close(fd);
-	return err;
+	return map_elements(t);
 }
 
 static int look(struct tracer *t, unsigned int slot)
 {
 	t->skel->bss->pvm_shared.self_slot = slot;
-	return run_iterator(t->skel->links.pvm_look);
+	return kernel_map__run(t->skel->links.pvm_look);
 }
 
 static int look_pid(void *ctx, uint32_t pid, uint32_t place, uint32_t *tgid, uint64_t *start_ns)
@@ -289,15 +283,33 @@ int tracer__look(struct tracer *t)
 	return err < 0 ? probe__explain("binding the pid filters", -err) : err;
 }
 
+static int attach_iterators(struct tracer *t)
+{
+	struct pvmtrace_bpf *skel = t->skel;
+
+	skel->links.pvm_sweep = bpf_program__attach_iter(skel->progs.pvm_sweep, NULL);
+	if (!skel->links.pvm_sweep)
+		return probe__explain("attaching the task iterator", errno);
+	skel->links.pvm_apply =
+		kernel_map__iterator(skel->progs.pvm_apply, skel->maps.pvm_commands);
+	skel->links.pvm_take = kernel_map__iterator(skel->progs.pvm_take, skel->maps.pvm_summaries);
+	if (!skel->links.pvm_apply || !skel->links.pvm_take)
+		return probe__explain("attaching the iterators over maps", errno);
+	t->commands.iterator = skel->links.pvm_apply;
+	t->commands.shared = &skel->bss->pvm_shared;
+	t->summaries.iterator = skel->links.pvm_take;
+	return 0;
+}
+
 int tracer__attach(struct tracer *t)
 {
 	struct pvmtrace_bpf *skel = t->skel;
 	int err;
 
 	skel->bss->pvm_shared.stopping = PVM_NO_EXITS;
-	skel->links.pvm_sweep = bpf_program__attach_iter(skel->progs.pvm_sweep, NULL);
-	if (!skel->links.pvm_sweep)
-		return probe__explain("attaching the task iterator", errno);
+	err = attach_iterators(t);
+	if (err)
+		return err;
 	err = hooks__attach(&t->hooks);
 	return err ? probe__explain("attaching the hooks", -err) : 0;
 }
@@ -314,6 +326,7 @@ void tracer__close(struct tracer *t)
 	ring_buffer__free(t->calls);
 	ring_buffer__free(t->arrays);
 	hooks__detach(&t->hooks);
+	summaries__close(&t->summaries);
 	for (int who = 0; who < 2; who++)
 		pid_watch__close(&t->watch[who]);
 	pvmtrace_bpf__destroy(t->skel);
@@ -362,9 +375,11 @@ size_t tracer__alive(struct tracer *t, enum pvm_who who)
 
 bool tracer__memory_left(struct tracer *t)
 {
-	return filter_memory_left(t->skel->maps.pvm_memories) &&
+	uint32_t cnt = t->skel->rodata->cfg_memories;
+
+	return filter_memory_left(t->memories, cnt) &&
 	       (tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX) ||
-		filter_memory_left(t->skel->maps.pvm_memories));
+		filter_memory_left(t->memories, cnt));
 }
 
 uint32_t tracer__host_pid(const struct tracer *t)
@@ -377,20 +392,17 @@ struct pvm_shared *tracer__shared(struct tracer *t)
 	return &t->skel->bss->pvm_shared;
 }
 
-/* What the running collector needs of bpf(2): an iterator, a look at a program and at a map. */
+/* What the running collector needs of bpf(2): iterators, and looks at programs. */
 static int try_without(struct tracer *t, const struct privileges *p)
 {
-	struct pvm_cgroup_key key = {};
 	struct bpf_prog_info info = {};
 	uint32_t len = sizeof(info);
 
 	if (privileges__drop(p))
 		return -1;
-	if (run_iterator(t->skel->links.pvm_sweep))
+	if (kernel_map__run(t->skel->links.pvm_sweep))
 		return 1;
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(t->skel->progs.pvm_death), &info, &len))
-		return 1;
-	if (bpf_map_delete_elem(bpf_map__fd(t->skel->maps.pvm_cgroups), &key) && errno == EPERM)
 		return 1;
 	return 0;
 }
@@ -438,7 +450,7 @@ int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
 
 	shared->sweep_phase = phase;
 	shared->sweep_older_ns = older_ns;
-	return run_iterator(t->skel->links.pvm_sweep);
+	return kernel_map__run(t->skel->links.pvm_sweep);
 }
 
 void tracer__detach(struct tracer *t)
@@ -528,73 +540,49 @@ uint64_t tracer__summaries_left(struct tracer *t)
 	struct pvm_counts counts;
 
 	tracer__counts(t, &counts);
-	return counts.n[PVM_C_SUMMARISED] - t->summarised;
+	return counts.n[PVM_C_SUMMARISED] - t->summaries.calls;
 }
 
-/* Hands on one entry. 0: it can go. */
-static int take_summary(struct tracer *t, int fd, const struct pvm_summary_key *key,
-			tracer_sample_fn take, void *ctx)
-{
-	struct pvm_summary sum;
-	int err;
-
-	if (bpf_map_lookup_elem(fd, key, &sum))
-		return 0;
-	sum.hdr = (struct pvm_hdr){ sizeof(sum), PVM_SUMMARY, PVM_WIRE_VERSION };
-	err = take(ctx, &sum, sizeof(sum));
-	if (!err)
-		t->summarised += sum.tally.calls;
-	return err;
-}
-
-/* Nobody but us removes entries, and none of the open window's are: so next_summary stays a place to go on from. */
 int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
 {
 	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
-	int fd = bpf_map__fd(t->skel->maps.pvm_summaries), err;
-	struct pvm_summary_key key;
 
-	if (!t->taking) {
+	if (!t->summaries.taking) {
 		if (!tracer__summaries_left(t))
 			return 0;
 		__atomic_add_fetch(&shared->window, 1, __ATOMIC_SEQ_CST);
 		tracer__await_hooks(t);
-		t->taking = !bpf_map_get_next_key(fd, NULL, &t->next_summary);
 	}
-	while (t->taking) {
-		bool closed;
-
-		key = t->next_summary;
-		closed = key.window != shared->window;
-		err = closed ? take_summary(t, fd, &key, take, ctx) : 0;
-		if (err)
-			return err;
-		t->taking = !bpf_map_get_next_key(fd, &key, &t->next_summary);
-		if (closed)
-			bpf_map_delete_elem(fd, &key);
-	}
-	return 0;
-}
-
-static void next_epoch(struct tracer *t)
-{
-	__atomic_add_fetch(&t->skel->bss->pvm_shared.epoch, 1, __ATOMIC_RELEASE);
+	return summaries__take(&t->summaries, take, ctx);
 }
 
 void tracer__forget_proc(struct tracer *t, uint32_t pid)
 {
-	bpf_map_delete_elem(bpf_map__fd(t->skel->maps.pvm_procs), &pid);
-	next_epoch(t);
+	const struct pvm_command command = { .kind = PVM_FORGET_PROC, .pid = pid };
+
+	commands__put(&t->commands, &command);
 }
 
 void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
 {
-	bpf_map_delete_elem(bpf_map__fd(t->skel->maps.pvm_cgroups), key);
-	next_epoch(t);
+	const struct pvm_command command = { .kind = PVM_FORGET_CGROUP, .cgroup = *key };
+
+	commands__put(&t->commands, &command);
 }
 
 void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
 			  const struct pvm_cgroup_val *val)
 {
-	bpf_map_update_elem(bpf_map__fd(t->skel->maps.pvm_cgroups), key, val, BPF_ANY);
+	const struct pvm_command command = {
+		.kind = PVM_JUDGE_CGROUP,
+		.cgroup = *key,
+		.verdict = *val,
+	};
+
+	commands__put(&t->commands, &command);
+}
+
+void tracer__apply(struct tracer *t)
+{
+	commands__apply(&t->commands);
 }

@@ -112,11 +112,12 @@ void tracer__tick(struct tracer *t);
 /* Returns when every hook that runs now has ended. */
 void tracer__await_hooks(const struct tracer *t);
 
-/* The kernel half is told to forget, or what to think of a cgroup; errors are harmless (the entry may
- * be gone). */
+/* The kernel half is to forget, or told what to think of a cgroup: at tracer__apply at the latest. Errors are harmless
+ * (the entry may be gone). */
 void tracer__forget_proc(struct tracer *t, uint32_t pid);
 void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key);
 void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
 			  const struct pvm_cgroup_val *val);
+void tracer__apply(struct tracer *t);
 
 #endif

@@ -132,12 +132,10 @@ int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, v
 	return err;
 }
 
-bool filter_memory_left(const struct bpf_map *memories)
+bool filter_memory_left(const struct pvm_memory *memories, uint32_t cnt)
 {
-	struct pvm_memory memory;
-
-	for (uint32_t i = 0; i < bpf_map__max_entries(memories); i++) {
-		if (!bpf_map_lookup_elem(bpf_map__fd(memories), &i, &memory) && memory.left)
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (__atomic_load_n(&memories[i].left, __ATOMIC_RELAXED))
 			return true;
 	}
 	return false;

@@ -8,7 +8,7 @@
 #include "options.h"
 #include "pid_watch.h"
 
-struct bpf_map;
+struct pvm_memory;
 
 /* Which verdicts a filter has values for: bits 1 << enum pvm_verdict. */
 uint32_t filter_mask(const struct filter_list *list);
@@ -28,7 +28,7 @@ typedef int (*filter_look_fn)(void *ctx, uint32_t pid, uint32_t place, uint32_t 
  * option and value if one is not a process's; else -errno. Those that are asked for are watched from then on, by side. */
 int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx,
 		     struct pid_watch watch[2]);
-/* Whether one of the processes in that array of struct pvm_memory has left a memory that others still work in. */
-bool filter_memory_left(const struct bpf_map *memories);
+/* Whether one of these cnt processes, which change meanwhile, has left a memory that others still work in. */
+bool filter_memory_left(const struct pvm_memory *memories, uint32_t cnt);
 
 #endif

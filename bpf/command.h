@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* command.h - the wall the other way: what the user half wants done to the kernel half's maps (commands.h). The rules of
+ * event.h, which goes before it, hold here too. */
+#ifndef PVM_COMMAND_H
+#define PVM_COMMAND_H
+
+enum pvm_command_kind {
+	PVM_FORGET_PROC = 1,   /* pid: its paths are to be sent again */
+	PVM_FORGET_CGROUP = 2, /* the same of a cgroup, with its verdict */
+	PVM_JUDGE_CGROUP = 3,
+};
+
+/* What the reader wants done to the kernel half's maps. Element of an array that is mapped into the user half, and
+ * carried out when that reads the iterator over it. */
+struct pvm_command {
+	__u32 kind; /* enum pvm_command_kind; 0: nothing, or done */
+	__u32 pid;
+	struct pvm_cgroup_key cgroup;
+	struct pvm_cgroup_val verdict;
+};
+
+#define PVM_COMMAND_CNT 128
+
+PVM_ASSERT(sizeof(struct pvm_command) == 32);
+
+#endif

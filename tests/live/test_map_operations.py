@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running tracer makes no bpf(2) map operation: while a task is preempted amid one, the kernel runs no kprobe and no
+classic tracepoint program on its CPU, so a tracer that did it would blind its own hooks. Seen by strace."""
+
+import collections
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from needs import any_hierarchy, which
+from pvm import AS_ME, Held, ONLY_ME, TRIGGERS, Tracer, poll, trigger_one
+from pvm_host import status
+from pvm_tally import freeze
+from test_borrowed_memory import Lender
+from test_cgroups import name
+from test_summary import Adding, FLOOD, OURS, SMALL, expect_crowd, expect_nothing_lost, made, programs  # noqa: F401
+
+FLOODS = True
+LINE = re.compile(r"(?:\d+ +)?(?:\[pid +\d+\] )?bpf\((\w+)(.*)")
+PROCS_MAX, CGROUPS_MAX = 8192, 4096  # what user/collector.c remembers
+TICKS = 2.5  # seconds: of two ticks
+
+
+class Watched:
+    """The bpf(2) commands that a process makes, until the end of this."""
+
+    def __init__(self, pid, path):
+        self.path = path
+        self.proc = subprocess.Popen([which("strace"), "-f", "-e", "trace=bpf", "-o", path, "-p", str(pid)],
+                                     stderr=subprocess.DEVNULL)
+        poll(lambda: status(pid)["TracerPid"] == str(self.proc.pid))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.proc.terminate()
+        self.proc.wait(10)
+
+    def commands(self):
+        """How many of each there were, of a tracer that has ended."""
+        self.proc.wait(10)
+        text = Path(self.path).read_text()
+        found = [LINE.match(line) for line in text.splitlines() if "bpf(" in line]
+        assert all(found), text[:3000]
+        return collections.Counter(m[1] for m in found)
+
+    def expect_no_map_operations(self, **least):
+        """The others show that strace saw the tracer."""
+        have = self.commands()
+        assert not [c for c in have if c.startswith("BPF_MAP_")], have
+        assert not [c for c in have if not c.startswith("BPF_")], have  # one that strace does not know
+        for command, n in {"BPF_OBJ_GET_INFO_BY_FD": 2, **least}.items():
+            assert have[command] >= n, have
+
+
+@contextlib.contextmanager
+def watched(tmp_path, *args):
+    with Tracer(*args) as t, Watched(t.pid, tmp_path / "bpf") as w:
+        yield t, w
+
+
+def test_plain(tmp_path):
+    with watched(tmp_path, *ONLY_ME) as (t, w):
+        assert trigger_one("pvmcall", *AS_ME, "self")
+        time.sleep(TICKS)
+        t.stop()
+        w.expect_no_map_operations()
+
+
+def test_call_in_flight(tmp_path):
+    with watched(tmp_path, "--in-flight-after", 200) as (t, w), Held("pvmpark") as h:
+        h.line()
+        t.wait(lambda t: [e for e in t.stream.calls(h.pid) if e["phase"] == "in_flight"], what="the call in flight")
+        time.sleep(TICKS)
+        t.stop()
+        w.expect_no_map_operations(BPF_ITER_CREATE=2)
+
+
+@pytest.mark.needs("memcg")
+def test_process_that_ends_and_leaves_its_memory(tmp_path):
+    """The filter's places are looked at once it has ended."""
+    with Lender("clone", 4711) as v, watched(tmp_path, "-p", v.pid) as (t, w):
+        for number in (0, 1):
+            v.order(number, "keep")
+        v.held.send("2 quit")
+        v.held.proc.wait(10)
+        time.sleep(TICKS)
+        assert t.records("error") == []
+        for pid in v.children:
+            os.kill(pid, signal.SIGKILL)
+        t.wait(lambda t: t.stream.of("error"), what="the end of its memory")
+        t.stop()
+        w.expect_no_map_operations(BPF_ITER_CREATE=1)
+
+
+@pytest.mark.parametrize("option", ["--caller-cgroup", "--target-cgroup"])
+def test_verdicts_on_cgroups(tmp_path, cgroups, option):
+    """They arrive in the kernel half all the same: later calls are dropped there."""
+    where = cgroups.make(any_hierarchy(), f"/{name()}")
+    with watched(tmp_path, option, f"!/{where.name}", *ONLY_ME) as (t, w):
+        for _ in range(3):
+            trigger_one("pvmcall", *AS_ME, "self", preexec_fn=cgroups.join(where))
+            time.sleep(TICKS / 2)
+        stop = t.stop()
+        w.expect_no_map_operations(BPF_ITER_CREATE=1)
+    assert stop["counters"]["emitted"] == 0
+    assert filtered_in_the_kernel(stop) >= 2
+
+
+def filtered_in_the_kernel(stop):
+    counters = stop["counters"]
+    return counters["seen"] - counters["submitted"] - counters["summarised"]
+
+
+def test_sums_that_are_asked_for(tmp_path, programs):
+    """More than one reading of them, while calls are added."""
+    with Adding("--aggregate", 1, "--caller-comm", FLOOD) as (t, tally), Watched(t.pid, tmp_path / "bpf") as w:
+        flood = programs.flood(120, 0)
+        tally.wait(lambda: len({r["first"] for _, r in tally.summaries}) >= 3, 20, "the summaries")
+        pid, n = made(flood)
+        tally.wait(tally.settled, 60, "the end of what was made")
+        expect_nothing_lost(tally.finish())
+        w.expect_no_map_operations(BPF_ITER_CREATE=6)
+    assert tally.of(pid) == n
+
+
+def test_sums_of_what_found_no_room(tmp_path, programs):
+    """More of them than are read at once."""
+    with Adding(*SMALL, *OURS) as (t, tally):
+        freeze(t)
+        programs.fill()
+        run = programs.crowd("line", 50, 8, 2)
+        with Watched(t.pid, tmp_path / "bpf") as w:
+            t.kick(signal.SIGCONT)
+            tally.wait(tally.settled, 60, "the end of what was made")
+            expect_nothing_lost(tally.finish())
+            w.expect_no_map_operations(BPF_ITER_CREATE=2)
+    expect_crowd(tally, run, 2)
+    assert not any(k.target == run["pid"] for k in tally.told)
+
+
+def evicted(t):
+    return t.counters["identity_evicted"]
+
+
+@pytest.mark.slow
+def test_processes_that_are_forgotten(tmp_path, programs):
+    """Whoever calls again after that is known again."""
+    with Held("pvmcall", *AS_ME, "step") as h, watched(tmp_path, *OURS) as (t, w):
+        h.line()
+        h.step()
+        run = programs.crowd("line", 100, PROCS_MAX // 100 + 5, 1, timeout=120)
+        t.wait(lambda t: len(t.stream.calls(run["pids"][-1])) > 0, 60, "the last one's call")
+        h.step()
+        t.wait(lambda t: len(t.stream.calls(h.pid)) == 2, 20, "the second call")
+        t.stop(timeout=20)
+        w.expect_no_map_operations(BPF_ITER_CREATE=3)
+        exes = [e["caller"]["exe"] for e in t.events(h.pid)]
+    assert evicted(t) > 0
+    assert exes == [str(TRIGGERS / "pvmcall")] * 2
+
+
+@pytest.mark.slow
+def test_cgroups_that_are_forgotten(tmp_path, cgroups):
+    """The same of a cgroup's path, and of the verdict on it."""
+    top = cgroups.make(any_hierarchy(), f"/{name()}")
+    dirs = [cgroups.make(any_hierarchy(), f"/{top.name}/{i}") for i in range(CGROUPS_MAX + 50)]
+    with Held("pvmcall", *AS_ME, "step") as h, \
+            watched(tmp_path, "--caller-cgroup", f"!*/{top.name}/1", *ONLY_ME) as (t, w):
+        h.line()
+        for where in [*dirs, *dirs[:2]]:
+            cgroups.move(h.pid, where)
+            h.step()
+        t.wait(lambda t: len(t.stream.calls(h.pid)) == len(dirs), 60, "the calls")
+        stop = t.stop(timeout=20)
+        w.expect_no_map_operations(BPF_ITER_CREATE=3)
+        paths = [e["caller"]["cgroup"] for e in t.events(h.pid)]
+    assert evicted(t) > 0 and stop["counters"]["filtered"] >= 2
+    assert paths == [f"/{top.name}/{d.name}" for d in [dirs[0], *dirs[2:], dirs[0]]]

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands - what the user half wants done to the kernel half's maps (bpf/commands.h), gathered, and done together. */
+#ifndef PVM_COMMANDS_H
+#define PVM_COMMANDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+
+#include "bpf/event.h"
+#include "bpf/command.h"
+
+struct bpf_link;
+
+struct commands {
+	struct pvm_command *queue; /* PVM_COMMAND_CNT, mapped */
+	const struct bpf_link *iterator;
+	struct pvm_shared *shared;
+	uint32_t cnt;
+	bool forgets; /* one of them makes the kernel half forget */
+};
+
+/* It is carried out by commands__apply, or, if there is no room for more, at once. */
+void commands__put(struct commands *c, const struct pvm_command *command);
+/* Carries out what was gathered, if anything was. What the kernel refuses is done without: then paths are missing
+ * for longer, and calls are judged in user space. */
+void commands__apply(struct commands *c);
+
+#endif
