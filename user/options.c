@@ -284,14 +284,14 @@ static int set_outcome(struct option_parse *p, const struct option_def *d, const
 const struct option_def options_table[] = {
 	{ "target-pid", .letter = 'p', .arg = "PID", FILTER_OF(PVM_TARGET, FILTER_PID),
 	  .allowed = ALLOW_PID,
-	  .help = "process that is accessed, by its host pid; holds for this process, not for a later "
-		  "one of the same number" },
+	  .help = "process that is accessed, by its host pid, or whoever shares its memory; holds for "
+		  "this process, not for a later one of the same number" },
 	{ "caller-pid", .arg = "PID", FILTER_OF(PVM_CALLER, FILTER_PID), .allowed = ALLOW_PID,
 	  .help = "process that calls, likewise" },
 	{ "target-comm", .arg = "NAME", FILTER_OF(PVM_TARGET, FILTER_COMM), .allowed = ALLOW_COMM,
-	  .help = "name of the target task (up to 15 bytes)" },
+	  .help = "name of any thread of the target (up to 15 bytes)" },
 	{ "caller-comm", .arg = "NAME", FILTER_OF(PVM_CALLER, FILTER_COMM), .allowed = ALLOW_COMM,
-	  .help = "name of the calling task" },
+	  .help = "name of the calling thread" },
 	{ "target-uid", .arg = "UID", FILTER_OF(PVM_TARGET, FILTER_UID), .allowed = ALLOW_UID,
 	  .help = "real uid of the target, a number or an account" },
 	{ "caller-uid", .arg = "UID", FILTER_OF(PVM_CALLER, FILTER_UID), .allowed = ALLOW_UID,
