@@ -355,8 +355,9 @@ const struct option_def options_table[] = {
 
 	{ "aggregate", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,
 	  MEMBER(aggregate_s), .min = 1, .max = 3600, .trace_only = true,
-	  .help = "tell calls together, a summary per window and kind, but for the first one of each "
-		  "caller, target, operation and outcome, and each that stands out" },
+	  .help = "tell calls together, a summary per window and kind, but for each that stands out and "
+		  "the first one of each caller, target (either is another one after an exec or a "
+		  "change of ids, capabilities, namespaces or cgroup), operation and outcome" },
 
 	{ "duration", .group = GROUP_RUN, .arg = "SECONDS", .set = set_number, MEMBER(duration_s),
 	  .min = 1, .max = 31536000, .trace_only = true, .help = "stop after so many seconds" },
