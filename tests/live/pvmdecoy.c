@@ -4,8 +4,9 @@
  * another one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with
  * the local array on a page that only this program can provide (the kernel reads that before it looks the pid up), and
  * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number ("exec": the decoy executes
- * sleep); provides the page and reports; ends. Arrays have COUNT elements (1 to 256). "late": three calls at once, and
- * the page is where their bytes go, so that the kernel looks the pid up before the decoy is replaced.
+ * sleep); provides the page and reports; ends. Arrays have COUNT elements (1 to 256). "late": three calls at once after
+ * a first one that is not reported, and the page is where their bytes go, so that the kernel looks the pid up before the
+ * decoy is replaced.
  */
 #include "trigger.h"
 
@@ -158,6 +159,12 @@ static void next_step(pid_t pid)
 
 static void begin_calls(pid_t decoy, int fd, pthread_t *threads, size_t callers)
 {
+	if (late) {
+		struct iovec own = { to, LEN }, other = { from, LEN };
+		struct call first = call_of(READ, decoy, &own, 1, &other, 1, 0);
+
+		call_run(&first);
+	}
 	for (size_t i = 0; i < cnt; i++) {
 		l[i] = (struct iovec){ late ? gate : to, LEN };
 		r[i] = (struct iovec){ from, LEN };
