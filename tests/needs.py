@@ -286,6 +286,18 @@ def securityfs():
     return None if path.is_dir() else f"there is no {path}"
 
 
+@need("a place for debugfs, which tests play")
+def debugfs():
+    path = Path("/sys/kernel/debug")
+    return None if path.is_dir() else f"there is no {path}"
+
+
+@need("kprobes for perf")
+def perf_kprobes():
+    path = Path("/sys/bus/event_source/devices/kprobe/type")
+    return None if path.exists() else "this kernel has none (CONFIG_KPROBE_EVENTS)"
+
+
 @need("the kernel function that resolves a pid (bpf_task_from_vpid, Linux 6.13)")
 def kfunc():
     with open("/proc/kallsyms", encoding="ascii", errors="replace") as symbols:
@@ -315,6 +327,12 @@ def fentry():
 @need("a hook on the function that opens a target's memory (mm_access)")
 def mm_access_hook():
     return None if asked()["confirms"]["target"] else "it cannot be hooked"
+
+
+@need("kprobes to see pages by, and no better hooks")
+def kprobe_pages():
+    pages = asked()["confirms"]["pages"]
+    return None if pages == "kprobe" else f"they are seen by {pages}" if pages else "they are not seen"
 
 
 @need("a machine id")

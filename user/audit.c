@@ -16,6 +16,7 @@
 #include "collector.h"
 #include "log.h"
 #include "self_test.h"
+#include "sysctl.h"
 
 #define WHO_ROOM 1024 /* of so many calls what /proc said is kept */
 #define WHO_AT_ONCE 64
@@ -331,7 +332,7 @@ int audit__open(struct audit **out, struct collector *c)
 	if (prove(a))
 		return 0;
 	log__error(
-		"--audit: perf's probes were set, but they do not see a call made as a test: is " AUDIT_SWITCH
+		"--audit: perf's probes were set, but they do not see a call made as a test: is " KPROBES_SWITCH
 		" 0?");
 	return EX_UNAVAILABLE;
 }

@@ -14,9 +14,6 @@
 struct audit;
 struct collector;
 
-/* Root's switch of all kprobes. */
-#define AUDIT_SWITCH "/sys/kernel/debug/kprobes/enabled"
-
 /* Sets the probes, and proves them by a call of our own; the tracer is attached. Needs CAP_PERFMON, nothing later does.
  * 0, or a sysexits status after a message. */
 int audit__open(struct audit **out, struct collector *c);

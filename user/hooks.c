@@ -180,7 +180,7 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	by_fentry = !try_function(types, "unpin_user_pages_dirty_lock", BPF_TRACE_FENTRY);
 	h->pins_by_fexit = by_fentry && args == PIN_ARGUMENTS &&
 			   !try_function(types, PIN_FUNCTION, BPF_TRACE_FEXIT);
-	h->pins = h->pins_by_fexit || !access(KPROBES, R_OK);
+	h->pins = h->pins_by_fexit || (!access(KPROBES, R_OK) && !sysctl__kprobes_are_off());
 	if (!h->pins ||
 	    getrandom((void *)skel->rodata->cfg_pin_key, sizeof(skel->rodata->cfg_pin_key), 0) !=
 		    sizeof(skel->rodata->cfg_pin_key)) {

@@ -2,6 +2,7 @@
 /* main - wires the parts, in the order in which rights are needed and given up. */
 #include <bpf/libbpf.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "collector.h"
@@ -39,8 +40,9 @@ static int drain_for_test(void *ctx)
 static int attach(void)
 {
 	if (options.audit)
-		sysctl__watch(&loop.watch.kprobes, AUDIT_SWITCH);
-	sysctl__watch(&loop.watch.ftrace, SYSCTL_FTRACE_FILE);
+		sysctl__watch(&loop.watch.audit_switch, KPROBES_SWITCH);
+	sysctl__watch(&loop.watch.ftrace.file, SYSCTL_FTRACE_FILE);
+	sysctl__watch(&loop.watch.kprobes.file, KPROBES_SWITCH);
 	return tracer__attach(collector.tracer);
 }
 
@@ -90,6 +92,21 @@ static int set_up(void)
 	return options.record ? replay__record(&report, &sink.owner) : 0;
 }
 
+/* Only where something would be confirmed by them. */
+static void note_kprobes(void)
+{
+	const char *pages = tracer__confirms(collector.tracer).pages;
+
+	if (!pages && sysctl__kprobes_are_off()) {
+		log__warn(KPROBES_SWITCH " is 0: no kprobe runs, so no pages are confirmed by any");
+		report__note(&report, KPROBES_SWITCH " is 0: no pages are confirmed by kprobes");
+	} else if (pages && !strcmp(pages, "kprobe") &&
+		   !sysctl__is_watched(&loop.watch.kprobes.file)) {
+		report__note(&report, KPROBES_SWITCH " cannot be watched: whether the kprobes that "
+						     "confirm pages run is not known");
+	}
+}
+
 static int give_up_rights(void)
 {
 	privileges.keep_cap_bpf = tracer__needs_cap_bpf(collector.tracer, &privileges);
@@ -108,6 +125,7 @@ static int give_up_rights(void)
 					"call is confirmed");
 		report__note(&report, SYSCTL_FTRACE " is 0: nothing of a call is confirmed");
 	}
+	note_kprobes();
 	if (types == KERNEL_TYPES_UNKNOWN)
 		report__note(&report, "the types given by --btf could not be compared with the "
 				      "kernel's own");

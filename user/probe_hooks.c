@@ -36,10 +36,30 @@ static bool needs_ftrace(const char *hook)
 	return strchr("fkl", hook[0]) != NULL; /* fentry, fexit, kprobe, kretprobe, lsm */
 }
 
+static bool has_prefix(const char *hook, const char *prefix)
+{
+	return !strncmp(hook, prefix, strlen(prefix));
+}
+
+/* kprobe.multi is of another kind. */
+static bool is_kprobe(const char *hook)
+{
+	return has_prefix(hook, "kprobe/") || has_prefix(hook, "kretprobe/");
+}
+
+/* The switch that keeps such a hook from running now; NULL: there is none. What cannot be read is not said to. */
+static const char *switched_off_by(const char *hook)
+{
+	if (needs_ftrace(hook) && sysctl__ftrace_is_off())
+		return SYSCTL_FTRACE;
+	return is_kprobe(hook) && sysctl__kprobes_are_off() ? KPROBES_SWITCH : NULL;
+}
+
 /* Attaches program number i of the object alone, as one that is refused would take the others with it. */
 static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_result *r)
 {
 	struct bpf_program *prog, *chosen = NULL;
+	const char *switched_off;
 	struct bpf_link *link;
 	size_t at = 0;
 	int err;
@@ -51,8 +71,9 @@ static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_r
 	}
 	snprintf(r->name, sizeof(r->name), "%s", bpf_program__section_name(chosen));
 	r->used = is_used(r->name, fentry);
-	if (needs_ftrace(r->name) && sysctl__ftrace_is_off()) {
-		snprintf(r->error, sizeof(r->error), "not tried: " SYSCTL_FTRACE " is 0");
+	switched_off = switched_off_by(r->name);
+	if (switched_off) {
+		snprintf(r->error, sizeof(r->error), "not tried: %s is 0", switched_off);
 		return;
 	}
 	err = probe_bpf__load(skel);

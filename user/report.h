@@ -17,7 +17,7 @@ struct report {
 	struct doubts doubts;  /* report__doubt */
 	struct abi_info abis[4];
 	size_t abi_cnt;
-	const char *notes[4];
+	const char *notes[8];
 	size_t note_cnt;
 	bool audit;	  /* --audit */
 	const char *user; /* whom we run as */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sysctl - switches of the kernel that hooks depend on, by their file below /proc/sys. */
+/* sysctl - switches of the kernel that hooks depend on, by their files below /proc/sys and in debugfs. */
 #ifndef PVM_SYSCTL_H
 #define PVM_SYSCTL_H
 
@@ -9,6 +9,7 @@
 #define SYSCTL_JIT_FILE "/proc/sys/net/core/bpf_jit_enable"
 #define SYSCTL_FTRACE "kernel.ftrace_enabled"
 #define SYSCTL_FTRACE_FILE "/proc/sys/kernel/ftrace_enabled"
+#define KPROBES_SWITCH "/sys/kernel/debug/kprobes/enabled"
 
 /* Whether it is 0 now. What cannot be read, because it is not there or not for us, is not said to be. */
 bool sysctl__is_zero(const char *file);
@@ -19,6 +20,12 @@ bool sysctl__is_zero(const char *file);
  * ftrace with it. Newer kernels (7.x) do not let it become 0.
  */
 bool sysctl__ftrace_is_off(void);
+/*
+ * While the switch of all kprobes is 0, no kprobe and no kretprobe runs, be it BPF's or perf's, and nothing counts what they
+ * miss; what is attached meanwhile runs once it is 1 again (kernel/kprobes.c, disarm_all_kprobes). It does not concern
+ * kprobe.multi. Only root may read it, and only where debugfs is mounted.
+ */
+bool sysctl__kprobes_are_off(void);
 /* While net.core.bpf_jit_enable is 0, what is loaded is interpreted: no kernel function can be called then. */
 bool sysctl__jit_is_off(void);
 
@@ -30,6 +37,9 @@ struct sysctl_watch {
 
 /* If it cannot be watched, nothing is ever told. */
 void sysctl__watch(struct sysctl_watch *w, const char *file);
+bool sysctl__is_watched(const struct sysctl_watch *w);
+/* As sysctl__is_zero, of the file that is watched: also where it could not be opened any more. */
+bool sysctl__watched_is_zero(const struct sysctl_watch *w);
 /* Since the last time. */
 bool sysctl__was_written(struct sysctl_watch *w);
 

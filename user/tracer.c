@@ -358,9 +358,15 @@ uint8_t tracer__witness(const struct tracer *t)
 	return witness__bits(&t->hooks.witness);
 }
 
-void tracer__pages_lack(struct tracer *t)
+void tracer__ftrace_was_off(struct tracer *t)
 {
 	t->hooks.lacks = true;
+	t->hooks.witness.ftrace_was_off = true;
+}
+
+void tracer__kprobes_were_off(struct tracer *t)
+{
+	t->hooks.witness.kprobes_were_off = true;
 }
 
 struct pin_key tracer__pin_key(const struct tracer *t)

@@ -45,8 +45,10 @@ bool tracer__in_pid_ns(const struct tracer *t);
 struct confirm_info tracer__confirms(const struct tracer *t);
 /* Which witnesses are in force, as bits of enum witness_bit (witness_info.h); known once it is attached. */
 uint8_t tracer__witness(const struct tracer *t);
-/* From now on fewer pages than a list needs are no evidence: the hooks that see them may not have run for a while. */
-void tracer__pages_lack(struct tracer *t);
+/* A switch was off, or may have been. From now on what it stops without a count bounds no calls that may be missing, and
+ * with ftrace's fewer pages than a list needs are no evidence. */
+void tracer__ftrace_was_off(struct tracer *t);
+void tracer__kprobes_were_off(struct tracer *t);
 /* What the kernel half's sums of pages are made with; known once it is attached. */
 struct pin_key tracer__pin_key(const struct tracer *t);
 /* Of the processes that --target-pid or --caller-pid asks for, how many have not ended. */

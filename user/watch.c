@@ -2,11 +2,17 @@
 #include "watch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "log.h"
 #include "sysctl.h"
 
 #define SILENT "the hooks do not fire: calls are not seen"
+
+#define FTRACE_OFF SYSCTL_FTRACE " is 0: nothing of a call is confirmed"
+#define FTRACE_BACK SYSCTL_FTRACE " was 0: some calls were not confirmed"
+#define KPROBES_OFF KPROBES_SWITCH " is 0: no pages of a call are confirmed"
+#define KPROBES_BACK KPROBES_SWITCH " was 0: pages of some calls were not confirmed"
 
 #define AUDIT_SILENT "perf's probes do not fire: calls that no hook sees are not noticed"
 #define AUDIT_CPUS \
@@ -19,12 +25,17 @@ void watch__begin(struct watch *w, struct report *report, struct audit *audit)
 
 	*w = (struct watch){
 		.report = report,
-		.ftrace = w->ftrace,
-		.kprobes = w->kprobes,
+		.ftrace.file = w->ftrace.file,
+		.kprobes.file = w->kprobes.file,
+		.audit_switch = w->audit_switch,
 		.fired_ns = now,
 		.audit = audit,
 		.audit_fired_ns = now,
 	};
+	if (!sysctl__is_watched(&w->kprobes.file))
+		tracer__kprobes_were_off(report->collector->tracer); /* for all that is known */
+	else
+		w->kprobes.written = sysctl__watched_is_zero(&w->kprobes.file);
 }
 
 /* What happened between the two looks nobody saw: the silence may have begun right after the last good one. */
@@ -75,52 +86,76 @@ static void watch_silence(struct watch *w)
  * a silence as any other. */
 static void watch_blackout(struct watch *w, uint64_t before)
 {
+	struct watch_switch *s = &w->ftrace;
+
 	report__doubt(w->report, "hooks_silent");
-	if (!w->off_since_ns)
-		w->off_since_ns = before;
+	if (!s->off_since_ns)
+		s->off_since_ns = before;
 	log__warn(SYSCTL_FTRACE " was written to: calls may not have been seen for a moment");
-	w->written = report__error_span(w->report, "hooks_silent",
+	s->written = report__error_span(w->report, "hooks_silent",
 					SYSCTL_FTRACE
 					" was written to: calls may not have been seen "
 					"for a moment",
-					w->off_since_ns, w->fired_ns) != 0;
-	if (!w->written)
-		w->off_since_ns = 0;
+					s->off_since_ns, w->fired_ns) != 0;
+	if (!s->written)
+		s->off_since_ns = 0;
 }
 
-/* With hooks on every call: those that confirm stop and begin again, unseen but for this. */
-static void watch_confirms(struct watch *w, uint64_t before)
+/* Those that confirm stop and begin again, unseen but for this. silent: what is said of it; NULL: they run again. */
+static void watch_confirms(struct watch *w, struct watch_switch *s, uint64_t before,
+			   const char *silent, const char *back)
 {
-	bool off = sysctl__ftrace_is_off();
+	bool off = silent != NULL;
 
-	tracer__pages_lack(w->report->collector->tracer);
-	if (!w->off_since_ns)
-		w->off_since_ns = before;
-	w->written = report__error_span(w->report, off ? "confirms_silent" : "confirms_back",
-					off ? SYSCTL_FTRACE " is 0: nothing of a call is confirmed"
-					    : SYSCTL_FTRACE " was 0: some calls were not confirmed",
-					w->off_since_ns, off ? 0 : w->fired_ns) != 0;
-	if (!off && !w->written)
-		w->off_since_ns = 0;
+	if (!s->off_since_ns)
+		s->off_since_ns = before;
+	s->written = report__error_span(w->report, off ? "confirms_silent" : "confirms_back",
+					off ? silent : back, s->off_since_ns,
+					off ? 0 : w->fired_ns) != 0;
+	if (!off && !s->written)
+		s->off_since_ns = 0;
 }
 
 /* before: as it was before the look at whether the hooks fire. */
-static void watch_switch(struct watch *w, const struct watch *before)
+static void watch_ftrace(struct watch *w, const struct watch *before)
 {
 	struct tracer *t = w->report->collector->tracer;
 	struct confirm_info confirms = tracer__confirms(t);
+	struct watch_switch *s = &w->ftrace;
 
-	w->written |= sysctl__was_written(&w->ftrace);
-	if (!w->written)
+	s->written |= sysctl__was_written(&s->file);
+	if (!s->written)
 		return;
+	tracer__ftrace_was_off(t);
 	if (tracer__fentry(t)) {
 		if (w->silent_since_ns || before->silent_since_ns)
-			w->written = false; /* told as such */
+			s->written = false; /* told as such */
 		else
 			watch_blackout(w, before->fired_ns);
 	} else if (confirms.target || confirms.pages) {
-		watch_confirms(w, before->fired_ns);
+		/* With hooks on every call no call is missed. */
+		watch_confirms(w, s, before->fired_ns, sysctl__ftrace_is_off() ? FTRACE_OFF : NULL,
+			       FTRACE_BACK);
 	}
+}
+
+/* No first hook is a kprobe, but a witness may be one, and those that see pages. */
+static void watch_kprobes(struct watch *w, uint64_t before)
+{
+	struct tracer *t = w->report->collector->tracer;
+	const char *pages = tracer__confirms(t).pages;
+	struct watch_switch *s = &w->kprobes;
+
+	s->written |= sysctl__was_written(&s->file);
+	if (!s->written)
+		return;
+	tracer__kprobes_were_off(t);
+	if (!pages || strcmp(pages, "kprobe") != 0) {
+		s->written = false;
+		return;
+	}
+	watch_confirms(w, s, before, sysctl__watched_is_zero(&s->file) ? KPROBES_OFF : NULL,
+		       KPROBES_BACK);
 }
 
 /* While a hook does not let another task's in on its CPU, calls can go by unseen. */
@@ -193,7 +228,7 @@ static void audit_falls_silent(struct watch *w)
 	if (!w->audit_since_ns) {
 		w->audit_since_ns = w->audit_fired_ns;
 		report__doubt(w->report, "audit_silent");
-		log__error(AUDIT_SILENT " any more: is " AUDIT_SWITCH " 0?");
+		log__error(AUDIT_SILENT " any more: is " KPROBES_SWITCH " 0?");
 	}
 	if (!w->audit_told)
 		w->audit_told = !report__error_span(w->report, "audit_silent", AUDIT_SILENT,
@@ -230,7 +265,7 @@ static void watch_audit(struct watch *w)
 		audit_falls_silent(w);
 		return;
 	}
-	if (sysctl__was_written(&w->kprobes) && !w->audit_since_ns)
+	if (sysctl__was_written(&w->audit_switch) && !w->audit_since_ns)
 		w->audit_since_ns = w->audit_fired_ns;
 	if (w->audit_since_ns)
 		audit_fires_again(w, now);
@@ -279,7 +314,8 @@ void watch__tick(struct watch *w)
 		watch_audit(w);
 		watch_audit_lost(w);
 	}
-	watch_switch(w, &before);
+	watch_ftrace(w, &before);
+	watch_kprobes(w, before.fired_ns);
 	watch_skips(w);
 	watch_pages(w);
 	watch_processes(w, PVM_CALLER);

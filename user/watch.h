@@ -11,14 +11,19 @@
 #include "report.h"
 #include "sysctl.h"
 
+/* One that hooks depend on. */
+struct watch_switch {
+	struct sysctl_watch file; /* set before the hooks are attached */
+	uint64_t off_since_ns;	  /* CLOCK_BOOTTIME; 0: it is on, and that is told */
+	bool written;		  /* and it is not told yet */
+};
+
 struct watch {
 	struct report *report;
-	struct sysctl_watch ftrace;  /* set before the hooks are attached */
-	struct sysctl_watch kprobes; /* the same of the audit's switch */
-	uint64_t off_since_ns;	     /* the switch, CLOCK_BOOTTIME; 0: it is on, and that is told */
-	bool written;		     /* and it is not told yet */
-	uint64_t fired_ns;	     /* when the hooks were last seen to fire, CLOCK_BOOTTIME */
-	uint64_t silent_since_ns;    /* CLOCK_BOOTTIME; 0: they fire */
+	struct watch_switch ftrace, kprobes;
+	struct sysctl_watch audit_switch; /* that of kprobes again: the audit looks at other times */
+	uint64_t fired_ns;	  /* when the hooks were last seen to fire, CLOCK_BOOTTIME */
+	uint64_t silent_since_ns; /* CLOCK_BOOTTIME; 0: they fire */
 	bool silence_told;
 	struct audit *audit;	 /* NULL: there is none */
 	uint64_t audit_fired_ns; /* as fired_ns and so on, of its probes */

@@ -17,6 +17,7 @@
 #include "preempt.skel.h"
 #include "pvmtrace.skel.h"
 #include "self_test.h"
+#include "sysctl.h"
 #include "witness_info.h"
 
 #define KPROBES "/sys/bus/event_source/devices/kprobe/type"
@@ -179,7 +180,7 @@ void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const str
 	w->counted = counts_skips(types);
 	w->multi = has_multi(types);
 	w->returns = w->multi && !has_pool(types);
-	w->kprobe = !w->multi && !access(KPROBES, R_OK);
+	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
 	w->end = !w->returns && !fentry;
 	w->permit = has_lsm();
 }
@@ -301,17 +302,19 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *skel)
 {
+	uint8_t bound =
+		witness_info__bounding(witness__bits(w), w->ftrace_was_off, w->kprobes_were_off);
 	uint64_t cnt = UINT64_MAX;
 
 	if (!w->counted)
 		return cnt;
-	if (w->multi)
+	if (bound & WITNESS_MULTI)
 		cnt = least(cnt, witness__misses(skel->progs.pvm_begin) + link_missed(w->begins));
-	if (w->kprobe)
+	if (bound & WITNESS_KPROBE)
 		cnt = least(cnt, witness__misses(skel->progs.pvm_begin_kprobe));
-	if (w->returns)
+	if (bound & WITNESS_RETURNS)
 		cnt = least(cnt, witness__misses(skel->progs.pvm_return) + link_missed(w->ends));
-	if (w->end)
+	if (bound & WITNESS_END)
 		cnt = least(cnt, witness__misses(skel->progs.pvm_end));
 	return cnt;
 }

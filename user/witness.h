@@ -24,7 +24,8 @@ struct witness {
 	bool kprobe;	  /* kprobes, */
 	bool end;	  /* and where calls end, tp/raw_syscalls/sys_exit */
 	bool permit;	  /* lsm/ptrace_access_check */
-	bool counted;	  /* the kernel counts what it skips of them */
+	bool counted;	  /* the kernel counts what it skips of them, */
+	bool ftrace_was_off, kprobes_were_off;	  /* but not what it does while a switch is off */
 	const char *functions[WITNESS_FUNCTIONS]; /* names in the skeleton */
 	size_t function_cnt;
 	struct bpf_link *links[WITNESS_LINKS];

@@ -43,6 +43,16 @@ struct witness_info witness_info__of(uint8_t bits)
 	return w;
 }
 
+uint8_t witness_info__bounding(uint8_t bits, bool ftrace_was_off, bool kprobes_were_off)
+{
+	bits &= WITNESS_MULTI | WITNESS_KPROBE | WITNESS_RETURNS | WITNESS_END;
+	if (ftrace_was_off)
+		bits &= WITNESS_END;
+	if (kprobes_were_off)
+		bits &= (uint8_t)~WITNESS_KPROBE;
+	return bits;
+}
+
 bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ])
 {
 	const char *const names[] = { w->begin, w->returns, w->end,

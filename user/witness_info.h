@@ -33,6 +33,9 @@ struct witness_info {
 /* bits: of enum witness_bit. The texts are constants. */
 struct witness_info witness_info__of(uint8_t bits);
 
+/* Those of them that see each call but for those that the kernel counts, when switches of the kernel may have been off. */
+uint8_t witness_info__bounding(uint8_t bits, bool ftrace_was_off, bool kprobes_were_off);
+
 /* Their names, after each other. false: there are none. */
 bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ]);
 

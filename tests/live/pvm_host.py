@@ -184,6 +184,15 @@ def switched_off(where, switch):
     return ["unshare", "-m", "sh", "-c", f"mount --bind '{zero}' /proc/sys/{switch.replace('.', '/')} && exec \"$@\"", "sh"]
 
 
+KPROBES = "/sys/kernel/debug/kprobes/enabled"  # the switch of all kprobes
+
+
+def with_kprobes_switch(value):
+    """The words that a tracer begins with who finds this in that switch. It is played: it stops none."""
+    return ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none /sys/kernel/debug && mkdir {Path(KPROBES).parent} && "
+            f"echo {value} >{KPROBES} && exec \"$@\"", "sh"]
+
+
 class ShiftedClock:
     """A clock that programs with this environment read, and that can be moved for them alone (pvmclock.c)."""
 

@@ -17,7 +17,7 @@ from pvm import ROOT, TRIGGER_NEEDS, pvmtrace
 
 LACKING = ROOT / "tests" / "lacking"
 # Those that are quick, and about the kernel.
-PROBED = sorted(name for name in needs.NEEDS if name not in ("fentry", "mm_access_hook"))
+PROBED = sorted(name for name in needs.NEEDS if name not in ("fentry", "mm_access_hook", "kprobe_pages"))
 CGROUPS = {*needs.CGROUPS.values(), "cgroup", "cgroup_hybrid"}
 # What goes with each of those that can be played.
 GONE = {

@@ -15,6 +15,9 @@
 #include "watch.h"
 
 static bool taking, fentry, confirming, written, off, lacks;
+static bool kprobes_written, kprobes_off, kprobes_unknown,
+	bound_lacks; /* the switch of all kprobes */
+static const char *pages;
 static enum tracer_firing firing;
 static bool probing, probes_written, lacks_cpu; /* the audit's */
 static uint64_t not_compared;
@@ -70,22 +73,40 @@ bool tracer__fentry(const struct tracer *t)
 struct confirm_info tracer__confirms(const struct tracer *t)
 {
 	(void)t;
-	return (struct confirm_info){ .target = confirming };
+	return (struct confirm_info){ .target = confirming, .pages = pages };
 }
 
-void tracer__pages_lack(struct tracer *t)
+void tracer__ftrace_was_off(struct tracer *t)
 {
 	(void)t;
 	lacks = true;
 }
 
+void tracer__kprobes_were_off(struct tracer *t)
+{
+	(void)t;
+	bound_lacks = true;
+}
+
 bool sysctl__was_written(struct sysctl_watch *f)
 {
-	bool *of = f == &w.kprobes ? &probes_written : &written;
+	bool *of = f == &w.audit_switch	  ? &probes_written
+		   : f == &w.kprobes.file ? &kprobes_written
+					  : &written;
 	bool was = *of;
 
 	*of = false;
 	return was;
+}
+
+bool sysctl__is_watched(const struct sysctl_watch *f)
+{
+	return f != &w.kprobes.file || !kprobes_unknown;
+}
+
+bool sysctl__watched_is_zero(const struct sysctl_watch *f)
+{
+	return f == &w.kprobes.file && kprobes_off;
 }
 
 void audit__look(struct audit *a)
@@ -166,6 +187,8 @@ static void begin_with(bool with_audit)
 	fentry = confirming = written = off = lacks = false;
 	firing = FIRING;
 	taking = true;
+	kprobes_written = kprobes_off = bound_lacks = false;
+	pages = NULL;
 	probes_written = lacks_cpu = false;
 	probing = true;
 	not_compared = 0;
@@ -362,6 +385,71 @@ static void test_switch_of_what_confirms(void **state)
 	assert_int_equal(report.doubts.cnt, 0);
 }
 
+/* No call is missed by it where the first hooks see all, but that a witness has not counted any is no comfort any more. */
+static void test_switch_of_kprobes(void **state)
+{
+	(void)state;
+	begin();
+	confirming = true;
+	pages = "fexit";
+	tick(true, true);
+	assert_false(bound_lacks);
+	kprobes_written = true;
+	tick(true, true);
+	assert_true(bound_lacks && !lacks);
+	assert_int_equal(told_cnt, 0);
+	assert_int_equal(report.doubts.cnt, 0);
+}
+
+/* Also one that went off and on between two looks. */
+static void test_switch_of_kprobes_that_confirm(void **state)
+{
+	uint64_t good;
+
+	(void)state;
+	begin();
+	pages = "kprobe";
+	good = w.fired_ns;
+	kprobes_written = kprobes_off = true;
+	tick(true, false);
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "confirms_silent");
+	assert_true(told[0].since_ns >= good && !told[0].until_ns);
+	assert_non_null(strstr(told[0].message, KPROBES_SWITCH));
+	kprobes_off = false;
+	kprobes_written = true;
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_string_equal(told[1].code, "confirms_back");
+	assert_true(told[1].since_ns == told[0].since_ns && told[1].until_ns > told[1].since_ns);
+	kprobes_written = true;
+	tick(true, true);
+	assert_int_equal(told_cnt, 3);
+	assert_string_equal(told[2].code, "confirms_back");
+	assert_true(told[2].since_ns > told[1].since_ns && told[2].until_ns > told[2].since_ns);
+}
+
+/* Off when the hooks have just been attached, or for all that is known. */
+static void test_switch_of_kprobes_at_the_start(void **state)
+{
+	(void)state;
+	kprobes_unknown = true;
+	begin();
+	kprobes_unknown = false;
+	assert_true(bound_lacks);
+	begin();
+	assert_false(bound_lacks);
+	pages = "kprobe";
+	kprobes_off = true;
+	watch__begin(&w, &report, NULL);
+	tick(true, true);
+	assert_true(bound_lacks);
+	assert_int_equal(told_cnt, 1);
+	assert_string_equal(told[0].code, "confirms_silent");
+}
+
 /* The audit's probes are looked at like the hooks: off for a while, and for a moment between two looks. */
 static void test_audit_falls_silent(void **state)
 {
@@ -437,6 +525,9 @@ int main(void)
 		cmocka_unit_test(test_switch_between_two_looks),
 		cmocka_unit_test(test_switch_that_stays_off),
 		cmocka_unit_test(test_switch_of_what_confirms),
+		cmocka_unit_test(test_switch_of_kprobes),
+		cmocka_unit_test(test_switch_of_kprobes_that_confirm),
+		cmocka_unit_test(test_switch_of_kprobes_at_the_start),
 		cmocka_unit_test(test_skips_are_told_as_they_grow),
 		cmocka_unit_test(test_processes_end),
 		cmocka_unit_test(test_audit_falls_silent),

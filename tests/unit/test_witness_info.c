@@ -66,12 +66,31 @@ static void test_list(void **state)
 		list, "kprobe, kretprobe.multi, raw_syscalls/sys_exit, lsm/ptrace_access_check");
 }
 
+/* What is switched off misses calls without a word, so that it saw few of them missing is no comfort any more. */
+static void test_what_bounds_the_missing(void **state)
+{
+	const uint8_t begins = WITNESS_MULTI | WITNESS_RETURNS,
+		      others = WITNESS_KPROBE | WITNESS_END;
+	const uint8_t more = WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_PERMIT;
+
+	(void)state;
+	assert_int_equal(witness_info__bounding(more, false, false), 0);
+	assert_int_equal(witness_info__bounding(more | begins, false, false), begins);
+	assert_int_equal(witness_info__bounding(more | begins, false, true), begins);
+	assert_int_equal(witness_info__bounding(more | begins, true, false), 0);
+	assert_int_equal(witness_info__bounding(more | others, false, false), others);
+	assert_int_equal(witness_info__bounding(more | others, false, true), WITNESS_END);
+	assert_int_equal(witness_info__bounding(more | others, true, false), WITNESS_END);
+	assert_int_equal(witness_info__bounding(more | WITNESS_KPROBE, false, true), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_remains),
 		cmocka_unit_test(test_not_needed),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_what_bounds_the_missing),
 	};
 
 	return cmocka_run_group_tests_name("witness_info", tests, NULL, NULL);

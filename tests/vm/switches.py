@@ -5,6 +5,8 @@ import json
 
 SCRIPT = r"""
 FTRACE=/proc/sys/kernel/ftrace_enabled
+KPROBES=/sys/kernel/debug/kprobes/enabled
+switch=$FTRACE
 
 # What a tracer says and writes are the step's words and facts.
 told() {
@@ -27,10 +29,10 @@ off() {
 	shift
 	second /tmp/second "$@"
 	sleep 1.5
-	echo 0 >$FTRACE
+	echo 0 >$switch
 	/live/pvmcall pair >/dev/null
 	sleep "$seconds"
-	echo 1 >$FTRACE
+	echo 1 >$switch
 	sleep 2.5
 	told
 }
@@ -47,9 +49,17 @@ if [ "$(cat $FTRACE)" = 0 ]; then
 	step while off 3 --attach fentry
 	step confirms off 3
 fi
+if [ -e $KPROBES ]; then
+	switch=$KPROBES
+	echo 0 >$KPROBES
+	step kprobes-probe /pvmtrace --probe -f json
+	echo 1 >$KPROBES
+	step kprobes off 3
+fi
 """
 
 FTRACE = "kernel.ftrace_enabled"
+KPROBES = "/sys/kernel/debug/kprobes/enabled"
 
 
 class Unchanged(Exception):
@@ -124,3 +134,23 @@ def check_what_confirms_is_off_for_a_while(_kernel, runs):
     assert silent["since"] == back["since"] < back["until"]
     assert len(calls(records)) == 2 and records[-1]["complete"], records[-1]
     assert all(r["target"]["confirmed"] is r["remote"]["confirmed"] is None for r in calls(records))
+
+
+def check_kprobes_are_off(_kernel, runs):
+    report, = step(runs, "kprobes-probe", KPROBES)[0]
+    assert report["works"] and report["confirms"]["pages"] != "kprobe" and report["witnesses"]["begin"] != "kprobe"
+    tried = [h for h in report["hooks"] if h["hook"].startswith("kprobe/")]
+    assert tried and all((h["attaches"], h["error"]) == (False, f"not tried: {KPROBES} is 0") for h in tried), tried
+
+
+def check_kprobes_are_off_for_a_while(_kernel, runs):
+    """It costs confirmations where pages are seen by kprobes, and no call."""
+    records, _ = step(runs, "kprobes", KPROBES)
+    assert len(calls(records)) == 2 and records[-1]["complete"], records[-1]
+    if records[0]["confirms"]["pages"] != "kprobe":
+        assert not errors(records)
+        return
+    silent, back = errors(records)
+    assert (silent["code"], silent["until"], back["code"]) == ("confirms_silent", None, "confirms_back")
+    assert KPROBES in silent["message"] and silent["since"] == back["since"] < back["until"]
+    assert all(r["remote"]["confirmed"] is None for r in calls(records))
