@@ -41,7 +41,7 @@ SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050
 
 # Tests that need these also run in guests where the machine itself does not have them (tests/vm/live.py). So that they
 # can be found, they are marked, and not only skipped by the trigger that they run.
-IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook")
+IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook", "perf_kprobes")
 
 PACKAGES = {"mpicc": "libopenmpi-dev", "mpirun": "openmpi-bin", "bpftool": "bpftool", "setpriv": "util-linux",
             "unshare": "util-linux", "rsyslogd": "rsyslog"}

@@ -3,14 +3,13 @@
 (pvmblind.c) do not see is told, and nothing else. More of it: tests/vm/audit.py."""
 
 import json
-from pathlib import Path
 
 import pytest
 
+from needs import has
 from pvm import AS_ME, EX_UNAVAILABLE, ONLY_ME, TRIGGERS, Tracer, expect_call, poll, pvmtrace, trigger_one
 
-HAS_KPROBES = Path("/sys/bus/event_source/devices/kprobe/type").exists()
-needs_kprobes = pytest.mark.skipif(not HAS_KPROBES, reason="this kernel has no kprobes for perf")
+needs_kprobes = pytest.mark.needs("perf_kprobes")
 
 
 def probed(*args):
@@ -18,7 +17,7 @@ def probed(*args):
     return run.status, json.loads(run.out)
 
 
-@pytest.mark.skipif(HAS_KPROBES, reason="this kernel has kprobes for perf")
+@pytest.mark.needs("no:perf_kprobes")
 def test_refused_without_kprobes():
     run = pvmtrace("--audit", "--duration", 1)
     assert run.status == EX_UNAVAILABLE and run.out == b""
@@ -30,7 +29,8 @@ def test_refused_without_kprobes():
 
 def test_probe_says_whether_it_can_be_had():
     _, report = probed()
-    assert report["audit"] is HAS_KPROBES and (report["audit_error"] is None) is HAS_KPROBES
+    there = has("perf_kprobes")
+    assert report["audit"] is there and (report["audit_error"] is None) is there
 
 
 def test_not_in_force_by_default(tracer):

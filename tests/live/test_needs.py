@@ -233,6 +233,12 @@ def test_who_enters_a_namespace_needs_one():
     assert "test_what_others_do_where_we_have_no_rights" in list(unmarked(text.replace('needs("mounts")', 'needs("acl")')))
 
 
+def test_what_a_machine_has_is_asked_in_one_place():
+    """By tests/needs.py: a skipif would be unknown to the guests that make up for what is missing."""
+    files = [p for p in (ROOT / "tests" / "live").glob("*.py") if p.name != "test_needs.py"]
+    assert len(files) > 40 and [p.name for p in files if "skipif" in p.read_text()] == []
+
+
 @pytest.mark.needs("sources", "program:make", "program:gcc", "program:clang", "program:bpftool")
 @pytest.mark.parametrize("folder", ["live", "vm/live"])
 def test_without_a_compiler_for_32_bit_programs(tmp_path, folder):
@@ -300,7 +306,9 @@ def test_a_guest_that_was_not_to_be_had_tried_nothing():
                                     "test_retarget.py::test_the_target_executes_another_file[with-1]",
                                     "test_retarget.py::test_a_number_that_changes_hands_twice[with]"],
      "test_retarget.py::test_a_number_that_changes_hands_twice[without]"),
-], ids=["32-bit calls", "hooks"])
+    (["perf_kprobes"], ["test_audit.py::test_quiet_while_hooks_see_all", "test_audit.py::test_what_blind_hooks_miss_is_told"],
+     "test_audit.py::test_refused_without_kprobes"),
+], ids=["32-bit calls", "hooks", "kprobes"])
 def test_a_guest_runs_what_this_machine_leaves_out(lacks, tests, absent):
     """As make check starts it: out of whatever file."""
     at_vm()
