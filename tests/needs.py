@@ -171,6 +171,11 @@ def userfaultfd():
     return None if ret == 0 else "UFFDIO_API is refused"
 
 
+@need("two CPUs")
+def two_cpus():
+    return None if len(os.sched_getaffinity(0)) > 1 else "there is one, or one for us"
+
+
 @need("children with a number of choice (clone3 with set_tid)")
 def set_tid():
     # In a process of its own, as what is in effect a fork may not happen behind the back of other threads.

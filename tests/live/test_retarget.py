@@ -5,6 +5,7 @@ mm_access can be hooked, the target is the one that the kernel opened, and filte
 told rather than less. Where it can be hooked, a tracer that finds ftrace switched off does without all the same.
 """
 
+import collections
 from pathlib import Path
 
 import pytest
@@ -271,8 +272,10 @@ BRIEF_NS = 20000  # a call that is told in any case is not looked at once more b
 
 
 @without_hook
+@pytest.mark.needs("two_cpus")
 def test_a_short_call_on_a_thread_that_ends(hook):
     """What filters dropped at entry is told if anything may have changed since, however short the call was."""
+    made = collections.Counter()
     with Held("pvmcall", "step") as other, Held("pvmbrief", 200) as h:
         h.line()
         with hook.tracer("-p", other.line()["pid"], "--caller-pid", h.pid) as t:
@@ -280,7 +283,10 @@ def test_a_short_call_on_a_thread_that_ends(hook):
                 return t.events(h.pid, lambda e: e["duration_ns"] < BRIEF_NS)
             for _ in range(40):
                 if not short():
-                    h.step()
+                    made.update(h.step())
             t.stop()
+            # Where few are, as in a guest that is emulated, none may be so at the right moment.
+            if not short() and 10 * made["brief"] < made["moved"]:
+                pytest.skip(f"of {made['moved']} calls only {made['brief']} took less than {BRIEF_NS} ns here")
             assert short(), sorted(e["duration_ns"] for e in t.events(h.pid))
             assert {(e["outcome"], e["target"]["moved"]) for e in short()} == {("success", None)}
