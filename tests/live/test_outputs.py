@@ -322,10 +322,12 @@ def test_what_others_do_where_we_have_no_rights(tmp_path, how):
         t.kill()
 
 
-@pytest.mark.parametrize("how", ["removed", "emptied", "moved", "appended", "written anew", "opened to all"])
+@pytest.mark.parametrize("how", ["removed", "replaced", "emptied", "moved", "appended", "written anew", "opened to all",
+                                 pytest.param("covered", marks=pytest.mark.needs("mounts"))])
 def test_what_others_do_to_a_recording(public_dir, how):
+    """Where it has lost its name it is still written."""
     path = public_dir / "rec"
-    t = Tracer("--record", path, *ONLY_ME)
+    t = Tracer("--record", path, *ONLY_ME, prefix=["/usr/bin/unshare", "-m"] if how == "covered" else [])
     try:
         trigger_one("pvmcall", *AS_ME, "self")
         poll(grown(path))
@@ -341,8 +343,12 @@ def test_what_others_do_to_a_recording(public_dir, how):
             path.write_bytes(b"x" * (path.stat().st_size + 100))
         elif how == "opened to all":
             path.chmod(0o666)
+        elif how == "covered":
+            cover(t, public_dir, 0o777)
         else:
             path.rename(public_dir / "old")
+            if how == "replaced":
+                path.touch(0o640)
         code = "output_access" if how == "opened to all" else "output_replaced"
         t.wait(lambda t: [r for r in t.records("error") if r["code"] == code], 5)
         assert "the recording" in t.stderr()
@@ -353,8 +359,8 @@ def test_what_others_do_to_a_recording(public_dir, how):
         assert t.proc.wait(10) == (EX_IOERR if how == "removed" else 0), t.stderr()
     finally:
         t.kill()
-    if how not in ("removed", "moved"):
-        again = pvmtrace("--replay", path)
+    if how != "removed":
+        again = pvmtrace("--replay", public_dir / "old" if how in ("moved", "replaced") else path)
         assert again.status == 0 and b'"caller":{"pid":%d,' % run["pid"] in again.out
 
 
