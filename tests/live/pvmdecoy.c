@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmdecoy [late] [nobody|exec] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
+ * pvmdecoy [late] [nobody|exec|gone] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
  * another one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with
  * the local array on a page that only this program can provide (the kernel reads that before it looks the pid up), and
  * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number ("exec": the decoy executes
- * sleep); provides the page and reports; ends. Arrays have COUNT elements (1 to 256). "late": three calls at once after
- * a first one that is not reported, and the page is where their bytes go, so that the kernel looks the pid up before the
- * decoy is replaced.
+ * sleep; "gone": it ends, and nobody is in its place); provides the page and reports; ends. Arrays have COUNT elements
+ * (1 to 256). "late": three calls at once after a first one that is not reported, and the page is where their bytes go,
+ * so that the kernel looks the pid up before the decoy is replaced.
  */
 #include "trigger.h"
 
@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 	pthread_t threads[CALLERS_MAX];
 	int fd = open_gate();
 	pid_t decoy = start(0);
-	bool nobody, exec;
+	bool nobody, exec, gone;
 	size_t callers;
 
 	late = argc > 1 && !strcmp(argv[1], "late");
@@ -189,7 +189,8 @@ int main(int argc, char **argv)
 	argv += late;
 	nobody = argv[1] && !strcmp(argv[1], "nobody");
 	exec = argv[1] && !strcmp(argv[1], "exec");
-	argv += nobody || exec;
+	gone = argv[1] && !strcmp(argv[1], "gone");
+	argv += nobody || exec || gone;
 	if (argv[1])
 		cnt = strtoul(argv[1], NULL, 0);
 	if (decoy < 0 || cnt < 1 || cnt > COUNT_MAX)
@@ -205,7 +206,10 @@ int main(int argc, char **argv)
 	} else {
 		if (!nobody)
 			victim_end(decoy);
-		start_again(decoy);
+		if (gone)
+			decoy = 0;
+		else
+			start_again(decoy);
 	}
 	printf("{\"parked\":true}\n");
 	fflush(stdout);
@@ -215,6 +219,7 @@ int main(int argc, char **argv)
 		pthread_join(threads[i], NULL);
 	report(NULL, calls, callers);
 	next_step(decoy);
-	victim_end(decoy);
+	if (decoy)
+		victim_end(decoy);
 	return 0;
 }

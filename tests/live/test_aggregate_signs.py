@@ -141,8 +141,8 @@ PATIENT = ("--aggregate", 60, "--in-flight-after", 3600000)  # what is parked do
 
 def seen_late(way, *options, **popen):
     """
-    (events, summaries by outcome) of a first call, and then three at once whose target is another one, or executes a file,
-    when it was found.
+    (events, summaries by outcome) of a first call, and then three at once whose target is another one, executes a file or
+    ends when it was found.
     """
     with Held("pvmdecoy", "late", *way) as h:
         number = h.line()["target"]
@@ -154,7 +154,8 @@ def seen_late(way, *options, **popen):
     return events, sums
 
 
-WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="exec")]
+WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="exec"),
+        pytest.param(("gone",), None, id="gone")]
 
 
 @pytest.mark.needs("mounts")
