@@ -21,7 +21,7 @@ def test_each_metric_is_in_the_table():
 
 
 # Of each sample: the format, and a key that such records alone have, with its value.
-SAMPLES = {"event": ("json", "type", "process_vm_access"),
+SAMPLES = {"event": ("json", "type", "process_vm_access"), "sum": ("json", "type", "process_vm_summary"),
            "ecs": ("ecs", "ecs", {"version": "9.4.0"}), "ocsf": ("ocsf", "class_uid", 1004)}
 LEFT_OUT = ("pvmtrace", "unmapped")  # as is said there
 NOT_ALWAYS = ("session", "container")
