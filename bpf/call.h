@@ -271,7 +271,7 @@ static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 ta
 static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *self, u32 what,
 				       enum pvm_hook hook)
 {
-	const u32 how = hook >= HOOK_BEGIN ? TARGET_WALK : 0;
+	const u32 how = (hook & ~HOOK_ALONE) >= HOOK_BEGIN ? TARGET_WALK : 0;
 	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
 	u32 tgid = OF_CURRENT(self, tgid), used;
 	enum pvm_stage stage;
@@ -284,21 +284,25 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (pvm_shared.stopping)
 		return;
 	s = bpf_map_lookup_elem(&pvm_state, &task);
-	if (cfg_witness && s && state_is_same(s, thread_ns, regs, what, saw_of(hook))) {
+	if (BESIDE(hook) && cfg_quick && s)
+		here_settle(s, task);
+	if (BESIDE(hook) && s && state_is_same(s, thread_ns, regs, what, saw_of(hook))) {
 		s->seen |= saw_of(hook);
 		return;
 	}
 	count(PVM_C_SEEN);
-	audit_seen(regs, what, false, hook != HOOK_ENTER);
+	audit_seen(regs, what, false, (hook & ~HOOK_ALONE) != HOOK_ENTER);
 	s = state_begin(s, task, thread_ns);
+	if (BESIDE(hook) && cfg_quick)
+		here_enter(s, task);
 	if (!s) {
 		count(PVM_C_STATE_FULL);
 		return;
 	}
-	if (cfg_witness)
+	if (BESIDE(hook))
 		s->seen = saw_of(hook);
 	s->exiting = 0;
-	s->hook = hook;
+	s->hook = hook & ~HOOK_ALONE;
 	__builtin_memset(&s->held, 0, sizeof(s->held));
 	call_head(s, regs, what, bpf_ktime_get_boot_ns(), PVM_COMPLETE);
 	stage = call_identify(s, tgid, how);
@@ -396,9 +400,9 @@ __noinline int orphan_identify_own(u32 tgid)
 	return s ? call_identify(s, tgid, ORPHAN_HOW) : STAGE_FILTERED;
 }
 
-static __always_inline int orphan_identify(const struct pvm_state *s, u32 tgid)
+static __always_inline int orphan_identify(const struct pvm_state *s, u32 tgid, enum pvm_hook hook)
 {
-	return !cfg_witness || s->apart ? orphan_identify_apart(tgid) : orphan_identify_own(tgid);
+	return !BESIDE(hook) || s->apart ? orphan_identify_apart(tgid) : orphan_identify_own(tgid);
 }
 
 /*
@@ -407,14 +411,15 @@ static __always_inline int orphan_identify(const struct pvm_state *s, u32 tgid)
  * call's own number, or a supervisor's invention.
  */
 static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs,
-					struct task_struct *self, u32 what, s64 ret)
+					struct task_struct *self, u32 what, s64 ret,
+					enum pvm_hook hook)
 {
 	s->sent[PVM_CALLER].pid = 0;
 	s->sent[PVM_TARGET].pid = 0;
 	call_head(s, regs, what, bpf_ktime_get_boot_ns(), PVM_ORPHAN);
 	s->call.exit_ns = s->call.entry_ns;
 	s->call.ret = ret;
-	if (orphan_identify(s, OF_CURRENT(self, tgid)) != STAGE_ACTIVE)
+	if (orphan_identify(s, OF_CURRENT(self, tgid), hook) != STAGE_ACTIVE)
 		return false;
 	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
 }
@@ -441,16 +446,16 @@ static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *se
 }
 
 static __always_inline enum call_found call_find(struct pvm_state *s, struct task_struct *self,
-						 struct pt_regs *regs, u32 what, enum pvm_saw saw)
+						 struct pt_regs *regs, u32 what, enum pvm_hook hook)
 {
-	if (cfg_witness)
-		return call_find_seen(s, self, regs, what, saw);
+	if (BESIDE(hook))
+		return call_find_seen(s, self, regs, what, saw_of(hook));
 	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))
 		return CALL_UNSEEN;
 	if (call_is(s, regs, what))
 		return CALL_FOUND;
 	call_ended();
-	state_end(s, (u64)self);
+	state_end(s, (u64)self, hook);
 	return CALL_UNSEEN;
 }
 
@@ -472,12 +477,12 @@ static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struc
 {
 	if (pvm_shared.stopping)
 		return NULL;
-	if (cfg_witness) {
+	if (BESIDE(hook)) {
 		s = orphan_own(s, self, saw_of(hook));
 		if (s || hook != HOOK_EXIT)
 			return s;
 	}
-	s = hook == HOOK_EXIT ? state_current(true) : NULL;
+	s = (hook & ~HOOK_ALONE) == HOOK_EXIT ? state_current(true) : NULL;
 	if (s)
 		s->apart = 1;
 	return s;
@@ -493,11 +498,11 @@ static __always_inline void call_send_late(struct pvm_state *s)
 
 static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_hook hook)
 {
-	bool late = cfg_witness && s->hook == HOOK_PERMIT && s->stage == STAGE_ACTIVE;
+	bool late = BESIDE(hook) && s->hook == HOOK_PERMIT && s->stage == STAGE_ACTIVE;
 
 	s->exiting = 1;
-	s->hook = hook;
-	if (cfg_witness)
+	s->hook = hook & ~HOOK_ALONE;
+	if (BESIDE(hook))
 		s->out_ns = 0;
 	if (late)
 		call_send_late(s);
@@ -522,7 +527,9 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	if (pvm_shared.stopping >= PVM_NO_EXITS)
 		return;
 	s = bpf_map_lookup_elem(&pvm_state, &task);
-	found = call_find(s, self, regs, what, saw_of(hook));
+	if (BESIDE(hook) && cfg_quick)
+		here_end(s, task);
+	found = call_find(s, self, regs, what, hook);
 	if (found == CALL_OVER)
 		return;
 	if (found == CALL_UNSEEN) {
@@ -532,13 +539,13 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		count(PVM_C_SEEN);
 		audit_seen(regs, what, true, true);
 		stage = STAGE_ORPHAN;
-		s->hook = hook;
-		tell = call_orphan(s, regs, self, what, ret);
+		s->hook = hook & ~HOOK_ALONE;
+		tell = call_orphan(s, regs, self, what, ret, hook);
 	} else {
 		stage = s->stage;
 		tell = call_close(s, ret, hook);
 	}
-	apart = stage == STAGE_ORPHAN && (!cfg_witness || s->apart);
+	apart = stage == STAGE_ORPHAN && (!BESIDE(hook) || s->apart);
 	if (tell) {
 		u32 of = apart ? CALL_ORPHANED : CALL_IN_STATE;
 
@@ -548,8 +555,9 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	} else if (stage != STAGE_FILTERED) {
 		count(PVM_C_FILTERED);
 	}
-	if (!apart)
-		state_end(s, task);
+	if (!apart && state_end(s, task, hook) && hook == HOOK_RETURN && cfg_quick &&
+	    cfg_last == PVM_SAW_EXIT)
+		here_await(s, task, what);
 }
 
 /* The current thread dies: what is kept for it goes. */
@@ -562,6 +570,8 @@ static __always_inline void state_drop(void)
 		return;
 	if (pvm_shared.stopping < PVM_NO_EXITS)
 		call_ended();
+	if (cfg_quick)
+		here_end(s, task);
 	if (s->kept)
 		atomic_add(&state_kept, -1);
 	bpf_map_delete_elem(&pvm_state, &task);

@@ -18,29 +18,36 @@ static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
 	return regs;
 }
 
-#define CALL_FENTRY(name, prefix, call, abi, op, hook)                                   \
-	SEC("fentry/" prefix call)                                                       \
-	int pvm_f_##name(unsigned long long *ctx)                                        \
-	{                                                                                \
-		struct pt_regs *regs = function_regs(ctx);                               \
-		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);                  \
-                                                                                         \
-		call_enter(regs, current_task(), what, HOOK_FENTRY + (hook));            \
-		return 0;                                                                \
-	}                                                                                \
-	SEC("fexit/" prefix call)                                                        \
-	int pvm_x_##name(unsigned long long *ctx)                                        \
-	{                                                                                \
-		struct pt_regs *regs = function_regs(ctx);                               \
-		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);                  \
-                                                                                         \
-		call_exit(regs, current_task(), what, ctx[1], HOOK_FENTRY + (hook) + 1); \
-		return 0;                                                                \
+#define CALL_FENTRY(f, x, name, prefix, call, abi, op, hook)               \
+	SEC("fentry/" prefix call)                                         \
+	int f##name(unsigned long long *ctx)                               \
+	{                                                                  \
+		struct pt_regs *regs = function_regs(ctx);                 \
+		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);    \
+                                                                           \
+		call_enter(regs, current_task(), what, hook);              \
+		return 0;                                                  \
+	}                                                                  \
+	SEC("fexit/" prefix call)                                          \
+	int x##name(unsigned long long *ctx)                               \
+	{                                                                  \
+		struct pt_regs *regs = function_regs(ctx);                 \
+		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);    \
+                                                                           \
+		call_exit(regs, current_task(), what, ctx[1], (hook) + 1); \
+		return 0;                                                  \
 	}
 
-#define CALLS_FENTRY(name, prefix, abi, hook)                                      \
-	CALL_FENTRY(name##_readv, prefix, "process_vm_readv", abi, PVM_READ, hook) \
-	CALL_FENTRY(name##_writev, prefix, "process_vm_writev", abi, PVM_WRITE, (hook) + 2)
+/* Alone, and where others may see the same call. */
+#define CALL_FENTRIES(name, prefix, call, abi, op, hook)                              \
+	CALL_FENTRY(pvm_f_, pvm_x_, name, prefix, call, abi, op, HOOK_ALONE | (hook)) \
+	CALL_FENTRY(pvm_fw_, pvm_xw_, name, prefix, call, abi, op, hook)
+
+#define CALLS_FENTRY(name, prefix, abi, hook)                                     \
+	CALL_FENTRIES(name##_readv, prefix, "process_vm_readv", abi, PVM_READ,    \
+		      HOOK_FENTRY + (hook))                                       \
+	CALL_FENTRIES(name##_writev, prefix, "process_vm_writev", abi, PVM_WRITE, \
+		      HOOK_FENTRY + (hook) + 2)
 
 ARCH_FUNCTIONS(CALLS_FENTRY)
 

@@ -27,7 +27,12 @@ enum pvm_hook {
 	HOOK_CNT,
 	/* May run on top of itself, so there is no room for it: what needs some is put off to the next hook. */
 	HOOK_PERMIT = HOOK_CNT,
+	/* With one of the above: a program for where there are no witnesses, which has not one instruction of what these need. */
+	HOOK_ALONE = 0x100,
 };
+
+/* Whether others may see the same call. hook: a constant, and so is this. */
+#define BESIDE(hook) (!((hook)&HOOK_ALONE))
 
 /* What was last known to be remembered by user space about one side of a thread's calls. */
 struct pvm_sent {
@@ -78,6 +83,8 @@ struct pvm_state {
 	u64 told_ns;   /* entry of the call that an in_flight record was told of */
 	u64 out_ns;    /* entry of the call that the sweep found to be over, and */
 	u64 out_at_ns; /* since when; 0: it was told as such (sweep.h) */
+	u32 row;       /* of pvm_here: where its entry was taken, or its exit is awaited */
+	u32 awaits;    /* boolean: it was awaited there when this was last looked at */
 	struct pvm_sent sent[2];
 	struct pvm_held held;
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
@@ -114,6 +121,17 @@ struct pvm_over {
 	u32 seen; /* enum pvm_saw */
 	u32 pad;
 };
+
+/* What the hooks on a CPU last did (here.h). */
+struct pvm_here {
+	u64 inside; /* the thread whose call was taken here and is not over; 0: none */
+	u64 awaited; /* the thread whose return was seen here, and its exit not yet; 0: none. Of that call: */
+	u64 local; /* addresses of its lists */
+	u64 remote;
+	u32 what; /* ARCH_CALL */
+} __attribute__((aligned(64)));
+
+static struct pvm_here pvm_here[PVM_CPU_ROWS];
 
 /* They are looked up within microseconds; what stays is what a hook has missed. The user half makes it small where there
  * are no witnesses. */
@@ -302,6 +320,7 @@ const volatile __u32 cfg_page_shift = 12;
 const volatile bool cfg_audit = false;
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
+const volatile bool cfg_quick = false;	    /* they see returns: here.h */
 const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */

@@ -26,6 +26,7 @@
 #include "summary.h"
 #include "audit.h"
 #include "state.h"
+#include "here.h"
 #include "call.h"
 #include "sweep.h"
 #include "commands.h"
@@ -33,33 +34,58 @@
 #include "confirm.h"
 #include "witness.h"
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
+static __always_inline void tracepoint_enter(struct pt_regs *regs, long id, enum pvm_hook hook)
 {
 	u32 what = arch_number(id);
 	struct task_struct *self;
 
 	if (!what)
-		return 0;
+		return;
 	self = current_task();
-	if (!arch_mode_fits(what, ARCH_COMPAT(regs, self)))
-		return 0;
-	call_enter(regs, self, what, HOOK_ENTER);
+	if (arch_mode_fits(what, ARCH_COMPAT(regs, self)))
+		call_enter(regs, self, what, hook);
+}
+
+static __always_inline void tracepoint_exit(struct pt_regs *regs, long ret, enum pvm_hook hook)
+{
+	u32 what = arch_number(arch_exit_number(regs));
+	struct task_struct *self;
+
+	if (!what)
+		return;
+	self = current_task();
+	if (BESIDE(hook) && cfg_quick && here_exit(regs, (u64)self, what))
+		return;
+	if (arch_mode_fits(what, ARCH_COMPAT(regs, self)))
+		call_exit(regs, self, what, ret, hook);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(pvm_enter, struct pt_regs *regs, long id)
+{
+	tracepoint_enter(regs, id, HOOK_ALONE | HOOK_ENTER);
 	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
 {
-	u32 what = arch_number(arch_exit_number(regs));
-	struct task_struct *self;
+	tracepoint_exit(regs, ret, HOOK_ALONE | HOOK_EXIT);
+	return 0;
+}
 
-	if (!what)
-		return 0;
-	self = current_task();
-	if (!arch_mode_fits(what, ARCH_COMPAT(regs, self)))
-		return 0;
-	call_exit(regs, self, what, ret, HOOK_EXIT);
+/* The same where others may see the same call. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(pvm_enter_w, struct pt_regs *regs, long id)
+{
+	tracepoint_enter(regs, id, HOOK_ENTER);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(pvm_exit_w, struct pt_regs *regs, long ret)
+{
+	tracepoint_exit(regs, ret, HOOK_EXIT);
 	return 0;
 }
 

@@ -38,7 +38,7 @@ static __always_inline u32 saw_excludes(enum pvm_saw saw)
 /* hook: a constant. */
 static __always_inline enum pvm_saw saw_of(enum pvm_hook hook)
 {
-	switch (hook) {
+	switch (hook & ~HOOK_ALONE) {
 	case HOOK_ENTER:
 		return PVM_SAW_ENTER;
 	case HOOK_EXIT:
@@ -121,20 +121,21 @@ static __noinline int over_remember(const struct pvm_state *s, u64 task)
 	return bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
 }
 
-/* The call of the current thread is over. Its entry stays if few others do. */
-static __always_inline void state_end(struct pvm_state *s, u64 task)
+/* The call of the current thread is over. Its entry stays if few others do; else it goes, and false is returned. */
+static __always_inline bool state_end(struct pvm_state *s, u64 task, enum pvm_hook hook)
 {
 	s->stage = STAGE_IDLE;
 	if (s->kept)
-		return;
+		return true;
 	if (state_kept < KEPT_MAX) {
 		s->kept = 1;
 		atomic_add(&state_kept, 1);
-		return;
+		return true;
 	}
-	if (cfg_witness && (s->seen & cfg_last) != cfg_last)
+	if (BESIDE(hook) && (s->seen & cfg_last) != cfg_last)
 		over_remember(s, task);
 	bpf_map_delete_elem(&pvm_state, &task);
+	return false;
 }
 
 #endif

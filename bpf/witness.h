@@ -29,6 +29,8 @@ static __always_inline void witness_enter(enum pvm_hook hook)
 	struct pt_regs *regs;
 	u32 what;
 
+	if (here_is_inside((u64)self))
+		return;
 	regs = witness_regs(self, &what);
 	if (what)
 		call_enter(regs, self, what, hook);
@@ -49,7 +51,7 @@ SEC("kprobe.multi")
 int pvm_begin(struct pt_regs *ctx)
 {
 	witness_enter(HOOK_BEGIN);
-	return 0;
+	return 1;
 }
 
 /* A second link, and not a session: of that the return goes with an entry that is passed over. */

@@ -21,6 +21,9 @@
 /* Programs of fentry.h on the functions of the calls. */
 #define ENTRY_PREFIX "pvm_f_"
 #define EXIT_PREFIX "pvm_x_"
+/* And those for where others may see the same call. */
+#define ENTRY_BESIDE_PREFIX "pvm_fw_"
+#define EXIT_BESIDE_PREFIX "pvm_xw_"
 
 #define PIN_FUNCTION "pin_user_pages_remote"
 #define PIN_ARGUMENTS 6 /* as pvm_pin reads them */
@@ -34,7 +37,8 @@ static bool has_prefix(const struct bpf_program *prog, const char *prefix)
 
 static bool is_call_hook(const struct bpf_program *prog)
 {
-	return has_prefix(prog, ENTRY_PREFIX) || has_prefix(prog, EXIT_PREFIX);
+	return has_prefix(prog, ENTRY_PREFIX) || has_prefix(prog, EXIT_PREFIX) ||
+	       has_prefix(prog, ENTRY_BESIDE_PREFIX) || has_prefix(prog, EXIT_BESIDE_PREFIX);
 }
 
 /* The kernel function that a program names in its section: "fexit/mm_access". */
@@ -138,7 +142,7 @@ static int choose_fentry(struct hooks *h, const struct btf *types)
 		return EX_UNAVAILABLE;
 	}
 	bpf_object__for_each_program(prog, h->skel->obj) {
-		if (!is_call_hook(prog))
+		if (!has_prefix(prog, ENTRY_PREFIX) && !has_prefix(prog, EXIT_PREFIX))
 			continue;
 		err = try_function(types, function_of(prog),
 				   bpf_program__expected_attach_type(prog));
@@ -197,6 +201,28 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	bpf_program__set_autoload(skel->progs.pvm_pin_end, !h->pins_by_fexit);
 }
 
+/* Which of the hooks on the calls themselves are loaded. */
+static void choose_calls(struct hooks *h)
+{
+	struct pvmtrace_bpf *skel = h->skel;
+	const bool beside = witness__any(&h->witness);
+	struct bpf_program *prog;
+
+	h->entries = beside ? ENTRY_BESIDE_PREFIX : ENTRY_PREFIX;
+	h->exits = beside ? EXIT_BESIDE_PREFIX : EXIT_PREFIX;
+	h->enter = beside ? skel->progs.pvm_enter_w : skel->progs.pvm_enter;
+	h->exit = beside ? skel->progs.pvm_exit_w : skel->progs.pvm_exit;
+	bpf_object__for_each_program(prog, skel->obj)
+		if (is_call_hook(prog))
+			bpf_program__set_autoload(prog,
+						  h->fentry && (has_prefix(prog, h->entries) ||
+								has_prefix(prog, h->exits)));
+	bpf_program__set_autoload(skel->progs.pvm_enter, !h->fentry && !beside);
+	bpf_program__set_autoload(skel->progs.pvm_exit, !h->fentry && !beside);
+	bpf_program__set_autoload(skel->progs.pvm_enter_w, !h->fentry && beside);
+	bpf_program__set_autoload(skel->progs.pvm_exit_w, !h->fentry && beside);
+}
+
 static void forget_confirm(struct pvmtrace_bpf *skel)
 {
 	bpf_program__set_autoload(skel->progs.pvm_access, false);
@@ -210,7 +236,6 @@ static void forget_confirm(struct pvmtrace_bpf *skel)
 int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry,
 		  bool confirm)
 {
-	struct bpf_program *prog;
 	struct btf *types;
 	int err = 0;
 
@@ -221,11 +246,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	witness__look(&h->witness, fentry);
 	witness__choose(&h->witness, skel, fentry);
 	skel->rodata->cfg_typed_regs = true;
-	bpf_object__for_each_program(prog, skel->obj)
-		if (is_call_hook(prog))
-			bpf_program__set_autoload(prog, fentry);
-	bpf_program__set_autoload(skel->progs.pvm_enter, !fentry);
-	bpf_program__set_autoload(skel->progs.pvm_exit, !fentry);
+	choose_calls(h);
 	forget_confirm(skel);
 	/* Not even tried: see sysctl.h. */
 	if (sysctl__ftrace_is_off())
@@ -241,6 +262,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 		choose_confirm(h, types);
 		witness__find(&h->witness, skel, types, fentry);
 		witness__choose(&h->witness, skel, fentry);
+		choose_calls(h);
 	}
 	btf__free(types);
 	return err;
@@ -304,9 +326,9 @@ int hooks__attach(struct hooks *h)
 		err = attach(h, skel->progs.pvm_exec);
 	witness__attach(&h->witness, skel);
 	if (!err)
-		err = h->fentry ? attach_all(h, EXIT_PREFIX) : attach(h, skel->progs.pvm_exit);
+		err = h->fentry ? attach_all(h, h->exits) : attach(h, h->exit);
 	if (!err)
-		err = h->fentry ? attach_all(h, ENTRY_PREFIX) : attach(h, skel->progs.pvm_enter);
+		err = h->fentry ? attach_all(h, h->entries) : attach(h, h->enter);
 	return err;
 }
 
@@ -356,12 +378,12 @@ static uint64_t misses_all(const struct hooks *h, const char *prefix)
 
 static uint64_t missed_begins(const struct hooks *h)
 {
-	return h->fentry ? misses_all(h, ENTRY_PREFIX) : witness__misses(h->skel->progs.pvm_enter);
+	return h->fentry ? misses_all(h, h->entries) : witness__misses(h->enter);
 }
 
 static uint64_t missed_ends(const struct hooks *h)
 {
-	return h->fentry ? misses_all(h, EXIT_PREFIX) : witness__misses(h->skel->progs.pvm_exit);
+	return h->fentry ? misses_all(h, h->exits) : witness__misses(h->exit);
 }
 
 uint64_t hooks__misses(const struct hooks *h)

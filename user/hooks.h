@@ -14,6 +14,7 @@
 
 struct pvmtrace_bpf;
 struct bpf_link;
+struct bpf_program;
 
 #define HOOKS_MAX 16
 
@@ -28,6 +29,9 @@ struct hooks {
 	bool pins_by_kprobes; /* that they are let go as well */
 	bool lacks;	      /* all of these may not have run for a while */
 	struct witness witness;
+	/* The hooks on the calls themselves: on the functions, by how their programs' names begin, or the tracepoints. */
+	const char *entries, *exits;
+	struct bpf_program *enter, *exit;
 };
 
 /* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * here.h - what the hooks on a CPU last did, so that most of those behind them need not look for a call's state: that, and
+ * to compare its registers, is most of what a witness that has nothing to do costs.
+ *
+ * Called only where witnesses see calls return (cfg_quick). A thread may be moved to another CPU in between, or others' calls may
+ * come by there: then the state has the answer, as it has without this.
+ */
+#ifndef PVM_HERE_H
+#define PVM_HERE_H
+
+/* CPUs beyond the last row share them; then the user half leaves cfg_quick off. */
+static __always_inline struct pvm_here *here_at(u32 row)
+{
+	return &pvm_here[row & (PVM_CPU_ROWS - 1)];
+}
+
+static __always_inline u32 here_row(void)
+{
+	return bpf_get_smp_processor_id() & (PVM_CPU_ROWS - 1);
+}
+
+/*
+ * Behind the first hook at a begin: whether an earlier one here took the call that the thread is in. It is wrong if
+ * neither return nor exit of the call before was seen, nor the first hook's entry of this one: so the hooks that ask here
+ * say nothing of calls that can be missing (docs/design.md).
+ */
+static __always_inline bool here_is_inside(u64 task)
+{
+	return cfg_quick && here_at(here_row())->inside == task;
+}
+
+/* The thread's call is over, or another one begins. */
+static __always_inline void here_leave(u32 row, u64 task)
+{
+	struct pvm_here *h = here_at(row);
+
+	if (h->inside == task)
+		h->inside = 0;
+}
+
+/* A hook takes the thread's call, or tries to: s is NULL if there is no room. */
+static __always_inline void here_enter(struct pvm_state *s, u64 task)
+{
+	u32 row = here_row();
+	struct pvm_here *h = here_at(row);
+
+	if (s) {
+		if (s->row != row)
+			here_leave(s->row, task);
+		s->row = row;
+	}
+	h->inside = task;
+}
+
+/* A return has dealt with the thread's call, and its exit is to come. That of another thread, which is awaited here, is not
+ * forgotten for it. */
+static __always_inline void here_await(struct pvm_state *s, u64 task, u32 what)
+{
+	u32 row = here_row();
+	struct pvm_here *h = here_at(row);
+
+	if (h->awaited)
+		return;
+	h->what = what;
+	h->local = s->call.args[1];
+	h->remote = s->call.args[3];
+	h->awaited = task;
+	s->row = row;
+	s->awaits = 1;
+}
+
+/* The exit hook: whether it was awaited here. The addresses of the lists will do: it is wrong only if the awaited exit was
+ * not seen, nor any other hook of a call like it that the thread made since. */
+static __always_inline bool here_exit(struct pt_regs *regs, u64 task, u32 what)
+{
+	struct pvm_here *h = here_at(here_row());
+	u64 args[6];
+
+	if (h->awaited != task || h->what != what)
+		return false;
+	arch_args(regs, what, true, args);
+	if (h->local != args[1] || h->remote != args[3])
+		return false;
+	h->awaited = 0;
+	return true;
+}
+
+/* Before the state is looked at: what became of the exit that was awaited. */
+static __always_inline void here_settle(struct pvm_state *s, u64 task)
+{
+	struct pvm_here *h;
+
+	if (!s->awaits)
+		return;
+	h = here_at(s->row);
+	if (h->awaited == task)
+		h->awaited = 0;
+	else
+		s->seen |= PVM_SAW_EXIT;
+	s->awaits = 0;
+}
+
+/* The thread's call ends, or the thread itself; s is NULL if there is no state. */
+static __always_inline void here_end(struct pvm_state *s, u64 task)
+{
+	here_leave(s ? s->row : here_row(), task);
+	if (s)
+		here_settle(s, task);
+}
+
+#endif
