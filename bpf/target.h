@@ -114,6 +114,8 @@ __noinline int target_take_task(u64 task, u32 how)
 
 	if (!s)
 		return TARGET_ABSENT;
+	if (bpf_rdonly_cast)
+		return typed_target_take(s, cast_task(task), how);
 	return raw_target_take(s, (struct task_struct *)task, how);
 }
 

@@ -150,6 +150,10 @@ struct pid_namespace { /* where the caller's pid argument is looked up */
 	struct ns_common ns;
 };
 
+struct task_cputime { /* begins with a number: see peek() */
+	u64 stime;
+};
+
 struct upid { /* a process id in one pid namespace */
 	int nr;
 	struct pid_namespace *ns;
