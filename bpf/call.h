@@ -555,8 +555,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	} else if (stage != STAGE_FILTERED) {
 		count(PVM_C_FILTERED);
 	}
-	if (!apart && state_end(s, task, hook) && hook == HOOK_RETURN && cfg_quick &&
-	    cfg_last == PVM_SAW_EXIT)
+	if (!apart && state_end(s, task, hook) && here_is_followed(hook))
 		here_await(s, task, what);
 }
 

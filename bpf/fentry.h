@@ -18,24 +18,38 @@ static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
 	return regs;
 }
 
-#define CALL_FENTRY(f, x, name, prefix, call, abi, op, hook)               \
-	SEC("fentry/" prefix call)                                         \
-	int f##name(unsigned long long *ctx)                               \
-	{                                                                  \
-		struct pt_regs *regs = function_regs(ctx);                 \
-		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);    \
-                                                                           \
-		call_enter(regs, current_task(), what, hook);              \
-		return 0;                                                  \
-	}                                                                  \
-	SEC("fexit/" prefix call)                                          \
-	int x##name(unsigned long long *ctx)                               \
-	{                                                                  \
-		struct pt_regs *regs = function_regs(ctx);                 \
-		u32 what = ARCH_CALL(arch_function_abi(regs, abi), op);    \
-                                                                           \
-		call_exit(regs, current_task(), what, ctx[1], (hook) + 1); \
-		return 0;                                                  \
+static __always_inline int function_enter(unsigned long long *ctx, u32 abi, u32 op,
+					  enum pvm_hook hook)
+{
+	struct task_struct *self = current_task();
+	struct pt_regs *regs;
+
+	if (BESIDE(hook) && here_is_inside((u64)self))
+		return 0;
+	regs = function_regs(ctx);
+	call_enter(regs, self, ARCH_CALL(arch_function_abi(regs, abi), op), hook);
+	return 0;
+}
+
+static __always_inline int function_exit(unsigned long long *ctx, u32 abi, u32 op,
+					 enum pvm_hook hook)
+{
+	struct pt_regs *regs = function_regs(ctx);
+
+	call_exit(regs, current_task(), ARCH_CALL(arch_function_abi(regs, abi), op), ctx[1], hook);
+	return 0;
+}
+
+#define CALL_FENTRY(f, x, name, prefix, call, abi, op, hook)    \
+	SEC("fentry/" prefix call)                              \
+	int f##name(unsigned long long *ctx)                    \
+	{                                                       \
+		return function_enter(ctx, abi, op, hook);      \
+	}                                                       \
+	SEC("fexit/" prefix call)                               \
+	int x##name(unsigned long long *ctx)                    \
+	{                                                       \
+		return function_exit(ctx, abi, op, (hook) + 1); \
 	}
 
 /* Alone, and where others may see the same call. */

@@ -21,9 +21,9 @@ static __always_inline u32 here_row(void)
 }
 
 /*
- * Behind the first hook at a begin: whether an earlier one here took the call that the thread is in. It is wrong if
- * neither return nor exit of the call before was seen, nor the first hook's entry of this one: so the hooks that ask here
- * say nothing of calls that can be missing (docs/design.md).
+ * A hook at a begin that others come before: whether one here took the call that the thread is in. It is wrong if all ends
+ * of the call before were passed over: so the hooks that ask here say nothing of calls that can be missing
+ * (docs/design.md).
  */
 static __always_inline bool here_is_inside(u64 task)
 {
@@ -53,8 +53,19 @@ static __always_inline void here_enter(struct pvm_state *s, u64 task)
 	h->inside = task;
 }
 
-/* A return has dealt with the thread's call, and its exit is to come. That of another thread, which is awaited here, is not
- * forgotten for it. */
+/* The last hook on a call: behind the return the exit; with fentry, whose exit comes before it, the return. */
+#define HERE_LAST (cfg_last == PVM_SAW_EXIT ? PVM_SAW_EXIT : PVM_SAW_RETURN)
+
+/* An exit hook: whether the last one follows it. hook: a constant. */
+static __always_inline bool here_is_followed(enum pvm_hook hook)
+{
+	if (saw_of(hook) == PVM_SAW_RETURN)
+		return cfg_quick && HERE_LAST == PVM_SAW_EXIT;
+	return saw_of(hook) == PVM_SAW_FEXIT && cfg_quick;
+}
+
+/* One that is followed by the last has dealt with the thread's call. That of another thread, for which the last is awaited
+ * here, is not forgotten for it. */
 static __always_inline void here_await(struct pvm_state *s, u64 task, u32 what)
 {
 	u32 row = here_row();
@@ -70,9 +81,9 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 what)
 	s->awaits = 1;
 }
 
-/* The exit hook: whether it was awaited here. The addresses of the lists will do: it is wrong only if the awaited exit was
- * not seen, nor any other hook of a call like it that the thread made since. */
-static __always_inline bool here_exit(struct pt_regs *regs, u64 task, u32 what)
+/* The last hook: whether it was awaited here. The addresses of the lists will do: it is wrong only if the awaited one was
+ * passed over, and so were all other hooks on a call like it that the thread has made since. */
+static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 what)
 {
 	struct pvm_here *h = here_at(here_row());
 	u64 args[6];
@@ -86,7 +97,7 @@ static __always_inline bool here_exit(struct pt_regs *regs, u64 task, u32 what)
 	return true;
 }
 
-/* Before the state is looked at: what became of the exit that was awaited. */
+/* Before the state is looked at: what became of the last hook that was awaited. */
 static __always_inline void here_settle(struct pvm_state *s, u64 task)
 {
 	struct pvm_here *h;
@@ -97,7 +108,7 @@ static __always_inline void here_settle(struct pvm_state *s, u64 task)
 	if (h->awaited == task)
 		h->awaited = 0;
 	else
-		s->seen |= PVM_SAW_EXIT;
+		s->seen |= HERE_LAST;
 	s->awaits = 0;
 }
 

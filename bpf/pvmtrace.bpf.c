@@ -54,7 +54,7 @@ static __always_inline void tracepoint_exit(struct pt_regs *regs, long ret, enum
 	if (!what)
 		return;
 	self = current_task();
-	if (BESIDE(hook) && cfg_quick && here_exit(regs, (u64)self, what))
+	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, what))
 		return;
 	if (arch_mode_fits(what, ARCH_COMPAT(regs, self)))
 		call_exit(regs, self, what, ret, hook);

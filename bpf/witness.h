@@ -43,6 +43,9 @@ static __always_inline void witness_exit(s64 ret, enum pvm_hook hook)
 	u32 what;
 
 	regs = witness_regs(self, &what);
+	if (hook == HOOK_RETURN && cfg_quick && HERE_LAST == PVM_SAW_RETURN &&
+	    here_was_awaited(regs, (u64)self, what))
+		return;
 	if (what)
 		call_exit(regs, self, what, ret, hook);
 }

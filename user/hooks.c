@@ -399,7 +399,8 @@ uint64_t hooks__skipped(const struct hooks *h)
 	/* Then an exit without an entry is not told. */
 	if (h->fentry && !h->skel->rodata->cfg_witness)
 		return begins;
-	if (begins < both)
+	/* A hook that witnesses come before looks at no call that they took: bpf/here.h. */
+	if (begins < both && !(h->fentry && h->skel->rodata->cfg_quick))
 		both = begins;
 	return ends < both ? ends : both;
 }
