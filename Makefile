@@ -392,6 +392,16 @@ build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
 	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $(USER_OBJ) $(STATIC_LIBS) -o $@
 
+# For the live tests: the first hooks are not attached, so that the witnesses have to see everything.
+build/vm/witness/hooks.o: user/hooks.c build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) -DPVM_WITNESSES_ALONE $(CFLAGS) $(DEPENDENCIES) -c $< -o $@
+
+build/vm/pvmtrace-witness: build/vm/witness/hooks.o $(USER_OBJ) build/flags build/files
+	$(call tell,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/hooks.o,$(USER_OBJ)) $(LIBS) -o $@
+
 build/vm/live/%: tests/live/%.c build/flags
 	@mkdir -p $(@D)
 	$(call tell,CC)
@@ -432,7 +442,7 @@ cross:
 		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= $(CROSS_GOALS)
 
 .PHONY: build-vm check-vm check-btf
-build-vm: build/vm/pvmtrace-static build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so
+build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so
 
 check-btf: ## vmlinux.h against the types of this machine's kernel and of the other ones (BTF='6.1 host')
 	@$(call install_missing,$(BTF_PKGS))
@@ -451,4 +461,4 @@ check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest'
 	@$(PYTHON) -B tests/vm/run --compiler $(OTHER_CLANG) --compiler newest-clang \
 		$(if $(filter all,$(VM)),--document) $(VM_ARGS) $(VM)
 
--include $(wildcard build/vm/live/*.d)
+-include $(wildcard build/vm/live/*.d build/vm/witness/*.d)

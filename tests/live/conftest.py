@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(config, items):
         mark = item.get_closest_marker("unseen_by_fentry")
         if mark and pvm.ATTACH == "fentry":
             item.add_marker(pytest.mark.skip(reason=f"fentry does not see {mark.args[0]}"))
+        if mark and os.environ.get("PVM_HOOKS") == "witness":
+            item.add_marker(pytest.mark.skip(reason=f"witnesses do not see {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

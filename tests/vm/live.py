@@ -52,8 +52,10 @@ HOGS_TIMES = 3
 NO32_FROM = (6, 7)
 
 # The passes over the live tests: as they are, on a hybrid hierarchy, without 32-bit calls, under load where any task
-# is preempted anywhere, with --attach fentry.
-PASSES = ["live", "hybrid", "no32", "hogs", "fentry"]
+# is preempted anywhere, with --attach fentry, by a tracer whose first hooks are not attached.
+PASSES = ["live", "hybrid", "no32", "hogs", "fentry", "witness"]
+# Witnesses see all that a function's hooks do from here on, where the first hooks need them.
+WITNESS_FROM = (7, 0)
 
 # More of the kernel's command line.
 WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0", "hogs": "hogs preempt=full"}
@@ -75,7 +77,8 @@ def passes(kernel, how_many, short=False, lacks=()):
         found = {"hybrid": old and NEEDS_HYBRID in lacks, "live": not old and plain(lacks)}
         return [*(part for part, there in found.items() if there), *no32]
     hogs = ["hogs"] if kernel.arch == "amd64" and kernel.has_preempt_dynamic() else []
-    return ["live", "hybrid", *no32, *hogs, *(["fentry"] if ATTACH == "tracepoint" else [])]
+    witness = ["witness"] if kernel.arch == "amd64" and kernel.version >= WITNESS_FROM else []
+    return ["live", "hybrid", *no32, *hogs, *([*witness, "fentry"] if ATTACH == "tracepoint" else [])]
 
 
 def part_of(need):
@@ -99,7 +102,7 @@ def arguments(part, short=False, lacks=()):
     return ["-m", "not slow", *chosen, *ignored, *files]
 
 
-def contents(kernel, words, seconds):
+def contents(kernel, words, seconds, part):
     """What the guest has besides its Debian."""
     build = kernel.build
     found = {"init": HERE / "init-live", "arguments": shlex.join(words), "seconds": str(seconds)}
@@ -109,7 +112,7 @@ def contents(kernel, words, seconds):
     for path in (build / "vm" / "live").glob("pvm*"):
         if not path.suffix:
             found[f"pvmtrace/build/live/{path.name}"] = path
-    found["pvmtrace/build/pvmtrace"] = build / "pvmtrace"
+    found["pvmtrace/build/pvmtrace"] = build / ("vm/pvmtrace-witness" if part == "witness" else "pvmtrace")
     return found
 
 
@@ -153,11 +156,11 @@ def run(kernel, words, seconds, part="live"):
     work = kernels.HOME / "run" / f"{kernel.name}-{part}"
     work.mkdir(parents=True, exist_ok=True)
     initrd = work / "initrd"
-    guest.make_initrd(initrd, contents(kernel, words, seconds), root.get(kernel.arch))
+    guest.make_initrd(initrd, contents(kernel, words, seconds, part), root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
                           f"{WORDS.get(part, '')} {known(kernel, part)} PVM_SLOWNESS={slowness} "
-                          f"PVM_ATTACH={'fentry' if fentry else ATTACH}")
+                          f"PVM_ATTACH={'fentry' if fentry else ATTACH} PVM_HOOKS={part}")
     finally:
         initrd.unlink()
     return parse(text)

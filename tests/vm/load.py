@@ -54,7 +54,7 @@ def run(kernel, part, short=False, chosen=None, seconds=SECONDS):
     work.mkdir(parents=True, exist_ok=True)
     initrd = work / "initrd"
     words = ["-o", "junit_family=xunit1", *(["-k", chosen] if chosen else []), "tests/vm/test_load.py"]
-    files = live.contents(kernel, words, seconds)
+    files = live.contents(kernel, words, seconds, part)
     files["pvmtrace/tests/vm/test_load.py"] = kernels.ROOT / "tests" / "vm" / "test_load.py"
     files["pvmtrace/build/live/pvmtally.so"] = kernel.build / "live" / "pvmtally.so"
     guest.make_initrd(initrd, files, root.get(kernel.arch))

@@ -52,6 +52,7 @@ class Column:
         self.no32 = {}
         self.hogs = {}
         self.fentry = {}
+        self.witness = {}
         self.load = {}
 
     def has_fentry(self):
@@ -62,7 +63,7 @@ class Column:
         """((what, name), Result)"""
         for part, results in (("check", self.checks), ("compiler", self.compiler), ("live", self.live),
                               ("hybrid", self.hybrid), ("no32", self.no32), ("hogs", self.hogs),
-                              ("fentry", self.fentry), ("load", self.load)):
+                              ("fentry", self.fentry), ("witness", self.witness), ("load", self.load)):
             for name, result in results.items():
                 yield (part, name), result
 
@@ -115,7 +116,7 @@ def named(key):
     part, name = key
     return {"check": name, "compiler": f"all checks, {package_of(name)}", "live": name, "hybrid": f"{name}, hybrid",
             "no32": f"{name}, no 32-bit calls",
-            "hogs": f"{name}, beside hogs", "fentry": f"{name}, fentry", "load": f"under {name}"}[part]
+            "hogs": f"{name}, beside hogs", "fentry": f"{name}, fentry", "witness": f"{name}, witnesses alone", "load": f"under {name}"}[part]
 
 
 def table(columns):
@@ -152,6 +153,7 @@ def summary(columns):
                                      ("no32", "live tests, ia32_emulation=0"),
                                      ("hogs", "live tests, beside hogs, preempt=full"),
                                      ("fentry", "live tests, --attach fentry"),
+                                     ("witness", "live tests, by witnesses alone"),
                                      ("load", "calls under load")])
     lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]
     for part, name in parts.items():
