@@ -228,7 +228,7 @@ build-live: all $(LIVE_PROGS)
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
-.PHONY: check check-quick unit formats live package lint format bench check-fresh
+.PHONY: check check-quick unit formats live package lint format bench bench-vm check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
@@ -259,6 +259,11 @@ bench: ## as root: measure what tracing costs (BENCH_ARGS=--help)
 	@$(call install_missing,$(BENCH_PKGS))
 	@$(MAKE) all $(BENCH_PROGS)
 	@tests/bench/bench $(BENCH_ARGS)
+
+bench-vm: ## as root: count what a traced call costs on other kernels, in instructions (VM='6.12 newest')
+	@$(call install_missing,$(VM_PKGS))
+	+@$(MAKE) build/vm/pvmtrace-static build/vm/pvmtrace-first build/vm/caller
+	@$(PYTHON) -B tests/vm/instructions.py $(if $(filter all,$(VM)),6.1 6.12 newest,$(VM))
 
 check-fresh: ## as root: prove 'make run' and 'make check' on a minimal Debian 12 (FRESH_ARGS=--help)
 	@$(call install_missing,$(FRESH_PKGS))
@@ -402,6 +407,22 @@ build/vm/pvmtrace-witness: build/vm/witness/hooks.o $(USER_OBJ) build/flags buil
 	$(call tell,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/hooks.o,$(USER_OBJ)) $(LIBS) -o $@
 
+# For tests/vm/instructions.py: what a call would cost if no witnesses were needed.
+build/vm/first/witness.o: user/witness.c build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) -DPVM_NO_WITNESSES $(CFLAGS) $(DEPENDENCIES) -c $< -o $@
+
+build/vm/pvmtrace-first: build/vm/first/witness.o $(USER_OBJ) build/flags build/files
+	$(call tell,LINK)
+	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $< $(filter-out build/user/witness.o,$(USER_OBJ)) \
+		$(STATIC_LIBS) -o $@
+
+build/vm/caller: tests/bench/caller.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(TRIGGER_FLAGS) -static $(DEPENDENCIES) -MF $@.d $< -o $@
+
 build/vm/live/%: tests/live/%.c build/flags
 	@mkdir -p $(@D)
 	$(call tell,CC)
@@ -461,4 +482,4 @@ check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest'
 	@$(PYTHON) -B tests/vm/run --compiler $(OTHER_CLANG) --compiler newest-clang \
 		$(if $(filter all,$(VM)),--document) $(VM_ARGS) $(VM)
 
--include $(wildcard build/vm/live/*.d build/vm/witness/*.d)
+-include $(wildcard build/vm/*/*.d build/vm/*.d)

@@ -165,9 +165,17 @@ static bool has_lsm(void)
 	return false;
 }
 
+/* A build that counts what witnesses cost (Makefile) does without. */
+#ifdef PVM_NO_WITNESSES
+#define WITNESSES false
+#else
+#define WITNESSES true
+#endif
+
 void witness__look(struct witness *w, bool fentry)
 {
-	*w = (struct witness){ .preemptible = kernel_preempts() && hook_is_preemptible(fentry) };
+	*w = (struct witness){ .preemptible = WITNESSES && kernel_preempts() &&
+					      hook_is_preemptible(fentry) };
 }
 
 /* Before 6.1 a program of a kprobe must not use a map that takes memory as it goes. The registers of the caller are had

@@ -90,13 +90,13 @@ def _text(path):
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
-def boot(kernel, initrd, work, seconds, memory="1G", words=""):
-    """Runs a guest to its end; what it told. words: more of the kernel's command line."""
+def boot(kernel, initrd, work, seconds, memory="1G", words="", qemu=()):
+    """Runs a guest to its end; what it told. words: more of the kernel's command line; qemu: of QEMU's own."""
     machine = MACHINES[kernel.arch]
     console, told = work / "console", work / "told"
     for path in (console, told):
         path.unlink(missing_ok=True)
-    command = [machine.qemu, "-accel", ACCEL[kernel.arch], *QEMU_ARGS, *machine.args, "-m", memory,
+    command = [machine.qemu, "-accel", ACCEL[kernel.arch], *QEMU_ARGS, *machine.args, *qemu, "-m", memory,
                "-serial", f"file:{console}",
                *[word.format(told=told) for word in machine.told],
                "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", f"{machine.cmdline} {CMDLINE} {words}"]
