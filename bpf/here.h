@@ -74,15 +74,14 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 what)
 	if (h->awaited)
 		return;
 	h->what = what;
-	h->local = s->call.args[1];
-	h->remote = s->call.args[3];
+	h->args = args_sum(s->call.args);
 	h->awaited = task;
 	s->row = row;
 	s->awaits = 1;
 }
 
-/* The last hook: whether it was awaited here. The addresses of the lists will do: it is wrong only if the awaited one was
- * passed over, and so were all other hooks on a call like it that the thread has made since. */
+/* The last hook: whether it was awaited here. It is wrong only if the awaited one was passed over, and so were all other
+ * hooks on a call with the same arguments that the thread has made since. */
 static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 what)
 {
 	struct pvm_here *h = here_at(here_row());
@@ -91,7 +90,7 @@ static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32
 	if (h->awaited != task || h->what != what)
 		return false;
 	arch_args(regs, what, true, args);
-	if (h->local != args[1] || h->remote != args[3])
+	if (h->args != args_sum(args))
 		return false;
 	h->awaited = 0;
 	return true;

@@ -126,8 +126,7 @@ struct pvm_over {
 struct pvm_here {
 	u64 inside; /* the thread whose call was taken here and is not over; 0: none */
 	u64 awaited; /* the thread whose return was seen here, and its exit not yet; 0: none. Of that call: */
-	u64 local; /* addresses of its lists */
-	u64 remote;
+	u64 args; /* sum of its arguments */
 	u32 what; /* ARCH_CALL */
 } __attribute__((aligned(64)));
 

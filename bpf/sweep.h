@@ -84,12 +84,12 @@ static __always_inline bool sweep_is_out(struct pvm_state *s, u64 now)
 }
 
 /* Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
- * thread's next hook finds done. A call that was dropped for its target is told too: the kernel may look its argument up
+ * thread's next hook finds done. entry_ns: of the call that was looked at, which can have another one behind it by
+ * now. A call that was dropped for its target is told too: the kernel may look its argument up
  * after we are gone, or may have done so unseen. phase: enum pvm_phase. */
-static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 phase)
+static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 phase, u64 entry_ns)
 {
 	bool dropped = call_is_dropped(s);
-	u64 entry_ns = s->call.entry_ns;
 	u32 zero = 0, stage = s->stage, size;
 	struct pvm_state *copy = bpf_map_lookup_elem(&pvm_swept, &zero);
 
@@ -117,10 +117,11 @@ static __always_inline int sweep_task(struct task_struct *task, u64 address)
 {
 	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &address);
 	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, out;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = bpf_ktime_get_boot_ns(), entry_ns;
 
 	if (!s || !sweep_sees(s, task->start_boottime))
 		return 0;
+	entry_ns = s->call.entry_ns;
 	out = cfg_witness && !sweep_is_inside(s, task);
 	if (out ? !at_end && !sweep_is_out(s, now) : !sweep_wants(s, now))
 		return 0;
@@ -133,7 +134,7 @@ static __always_inline int sweep_task(struct task_struct *task, u64 address)
 			s->out_at_ns = 0;
 		count(PVM_C_FILTERED);
 	} else {
-		sweep_last(s, address, now, out ? PVM_ENDED : PVM_UNFINISHED);
+		sweep_last(s, address, now, out ? PVM_ENDED : PVM_UNFINISHED, entry_ns);
 	}
 	return 0;
 }

@@ -69,7 +69,8 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 		return passes;
 	if (!owner_take(memory->owner, memory->place, how_owner))
 		return passes;
-	if (!passes)
+	/* Of a call that is told because nobody could be asked about the owner, user space knows none to judge. */
+	if (!passes && s->call.flags & PVM_CALL_OWNER)
 		s->call.target.flags |= PVM_TASK_REJECTED;
 	return true;
 }

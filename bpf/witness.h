@@ -54,7 +54,7 @@ SEC("kprobe.multi")
 int pvm_begin(struct pt_regs *ctx)
 {
 	witness_enter(HOOK_BEGIN);
-	return 1;
+	return 0;
 }
 
 /* A second link, and not a session: of that the return goes with an entry that is passed over. */

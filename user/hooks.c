@@ -240,7 +240,7 @@ static void forget_confirm(struct pvmtrace_bpf *skel)
 }
 
 int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry,
-		  bool confirm)
+		  enum hooks_extent extent)
 {
 	struct btf *types;
 	int err = 0;
@@ -249,14 +249,16 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	h->fentry = fentry;
 	h->lacks = false;
 	h->access = h->pins = h->pins_by_fexit = h->pins_by_kprobes = false;
+	/* Where ftrace is off nothing of it is even tried: see sysctl.h. */
+	if (fentry && sysctl__ftrace_is_off())
+		return refuse_switched_off();
 	witness__look(&h->witness, fentry);
 	witness__choose(&h->witness, skel, fentry);
 	skel->rodata->cfg_typed_regs = true;
 	choose_calls(h);
 	forget_confirm(skel);
-	/* Not even tried: see sysctl.h. */
 	if (sysctl__ftrace_is_off())
-		return fentry ? refuse_switched_off() : 0;
+		return 0;
 	types = kernel_types__load(btf);
 	if (!types) {
 		log__debug("the kernel's types: %s", strerror(errno));
@@ -264,8 +266,9 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	}
 	if (fentry)
 		err = choose_fentry(h, types);
-	if (!err && confirm) {
+	if (!err && extent >= HOOKS_CONFIRMED)
 		choose_confirm(h, types);
+	if (!err && extent >= HOOKS_WITNESSED) {
 		witness__find(&h->witness, skel, types, fentry);
 		witness__choose(&h->witness, skel, fentry);
 		choose_calls(h);

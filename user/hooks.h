@@ -34,11 +34,18 @@ struct hooks {
 	struct bpf_program *enter, *exit;
 };
 
+/* How much is hooked. */
+enum hooks_extent {
+	HOOKS_LEAST,	 /* the calls themselves */
+	HOOKS_WITNESSED, /* and witnesses, where they are needed */
+	HOOKS_CONFIRMED, /* and what confirms calls */
+};
+
 /* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for
- * NULL. 0, or EX_UNAVAILABLE after a message if fentry is wanted and not to be had. confirm: what the kernel itself
- * does for a call is hooked too, where it can be, with either method. */
+ * NULL. 0, or EX_UNAVAILABLE after a message if fentry is wanted and not to be had. extent: whether what the
+ * kernel itself does for a call, and witnesses of it, are hooked too, where they can be, with either method. */
 int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry,
-		  bool confirm);
+		  enum hooks_extent extent);
 /* Attaches them. 0 or -errno. */
 int hooks__attach(struct hooks *h);
 void hooks__detach(struct hooks *h);

@@ -177,9 +177,9 @@ static void ask_for_modules(struct tracer *t)
 	(void)bpf_program__set_attach_target(t->skel->progs.pvm_enter, 0, "pvm_no_such_hook");
 }
 
-static int load_skel(struct tracer *t, bool confirm)
+static int load_skel(struct tracer *t, enum hooks_extent extent)
 {
-	int err = hooks__choose(&t->hooks, t->skel, t->options->btf, tracer__fentry(t), confirm);
+	int err = hooks__choose(&t->hooks, t->skel, t->options->btf, tracer__fentry(t), extent);
 
 	if (err)
 		return err;
@@ -188,31 +188,37 @@ static int load_skel(struct tracer *t, bool confirm)
 	return pvmtrace_bpf__load(t->skel);
 }
 
-/* Once more from the beginning, but without what can be done without: a verifier that does not like a hook that only
- * confirms must not keep us from tracing. */
-static int load_less(struct tracer *t)
+/* Once more from the beginning, but with less: a verifier that does not like a hook that only confirms must not keep us
+ * from tracing, nor take the witnesses with it. */
+static int load_less(struct tracer *t, enum hooks_extent extent)
 {
 	const struct bpf_object_open_opts opts = {
 		.sz = sizeof(opts),
 		.btf_custom_path = t->options->btf,
 	};
 
-	log__debug("loading the BPF programs anew, without those that confirm calls");
+	log__debug("loading the BPF programs anew, without some that can be missed");
+	if (extent == HOOKS_LEAST)
+		log__warn(
+			"this kernel does not load the witnesses: calls can be missing where it preempts "
+			"hooks, of which it says how many at most");
 	pvmtrace_bpf__destroy(t->skel);
 	t->skel = pvmtrace_bpf__open_opts(&opts);
 	if (!t->skel)
 		return -errno;
 	configure(t);
-	return load_skel(t, false);
+	return load_skel(t, extent);
 }
 
 static int load(void *ctx)
 {
 	struct tracer *t = ctx;
-	int err = load_skel(t, true);
+	int err = load_skel(t, HOOKS_CONFIRMED);
 
-	if (err < 0 && (t->hooks.access || t->hooks.pins || witness__any(&t->hooks.witness)))
-		err = load_less(t);
+	if (err < 0 && (t->hooks.access || t->hooks.pins))
+		err = load_less(t, HOOKS_WITNESSED);
+	if (err < 0 && witness__any(&t->hooks.witness))
+		err = load_less(t, HOOKS_LEAST);
 	if (err >= 0)
 		return err;
 	if (t->options->btf)

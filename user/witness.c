@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -140,19 +139,6 @@ static bool has_pool(const struct btf *types)
 	return member(types, structure(types, "fprobe"), "rethook") != NULL;
 }
 
-/* The kernel's number for sessions of kprobe.multi (6.10), 0 if it has none. */
-static uint32_t session_type(const struct btf *types)
-{
-	int id = btf__find_by_name_kind(types, "bpf_attach_type", BTF_KIND_ENUM);
-	const struct btf_type *t = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
-
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(types, btf_enum(t)[i].name_off),
-			    "BPF_TRACE_KPROBE_SESSION"))
-			return (uint32_t)btf_enum(t)[i].val;
-	return 0;
-}
-
 /* A program attaches to the stub also where the kernel never calls it. */
 static bool has_lsm(void)
 {
@@ -202,7 +188,6 @@ void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const str
 	w->counted = counts_skips(types);
 	w->multi = has_multi(types);
 	w->returns = w->multi && !has_pool(types);
-	w->session = w->returns ? session_type(types) : 0;
 	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
 	w->end = !w->returns && !fentry;
 	w->permit = has_lsm();
@@ -213,8 +198,6 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	uint32_t last = fentry ? PVM_SAW_FEXIT : PVM_SAW_EXIT;
 
 	bpf_program__set_autoload(skel->progs.pvm_begin, w->multi);
-	if (w->session)
-		bpf_program__set_expected_attach_type(skel->progs.pvm_begin, w->session);
 	bpf_program__set_autoload(skel->progs.pvm_return, w->returns);
 	bpf_program__set_autoload(skel->progs.pvm_begin_kprobe, w->kprobe);
 	bpf_program__set_autoload(skel->progs.pvm_end, w->end);
@@ -253,24 +236,9 @@ static bool keep(struct witness *w, const struct bpf_program *prog, struct bpf_l
 	return true;
 }
 
-/* By the type of a session, which libbpf does not know yet (bpf(2), struct bpf_link_create). */
-static int link_session(const struct witness *w, const struct bpf_program *prog)
-{
-	union bpf_attr attr = {};
-	int fd;
-
-	attr.link_create.prog_fd = (uint32_t)bpf_program__fd(prog);
-	attr.link_create.attach_type = w->session;
-	attr.link_create.kprobe_multi.syms = (uintptr_t)w->functions;
-	attr.link_create.kprobe_multi.cnt = (uint32_t)w->function_cnt;
-	fd = (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	if (fd < 0)
-		log__debug("%s: %s", bpf_program__name(prog), strerror(errno));
-	return fd;
-}
-
 /* A link of its own for begin and return: in a session the return goes with an entry that was passed over. */
-static int link_multi(struct witness *w, const struct bpf_program *prog, bool at_return)
+static bool attach_multi(struct witness *w, const struct bpf_program *prog, bool at_return,
+			 struct bpf_link **link)
 {
 	const struct bpf_kprobe_multi_opts opts = {
 		.sz = sizeof(opts),
@@ -278,9 +246,9 @@ static int link_multi(struct witness *w, const struct bpf_program *prog, bool at
 		.cnt = w->function_cnt,
 		.retprobe = at_return,
 	};
-	struct bpf_link *link = bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts);
 
-	return keep(w, prog, link) ? bpf_link__fd(link) : -1;
+	*link = bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts);
+	return keep(w, prog, *link);
 }
 
 static bool attach_kprobes(struct witness *w, const struct bpf_program *prog)
@@ -294,16 +262,10 @@ static bool attach_kprobes(struct witness *w, const struct bpf_program *prog)
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
 {
 	w->end = w->end && keep(w, skel->progs.pvm_end, bpf_program__attach(skel->progs.pvm_end));
-	w->ends_fd = w->returns ? link_multi(w, skel->progs.pvm_return, true) : -1;
-	w->returns = w->ends_fd >= 0;
+	w->returns = w->returns && attach_multi(w, skel->progs.pvm_return, true, &w->ends);
 	w->permit = w->permit &&
 		    keep(w, skel->progs.pvm_permit, bpf_program__attach(skel->progs.pvm_permit));
-	w->begins_fd = -1;
-	if (w->session)
-		w->begins_fd = w->session_fd = link_session(w, skel->progs.pvm_begin);
-	else if (w->multi)
-		w->begins_fd = link_multi(w, skel->progs.pvm_begin, false);
-	w->multi = w->begins_fd >= 0;
+	w->multi = w->multi && attach_multi(w, skel->progs.pvm_begin, false, &w->begins);
 	w->kprobe = w->kprobe && attach_kprobes(w, skel->progs.pvm_begin_kprobe);
 }
 
@@ -311,9 +273,6 @@ void witness__detach(struct witness *w)
 {
 	while (w->cnt)
 		bpf_link__destroy(w->links[--w->cnt]);
-	if (w->session_fd > 0)
-		close(w->session_fd);
-	w->session_fd = 0;
 }
 
 uint64_t witness__misses(const struct bpf_program *prog)
@@ -335,12 +294,12 @@ struct multi_info {
 };
 
 /* What a program's guard does not count: there was no room to remember a return. */
-static uint64_t link_missed(int link_fd)
+static uint64_t link_missed(const struct bpf_link *link)
 {
 	struct multi_info info = {};
 	uint32_t len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(link_fd, &info, &len))
+	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
 		return 0;
 	return info.missed;
 }
@@ -360,12 +319,11 @@ uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *ske
 		return cnt;
 	/* What an earlier hook took they do not look at: here.h. */
 	if (bound & WITNESS_MULTI && !skel->rodata->cfg_quick)
-		cnt = least(cnt,
-			    witness__misses(skel->progs.pvm_begin) + link_missed(w->begins_fd));
+		cnt = least(cnt, witness__misses(skel->progs.pvm_begin) + link_missed(w->begins));
 	if (bound & WITNESS_KPROBE)
 		cnt = least(cnt, witness__misses(skel->progs.pvm_begin_kprobe));
 	if (bound & WITNESS_RETURNS)
-		cnt = least(cnt, witness__misses(skel->progs.pvm_return) + link_missed(w->ends_fd));
+		cnt = least(cnt, witness__misses(skel->progs.pvm_return) + link_missed(w->ends));
 	if (bound & WITNESS_END)
 		cnt = least(cnt, witness__misses(skel->progs.pvm_end));
 	return cnt;

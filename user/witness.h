@@ -30,9 +30,7 @@ struct witness {
 	size_t function_cnt;
 	struct bpf_link *links[WITNESS_LINKS];
 	size_t cnt;
-	int begins_fd, ends_fd; /* links that multi and returns are attached by */
-	uint32_t session; /* the kernel's type of link for begins, if it is to be that of a session */
-	int session_fd;	  /* that link, 0: none */
+	struct bpf_link *begins, *ends; /* of these, what multi and returns are attached by */
 };
 
 /* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here. No witness is in
