@@ -47,10 +47,15 @@ static __always_inline u8 page_mask(u64 addr, u32 len)
 /* A short array that could not be read in one go: page by page, of which there are at most two. */
 static __noinline int short_read_split(u8 *to, u64 addr, u32 len)
 {
-	u32 first = page_rest(addr), rest = len - first;
+	u32 first = page_rest(addr), rest;
 	int ok = 0;
 
-	if (first >= len || len > PVM_INLINE_SZ || first > PVM_INLINE_SZ)
+	if (first >= len || len > PVM_INLINE_SZ)
+		return 0;
+	rest = len - first;
+	/* It is less by now; for the verifier, and so that no compiler knows that (clang 23 does) or asks the address. */
+	barrier_var(first);
+	if (first > PVM_INLINE_SZ)
 		return 0;
 	barrier_var(rest);
 	rest &= PVM_INLINE_SZ - 1; /* it is less; for the verifier */
