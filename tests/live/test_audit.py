@@ -57,7 +57,7 @@ def test_what_blind_hooks_miss_is_told():
     with Tracer("--audit", *ONLY_ME) as t:
         seen = trigger_one("pvmcall", *AS_ME, "self")
         missed = trigger_one("pvmblind", t.start["pid"], TRIGGERS / "pvmcall", *AS_ME, "pair")
-        poll(lambda: len(t.events(missed["pid"])) == 2)
+        poll(lambda: len(t.events(missed["pid"])) == 2, 60)
         t.stop()
         for event, call in zip(t.events(missed["pid"]), missed["calls"]):
             assert (event["audit"], event["phase"], event["op"]) == (True, "orphan", call["op"])
