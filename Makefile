@@ -397,21 +397,20 @@ build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
 	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $(USER_OBJ) $(STATIC_LIBS) -o $@
 
-# For the live tests: the first hooks are not attached, so that the witnesses have to see everything.
-build/vm/witness/hooks.o: user/hooks.c build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
+# Builds for tests, of which one file is compiled otherwise. witness: the first hooks are not attached, so that in the live
+# tests the witnesses have to see everything. first: without witnesses, to count what they cost (tests/vm/instructions.py).
+build/vm/witness/hooks.o: VARIANT := -DPVM_WITNESSES_ALONE
+build/vm/witness/hooks.o: user/hooks.c
+build/vm/first/witness.o: VARIANT := -DPVM_NO_WITNESSES
+build/vm/first/witness.o: user/witness.c
+build/vm/witness/hooks.o build/vm/first/witness.o: build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
 	@mkdir -p $(@D)
 	$(call tell,CC)
-	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) -DPVM_WITNESSES_ALONE $(CFLAGS) $(DEPENDENCIES) -c $< -o $@
+	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(VARIANT) $(CFLAGS) $(DEPENDENCIES) -c user/$(@F:.o=.c) -o $@
 
 build/vm/pvmtrace-witness: build/vm/witness/hooks.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/hooks.o,$(USER_OBJ)) $(LIBS) -o $@
-
-# For tests/vm/instructions.py: what a call would cost if no witnesses were needed.
-build/vm/first/witness.o: user/witness.c build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
-	@mkdir -p $(@D)
-	$(call tell,CC)
-	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) -DPVM_NO_WITNESSES $(CFLAGS) $(DEPENDENCIES) -c $< -o $@
 
 build/vm/pvmtrace-first: build/vm/first/witness.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)

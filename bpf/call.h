@@ -271,7 +271,7 @@ static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 ta
 static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *self, u32 what,
 				       enum pvm_hook hook)
 {
-	const u32 how = (hook & ~HOOK_ALONE) >= HOOK_BEGIN ? TARGET_WALK : 0;
+	const u32 how = HOOK_OF(hook) >= HOOK_BEGIN ? TARGET_WALK : 0;
 	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
 	u32 tgid = OF_CURRENT(self, tgid), used;
 	enum pvm_stage stage;
@@ -291,7 +291,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 		return;
 	}
 	count(PVM_C_SEEN);
-	audit_seen(regs, what, false, (hook & ~HOOK_ALONE) != HOOK_ENTER);
+	audit_seen(regs, what, false, HOOK_OF(hook) != HOOK_ENTER);
 	s = state_begin(s, task, thread_ns);
 	if (BESIDE(hook) && cfg_quick)
 		here_enter(s, task);
@@ -302,7 +302,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (BESIDE(hook))
 		s->seen = saw_of(hook);
 	s->exiting = 0;
-	s->hook = hook & ~HOOK_ALONE;
+	s->hook = HOOK_OF(hook);
 	__builtin_memset(&s->held, 0, sizeof(s->held));
 	call_head(s, regs, what, bpf_ktime_get_boot_ns(), PVM_COMPLETE);
 	stage = call_identify(s, tgid, how);
@@ -482,7 +482,7 @@ static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struc
 		if (s || hook != HOOK_EXIT)
 			return s;
 	}
-	s = (hook & ~HOOK_ALONE) == HOOK_EXIT ? state_current(true) : NULL;
+	s = HOOK_OF(hook) == HOOK_EXIT ? state_current(true) : NULL;
 	if (s)
 		s->apart = 1;
 	return s;
@@ -501,7 +501,7 @@ static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_ho
 	bool late = BESIDE(hook) && s->hook == HOOK_PERMIT && s->stage == STAGE_ACTIVE;
 
 	s->exiting = 1;
-	s->hook = hook & ~HOOK_ALONE;
+	s->hook = HOOK_OF(hook);
 	if (BESIDE(hook))
 		s->out_ns = 0;
 	if (late)
@@ -539,7 +539,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		count(PVM_C_SEEN);
 		audit_seen(regs, what, true, true);
 		stage = STAGE_ORPHAN;
-		s->hook = hook & ~HOOK_ALONE;
+		s->hook = HOOK_OF(hook);
 		tell = call_orphan(s, regs, self, what, ret, hook);
 	} else {
 		stage = s->stage;

@@ -3,8 +3,8 @@
  * here.h - what the hooks on a CPU last did, so that most of those behind them need not look for a call's state: that, and
  * to compare its registers, is most of what a witness that has nothing to do costs.
  *
- * Called only where witnesses see calls return (cfg_quick). A thread may be moved to another CPU in between, or others' calls may
- * come by there: then the state has the answer, as it has without this.
+ * For where witnesses see calls return (cfg_quick), which callers ask first. A thread may be moved to another CPU in
+ * between, or others' calls may come by there: then the state has the answer, as it has without this.
  */
 #ifndef PVM_HERE_H
 #define PVM_HERE_H
@@ -21,9 +21,9 @@ static __always_inline u32 here_row(void)
 }
 
 /*
- * A hook at a begin that others come before: whether one here took the call that the thread is in. It is wrong if all ends
- * of the call before were passed over: so the hooks that ask here say nothing of calls that can be missing
- * (docs/design.md).
+ * A hook at a begin that others come before: whether one here took the call that the thread is in; false without cfg_quick.
+ * It is wrong if all ends of the call before were passed over: so the hooks that ask here say nothing of calls that can be
+ * missing (docs/design.md).
  */
 static __always_inline bool here_is_inside(u64 task)
 {

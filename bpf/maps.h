@@ -31,6 +31,9 @@ enum pvm_hook {
 	HOOK_ALONE = 0x100,
 };
 
+/* Which one it is, whether alone or not. */
+#define HOOK_OF(hook) ((hook) & ~HOOK_ALONE)
+
 /* Whether others may see the same call. hook: a constant, and so is this. */
 #define BESIDE(hook) (!((hook)&HOOK_ALONE))
 

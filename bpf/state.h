@@ -38,7 +38,7 @@ static __always_inline u32 saw_excludes(enum pvm_saw saw)
 /* hook: a constant. */
 static __always_inline enum pvm_saw saw_of(enum pvm_hook hook)
 {
-	switch (hook & ~HOOK_ALONE) {
+	switch (HOOK_OF(hook)) {
 	case HOOK_ENTER:
 		return PVM_SAW_ENTER;
 	case HOOK_EXIT:

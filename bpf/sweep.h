@@ -84,9 +84,9 @@ static __always_inline bool sweep_is_out(struct pvm_state *s, u64 now)
 }
 
 /* Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
- * thread's next hook finds done. entry_ns: of the call that was looked at, which can have another one behind it by
- * now. A call that was dropped for its target is told too: the kernel may look its argument up
- * after we are gone, or may have done so unseen. phase: enum pvm_phase. */
+ * thread's next hook finds done. A call that was dropped for its target is told too: the kernel may look its argument up
+ * after we are gone, or may have done so unseen. phase: enum pvm_phase. entry_ns: of the call that was looked at, as
+ * the state can be another one's by now. */
 static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 phase, u64 entry_ns)
 {
 	bool dropped = call_is_dropped(s);
