@@ -32,13 +32,43 @@ static __always_inline bool names_add(struct pvm_names *names, const unsigned ch
 	return true;
 }
 
+/* One dentry up, or out of a mount. Whether that goes on. A function of its own, like kernfs_step(): the verifier follows it
+ * once and not for each of PATH_DEPTH steps. hook: whose names, enum pvm_hook. */
+__noinline int exe_step(u32 hook)
+{
+	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
+	struct dentry *dentry, *up;
+	struct mount *mnt, *below;
+
+	if (!names)
+		return 0;
+	dentry = (struct dentry *)names->at;
+	mnt = (struct mount *)names->mnt;
+	if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
+		below = BPF_CORE_READ(mnt, mnt_parent);
+		if (below == mnt)
+			return 0;
+		names->at = (u64)BPF_CORE_READ(mnt, mnt_mountpoint);
+		names->mnt = (u64)below;
+		return 1;
+	}
+	up = BPF_CORE_READ(dentry, d_parent);
+	if (!names_add(names, BPF_CORE_READ(dentry, d_name.name)))
+		return 0;
+	if (up == dentry) { /* a root that is mounted nowhere: memfd */
+		names->flags |= PVM_PATH_NAME;
+		return 0;
+	}
+	names->at = (u64)up;
+	return 1;
+}
+
 /* From the executable up to the root of its mount namespace. */
 static __always_inline void exe_walk(struct pvm_names *names, struct task_struct *task,
 				     const struct pvm_task *id, u32 hook)
 {
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	struct mount *mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 	struct mnt_namespace *home = BPF_CORE_READ(task, nsproxy, mnt_ns);
 
@@ -52,26 +82,11 @@ static __always_inline void exe_walk(struct pvm_names *names, struct task_struct
 	/* A mount that is attached nowhere, or elsewhere: its paths are whatever its maker liked. */
 	if (home && BPF_CORE_READ(mnt, mnt_ns) != home)
 		names->flags |= PVM_PATH_DETACHED;
-	for (int i = 0; i < PATH_DEPTH; i++) {
-		struct dentry *up = BPF_CORE_READ(dentry, d_parent);
-
-		if (dentry == BPF_CORE_READ(mnt, mnt.mnt_root)) {
-			struct mount *below = BPF_CORE_READ(mnt, mnt_parent);
-
-			if (below == mnt)
-				return;
-			dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
-			mnt = below;
-			continue;
-		}
-		if (!names_add(names, BPF_CORE_READ(dentry, d_name.name)))
+	names->at = (u64)BPF_CORE_READ(file, f_path.dentry);
+	names->mnt = (u64)mnt;
+	for (int i = 0; i < PATH_DEPTH; i++)
+		if (!exe_step(hook))
 			return;
-		if (up == dentry) { /* a root that is mounted nowhere: memfd */
-			names->flags |= PVM_PATH_NAME;
-			return;
-		}
-		dentry = up;
-	}
 	names->flags |= PVM_PATH_CUT;
 	/* Mounts on top of each other, and no name yet: the file's own. */
 	if (!names->cnt)
@@ -131,10 +146,26 @@ static __always_inline struct kernfs_node *cgroup_above(struct cgroup *cgrp, str
 	return kn;
 }
 
+/* One cgroup up. Whether that goes on: the root has no name, and is not gone beyond. */
+__noinline int kernfs_step(u32 hook)
+{
+	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
+	struct kernfs_node *kn, *up;
+
+	if (!names)
+		return 0;
+	kn = (struct kernfs_node *)names->at;
+	up = kernfs_parent(kn);
+	if (!up || !names_add(names, (const unsigned char *)BPF_CORE_READ(kn, name)))
+		return 0;
+	names->at = (u64)up;
+	return 1;
+}
+
 /* From the cgroup up to the root. Of very many names those in the middle are left out: who may make cgroups below one
  * that he was given makes as many as he likes, and the host's own are the first. */
 static __always_inline void cgroup_walk(struct pvm_names *names, struct task_struct *task,
-					const struct pvm_task *id)
+					const struct pvm_task *id, u32 hook)
 {
 	struct css_set *set = BPF_CORE_READ(task, group_leader, cgroups);
 	u8 hier;
@@ -147,22 +178,19 @@ static __always_inline void cgroup_walk(struct pvm_names *names, struct task_str
 		names->stale = 1;
 		return;
 	}
-	if (level > PATH_DEPTH)
+	names->at = (u64)kn;
+	if (level > PATH_DEPTH) {
 		names->gap = PATH_LAST;
-	for (u32 i = 0; i < PATH_DEPTH; i++) {
-		struct kernfs_node *up;
-
-		if (i == PATH_LAST && level > PATH_DEPTH)
-			kn = cgroup_above(cgrp, kn, PATH_DEPTH - PATH_LAST, level - PATH_DEPTH);
-		up = kernfs_parent(kn);
-		if (!up) /* the root has no name */
-			return;
-		if (!names_add(names, (const unsigned char *)BPF_CORE_READ(kn, name)))
-			return;
-		kn = up;
+		for (u32 i = 0; i < PATH_LAST; i++)
+			if (!kernfs_step(hook))
+				return;
+		names->at = (u64)cgroup_above(cgrp, (struct kernfs_node *)names->at,
+					      PATH_DEPTH - PATH_LAST, level - PATH_DEPTH);
 	}
-	if (kernfs_parent(kn))
-		names->flags |= PVM_PATH_CUT;
+	/* The one too many finds out whether there are more. */
+	for (u32 i = 0; i <= PATH_DEPTH; i++)
+		if (!kernfs_step(hook))
+			return;
 }
 
 /* Whose path it is, for the record that will be made of the names. */
@@ -357,7 +385,7 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 	if (type == PVM_EXE)
 		exe_walk(names, from, id, hook);
 	else
-		cgroup_walk(names, from, id);
+		cgroup_walk(names, from, id, hook);
 	if (names->stale)
 		return 0;
 	sent = names->gap ? 0 : names_send_small(hook);

@@ -171,6 +171,8 @@ struct pvm_names {
 	u16 gap; /* number of the first name behind those that were left out in the middle; 0: none were */
 	u32 sent; /* of a path that is cut: names from its end that are in the record */
 	u32 pad;
+	u64 at;	 /* how far the way up has come: a dentry or a kernfs node */
+	u64 mnt; /* and the mount that the dentry is in */
 	const unsigned char *name[PATH_DEPTH];
 	struct pvm_path head;  /* of the record that they will stand in */
 	struct pvm_task owner; /* of the target's memory (memory.h): whose paths these are */

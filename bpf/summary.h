@@ -103,30 +103,38 @@ __noinline int range_add_elements(u32 of, u32 off, u32 cnt)
 	return 0;
 }
 
-/* Of a long remote list, as it is now. Whether all of it was read. */
-__noinline int range_add_long(u32 of)
+/* Of a long remote list, as it is now, the elements from number first on. Whether they were read. A function of its own,
+ * which the verifier follows once and not for each of them. */
+__noinline int range_add_chunk(u32 of, u32 first)
 {
 	struct pvm_state *s = state_current(of == CALL_ORPHANED);
-	u64 addr, cnt;
+	u64 addr, n;
 	u32 size;
 
 	if (!s)
 		return 0;
 	addr = arch_user_address(s->call.remote.addr);
-	cnt = s->call.remote.count;
 	size = arch_iovec_sz(s->call.abi);
-	/* One way out behind the last chunk, or the verifier goes on for each length. */
-	for (u32 i = 0; i < PVM_IOV_MAX; i += RANGE_CHUNK) {
-		u64 n = cnt - i < RANGE_CHUNK ? cnt - i : RANGE_CHUNK;
-
-		if (!read_bounded(s->data + 4 * PVM_INLINE_SZ, elements_sz(size, n), PVM_INLINE_SZ,
-				  addr + i * size))
-			return 0;
-		range_add_elements(of, 4 * PVM_INLINE_SZ, n);
-		if (cnt - i <= RANGE_CHUNK)
-			break;
-	}
+	n = s->call.remote.count - first;
+	if (n > RANGE_CHUNK)
+		n = RANGE_CHUNK;
+	if (!read_bounded(s->data + 4 * PVM_INLINE_SZ, elements_sz(size, n), PVM_INLINE_SZ,
+			  addr + first * size))
+		return 0;
+	range_add_elements(of, 4 * PVM_INLINE_SZ, n);
 	return 1;
+}
+
+/* The same of all of them, cnt. */
+static __always_inline bool range_add_long(u32 of, u64 cnt)
+{
+	for (u32 i = 0; i < PVM_IOV_MAX; i += RANGE_CHUNK) {
+		if (i >= cnt)
+			break;
+		if (!range_add_chunk(of, i))
+			return false;
+	}
+	return true;
 }
 
 /* The same of any remote list. */
@@ -143,7 +151,7 @@ __noinline int range_add_list(u32 of)
 	if (!side->count || side->count > PVM_IOV_MAX)
 		return 1;
 	if (side->count > PVM_INLINE_CNT)
-		return range_add_long(of);
+		return range_add_long(of, side->count);
 	off = s->call.local.entry_len;
 	cnt = side->count;
 	whole = page_mask(arch_user_address(side->addr), array_sz(s->call.abi, cnt));

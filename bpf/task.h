@@ -160,7 +160,8 @@ static __always_inline u64 caller_memory(void)
 				  : (u64)BPF_CORE_READ(current_untyped(), mm);
 }
 
-static __always_inline bool caller_descends(u32 from_tgid)
+/* Verified by itself, not behind each way to a target. */
+__noinline int caller_descends(u32 from_tgid)
 {
 	if (HAVE_TYPED_CURRENT)
 		return typed_descends(bpf_get_current_task_btf(), from_tgid);
