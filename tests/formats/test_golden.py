@@ -41,6 +41,24 @@ def test_every_record_can_be_found(max_line):
     assert len(ids) > 15 and set(ids.values()) == {1}
 
 
+def test_a_call_whose_end_no_hook_saw():
+    """Its entry as of any call; of its end, the time too, nothing."""
+    phases = [json.loads(line).get("phase") for line in golden.replay("json")]
+    assert phases.count("ended") == 1
+    lines = {form: list(golden.replay(form))[phases.index("ended")] for form in golden.FORMATS}
+    plain, ecs, ocsf = (json.loads(lines[form]) for form in ("json", "ecs", "ocsf"))
+    unknown = ("ret", "error", "duration_ns", "bytes_transferred", "partial")
+    assert plain["outcome"] == "unknown" and [plain[key] for key in unknown] == [None] * len(unknown)
+    for side in (plain["local"], plain["remote"]):
+        assert side["status"] == "ok" and side["iov"] and side["iov_exit"] is side["changed"] is None
+    assert plain["target"]["resolved_at"] == "entry" and plain["bytes_requested"] == 4096
+    assert ecs["event"]["outcome"] == "unknown" and not {"duration", "end"} & set(ecs["event"])
+    assert (ocsf["status"], ocsf["status_id"]) == ("Unknown", 0) and "status_code" not in ocsf
+    for own in (ecs["pvmtrace"], ocsf["unmapped"]):
+        assert own["phase"] == "ended" and not set(unknown) & set(own)
+    assert b"end unseen" in lines["text"] and b"?/4096" in lines["text"]
+
+
 def types_of(value, path="", found=None):
     """{path: kinds of value}, of all that is no null"""
     found = collections.defaultdict(set) if found is None else found

@@ -233,6 +233,18 @@ static void put_parked(void)
 	put_call(&f);
 }
 
+/* Gone without a return that was seen: exit_ns is when that was noticed. */
+static void put_ended(void)
+{
+	struct fixture_call f;
+
+	next_call(&f);
+	f.call.phase = PVM_ENDED;
+	f.call.exit_ns = f.call.entry_ns + 70000000;
+	f.call.local.flags = f.call.remote.flags = PVM_SIDE_ENTRY;
+	put_call(&f);
+}
+
 /* Of a caller that /proc still knew, and of one that had ended. */
 static void put_audited(void)
 {
@@ -397,6 +409,7 @@ static void write_recording(const char *path)
 	put_refused();
 	put_hostile();
 	put_parked();
+	put_ended();
 	put_audited();
 	put_long();
 	put_summaries();
