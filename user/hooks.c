@@ -16,6 +16,7 @@
 #include "kernel_types.h"
 #include "log.h"
 #include "pvmtrace.skel.h"
+#include "skips.h"
 #include "sysctl.h"
 
 /* Programs of fentry.h on the functions of the calls. */
@@ -404,14 +405,14 @@ uint64_t hooks__misses(const struct hooks *h)
 
 uint64_t hooks__skipped(const struct hooks *h)
 {
-	uint64_t begins = missed_begins(h), ends = missed_ends(h);
-	uint64_t both = witness__missed(&h->witness, h->skel);
+	struct skips s = {
+		.fentry = h->fentry,
+		.beside = h->skel->rodata->cfg_witness,
+		.quick = h->skel->rodata->cfg_quick,
+		.entries = missed_begins(h),
+		.exits = missed_ends(h),
+	};
 
-	/* Then an exit without an entry is not told. */
-	if (h->fentry && !h->skel->rodata->cfg_witness)
-		return begins;
-	/* A hook that witnesses come before looks at no call that they took: bpf/here.h. */
-	if (begins < both && !(h->fentry && h->skel->rodata->cfg_quick))
-		both = begins;
-	return ends < both ? ends : both;
+	witness__skips(&h->witness, h->skel, &s);
+	return skips__bound(&s);
 }

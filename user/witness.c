@@ -17,6 +17,7 @@
 #include "preempt.skel.h"
 #include "pvmtrace.skel.h"
 #include "self_test.h"
+#include "skips.h"
 #include "sysctl.h"
 #include "witness_info.h"
 
@@ -304,27 +305,17 @@ static uint64_t link_missed(const struct bpf_link *link)
 	return info.missed;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+void witness__skips(const struct witness *w, const struct pvmtrace_bpf *skel, struct skips *s)
 {
-	return a < b ? a : b;
-}
-
-uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *skel)
-{
-	uint8_t bound =
+	s->counted = w->counted;
+	s->bounding =
 		witness_info__bounding(witness__bits(w), w->ftrace_was_off, w->kprobes_were_off);
-	uint64_t cnt = UINT64_MAX;
-
-	if (!w->counted)
-		return cnt;
-	/* What an earlier hook took they do not look at: here.h. */
-	if (bound & WITNESS_MULTI && !skel->rodata->cfg_quick)
-		cnt = least(cnt, witness__misses(skel->progs.pvm_begin) + link_missed(w->begins));
-	if (bound & WITNESS_KPROBE)
-		cnt = least(cnt, witness__misses(skel->progs.pvm_begin_kprobe));
-	if (bound & WITNESS_RETURNS)
-		cnt = least(cnt, witness__misses(skel->progs.pvm_return) + link_missed(w->ends));
-	if (bound & WITNESS_END)
-		cnt = least(cnt, witness__misses(skel->progs.pvm_end));
-	return cnt;
+	if (w->multi)
+		s->begins = witness__misses(skel->progs.pvm_begin) + link_missed(w->begins);
+	if (w->kprobe)
+		s->begins = witness__misses(skel->progs.pvm_begin_kprobe);
+	if (w->returns)
+		s->returns = witness__misses(skel->progs.pvm_return) + link_missed(w->ends);
+	if (w->end)
+		s->ends = witness__misses(skel->progs.pvm_end);
 }

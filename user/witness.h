@@ -12,6 +12,7 @@ struct btf;
 struct bpf_link;
 struct bpf_program;
 struct pvmtrace_bpf;
+struct skips;
 
 #define WITNESS_LINKS 12
 #define WITNESS_FUNCTIONS 8
@@ -47,8 +48,8 @@ void witness__attach(struct witness *w, struct pvmtrace_bpf *skel);
 void witness__detach(struct witness *w);
 /* What is in force, as bits of enum witness_bit (witness_info.h). */
 uint8_t witness__bits(const struct witness *w);
-/* Calls that these have not seen the begin or the end of, at most; UINT64_MAX where there are none. */
-uint64_t witness__missed(const struct witness *w, const struct pvmtrace_bpf *skel);
+/* Their part of s: skipped runs, and which of them say something. */
+void witness__skips(const struct witness *w, const struct pvmtrace_bpf *skel, struct skips *s);
 /* Runs of a program that the kernel skipped. */
 uint64_t witness__misses(const struct bpf_program *prog);
 
