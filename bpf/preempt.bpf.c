@@ -14,8 +14,10 @@
 #define SYS "__x64_sys_"
 #endif
 
-__u32 ran;	   /* times a program ran, of any task */
-__u32 preemptible; /* of these, so that it could be preempted, and was guarded against running twice */
+__u32 ran;     /* times a program ran, of any task; */
+__u32 pinned;  /* of these, with migration forbidden */
+__u32 told;    /* boolean: the kernel keeps what that is known by */
+__u32 guarded; /* boolean: it does not run a program that is still running on the CPU */
 
 /* Kernels without this (up to 5.11) do not pass over fentry programs at all. */
 struct bpf_prog___guarded {
@@ -26,11 +28,12 @@ static __always_inline int look(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
-	ran++;
+	guarded = bpf_core_field_exists(((struct bpf_prog___guarded *)0)->active);
+	told = bpf_core_field_exists(task->migration_disabled);
 	if (bpf_core_field_exists(task->migration_disabled) &&
-	    bpf_core_field_exists(((struct bpf_prog___guarded *)0)->active) &&
 	    BPF_CORE_READ(task, migration_disabled))
-		preemptible++;
+		pinned++;
+	ran++;
 	return 0;
 }
 

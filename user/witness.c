@@ -14,6 +14,7 @@
 
 #include "bpf/event.h"
 #include "log.h"
+#include "preempt.h"
 #include "preempt.skel.h"
 #include "pvmtrace.skel.h"
 #include "self_test.h"
@@ -23,7 +24,7 @@
 
 #define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 #define LSMS "/sys/kernel/security/lsm"
-#define DYNAMIC "/sys/kernel/debug/sched/preempt"
+#define MODES "/sys/kernel/debug/sched/preempt"
 #define TEXT_SZ 4096
 #define ENTRY_PREFIX "pvm_f_"
 
@@ -38,22 +39,14 @@ static void read_text(const char *path, char text[TEXT_SZ])
 		fclose(f);
 }
 
-/* Whether tasks can be preempted in the kernel at all. A kernel that can be told when it starts says what it was told;
- * one that does not say is taken to. */
 static bool kernel_preempts(void)
 {
-	char text[TEXT_SZ];
-	struct utsname name;
+	struct utsname name = { .version = "" };
+	char modes[TEXT_SZ];
 
-	if (uname(&name) || !strstr(name.version, "PREEMPT"))
-		return false;
-	if (!strstr(name.version, "PREEMPT_DYNAMIC"))
-		return true;
-	read_text(DYNAMIC, text); /* "none (voluntary) full" */
-	if (text[0])
-		return !strstr(text, "(none)") && !strstr(text, "(voluntary)");
-	read_text("/proc/cmdline", text);
-	return !strstr(text, "preempt=none") && !strstr(text, "preempt=voluntary");
+	(void)uname(&name);
+	read_text(MODES, modes);
+	return preempt__in_kernel(name.version, modes);
 }
 
 /* The fact, by a program that runs where the tracer's will. */
@@ -62,10 +55,10 @@ static bool hook_is_preemptible(bool fentry)
 	struct preempt_bpf *skel = preempt_bpf__open();
 	struct bpf_program *prog, *other;
 	struct bpf_link *link = NULL;
-	bool found = true;
+	struct preempt_look look = { .fentry = fentry };
 
 	if (!skel)
-		return true;
+		return preempt__of_hook(&look);
 	prog = fentry ? skel->progs.pvm_preempt_fentry : skel->progs.pvm_preempt_tp;
 	other = fentry ? skel->progs.pvm_preempt_tp : skel->progs.pvm_preempt_fentry;
 	bpf_program__set_autoload(other, false);
@@ -74,13 +67,16 @@ static bool hook_is_preemptible(bool fentry)
 	if (link) {
 		for (int i = 0; i < 3 && !skel->bss->ran; i++)
 			self_test__call();
-		found = !skel->bss->ran || skel->bss->preemptible;
+		look.ran = skel->bss->ran;
+		look.guarded = skel->bss->guarded;
+		look.told = skel->bss->told;
+		look.pinned = skel->bss->pinned;
 	} else {
 		log__debug("whether hooks can be preempted could not be tried");
 	}
 	bpf_link__destroy(link);
 	preempt_bpf__destroy(skel);
-	return found;
+	return preempt__of_hook(&look);
 }
 
 static const char *function_of(const struct bpf_program *prog)
