@@ -188,6 +188,18 @@ class Tracer:
         self.kick(signal.SIGUSR1)
         return self.wait(lambda t: t.stream.of("stats")[have:], what="stats")[0]["counters"]["skipped_runs"]
 
+    def misses(self, *of):
+        """Whether the hooks can be preempted, and passed over for others' calls, with no witness of any of these kinds: else
+        each call is told (with one of its end: as it ended), and nothing is to be forgiven."""
+        witnesses = self.start["witnesses"]
+        return witnesses["needed"] and not any(witnesses[kind] for kind in of)
+
+    def misses_calls(self):
+        return self.misses("begin", "return", "end")
+
+    def misses_ends(self):
+        return self.misses("return", "end")
+
     def one(self, pid):
         found = self.of(pid)
         assert len(found) == 1, f"{len(found)} records instead of 1 (hooks' runs that were skipped: " \
