@@ -135,8 +135,13 @@ struct pvm_here {
 
 static struct pvm_here pvm_here[PVM_CPU_ROWS];
 
-/* They are looked up within microseconds; what stays is what a hook has missed. The user half makes it small where there
- * are no witnesses. */
+/*
+ * They are looked up within microseconds; what stays is what a hook has missed, and goes first. One that goes too early
+ * makes a call be told twice: for that, while its thread is between the last two hooks, as many other calls would
+ * have to be left there as there is room for, each by a thread of its own that is preempted there or whose hook was
+ * passed over. The user half makes it small where there are no witnesses, and larger where many CPUs lay room aside
+ * (kernel/bpf/bpf_lru_list.c, LOCAL_FREE_TARGET).
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);

@@ -109,7 +109,7 @@ static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *reg
 	return true;
 }
 
-/* Not all of its last hooks have seen the call, and its state goes. */
+/* Not all of its last hooks have seen the call, and its state is to go. Not 0: it could not be remembered. */
 static __noinline int over_remember(const struct pvm_state *s, u64 task)
 {
 	struct pvm_over over = {
@@ -121,19 +121,20 @@ static __noinline int over_remember(const struct pvm_state *s, u64 task)
 	return bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
 }
 
-/* The call of the current thread is over. Its entry stays if few others do; else it goes, and false is returned. */
+/* The call of the current thread is over. Its entry stays if few others do, or if it cannot be remembered elsewhere that
+ * another hook is still to see the call, which would then be counted and told once more; else it goes, and false is
+ * returned. */
 static __always_inline bool state_end(struct pvm_state *s, u64 task, enum pvm_hook hook)
 {
 	s->stage = STAGE_IDLE;
 	if (s->kept)
 		return true;
-	if (state_kept < KEPT_MAX) {
+	if (state_kept < KEPT_MAX ||
+	    (BESIDE(hook) && (s->seen & cfg_last) != cfg_last && over_remember(s, task))) {
 		s->kept = 1;
 		atomic_add(&state_kept, 1);
 		return true;
 	}
-	if (BESIDE(hook) && (s->seen & cfg_last) != cfg_last)
-		over_remember(s, task);
 	bpf_map_delete_elem(&pvm_state, &task);
 	return false;
 }
