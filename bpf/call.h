@@ -20,6 +20,9 @@ static __always_inline bool is_self(u32 tgid)
  * it a single byte, and the kernel would refuse the BTF that says four. */
 __u32 self_inside;
 
+/* A thread that sessions do not see (pvm_begin_session). The user half looks here. */
+__u32 stackless_seen;
+
 static __always_inline void self_exit(u32 call)
 {
 	struct pvm_self_test test = {};
@@ -291,6 +294,8 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 		return;
 	}
 	count(PVM_C_SEEN);
+	if (BESIDE(hook) && cfg_session && is_stackless(self))
+		stackless_seen = 1;
 	audit_seen(regs, what, false, HOOK_OF(hook) != HOOK_ENTER);
 	s = state_begin(s, task, thread_ns);
 	if (BESIDE(hook) && cfg_quick)
@@ -537,6 +542,8 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		if (!s)
 			return;
 		count(PVM_C_SEEN);
+		if (BESIDE(hook) && cfg_session && is_stackless(self))
+			stackless_seen = 1;
 		audit_seen(regs, what, true, true);
 		stage = STAGE_ORPHAN;
 		s->hook = HOOK_OF(hook);

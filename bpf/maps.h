@@ -330,6 +330,7 @@ const volatile bool cfg_audit = false;
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
 const volatile bool cfg_quick = false;	    /* they see returns: here.h */
+const volatile bool cfg_session = false;    /* and begins by a session: pvm_begin_session */
 const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */

@@ -119,6 +119,8 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 	/* Two of the last that work in a memory can end so close together that either still sees the other. */
 	if (cfg_memories && !ctx->meta->seq_num)
 		memories_renew(0);
+	if (cfg_session && task && is_stackless(task))
+		stackless_seen = 1;
 	/* No pointer is made into a number, which functions that are verified once take. */
 	bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
 	return task ? sweep_task(task, address) : 0;

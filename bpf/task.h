@@ -138,6 +138,12 @@ static __always_inline struct task_struct *current_task(void)
 /* A field of what current_task gave. */
 #define OF_CURRENT(self, f) (HAVE_TYPED_CURRENT ? (self)->f : BPF_CORE_READ(self, f))
 
+/* Tasks of the kernel alone have none, and make no calls. */
+static __always_inline bool is_stackless(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->ret_stack) && !task->ret_stack && task->mm;
+}
+
 /* When the current process began. */
 static __always_inline u64 caller_start(void)
 {

@@ -57,7 +57,20 @@ int pvm_begin(struct pt_regs *ctx)
 	return 0;
 }
 
-/* A second link, and not a session: of that the return goes with an entry that is passed over. */
+/*
+ * The same by a session, of which the return is not taken: that goes with an entry that is passed over. The kernel sees both
+ * ends of it by one way, which is cheaper than two. But that way needs a shadow stack, which each thread gets when it is
+ * made, or when the first one is used: of threads that are being made just then some get none (kernel/trace/fgraph.c).
+ * Where a hook comes upon such a thread, the user half attaches pvm_begin too.
+ */
+SEC("kprobe.multi")
+int pvm_begin_session(struct pt_regs *ctx)
+{
+	witness_enter(HOOK_BEGIN);
+	return 1;
+}
+
+/* A second link: see above. */
 SEC("kretprobe.multi")
 int pvm_return(struct pt_regs *ctx)
 {

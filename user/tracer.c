@@ -533,6 +533,9 @@ int tracer__consume_arrays(struct tracer *t)
 
 void tracer__tick(struct tracer *t)
 {
+	if (witness__wants_sweep(&t->hooks.witness))
+		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
+	witness__tick(&t->hooks.witness, t->skel);
 	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
 }
 

@@ -13,11 +13,13 @@
 #include <linux/bpf.h>
 
 #include "bpf/event.h"
+#include "clock.h"
 #include "log.h"
 #include "preempt.h"
 #include "preempt.skel.h"
 #include "pvmtrace.skel.h"
 #include "self_test.h"
+#include "session.h"
 #include "skips.h"
 #include "sysctl.h"
 #include "witness_info.h"
@@ -26,6 +28,7 @@
 #define LSMS "/sys/kernel/security/lsm"
 #define MODES "/sys/kernel/debug/sched/preempt"
 #define TEXT_SZ 4096
+#define STACKLESS "a thread was found that has no shadow stack: "
 #define ENTRY_PREFIX "pvm_f_"
 
 /* A line of text that the kernel tells, "" if it does not. */
@@ -158,7 +161,8 @@ static bool has_lsm(void)
 void witness__look(struct witness *w, bool fentry)
 {
 	*w = (struct witness){ .preemptible = WITNESSES && kernel_preempts() &&
-					      hook_is_preemptible(fentry) };
+					      hook_is_preemptible(fentry),
+			       .session = -1 };
 }
 
 /* Before 6.1 a program of a kprobe must not use a map that takes memory as it goes. The registers of the caller are had
@@ -188,6 +192,9 @@ void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const str
 	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
 	w->end = !w->returns && !fentry;
 	w->permit = has_lsm();
+	/* A thread that it does not see is found by the one that sees all, at the latest. */
+	if (w->returns && w->permit)
+		w->session_type = session__type(types);
 }
 
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry)
@@ -195,6 +202,10 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	uint32_t last = fentry ? PVM_SAW_FEXIT : PVM_SAW_EXIT;
 
 	bpf_program__set_autoload(skel->progs.pvm_begin, w->multi);
+	bpf_program__set_autoload(skel->progs.pvm_begin_session, w->session_type);
+	if (w->session_type)
+		bpf_program__set_expected_attach_type(skel->progs.pvm_begin_session,
+						      w->session_type);
 	bpf_program__set_autoload(skel->progs.pvm_return, w->returns);
 	bpf_program__set_autoload(skel->progs.pvm_begin_kprobe, w->kprobe);
 	bpf_program__set_autoload(skel->progs.pvm_end, w->end);
@@ -205,6 +216,7 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 		last |= PVM_SAW_RETURN;
 	skel->rodata->cfg_last = last;
 	skel->rodata->cfg_witness = witness__any(w);
+	skel->rodata->cfg_session = w->session_type;
 	skel->rodata->cfg_quick = w->returns && libbpf_num_possible_cpus() <= PVM_CPU_ROWS;
 	if (!witness__any(w))
 		bpf_map__set_max_entries(skel->maps.pvm_over, 1);
@@ -248,6 +260,23 @@ static bool attach_multi(struct witness *w, const struct bpf_program *prog, bool
 	return keep(w, prog, *link);
 }
 
+static bool attach_begins(struct witness *w, const struct pvmtrace_bpf *skel)
+{
+	if (w->session_type) {
+		int link = session__attach(bpf_program__fd(skel->progs.pvm_begin_session),
+					   w->session_type, w->functions, w->function_cnt);
+
+		if (link >= 0) {
+			w->session = link;
+			w->session_ns = clock__mono_now();
+			return true;
+		}
+		log__debug("pvm_begin_session: %s", strerror(-link));
+		w->session_type = 0;
+	}
+	return attach_multi(w, skel->progs.pvm_begin, false, &w->begins);
+}
+
 static bool attach_kprobes(struct witness *w, const struct bpf_program *prog)
 {
 	for (size_t i = 0; i < w->function_cnt; i++)
@@ -262,14 +291,77 @@ void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
 	w->returns = w->returns && attach_multi(w, skel->progs.pvm_return, true, &w->ends);
 	w->permit = w->permit &&
 		    keep(w, skel->progs.pvm_permit, bpf_program__attach(skel->progs.pvm_permit));
-	w->multi = w->multi && attach_multi(w, skel->progs.pvm_begin, false, &w->begins);
+	w->multi = w->multi && attach_begins(w, skel);
 	w->kprobe = w->kprobe && attach_kprobes(w, skel->progs.pvm_begin_kprobe);
 }
 
+/* linux/bpf.h, struct bpf_link_info, as of a link of kprobe.multi; its last member is newer than some headers (6.7). */
+struct multi_info {
+	uint32_t type, id, prog_id, pad;
+	uint64_t addrs;
+	uint32_t count, flags;
+	uint64_t missed;
+};
+
+/* What a program's guard does not count: there was no room to remember a return. */
+static uint64_t link_missed(int link)
+{
+	struct multi_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		return 0;
+	return info.missed;
+}
+
+static uint64_t begins_missed(const struct witness *w)
+{
+	return w->begins_missed + link_missed(w->session) +
+	       (w->begins ? link_missed(bpf_link__fd(w->begins)) : 0);
+}
+
+static uint64_t ends_missed(const struct witness *w)
+{
+	return w->ends_missed + (w->ends ? link_missed(bpf_link__fd(w->ends)) : 0);
+}
+
+/* What links count goes with them. */
 void witness__detach(struct witness *w)
 {
+	w->begins_missed = begins_missed(w);
+	w->ends_missed = ends_missed(w);
 	while (w->cnt)
 		bpf_link__destroy(w->links[--w->cnt]);
+	if (w->session >= 0)
+		close(w->session);
+	w->session = -1;
+	w->begins = w->ends = NULL;
+}
+
+static bool sees_some(const struct witness *w)
+{
+	return w->session >= 0 && !w->sees_all;
+}
+
+bool witness__wants_sweep(struct witness *w)
+{
+	uint64_t now = clock__mono_now();
+
+	if (!sees_some(w) || now < w->sweep_ns)
+		return false;
+	w->sweep_ns = now + (now - w->session_ns);
+	return true;
+}
+
+void witness__tick(struct witness *w, struct pvmtrace_bpf *skel)
+{
+	if (!sees_some(w) || !skel->bss->stackless_seen)
+		return;
+	w->sees_all = true;
+	if (attach_multi(w, skel->progs.pvm_begin, false, &w->begins))
+		log__info(STACKLESS "begins of calls are seen by kprobe.multi from now on");
+	else
+		log__warn(STACKLESS "kprobe.multi could not be attached: %s", strerror(errno));
 }
 
 uint64_t witness__misses(const struct bpf_program *prog)
@@ -282,36 +374,21 @@ uint64_t witness__misses(const struct bpf_program *prog)
 	return info.recursion_misses;
 }
 
-/* linux/bpf.h, struct bpf_link_info, as of a link of kprobe.multi; its last member is newer than some headers (6.7). */
-struct multi_info {
-	uint32_t type, id, prog_id, pad;
-	uint64_t addrs;
-	uint32_t count, flags;
-	uint64_t missed;
-};
-
-/* What a program's guard does not count: there was no room to remember a return. */
-static uint64_t link_missed(const struct bpf_link *link)
-{
-	struct multi_info info = {};
-	uint32_t len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &len))
-		return 0;
-	return info.missed;
-}
-
 void witness__skips(const struct witness *w, const struct pvmtrace_bpf *skel, struct skips *s)
 {
 	s->counted = w->counted;
 	s->bounding =
 		witness_info__bounding(witness__bits(w), w->ftrace_was_off, w->kprobes_were_off);
 	if (w->multi)
-		s->begins = witness__misses(skel->progs.pvm_begin) + link_missed(w->begins);
+		s->begins = begins_missed(w);
+	if (w->session_type)
+		s->begins += witness__misses(skel->progs.pvm_begin_session);
+	if (w->multi && (!w->session_type || w->sees_all))
+		s->begins += witness__misses(skel->progs.pvm_begin);
 	if (w->kprobe)
 		s->begins = witness__misses(skel->progs.pvm_begin_kprobe);
 	if (w->returns)
-		s->returns = witness__misses(skel->progs.pvm_return) + link_missed(w->ends);
+		s->returns = witness__misses(skel->progs.pvm_return) + ends_missed(w);
 	if (w->end)
 		s->ends = witness__misses(skel->progs.pvm_end);
 }

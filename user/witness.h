@@ -32,6 +32,12 @@ struct witness {
 	struct bpf_link *links[WITNESS_LINKS];
 	size_t cnt;
 	struct bpf_link *begins, *ends; /* of these, what multi and returns are attached by */
+	uint32_t session_type; /* session.h; 0: begins are not seen by a session. Then begins is NULL until a thread was
+				* found that it does not see */
+	int session;			     /* its link; -1: none */
+	bool sees_all;			     /* begins are seen, or were tried to, by both */
+	uint64_t session_ns, sweep_ns;	     /* mono: it was attached; the next sweep is due */
+	uint64_t begins_missed, ends_missed; /* by links that are closed by now */
 };
 
 /* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here. No witness is in
@@ -46,6 +52,11 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 /* What cannot be attached is left out, and no more in force. */
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel);
 void witness__detach(struct witness *w);
+/* A session sees no thread without a shadow stack, and there are such only of threads that were being made when it was
+ * attached (bpf/witness.h). Whether it is time for a sweep to look for them: ever more seldom. */
+bool witness__wants_sweep(struct witness *w);
+/* If hooks or the sweep came upon such a thread: begins are seen from now on by kprobe.multi too. */
+void witness__tick(struct witness *w, struct pvmtrace_bpf *skel);
 /* What is in force, as bits of enum witness_bit (witness_info.h). */
 uint8_t witness__bits(const struct witness *w);
 /* Their part of s: skipped runs, and which of them say something. */

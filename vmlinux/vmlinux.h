@@ -349,6 +349,8 @@ struct task_struct { /* caller and target */
 	unsigned int sessionid;
 	u64 self_exec_id;
 	struct css_set *cgroups;
+	unsigned long *
+		ret_stack; /* only with CONFIG_FUNCTION_GRAPH_TRACER; of another type before 6.11 */
 };
 
 struct trace_event_raw_sys_exit { /* context of tp/raw_syscalls/sys_exit */

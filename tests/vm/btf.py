@@ -35,6 +35,7 @@ OPTIONAL = {
     "task_struct.loginuid": "CONFIG_AUDIT",
     "task_struct.sessionid": "CONFIG_AUDIT",
     "task_struct.migration_disabled": "5.11, with CONFIG_SMP or 6.17; without it, tracepoints are not taken to be preemptible, fentry is",
+    "task_struct.ret_stack": "CONFIG_FUNCTION_GRAPH_TRACER; without it no returns are seen, and no sessions taken",
     "bpf_func_id.BPF_FUNC_get_current_task_btf": "5.11; before it, the untyped helper",
     "cgroup.ancestors": "6.1; before it, the chain of parents",
     "cgroup_subsys_id.pids_cgrp_id": "CONFIG_CGROUP_PIDS",
