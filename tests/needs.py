@@ -41,7 +41,7 @@ SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050
 
 # Tests that need these also run in guests where the machine itself does not have them (tests/vm/live.py). So that they
 # can be found, they are marked, and not only skipped by the trigger that they run.
-IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook", "perf_kprobes")
+IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook", "perf_kprobes", "witnesses")
 
 PACKAGES = {"mpicc": "libopenmpi-dev", "mpirun": "openmpi-bin", "bpftool": "bpftool", "setpriv": "util-linux",
             "unshare": "util-linux", "rsyslogd": "rsyslog"}
@@ -307,6 +307,11 @@ def perf_kprobes():
 def kfunc():
     with open("/proc/kallsyms", encoding="ascii", errors="replace") as symbols:
         return None if any(line.split()[2] == "bpf_task_from_vpid" for line in symbols) else "there is none"
+
+
+@need("tracepoints that can be preempted (Linux 7)")
+def witnesses():
+    return None if int(os.uname().release.split(".")[0]) >= 7 else "nothing preempts them here"
 
 
 @need("a kernel that knows whose memory it is (CONFIG_MEMCG)")

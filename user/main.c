@@ -107,6 +107,17 @@ static void note_kprobes(void)
 	}
 }
 
+static void note_witnesses(void)
+{
+	const char *note;
+
+	(void)tracer__witness(collector.tracer, &note);
+	if (!note)
+		return;
+	log__warn("%s", note);
+	report__note(&report, note);
+}
+
 static int give_up_rights(void)
 {
 	privileges.keep_cap_bpf = tracer__needs_cap_bpf(collector.tracer, &privileges);
@@ -126,6 +137,7 @@ static int give_up_rights(void)
 		report__note(&report, SYSCTL_FTRACE " is 0: nothing of a call is confirmed");
 	}
 	note_kprobes();
+	note_witnesses();
 	if (types == KERNEL_TYPES_UNKNOWN)
 		report__note(&report, "the types given by --btf could not be compared with the "
 				      "kernel's own");

@@ -22,7 +22,7 @@ static const char *const cgroup_names[] = {
 };
 
 struct sentences {
-	char text[SENTENCES_MAX][256];
+	char text[SENTENCES_MAX][WITNESS_NOTE_SZ];
 	size_t cnt;
 };
 
@@ -105,6 +105,8 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 	if (!r->confirms.pages)
 		say(s,
 		    "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");
+	if (r->witness_note[0])
+		say(s, r->witness_note);
 	if (r->witnesses.remains)
 		say(s, r->witnesses.remains);
 	unseen = report__unseen(r->fentry, &cnt);

@@ -103,6 +103,7 @@ static int try_start(struct probe_report *r, const struct options *o)
 	enum kernel_types types;
 	struct privileges p;
 	struct tracer *t = NULL;
+	const char *note;
 	int err;
 
 	if ((err = privileges__check()) || (err = probe__kernel(o->btf, &types)) ||
@@ -114,7 +115,9 @@ static int try_start(struct probe_report *r, const struct options *o)
 		r->keeps_cap_bpf = tracer__needs_cap_bpf(t, &p);
 	r->resolve = tracer__resolve(t);
 	r->confirms = tracer__confirms(t);
-	r->witnesses = witness_info__of(tracer__witness(t));
+	r->witnesses = witness_info__of(tracer__witness(t, &note));
+	if (note)
+		snprintf(r->witness_note, sizeof(r->witness_note), "%s", note);
 	tracer__close(t);
 	return err;
 }

@@ -40,6 +40,7 @@ struct probe_report {
 	const char *resolve; /* "kfunc" or "walk"; NULL: it did not come so far */
 	struct confirm_info confirms;
 	struct witness_info witnesses;
+	char witness_note[WITNESS_NOTE_SZ]; /* "": none */
 	bool keeps_cap_bpf;
 	struct abi_info abis[4];
 	size_t abi_cnt;

@@ -48,7 +48,7 @@ int replay__record(struct report *r, const struct owner *owner)
 		.pid = tracer__host_pid(c->tracer),
 		.fentry = tracer__fentry(c->tracer),
 		.confirms = confirms(c->tracer) | (r->audit ? RECORDING_AUDIT : 0),
-		.witnesses = tracer__witness(c->tracer) & 0x7f,
+		.witnesses = tracer__witness(c->tracer, NULL) & 0x7f,
 	};
 	struct pin_key key = tracer__pin_key(c->tracer);
 

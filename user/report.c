@@ -188,7 +188,7 @@ int report__start(struct report *r)
 		.resolve = r->recording ? r->recording->resolve : tracer__resolve(c->tracer),
 		.confirms = confirms(r),
 		.witnesses = witness_info__of(r->recording ? r->recording->witnesses
-							   : tracer__witness(c->tracer)),
+							   : tracer__witness(c->tracer, NULL)),
 		.audit = r->recording ? r->recording->confirms & RECORDING_AUDIT : r->audit,
 		.abis = r->abis,
 		.abi_cnt = r->abi_cnt,

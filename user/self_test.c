@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -26,6 +27,29 @@
 void self_test__call(void)
 {
 	(void)process_vm_readv(getpid(), NULL, 0, NULL, 0, 0);
+}
+
+bool self_test__call_on_child(void)
+{
+	char from = 'x', to = 0;
+	const struct iovec local = { .iov_base = &to, .iov_len = 1 };
+	const struct iovec remote = { .iov_base = &from, .iov_len = 1 };
+	const pid_t parent = getpid(), child = fork();
+	bool done;
+
+	if (child < 0)
+		return false;
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (getppid() == parent)
+			pause();
+		_exit(0);
+	}
+	done = process_vm_readv(child, &local, 1, &remote, 1, 0) == 1;
+	kill(child, SIGKILL);
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+	return done;
 }
 
 void self_test__seen(struct self_test *t, const void *data, size_t size)

@@ -86,6 +86,7 @@ static void configure(struct tracer *t)
 				 o->audit ? SEEN_RING_SZ : (uint32_t)sysconf(_SC_PAGESIZE));
 	if (!o->aggregate_s)
 		bpf_map__set_max_entries(skel->maps.pvm_known, 1);
+	witness__make_room(skel);
 	skel->rodata->cfg_memories = filter_includes(&o->filter[PVM_TARGET][FILTER_PID]);
 	bpf_program__set_autoload(skel->progs.pvm_exec, skel->rodata->cfg_memories);
 	if (skel->rodata->cfg_memories)
@@ -106,16 +107,12 @@ uint64_t tracer__map_bytes(const struct tracer *t)
 
 	bpf_object__for_each_map(map, t->skel->obj) {
 		one = (bpf_map__key_size(map) + 7) / 8 * 8 + (bpf_map__value_size(map) + 7) / 8 * 8;
-		switch (bpf_map__type(map)) {
-		case BPF_MAP_TYPE_RINGBUF:
+		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF)
 			one = 1;
-			break;
-		case BPF_MAP_TYPE_PERCPU_ARRAY:
+		else if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY)
 			one *= cpus > 0 ? (uint64_t)cpus : 1;
-			break;
-		default:
+		else
 			one += ELEMENT_SZ;
-		}
 		bytes += one * bpf_map__max_entries(map);
 	}
 	return bytes;
@@ -359,8 +356,10 @@ struct confirm_info tracer__confirms(const struct tracer *t)
 	return hooks__confirms(&t->hooks);
 }
 
-uint8_t tracer__witness(const struct tracer *t)
+uint8_t tracer__witness(const struct tracer *t, const char **note)
 {
+	if (note)
+		*note = t->hooks.witness.noted ? t->hooks.witness.note : NULL;
 	return witness__bits(&t->hooks.witness);
 }
 

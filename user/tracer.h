@@ -43,8 +43,10 @@ const char *tracer__resolve(const struct tracer *t);
 bool tracer__in_pid_ns(const struct tracer *t);
 /* What the kernel's own work confirms; known once it is attached. */
 struct confirm_info tracer__confirms(const struct tracer *t);
-/* Which witnesses are in force, as bits of enum witness_bit (witness_info.h); known once it is attached. */
-uint8_t tracer__witness(const struct tracer *t);
+/* Which witnesses are in force, as bits of enum witness_bit (witness_info.h); known once it is attached. *note: which of those
+ * that this kernel has are not, and why; NULL: none. note
+ * may be NULL. */
+uint8_t tracer__witness(const struct tracer *t, const char **note);
 /* A switch was off, or may have been. From now on what it stops without a count bounds no calls that may be missing, and
  * with ftrace's fewer pages than a list needs are no evidence. */
 void tracer__ftrace_was_off(struct tracer *t);

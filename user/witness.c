@@ -29,6 +29,9 @@
 #define MODES "/sys/kernel/debug/sched/preempt"
 #define TEXT_SZ 4096
 #define STACKLESS "a thread was found that has no shadow stack: "
+#define FIRE_TRIES 3
+#define LRU_ASIDE \
+	128 /* LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go */
 #define ENTRY_PREFIX "pvm_f_"
 
 /* A line of text that the kernel tells, "" if it does not. */
@@ -133,6 +136,38 @@ static bool has_multi(const struct btf *types)
 	return structure(types, "fprobe") && structure(types, "bpf_kprobe_multi_link");
 }
 
+/* And whether it lets it be attached: then the next best can still be loaded. */
+static bool try_multi(struct witness *w, bool at_return)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	const struct bpf_prog_load_opts load = {
+		.sz = sizeof(load),
+		.expected_attach_type = BPF_TRACE_KPROBE_MULTI,
+	};
+	const struct bpf_link_create_opts opts = {
+		.sz = sizeof(opts),
+		.kprobe_multi = { .flags = at_return ? BPF_F_KPROBE_MULTI_RETURN : 0,
+				  .cnt = (uint32_t)w->function_cnt,
+				  .syms = w->functions },
+	};
+	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "pvm_try", "Dual BSD/GPL", nothing,
+				 sizeof(nothing) / sizeof(nothing[0]), &load);
+	int link = prog < 0 ? -1 : bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
+
+	if (link < 0) {
+		log__debug("kprobe.multi%s: %s", at_return ? ", returns" : "", strerror(errno));
+		w->refused |= at_return ? WITNESS_RETURNS : WITNESS_MULTI;
+	} else {
+		close(link);
+	}
+	if (prog >= 0)
+		close(prog);
+	return link >= 0;
+}
+
 /* Returns that come from a pool go unseen when as many calls are inside as it has: anybody can park some. */
 static bool has_pool(const struct btf *types)
 {
@@ -187,14 +222,24 @@ void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const str
 		return;
 	find_functions(w, skel, types);
 	w->counted = counts_skips(types);
-	w->multi = has_multi(types);
-	w->returns = w->multi && !has_pool(types);
+	w->multi = has_multi(types) && try_multi(w, false);
+	w->returns = w->multi && !has_pool(types) && try_multi(w, true);
 	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
 	w->end = !w->returns && !fentry;
 	w->permit = has_lsm();
 	/* A thread that it does not see is found by the one that sees all, at the latest. */
 	if (w->returns && w->permit)
 		w->session_type = session__type(types);
+}
+
+void witness__make_room(struct pvmtrace_bpf *skel)
+{
+	struct bpf_map *map = skel->maps.pvm_over;
+	const int cpus = libbpf_num_possible_cpus();
+	const uint32_t aside = cpus > 0 ? 2U * LRU_ASIDE * (uint32_t)cpus : 0;
+
+	if (aside > bpf_map__max_entries(map))
+		bpf_map__set_max_entries(map, aside);
 }
 
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry)
@@ -262,6 +307,8 @@ static bool attach_multi(struct witness *w, const struct bpf_program *prog, bool
 
 static bool attach_begins(struct witness *w, const struct pvmtrace_bpf *skel)
 {
+	if (!w->permit) /* see witness__find */
+		w->session_type = 0;
 	if (w->session_type) {
 		int link = session__attach(bpf_program__fd(skel->progs.pvm_begin_session),
 					   w->session_type, w->functions, w->function_cnt);
@@ -285,14 +332,84 @@ static bool attach_kprobes(struct witness *w, const struct bpf_program *prog)
 	return true;
 }
 
+static bool attach_one(struct witness *w, const struct pvmtrace_bpf *skel, enum witness_bit bit)
+{
+	switch (bit) {
+	case WITNESS_PERMIT:
+		return keep(w, skel->progs.pvm_permit, bpf_program__attach(skel->progs.pvm_permit));
+	case WITNESS_MULTI:
+		return attach_begins(w, skel);
+	case WITNESS_KPROBE:
+		return attach_kprobes(w, skel->progs.pvm_begin_kprobe);
+	case WITNESS_RETURNS:
+		return attach_multi(w, skel->progs.pvm_return, true, &w->ends);
+	default:
+		return keep(w, skel->progs.pvm_end, bpf_program__attach(skel->progs.pvm_end));
+	}
+}
+
+/*
+ * Whether it sees a call of ours, which hooks at a begin note in self_inside, and those at an end take from there. Those at
+ * a begin are looked at before there are any at an end.
+ */
+static bool fires(struct pvmtrace_bpf *skel, enum witness_bit bit)
+{
+	volatile uint32_t *inside = &skel->bss->self_inside;
+	const bool end = bit & (WITNESS_RETURNS | WITNESS_END);
+	bool seen = false;
+
+	for (int i = 0; i < FIRE_TRIES && !seen; i++) {
+		*inside = end;
+		if (bit != WITNESS_PERMIT)
+			self_test__call();
+		else if (!self_test__call_on_child())
+			return true; /* for all that is known */
+		seen = *inside != end;
+	}
+	*inside = 0;
+	return seen;
+}
+
+/* What one was attached by, or in part. */
+static void drop(struct witness *w, size_t before, enum witness_bit bit)
+{
+	while (w->cnt > before)
+		bpf_link__destroy(w->links[--w->cnt]);
+	if (bit == WITNESS_RETURNS)
+		w->ends = NULL;
+	if (bit != WITNESS_MULTI)
+		return;
+	w->begins = NULL;
+	w->session_type = 0;
+	if (w->session >= 0)
+		close(w->session);
+	w->session = -1;
+}
+
+static void attach_and_try(struct witness *w, struct pvmtrace_bpf *skel, enum witness_bit bit,
+			   bool *in_force)
+{
+	const size_t before = w->cnt;
+	bool attached;
+
+	if (!*in_force)
+		return;
+	attached = attach_one(w, skel, bit);
+	*in_force = attached && fires(skel, bit);
+	if (*in_force)
+		return;
+	*(attached ? &w->silent : &w->refused) |= bit;
+	drop(w, before, bit);
+}
+
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
 {
-	w->end = w->end && keep(w, skel->progs.pvm_end, bpf_program__attach(skel->progs.pvm_end));
-	w->returns = w->returns && attach_multi(w, skel->progs.pvm_return, true, &w->ends);
-	w->permit = w->permit &&
-		    keep(w, skel->progs.pvm_permit, bpf_program__attach(skel->progs.pvm_permit));
-	w->multi = w->multi && attach_begins(w, skel);
-	w->kprobe = w->kprobe && attach_kprobes(w, skel->progs.pvm_begin_kprobe);
+	attach_and_try(w, skel, WITNESS_PERMIT, &w->permit);
+	attach_and_try(w, skel, WITNESS_MULTI, &w->multi);
+	attach_and_try(w, skel, WITNESS_KPROBE, &w->kprobe);
+	attach_and_try(w, skel, WITNESS_RETURNS, &w->returns);
+	attach_and_try(w, skel, WITNESS_END, &w->end);
+	w->noted = witness_info__lacks(w->refused, w->silent, w->note);
 }
 
 /* linux/bpf.h, struct bpf_link_info, as of a link of kprobe.multi; its last member is newer than some headers (6.7). */

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "witness_info.h"
+
 struct btf;
 struct bpf_link;
 struct bpf_program;
@@ -38,6 +40,10 @@ struct witness {
 	bool sees_all;			     /* begins are seen, or were tried to, by both */
 	uint64_t session_ns, sweep_ns;	     /* mono: it was attached; the next sweep is due */
 	uint64_t begins_missed, ends_missed; /* by links that are closed by now */
+	uint8_t refused,
+		silent; /* enum witness_bit: could not be attached; did not see a call of ours */
+	char note[WITNESS_NOTE_SZ]; /* what that means, */
+	bool noted;		    /* if there are any */
 };
 
 /* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here. No witness is in
@@ -46,10 +52,13 @@ void witness__look(struct witness *w, bool fentry);
 /* After that: which witnesses can be had. types: of the kernel. */
 void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
 		   bool fentry);
+/* Before loading: as large as it may be (pvm_over in bpf/maps.h). */
+void witness__make_room(struct pvmtrace_bpf *skel);
 bool witness__any(const struct witness *w);
 /* Before loading: what of skel is loaded. */
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry);
-/* What cannot be attached is left out, and no more in force. */
+/* What cannot be attached, or does not see calls of ours then, is left out, and no more in force. No call of others is taken
+ * until all hooks are attached. */
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel);
 void witness__detach(struct witness *w);
 /* A session sees no thread without a shadow stack, and there are such only of threads that were being made when it was

@@ -66,3 +66,37 @@ bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ]
 						len ? ", " : "", names[i]);
 	return len;
 }
+
+static size_t put_names(uint8_t bits, const char *what, char *to, size_t size)
+{
+	static const struct {
+		uint8_t bit;
+		const char *name;
+	} all[] = {
+		{ WITNESS_MULTI, "kprobe.multi" },
+		{ WITNESS_KPROBE, "kprobe" },
+		{ WITNESS_RETURNS, "kretprobe.multi" },
+		{ WITNESS_END, "raw_syscalls/sys_exit" },
+		{ WITNESS_PERMIT, "lsm/ptrace_access_check" },
+	};
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (bits & all[i].bit)
+			len += (size_t)snprintf(to + len, size - len, "%s%s", len ? ", " : what,
+						all[i].name);
+	return len;
+}
+
+bool witness_info__lacks(uint8_t refused, uint8_t silent, char note[WITNESS_NOTE_SZ])
+{
+	size_t len =
+		put_names(refused, "witnesses that could not be attached: ", note, WITNESS_NOTE_SZ);
+
+	note[len] = '\0';
+	if (len && silent)
+		len += (size_t)snprintf(note + len, WITNESS_NOTE_SZ - len, "; ");
+	len += put_names(silent, "witnesses that did not see a call of our own: ", note + len,
+			 WITNESS_NOTE_SZ - len);
+	return len;
+}

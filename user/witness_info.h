@@ -29,6 +29,7 @@ struct witness_info {
 };
 
 #define WITNESS_LIST_SZ 128
+#define WITNESS_NOTE_SZ 320
 
 /* bits: of enum witness_bit. The texts are constants. */
 struct witness_info witness_info__of(uint8_t bits);
@@ -38,5 +39,9 @@ uint8_t witness_info__bounding(uint8_t bits, bool ftrace_was_off, bool kprobes_w
 
 /* Their names, after each other. false: there are none. */
 bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ]);
+
+/* Says which of those that the kernel has are not in force, as they could not be attached (refused), or did not fire then
+ * (silent). false: there are none. */
+bool witness_info__lacks(uint8_t refused, uint8_t silent, char note[WITNESS_NOTE_SZ]);
 
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What --probe says of this host, held against what is known of it otherwise."""
 
+import functools
 import json
 import os
 import platform
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pvm import ATTACH, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, ONLY_ME, PVMTRACE, Tracer, poll, pvmtrace
+from pvm import AS_ME, ATTACH, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, ONLY_ME, PVMTRACE, Tracer, poll, pvmtrace, trigger_one
 from pvm_arch import NATIVE
 from test_privileges import IN_PID_NS, as_user, hidden, public_copy
 
@@ -69,6 +70,65 @@ def test_witnesses(tracer):
         assert found["remains"] and probe(attach=ATTACH)["does_not_see"].count(found["remains"]) == 1
     else:
         assert found == {"needed": False, "begin": None, "return": None, "end": None, "permission": False, "remains": None}
+
+
+LSM = "lsm/ptrace_access_check"
+SECURITY = Path("/sys/kernel/security")
+
+
+@pytest.mark.needs("witnesses", "securityfs", "mounts")
+def test_a_witness_that_never_fires_is_not_claimed():
+    """A program is let onto the kernel's permission check also where nobody asks it."""
+    lsms = (SECURITY / "lsm").read_text().strip().split(",")
+    if "bpf" in lsms:
+        pytest.skip("the kernel asks BPF programs for permission (another boot of the guest does not)")
+    prefix = hidden(SECURITY, ("lsm", ",".join([*lsms, "bpf"])))
+    note = f"witnesses that did not see a call of our own: {LSM}"
+    report = probe(prefix=prefix)
+    assert report["witnesses"]["permission"] is False and note in report["does_not_see"]
+    assert LSM not in [h["hook"] for h in report["hooks"] if h["used"]]
+    with Tracer(*ONLY_ME, "--attach", "tracepoint", prefix=prefix) as t:
+        assert t.start["witnesses"] == report["witnesses"] and note in t.start["notes"]
+        t.stop()
+        assert note in t.stderr()
+
+
+OPTIONS = (*ONLY_ME, "--attach", "tracepoint")
+# raw_syscalls is found there.
+WITH_TRACEFS = ["unshare", "-m", "sh", "-c", "mount -t tracefs none /sys/kernel/tracing && exec \"$@\"", "sh"]
+
+
+@functools.lru_cache(maxsize=None)
+def tries_of_multi():
+    """Which of a start's calls of bpf(2) attach a kprobe.multi: of a try and in earnest, entries before returns."""
+    log = Path(f"/tmp/pvm-bpf-{os.getpid()}")
+    subprocess.run([*WITH_TRACEFS, "strace", "-o", log, "-e", "trace=bpf", PVMTRACE, *OPTIONS, "--duration", "1"],
+                   stdout=subprocess.DEVNULL, check=True)
+    calls = [line for line in log.read_text().splitlines() if line.startswith("bpf(")]
+    log.unlink()
+    tries = [n for n, line in enumerate(calls, 1) if "BPF_LINK_CREATE" in line and "KPROBE_MULTI" in line]
+    assert len(tries) == 4, [line for line in calls if "LINK_CREATE" in line]
+    return tries
+
+
+@pytest.mark.needs("witnesses", "mounts")
+@pytest.mark.parametrize("which, begin, ret, end, name", [
+    # Tried before anything is loaded: the next best is loaded instead.
+    (0, "kprobe", None, "raw_syscalls/sys_exit", "kprobe.multi"),
+    (1, "kprobe.multi", None, "raw_syscalls/sys_exit", "kretprobe.multi"),
+    # And then not attached after all: done without.
+    (2, None, "kretprobe.multi", None, "kprobe.multi"),
+    (3, "kprobe.multi", None, None, "kretprobe.multi"),
+])
+def test_a_witness_that_is_refused_is_not_claimed(which, begin, ret, end, name):
+    note = f"witnesses that could not be attached: {name}"
+    fault = f"inject=bpf:error=ENOMEM:when={tries_of_multi()[which]}"
+    with Tracer(*OPTIONS, prefix=[*WITH_TRACEFS, "strace", "-D", "-o", "/dev/null", "-e", "trace=bpf", "-e", fault]) as t:
+        found = t.start["witnesses"]
+        assert (found["begin"], found["return"], found["end"]) == (begin, ret, end) and note in t.start["notes"]
+        pid = trigger_one("pvmcall", *AS_ME, "self")["pid"]
+        t.stop()
+        assert [e["phase"] for e in t.events(pid)] == ["complete"] and note in t.stderr()
 
 
 def test_with_fentry():

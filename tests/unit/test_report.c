@@ -74,8 +74,9 @@ struct confirm_info tracer__confirms(const struct tracer *t)
 	return (struct confirm_info){ .target = false };
 }
 
-uint8_t tracer__witness(const struct tracer *t)
+uint8_t tracer__witness(const struct tracer *t, const char **note)
 {
+	(void)note;
 	(void)t;
 	return WITNESS_KNOWN;
 }

@@ -66,6 +66,26 @@ static void test_list(void **state)
 		list, "kprobe, kretprobe.multi, raw_syscalls/sys_exit, lsm/ptrace_access_check");
 }
 
+static void test_what_is_not_in_force(void **state)
+{
+	char note[WITNESS_NOTE_SZ];
+
+	(void)state;
+	assert_false(witness_info__lacks(0, 0, note));
+	assert_string_equal(note, "");
+	assert_true(witness_info__lacks(WITNESS_MULTI | WITNESS_KPROBE, 0, note));
+	assert_string_equal(note, "witnesses that could not be attached: kprobe.multi, kprobe");
+	assert_true(witness_info__lacks(0, WITNESS_PERMIT, note));
+	assert_string_equal(
+		note, "witnesses that did not see a call of our own: lsm/ptrace_access_check");
+	assert_true(witness_info__lacks(WITNESS_RETURNS, WITNESS_END, note));
+	assert_string_equal(note, "witnesses that could not be attached: kretprobe.multi; "
+				  "witnesses that did not see a call of our own: "
+				  "raw_syscalls/sys_exit");
+	assert_true(witness_info__lacks(0xff, 0xff, note));
+	assert_true(strlen(note) < sizeof(note) - 1);
+}
+
 /* What is switched off misses calls without a word, so that it saw few of them missing is no comfort any more. */
 static void test_what_bounds_the_missing(void **state)
 {
@@ -90,6 +110,7 @@ int main(void)
 		cmocka_unit_test(test_what_remains),
 		cmocka_unit_test(test_not_needed),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_what_is_not_in_force),
 		cmocka_unit_test(test_what_bounds_the_missing),
 	};
 

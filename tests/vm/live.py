@@ -58,7 +58,8 @@ PASSES = ["live", "hybrid", "no32", "hogs", "fentry", "witness"]
 WITNESS_FROM = (7, 0)
 
 # More of the kernel's command line.
-WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0", "hogs": "hogs preempt=full"}
+# Without 32-bit calls the kernel asks no BPF program for permissions either (test_probe).
+WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0 lsm=yama", "hogs": "hogs preempt=full"}
 # What every guest has: Debian's kernels, and a first process that is root.
 ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_ns", "user_ns", "time_ns", "uts_ns", "tracefs",
           "btf", "loginuid", "cgroup2", "cgroup", "securityfs", "debugfs", "perf_kprobes"]
@@ -120,6 +121,8 @@ def known(kernel, part):
     """What a guest has, and what not, for the first process's environment: test_needs holds the probes against it."""
     there, absent = list(ALWAYS), []
     (there if kernel.version >= (6, 13) else absent).append("kfunc")
+    if kernel.arch == "amd64":
+        (there if kernel.version >= WITNESS_FROM else absent).append("witnesses")
     there += ["cgroup_pids", "cgroup_memory", "cgroup_hybrid"] if part == "hybrid" and kernel.version < (6, 0) else []
     if kernel.arch == "amd64":
         there += ["x86_64", "x32_refused"]
