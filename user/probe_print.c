@@ -51,10 +51,9 @@ static void say_witnesses(struct sentences *s, const struct witness_info *w)
 {
 	char list[WITNESS_LIST_SZ], text[sizeof(s->text[0])];
 
-	if (!witness_info__list(w, list))
+	if (!w->sees || !witness_info__list(w, list))
 		return;
-	snprintf(text, sizeof(text),
-		 "calls on a CPU where another task is preempted in our hook, by %s", list);
+	snprintf(text, sizeof(text), "%s, by %s", w->sees, list);
 	say(s, text);
 }
 

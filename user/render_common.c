@@ -288,6 +288,7 @@ void common__witnesses(struct json *j, const struct witness_info *w, bool nulls)
 	text_or_null(j, "return", w->returns, nulls);
 	text_or_null(j, "end", w->end, nulls);
 	json__bool(j, "permission", w->permission);
+	text_or_null(j, "sees", w->sees, nulls);
 	text_or_null(j, "remains", w->remains, nulls);
 	json__close_obj(j);
 }

@@ -100,6 +100,14 @@ static void put_witnesses(struct text_line *t, const struct witness_info *w)
 		return;
 	text__put(t, "; hooks can be preempted, witnesses: ");
 	text__put(t, witness_info__list(w, list) ? list : "none");
+	if (w->sees) {
+		text__put(t, ", which see ");
+		text__put(t, w->sees);
+	}
+	if (w->remains) {
+		text__put(t, "; what can go by: ");
+		text__put(t, w->remains);
+	}
 }
 
 static void put_start(struct text_line *t, const struct record *r)

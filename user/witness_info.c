@@ -14,6 +14,21 @@
 #define UNASKED "a call that the kernel refuses, or of a process on itself, "
 #define NO_EXIT "; a call whose end goes by so is told as ended"
 
+#define SEEN "calls " PREEMPTED ": where they "
+#define PERMITTED "where the kernel permits an access to another process"
+
+static const char *sees(const struct witness_info *w)
+{
+	static const char *const texts[2][2][2] = {
+		{ { NULL, "calls " PREEMPTED ": " PERMITTED },
+		  { SEEN "end", SEEN "end, and " PERMITTED } },
+		{ { SEEN "begin", SEEN "begin, and " PERMITTED },
+		  { SEEN "begin and end", SEEN "begin and end, and " PERMITTED } },
+	};
+
+	return texts[w->begin != NULL][w->returns || w->end][w->permission];
+}
+
 static const char *remains(const struct witness_info *w)
 {
 	if (!w->needed)
@@ -39,6 +54,7 @@ struct witness_info witness_info__of(uint8_t bits)
 		.permission = bits & WITNESS_PERMIT,
 	};
 
+	w.sees = sees(&w);
 	w.remains = remains(&w);
 	return w;
 }

@@ -25,6 +25,7 @@ struct witness_info {
 	const char *returns; /* and return: "kretprobe.multi" */
 	const char *end;     /* and end: "raw_syscalls/sys_exit" */
 	bool permission;     /* lsm/ptrace_access_check */
+	const char *sees;    /* what of which calls these see, no sentence; NULL: there are none */
 	const char *remains; /* what can go by unseen, a sentence; NULL: nothing for this reason */
 };
 

@@ -15,6 +15,7 @@ from pvm_arch import NATIVE
 from test_privileges import IN_PID_NS, as_user, hidden, public_copy
 
 USED = ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_exit", "tp_btf/sched_process_exec", "iter/task"]
+LSM = "lsm/ptrace_access_check"
 
 
 def probe(*args, status=EX_OK, attach="tracepoint", **kw):
@@ -67,12 +68,15 @@ def test_witnesses(tracer):
     if ATTACH == "tracepoint" and int(platform.release().split(".")[0]) < 7:
         assert found["needed"] is False
     if found["needed"]:
-        assert found["remains"] and probe(attach=ATTACH)["does_not_see"].count(found["remains"]) == 1
+        report = probe(attach=ATTACH)
+        assert found["remains"] and report["does_not_see"].count(found["remains"]) == 1
+        names = [found[kind] for kind in ("begin", "return", "end") if found[kind]] + [LSM] * found["permission"]
+        assert report["sees"].count(f"{found['sees']}, by {', '.join(names)}") == (found["sees"] is not None) == bool(names)
     else:
-        assert found == {"needed": False, "begin": None, "return": None, "end": None, "permission": False, "remains": None}
+        assert found == {"needed": False, "begin": None, "return": None, "end": None, "permission": False, "sees": None,
+                         "remains": None}
 
 
-LSM = "lsm/ptrace_access_check"
 SECURITY = Path("/sys/kernel/security")
 
 

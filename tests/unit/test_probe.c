@@ -141,7 +141,13 @@ static void a_good_host_in_words(void **state)
 				       WITNESS_RETURNS | WITNESS_PERMIT);
 	print(probe_print__text, &r, text);
 	assert_non_null(
-		strstr(text, "by kprobe.multi, kretprobe.multi, lsm/ptrace_access_check\n"));
+		strstr(text, "- calls on a CPU where another task is preempted in our hook: where "
+			     "they begin and end, and where the kernel permits an access to "
+			     "another process, by kprobe.multi, kretprobe.multi, "
+			     "lsm/ptrace_access_check\n"));
+	snprintf(r.witness_note, sizeof(r.witness_note), "witnesses that are not: kprobe");
+	print(probe_print__text, &r, text);
+	assert_non_null(strstr(text, "\n- witnesses that are not: kprobe\n"));
 	assert_non_null(strstr(text, r.witnesses.remains));
 	r.confirms.pages = NULL;
 	print(probe_print__text, &r, text);

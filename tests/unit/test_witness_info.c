@@ -42,6 +42,42 @@ static void test_what_remains(void **state)
 	expect_remains(WITNESS_PERMIT, LIST("refuses", "on a CPU where"), LIST("map operation"));
 }
 
+static void test_what_they_see(void **state)
+{
+	static const struct {
+		uint8_t bits;
+		const char *sees;
+	} table[] = {
+		{ 0, NULL },
+		{ WITNESS_MULTI, "where they begin" },
+		{ WITNESS_END, "where they end" },
+		{ WITNESS_KPROBE | WITNESS_END, "where they begin and end" },
+		{ WITNESS_MULTI | WITNESS_RETURNS, "where they begin and end" },
+		{ WITNESS_PERMIT, "where the kernel permits an access to another process" },
+		{ WITNESS_MULTI | WITNESS_PERMIT,
+		  "where they begin, and where the kernel permits an access to another process" },
+		{ WITNESS_END | WITNESS_PERMIT,
+		  "where they end, and where the kernel permits an access to another process" },
+		{ WITNESS_MULTI | WITNESS_RETURNS | WITNESS_PERMIT,
+		  "where they begin and end, and where the kernel permits an access to another process" },
+	};
+	static const char which[] = "calls on a CPU where another task is preempted in our hook: ";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct witness_info w =
+			witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | table[i].bits);
+
+		if (!table[i].sees) {
+			assert_null(w.sees);
+			continue;
+		}
+		assert_non_null(w.sees);
+		assert_memory_equal(w.sees, which, strlen(which));
+		assert_string_equal(w.sees + strlen(which), table[i].sees);
+	}
+}
+
 static void test_not_needed(void **state)
 {
 	struct witness_info w = witness_info__of(WITNESS_KNOWN), none = witness_info__of(0);
@@ -49,7 +85,7 @@ static void test_not_needed(void **state)
 
 	(void)state;
 	assert_true(w.known && !w.needed && !w.permission);
-	assert_true(!w.begin && !w.returns && !w.end && !w.remains);
+	assert_true(!w.begin && !w.returns && !w.end && !w.sees && !w.remains);
 	assert_false(witness_info__list(&w, list));
 	assert_string_equal(list, "");
 	assert_false(none.known);
@@ -108,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_remains),
+		cmocka_unit_test(test_what_they_see),
 		cmocka_unit_test(test_not_needed),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_what_is_not_in_force),
