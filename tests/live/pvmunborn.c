@@ -105,8 +105,8 @@ int main(void)
 		shared->turn += strcmp(line, "live\n") != 0;
 		while (__atomic_load_n(&shared->done, __ATOMIC_SEQ_CST) != shared->turn)
 			usleep(1000);
-		printf("{\"child\":%d,\"rets\":[%ld,%ld,%ld]}\n", child, shared->rets[0], shared->rets[1],
-		       shared->rets[2]);
+		printf("{\"child\":%d,\"rets\":[%ld,%ld,%ld]}\n", child, shared->rets[0],
+		       shared->rets[1], shared->rets[2]);
 		fflush(stdout);
 	}
 	if (!child)
