@@ -38,16 +38,14 @@ struct tracer {
 	struct pvmtrace_bpf *skel;
 	const struct options *options;
 	struct hooks hooks;
-	struct ring_buffer *calls;
-	struct ring_buffer *arrays;
+	struct ring_buffer *calls, *arrays;
 	struct summaries summaries;
 	struct commands commands;
 	const struct pvm_memory *memories; /* of the kernel half, mapped */
 	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
 	size_t rows;		/* of counters that can be in use */
 	struct module_types_missing missing;
-	bool in_pid_ns, single_cpu;
-	bool detached;
+	bool in_pid_ns, single_cpu, detached;
 	struct self_test test;
 	struct pid_watch watch[2]; /* by enum pvm_who */
 };

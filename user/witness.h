@@ -40,10 +40,10 @@ struct witness {
 	bool sees_all;			     /* begins are seen, or were tried to, by both */
 	uint64_t session_ns, sweep_ns;	     /* mono: it was attached; the next sweep is due */
 	uint64_t begins_missed, ends_missed; /* by links that are closed by now */
-	uint8_t refused,
-		silent; /* enum witness_bit: could not be attached; did not see a call of ours */
-	char note[WITNESS_NOTE_SZ]; /* what that means, */
-	bool noted;		    /* if there are any */
+	/* enum witness_bit: that could not be attached; that did not see a call of ours. And what that means, if there are any. */
+	uint8_t refused, silent;
+	char note[WITNESS_NOTE_SZ];
+	bool noted;
 };
 
 /* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here. No witness is in
