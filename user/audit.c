@@ -185,11 +185,15 @@ void audit__look(struct audit *a)
 {
 	const struct audit_reader reader = { a, on_sample, on_lost };
 	unsigned long written;
+	uint64_t begin;
 
 	if (!a)
 		return;
 	follow_clock(a);
+	begin = now_boot(a);
 	audit_probe__take(a->probes, &reader);
+	/* We may be put off the CPU between two rings. At the end nothing is left for another look. */
+	audit_match__cut(a->match, a->end_ns == UINT64_MAX ? begin : UINT64_MAX);
 	/* What the hooks had to say of these calls, if they came before the samples, is before this place. A hook that
 	 * is interrupted while it writes holds up what others wrote behind it. */
 	written = __atomic_load_n(a->at.producer, __ATOMIC_ACQUIRE);

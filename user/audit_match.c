@@ -35,6 +35,8 @@ struct queue {
 
 struct audit_match {
 	struct queue samples, seen;
+	struct audit_call waiting[AUDIT_ROOM]; /* samples that wait for a cut */
+	size_t waiting_cnt;
 	uint64_t settles;
 	uint64_t settled; /* samples before this place may be judged */
 	uint64_t fresh;	  /* the next one to be given out as such */
@@ -150,7 +152,14 @@ void audit_match__free(struct audit_match *m)
 	free(m);
 }
 
-void audit_match__sample(struct audit_match *m, const struct audit_call *call)
+static int by_time(const void *a, const void *b)
+{
+	uint64_t x = ((const struct audit_call *)a)->ns, y = ((const struct audit_call *)b)->ns;
+
+	return (x > y) - (x < y);
+}
+
+static void compare(struct audit_match *m, const struct audit_call *call)
 {
 	struct queue *q = &m->samples;
 
@@ -161,6 +170,24 @@ void audit_match__sample(struct audit_match *m, const struct audit_call *call)
 		drop_first(q);
 	}
 	put(q, call, m->settles);
+}
+
+void audit_match__sample(struct audit_match *m, const struct audit_call *call)
+{
+	if (m->waiting_cnt == AUDIT_ROOM)
+		audit_match__cut(m, UINT64_MAX);
+	m->waiting[m->waiting_cnt++] = *call;
+}
+
+void audit_match__cut(struct audit_match *m, uint64_t now_ns)
+{
+	size_t cnt = 0;
+
+	qsort(m->waiting, m->waiting_cnt, sizeof(m->waiting[0]), by_time);
+	while (cnt < m->waiting_cnt && m->waiting[cnt].ns <= now_ns)
+		compare(m, &m->waiting[cnt++]);
+	m->waiting_cnt -= cnt;
+	memmove(m->waiting, &m->waiting[cnt], m->waiting_cnt * sizeof(m->waiting[0]));
 }
 
 void audit_match__seen(struct audit_match *m, const struct audit_call *call)

@@ -34,9 +34,16 @@ struct audit_match;
 /* NULL: no memory. */
 struct audit_match *audit_match__new(void);
 void audit_match__free(struct audit_match *m);
+/* In the order of the rings; it takes part from the next cut on that is not before it. */
 void audit_match__sample(struct audit_match *m, const struct audit_call *call);
+/*
+ * All samples up to now_ns were put in, of whatever CPU: they are compared, in the order of time. A thread may call on one
+ * CPU, move, and call on another one, whose ring alone was read after that. Of two calls that are alike the second one's
+ * sample would be taken for the first one's then.
+ */
+void audit_match__cut(struct audit_match *m, uint64_t now_ns);
 void audit_match__seen(struct audit_match *m, const struct audit_call *call);
-/* All that hooks had said before the last sample was taken has been taken too: what waits may be judged. */
+/* All that hooks had said before the last cut has been taken too: what waits may be judged. */
 void audit_match__settle(struct audit_match *m);
 /* Samples, or sights of hooks, were lost that are no younger than now_ns: those that wait are not judged. */
 void audit_match__lost(struct audit_match *m, uint64_t now_ns);

@@ -49,11 +49,18 @@ static struct audit_call call_at(uint64_t ns)
 	};
 }
 
-static void sample(uint64_t ns)
+/* Of a ring that is read alone. */
+static void sample_later(uint64_t ns)
 {
 	struct audit_call call = call_at(ns);
 
 	audit_match__sample(m, &call);
+}
+
+static void sample(uint64_t ns)
+{
+	sample_later(ns);
+	audit_match__cut(m, UINT64_MAX);
 }
 
 static void seen(uint64_t ns, bool late)
@@ -195,6 +202,37 @@ static void test_counts_are_exact(void **state)
 	assert_true(missed > 500);
 	assert_int_equal(found, missed);
 	assert_int_equal(audit_match__unjudged(m), 0);
+}
+
+/* A thread calls on one CPU, moves, and calls again, while the reader has been put off between their rings; or the ring of
+ * the CPU that it moved to is read first. */
+static void test_threads_that_move(void **state)
+{
+	const uint64_t ms = 1000 * US, look = LATER + 5 * ms;
+
+	(void)state;
+	sample_later(LATER + 100 * ms);
+	audit_match__cut(m, look);
+	seen(LATER + 50 * ms, false);
+	seen(LATER + 100 * ms - US, false);
+	audit_match__settle(m);
+	sample_later(LATER + 250 * ms);
+	sample_later(LATER + 50 * ms + US);
+	sample_later(LATER + 200 * ms);
+	audit_match__cut(m, look + S);
+	seen(LATER + 200 * ms - US, false);
+	seen(LATER + 251 * ms, true);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+	/* That there was no word of the first one is seen all the same. */
+	sample_later(LATER + 2 * S + 50 * ms);
+	audit_match__cut(m, LATER + 2 * S + 60 * ms);
+	sample_later(LATER + 2 * S);
+	seen(LATER + 2 * S + 50 * ms - US, false);
+	audit_match__settle(m);
+	audit_match__cut(m, LATER + 3 * S);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
 }
 
 /* Where words of hooks were lost, nothing is said of the calls that wait. */
@@ -406,6 +444,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_makes_another_call, begin, end),
 		cmocka_unit_test_setup_teardown(test_times_have_to_fit, begin, end),
 		cmocka_unit_test_setup_teardown(test_counts_are_exact, begin, end),
+		cmocka_unit_test_setup_teardown(test_threads_that_move, begin, end),
 		cmocka_unit_test_setup_teardown(test_lost_words, begin, end),
 		cmocka_unit_test_setup_teardown(test_more_than_fits, begin, end),
 		cmocka_unit_test_setup_teardown(test_each_is_fresh_once, begin, end),
