@@ -61,7 +61,8 @@ if SHORT:
 # The last one of each way stops it.
 CASES = [(way, name) for way in WAYS for name in [*(n for n, l in LOADS.items() if l.unguarded == way.unguarded), "stop"]]
 
-RE_CALL = re.compile(rb'"id":"([^"]+)","phase":"(\w+)",.*?"caller":{"pid":(\d+),"tid":(\d+),.*?"comm":"([^"]*)"'
+# A caller that was gone before the audit asked for it has no name.
+RE_CALL = re.compile(rb'"id":"([^"]+)","phase":"(\w+)",.*?"caller":{"pid":(\d+),"tid":(\d+),.*?"comm":(?:"([^"]*)"|null),'
                      rb'.*?"remote":{"addr":"0x([0-9a-f]+)","count":(\d+),')
 IS_CALL = b'"type":"process_vm_access"'
 Told = collections.namedtuple("Told", "phase pid tid comm addr count audit")
@@ -96,7 +97,7 @@ class Tracer:
                 self.offset += len(line)
                 if IS_CALL in line[:120]:
                     key, phase, pid, tid, comm, addr, count = RE_CALL.search(line).groups()
-                    told[key] = Told(phase.decode(), int(pid), int(tid), comm.decode(), int(addr, 16), int(count),
+                    told[key] = Told(phase.decode(), int(pid), int(tid), (comm or b"").decode(), int(addr, 16), int(count),
                                      b'"audit":true' in line)
                     continue
                 others.append(json.loads(line))
