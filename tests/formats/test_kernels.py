@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's table of kernels is the one of docs/kernels.md, which says what it is of."""
+"""README's table of kernels is the one of docs/kernels.md, which says what it is of; and how a part of that is written."""
 
 import re
+import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "vm"))
+
+import kept  # noqa: E402
+import load  # noqa: E402
+import load_section  # noqa: E402
+import report  # noqa: E402
+
 README, KERNELS = ((ROOT / name).read_text() for name in ("README.md", "docs/kernels.md"))
 
 
@@ -24,3 +34,57 @@ def test_of_which_tree_and_compilers():
     assert commit and f"commit {commit[1]}" in README
     claimed = re.search(r"^\| checks, built by (.*?) \|", KERNELS, re.M)[1].split(", ")
     assert claimed == re.findall(r"^\| all checks, (\S+) \|", KERNELS, re.M)
+
+
+def loaded(made, missing=0, **phases):
+    """One result of calls under load."""
+    figures = {"made": made, "missing": missing, "phases": phases, "unseen": missing, "lost": {}}
+    return load.Result("ok", "", figures)
+
+
+def stopped(*incomplete):
+    return load.Result("ok", "", {"complete": not incomplete, "incomplete": incomplete})
+
+
+@pytest.fixture(name="columns")
+def two_columns(monkeypatch):
+    monkeypatch.setattr(kept, "when", lambda name, part: "commit 1234567 on 2026-01-02")
+    new, old = report.Column("newest"), report.Column("6.1")
+    new.title, new.release, old.title, old.release = "7.3.4", "7.3.4+deb13-amd64", "6.1.0-50", "6.1.0-50-amd64"
+    for part in load.PASSES:
+        new.load[part, "tracepoint: hogs"] = loaded(100, complete=100)
+        new.load[part, "tracepoint: map writer"] = loaded(90, 1, complete=80, ended=9)
+    old.load["load", "tracepoint: hogs"] = loaded(50, complete=50)
+    old.load["load", "fentry: stop"] = stopped("hooks_skipped")
+    return [new, old]
+
+
+def test_cells_are_exact_or_explained(columns):
+    lines = load_section.lines(columns)
+    assert "| | 7.3.4 | 7.3.4, preempt=full | 6.1.0-50 |" in lines
+    assert "| tracepoint: hogs | 100 | 100 | 50 |" in lines
+    cell = "**89** of 90 (9 ended, 1 unseen) [1]"
+    assert f"| tracepoint: map writer | {cell} | {cell} | - |" in lines
+    assert "| fentry: stop | - | - | not complete (hooks_skipped) [2] |" in lines
+    assert lines[-2].startswith("1. ") and "bpf_prog_active" in lines[-2] and lines[-1].startswith("2. ")
+    assert "commit 1234567 on 2026-01-02" in "\n".join(lines)
+
+
+def test_no_cell_is_let_pass(columns):
+    """What no reason fits is no cell to be written as if it were explained."""
+    assert load_section.reason("tracepoint: hogs", loaded(10, 1, complete=9), "7.3.4") == load_section.UNKNOWN
+    assert load_section.reason("tracepoint: hogs", load.Result("FAIL", "it\nfell", None), "7.3.4") == "FAIL: it fell"
+    assert all(load_section.reason(key[1], r, c.release) is None for c in columns for key, r in c.load.items() if "hogs" in key[1])
+
+
+def test_one_section_is_written(columns):
+    """The others stay as they are, and a second time changes nothing."""
+    bare = re.sub(rf"^{load_section.TITLE}\n.*?(?=^## )", "", KERNELS, flags=re.M | re.S)
+    bare = re.sub(rf"^\| {load_section.ROW} \|.*\n", "", bare, flags=re.M)
+    written = report.with_load(bare, columns)
+    assert report.with_load(written, columns) == written
+    added = [line for line in written.splitlines() if line not in set(bare.splitlines())]
+    assert set(added) <= set("\n".join(load_section.lines(columns)).splitlines()) | {first_table(written)[-1]}
+    assert re.findall("^## .*", written, re.M).index(load_section.TITLE) == len(re.findall("^## .*", bare, re.M)) - 1
+    row = dict(zip(first_table(written)[0].split(" | ")[1:], first_table(written)[-1].split(" | ")[1:]))
+    assert row["7.3.4"] == "4/4" and row["6.1.0-50"] == "2/2" and row["6.12.117"] == "-"

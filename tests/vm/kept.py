@@ -2,9 +2,11 @@
 """What came of each kernel's run, kept below build/vm/results as long as the sources are the same: a run of all kernels
 takes hours where guests are emulated, and goes on where it was interrupted."""
 
+import datetime
 import functools
 import hashlib
 import pickle
+import subprocess
 
 import kernels
 
@@ -25,16 +27,29 @@ def sources():
     return out.hexdigest()
 
 
+def commit():
+    """Of the sources, as far as git knows one."""
+    found = subprocess.run(["git", "-C", kernels.ROOT, "rev-parse", "--short=7", "HEAD"], stdout=subprocess.PIPE, text=True,
+                           check=False).stdout.strip()
+    return f"commit {found or '(unknown)'}"
+
+
 def keep(name, part, result):
     """The result of a kernel's pass."""
     WHERE.mkdir(parents=True, exist_ok=True)
-    (WHERE / f"{name}-{part}").write_bytes(pickle.dumps((sources(), result)))
+    when = f"{commit()} on {datetime.date.today()}"
+    (WHERE / f"{name}-{part}").write_bytes(pickle.dumps((sources(), result, when)))
 
 
-def look(name, part):
-    """The result of such a run of these sources, if nothing failed in it; or None."""
+def look(name, part, failed=False):
+    """The result of such a run of these sources, or None. failed: also one in which something failed."""
     try:
-        of, result = pickle.loads((WHERE / f"{name}-{part}").read_bytes())
+        of, result, _ = pickle.loads((WHERE / f"{name}-{part}").read_bytes())
     except (OSError, ValueError, AttributeError, EOFError, pickle.UnpicklingError):
         return None
-    return result if of == sources() and not any(r.verdict == "FAIL" for r in result.values()) else None
+    return result if of == sources() and (failed or not any(r.verdict == "FAIL" for r in result.values())) else None
+
+
+def when(name, part):
+    """Of which commit, and on which day, that was."""
+    return pickle.loads((WHERE / f"{name}-{part}").read_bytes())[2]

@@ -16,15 +16,6 @@ WORDS = {"load full": "preempt=full"}
 MEMORY = "4G"
 SECONDS = 3000
 
-LEGEND = """\
-How many calls were told, of how many that the programs made by their own count (bold where some are missing), and of these
-how many only by their entry (`ended`) or by their exit (`orphan`). `hogs`: three `dd if=/dev/zero of=/dev/null bs=1` on two
-CPUs beside threads that call in a loop; they also are beside `stress-ng --vm-rw` with 4 and 8 workers, `strace -f` of a shell,
-and 60 calls that are parked in the kernel. `attack`: 32 threads of nice 19 that call in a loop on one CPU, and a victim on it
-that calls once in 10 ms. `map writers`: the same, beside threads that write to a BPF map. `stop`: whether the run said that
-nothing was missing.
-"""
-
 Result = collections.namedtuple("Result", "verdict why figures")
 
 
@@ -66,41 +57,9 @@ def run(kernel, part, short=False, chosen=None, seconds=SECONDS):
     return parse(text, part)
 
 
-def notes(figures):
-    """What is to be known of a run's calls besides."""
-    out = [f"{n} {phase}" for phase, n in figures["phases"].items() if phase != "complete"]
-    out += [f"{figures['unseen']} unseen"] if figures["unseen"] else []
-    return ", ".join(out + [f"{n} lost ({why})" for why, n in figures["lost"].items()])
-
-
-def shown(result):
-    """A cell: how many of how many, and what is to be known of them; of a run's end, whether it was complete."""
-    f = result.figures
-    if f is None:
-        return result.verdict
-    if "made" not in f:
-        return "complete" if f["complete"] else f"not complete ({', '.join(f['incomplete'])})"
-    told = f["made"] - f["missing"]
-    return (f"{told}" if not f["missing"] else f"**{told}** of {f['made']}") + (f" ({notes(f)})" if notes(f) else "")
-
-
-def section(columns):
-    """For docs/kernels.md: a column for each kernel and way of preemption."""
-    found = {(column, part): {key[1]: r for key, r in column.load.items() if key[0] == part}
-             for column in columns for part in PASSES}
-    found = {key: tests for key, tests in found.items() if tests}
-    names = dict.fromkeys(name for tests in found.values() for name in tests)
-    titles = [f"{column.title}{', ' + WORDS[part] if part in WORDS else ''}" for column, part in found]
-    lines = ["## Under load", "", LEGEND, f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
-    for name in names:
-        cells = [shown(tests[name]) if name in tests else "-" for tests in found.values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
-
-
 if __name__ == "__main__":
     # For a look at one kernel: load.py KERNEL PASS short|whole [-k's words]
     import sys
     _kernel = kernels.get(sys.argv[1])
     for (_, name), r in run(_kernel, sys.argv[2], sys.argv[3] == "short", sys.argv[4] if len(sys.argv) > 4 else None).items():
-        print(f"{_kernel.title} {sys.argv[2]}: {name}: {r.verdict}: {shown(r)}; {r.figures or r.why[:1000]}", flush=True)
+        print(f"{_kernel.title} {sys.argv[2]}: {name}: {r.verdict}: {r.figures or r.why[:1000]}", flush=True)

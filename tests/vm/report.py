@@ -3,12 +3,13 @@
 
 import collections
 import datetime
-import subprocess
+import re
 
 import checks
+import kept
 import kernels
 import live
-import load
+import load_section
 
 LEGEND = """\
 `ok`: as expected. `-`: not run, or the kernel has no such hooks. The first rows are checks of tests/vm, with the kernel
@@ -145,8 +146,16 @@ def exceptions(columns):
     return out
 
 
+def summary_cells(part, columns):
+    """How many passed, and of how many that were not skipped."""
+    for column in columns:
+        cnt = collections.Counter(r.verdict for (p, _), r in column.results() if p == part)
+        tried = cnt["ok"] + cnt["FAIL"]
+        yield f"{cnt['ok']}/{tried}" if tried else "-"
+
+
 def summary(columns):
-    """A table of few rows, for the README: how many passed, and of how many that were not skipped."""
+    """A table of few rows, for the README."""
     compilers = dict.fromkeys(package_of(name[0]) for c in columns for name in c.compiler)
     parts = collections.OrderedDict([("check", "checks"), ("compiler", f"checks, built by {', '.join(compilers) or 'other clangs'}"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
@@ -154,23 +163,10 @@ def summary(columns):
                                      ("hogs", "live tests, beside hogs, preempt=full"),
                                      ("fentry", "live tests, --attach fentry"),
                                      ("witness", "live tests, by witnesses alone"),
-                                     ("load", "calls under load")])
+                                     ("load", load_section.ROW)])
     lines = [f"| | {' | '.join(c.title for c in columns)} |", f"|---|{'---|' * len(columns)}"]
-    for part, name in parts.items():
-        cells = []
-        for column in columns:
-            cnt = collections.Counter(r.verdict for (p, _), r in column.results() if p == part)
-            tried = cnt["ok"] + cnt["FAIL"]
-            cells.append(f"{cnt['ok']}/{tried}" if tried else "-")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += [f"| {name} | {' | '.join(summary_cells(part, columns))} |" for part, name in parts.items()]
     return "\n".join(lines)
-
-
-def commit():
-    """Of the sources, as far as git knows one."""
-    found = subprocess.run(["git", "-C", kernels.ROOT, "rev-parse", "--short=7", "HEAD"], stdout=subprocess.PIPE, text=True,
-                           check=False).stdout.strip()
-    return f"commit {found or '(unknown)'}"
 
 
 def document(columns):
@@ -179,13 +175,13 @@ def document(columns):
     cnt = count(columns)
     lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Kernels", "",
              f"Written by `make check-vm` on {datetime.date.today()}, from runs in QEMU guests (`-accel tcg`), of that "
-             f"day or of an earlier one with the same sources, those of {commit()}, with Debian's kernels {releases}.", "",
+             f"day or of an earlier one with the same sources, those of {kept.commit()}, with Debian's kernels {releases}.", "",
              "Tests that passed, of those that were not skipped (`-`: none):", "", summary(columns), "",
              f"{cnt['ok']} passed, {cnt['FAIL']} failed, {cnt['skip']} skipped: they do not apply, or could not be "
              "tried.", "", SHORT, "## Every row", "", LEGEND,
              f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
     lines += [f"| {named(key)} | {' | '.join(cells)} |" for key, cells in rows(columns).items()]
-    lines += ["", *load.section(columns)] if any(c.load for c in columns) else []
+    lines += ["", *load_section.lines(columns)] if any(c.load for c in columns) else []
     lines += ["", "## What is not `ok`", "", "| | reason | kernels | tests |", "|---|---|---|---|"]
     for (verdict, why), names in exceptions(columns).items():
         where = list(dict.fromkeys(t for at in names.values() for t in at))
@@ -193,3 +189,26 @@ def document(columns):
         more = f" and {len(told) - 6} more" if len(told) > 6 else ""
         lines.append(f"| {verdict} | {why} | {', '.join(where)} | {', '.join(told[:6])}{more} |")
     return "\n".join(lines) + "\n"
+
+
+def with_section(text, title, after, lines):
+    """The document with this section of it written anew; where there was none it goes before the one that comes after."""
+    new = "\n".join(lines) + "\n\n"
+    found = re.search(rf"^{re.escape(title)}\n.*?(?=^## |\Z)", text, re.M | re.S)
+    begin, end = found.span() if found else [text.index(f"\n{after}\n") + 1] * 2
+    return text[:begin] + new + text[end:]
+
+
+def with_row(text, name, cells):
+    """The document with this row of its first table written anew, or as its last one. cells: by the columns' titles."""
+    first = re.search(r"(?:^\|.*\n)+", text, re.M)
+    lines = [line for line in first[0].splitlines() if not line.startswith(f"| {name} |")]
+    titles = lines[0].strip("|").split("|")[1:]
+    lines.append(f"| {name} | {' | '.join(cells.get(title.strip(), '-') for title in titles)} |")
+    return text[:first.start()] + "\n".join(lines) + "\n" + text[first.end():]
+
+
+def with_load(text, columns):
+    """The document with what is of calls under load written anew, and no more."""
+    text = with_section(text, load_section.TITLE, "## What is not `ok`", load_section.lines(columns))
+    return with_row(text, load_section.ROW, dict(zip((c.title for c in columns), summary_cells("load", columns))))

@@ -225,7 +225,7 @@ def judge_stop(tracer):
     _, _, others = tracer.stop()
     stop = others[-1]
     figures = {"complete": stop["complete"], "incomplete": stop["incomplete"], "missing": tracer.missing,
-               "lost": stop["counters"]["lost"], "skipped_runs": stop["counters"]["skipped_runs"],
+               "lost": {k: v for k, v in stop["counters"].items() if k.startswith("lost_") and v}, "skipped_runs": stop["counters"]["skipped_runs"],
                "errors": [r["code"] for r in others if r["type"] == "error"]}
     yield figures
     assert stop["type"] == "stop" and stop["balanced"], stop
