@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "vm"))
 
 import kept  # noqa: E402
+import live  # noqa: E402
 import load  # noqa: E402
 import load_section  # noqa: E402
 import report  # noqa: E402
@@ -34,6 +35,16 @@ def test_of_which_tree_and_compilers():
     assert commit and f"commit {commit[1]}" in README
     claimed = re.search(r"^\| checks, built by (.*?) \|", KERNELS, re.M)[1].split(", ")
     assert claimed == re.findall(r"^\| all checks, (\S+) \|", KERNELS, re.M)
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 124])
+def test_a_run_that_was_cut_off_is_none(status):
+    """Its tests that never ran are missing in the report, and nothing else says so."""
+    case = '<testcase classname="tests.vm.test_load" name="test_each[hogs]"/>'
+    text = f"@status {status}\n@report\n <testsuite>{case}</testsuite>\n\n@end\n"
+    lived, loads = live.parse(text), load.parse(text, "load")
+    assert lived["test_load", "test_each[hogs]"].verdict == loads["load", "hogs"].verdict == "ok"
+    assert [r.verdict for r in (*lived.values(), *loads.values())].count("FAIL") == (2 if status > 1 else 0)
 
 
 def loaded(made, missing=0, **phases):

@@ -36,6 +36,8 @@ def parse(text, part):
         found = case.find("properties/property[@name='figures']")
         name = case.get("name").partition("[")[2].rstrip("]")
         out[part, name] = Result(*verdict, json.loads(found.get("value")) if found is not None else None)
+    if ("guest", "end") in verdicts:
+        out[part, "end"] = Result(*verdicts["guest", "end"], None)
     return out
 
 
