@@ -24,6 +24,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     needs.register(config)
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "alike: in a guest of make check another one of the kind is enough (tests/vm/live.py)")
     config.addinivalue_line("markers", "unseen_by_fentry(what): only the attach method tracepoint sees it")
 
 

@@ -154,7 +154,7 @@ def seen_late(way, *options, **popen):
     return events, sums
 
 
-WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="exec"),
+WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="exec", marks=pytest.mark.alike),
         pytest.param(("gone",), None, id="gone")]
 
 

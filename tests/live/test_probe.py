@@ -120,10 +120,10 @@ def tries_of_multi():
 @pytest.mark.parametrize("which, begin, ret, end, name", [
     # Tried before anything is loaded: the next best is loaded instead.
     (0, "kprobe", None, "raw_syscalls/sys_exit", "kprobe.multi"),
-    (1, "kprobe.multi", None, "raw_syscalls/sys_exit", "kretprobe.multi"),
+    pytest.param(1, "kprobe.multi", None, "raw_syscalls/sys_exit", "kretprobe.multi", marks=pytest.mark.alike),
     # And then not attached after all: done without.
     (2, None, "kretprobe.multi", None, "kprobe.multi"),
-    (3, "kprobe.multi", None, None, "kretprobe.multi"),
+    pytest.param(3, "kprobe.multi", None, None, "kretprobe.multi", marks=pytest.mark.alike),
 ])
 def test_a_witness_that_is_refused_is_not_claimed(which, begin, ret, end, name):
     note = f"witnesses that could not be attached: {name}"

@@ -149,7 +149,7 @@ def test_without_the_hook_what_may_fit_is_told(scenes, args, options, _, told):
         assert event["relation"]["kinship"] == "child"
 
 
-@pytest.mark.parametrize("count", [1, LONG])
+@pytest.mark.parametrize("count", [1, pytest.param(LONG, marks=pytest.mark.alike)])
 def test_another_target_than_at_entry(hook, count):
     """Told twice: while the call is parked with the one, at its end with the other."""
     watcher = hook.watcher()
@@ -180,7 +180,7 @@ def test_another_target_than_at_entry(hook, count):
         assert (again["entity_id"], again["start"]) == (target["entity_id"], target["start"])
 
 
-@pytest.mark.parametrize("count", [1, LONG])
+@pytest.mark.parametrize("count", [1, pytest.param(LONG, marks=pytest.mark.alike)])
 def test_the_target_executes_another_file(hook, count):
     """The same process all along; what the kernel opened is the memory of the second file."""
     watcher = hook.watcher()

@@ -95,7 +95,7 @@ def plain(lacks):
 def arguments(part, short=False, lacks=()):
     """For pytest. short: what the machine itself cannot run, and little else. lacks: the needs of tests that it has not."""
     if short and part == "live":
-        return ["-m", "not slow", f"--needing={','.join(plain(lacks))}", "tests/live"]
+        return ["-m", "not slow and not alike", f"--needing={','.join(plain(lacks))}", "tests/live"]
     names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32, "hogs": HOGS}.get(part)
     files = [f"tests/live/{name}.py" for name in names] if names else ["tests/live"]
     chosen = NO32_SHORT_WORDS if short and part == "no32" else []
