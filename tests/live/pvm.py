@@ -328,6 +328,7 @@ TRIGGER_NEEDS = {
     ("pvmabi", "x32"): ["x86_64"], ("pvmabi", "tagged"): ["arm64"],
     ("pvmcall32",): ["program32"], ("pvmcall32", "far"): ["x86_64"],
     ("pvmpark",): ["userfaultfd"], ("pvmdecoy",): ["userfaultfd", "set_tid"], ("pvmreuse",): ["set_tid"],
+    ("pvmunborn",): ["userfaultfd"],
     ("pvmload",): ["userfaultfd"], ("pvmheir",): ["set_tid"], ("pvmidle",): ["userfaultfd"], ("pvmswap",): ["userfaultfd"],
     ("pvmsigns", "foreign"): ["int80"],
     ("pvmns", "pid"): ["pid_ns"], ("pvmns", "down"): ["pid_ns"], ("pvmns", "user"): ["user_ns"],
