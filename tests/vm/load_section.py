@@ -16,17 +16,20 @@ if=/dev/zero of=/dev/null bs=1` on two CPUs beside threads that call in a loop, 
 `strace -f` of a shell, and 60 calls that are parked in the kernel. `attack`: 32 threads of nice 19 that call in a loop on one
 CPU, and a victim on it that calls 5,000 times, once in 10 ms. `map writers`: 16 such threads and four victims on one CPU,
 beside threads that write to a BPF map (bpf(2)). `stop`: whether the run of the tracer then said that nothing was missing.
-`audit`: with `--audit`.
+`audit`: with `--audit`. `-`: not run.
 """
 
-MAPS = """a task that is preempted inside of a map operation of bpf(2) keeps the kernel from running any hook on that CPU
-but the permission check's (`bpf_prog_active`; docs/design.md, Witnesses)"""
-FENTRY = """with `--attach fentry` tasks are preempted inside the first hooks, and up to 6.12 nothing else sees each return: a
-`kretprobe` takes from a pool that parked or preempted calls empty (docs/design.md, Witnesses); of tracepoints it is exact"""
-BOUND = """before 6.7 the kernel does not count the runs of kprobes that it passes over, so that beside fentry's hooks it is not
-known that they saw everything"""
+MAPS = """A task that is preempted inside of a map operation of bpf(2) keeps the kernel from running the witnesses on that
+   CPU, all but the permission check's (`bpf_prog_active`), and preempted first hooks keep it from running those. The
+   permission check's takes a call for the one before it, if all ends of that were passed over (docs/design.md, Witnesses).
+   It takes a descriptor of a map; `skipped_runs` bounds what is missing, and `--audit` tells it."""
+FENTRY = """With `--attach fentry` tasks are preempted inside the first hooks, and up to 6.12 no witness sees each return: a
+   `kretprobe` takes from a pool that parked or preempted calls empty (docs/design.md, Witnesses). With tracepoints it is
+   exact there."""
+BOUND = """Before 6.7 the kernel does not count the runs of kprobes that it passes over, so that beside fentry's hooks it is not
+   known that they saw everything."""
 
-UNKNOWN = "not explained"
+UNKNOWN = "Not explained."
 
 
 def reason(name, result, release):
@@ -81,7 +84,8 @@ def lines(columns):
     """For docs/kernels.md: a column for each kernel and way of preemption, and below the reasons for what is not exact."""
     named = titles(columns)
     found = {title: {key[1]: r for key, r in column.load.items() if key[0] == part} for (column, part), title in named.items()}
-    names = dict.fromkeys(name for tests in found.values() for name in tests)
+    # In the order of the one that has most.
+    names = dict.fromkeys(name for tests in sorted(found.values(), key=len, reverse=True) for name in tests)
     notes_ = {}
     out = [TITLE, "", LEGEND, f"| | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
     for name in names:
