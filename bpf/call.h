@@ -20,8 +20,14 @@ static __always_inline bool is_self(u32 tgid)
  * it a single byte, and the kernel would refuse the BTF that says four. */
 __u32 self_inside;
 
-/* A thread that sessions do not see (pvm_begin_session). The user half looks here. */
+/* A thread whose calls not all witnesses see (witness.h). The user half looks here. */
 __u32 stackless_seen;
+
+static __always_inline void look_for_stack(struct task_struct *task)
+{
+	if (cfg_stacks && is_stackless(task))
+		stackless_seen = 1;
+}
 
 static __always_inline void self_exit(u32 call)
 {
@@ -287,15 +293,19 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (pvm_shared.stopping)
 		return;
 	s = bpf_map_lookup_elem(&pvm_state, &task);
-	if (BESIDE(hook) && cfg_quick && s)
+	if (BESIDE(hook) && cfg_quick && s) {
 		here_settle(s, task);
+		here_settle_permit(s, task);
+	}
 	if (BESIDE(hook) && s && state_is_same(s, thread_ns, regs, what, saw_of(hook))) {
 		s->seen |= saw_of(hook);
+		if (saw_of(hook) == PVM_SAW_PERMIT && cfg_quick)
+			here_note_permit(s->row, task);
 		return;
 	}
 	count(PVM_C_SEEN);
-	if (BESIDE(hook) && cfg_session && is_stackless(self))
-		stackless_seen = 1;
+	if (HOOK_OF(hook) == HOOK_PERMIT)
+		look_for_stack(self);
 	audit_seen(regs, what, false, HOOK_OF(hook) != HOOK_ENTER);
 	s = state_begin(s, task, thread_ns);
 	if (BESIDE(hook) && cfg_quick)
@@ -542,8 +552,8 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		if (!s)
 			return;
 		count(PVM_C_SEEN);
-		if (BESIDE(hook) && cfg_session && is_stackless(self))
-			stackless_seen = 1;
+		if (BESIDE(hook))
+			look_for_stack(self);
 		audit_seen(regs, what, true, true);
 		stage = STAGE_ORPHAN;
 		s->hook = HOOK_OF(hook);

@@ -30,12 +30,33 @@ static __always_inline bool here_is_inside(u64 task)
 	return cfg_quick && here_at(here_row())->inside == task;
 }
 
+/* Permission was asked for in the call that the thread is in: whether that is known there, and was not so far. */
+static __always_inline bool here_note_permit(u32 row, u64 task)
+{
+	struct pvm_here *h = here_at(row);
+	u64 inside = h->inside;
+
+	if (inside != task)
+		return false;
+	barrier_var(
+		inside); /* the verifier lets no bit be set in a pointer, as which the compiler knows it */
+	h->inside = inside | HERE_PERMITTED;
+	return true;
+}
+
+/* The same for the hook on the permission check, which a call comes by once: the second one that finds its thread here is
+ * in another call. So is a hook at a begin that finds it behind the check. */
+static __always_inline bool here_permits(u64 task)
+{
+	return cfg_quick && here_note_permit(here_row(), task);
+}
+
 /* The thread's call is over, or another one begins. */
 static __always_inline void here_leave(u32 row, u64 task)
 {
 	struct pvm_here *h = here_at(row);
 
-	if (h->inside == task)
+	if ((h->inside & ~(u64)HERE_PERMITTED) == task)
 		h->inside = 0;
 }
 
@@ -96,7 +117,14 @@ static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32
 	return true;
 }
 
-/* Before the state is looked at: what became of the last hook that was awaited. */
+/* Before an entry looks at the state: whether permission was asked for. */
+static __always_inline void here_settle_permit(struct pvm_state *s, u64 task)
+{
+	if ((here_at(s->row)->inside ^ HERE_PERMITTED) == task)
+		s->seen |= PVM_SAW_PERMIT;
+}
+
+/* The same: what became of the last hook that was awaited. */
 static __always_inline void here_settle(struct pvm_state *s, u64 task)
 {
 	struct pvm_here *h;

@@ -125,9 +125,11 @@ struct pvm_over {
 	u32 pad;
 };
 
+#define HERE_PERMITTED 1 /* bit of an address: permission was asked for in that call */
+
 /* What the hooks on a CPU last did (here.h). */
 struct pvm_here {
-	u64 inside; /* the thread whose call was taken here and is not over; 0: none */
+	u64 inside; /* the thread whose call was taken here and is not over, HERE_PERMITTED; 0: none */
 	u64 awaited; /* the thread whose return was seen here, and its exit not yet; 0: none. Of that call: */
 	u64 args; /* sum of its arguments */
 	u32 what; /* ARCH_CALL */
@@ -144,8 +146,8 @@ static struct pvm_here pvm_here[PVM_CPU_ROWS];
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, u64); /* address of the thread's struct task_struct */
+	__uint(max_entries, 1); /* the user half sets it (user/witness.c) */
+	__type(key, u64);	/* address of the thread's struct task_struct */
 	__type(value, struct pvm_over);
 } pvm_over SEC(".maps");
 
@@ -330,7 +332,7 @@ const volatile bool cfg_audit = false;
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
 const volatile bool cfg_quick = false;	    /* they see returns: here.h */
-const volatile bool cfg_session = false;    /* and begins by a session: pvm_begin_session */
+const volatile bool cfg_stacks = false;	    /* for which threads need a shadow stack: witness.h */
 const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */
 
 /* The state of the current thread's call: the orphan that is being built, or the one in flight. */

@@ -94,6 +94,7 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 {
 	u32 pid = task->pid;
 
+	look_for_stack(task);
 	state_drop();
 	if (task->tgid == task->pid)
 		bpf_map_delete_elem(&pvm_procs, &pid);
@@ -119,8 +120,8 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 	/* Two of the last that work in a memory can end so close together that either still sees the other. */
 	if (cfg_memories && !ctx->meta->seq_num)
 		memories_renew(0);
-	if (cfg_session && task && is_stackless(task))
-		stackless_seen = 1;
+	if (task)
+		look_for_stack(task);
 	/* No pointer is made into a number, which functions that are verified once take. */
 	bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
 	return task ? sweep_task(task, address) : 0;

@@ -23,13 +23,13 @@ static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u3
 	return regs;
 }
 
-static __always_inline void witness_enter(enum pvm_hook hook)
+/* spared: an earlier hook saw the call, for all that is known here (here.h). */
+static __always_inline void witness_enter(enum pvm_hook hook, struct task_struct *self, bool spared)
 {
-	struct task_struct *self = bpf_get_current_task_btf();
 	struct pt_regs *regs;
 	u32 what;
 
-	if (here_is_inside((u64)self))
+	if (spared)
 		return;
 	regs = witness_regs(self, &what);
 	if (what)
@@ -50,23 +50,29 @@ static __always_inline void witness_exit(s64 ret, enum pvm_hook hook)
 		call_exit(regs, self, what, ret, hook);
 }
 
+/*
+ * Where returns are seen, and begins by a session, the kernel keeps the place to return to on a shadow stack, which each
+ * thread gets when it is made, or when the first one is used: of threads that are being made just then some get none, and of
+ * their calls neither is seen (kernel/trace/fgraph.c). Once such a thread was found, this hook, which needs none, looks at
+ * each call itself, and is attached if it was not.
+ */
 SEC("kprobe.multi")
 int pvm_begin(struct pt_regs *ctx)
 {
-	witness_enter(HOOK_BEGIN);
+	struct task_struct *self = bpf_get_current_task_btf();
+
+	witness_enter(HOOK_BEGIN, self, !stackless_seen && here_is_inside((u64)self));
 	return 0;
 }
 
-/*
- * The same by a session, of which the return is not taken: that goes with an entry that is passed over. The kernel sees both
- * ends of it by one way, which is cheaper than two. But that way needs a shadow stack, which each thread gets when it is
- * made, or when the first one is used: of threads that are being made just then some get none (kernel/trace/fgraph.c).
- * Where a hook comes upon such a thread, the user half attaches pvm_begin too.
- */
+/* The same by a session, of which the return is not taken: that goes with an entry that is passed over. The kernel comes to
+ * it and to returns by one way, which is cheaper than two. */
 SEC("kprobe.multi")
 int pvm_begin_session(struct pt_regs *ctx)
 {
-	witness_enter(HOOK_BEGIN);
+	struct task_struct *self = bpf_get_current_task_btf();
+
+	witness_enter(HOOK_BEGIN, self, here_is_inside((u64)self));
 	return 1;
 }
 
@@ -82,7 +88,9 @@ int pvm_return(struct pt_regs *ctx)
 SEC("kprobe")
 int pvm_begin_kprobe(struct pt_regs *ctx)
 {
-	witness_enter(HOOK_BEGIN);
+	struct task_struct *self = bpf_get_current_task_btf();
+
+	witness_enter(HOOK_BEGIN, self, here_is_inside((u64)self));
 	return 0;
 }
 
@@ -99,8 +107,10 @@ int pvm_end(struct trace_event_raw_sys_exit *ctx)
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(pvm_permit, struct task_struct *child, unsigned int mode, int ret)
 {
+	struct task_struct *self = bpf_get_current_task_btf();
+
 	if (mode == ACCESS_MODE)
-		witness_enter(HOOK_PERMIT);
+		witness_enter(HOOK_PERMIT, self, here_permits((u64)self));
 	return ret;
 }
 

@@ -403,7 +403,7 @@ uint64_t hooks__misses(const struct hooks *h)
 	return missed_begins(h) + missed_ends(h);
 }
 
-uint64_t hooks__skipped(const struct hooks *h)
+static struct skips skips(const struct hooks *h)
 {
 	struct skips s = {
 		.fentry = h->fentry,
@@ -414,5 +414,19 @@ uint64_t hooks__skipped(const struct hooks *h)
 	};
 
 	witness__skips(&h->witness, h->skel, &s);
-	return skips__bound(&s);
+	return s;
+}
+
+uint64_t hooks__skipped(const struct hooks *h)
+{
+	struct skips now = skips(h);
+
+	return h->witness.stackless ? skips__bound_since(&h->stackless_at, &now)
+				    : skips__bound(&now);
+}
+
+void hooks__tick(struct hooks *h)
+{
+	if (witness__tick(&h->witness, h->skel))
+		h->stackless_at = skips(h);
 }

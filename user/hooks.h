@@ -10,6 +10,7 @@
 
 #include "predict.h"
 #include "record.h"
+#include "skips.h"
 #include "witness.h"
 
 struct pvmtrace_bpf;
@@ -29,6 +30,7 @@ struct hooks {
 	bool pins_by_kprobes; /* that they are let go as well */
 	bool lacks;	      /* all of these may not have run for a while */
 	struct witness witness;
+	struct skips stackless_at; /* the counts when a thread without a shadow stack was found */
 	/* The hooks on the calls themselves: on the functions, by how their programs' names begin, or the tracepoints. */
 	const char *entries, *exits;
 	struct bpf_program *enter, *exit;
@@ -57,6 +59,8 @@ struct pin_key hooks__key(const struct hooks *h);
 /* Calls that the kernel passed all hooks on them over for, at most: of each kind of hook it counts the runs that it
  * skipped, and a call that one of them saw is told. */
 uint64_t hooks__skipped(const struct hooks *h);
+/* From time to time: see witness__tick. */
+void hooks__tick(struct hooks *h);
 /* Runs of the first hooks that it skipped, at entry or at exit, whatever others saw of the call. Kernels before 5.12, which
  * do not count them, skip none. */
 uint64_t hooks__misses(const struct hooks *h);

@@ -15,9 +15,9 @@ static uint64_t bound_of_witnesses(const struct skips *s)
 
 	if (!s->counted)
 		return cnt;
-	if (s->bounding & (WITNESS_MULTI | WITNESS_KPROBE) && !s->quick)
+	if (s->bounding & (WITNESS_MULTI | WITNESS_KPROBE) && (!s->quick || s->exact))
 		cnt = least(cnt, s->begins);
-	if (s->bounding & WITNESS_RETURNS)
+	if (s->bounding & WITNESS_RETURNS && !s->stackless)
 		cnt = least(cnt, s->returns);
 	if (s->bounding & WITNESS_END)
 		cnt = least(cnt, s->ends);
@@ -34,4 +34,15 @@ uint64_t skips__bound(const struct skips *s)
 	if (!s->fentry || !s->quick)
 		cnt = least(cnt, s->entries);
 	return least(cnt, s->exits);
+}
+
+uint64_t skips__bound_since(const struct skips *at, const struct skips *now)
+{
+	struct skips until = *at, rest = *now;
+
+	until.bounding &= WITNESS_END;
+	rest.entries -= at->entries;
+	rest.exits -= at->exits;
+	rest.ends -= at->ends;
+	return skips__bound(&until) + skips__bound(&rest);
 }

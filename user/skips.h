@@ -10,7 +10,9 @@ struct skips {
 	bool fentry; /* the first hooks are on the calls' functions */
 	bool beside; /* hooks are loaded that others may stand beside: with fentry, too, an exit without an entry is told */
 	bool quick;  /* hooks at a begin look at no call that an earlier one took (bpf/here.h) */
-	bool counted;		 /* the kernel counts what it skips of witnesses */
+	bool counted; /* the kernel counts what it skips of witnesses */
+	bool stackless; /* some threads have no shadow stack: of theirs returns are not seen, and that is not counted */
+	bool exact;		 /* the hooks where calls begin look at each call, quick or not */
 	uint8_t bounding;	 /* enum witness_bit: those that count (witness_info__bounding) */
 	uint64_t entries, exits; /* skipped runs of the first hooks, also for other system calls, */
 	uint64_t begins, returns,
@@ -23,5 +25,9 @@ struct skips {
  * (WITNESS_PERMIT) sees not all, and nothing is taken off for what it saw. Not 0: `complete` is false.
  */
 uint64_t skips__bound(const struct skips *s);
+
+/* The same where a thread without a shadow stack was found when the counts were those of at: up to then it is not known of
+ * which threads the witnesses saw calls. */
+uint64_t skips__bound_since(const struct skips *at, const struct skips *now);
 
 #endif

@@ -84,7 +84,6 @@ static void configure(struct tracer *t)
 				 o->audit ? SEEN_RING_SZ : (uint32_t)sysconf(_SC_PAGESIZE));
 	if (!o->aggregate_s)
 		bpf_map__set_max_entries(skel->maps.pvm_known, 1);
-	witness__make_room(skel);
 	skel->rodata->cfg_memories = filter_includes(&o->filter[PVM_TARGET][FILTER_PID]);
 	bpf_program__set_autoload(skel->progs.pvm_exec, skel->rodata->cfg_memories);
 	if (skel->rodata->cfg_memories)
@@ -532,7 +531,7 @@ void tracer__tick(struct tracer *t)
 {
 	if (witness__wants_sweep(&t->hooks.witness))
 		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
-	witness__tick(&t->hooks.witness, t->skel);
+	hooks__tick(&t->hooks);
 	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
 }
 

@@ -30,6 +30,7 @@
 #define TEXT_SZ 4096
 #define STACKLESS "a thread was found that has no shadow stack: "
 #define FIRE_TRIES 3
+#define OVER_MIN 8192
 #define LRU_ASIDE \
 	128 /* LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go */
 #define ENTRY_PREFIX "pvm_f_"
@@ -232,14 +233,15 @@ void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const str
 		w->session_type = session__type(types);
 }
 
-void witness__make_room(struct pvmtrace_bpf *skel)
+/* Elements of pvm_over (bpf/maps.h). */
+static uint32_t room_for_over(const struct witness *w)
 {
-	struct bpf_map *map = skel->maps.pvm_over;
 	const int cpus = libbpf_num_possible_cpus();
 	const uint32_t aside = cpus > 0 ? 2U * LRU_ASIDE * (uint32_t)cpus : 0;
 
-	if (aside > bpf_map__max_entries(map))
-		bpf_map__set_max_entries(map, aside);
+	if (!witness__any(w))
+		return 1;
+	return aside > OVER_MIN ? aside : OVER_MIN;
 }
 
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry)
@@ -261,10 +263,9 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 		last |= PVM_SAW_RETURN;
 	skel->rodata->cfg_last = last;
 	skel->rodata->cfg_witness = witness__any(w);
-	skel->rodata->cfg_session = w->session_type;
+	skel->rodata->cfg_stacks = w->returns;
 	skel->rodata->cfg_quick = w->returns && libbpf_num_possible_cpus() <= PVM_CPU_ROWS;
-	if (!witness__any(w))
-		bpf_map__set_max_entries(skel->maps.pvm_over, 1);
+	bpf_map__set_max_entries(skel->maps.pvm_over, room_for_over(w));
 }
 
 bool witness__any(const struct witness *w)
@@ -315,7 +316,6 @@ static bool attach_begins(struct witness *w, const struct pvmtrace_bpf *skel)
 
 		if (link >= 0) {
 			w->session = link;
-			w->session_ns = clock__mono_now();
 			return true;
 		}
 		log__debug("pvm_begin_session: %s", strerror(-link));
@@ -409,6 +409,7 @@ void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
 	attach_and_try(w, skel, WITNESS_KPROBE, &w->kprobe);
 	attach_and_try(w, skel, WITNESS_RETURNS, &w->returns);
 	attach_and_try(w, skel, WITNESS_END, &w->end);
+	w->attached_ns = clock__mono_now();
 	w->noted = witness_info__lacks(w->refused, w->silent, w->note);
 }
 
@@ -433,8 +434,7 @@ static uint64_t link_missed(int link)
 
 static uint64_t begins_missed(const struct witness *w)
 {
-	return w->begins_missed + link_missed(w->session) +
-	       (w->begins ? link_missed(bpf_link__fd(w->begins)) : 0);
+	return w->begins_missed + link_missed(w->begins ? bpf_link__fd(w->begins) : w->session);
 }
 
 static uint64_t ends_missed(const struct witness *w)
@@ -455,30 +455,29 @@ void witness__detach(struct witness *w)
 	w->begins = w->ends = NULL;
 }
 
-static bool sees_some(const struct witness *w)
-{
-	return w->session >= 0 && !w->sees_all;
-}
-
 bool witness__wants_sweep(struct witness *w)
 {
 	uint64_t now = clock__mono_now();
 
-	if (!sees_some(w) || now < w->sweep_ns)
+	if (!w->returns || w->stackless || now < w->sweep_ns)
 		return false;
-	w->sweep_ns = now + (now - w->session_ns);
+	w->sweep_ns = now + (now - w->attached_ns);
 	return true;
 }
 
-void witness__tick(struct witness *w, struct pvmtrace_bpf *skel)
+bool witness__tick(struct witness *w, struct pvmtrace_bpf *skel)
 {
-	if (!sees_some(w) || !skel->bss->stackless_seen)
-		return;
-	w->sees_all = true;
-	if (attach_multi(w, skel->progs.pvm_begin, false, &w->begins))
+	if (!w->returns || w->stackless || !skel->bss->stackless_seen)
+		return false;
+	w->stackless = true;
+	w->exact = w->multi &&
+		   (w->begins || attach_multi(w, skel->progs.pvm_begin, false, &w->begins));
+	if (w->exact)
 		log__info(STACKLESS "begins of calls are seen by kprobe.multi from now on");
 	else
-		log__warn(STACKLESS "kprobe.multi could not be attached: %s", strerror(errno));
+		log__warn(STACKLESS "begins of calls are not seen by kprobe.multi: %s",
+			  w->multi ? strerror(errno) : "it is not in force");
+	return true;
 }
 
 uint64_t witness__misses(const struct bpf_program *prog)
@@ -496,12 +495,13 @@ void witness__skips(const struct witness *w, const struct pvmtrace_bpf *skel, st
 	s->counted = w->counted;
 	s->bounding =
 		witness_info__bounding(witness__bits(w), w->ftrace_was_off, w->kprobes_were_off);
+	s->stackless = w->stackless;
+	s->exact = w->exact;
 	if (w->multi)
-		s->begins = begins_missed(w);
-	if (w->session_type)
-		s->begins += witness__misses(skel->progs.pvm_begin_session);
-	if (w->multi && (!w->session_type || w->sees_all))
-		s->begins += witness__misses(skel->progs.pvm_begin);
+		s->begins =
+			begins_missed(w) + witness__misses(w->session_type && !w->exact
+								   ? skel->progs.pvm_begin_session
+								   : skel->progs.pvm_begin);
 	if (w->kprobe)
 		s->begins = witness__misses(skel->progs.pvm_begin_kprobe);
 	if (w->returns)

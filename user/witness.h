@@ -37,8 +37,9 @@ struct witness {
 	uint32_t session_type; /* session.h; 0: begins are not seen by a session. Then begins is NULL until a thread was
 				* found that it does not see */
 	int session;			     /* its link; -1: none */
-	bool sees_all;			     /* begins are seen, or were tried to, by both */
-	uint64_t session_ns, sweep_ns;	     /* mono: it was attached; the next sweep is due */
+	bool stackless;			     /* a thread without a shadow stack was found, */
+	bool exact;			     /* and begins are seen of each call (pvm_begin) */
+	uint64_t attached_ns, sweep_ns;	     /* mono: all were attached; the next sweep is due */
 	uint64_t begins_missed, ends_missed; /* by links that are closed by now */
 	/* enum witness_bit: that could not be attached; that did not see a call of ours. And what that means, if there are any. */
 	uint8_t refused, silent;
@@ -52,8 +53,6 @@ void witness__look(struct witness *w, bool fentry);
 /* After that: which witnesses can be had. types: of the kernel. */
 void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
 		   bool fentry);
-/* Before loading: as large as it may be (pvm_over in bpf/maps.h). */
-void witness__make_room(struct pvmtrace_bpf *skel);
 bool witness__any(const struct witness *w);
 /* Before loading: what of skel is loaded. */
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry);
@@ -61,11 +60,13 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
  * until all hooks are attached. */
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel);
 void witness__detach(struct witness *w);
-/* A session sees no thread without a shadow stack, and there are such only of threads that were being made when it was
- * attached (bpf/witness.h). Whether it is time for a sweep to look for them: ever more seldom. */
+/* Returns are not seen, and begins not by a session, of threads without a shadow stack; and there are such only of threads that
+ * were being made when these were attached (bpf/witness.h). Whether it is time for a sweep to look for them: ever more
+ * seldom. */
 bool witness__wants_sweep(struct witness *w);
-/* If hooks or the sweep came upon such a thread: begins are seen from now on by kprobe.multi too. */
-void witness__tick(struct witness *w, struct pvmtrace_bpf *skel);
+/* If hooks or the sweep came upon such a thread now: begins are seen from here on of each call, by kprobe.multi. Whether it is
+ * so. */
+bool witness__tick(struct witness *w, struct pvmtrace_bpf *skel);
 /* What is in force, as bits of enum witness_bit (witness_info.h). */
 uint8_t witness__bits(const struct witness *w);
 /* Their part of s: skipped runs, and which of them say something. */

@@ -25,6 +25,22 @@ def test_threads_that_called_once_take_no_room_from_calls():
         assert t.events() == []
 
 
+@pytest.mark.needs("witnesses")
+@pytest.mark.parametrize("attach", ["tracepoint", pytest.param("fentry", marks=[pytest.mark.needs("fentry"), pytest.mark.alike])])
+def test_calls_that_end_by_two_hooks_are_told_once(attach):
+    """Also those whose state cannot stay for the second one, since it does of so many other threads."""
+    idle, parked = 2100, 400
+    with Tracer("--caller-comm", "pvmidle", "--in-flight-after", 3600000, "--attach", attach) as t:
+        with Held("pvmidle", idle, parked) as h:
+            h.line(60)
+            h.line(60)
+            h.send()
+            assert h.line(60)["good"] == parked
+        t.stop()
+        assert [e["phase"] for e in t.events() if e["phase"] != "complete"] == []
+        assert len(t.events()) == t.counters["seen"] == idle + parked
+
+
 def inherit(rounds, *options):
     """Ids of threads that execute a file change hands so many times."""
     with Tracer("--outcome", "failure", "--in-flight-after", 3600000, *options) as t:

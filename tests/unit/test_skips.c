@@ -175,11 +175,35 @@ static void test_calls_that_are_played(void **state)
 	assert_true(all > 1000);
 }
 
+/* Returns of threads without a shadow stack are not seen, and not counted. */
+static void test_a_thread_without_a_shadow_stack(void **state)
+{
+	const struct skips at = { TRACEPOINT,	 COUNTED,     .quick = true, .bounding = MULTI,
+				  .entries = 40, .exits = 30, .begins = 5,   .returns = 0 };
+	struct skips now = at;
+
+	(void)state;
+	assert_int_equal(skips__bound(&at), 0);
+	/* Until it was found, the first hooks alone say how many are missing. */
+	now.stackless = now.exact = true;
+	now.begins = 0; /* of another program */
+	assert_int_equal(skips__bound_since(&at, &now), 30);
+	/* From then on what sees each call begin says it too, and returns do not. */
+	now.entries += 100;
+	now.exits += 50;
+	assert_int_equal(skips__bound_since(&at, &now), 30);
+	now.begins += 3;
+	assert_int_equal(skips__bound_since(&at, &now), 33);
+	now.exact = false;
+	assert_int_equal(skips__bound_since(&at, &now), 30 + 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_calls_that_are_played),
+		cmocka_unit_test(test_a_thread_without_a_shadow_stack),
 	};
 
 	return cmocka_run_group_tests_name("skips", tests, NULL, NULL);
