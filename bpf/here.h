@@ -34,13 +34,13 @@ static __always_inline bool here_is_inside(u64 task)
 static __always_inline bool here_note_permit(u32 row, u64 task)
 {
 	struct pvm_here *h = here_at(row);
-	u64 inside = h->inside;
+	u64 inside = h->inside, permitted = inside;
 
+	/* The verifier lets no bit be set in a pointer; and the compiler is not to know that they are the same. */
+	barrier_var(permitted);
 	if (inside != task)
 		return false;
-	barrier_var(
-		inside); /* the verifier lets no bit be set in a pointer, as which the compiler knows it */
-	h->inside = inside | HERE_PERMITTED;
+	h->inside = permitted | HERE_PERMITTED;
 	return true;
 }
 

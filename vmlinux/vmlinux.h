@@ -349,8 +349,7 @@ struct task_struct { /* caller and target */
 	unsigned int sessionid;
 	u64 self_exec_id;
 	struct css_set *cgroups;
-	unsigned long *
-		ret_stack; /* only with CONFIG_FUNCTION_GRAPH_TRACER; of another type before 6.11 */
+	void *ret_stack; /* only with CONFIG_FUNCTION_GRAPH_TRACER */
 };
 
 struct trace_event_raw_sys_exit { /* context of tp/raw_syscalls/sys_exit */
