@@ -179,7 +179,7 @@ def verified(sessions):
 
 
 # Never loaded before 6.1 (user/witness.c): they take what older kernels do not have.
-WITNESSES = {"pvm_begin", "pvm_return", "pvm_begin_kprobe", "pvm_end", "pvm_permit"}
+WITNESSES = {"pvm_begin", "pvm_begin_session", "pvm_return", "pvm_begin_kprobe", "pvm_end", "pvm_permit"}
 
 
 def check_verifier(kernel, runs):
