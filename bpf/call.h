@@ -22,6 +22,8 @@ __u32 self_inside;
 
 /* A thread whose calls not all witnesses see (witness.h). The user half looks here. */
 __u32 stackless_seen;
+/* Set by it then: of the witnesses at a begin, pvm_begin alone looks, and at each call. */
+__u32 begins_exact;
 
 static __always_inline void look_for_stack(struct task_struct *task)
 {

@@ -61,7 +61,7 @@ int pvm_begin(struct pt_regs *ctx)
 {
 	struct task_struct *self = bpf_get_current_task_btf();
 
-	witness_enter(HOOK_BEGIN, self, !stackless_seen && here_is_inside((u64)self));
+	witness_enter(HOOK_BEGIN, self, !begins_exact && here_is_inside((u64)self));
 	return 0;
 }
 
@@ -72,7 +72,8 @@ int pvm_begin_session(struct pt_regs *ctx)
 {
 	struct task_struct *self = bpf_get_current_task_btf();
 
-	witness_enter(HOOK_BEGIN, self, here_is_inside((u64)self));
+	/* Two hooks with one bit in a call's state would take it for two calls. */
+	witness_enter(HOOK_BEGIN, self, begins_exact || here_is_inside((u64)self));
 	return 1;
 }
 

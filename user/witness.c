@@ -409,6 +409,8 @@ void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
 	attach_and_try(w, skel, WITNESS_KPROBE, &w->kprobe);
 	attach_and_try(w, skel, WITNESS_RETURNS, &w->returns);
 	attach_and_try(w, skel, WITNESS_END, &w->end);
+	/* Before the first link that needs shadow stacks no thread has one. */
+	skel->bss->stackless_seen = 0;
 	w->attached_ns = clock__mono_now();
 	w->noted = witness_info__lacks(w->refused, w->silent, w->note);
 }
@@ -470,8 +472,10 @@ bool witness__tick(struct witness *w, struct pvmtrace_bpf *skel)
 	if (!w->returns || w->stackless || !skel->bss->stackless_seen)
 		return false;
 	w->stackless = true;
+	skel->bss->begins_exact = 1;
 	w->exact = w->multi &&
 		   (w->begins || attach_multi(w, skel->progs.pvm_begin, false, &w->begins));
+	skel->bss->begins_exact = w->exact;
 	if (w->exact)
 		log__info(STACKLESS "begins of calls are seen by kprobe.multi from now on");
 	else
