@@ -129,7 +129,7 @@ struct pvm_over {
 
 /* What the hooks on a CPU last did (here.h). */
 struct pvm_here {
-	u64 inside; /* the thread whose call was taken here and is not over, HERE_PERMITTED; 0: none */
+	u64 inside; /* the thread whose call was taken here and is not over, with HERE_PERMITTED; 0: none */
 	u64 awaited; /* the thread whose return was seen here, and its exit not yet; 0: none. Of that call: */
 	u64 args; /* sum of its arguments */
 	u32 what; /* ARCH_CALL */

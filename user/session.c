@@ -3,7 +3,6 @@
 
 #include <bpf/btf.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,27 +12,11 @@
 /* enum bpf_attach_type (linux/bpf.h) from 6.10 on. */
 #define NAME "BPF_TRACE_KPROBE_SESSION"
 
-static const struct btf_type *find(const struct btf *types, const char *name, uint32_t kind)
-{
-	int id = btf__find_by_name_kind(types, name, kind);
-
-	return id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
-}
-
-static bool has_member(const struct btf *types, const struct btf_type *t, const char *name)
-{
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), name))
-			return true;
-	return false;
-}
-
 uint32_t session__type(const struct btf *types)
 {
-	const struct btf_type *t = find(types, "bpf_attach_type", BTF_KIND_ENUM);
+	int id = btf__find_by_name_kind(types, "bpf_attach_type", BTF_KIND_ENUM);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
 
-	if (!has_member(types, find(types, "task_struct", BTF_KIND_STRUCT), "ret_stack"))
-		return 0;
 	for (int i = 0; t && i < btf_vlen(t); i++)
 		if (!strcmp(btf__name_by_offset(types, btf_enum(t)[i].name_off), NAME))
 			return (uint32_t)btf_enum(t)[i].val;

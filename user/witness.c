@@ -31,8 +31,8 @@
 #define STACKLESS "a thread was found that has no shadow stack: "
 #define FIRE_TRIES 3
 #define OVER_MIN 8192
-#define LRU_ASIDE \
-	128 /* LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go */
+/* LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go. */
+#define LRU_ASIDE 128
 #define ENTRY_PREFIX "pvm_f_"
 
 /* A line of text that the kernel tells, "" if it does not. */
@@ -228,8 +228,8 @@ void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const str
 	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
 	w->end = !w->returns && !fentry;
 	w->permit = has_lsm();
-	/* A thread that it does not see is found by the one that sees all, at the latest. */
-	if (w->returns && w->permit)
+	/* A thread that it does not see is found by the one that sees all, at the latest; if it can be told at all. */
+	if (w->returns && w->permit && member(types, structure(types, "task_struct"), "ret_stack"))
 		w->session_type = session__type(types);
 }
 
@@ -304,6 +304,13 @@ static bool attach_multi(struct witness *w, const struct bpf_program *prog, bool
 
 	*link = bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts);
 	return keep(w, prog, *link);
+}
+
+static void close_session(struct witness *w)
+{
+	if (w->session >= 0)
+		close(w->session);
+	w->session = -1;
 }
 
 static bool attach_begins(struct witness *w, const struct pvmtrace_bpf *skel)
@@ -381,9 +388,7 @@ static void drop(struct witness *w, size_t before, enum witness_bit bit)
 		return;
 	w->begins = NULL;
 	w->session_type = 0;
-	if (w->session >= 0)
-		close(w->session);
-	w->session = -1;
+	close_session(w);
 }
 
 static void attach_and_try(struct witness *w, struct pvmtrace_bpf *skel, enum witness_bit bit,
@@ -451,9 +456,7 @@ void witness__detach(struct witness *w)
 	w->ends_missed = ends_missed(w);
 	while (w->cnt)
 		bpf_link__destroy(w->links[--w->cnt]);
-	if (w->session >= 0)
-		close(w->session);
-	w->session = -1;
+	close_session(w);
 	w->begins = w->ends = NULL;
 }
 

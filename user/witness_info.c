@@ -41,16 +41,33 @@ static const char *remains(const struct witness_info *w)
 	return w->permission ? UNASKED AMID : "a call " AMID;
 }
 
+static const struct {
+	uint8_t bit;
+	const char *name;
+} all[] = {
+	{ WITNESS_MULTI, "kprobe.multi" },
+	{ WITNESS_KPROBE, "kprobe" },
+	{ WITNESS_RETURNS, "kretprobe.multi" },
+	{ WITNESS_END, "raw_syscalls/sys_exit" },
+	{ WITNESS_PERMIT, "lsm/ptrace_access_check" },
+};
+
+static const char *first_of(uint8_t bits)
+{
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (bits & all[i].bit)
+			return all[i].name;
+	return NULL;
+}
+
 struct witness_info witness_info__of(uint8_t bits)
 {
 	struct witness_info w = {
 		.known = bits & WITNESS_KNOWN,
 		.needed = bits & WITNESS_NEEDED,
-		.begin = bits & WITNESS_MULTI	 ? "kprobe.multi"
-			 : bits & WITNESS_KPROBE ? "kprobe"
-						 : NULL,
-		.returns = bits & WITNESS_RETURNS ? "kretprobe.multi" : NULL,
-		.end = bits & WITNESS_END ? "raw_syscalls/sys_exit" : NULL,
+		.begin = first_of(bits & (WITNESS_MULTI | WITNESS_KPROBE)),
+		.returns = first_of(bits & WITNESS_RETURNS),
+		.end = first_of(bits & WITNESS_END),
 		.permission = bits & WITNESS_PERMIT,
 	};
 
@@ -72,7 +89,7 @@ uint8_t witness_info__bounding(uint8_t bits, bool ftrace_was_off, bool kprobes_w
 bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ])
 {
 	const char *const names[] = { w->begin, w->returns, w->end,
-				      w->permission ? "lsm/ptrace_access_check" : NULL };
+				      w->permission ? first_of(WITNESS_PERMIT) : NULL };
 	size_t len = 0;
 
 	list[0] = '\0';
@@ -85,16 +102,6 @@ bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ]
 
 static size_t put_names(uint8_t bits, const char *what, char *to, size_t size)
 {
-	static const struct {
-		uint8_t bit;
-		const char *name;
-	} all[] = {
-		{ WITNESS_MULTI, "kprobe.multi" },
-		{ WITNESS_KPROBE, "kprobe" },
-		{ WITNESS_RETURNS, "kretprobe.multi" },
-		{ WITNESS_END, "raw_syscalls/sys_exit" },
-		{ WITNESS_PERMIT, "lsm/ptrace_access_check" },
-	};
 	size_t len = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
