@@ -52,20 +52,21 @@ FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 # ---- what is made of what ---------------------------------------------------------------------
 
 # These know the skeleton, and with it the kernel half; the unit tests do without them.
-SKELETON_USERS := main tracer loop hooks probe_hooks witness
+SKELETON_USERS := main loop kernel/tracer kernel/hooks kernel/witness probe/hooks
 
 BPF_SRC := bpf/pvmtrace.bpf.c
-USER_SRC := $(wildcard user/*.c)
-UNIT_SRC := $(wildcard tests/unit/*.c)
+USER_SRC := $(wildcard user/*.c user/*/*.c)
+UNIT_SRC := $(wildcard tests/unit/*.c tests/unit/*/*.c)
+UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c)
 LIVE_SRC := $(wildcard tests/live/*.c)
 BENCH_SRC := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 BENCH_BPF := $(wildcard tests/bench/*.bpf.c)
 
 USER_OBJ := $(USER_SRC:%.c=build/%.o)
 SKELETON_OBJ := $(SKELETON_USERS:%=build/user/%.o)
-UNIT_PROGS := $(patsubst tests/unit/%.c,build/tests/%,$(filter tests/unit/test_%,$(UNIT_SRC)))
+UNIT_PROGS := $(UNIT_TESTS:tests/unit/%.c=build/tests/%)
 UNIT_OBJ := $(UNIT_SRC:tests/%.c=build/tests/%.o)
-UNIT_HELPER_OBJ := $(filter-out build/tests/unit/test_%,$(UNIT_OBJ))
+UNIT_HELPER_OBJ := $(filter-out $(UNIT_TESTS:tests/%.c=build/tests/%.o),$(UNIT_OBJ))
 UNIT_USER_OBJ := $(filter-out $(SKELETON_USERS:%=build/tests/user/%.o),$(USER_OBJ:build/%=build/tests/%))
 LIVE_PROGS := $(LIVE_SRC:tests/%.c=build/%) \
 	$(patsubst tests/live/preload/%.c,build/live/%.so,$(wildcard tests/live/preload/*.c))
@@ -163,7 +164,7 @@ build/user/%.o: user/%.c build/flags
 	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(CFLAGS) $(DEPENDENCIES) -c $< -o $@
 
 # The assembler reads it: no dependency file says so.
-build/user/schema.o build/tests/user/schema.o: docs/pvmtrace-event.schema.json
+build/user/render/schema.o build/tests/user/render/schema.o: docs/pvmtrace-event.schema.json
 
 build/pvmtrace: $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
@@ -181,12 +182,14 @@ build/tests/unit/%.o: tests/unit/%.c build/flags
 	$(call tell,CC)
 	$(Q)$(CC) $(TEST_FLAGS) $(SANITIZE) $(LIBBPF_CFLAGS) $(DEPENDENCIES) -c $< -o $@
 
-# A library, so that a test takes only what it needs, and stands in for the rest where it wants to.
+# A library, so that a test takes only what it needs, and stands in for the rest where it wants to. Appended to,
+# since files of two rooms may have one name.
 build/tests/user.a: $(UNIT_USER_OBJ) build/files
 	$(call tell,AR)
-	$(Q)rm -f $@ && $(AR) rc $@ $(UNIT_USER_OBJ)
+	$(Q)rm -f $@ && $(AR) qc $@ $(UNIT_USER_OBJ)
 
 $(UNIT_PROGS): build/tests/%: build/tests/unit/%.o $(UNIT_HELPER_OBJ) build/tests/user.a
+	@mkdir -p $(@D)
 	$(call tell,LINK)
 	$(Q)$(CC) $(SANITIZE) $^ $(LIBS) -lcmocka -ljansson -pthread -o $@
 
@@ -371,7 +374,7 @@ help: ## this list
 	@echo "pvmtrace $(VERSION)"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
--include $(wildcard build/*.d build/user/*.d build/tests/*/*.d build/live/*.d build/bench/*.d)
+-include $(wildcard build/*.d build/user/*.d build/user/*/*.d build/tests/*/*.d build/tests/*/*/*.d build/live/*.d build/bench/*.d)
 
 # --- guests ------------------------------------------------------------------------------------
 
@@ -400,21 +403,21 @@ build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 # Builds for tests, of which one file is compiled otherwise. witness: the first hooks are not attached, so that in the live
 # tests the witnesses have to see everything. first: without witnesses, to count what they cost (tests/vm/instructions.py).
 build/vm/witness/hooks.o: VARIANT := -DPVM_WITNESSES_ALONE
-build/vm/witness/hooks.o: user/hooks.c
+build/vm/witness/hooks.o: user/kernel/hooks.c
 build/vm/first/witness.o: VARIANT := -DPVM_NO_WITNESSES
-build/vm/first/witness.o: user/witness.c
+build/vm/first/witness.o: user/kernel/witness.c
 build/vm/witness/hooks.o build/vm/first/witness.o: build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
 	@mkdir -p $(@D)
 	$(call tell,CC)
-	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(VARIANT) $(CFLAGS) $(DEPENDENCIES) -c user/$(@F:.o=.c) -o $@
+	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(VARIANT) $(CFLAGS) $(DEPENDENCIES) -c user/kernel/$(@F:.o=.c) -o $@
 
 build/vm/pvmtrace-witness: build/vm/witness/hooks.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/hooks.o,$(USER_OBJ)) $(LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/hooks.o,$(USER_OBJ)) $(LIBS) -o $@
 
 build/vm/pvmtrace-first: build/vm/first/witness.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
-	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $< $(filter-out build/user/witness.o,$(USER_OBJ)) \
+	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) \
 		$(STATIC_LIBS) -o $@
 
 build/vm/caller: tests/bench/caller.c build/flags

@@ -212,7 +212,7 @@ enum pvm_call_flag {
 	PVM_CALL_TARGET_UNSURE =
 		128, /* the same argument may have named another process meanwhile */
 	PVM_CALL_TARGET_EXECED = 256, /* the target executed another file meanwhile */
-	/* An orphan that no hook saw, only perf's probe (user/audit.h): its moment is that of its entry, and of its
+	/* An orphan that no hook saw, only perf's probe (user/audit/audit.h): its moment is that of its entry, and of its
 	 * caller no more is known than /proc says. */
 	PVM_CALL_AUDIT = 512,
 };
@@ -496,7 +496,7 @@ struct pvm_memory {
 };
 
 /* Where things stand in structures of file systems, whose types are not the kernel's own but of its modules
- * (user/module_types.c). All are offsets in bytes. Mapped into the user half, which can learn them late. */
+ * (user/kernel/module_types.c). All are offsets in bytes. Mapped into the user half, which can learn them late. */
 struct pvm_module_types {
 	__u32 btrfs;	   /* 1: these are known */
 	__u32 btrfs_inode; /* of the inode, in what btrfs keeps of it */

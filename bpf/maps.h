@@ -146,7 +146,7 @@ static struct pvm_here pvm_here[PVM_CPU_ROWS];
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1); /* the user half sets it (user/witness.c) */
+	__uint(max_entries, 1); /* the user half sets it (user/kernel/witness.c) */
 	__type(key, u64);	/* address of the thread's struct task_struct */
 	__type(value, struct pvm_over);
 } pvm_over SEC(".maps");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What --probe tries to attach, one at a time (user/probe_hooks.c): programs that do nothing. The section is the
+ * What --probe tries to attach, one at a time (user/probe/hooks.c): programs that do nothing. The section is the
  * hook, and what the report calls it. An object of its own, so that the tracer's stays what it loads.
  */
 #include "vmlinux.h"

@@ -4,7 +4,7 @@
  * on that CPU until the preempted one is done, and so pass over the calls of others. Those here run with preemption off
  * (or, the one for permissions, without such a guard) and see what the tracepoints or fentry do not. Whoever comes first
  * captures the call; the others find it in the thread's state (state.h). They are loaded only where they are needed
- * (user/witness.c).
+ * (user/kernel/witness.c).
  *
  * What guards kprobe.multi, kprobe and raw_syscalls instead: a task that was preempted inside a map operation of bpf(2)
  * (kernel/trace/bpf_trace.c: bpf_prog_active).

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 #include "bpf/event.h"
-#include "record.h"
+#include "event/record.h"
 
 #define BOOKS_MAX 32
 #define BOOKS_CAUSES 8

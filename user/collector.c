@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "judge.h"
-#include "log.h"
-#include "terminal.h"
+#include "event/judge.h"
+#include "base/log.h"
+#include "output/terminal.h"
 
 /* Half of what the kernel half has room for: the collector evicts first, and tells. */
 #define PROC_MAX 8192

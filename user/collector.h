@@ -8,18 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arrays.h"
-#include "clock.h"
-#include "decode.h"
-#include "host.h"
-#include "identity.h"
-#include "json.h"
-#include "options.h"
-#include "record.h"
-#include "recording.h"
-#include "render.h"
-#include "sink.h"
-#include "tracer.h"
+#include "event/arrays.h"
+#include "base/clock.h"
+#include "event/decode.h"
+#include "event/host.h"
+#include "event/identity.h"
+#include "render/json_writer.h"
+#include "options/options.h"
+#include "event/record.h"
+#include "output/recording.h"
+#include "render/render.h"
+#include "output/sink.h"
+#include "kernel/tracer.h"
 
 #define SINK_BUFFER (4u << 20) /* at least */
 

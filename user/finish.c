@@ -7,7 +7,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "loop.h"
 
 #define NS_PER_MS 1000000ULL

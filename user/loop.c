@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "finish.h"
-#include "log.h"
+#include "base/log.h"
 
 #define NS_PER_MS 1000000ULL
 

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "audit.h"
+#include "audit/audit.h"
 #include "collector.h"
-#include "metrics.h"
-#include "notify.h"
+#include "output/metrics.h"
+#include "output/notify.h"
 #include "outputs.h"
 #include "report.h"
 #include "watch.h"

@@ -7,19 +7,19 @@
 
 #include "collector.h"
 
-#include "libbpf_log.h"
-#include "log.h"
+#include "kernel/libbpf_log.h"
+#include "base/log.h"
 #include "loop.h"
 #include "memory_need.h"
-#include "options.h"
-#include "privileges.h"
-#include "probe.h"
-#include "probe_report.h"
+#include "options/options.h"
+#include "kernel/privileges.h"
+#include "probe/explain.h"
+#include "probe/facts.h"
 #include "replay.h"
 #include "report.h"
-#include "schema.h"
-#include "sysctl.h"
-#include "tracer.h"
+#include "render/schema.h"
+#include "kernel/sysctl.h"
+#include "kernel/tracer.h"
 #include "version.h"
 
 static struct options options;

@@ -2,8 +2,8 @@
 #include "memory_need.h"
 
 #include "collector.h"
-#include "log.h"
-#include "tracer.h"
+#include "base/log.h"
+#include "kernel/tracer.h"
 
 #define MIB (1ULL << 20)
 /* Measured: the program, libbpf's copy of the kernel's types while it loads, the programs in the kernel. */

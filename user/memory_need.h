@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "options.h"
+#include "options/options.h"
 
 /* In MiB, the kernel's part (rings and maps, which count for the memory cgroup from Linux 5.11 on) included, full as
  * they can get; 0: it cannot be computed here. Needs no rights. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "collector.h"
-#include "log.h"
+#include "base/log.h"
 #include "report.h"
 #include "version.h"
 

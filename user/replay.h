@@ -3,8 +3,8 @@
 #ifndef PVM_REPLAY_H
 #define PVM_REPLAY_H
 
-#include "options.h"
-#include "recording.h"
+#include "options/options.h"
+#include "output/recording.h"
 
 struct report;
 

@@ -5,7 +5,7 @@
 
 #include "books.h"
 #include "collector.h"
-#include "metrics.h"
+#include "output/metrics.h"
 
 struct report {
 	struct collector *collector;

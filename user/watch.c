@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
-#include "sysctl.h"
+#include "base/log.h"
+#include "kernel/sysctl.h"
 
 #define SILENT "the hooks do not fire: calls are not seen"
 

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "audit.h"
+#include "audit/audit.h"
 #include "report.h"
-#include "sysctl.h"
+#include "kernel/sysctl.h"
 
 /* One that hooks depend on. */
 struct watch_switch {

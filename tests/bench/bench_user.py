@@ -15,7 +15,7 @@ RECORDING = f"{SCRATCH}/typical.pvmtrace"
 FORMATS = ("json", "ecs", "ocsf", "text")
 FEW, MANY = 1000, 11000
 LINES = 1000000
-# user/recording.h and bpf/event.h.
+# user/output/recording.h and bpf/event.h.
 HEADER_SIZE = struct.Struct("<20xI")
 FRAME = struct.Struct("<III")
 FRAME_CALL = 1

@@ -12,7 +12,7 @@
 #include "cuts.h"
 #include "own_record.h"
 #include "random_call.h"
-#include "render_fit.h"
+#include "render/fit.h"
 
 #define WHOLE (1u << 24)
 #define PATH_SZ 128

@@ -3,7 +3,7 @@
 #ifndef PVM_DECODING_H
 #define PVM_DECODING_H
 
-#include "decode.h"
+#include "event/decode.h"
 #include "fixture.h"
 
 struct decoding {

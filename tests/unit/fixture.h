@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
-#include "predict.h"
-#include "record.h"
+#include "event/predict.h"
+#include "event/record.h"
 
 #define FIXTURE_BOOT_ID "5f0c2b7e-9d3a-4c61-8a55-000000000001"
 #define FIXTURE_RUN_ID "5f0c2b7e9d3a4c61"

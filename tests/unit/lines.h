@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sink.h"
+#include "output/sink.h"
 
 #define LINE_MIN 20
 

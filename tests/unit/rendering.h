@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "fixture.h"
-#include "render.h"
+#include "render/render.h"
 
 #define START_NS 1795289291123456789ULL /* 2026-11-21T19:28:11.123456789Z */
 /* A run's 16 digits, the thread's 8 and the entry's 16. */

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "sink.h"
+#include "output/sink.h"
 
 /* The directory, which is also the current one between these two (fixtures of cmocka). The second
  * removes it with the files out, out.1, out.2, link, other, ballast, conf and socket. */

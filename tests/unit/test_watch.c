@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "watch.h"
 
 static bool taking, fentry, confirming, written, off, lacks;

@@ -178,7 +178,7 @@ def verified(sessions):
     return good, bad
 
 
-# Never loaded before 6.1 (user/witness.c): they take what older kernels do not have.
+# Never loaded before 6.1 (user/kernel/witness.c): they take what older kernels do not have.
 WITNESSES = {"pvm_begin", "pvm_begin_session", "pvm_return", "pvm_begin_kprobe", "pvm_end", "pvm_permit"}
 
 

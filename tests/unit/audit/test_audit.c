@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_audit - what perf's probe saw is paired with what hooks saw, whichever is told first, and what is left over is a
+ * call that no hook saw; and what the filters make of such a call. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/match.h"
+#include "audit/who.h"
+#include "bpf/event.h"
+#include "event/judge.h"
+
+#define US 1000ULL
+#define S 1000000000ULL
+#define LATER (100 * S)
+
+static struct audit_match *m;
+
+static int begin(void **state)
+{
+	(void)state;
+	m = audit_match__new();
+	return !m;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	audit_match__free(m);
+	return 0;
+}
+
+static struct audit_call call_at(uint64_t ns)
+{
+	return (struct audit_call){
+		.ns = ns,
+		.args = { 991, 0x7ffd12340000, 1, 0x7ffd12340010, 1, 0 },
+		.pid = 4242,
+		.tid = 4243,
+		.abi = PVM_ABI_X86_64,
+		.op = PVM_READ,
+	};
+}
+
+/* Of a ring that is read alone. */
+static void sample_later(uint64_t ns)
+{
+	struct audit_call call = call_at(ns);
+
+	audit_match__sample(m, &call);
+}
+
+static void sample(uint64_t ns)
+{
+	sample_later(ns);
+	audit_match__cut(m, UINT64_MAX);
+}
+
+static void seen(uint64_t ns, bool late)
+{
+	struct audit_call call = call_at(ns);
+
+	call.late = late;
+	audit_match__seen(m, &call);
+}
+
+/* How many calls nobody saw, as of then. */
+static unsigned int orphans(uint64_t now_ns)
+{
+	struct audit_call call;
+	unsigned int cnt = 0;
+	uint32_t tag;
+
+	while (audit_match__orphan(m, now_ns, &call, &tag))
+		cnt++;
+	return cnt;
+}
+
+static void test_in_either_order(void **state)
+{
+	(void)state;
+	seen(LATER, false);
+	sample(LATER + 2 * US);
+	sample(LATER + 10 * US);
+	seen(LATER + 8 * US, false);
+	/* By a hook in the function, which may run before the probe. */
+	seen(LATER + 20 * US, true);
+	sample(LATER + 21 * US);
+	sample(LATER + 30 * US);
+	seen(LATER + 31 * US, true);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+}
+
+/* Only when its time is over, and all that hooks had said by then was heard. */
+static void test_what_is_left_over(void **state)
+{
+	struct audit_call call;
+	uint32_t tag;
+
+	(void)state;
+	sample(LATER);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+	audit_match__settle(m);
+	assert_int_equal(orphans(LATER + AUDIT_GRACE_NS - 1), 0);
+	assert_true(audit_match__orphan(m, LATER + AUDIT_GRACE_NS, &call, &tag));
+	assert_true(call.ns == LATER && call.pid == 4242 && call.tid == 4243 &&
+		    call.args[0] == 991);
+	assert_false(audit_match__orphan(m, UINT64_MAX, &call, &tag));
+	/* A hook that speaks later speaks of nothing that waits. */
+	seen(LATER + 1, true);
+	sample(LATER + 3 * S);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+}
+
+static void test_what_makes_another_call(void **state)
+{
+	struct audit_call call = call_at(LATER);
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		call = call_at(LATER);
+		if (i < 6)
+			call.args[i]++;
+		else if (i == 6)
+			call.tid++;
+		else if (i == 7)
+			call.op = PVM_WRITE;
+		else
+			call.abi = PVM_ABI_I386;
+		audit_match__seen(m, &call);
+	}
+	sample(LATER + US);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+	/* perf cannot tell these two. */
+	call = call_at(LATER + 2 * US);
+	call.abi = PVM_ABI_X32;
+	audit_match__seen(m, &call);
+	sample(LATER + 3 * US);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+}
+
+/* A hook in front of the function is earlier than the sample, however much; others are not earlier. */
+static void test_times_have_to_fit(void **state)
+{
+	(void)state;
+	sample(LATER);
+	seen(LATER + S, false); /* of the next one */
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+	sample(LATER + 2 * S);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+	/* Refused by seccomp, seen at its exit: it has no sample, and is none's of later. */
+	seen(LATER + 3 * S, true);
+	sample(LATER + 4 * S);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+	/* Nor does it wait for long. */
+	seen(LATER + 5 * S, true);
+	audit_match__settle(m);
+	audit_match__settle(m);
+	sample(LATER + 5 * S);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+}
+
+/* Many calls that are all alike, and some that nobody saw among them. */
+static void test_counts_are_exact(void **state)
+{
+	const unsigned int calls = 100000;
+	unsigned int missed = 0, found = 0;
+	uint64_t ns = LATER;
+
+	(void)state;
+	srandom(7);
+	for (unsigned int i = 0; i < calls; i++, ns += 20 * US) {
+		bool skip = random() % 100 == 0, late = random() % 3 == 0;
+
+		if (!skip && !late)
+			seen(ns, false);
+		sample(ns + US);
+		if (!skip && late)
+			seen(ns + 2 * US, true);
+		missed += skip;
+		if (i % 500 == 0)
+			audit_match__settle(m);
+		found += orphans(ns);
+	}
+	audit_match__settle(m);
+	found += orphans(UINT64_MAX);
+	assert_true(missed > 500);
+	assert_int_equal(found, missed);
+	assert_int_equal(audit_match__unjudged(m), 0);
+}
+
+/* A thread calls on one CPU, moves, and calls again, while the reader has been put off between their rings; or the ring of
+ * the CPU that it moved to is read first. */
+static void test_threads_that_move(void **state)
+{
+	const uint64_t ms = 1000 * US, look = LATER + 5 * ms;
+
+	(void)state;
+	sample_later(LATER + 100 * ms);
+	audit_match__cut(m, look);
+	seen(LATER + 50 * ms, false);
+	seen(LATER + 100 * ms - US, false);
+	audit_match__settle(m);
+	sample_later(LATER + 250 * ms);
+	sample_later(LATER + 50 * ms + US);
+	sample_later(LATER + 200 * ms);
+	audit_match__cut(m, look + S);
+	seen(LATER + 200 * ms - US, false);
+	seen(LATER + 251 * ms, true);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+	/* That there was no word of the first one is seen all the same. */
+	sample_later(LATER + 2 * S + 50 * ms);
+	audit_match__cut(m, LATER + 2 * S + 60 * ms);
+	sample_later(LATER + 2 * S);
+	seen(LATER + 2 * S + 50 * ms - US, false);
+	audit_match__settle(m);
+	audit_match__cut(m, LATER + 3 * S);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+}
+
+/* Where words of hooks were lost, nothing is said of the calls that wait. */
+static void test_lost_words(void **state)
+{
+	(void)state;
+	sample(LATER);
+	sample(LATER + AUDIT_GRACE_NS / 2);
+	audit_match__lost(m, LATER + US);
+	sample(LATER + 2 * AUDIT_GRACE_NS);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+	assert_int_equal(audit_match__unjudged(m), 2);
+	assert_int_equal(audit_match__unjudged(m), 0);
+}
+
+/* More than there is room for: told sooner, or counted. */
+static void test_more_than_fits(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < AUDIT_ROOM; i++)
+		sample(LATER + i);
+	audit_match__settle(m);
+	assert_int_equal(orphans(LATER), AUDIT_ROOM / 2 + 1);
+	for (unsigned int i = 0; i < AUDIT_ROOM; i++)
+		sample(LATER + i);
+	assert_int_equal(audit_match__unjudged(m), AUDIT_ROOM / 2 - 1);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), AUDIT_ROOM);
+}
+
+static void test_each_is_fresh_once(void **state)
+{
+	const struct audit_call *call;
+	struct audit_call out;
+	uint32_t *tag, kept;
+
+	(void)state;
+	sample(LATER);
+	assert_null(audit_match__fresh(m, &tag));
+	audit_match__settle(m);
+	call = audit_match__fresh(m, &tag);
+	assert_true(call && call->ns == LATER && !*tag);
+	*tag = 5;
+	assert_null(audit_match__fresh(m, &tag));
+	assert_true(audit_match__orphan(m, UINT64_MAX, &out, &kept));
+	assert_int_equal(kept, 5);
+}
+
+#define BEGIN_NS (50 * S)
+
+static struct filter_value value;
+static struct options options;
+
+/* One filter, one value; then whether the call passes. */
+static bool passes(enum pvm_who side, enum filter_field field, const char *text, uint32_t number,
+		   bool exclude, const struct audit_who *who)
+{
+	struct audit_call call = call_at(LATER);
+
+	memset(&options, 0, sizeof(options));
+	value = (struct filter_value){ .exclude = exclude, .text = text, .number = number };
+	options.filter[side][field] = (struct filter_list){ .values = &value, .cnt = 1 };
+	return audit_who__passes(&options, &call, who, BEGIN_NS);
+}
+
+static void test_only_what_is_known_hides(void **state)
+{
+	static const struct audit_who nobody;
+	struct audit_who who = {
+		.caller = { .known = true,
+			    .pid = 4242,
+			    .uid = { 1000 },
+			    .process_uid = 1001,
+			    .start_ns = 40 * S,
+			    .comm = "dumper" },
+		.target = { .known = true,
+			    .pid = 990,
+			    .ppid = 17,
+			    .uid = { 5 },
+			    .process_uid = 5,
+			    .start_ns = 40 * S },
+	};
+	static const struct {
+		enum pvm_who side;
+		enum filter_field field;
+		const char *text;
+		uint32_t number;
+		bool exclude, known, unknown; /* whether it passes */
+	} rows[] = {
+		{ PVM_CALLER, FILTER_PID, NULL, 4242, false, true, true },
+		{ PVM_CALLER, FILTER_PID, NULL, 4243, false, false, false },
+		{ PVM_CALLER, FILTER_PID, NULL, 4242, true, false, true },
+		{ PVM_CALLER, FILTER_UID, NULL, 1000, false, true, true },
+		{ PVM_CALLER, FILTER_UID, NULL, 1001, false, true, true },
+		{ PVM_CALLER, FILTER_UID, NULL, 1002, false, false, true },
+		{ PVM_CALLER, FILTER_COMM, "dumper", 0, false, true, true },
+		{ PVM_CALLER, FILTER_COMM, "other", 0, false, false, true },
+		{ PVM_CALLER, FILTER_COMM, "dumper", 0, true, false, true },
+		{ PVM_CALLER, FILTER_CGROUP, "/x", 0, false, true, true },
+		{ PVM_TARGET, FILTER_PID, NULL, 990, false, true, true },
+		{ PVM_TARGET, FILTER_PID, NULL, 990, true, false, true },
+		{ PVM_TARGET, FILTER_PID, NULL, 991, false, false, true },
+		{ PVM_TARGET, FILTER_PID, NULL, 17, false, true, true }, /* perhaps in its memory */
+		{ PVM_TARGET, FILTER_UID, NULL, 5, false, true, true },
+		{ PVM_TARGET, FILTER_UID, NULL, 6, false, false, true },
+		{ PVM_TARGET, FILTER_COMM, "x", 0, false, true, true },
+	};
+	struct audit_call call = call_at(LATER);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(passes(rows[i].side, rows[i].field, rows[i].text, rows[i].number,
+					rows[i].exclude, &who),
+				 rows[i].known);
+		assert_int_equal(passes(rows[i].side, rows[i].field, rows[i].text, rows[i].number,
+					rows[i].exclude, &nobody),
+				 rows[i].unknown);
+	}
+	/* A number that began later is another process than was meant. */
+	who.caller.start_ns = 60 * S;
+	assert_false(passes(PVM_CALLER, FILTER_PID, NULL, 4242, false, &who));
+	assert_true(passes(PVM_CALLER, FILTER_PID, NULL, 4242, true, &who));
+	memset(&options, 0, sizeof(options));
+	options.ops = 1u << PVM_WRITE;
+	assert_false(audit_who__passes(&options, &call, &who, BEGIN_NS));
+	options.ops = 0;
+	options.no_self = true;
+	assert_true(audit_who__passes(&options, &call, &who, BEGIN_NS));
+	who.target.pid = call.pid;
+	assert_false(audit_who__passes(&options, &call, &who, BEGIN_NS));
+}
+
+/* The same of a recording. */
+static void test_replayed(void **state)
+{
+	static const struct {
+		enum filter_field field;
+		const char *text;
+		uint32_t number;
+		bool known, unknown; /* whether it passes */
+	} rows[] = {
+		{ FILTER_PID, NULL, 4242, true, true },	  { FILTER_PID, NULL, 4243, false, false },
+		{ FILTER_UID, NULL, 1000, true, true },	  { FILTER_UID, NULL, 1002, false, true },
+		{ FILTER_COMM, "dumper", 0, true, true }, { FILTER_COMM, "other", 0, false, true },
+		{ FILTER_CGROUP, "/x", 0, true, true },
+	};
+	struct pvm_call raw = {
+		.flags = PVM_CALL_AUDIT,
+		.phase = PVM_ORPHAN,
+		.op = PVM_READ,
+		.caller = { .pid = 4242, .uid = 1000, .process_uid = 1000, .comm = "dumper" }
+	};
+	const struct call_info call = { .raw = &raw,
+					.outcome = OUTCOME_UNKNOWN,
+					.caller = { .task = &raw.caller, .bare = true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(&options, 0, sizeof(options));
+		value = (struct filter_value){ .text = rows[i].text, .number = rows[i].number };
+		options.filter[PVM_CALLER][rows[i].field] =
+			(struct filter_list){ .values = &value, .cnt = 1 };
+		raw.caller.flags = PVM_TASK_CREDS;
+		assert_int_equal(judge__call(&options, &call), rows[i].known);
+		raw.caller.flags = 0;
+		assert_int_equal(judge__call(&options, &call), rows[i].unknown);
+	}
+	/* Its target is not known, its outcome neither. */
+	memset(&options, 0, sizeof(options));
+	value = (struct filter_value){ .number = 7 };
+	options.filter[PVM_TARGET][FILTER_PID] = options.filter[PVM_TARGET][FILTER_UID] =
+		(struct filter_list){ .values = &value, .cnt = 1 };
+	options.outcome = OUTCOME_SUCCESS;
+	assert_true(judge__call(&options, &call));
+	options.ops = 1u << PVM_WRITE;
+	assert_false(judge__call(&options, &call));
+}
+
+/* Of this very process. */
+static void test_read(void **state)
+{
+	struct audit_call call = call_at(UINT64_MAX / 2);
+	struct audit_who who;
+	struct pvm_task task;
+
+	(void)state;
+	call.pid = call.tid = (uint32_t)getpid();
+	call.args[0] = (uint64_t)getppid() | 0xffffffff00000000ULL;
+	audit_who__read(&call, &who);
+	assert_true(who.caller.known && who.caller.pid == call.pid && who.caller.start_ns);
+	audit_who__task(&call, &who, &task);
+	assert_true(task.flags == PVM_TASK_CREDS && task.ppid == (uint32_t)getppid());
+	assert_true(task.uid == getuid() && task.euid == geteuid() && task.egid == getegid());
+	assert_memory_equal(task.comm, "test_audit", sizeof("test_audit"));
+	/* Its numbers are ours unless it is in a namespace of its own. */
+	assert_int_equal(who.target.known, who.caller.namespaces == 1);
+	call.tid = 0x7fffffff;
+	audit_who__read(&call, &who);
+	audit_who__task(&call, &who, &task);
+	assert_true(!who.caller.known && !task.flags && task.pid == call.pid && !task.comm[0]);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_in_either_order, begin, end),
+		cmocka_unit_test_setup_teardown(test_what_is_left_over, begin, end),
+		cmocka_unit_test_setup_teardown(test_what_makes_another_call, begin, end),
+		cmocka_unit_test_setup_teardown(test_times_have_to_fit, begin, end),
+		cmocka_unit_test_setup_teardown(test_counts_are_exact, begin, end),
+		cmocka_unit_test_setup_teardown(test_threads_that_move, begin, end),
+		cmocka_unit_test_setup_teardown(test_lost_words, begin, end),
+		cmocka_unit_test_setup_teardown(test_more_than_fits, begin, end),
+		cmocka_unit_test_setup_teardown(test_each_is_fresh_once, begin, end),
+		cmocka_unit_test(test_only_what_is_known_hides),
+		cmocka_unit_test(test_replayed),
+		cmocka_unit_test(test_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/arrays.h"
+#include "fixture.h"
+
+static void test_held(void **state)
+{
+	static _Alignas(8) uint8_t buf[sizeof(struct pvm_array) + 4096 + 160];
+	struct arrays *few = arrays__new(2000);
+	struct pvm_array *rec = (struct pvm_array *)buf;
+	struct pvm_call call = { .entry_ns = 1, .caller = { .tid = 1 } };
+	uint8_t bytes[160];
+	size_t size;
+
+	(void)state;
+	memset(bytes, 7, sizeof(bytes));
+	for (uint32_t tid = 1; tid <= 20; tid++) {
+		call.caller.tid = tid;
+		size = fixture__array(buf, &call, true, false, bytes, sizeof(bytes), 1);
+		assert_int_equal(arrays__put(few, buf, size), 0);
+		assert_true(arrays__bytes(few) <= 2000);
+		assert_non_null(arrays__find(few, tid, 1, true, false));
+		assert_null(arrays__find(few, tid, 1, false, false));
+		assert_null(arrays__find(few, tid, 2, true, false));
+	}
+	assert_true(arrays__evicted(few) > 0);
+	assert_null(arrays__find(few, 1, 1, true, false));
+	/* The data may begin further in. */
+	size = fixture__array(buf, &call, false, true, bytes, sizeof(bytes), 1);
+	memmove(rec->data + 96, rec->data, sizeof(bytes));
+	rec->off = 96;
+	rec->hdr.size = (uint32_t)(size += 96);
+	assert_int_equal(arrays__put(few, buf, size), 0);
+	assert_int_equal(arrays__put(few, buf, size), 0); /* in place of the first */
+	rec = (struct pvm_array *)arrays__find(few, 20, 1, false, true);
+	assert_non_null(rec);
+	assert_memory_equal(rec->data + rec->off, bytes, sizeof(bytes));
+	/* A drop record forgets all of the call. */
+	rec = (struct pvm_array *)buf;
+	rec->hdr.type = PVM_ARRAY_DROP;
+	rec->hdr.size = sizeof(*rec);
+	assert_int_equal(arrays__put(few, buf, sizeof(*rec)), 0);
+	assert_null(arrays__find(few, 20, 1, false, true));
+	assert_null(arrays__find(few, 20, 1, true, false));
+	for (uint32_t tid = 1; tid <= 20; tid++)
+		arrays__drop(few, tid, 1);
+	assert_int_equal(arrays__bytes(few), 0);
+	arrays__free(few);
+}
+
+static void test_malformed(void **state)
+{
+	struct arrays *few = arrays__new(1 << 16);
+	struct pvm_call call = { .entry_ns = 1, .caller = { .tid = 1 } };
+	uint8_t bytes[160] = { 0 };
+	struct pvm_array *rec;
+	void *copy;
+
+	(void)state;
+	fixture__seed(3);
+	for (uint32_t i = 0; i < 50000; i++) {
+		size_t size = sizeof(*rec) + fixture__below(200);
+
+		rec = calloc(1, sizeof(*rec) + sizeof(bytes));
+		assert_non_null(rec);
+		fixture__array(rec, &call, true, false, bytes, sizeof(bytes), 1);
+		for (uint32_t n = fixture__below(3); n > 0; n--)
+			((uint8_t *)rec)[fixture__below(sizeof(*rec))] = (uint8_t)fixture__random();
+		if (size > sizeof(*rec) + sizeof(bytes))
+			size = fixture__below(sizeof(*rec));
+		if (fixture__below(2))
+			rec->hdr.size = (uint32_t)size;
+		copy = malloc(size ? size : 1);
+		assert_non_null(copy);
+		memcpy(copy, rec, size);
+		arrays__put(few, copy, size);
+		free(copy);
+		free(rec);
+	}
+	assert_true(arrays__bytes(few) <= 1 << 16);
+	arrays__free(few);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_malformed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

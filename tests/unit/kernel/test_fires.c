@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_fires - when the hooks are taken for silent, by calls that they see or do not. Tracer and calls are stood in for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kernel/self_test.h"
+#include "kernel/tracer.h"
+
+/* Of the calls to come: which are seen, and at which the kernel skips a hook, or all hooks; bits from the lowest. */
+static unsigned int seen, missed, lost;
+static unsigned int calls;
+static uint64_t self_tests, misses, skipped;
+
+void self_test__call(void)
+{
+	unsigned int bit = 1u << calls++;
+
+	self_tests += (seen & bit) != 0;
+	misses += ((missed | lost) & bit) != 0;
+	skipped += (lost & bit) != 0;
+}
+
+void tracer__counts(struct tracer *t, struct pvm_counts *out)
+{
+	(void)t;
+	*out = (struct pvm_counts){ .n[PVM_C_SELF_TESTS] = self_tests };
+}
+
+uint64_t tracer__skipped_runs(const struct tracer *t)
+{
+	(void)t;
+	return skipped;
+}
+
+uint64_t tracer__misses(const struct tracer *t)
+{
+	(void)t;
+	return misses;
+}
+
+static void expect(unsigned int seen_now, unsigned int missed_now, unsigned int lost_now,
+		   enum tracer_firing firing)
+{
+	calls = 0;
+	seen = seen_now;
+	missed = missed_now;
+	lost = lost_now;
+	assert_int_equal(tracer__firing(NULL), firing);
+}
+
+static void test_firing(void **state)
+{
+	(void)state;
+	expect(~0u, 0, 0, FIRING);
+	assert_int_equal(calls, 1);
+	expect(0, 0, 0, FIRING_NOT);
+	assert_int_equal(calls, 4);
+	expect(2, 0, 0, FIRING_AGAIN);
+	expect(8, 0, 0, FIRING_AGAIN);
+}
+
+/* A call that the kernel passed over is no sign of silence, also not if that cost nobody's call. */
+static void test_skips_are_no_silence(void **state)
+{
+	(void)state;
+	expect(2, 1, 0, FIRING);
+	expect(2, 0, 1, FIRING);
+	expect(0, 0, 1, FIRING);
+	expect(0, 1, 0, FIRING_NOT);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_firing),
+		cmocka_unit_test(test_skips_are_no_silence),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

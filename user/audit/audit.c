@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/audit.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/match.h"
+#include "audit/samples.h"
+#include "audit/who.h"
+#include "collector.h"
+#include "base/log.h"
+#include "kernel/self_test.h"
+#include "kernel/sysctl.h"
+
+#define WHO_ROOM 1024 /* of so many calls what /proc said is kept */
+#define WHO_AT_ONCE 64
+#define STEP_NS 50000000ULL
+#define PROOFS 10 /* calls of our own, at the start */
+
+/* The pages that the kernel shares of a ring of BPF's. */
+struct positions {
+	const unsigned long *consumer, *producer;
+};
+
+struct audit {
+	struct collector *collector;
+	struct audit_match *match;
+	struct audit_probes *probes;
+	struct ring_buffer *seen;
+	struct positions at;
+	size_t page_size;
+	uint64_t seen_taken; /* bytes, of this look */
+	uint32_t self;	     /* our pid */
+	/* CLOCK_BOOTTIME of a sample is its own time and this. */
+	int64_t to_boot;
+	int64_t clocks_apart; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC, as we read them, when that was found out */
+	uint64_t own; /* samples of our own calls */
+	uint64_t own_asked;
+	uint64_t own_mono;   /* time of the last one, as perf has it */
+	uint64_t lost_known; /* of PVM_C_AUDIT_LOST, as last looked */
+	uint64_t begin_ns, end_ns;
+	struct audit_who who[WHO_ROOM];
+	uint32_t who_cnt; /* how many there ever were */
+};
+
+static uint64_t now_boot(const struct audit *a)
+{
+	return clock__boot_now(&a->collector->clock);
+}
+
+static void count(struct audit *a, enum pvm_count what, uint64_t n)
+{
+	struct pvm_shared *shared = tracer__shared(a->collector->tracer);
+
+	__atomic_fetch_add(&shared->rows[0].n[what], n, __ATOMIC_RELAXED);
+}
+
+static int on_seen(void *ctx, void *data, size_t size)
+{
+	const struct pvm_seen *seen = data;
+	struct audit *a = ctx;
+	struct audit_call call;
+
+	if (size < sizeof(*seen))
+		return 0;
+	call = (struct audit_call){
+		.ns = seen->seen_ns,
+		.tid = seen->tid,
+		.abi = seen->abi,
+		.op = seen->op,
+		.late = seen->late,
+	};
+	memcpy(call.args, seen->args, sizeof(call.args));
+	audit_match__seen(a->match, &call);
+	/* A flood can refill it for ever. */
+	a->seen_taken += size;
+	return a->seen_taken < (8u << 20) ? 0 : -EAGAIN;
+}
+
+/* Where writer and reader of the hooks' ring are, which this libbpf does not tell. */
+static int map_positions(struct audit *a, int fd)
+{
+	long size = (long)a->page_size;
+	void *page = mmap(NULL, a->page_size, PROT_READ, MAP_SHARED, fd, 0);
+
+	a->at.consumer = page == MAP_FAILED ? NULL : page;
+	page = mmap(NULL, a->page_size, PROT_READ, MAP_SHARED, fd, size);
+	a->at.producer = page == MAP_FAILED ? NULL : page;
+	return a->at.consumer && a->at.producer ? 0 : -errno;
+}
+
+static void on_sample(void *ctx, const struct audit_call *sample)
+{
+	struct audit_call call = *sample;
+	struct audit *a = ctx;
+
+	if (call.pid == a->self) {
+		a->own++;
+		a->own_mono = call.ns;
+		return;
+	}
+	call.ns += (uint64_t)a->to_boot;
+	if (a->begin_ns && call.ns >= a->begin_ns && call.ns < a->end_ns)
+		audit_match__sample(a->match, &call);
+}
+
+/* Not a word of the hooks: those still stand for all samples that there are. */
+static void on_lost(void *ctx, uint64_t n)
+{
+	struct audit *a = ctx;
+
+	count(a, PVM_C_AUDIT_LOST, n);
+	a->lost_known += n;
+}
+
+static uint64_t read_clock(clockid_t which)
+{
+	struct timespec now;
+
+	clock_gettime(which, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* CLOCK_BOOTTIME - CLOCK_MONOTONIC, of the look that took the least time: we may be put off the CPU in between. */
+static int64_t clocks_apart(void)
+{
+	uint64_t best = UINT64_MAX;
+	int64_t apart = 0;
+
+	for (int i = 0; i < 3; i++) {
+		uint64_t before = read_clock(CLOCK_MONOTONIC), boot = read_clock(CLOCK_BOOTTIME);
+		uint64_t width = read_clock(CLOCK_MONOTONIC) - before;
+
+		if (width < best) {
+			best = width;
+			apart = (int64_t)(boot - before - width / 2);
+		}
+	}
+	return apart;
+}
+
+/* A machine that was suspended: only then do the two move apart, by far more than it takes to read them. */
+static void follow_clock(struct audit *a)
+{
+	int64_t by = clocks_apart() - a->clocks_apart;
+
+	if (by > (int64_t)STEP_NS) {
+		a->to_boot += by;
+		a->clocks_apart += by;
+	}
+}
+
+/* What the hooks could not say, because the ring was full. */
+static void look_for_lost(struct audit *a)
+{
+	struct pvm_counts counts;
+	uint64_t ours;
+
+	tracer__counts(a->collector->tracer, &counts);
+	ours = counts.n[PVM_C_AUDIT_LOST];
+	if (ours != a->lost_known)
+		audit_match__lost(a->match, now_boot(a));
+	a->lost_known = ours;
+}
+
+/* Soon, for many a caller lives for moments only. */
+static void ask_who(struct audit *a)
+{
+	const struct audit_call *call;
+	uint32_t *tag;
+
+	for (int i = 0; i < WHO_AT_ONCE && (call = audit_match__fresh(a->match, &tag)); i++) {
+		audit_who__read(call, &a->who[a->who_cnt % WHO_ROOM]);
+		*tag = ++a->who_cnt;
+	}
+}
+
+void audit__look(struct audit *a)
+{
+	const struct audit_reader reader = { a, on_sample, on_lost };
+	unsigned long written;
+	uint64_t begin;
+
+	if (!a)
+		return;
+	follow_clock(a);
+	begin = now_boot(a);
+	audit_probe__take(a->probes, &reader);
+	/* We may be put off the CPU between two rings. At the end nothing is left for another look. */
+	audit_match__cut(a->match, a->end_ns == UINT64_MAX ? begin : UINT64_MAX);
+	/* What the hooks had to say of these calls, if they came before the samples, is before this place. A hook that
+	 * is interrupted while it writes holds up what others wrote behind it. */
+	written = __atomic_load_n(a->at.producer, __ATOMIC_ACQUIRE);
+	a->seen_taken = 0;
+	(void)ring_buffer__consume(a->seen);
+	look_for_lost(a);
+	if ((long)(__atomic_load_n(a->at.consumer, __ATOMIC_ACQUIRE) - written) >= 0)
+		audit_match__settle(a->match);
+	ask_who(a);
+}
+
+/* As the kernel half would tell an exit that had no entry, but at the moment of the entry. */
+static void make_record(const struct audit_call *call, const struct audit_who *who,
+			struct pvm_call *out)
+{
+	*out = (struct pvm_call){
+		.hdr = { sizeof(*out), PVM_CALL, PVM_WIRE_VERSION },
+		.entry_ns = call->ns,
+		.exit_ns = call->ns,
+		.phase = PVM_ORPHAN,
+		.abi = call->abi,
+		.op = call->op,
+		.kind = call->args[5] & 1 ? PVM_KIND_PIDFD : PVM_KIND_PID,
+		.flags = PVM_CALL_AUDIT,
+		.local = { .addr = call->args[1], .count = call->args[2] },
+		.remote = { .addr = call->args[3], .count = call->args[4] },
+	};
+	memcpy(out->args, call->args, sizeof(out->args));
+	audit_who__task(call, who, &out->caller);
+}
+
+static void tell_orphan(struct audit *a, const struct audit_call *call, uint32_t tag)
+{
+	const struct audit_who *who;
+	struct audit_who now;
+	struct pvm_call record;
+
+	if (tag && a->who_cnt - tag < WHO_ROOM) {
+		who = &a->who[(tag - 1) % WHO_ROOM];
+	} else {
+		audit_who__read(call, &now);
+		who = &now;
+	}
+	count(a, PVM_C_AUDITED, 1);
+	count(a, PVM_C_SEEN, 1);
+	if (!audit_who__passes(a->collector->options, call, who, a->begin_ns)) {
+		count(a, PVM_C_FILTERED, 1);
+		return;
+	}
+	count(a, PVM_C_SUBMITTED, 1);
+	make_record(call, who, &record);
+	(void)collector__on_call(a->collector, &record, sizeof(record));
+}
+
+void audit__tell(struct audit *a, bool all)
+{
+	struct audit_call call;
+	uint64_t now, unjudged;
+	uint32_t tag;
+
+	if (!a)
+		return;
+	now = all ? UINT64_MAX : now_boot(a);
+	while (collector__room(a->collector) && audit_match__orphan(a->match, now, &call, &tag))
+		tell_orphan(a, &call, tag);
+	unjudged = audit_match__unjudged(a->match);
+	if (unjudged) {
+		on_lost(a, unjudged);
+	}
+}
+
+/* A call of our own between two looks at the clock bounds how far perf's clock is from it. */
+static bool try_probes(struct audit *a, int64_t *low, int64_t *high)
+{
+	uint64_t before = now_boot(a), after;
+	int64_t least, most;
+
+	self_test__call();
+	after = now_boot(a);
+	audit__look(a);
+	if (!audit__fires(a))
+		return false;
+	least = (int64_t)(before - a->own_mono);
+	most = (int64_t)(after - a->own_mono);
+	*low = least > *low ? least : *low;
+	*high = most < *high ? most : *high;
+	return true;
+}
+
+/* The two clocks as we read them are as far apart as the kernel's, unless we are in a time namespace. */
+static bool prove(struct audit *a)
+{
+	int64_t low = INT64_MIN, high = INT64_MAX;
+	int fired = 0;
+
+	for (int i = 0; i < PROOFS; i++)
+		fired += try_probes(a, &low, &high);
+	if (!fired)
+		return false;
+	a->clocks_apart = clocks_apart();
+	a->to_boot = a->clocks_apart;
+	if (a->to_boot < low || a->to_boot > high)
+		a->to_boot = low + (high - low) / 2;
+	return true;
+}
+
+int audit__open(struct audit **out, struct collector *c)
+{
+	struct audit *a = calloc(1, sizeof(*a));
+	int fd = tracer__seen_fd(c->tracer), err;
+	char why[160];
+
+	if (!a || !(a->match = audit_match__new())) {
+		log__error("out of memory");
+		free(a);
+		return EX_SOFTWARE;
+	}
+	*out = a;
+	a->collector = c;
+	a->self = (uint32_t)getpid();
+	a->end_ns = UINT64_MAX;
+	a->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	if (audit_probe__try(why, sizeof(why))) {
+		log__error("--audit: %s", why);
+		return EX_UNAVAILABLE;
+	}
+	if (tracer__in_pid_ns(c->tracer)) {
+		log__error("--audit: inside a pid namespace perf cannot say which threads of the "
+			   "host make calls: run pvmtrace on the host for it");
+		return EX_UNAVAILABLE;
+	}
+	a->seen = ring_buffer__new(fd, on_seen, a, NULL);
+	err = a->seen ? map_positions(a, fd) : -errno;
+	if (!err)
+		err = audit_probe__open(&a->probes);
+	if (err) {
+		log__error("--audit: perf's probes cannot be set on every CPU: %s", strerror(-err));
+		return EX_UNAVAILABLE;
+	}
+	if (prove(a))
+		return 0;
+	log__error(
+		"--audit: perf's probes were set, but they do not see a call made as a test: is " KPROBES_SWITCH
+		" 0?");
+	return EX_UNAVAILABLE;
+}
+
+void audit__close(struct audit *a)
+{
+	if (!a)
+		return;
+	audit_probe__close(a->probes);
+	ring_buffer__free(a->seen);
+	if (a->at.consumer)
+		munmap((void *)a->at.consumer, a->page_size);
+	if (a->at.producer)
+		munmap((void *)a->at.producer, a->page_size);
+	audit_match__free(a->match);
+	free(a);
+}
+
+void audit__begin(struct audit *a)
+{
+	if (a)
+		a->begin_ns = now_boot(a);
+}
+
+void audit__end(struct audit *a)
+{
+	if (a)
+		a->end_ns = now_boot(a);
+}
+
+int audit__fd(const struct audit *a)
+{
+	return a ? audit_probe__fd(a->probes) : -1;
+}
+
+bool audit__fires(struct audit *a)
+{
+	bool fired = a->own != a->own_asked;
+
+	a->own_asked = a->own;
+	return fired;
+}
+
+bool audit__lacks_cpu(const struct audit *a)
+{
+	return audit_probe__lacks_cpu(a->probes);
+}
+
+uint64_t audit__lost(const struct audit *a)
+{
+	struct pvm_counts counts;
+
+	if (!a)
+		return 0;
+	tracer__counts(a->collector->tracer, &counts);
+	return counts.n[PVM_C_AUDIT_LOST];
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/who.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FLAG_PIDFD 1 /* PROCESS_VM_PIDFD: the first argument is a descriptor */
+
+#define NS_PER_TICK (1000000000ULL / 100) /* USER_HZ is 100 on both architectures */
+
+/* Bytes read, 0 where there is nothing to read; text ends in NUL. */
+static size_t read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	return len > 0 ? (size_t)len : 0;
+}
+
+/* What stands behind a line's name in /proc/PID/status; NULL: there is no such line. */
+static const char *line_of(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? at + strlen(name) : NULL;
+}
+
+static bool put_numbers(const char *at, uint32_t *out, size_t cnt)
+{
+	char *end;
+
+	for (size_t i = 0; at && i < cnt; i++, at = end) {
+		out[i] = (uint32_t)strtoul(at, &end, 10);
+		if (end == at)
+			return false;
+	}
+	return at != NULL;
+}
+
+/* The last one is what it is to itself. */
+static void put_namespaces(const char *at, struct audit_process *p)
+{
+	char *end;
+
+	for (; at && *at != '\n'; at = end) {
+		unsigned long n = strtoul(at, &end, 10);
+
+		if (end == at)
+			return;
+		p->pid_ns = (uint32_t)n;
+		p->namespaces++;
+	}
+}
+
+/* The 22nd field; the second one is a name that may hold anything. */
+static uint64_t start_of(uint32_t pid)
+{
+	char path[64], text[1024], *at;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	if (!read_file(path, text, sizeof(text)) || !(at = strrchr(text, ')')))
+		return 0;
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) * NS_PER_TICK : 0;
+}
+
+static uint32_t uid_of(uint32_t pid, uint32_t otherwise)
+{
+	char path[64], text[4096];
+	uint32_t uid;
+
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	if (!read_file(path, text, sizeof(text)) || !put_numbers(line_of(text, "\nUid:"), &uid, 1))
+		return otherwise;
+	return uid;
+}
+
+/* folder: of a thread. */
+static void read_process(const char *folder, struct audit_process *p)
+{
+	char path[96], text[4096];
+	const char *caps;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/status", folder);
+	if (!read_file(path, text, sizeof(text)))
+		return;
+	caps = line_of(text, "\nCapEff:");
+	if (!caps || !put_numbers(line_of(text, "\nTgid:"), &p->pid, 1) ||
+	    !put_numbers(line_of(text, "\nPPid:"), &p->ppid, 1) ||
+	    !put_numbers(line_of(text, "\nUid:"), p->uid, 4) ||
+	    !put_numbers(line_of(text, "\nGid:"), p->gid, 4))
+		return;
+	p->caps = strtoull(caps, NULL, 16);
+	put_namespaces(line_of(text, "\nNStgid:"), p);
+	snprintf(path, sizeof(path), "%s/comm", folder);
+	len = read_file(path, text, sizeof(text));
+	if (len && text[len - 1] == '\n')
+		len--;
+	memcpy(p->comm, text, len < sizeof(p->comm) ? len : sizeof(p->comm) - 1);
+	p->start_ns = start_of(p->pid);
+	p->process_uid = uid_of(p->pid, p->uid[0]);
+	p->known = true;
+}
+
+void audit_who__read(const struct audit_call *call, struct audit_who *who)
+{
+	const int32_t arg = (int32_t)(uint32_t)call->args[0];
+	char folder[64];
+
+	memset(who, 0, sizeof(*who));
+	snprintf(folder, sizeof(folder), "/proc/%u/task/%u", call->pid, call->tid);
+	read_process(folder, &who->caller);
+	/* Numbers are given anew. */
+	if (who->caller.start_ns > call->ns)
+		who->caller.known = false;
+	if (!who->caller.known || who->caller.namespaces != 1 || call->args[5] & FLAG_PIDFD ||
+	    arg <= 0)
+		return;
+	snprintf(folder, sizeof(folder), "/proc/%d", arg);
+	read_process(folder, &who->target);
+	if (who->target.start_ns + NS_PER_TICK > call->ns)
+		who->target.known = false;
+}
+
+void audit_who__task(const struct audit_call *call, const struct audit_who *who,
+		     struct pvm_task *task)
+{
+	const struct audit_process *p = &who->caller;
+
+	*task = (struct pvm_task){
+		.pid = call->pid,
+		.tid = call->tid,
+		.loginuid = PVM_NO_ID,
+		.sessionid = PVM_NO_ID,
+	};
+	if (!p->known)
+		return;
+	task->flags = PVM_TASK_CREDS;
+	task->ppid = p->ppid;
+	task->pid_ns = p->pid_ns;
+	task->uid = p->uid[0];
+	task->euid = p->uid[1];
+	task->suid = p->uid[2];
+	task->gid = p->gid[0];
+	task->egid = p->gid[1];
+	task->sgid = p->gid[2];
+	task->process_uid = p->process_uid;
+	task->caps_effective = p->caps;
+	memcpy(task->comm, p->comm, sizeof(task->comm));
+}
+
+/* Whether a value of a filter means this process, or what else is given. */
+typedef enum tristate (*hit_fn)(const struct filter_value *value, const void *of);
+
+/* What is not known for certain is neither excluded nor left out. */
+static bool list_passes(const struct filter_list *list, hit_fn hit, const void *of)
+{
+	bool has_include = false, included = false;
+
+	for (size_t i = 0; i < list->cnt; i++) {
+		const struct filter_value *value = &list->values[i];
+		enum tristate is = hit(value, of);
+
+		if (value->exclude && is == YES)
+			return false;
+		has_include |= !value->exclude;
+		included |= !value->exclude && is != NO;
+	}
+	return !has_include || included;
+}
+
+struct pid_of {
+	uint32_t pid;
+	uint32_t parent;   /* whose memory it may work in; 0: that does not count */
+	uint64_t start_ns; /* 0: not known */
+	uint64_t begin_ns;
+};
+
+static enum tristate hit_pid(const struct filter_value *value, const void *of)
+{
+	const struct pid_of *p = of;
+
+	if (value->number != p->pid)
+		return p->parent && value->number == p->parent ? UNKNOWN : NO;
+	if (!p->start_ns)
+		return UNKNOWN;
+	return p->start_ns <= p->begin_ns ? YES : NO;
+}
+
+static enum tristate hit_uid(const struct filter_value *value, const void *of)
+{
+	return value->number == *(const uint32_t *)of ? YES : NO;
+}
+
+static enum tristate hit_comm(const struct filter_value *value, const void *of)
+{
+	return strncmp(value->text, of, PVM_COMM_SZ) ? NO : YES;
+}
+
+/* That of the thread or that of its process will do. */
+static bool uids_pass(const struct options *o, enum pvm_who who, const struct audit_process *p)
+{
+	const struct filter_list *list = &o->filter[who][FILTER_UID];
+
+	return !p->known || list_passes(list, hit_uid, &p->uid[0]) ||
+	       list_passes(list, hit_uid, &p->process_uid);
+}
+
+static bool caller_passes(const struct options *o, const struct audit_call *call,
+			  const struct audit_process *p, uint64_t begin_ns)
+{
+	const struct pid_of id = { .pid = call->pid,
+				   .start_ns = p->known ? p->start_ns : 0,
+				   .begin_ns = begin_ns };
+
+	return list_passes(&o->filter[PVM_CALLER][FILTER_PID], hit_pid, &id) &&
+	       uids_pass(o, PVM_CALLER, p) &&
+	       (!p->known || list_passes(&o->filter[PVM_CALLER][FILTER_COMM], hit_comm, p->comm));
+}
+
+/* By its names it is not judged: those of all its threads count. */
+static bool target_passes(const struct options *o, const struct audit_process *p, uint64_t begin_ns)
+{
+	const struct pid_of id = { .pid = p->pid,
+				   .parent = p->ppid,
+				   .start_ns = p->start_ns,
+				   .begin_ns = begin_ns };
+
+	return !p->known || (list_passes(&o->filter[PVM_TARGET][FILTER_PID], hit_pid, &id) &&
+			     uids_pass(o, PVM_TARGET, p));
+}
+
+bool audit_who__passes(const struct options *o, const struct audit_call *call,
+		       const struct audit_who *who, uint64_t begin_ns)
+{
+	if (o->ops && !(o->ops & (1u << call->op)))
+		return false;
+	if (o->no_self && who->target.known && who->target.pid == call->pid)
+		return false;
+	return caller_passes(o, call, &who->caller, begin_ns) &&
+	       target_passes(o, &who->target, begin_ns);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call_name - the words for what the kernel half gives numbers. */
+#include "event/decode.h"
+
+const char *abi_name(int abi)
+{
+	static const char *const names[] = {
+		[PVM_ABI_X86_64] = "x86_64", [PVM_ABI_I386] = "i386", [PVM_ABI_X32] = "x32",
+		[PVM_ABI_ARM64] = "arm64",   [PVM_ABI_ARM] = "arm",
+	};
+
+	return abi >= PVM_ABI_X86_64 && abi <= PVM_ABI_ARM ? names[abi] : "unknown";
+}
+
+const char *phase_name(int phase)
+{
+	static const char *const names[] = {
+		[PVM_COMPLETE] = "complete",	 [PVM_IN_FLIGHT] = "in_flight",
+		[PVM_UNFINISHED] = "unfinished", [PVM_ORPHAN] = "orphan",
+		[PVM_ENDED] = "ended",
+	};
+
+	return phase >= PVM_COMPLETE && phase <= PVM_ENDED ? names[phase] : "unknown";
+}
+
+bool phase_has_exit(int phase)
+{
+	return phase == PVM_COMPLETE || phase == PVM_ORPHAN;
+}

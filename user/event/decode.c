@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode - checks the bytes of a call record and turns them into a struct call_info. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/decode.h"
+#include "event/decode_array.h"
+#include "event/decode_written.h"
+#include "base/digits.h"
+
+#define ERRNO_MAX 4095 /* include/linux/err.h: below -ERRNO_MAX nothing is an error number */
+#define RUN_ID_MAX 32
+
+#define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
+#define CALL_FLAGS                                                                  \
+	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
+	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | MEMORY_FLAGS)
+#define TASK_FLAGS                                                                     \
+	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
+	 PVM_TASK_REJECTED | PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER)
+#define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
+#define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
+
+struct decoder {
+	char run_id[RUN_ID_MAX + 1];
+	size_t run_id_len;
+	struct iov_elem iov[2][2][PVM_IOV_MAX]; /* [local, remote][entry, exit] */
+	struct pvm_call first;			/* of a summary */
+	struct pvm_task owner;			/* of a target's memory, as far as is known */
+	struct pin_key key;
+};
+
+/* The bytes of a call's two sides: as they lie in its record, or in records of their own. */
+struct snapshots {
+	const uint8_t *at[2][2]; /* [local, remote][entry, exit]; NULL: none inside the record */
+	const struct arrays *arrays;
+};
+
+struct decoder *decoder__new(const char *run_id)
+{
+	struct decoder *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->run_id_len = strnlen(run_id, RUN_ID_MAX);
+	memcpy(d->run_id, run_id, d->run_id_len);
+	return d;
+}
+
+void decoder__set_key(struct decoder *d, const struct pin_key *key)
+{
+	d->key = *key;
+}
+
+void decoder__free(struct decoder *d)
+{
+	free(d);
+}
+
+int decode__type(const void *data, size_t size)
+{
+	const struct pvm_hdr *hdr = data;
+
+	if (size < sizeof(*hdr) || hdr->size != size || hdr->version != PVM_WIRE_VERSION)
+		return -EBADMSG;
+	if (hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY)
+		return -EBADMSG;
+	return hdr->type;
+}
+
+static uint32_t elem_size(uint8_t abi)
+{
+	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? 16 : 8;
+}
+
+/* lib/iov_iter.c takes the local count as unsigned int, the remote one as unsigned long. */
+static uint64_t used_count(const struct pvm_side *side, bool remote)
+{
+	return remote ? side->count : (uint32_t)side->count;
+}
+
+/* Of a side's array as the kernel reads it; 0: it reads none. */
+static uint64_t side_bytes(const struct pvm_call *call, bool remote)
+{
+	uint64_t cnt = used_count(remote ? &call->remote : &call->local, remote);
+
+	return cnt <= PVM_IOV_MAX ? cnt * elem_size(call->abi) : 0;
+}
+
+static bool side_valid(const struct pvm_side *side, bool remote, uint32_t elem)
+{
+	uint64_t cnt = used_count(side, remote);
+	bool is_inline = cnt >= 1 && cnt <= PVM_INLINE_CNT;
+	uint32_t len = is_inline ? (uint32_t)cnt * elem : 0;
+
+	if (side->flags & ~SIDE_FLAGS)
+		return false;
+	if ((side->entry_len && side->entry_len != len) ||
+	    (side->exit_len && side->exit_len != len))
+		return false;
+	if (side->flags & SIDE_RING_FLAGS)
+		return (side->flags & PVM_SIDE_RING) && !(side->flags & PVM_SIDE_SAME) &&
+		       !is_inline && cnt && cnt <= PVM_IOV_MAX;
+	if (side->flags & PVM_SIDE_SAME)
+		return (side->flags & PVM_SIDE_ENTRY) && (side->flags & PVM_SIDE_EXIT) &&
+		       side->entry_len && !side->exit_len;
+	return true;
+}
+
+static bool task_valid(const struct pvm_task *task)
+{
+	const uint8_t mnt = PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER;
+
+	return !(task->flags & ~TASK_FLAGS) && (task->flags & mnt) != mnt &&
+	       task->hier <= PVM_HIER_MEMORY;
+}
+
+static bool owner_valid(const struct pvm_call *call)
+{
+	const struct pvm_owner *owner = &call->owner;
+
+	return !(call->flags & PVM_CALL_OWNER) ||
+	       (call->resolved && owner->pid && !(owner->flags & ~TASK_FLAGS) &&
+		owner->hier <= PVM_HIER_MEMORY);
+}
+
+/* Behind all data, of which every part is a multiple of 8 bytes. */
+static size_t pins_offset(const struct pvm_call *call)
+{
+	return sizeof(*call) + call->local.entry_len + call->remote.entry_len +
+	       call->local.exit_len + call->remote.exit_len;
+}
+
+static bool call_valid(const struct pvm_call *call, size_t size)
+{
+	uint32_t elem;
+	size_t used;
+
+	if (decode__type(call, size) != PVM_CALL || size < sizeof(*call))
+		return false;
+	if (call->phase < PVM_COMPLETE || call->phase > PVM_ENDED || call->abi < PVM_ABI_X86_64 ||
+	    call->abi > PVM_ABI_ARM || call->op < PVM_READ || call->op > PVM_WRITE ||
+	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
+	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
+	    (call->flags & ~(CALL_FLAGS | (call->phase == PVM_ORPHAN ? PVM_CALL_AUDIT : 0))))
+		return false;
+	elem = elem_size(call->abi);
+	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
+		return false;
+	if (!task_valid(&call->caller) || !task_valid(&call->target) || !owner_valid(call))
+		return false;
+	used = pins_offset(call) + (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);
+	/* A sweep takes the room before it knows how much there is to tell. */
+	return call->phase == PVM_IN_FLIGHT ? size >= used : size == used;
+}
+
+static const uint8_t *take(const uint8_t **at, uint16_t len)
+{
+	const uint8_t *bytes = *at;
+
+	*at += len;
+	return len ? bytes : NULL;
+}
+
+static struct snapshots snapshots__of(const struct pvm_call *call, const struct arrays *arrays)
+{
+	struct snapshots s = { .arrays = arrays };
+	const uint8_t *at = call->data;
+
+	s.at[0][0] = take(&at, call->local.entry_len);
+	s.at[1][0] = take(&at, call->remote.entry_len);
+	s.at[0][1] = take(&at, call->local.exit_len);
+	s.at[1][1] = take(&at, call->remote.exit_len);
+	return s;
+}
+
+/* A long array's look: its bytes came by the other ring, or they should have. */
+static struct array_look look_ring(const struct pvm_call *call, const struct pvm_side *side,
+				   bool remote, bool at_exit, uint32_t len,
+				   const struct arrays *arrays)
+{
+	uint8_t taken = at_exit ? PVM_SIDE_EXIT : PVM_SIDE_ENTRY;
+	uint8_t lost = at_exit ? PVM_SIDE_EXIT_LOST : PVM_SIDE_ENTRY_LOST;
+	uint8_t ok = at_exit ? side->exit_ok : side->entry_ok;
+	struct array_look look = { 0 };
+	const struct pvm_array *array;
+
+	if (side->flags & lost) {
+		look.lost = true;
+		return look;
+	}
+	if (!(side->flags & taken) || !ok)
+		return look;
+	array = arrays__find(arrays, call->caller.tid, call->entry_ns, remote, at_exit);
+	if (array && array->len == len) {
+		look.bytes = array->data + array->off;
+		look.ok = array->ok;
+	} else {
+		look.lost = true;
+	}
+	return look;
+}
+
+static void decode_looks(const struct pvm_call *call, const struct snapshots *inl, bool remote,
+			 uint32_t len, struct array_look look[2])
+{
+	const struct pvm_side *side = remote ? &call->remote : &call->local;
+
+	if (side->flags & PVM_SIDE_RING) {
+		look[0] = look_ring(call, side, remote, false, len, inl->arrays);
+		look[1] = look_ring(call, side, remote, true, len, inl->arrays);
+	} else {
+		look[0] = (struct array_look){
+			.bytes = side->flags & PVM_SIDE_ENTRY ? inl->at[remote][0] : NULL,
+			.ok = side->entry_ok,
+		};
+		look[1] = (struct array_look){
+			.bytes = side->flags & PVM_SIDE_EXIT ? inl->at[remote][1] : NULL,
+			.ok = side->exit_ok,
+		};
+		if (side->flags & PVM_SIDE_SAME)
+			look[1] = look[0];
+	}
+	/* A call that was dropped for its target at entry, and told at the end of the run all the same; or an audit's. */
+	look[call->phase == PVM_ORPHAN].lost |= !(side->flags & (PVM_SIDE_ENTRY | PVM_SIDE_EXIT));
+	/* An orphan's only look is the one at its exit: it is the claim, and nothing is beside
+	 * it. */
+	if (call->phase == PVM_ORPHAN) {
+		look[0] = look[1];
+		look[1] = (struct array_look){ 0 };
+	}
+}
+
+/* exit: what was seen at exit is used too. */
+static void decode_side(struct decoder *d, const struct pvm_call *call, const struct snapshots *inl,
+			bool remote, bool exit, struct array_info *out)
+{
+	const struct pvm_side *side = remote ? &call->remote : &call->local;
+	uint64_t cnt = used_count(side, remote);
+	struct array_look look[2];
+	struct array_shape shape;
+
+	out->addr = side->addr;
+	out->count = side->count;
+	if (!cnt || cnt > PVM_IOV_MAX) {
+		out->status = cnt ? ARRAY_INVALID : ARRAY_NONE;
+		out->user = false;
+		out->changed = UNKNOWN;
+		out->captured = out->exit_cnt = out->gap_cnt = 0;
+		out->iov = d->iov[remote][0];
+		out->iov_exit = NULL;
+		out->total_len = 0;
+		return;
+	}
+	shape = (struct array_shape){ .addr = side->addr,
+				      .cnt = (uint32_t)cnt,
+				      .elem = elem_size(call->abi) };
+	decode_looks(call, inl, remote, shape.cnt * shape.elem, look);
+	if (!exit)
+		look[call->phase == PVM_ORPHAN ? 0 : 1] = (struct array_look){ 0 };
+	array__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
+}
+
+static void decode_outcome(const struct pvm_call *call, struct call_info *out)
+{
+	bool failed = call->ret < 0 && call->ret >= -ERRNO_MAX;
+
+	out->outcome = OUTCOME_UNKNOWN;
+	out->ret = 0;
+	out->error = NULL;
+	out->transferred = 0;
+	if (!phase_has_exit(call->phase)) {
+		out->ret_known = out->transferred_known = false;
+		return;
+	}
+	if (failed) {
+		out->outcome = OUTCOME_FAILED;
+		out->error = errno_name((int)-call->ret);
+	} else if (call->ret >= 0 && call->phase == PVM_COMPLETE) {
+		out->outcome = OUTCOME_SUCCEEDED;
+		out->transferred = (uint64_t)call->ret;
+	}
+	out->ret_known = out->transferred_known = out->outcome != OUTCOME_UNKNOWN;
+	if (out->ret_known)
+		out->ret = call->ret;
+}
+
+static bool is_whole(const struct array_info *a)
+{
+	return a->status == ARRAY_OK || a->status == ARRAY_LATE || a->status == ARRAY_NONE;
+}
+
+/*
+ * What was seen at exit is the list, or what the call itself wrote there: the target's bytes, which are in no event. A
+ * list that the call wrote to is the one of the entry, and changed. Of the others, what cannot be a list is left out,
+ * and an exit's differences are not shown if it is not known whereto the call wrote.
+ */
+static void decode_written(struct decoder *d, const struct pvm_call *call,
+			   const struct snapshots *inl, struct call_info *out)
+{
+	struct array_info *sides[2] = { &out->local, &out->remote };
+	const struct written w = written__of(out);
+	bool hit[2], vague = w.list && !is_whole(w.list);
+
+	for (int remote = 0; remote < 2; remote++)
+		hit[remote] = written__hits(&w, sides[remote], side_bytes(call, remote));
+	for (int remote = 0; remote < 2; remote++) {
+		struct array_info *a = sides[remote];
+		bool late = a->status != ARRAY_OK || call->phase == PVM_ORPHAN;
+
+		if (hit[remote] ||
+		    (w.list && late && !written__can_be_list(a->iov, a->captured, call->abi)))
+			decode_side(d, call, inl, remote, false, a);
+		if (hit[remote] && call->phase != PVM_ORPHAN)
+			a->changed = YES;
+		if (a->iov_exit &&
+		    (vague || !written__can_be_list(a->iov_exit, a->exit_cnt, call->abi))) {
+			a->iov_exit = NULL;
+			a->exit_cnt = 0;
+		}
+	}
+}
+
+/* As far as can be told: it was read whole before the kernel did, and was the same afterwards. */
+static bool is_certain(const struct array_info *a)
+{
+	return is_whole(a) && a->status != ARRAY_LATE && a->changed == NO;
+}
+
+/* After the sides and the outcome. */
+static void decode_amounts(struct call_info *out)
+{
+	uint64_t local = out->local.total_len, remote = out->remote.total_len;
+
+	out->requested_known = is_whole(&out->local) && is_whole(&out->remote);
+	out->requested = out->requested_known ? (local < remote ? local : remote) : 0;
+	if (!out->requested_known || !out->transferred_known)
+		out->partial = UNKNOWN;
+	else
+		out->partial = out->transferred && out->transferred < out->requested ? YES : NO;
+}
+
+/* After the sides and the outcome. What the kernel did is evidence; what the caller's memory showed at exit is not
+ * needed beside it. */
+static void decode_pins(const struct decoder *d, const struct pvm_call *call, struct call_info *out)
+{
+	uint64_t local = is_certain(&out->local) ? out->local.total_len : LOCAL_UNKNOWN;
+
+	out->pins = NULL;
+	out->confirmed = UNKNOWN;
+	if (!(call->flags & PVM_CALL_PINS) || !d->key.page_shift || call->phase != PVM_COMPLETE ||
+	    !out->ret_known)
+		return;
+	out->pins = (const void *)((const uint8_t *)call + pins_offset(call));
+	if (!is_whole(&out->remote))
+		return;
+	out->confirmed = predict__check(&d->key, out->pins, out->remote.iov, out->remote.captured,
+					local, out->ret);
+	if (out->confirmed == NO)
+		out->remote.changed = YES;
+}
+
+static void decode_duration(const struct pvm_call *call, struct call_info *out)
+{
+	out->duration_known = call->phase < PVM_ORPHAN && call->exit_ns >= call->entry_ns;
+	out->duration_ns = out->duration_known ? call->exit_ns - call->entry_ns : 0;
+}
+
+static void decode_id(const struct decoder *d, const struct pvm_call *call, struct call_info *out)
+{
+	char *at = out->id;
+
+	_Static_assert(sizeof(out->id) > RUN_ID_MAX + 1 + 8 + 1 + 16, "a call id must fit");
+	memcpy(at, d->run_id, d->run_id_len);
+	at += d->run_id_len;
+	*at++ = '-';
+	at = put_hex(at, call->caller.tid, 1);
+	*at++ = '-';
+	at = put_hex(at, call->entry_ns, 1);
+	*at = '\0';
+}
+
+static bool same_ids(const struct task_info *a, const struct task_info *b)
+{
+	if (a->container_cnt != b->container_cnt)
+		return false;
+	for (size_t i = 0; i < a->container_cnt; i++) {
+		if (a->containers[i].len != b->containers[i].len ||
+		    memcmp(a->containers[i].id, b->containers[i].id, a->containers[i].len))
+			return false;
+	}
+	return true;
+}
+
+/* Two cgroups of one container's name in different places: one of them may be an impostor's. */
+static bool same_place(const struct task_info *a, const struct task_info *b)
+{
+	return a->task->hier == b->task->hier && a->container_end == b->container_end &&
+	       !memcmp(a->cgroup, b->cgroup, a->container_end);
+}
+
+static enum tristate same_container(const struct task_info *a, const struct task_info *b)
+{
+	const struct pvm_task *x = a->task, *y = b->task;
+
+	if (!a->cgroup || !b->cgroup || a->cgroup_cut || b->cgroup_cut)
+		return UNKNOWN;
+	if (!same_ids(a, b))
+		return NO;
+	if (a->container_cnt)
+		return same_place(a, b) ? YES : UNKNOWN;
+	/* There may be one whose engine gives its cgroups no name that is known here. */
+	return x->ns_pid && x->ns_mnt && x->ns_pid == y->ns_pid && x->ns_mnt == y->ns_mnt ? YES
+											  : UNKNOWN;
+}
+
+/* What is not known of two things is not equal either. */
+static enum tristate same_if(bool known, bool equal)
+{
+	return !known ? UNKNOWN : equal ? YES : NO;
+}
+
+/* What the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
+static bool is_user_of(const struct pvm_task *caller, const struct pvm_task *target)
+{
+	return target->uid == caller->uid && target->euid == caller->uid &&
+	       target->suid == caller->uid && target->gid == caller->gid &&
+	       target->egid == caller->gid && target->sgid == caller->gid;
+}
+
+static void decode_relation(const struct pvm_call *call, struct call_info *out)
+{
+	const struct pvm_task *caller = &call->caller, *target = &call->target;
+	bool creds = caller->flags & target->flags & PVM_TASK_CREDS;
+
+	out->same_uid = same_if(creds, caller->uid == target->uid);
+	out->same_user = same_if(creds, is_user_of(caller, target));
+	out->same_pid_ns =
+		same_if(caller->ns_pid && target->ns_pid, caller->ns_pid == target->ns_pid);
+	out->same_mnt_ns =
+		same_if(caller->ns_mnt && target->ns_mnt, caller->ns_mnt == target->ns_mnt);
+	out->same_memory =
+		same_if(call->flags & PVM_CALL_MEMORY_KNOWN, call->flags & PVM_CALL_SAME_MEMORY);
+}
+
+/* Told in the same way as the two sides, of whom more is known. */
+static void decode_owner(struct decoder *d, const struct pvm_owner *owner, struct identity *id,
+			 struct task_info *out)
+{
+	d->owner = (struct pvm_task){
+		.start_ns = owner->start_ns,
+		.cgroup_id = owner->cgroup_id,
+		.exe_ino = owner->exe_ino,
+		.pid = owner->pid,
+		.tid = owner->pid,
+		.uid = owner->uid,
+		.process_uid = owner->uid,
+		.ns_pid = owner->ns_pid,
+		.exe_dev = owner->exe_dev,
+		.exec_id = owner->exec_id,
+		.hier = owner->hier,
+		.flags = owner->flags,
+	};
+	memcpy(d->owner.comm, owner->comm, sizeof(d->owner.comm));
+	identity__fill(id, &d->owner, false, out);
+}
+
+static void decode_tasks(struct decoder *d, const struct pvm_call *call, struct identity *id,
+			 const struct clock_base *clock, struct call_info *out)
+{
+	identity__fill(id, &call->caller, true, &out->caller);
+	out->caller.real_start_ns = clock__real_of(clock, call->caller.start_ns);
+	out->same_uid = out->same_user = out->same_container = UNKNOWN;
+	out->same_pid_ns = out->same_mnt_ns = out->same_memory = UNKNOWN;
+	out->owner = (struct task_info){ .task = NULL };
+	if (call->resolved == PVM_UNRESOLVED) {
+		identity__fill(id, NULL, false, &out->target);
+		out->target.real_start_ns = 0;
+		return;
+	}
+	identity__fill(id, &call->target, false, &out->target);
+	out->target.real_start_ns = clock__real_of(clock, call->target.start_ns);
+	if (call->flags & PVM_CALL_OWNER)
+		decode_owner(d, &call->owner, id, &out->owner);
+	decode_relation(call, out);
+	out->same_container = same_container(&out->caller, &out->target);
+}
+
+int decode__call(struct decoder *d, const void *data, size_t size, const struct arrays *arrays,
+		 struct identity *id, const struct clock_base *clock, struct call_info *out)
+{
+	const struct pvm_call *call = data;
+	struct snapshots inl;
+
+	if (((uintptr_t)data & 7) || !call_valid(call, size))
+		return -EBADMSG;
+	inl = snapshots__of(call, arrays);
+	out->raw = call;
+	out->flags = call->args[5];
+	out->target_arg = (int32_t)(uint32_t)call->args[0];
+	decode_outcome(call, out);
+	decode_duration(call, out);
+	decode_id(d, call, out);
+	decode_side(d, call, &inl, false, true, &out->local);
+	decode_side(d, call, &inl, true, true, &out->remote);
+	decode_written(d, call, &inl, out);
+	decode_amounts(out);
+	decode_pins(d, call, out);
+	decode_tasks(d, call, id, clock, out);
+	return 0;
+}
+
+/* A sum of calls that failed in an unusual way is of that errno alone, which is the first one's. */
+static void decode_errors(const struct pvm_tally *tally, int64_t first, struct summary_info *out)
+{
+	static const int usual[PVM_USUAL_CNT] = {
+		[PVM_USUAL_EPERM] = EPERM,   [PVM_USUAL_ESRCH] = ESRCH,
+		[PVM_USUAL_EINTR] = EINTR,   [PVM_USUAL_ENOMEM] = ENOMEM,
+		[PVM_USUAL_EFAULT] = EFAULT, [PVM_USUAL_EINVAL] = EINVAL,
+	};
+
+	out->error_cnt = 0;
+	if (tally->outcome != PVM_FAILED)
+		return;
+	for (size_t i = 0; i < PVM_USUAL_CNT; i++) {
+		if (tally->errors[i])
+			out->errors[out->error_cnt++] = (struct named_count){
+				.name = errno_name(usual[i]),
+				.calls = tally->errors[i],
+			};
+	}
+	if (!out->error_cnt && first < 0 && first >= -ERRNO_MAX)
+		out->errors[out->error_cnt++] = (struct named_count){
+			.name = errno_name((int)-first),
+			.calls = tally->calls,
+		};
+}
+
+static void decode_kinds(const struct pvm_tally *tally, struct summary_info *out)
+{
+	out->abi_cnt = 0;
+	for (int abi = PVM_ABI_X86_64; abi <= PVM_ABI_ARM; abi++) {
+		if (tally->abis[abi])
+			out->abis[out->abi_cnt++] = (struct named_count){
+				.name = abi_name(abi),
+				.calls = tally->abis[abi],
+			};
+	}
+	out->changed = tally->changed ? YES : tally->uncompared ? UNKNOWN : NO;
+	out->range_known = !tally->unranged && tally->low <= tally->high;
+	out->low = tally->low;
+	out->high = tally->high;
+}
+
+int decode__summary(struct decoder *d, const void *data, size_t size, struct identity *id,
+		    const struct clock_base *clock, struct summary_info *out)
+{
+	const struct pvm_summary *sum = data;
+	const struct pvm_tally *tally;
+	int err;
+
+	if (((uintptr_t)data & 7) || decode__type(data, size) != PVM_SUMMARY ||
+	    size != sizeof(*sum))
+		return -EBADMSG;
+	tally = &sum->tally;
+	if (!tally->calls || tally->outcome < PVM_SUCCEEDED || tally->outcome > PVM_UNKNOWN ||
+	    tally->reason < PVM_OVERFLOW || tally->reason > PVM_AGGREGATE)
+		return -EBADMSG;
+	memcpy(&d->first, sum->call, sizeof(d->first));
+	/* Of the first call only. */
+	d->first.flags &= ~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED);
+	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
+	memset(&d->first.local, 0, sizeof(d->first.local));
+	memset(&d->first.remote, 0, sizeof(d->first.remote));
+	err = decode__call(d, &d->first, sizeof(d->first), NULL, id, clock, &out->call);
+	if (err)
+		return err;
+	out->call.outcome = tally->outcome == PVM_SUCCEEDED ? OUTCOME_SUCCEEDED
+			    : tally->outcome == PVM_FAILED  ? OUTCOME_FAILED
+							    : OUTCOME_UNKNOWN;
+	/* Of the first call only: the others may have had other results and arrays. */
+	out->call.ret_known = out->call.duration_known = false;
+	out->call.requested_known = false;
+	out->call.partial = UNKNOWN;
+	/* None of them moved more: all that a filter by bytes can go by once they are summed. */
+	out->call.transferred = tally->bytes;
+	out->call.transferred_known = tally->outcome != PVM_UNKNOWN;
+	out->call.error = NULL;
+	out->reason = tally->reason == PVM_OVERFLOW ? "overflow" : "aggregate";
+	out->calls = tally->calls;
+	out->sums_known = tally->outcome != PVM_UNKNOWN;
+	out->bytes = tally->bytes;
+	out->duration_ns = tally->duration_ns;
+	decode_errors(tally, d->first.ret, out);
+	decode_kinds(tally, out);
+	out->first_ns = clock__real_of(clock, tally->first_ns);
+	out->last_ns = clock__real_of(clock, tally->last_ns);
+	return 0;
+}

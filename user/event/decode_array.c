@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode_array - entry is the claim, exit repairs what was unreadable then and shows what
+ * changed. */
+#include <string.h>
+
+#include "event/decode_array.h"
+
+#define PAGE_SHIFT 12 /* the kernel half looks in pieces of 4096 bytes, whatever the page size */
+#define PAGE_BYTES (1u << PAGE_SHIFT)
+#define PAGES_MAX 5
+
+/* Both looks at an array, reduced to what can be used. */
+struct looks {
+	const struct array_shape *s;
+	const uint8_t *entry, *exit;
+	unsigned int entry_ok, exit_ok; /* pages */
+	unsigned int full;		/* all pages of the array */
+	uint32_t off;			/* of the array in its first page */
+};
+
+static uint32_t array_bytes(const struct array_shape *s)
+{
+	return s->cnt * s->elem;
+}
+
+static struct looks looks__of(const struct array_shape *s, const struct array_look *entry,
+			      const struct array_look *exit)
+{
+	uint32_t off = (uint32_t)(s->addr & (PAGE_BYTES - 1));
+	uint32_t pages = (off + array_bytes(s) + PAGE_BYTES - 1) >> PAGE_SHIFT;
+	unsigned int full = (1u << pages) - 1;
+
+	return (struct looks){
+		.s = s,
+		.entry = entry->bytes,
+		.exit = exit->bytes,
+		.entry_ok = entry->bytes ? entry->ok & full : 0,
+		.exit_ok = exit->bytes ? exit->ok & full : 0,
+		.full = full,
+		.off = off,
+	};
+}
+
+static void widen(const uint8_t *bytes, uint32_t cnt, uint32_t elem, struct iov_elem *to)
+{
+	uint32_t words[2];
+
+	if (elem == sizeof(*to)) {
+		memcpy(to, bytes, cnt * sizeof(*to));
+		return;
+	}
+	for (uint32_t i = 0; i < cnt; i++) {
+		memcpy(words, bytes + i * sizeof(words), sizeof(words));
+		to[i] = (struct iov_elem){ .base = words[0], .len = words[1] };
+	}
+}
+
+/* The pages that element e lies on, and in *split how many of its bytes lie on the first. */
+static unsigned int elem_pages(const struct looks *l, uint32_t e, uint32_t *split)
+{
+	uint32_t begin = l->off + e * l->s->elem, end = begin + l->s->elem - 1;
+	uint32_t first = begin >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+
+	*split = first == last ? l->s->elem : (last << PAGE_SHIFT) - begin;
+	return 1u << first | 1u << last;
+}
+
+/* Element e by the look that has all of it, the entry's first; if only both together have it, each
+ * gives its part. False if neither does. */
+static bool capture_one(const struct looks *l, uint32_t e, struct iov_elem *to)
+{
+	uint32_t at = e * l->s->elem, split;
+	unsigned int pages = elem_pages(l, e, &split);
+	uint8_t mixed[sizeof(struct iov_elem)];
+	const uint8_t *from;
+
+	if ((l->entry_ok & pages) == pages) {
+		from = l->entry + at;
+	} else if ((l->exit_ok & pages) == pages) {
+		from = l->exit + at;
+	} else if (((l->entry_ok | l->exit_ok) & pages) == pages) {
+		bool entry_first = l->entry_ok & (pages & -pages);
+
+		memcpy(mixed, (entry_first ? l->entry : l->exit) + at, split);
+		memcpy(mixed + split, (entry_first ? l->exit : l->entry) + at + split,
+		       l->s->elem - split);
+		from = mixed;
+	} else {
+		return false;
+	}
+	widen(from, 1, l->s->elem, to);
+	return true;
+}
+
+static void note_gap(struct array_info *out, uint32_t e)
+{
+	struct iov_gap *last = out->gap_cnt ? &out->gaps[out->gap_cnt - 1] : NULL;
+
+	if (last && last->first + last->cnt == e)
+		last->cnt++;
+	else if (out->gap_cnt < ARRAY_GAPS_MAX)
+		out->gaps[out->gap_cnt++] = (struct iov_gap){ .first = e, .cnt = 1 };
+}
+
+static void capture(struct array_info *out, const struct looks *l, struct iov_elem *to)
+{
+	uint32_t cnt = l->s->cnt, got = 0;
+
+	out->gap_cnt = 0;
+	if (l->entry_ok == l->full) {
+		widen(l->entry, cnt, l->s->elem, to);
+		got = cnt;
+	} else {
+		for (uint32_t e = 0; e < cnt; e++) {
+			if (capture_one(l, e, &to[got]))
+				got++;
+			else
+				note_gap(out, e);
+		}
+	}
+	out->captured = got;
+	out->iov = to;
+}
+
+/* What the exit saw, of elements that it saw whole. */
+static void capture_exit(struct array_info *out, const struct looks *l, struct iov_elem *to)
+{
+	uint32_t got = 0, split;
+
+	for (uint32_t e = 0; e < l->s->cnt; e++) {
+		unsigned int pages = elem_pages(l, e, &split);
+
+		if ((l->exit_ok & pages) != pages)
+			continue;
+		widen(l->exit + e * l->s->elem, 1, l->s->elem, &to[got]);
+		got++;
+	}
+	out->exit_cnt = got;
+	out->iov_exit = to;
+}
+
+/* A difference on one page is enough to say that the array changed; that it did not is said only if all that was
+ * captured was seen twice. */
+static enum tristate compare(const struct looks *l)
+{
+	unsigned int both = l->entry_ok & l->exit_ok;
+	uint32_t len = array_bytes(l->s);
+
+	if (!both)
+		return UNKNOWN;
+	if (l->entry == l->exit)
+		return NO;
+	if (both == l->full)
+		return memcmp(l->entry, l->exit, len) ? YES : NO;
+	for (uint32_t page = 0; page < PAGES_MAX; page++) {
+		uint32_t from = page << PAGE_SHIFT, to = from + PAGE_BYTES;
+
+		if (!(both & 1u << page))
+			continue;
+		from = from > l->off ? from - l->off : 0;
+		to = to - l->off < len ? to - l->off : len;
+		if (memcmp(l->entry + from, l->exit + from, to - from))
+			return YES;
+	}
+	return l->entry_ok == l->exit_ok ? NO : UNKNOWN;
+}
+
+static uint64_t total_of(const struct iov_elem *iov, uint32_t cnt)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (__builtin_add_overflow(total, iov[i].len, &total))
+			return UINT64_MAX;
+	}
+	return total;
+}
+
+void array__merge(struct array_info *out, const struct array_shape *s,
+		  const struct array_look *entry, const struct array_look *exit,
+		  struct iov_elem *iov, struct iov_elem *iov_exit)
+{
+	struct looks l = looks__of(s, entry, exit);
+
+	capture(out, &l, iov);
+	out->user = out->captured > 0;
+	out->total_len = total_of(iov, out->captured);
+	if (l.entry_ok == l.full)
+		out->status = ARRAY_OK;
+	else if (out->captured == s->cnt)
+		out->status = ARRAY_LATE;
+	else if (out->captured)
+		out->status = ARRAY_PARTIAL;
+	else
+		out->status = entry->lost || exit->lost ? ARRAY_LOST : ARRAY_FAULT;
+
+	out->iov_exit = NULL;
+	out->exit_cnt = 0;
+	out->changed = compare(&l);
+	if (out->changed == YES)
+		capture_exit(out, &l, iov_exit);
+}

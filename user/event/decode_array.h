@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode_array - makes one claim of the two looks that were taken at an array. */
+#ifndef PVM_DECODE_ARRAY_H
+#define PVM_DECODE_ARRAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event/record.h"
+
+/* An array as the kernel sees it: cnt elements (1 to PVM_IOV_MAX) of elem bytes (8 or 16). */
+struct array_shape {
+	uint64_t addr;
+	uint32_t cnt;
+	uint32_t elem;
+};
+
+/* One look at an array. */
+struct array_look {
+	const uint8_t *bytes; /* cnt * elem of them; NULL: not taken, or nothing was readable */
+	uint8_t ok;	      /* bit n: page n was readable */
+	bool lost;	      /* something was read but did not reach us */
+};
+
+/* Fills status, user, changed, captured, iov, iov_exit, exit_cnt, gaps and total_len of out. iov
+ * and iov_exit have room for s->cnt elements each. */
+void array__merge(struct array_info *out, const struct array_shape *s,
+		  const struct array_look *entry, const struct array_look *exit,
+		  struct iov_elem *iov, struct iov_elem *iov_exit);
+
+#endif

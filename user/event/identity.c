@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* identity - what the kernel half sends once about processes and cgroups, remembered within
+ * bounds. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "event/identity.h"
+#include "base/digits.h"
+#include "base/table.h"
+
+#define CUT_PREFIX "[...]" /* cannot be taken for a whole path, which begins with a slash */
+#define CUT_PREFIX_LEN (sizeof(CUT_PREFIX) - 1)
+#define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
+#define DETACHED_PREFIX_LEN (sizeof(DETACHED_PREFIX) - 1)
+
+/* A process since one of its execs: what is summed up may be told when there has been another. */
+struct proc_key {
+	uint64_t start_ns;
+	uint32_t pid;
+	uint32_t exec_id;
+};
+
+struct proc {
+	UT_hash_handle hh;
+	TAILQ_ENTRY(proc) lru;
+	struct proc_key key;
+	uint64_t used;	/* tick of the last use */
+	uint64_t stamp; /* changes with the strings */
+	uint64_t exe_ino;
+	uint32_t exe_dev;
+	struct pvm_file_id file; /* of exe */
+	bool file_vague;
+	char *exe; /* NULL: not known */
+	size_t exe_len;
+	char *args; /* NULL: not known */
+	size_t args_len;
+	bool args_cut;
+	char entity[sizeof(((struct task_info *)0)->entity_id)];
+};
+
+struct cgroup {
+	UT_hash_handle hh;
+	TAILQ_ENTRY(cgroup) lru;
+	struct pvm_cgroup_key key;
+	uint64_t used;
+	uint64_t stamp;
+	char *path;
+	size_t len;
+	bool cut;
+	struct container *containers; /* with the ids behind them; NULL: none */
+	size_t container_cnt, container_end;
+};
+
+TAILQ_HEAD(proc_list, proc);
+TAILQ_HEAD(cgroup_list, cgroup);
+
+struct identity {
+	struct identity_opts opts;
+	struct proc *procs;
+	struct cgroup *cgroups;
+	struct proc_list proc_lru; /* the least recently used first */
+	struct cgroup_list cgroup_lru;
+	uint64_t tick;
+	size_t bytes;
+	uint64_t evicted;
+};
+
+_Static_assert(sizeof(struct proc_key) % 8 == 0, "table_hash takes words");
+_Static_assert(sizeof(struct pvm_cgroup_key) % 8 == 0, "table_hash takes words");
+
+/* One sequence for all instances, so that a stamp never stands for two strings in one program. */
+static uint64_t next_stamp(void)
+{
+	static uint64_t last;
+
+	return ++last;
+}
+
+struct identity *identity__new(const struct identity_opts *opts)
+{
+	struct identity *id = calloc(1, sizeof(*id));
+
+	if (!id)
+		return NULL;
+	id->opts = *opts;
+	TAILQ_INIT(&id->proc_lru);
+	TAILQ_INIT(&id->cgroup_lru);
+	return id;
+}
+
+static void proc__free(struct identity *id, struct proc *p)
+{
+	HASH_DEL(id->procs, p);
+	TAILQ_REMOVE(&id->proc_lru, p, lru);
+	id->bytes -= (p->exe ? p->exe_len : 0) + (p->args ? p->args_len : 0);
+	free(p->exe);
+	free(p->args);
+	free(p);
+}
+
+static void cgroup__free(struct identity *id, struct cgroup *c)
+{
+	HASH_DEL(id->cgroups, c);
+	TAILQ_REMOVE(&id->cgroup_lru, c, lru);
+	id->bytes -= c->path ? c->len : 0;
+	free(c->path);
+	free(c->containers);
+	free(c);
+}
+
+void identity__free(struct identity *id)
+{
+	struct proc *p;
+	struct cgroup *c;
+
+	if (!id)
+		return;
+	while ((p = TAILQ_FIRST(&id->proc_lru)))
+		proc__free(id, p);
+	while ((c = TAILQ_FIRST(&id->cgroup_lru)))
+		cgroup__free(id, c);
+	free(id);
+}
+
+static void forget_proc(const struct identity *id, uint32_t pid)
+{
+	if (id->opts.on_evict_proc)
+		id->opts.on_evict_proc(id->opts.ctx, pid);
+}
+
+static void forget_cgroup(const struct identity *id, const struct pvm_cgroup_key *key)
+{
+	if (id->opts.on_evict_cgroup)
+		id->opts.on_evict_cgroup(id->opts.ctx, key);
+}
+
+static void proc__evict(struct identity *id, struct proc *p)
+{
+	uint32_t pid = p->key.pid;
+
+	proc__free(id, p);
+	id->evicted++;
+	forget_proc(id, pid);
+}
+
+static void cgroup__evict(struct identity *id, struct cgroup *c)
+{
+	struct pvm_cgroup_key key = c->key;
+
+	cgroup__free(id, c);
+	id->evicted++;
+	forget_cgroup(id, &key);
+}
+
+/* The analyzer does not follow how a removal moves the head of a list. */
+/* NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+/* Back within all bounds. What was used just now goes last, so only if it does not fit alone. */
+static void trim(struct identity *id)
+{
+	struct proc *p;
+	struct cgroup *c;
+
+	while (HASH_COUNT(id->procs) > id->opts.proc_max)
+		proc__evict(id, TAILQ_FIRST(&id->proc_lru));
+	while (HASH_COUNT(id->cgroups) > id->opts.cgroup_max)
+		cgroup__evict(id, TAILQ_FIRST(&id->cgroup_lru));
+	while (id->bytes > id->opts.bytes_max) {
+		p = TAILQ_FIRST(&id->proc_lru);
+		c = TAILQ_FIRST(&id->cgroup_lru);
+		if (p && (!c || p->used < c->used))
+			proc__evict(id, p);
+		else
+			cgroup__evict(id, c);
+	}
+}
+/* NOLINTEND(clang-analyzer-unix.Malloc) */
+
+static void proc__touch(struct identity *id, struct proc *p)
+{
+	p->used = ++id->tick;
+	if (!TAILQ_NEXT(p, lru))
+		return;
+	TAILQ_REMOVE(&id->proc_lru, p, lru);
+	TAILQ_INSERT_TAIL(&id->proc_lru, p, lru);
+}
+
+static void cgroup__touch(struct identity *id, struct cgroup *c)
+{
+	c->used = ++id->tick;
+	if (!TAILQ_NEXT(c, lru))
+		return;
+	TAILQ_REMOVE(&id->cgroup_lru, c, lru);
+	TAILQ_INSERT_TAIL(&id->cgroup_lru, c, lru);
+}
+
+static struct proc *proc__find(struct identity *id, uint32_t pid, uint64_t start_ns,
+			       uint32_t exec_id)
+{
+	struct proc_key key = { .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
+	struct proc *p;
+
+	HASH_FIND(hh, id->procs, &key, sizeof(key), p);
+	if (p)
+		proc__touch(id, p);
+	return p;
+}
+
+static struct proc *proc__get(struct identity *id, uint32_t pid, uint64_t start_ns,
+			      uint32_t exec_id)
+{
+	struct proc *p = proc__find(id, pid, start_ns, exec_id);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->key = (struct proc_key){ .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
+	entity_id(id->opts.boot_id, pid, start_ns, p->entity, sizeof(p->entity));
+	HASH_ADD(hh, id->procs, key, sizeof(p->key), p);
+	if (!p->hh.tbl) {
+		free(p);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&id->proc_lru, p, lru);
+	p->used = ++id->tick;
+	return p;
+}
+
+static struct cgroup *cgroup__find(struct identity *id, uint64_t cgroup_id, uint8_t hier)
+{
+	struct pvm_cgroup_key key = { .id = cgroup_id, .hier = hier };
+	struct cgroup *c;
+
+	HASH_FIND(hh, id->cgroups, &key, sizeof(key), c);
+	if (c)
+		cgroup__touch(id, c);
+	return c;
+}
+
+static struct cgroup *cgroup__get(struct identity *id, uint64_t cgroup_id, uint8_t hier)
+{
+	struct cgroup *c = cgroup__find(id, cgroup_id, hier);
+
+	if (c)
+		return c;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->key = (struct pvm_cgroup_key){ .id = cgroup_id, .hier = hier };
+	HASH_ADD(hh, id->cgroups, key, sizeof(c->key), c);
+	if (!c->hh.tbl) {
+		free(c);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&id->cgroup_lru, c, lru);
+	c->used = ++id->tick;
+	return c;
+}
+
+static char *put_bytes(char *at, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(at, text, len);
+	return at + len;
+}
+
+/* The first names of a path that lacks some, or came in two parts. */
+static char *join_first(char *at, const struct pvm_path *rec)
+{
+	const char *name = (const char *)rec->data + rec->gap;
+	const char *end = (const char *)rec->data + rec->len;
+
+	for (; name < end; name += strlen(name) + 1) {
+		*at++ = '/';
+		at = put_bytes(at, name);
+	}
+	/* The names that follow begin with a slash. */
+	return rec->flags & PVM_PATH_GAP ? put_bytes(at, CGROUP_GAP) - 1 : at;
+}
+
+/* Turns names from the last one upwards into a path of len bytes, without a NUL. NULL: no memory. */
+static char *join_names(const struct pvm_path *rec, size_t *len)
+{
+	const char *names = (const char *)rec->data;
+	size_t left = rec->gap ? rec->gap : rec->len; /* those that remain, each with its NUL */
+	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + sizeof(CGROUP_GAP) + rec->len);
+	char *at = path;
+	bool named = false;
+
+	if (!path)
+		return NULL;
+	/* A file without a root (memfd) is nowhere by its nature. */
+	if (rec->flags & PVM_PATH_DETACHED && !(rec->flags & PVM_PATH_NAME)) {
+		memcpy(at, DETACHED_PREFIX, DETACHED_PREFIX_LEN);
+		at += DETACHED_PREFIX_LEN;
+	}
+	if (rec->flags & PVM_PATH_CUT) {
+		memcpy(at, CUT_PREFIX, CUT_PREFIX_LEN);
+		at += CUT_PREFIX_LEN;
+	}
+	if (rec->gap)
+		at = join_first(at, rec);
+	while (left) {
+		const char *before = left > 1 ? memrchr(names, '\0', left - 1) : NULL;
+		const char *name = before ? before + 1 : names;
+		size_t name_len = (size_t)(names + left - 1 - name);
+
+		/* A root that is mounted nowhere is called "/" itself. */
+		if (name_len && !(name_len == 1 && *name == '/')) {
+			*at++ = '/';
+			memcpy(at, name, name_len);
+			at += name_len;
+			named = true;
+		}
+		left = (size_t)(name - names);
+	}
+	if (!named)
+		*at++ = '/';
+	*len = (size_t)(at - path);
+	return path;
+}
+
+static int put_exe(struct identity *id, const struct pvm_path *rec)
+{
+	struct proc *p = proc__get(id, rec->pid, rec->start_ns, rec->exec_id);
+	size_t len;
+	char *exe;
+
+	exe = p ? join_names(rec, &len) : NULL;
+	if (!exe) {
+		forget_proc(id, rec->pid);
+		return -ENOMEM;
+	}
+	id->bytes += len;
+	id->bytes -= p->exe ? p->exe_len : 0;
+	free(p->exe);
+	p->exe = exe;
+	p->exe_len = len;
+	p->exe_dev = rec->dev;
+	p->exe_ino = rec->id;
+	p->file = rec->file;
+	p->file_vague = rec->flags & PVM_PATH_VAGUE;
+	p->stamp = next_stamp();
+	trim(id);
+	return 0;
+}
+
+/* Of its path. 0 or -ENOMEM. */
+static int cgroup__find_containers(struct cgroup *c)
+{
+	struct containers found;
+	char *text;
+
+	containers__find(c->path, c->len, c->cut, &found);
+	free(c->containers);
+	c->containers = NULL;
+	c->container_cnt = 0;
+	c->container_end = found.end;
+	if (!found.cnt)
+		return 0;
+	c->containers = malloc(found.cnt * sizeof(*c->containers) + found.text_len);
+	if (!c->containers)
+		return -ENOMEM;
+	text = (char *)(c->containers + found.cnt);
+	memcpy(text, found.text, found.text_len);
+	for (size_t i = 0; i < found.cnt; i++)
+		c->containers[i] = (struct container){ text + (found.list[i].id - found.text),
+						       found.list[i].len };
+	c->container_cnt = found.cnt;
+	return 0;
+}
+
+static int put_cgroup(struct identity *id, const struct pvm_path *rec)
+{
+	struct pvm_cgroup_key key = { .id = rec->id, .hier = rec->hier };
+	struct cgroup *c = cgroup__get(id, rec->id, rec->hier);
+	size_t len;
+	char *path;
+
+	path = c ? join_names(rec, &len) : NULL;
+	if (!path) {
+		if (c && !c->path)
+			cgroup__free(id, c);
+		forget_cgroup(id, &key);
+		return -ENOMEM;
+	}
+	id->bytes += len;
+	id->bytes -= c->path ? c->len : 0;
+	free(c->path);
+	c->path = path;
+	c->len = len;
+	c->cut = rec->flags & (PVM_PATH_CUT | PVM_PATH_GAP);
+	c->stamp = next_stamp();
+	if (cgroup__find_containers(c)) {
+		cgroup__free(id, c);
+		forget_cgroup(id, &key);
+		return -ENOMEM;
+	}
+	trim(id);
+	return 0;
+}
+
+int identity__put_path(struct identity *id, const void *data, size_t size)
+{
+	const struct pvm_path *rec = data;
+
+	if (size < sizeof(*rec) || rec->hdr.size != size || rec->hdr.version != PVM_WIRE_VERSION)
+		return -EBADMSG;
+	if (rec->len > PVM_PATH_MAX || rec->len > size - sizeof(*rec))
+		return -EBADMSG;
+	if (rec->len && rec->data[rec->len - 1])
+		return -EBADMSG;
+	if (rec->gap && (rec->gap > rec->len || rec->data[rec->gap - 1]))
+		return -EBADMSG;
+	if (rec->flags & ~(PVM_PATH_CUT | PVM_PATH_NAME | PVM_PATH_DETACHED | PVM_PATH_GAP |
+			   PVM_PATH_VAGUE) ||
+	    (rec->flags & PVM_PATH_GAP && !rec->gap))
+		return -EBADMSG;
+	switch (rec->hdr.type) {
+	case PVM_EXE:
+		return put_exe(id, rec);
+	case PVM_CGROUP:
+		return rec->hier && rec->hier <= PVM_HIER_MEMORY ? put_cgroup(id, rec) : -EBADMSG;
+	default:
+		return -EBADMSG;
+	}
+}
+
+int identity__put_args(struct identity *id, const void *data, size_t size)
+{
+	const struct pvm_args *rec = data;
+	struct proc *p;
+	char *args;
+
+	if (size < sizeof(*rec) || rec->hdr.size != size || rec->hdr.version != PVM_WIRE_VERSION ||
+	    rec->hdr.type != PVM_ARGS)
+		return -EBADMSG;
+	if (rec->len > PVM_ARGS_MAX || rec->len > size - sizeof(*rec) || rec->total < rec->len)
+		return -EBADMSG;
+	p = proc__get(id, rec->pid, rec->start_ns, rec->exec_id);
+	args = p ? malloc(rec->len + 1) : NULL;
+	if (!args) {
+		forget_proc(id, rec->pid);
+		return -ENOMEM;
+	}
+	memcpy(args, rec->data, rec->len);
+	args[rec->len] = '\0';
+	id->bytes += rec->len;
+	id->bytes -= p->args ? p->args_len : 0;
+	free(p->args);
+	p->args = args;
+	p->args_len = rec->len;
+	p->args_cut = rec->total > rec->len;
+	p->stamp = next_stamp();
+	trim(id);
+	return 0;
+}
+
+static void fill_proc(const struct proc *p, const struct pvm_task *task, bool with_args,
+		      struct task_info *out)
+{
+	memcpy(out->entity_id, p->entity, sizeof(out->entity_id));
+	out->stamp[0] = p->stamp;
+	if (p->exe && (task->flags & PVM_TASK_EXE) && p->exe_ino == task->exe_ino &&
+	    p->exe_dev == task->exe_dev) {
+		out->exe = p->exe;
+		out->exe_len = p->exe_len;
+		out->file = &p->file;
+		out->file_vague = p->file_vague;
+	}
+	if (with_args && p->args) {
+		out->args = p->args;
+		out->args_len = p->args_len;
+		out->args_cut = p->args_cut;
+	}
+}
+
+static void fill_nothing(const struct pvm_task *task, struct task_info *out)
+{
+	out->task = task;
+	out->exe = out->args = out->cgroup = NULL;
+	out->containers = NULL;
+	out->exe_len = out->args_len = out->cgroup_len = 0;
+	out->container_cnt = out->container_end = 0;
+	out->args_cut = out->cgroup_cut = out->file_vague = out->bare = false;
+	out->file = NULL;
+	out->stamp[0] = out->stamp[1] = 0;
+	out->entity_id[0] = '\0';
+}
+
+void identity__fill(struct identity *id, const struct pvm_task *task, bool with_args,
+		    struct task_info *out)
+{
+	const struct proc *p;
+	const struct cgroup *c;
+
+	fill_nothing(task, out);
+	/* Only the kernel half knows when a process began; an audit does not. */
+	out->bare = task && !task->start_ns;
+	if (!task || out->bare)
+		return;
+	p = proc__find(id, task->pid, task->start_ns, task->exec_id);
+	if (p)
+		fill_proc(p, task, with_args, out);
+	else
+		entity_id(id->opts.boot_id, task->pid, task->start_ns, out->entity_id,
+			  sizeof(out->entity_id));
+	c = task->hier ? cgroup__find(id, task->cgroup_id, task->hier) : NULL;
+	if (!c)
+		return;
+	out->cgroup = c->path;
+	out->cgroup_len = c->len;
+	out->cgroup_cut = c->cut;
+	out->containers = c->containers;
+	out->container_cnt = c->container_cnt;
+	out->container_end = c->container_end;
+	out->stamp[1] = c->stamp;
+}
+
+const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len,
+			     bool *cut)
+{
+	const struct cgroup *c = cgroup__find(id, cgroup_id, hier);
+
+	*cut = c && c->cut;
+	*len = c ? c->len : 0;
+	return c ? c->path : NULL;
+}
+
+void entity_id(const char *boot_id, uint32_t pid, uint64_t start_ns, char *out, size_t out_sz)
+{
+	char text[8 + 1 + 8 + 1 + 16 + 1], *at = text;
+	size_t len;
+
+	for (int i = 0; i < 8; i++)
+		*at++ = *boot_id ? *boot_id++ : '0';
+	*at++ = '-';
+	at = put_hex(at, pid, 1);
+	*at++ = '-';
+	at = put_hex(at, start_ns, 1);
+	len = (size_t)(at - text);
+	if (!out_sz)
+		return;
+	if (len > out_sz - 1)
+		len = out_sz - 1;
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+uint64_t identity__evicted(const struct identity *id)
+{
+	return id->evicted;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identity - remembers what the kernel half sends once: a process's executable path and arguments,
+ * a cgroup's path. Bounded in entries and bytes; the least recently used goes first, and the kernel half is told
+ * (through on_evict), so that it sends it again when it is needed again. What is missing is null,
+ * never another process's.
+ */
+#ifndef PVM_IDENTITY_H
+#define PVM_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/record.h"
+
+struct identity;
+
+struct identity_opts {
+	size_t proc_max;   /* processes */
+	size_t cgroup_max; /* cgroups */
+	size_t bytes_max;  /* strings of all of them together */
+	char boot_id[37];
+	/* Forget in the kernel half. Either may be NULL. */
+	void (*on_evict_proc)(void *ctx, uint32_t pid);
+	void (*on_evict_cgroup)(void *ctx, const struct pvm_cgroup_key *key);
+	void *ctx;
+};
+
+struct identity *identity__new(const struct identity_opts *opts);
+void identity__free(struct identity *id);
+
+/* Each takes one record's bytes (checked). 0, -EBADMSG, -ENOMEM. */
+int identity__put_path(struct identity *id, const void *data,
+		       size_t size); /* PVM_EXE, PVM_CGROUP */
+int identity__put_args(struct identity *id, const void *data, size_t size); /* PVM_ARGS */
+
+/* Fills everything in out but real_start_ns from task (NULL: all unknown). with_args: for callers. */
+void identity__fill(struct identity *id, const struct pvm_task *task, bool with_args,
+		    struct task_info *out);
+
+/* The path of a cgroup, or NULL. cut: it lacks names. */
+const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len,
+			     bool *cut);
+
+/* "<8 hex of boot id>-<pid hex>-<start hex>": the same for the same process wherever it appears, and for
+ * no other of this boot. */
+void entity_id(const char *boot_id, uint32_t pid, uint64_t start_ns, char *out, size_t out_sz);
+
+uint64_t identity__evicted(const struct identity *id);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "event/judge.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "event/container.h"
+
+bool judge__needed(const struct options *o, enum pvm_who who)
+{
+	return o->filter[who][FILTER_CGROUP].cnt || o->filter[who][FILTER_CONTAINER].cnt;
+}
+
+/* The path itself or an ancestor. fnmatch lets '*' match '/', so "/a*" holds for all below anyway. */
+static bool path_matches(const char *pattern, const char *path, size_t len)
+{
+	char part[PVM_PATH_MAX + sizeof(CGROUP_GAP)];
+
+	if (len >= sizeof(part))
+		len = sizeof(part) - 1;
+	memcpy(part, path, len);
+	part[len] = '\0';
+	for (;;) {
+		char *slash;
+
+		if (!fnmatch(pattern, part, 0))
+			return true;
+		slash = strrchr(part, '/');
+		if (!slash || slash == part)
+			return false;
+		*slash = '\0';
+	}
+}
+
+/* Whether no path that begins with these len bytes, a slash the last of them, can match: up to its first special
+ * character a pattern stands for itself. */
+static bool cannot_match(const char *pattern, const char *path, size_t len)
+{
+	size_t same = strcspn(pattern, "*?[\\");
+
+	if (!pattern[same] && same < len)
+		return true; /* it names what would have to come before the gap */
+	return memcmp(pattern, path, same < len ? same : len);
+}
+
+static enum tristate cgroup_hit(const char *pattern, const struct judge_place *p)
+{
+	size_t len = cgroup_known_len(p->path, p->len, p->cut);
+
+	if (len && path_matches(pattern, p->path, len))
+		return YES;
+	if (!p->cut)
+		return NO;
+	return len && cannot_match(pattern, p->path, len + 1) ? NO : UNKNOWN;
+}
+
+/* In the host's own namespaces, and in no container. */
+static enum tristate none_hit(const struct containers *c, enum pvm_home home)
+{
+	/* A user may call his cgroups what he likes, but he is where he is. */
+	if (c->cnt)
+		return c->claimed && (home == PVM_HOME_HOST || home == PVM_HOME_UNKNOWN) ? UNKNOWN
+											 : NO;
+	if (home == PVM_HOME_OTHER)
+		return NO;
+	if (c->cut || home == PVM_HOME_UNKNOWN)
+		return UNKNOWN;
+	return home == PVM_HOME_HOST || c->service ? YES : NO;
+}
+
+static bool id_matches(const char *value, const struct container *id)
+{
+	size_t want = strlen(value);
+
+	return want <= id->len && !strncasecmp(value, id->id, want);
+}
+
+static enum tristate container_hit(const struct filter_value *value, const struct containers *c,
+				   enum pvm_home home)
+{
+	if (!strcmp(value->text, "none"))
+		return none_hit(c, home);
+	if (value->exclude && c->cnt)
+		return !id_matches(value->text, &c->list[0]) ? NO : c->claimed ? UNKNOWN : YES;
+	for (size_t i = 0; i < c->cnt; i++) {
+		if (id_matches(value->text, &c->list[i]))
+			return YES;
+	}
+	return c->cut || c->more ? UNKNOWN : NO;
+}
+
+/* Values are alternatives, an exclusion wins. What is undecided is neither excluded nor left out. */
+static bool list_passes(const struct filter_list *list, const struct judge_place *place,
+			const struct containers *containers)
+{
+	bool included = false, has_include = false;
+
+	for (size_t i = 0; i < list->cnt; i++) {
+		const struct filter_value *value = &list->values[i];
+		enum tristate hit = containers ? container_hit(value, containers, place->home)
+					       : cgroup_hit(value->text, place);
+
+		if (value->exclude && hit == YES)
+			return false;
+		has_include |= !value->exclude;
+		included |= !value->exclude && hit != NO;
+	}
+	return !has_include || included;
+}
+
+bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place)
+{
+	const struct filter_list *list = &o->filter[who][FILTER_CONTAINER];
+	struct containers containers;
+
+	if (!place->path)
+		return true;
+	if (!list_passes(&o->filter[who][FILTER_CGROUP], place, NULL))
+		return false;
+	if (!list->cnt)
+		return true;
+	containers__find(place->path, place->len, place->cut, &containers);
+	return list_passes(list, place, &containers);
+}
+
+bool judge__task(const struct options *o, enum pvm_who who, const struct task_info *task)
+{
+	const struct judge_place place = {
+		.path = task->cgroup,
+		.len = task->cgroup_len,
+		.cut = task->cgroup_cut,
+		.home = pvm_home(task->task),
+	};
+
+	return judge__cgroup(o, who, &place);
+}
+
+/* Of one filter: whether value number i of the list means this task. */
+typedef bool (*match_fn)(const struct filter_value *value, const struct task_info *task);
+
+static bool match_pid(const struct filter_value *value, const struct task_info *task)
+{
+	return value->number == task->task->pid;
+}
+
+static bool match_uid(const struct filter_value *value, const struct task_info *task)
+{
+	return value->number == task->task->uid;
+}
+
+static bool match_process_uid(const struct filter_value *value, const struct task_info *task)
+{
+	return value->number == task->task->process_uid;
+}
+
+static bool match_comm(const struct filter_value *value, const struct task_info *task)
+{
+	return !strncmp(value->text, task->task->comm, sizeof(task->task->comm));
+}
+
+static bool values_pass(const struct filter_list *list, const struct task_info *task,
+			match_fn match, bool included)
+{
+	bool has_include = false;
+
+	for (size_t i = 0; i < list->cnt; i++) {
+		bool hit = task->task && match(&list->values[i], task);
+
+		if (list->values[i].exclude && hit)
+			return false;
+		has_include |= !list->values[i].exclude;
+		included |= !list->values[i].exclude && hit;
+	}
+	return !has_include || included;
+}
+
+/* A record has the name of the target's named thread only, where the hooks know those of all: what another one may
+ * have is undecided, and passes. An exclusion of targets is by the main thread's name. */
+static bool comm_passes(const struct filter_list *list, enum pvm_who who,
+			const struct task_info *task)
+{
+	bool other = who == PVM_TARGET && task->task && task->task->tid != task->task->pid;
+	bool included = other, has_include = false;
+
+	for (size_t i = 0; i < list->cnt; i++) {
+		bool hit = task->task && match_comm(&list->values[i], task);
+
+		if (list->values[i].exclude && hit && !other)
+			return false;
+		has_include |= !list->values[i].exclude;
+		included |= !list->values[i].exclude && hit;
+	}
+	return !has_include || included;
+}
+
+/* Whether a process filter names this one. */
+static bool is_included(const struct filter_list *list, const struct task_info *task)
+{
+	for (size_t i = 0; i < list->cnt && task->task; i++) {
+		if (!list->values[i].exclude && match_pid(&list->values[i], task))
+			return true;
+	}
+	return false;
+}
+
+/* included: by the process filter, since that names another one that shares its memory. */
+static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task,
+			bool included)
+{
+	return values_pass(&o->filter[who][FILTER_PID], task, match_pid, included) &&
+	       (values_pass(&o->filter[who][FILTER_UID], task, match_uid, false) ||
+		values_pass(&o->filter[who][FILTER_UID], task, match_process_uid, false)) &&
+	       comm_passes(&o->filter[who][FILTER_COMM], who, task) &&
+	       (!task->task || judge__task(o, who, task));
+}
+
+/* Never hides a result that is not known. */
+static bool result_passes(const struct options *o, const struct call_info *call)
+{
+	if (call->outcome == OUTCOME_UNKNOWN)
+		return true;
+	if (o->outcome == OUTCOME_SUCCESS && call->outcome != OUTCOME_SUCCEEDED)
+		return false;
+	if (o->outcome == OUTCOME_FAILURE && call->outcome != OUTCOME_FAILED)
+		return false;
+	return !o->min_bytes || (call->transferred_known && call->transferred >= o->min_bytes);
+}
+
+/* It holds for the named process or for the owner of the memory that it works in: neither hides the other. */
+static bool target_passes(const struct options *o, const struct call_info *call)
+{
+	const struct filter_list *pids = &o->filter[PVM_TARGET][FILTER_PID];
+	const struct pvm_owner *owner = &call->raw->owner;
+
+	if (!(o->no_self && call->raw->kinship == PVM_KIN_SELF) &&
+	    task_passes(o, PVM_TARGET, &call->target, is_included(pids, &call->owner)))
+		return true;
+	return call->owner.task && !(o->no_self && owner->pid == call->raw->caller.pid) &&
+	       task_passes(o, PVM_TARGET, &call->owner, is_included(pids, &call->target));
+}
+
+/* What the kernel half let pass, and what it left open. */
+static bool left_open_passes(const struct options *o, enum pvm_who who,
+			     const struct task_info *task)
+{
+	if (!task->task || !(task->task->flags & (PVM_TASK_CGROUP_WAIT | PVM_TASK_REJECTED)))
+		return true;
+	return !(task->task->flags & PVM_TASK_REJECTED) && judge__task(o, who, task);
+}
+
+bool judge__left_open(const struct options *o, const struct call_info *call)
+{
+	bool target = left_open_passes(o, PVM_TARGET, &call->target) ||
+		      (call->owner.task && left_open_passes(o, PVM_TARGET, &call->owner));
+
+	return target && left_open_passes(o, PVM_CALLER, &call->caller);
+}
+
+/* Of one that no hook saw only what is known can hide it: its caller's pid, and perhaps its uid and name. */
+static bool audited_passes(const struct options *o, const struct task_info *caller)
+{
+	const struct filter_list *list = o->filter[PVM_CALLER];
+	const bool creds = caller->task->flags & PVM_TASK_CREDS;
+
+	return values_pass(&list[FILTER_PID], caller, match_pid, false) &&
+	       (!creds || values_pass(&list[FILTER_UID], caller, match_uid, false) ||
+		values_pass(&list[FILTER_UID], caller, match_process_uid, false)) &&
+	       (!creds || comm_passes(&list[FILTER_COMM], PVM_CALLER, caller));
+}
+
+bool judge__call(const struct options *o, const struct call_info *call)
+{
+	if (o->ops && !(o->ops & (1u << call->raw->op)))
+		return false;
+	if (call->raw->flags & PVM_CALL_AUDIT)
+		return audited_passes(o, &call->caller);
+	return task_passes(o, PVM_CALLER, &call->caller, false) && target_passes(o, call) &&
+	       result_passes(o, call);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record - the decoded record: the only thing that the renderings share. Pure data, no I/O; everything it
+ * points to stays valid until the next record is decoded. */
+#ifndef PVM_RECORD_H
+#define PVM_RECORD_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+#include "event/container.h"
+#include "event/host.h"
+#include "kernel/witness_info.h"
+
+/* One process of a call. */
+struct task_info {
+	const struct pvm_task *task; /* NULL: not resolved, every key is null */
+	/* Bytes a process can choose; NULL: not known. */
+	const char *exe; /* full path; whether it is gone is in task->flags */
+	size_t exe_len;
+	const char *args; /* NUL-separated; callers only */
+	size_t args_len;
+	bool args_cut;			/* there were more than we carried */
+	const struct pvm_file_id *file; /* which file exe is; NULL: not known */
+	bool file_vague; /* its device is not known, only one that it shares with others */
+	const char *cgroup;
+	size_t cgroup_len;
+	bool cgroup_cut; /* it lacks names */
+	/* What the cgroup names, outermost first; all ASCII. 0: none, or (cgroup not known, or cut) not known. */
+	const struct container *containers;
+	size_t container_cnt;
+	size_t container_end; /* the cgroup up to here is that of the innermost */
+	/* Stand for the strings above ([0] exe and args, [1] cgroup): equal and not 0, they are the
+	 * same bytes as in an earlier record. 0: nothing of that kind is known, or nobody vouches
+	 * for it. */
+	uint64_t stamp[2];
+	uint64_t real_start_ns; /* task->start_ns in ns since 1970; of no meaning if bare */
+	/* No hook saw it: task has pid and tid and, with PVM_TASK_CREDS, what /proc says to everybody. */
+	bool bare;
+	char entity_id[48];
+};
+
+/* Whether its parent and names mean something. */
+static inline bool task_is_read(const struct task_info *t)
+{
+	return !t->bare || t->task->flags & PVM_TASK_CREDS;
+}
+
+/* The outermost container's id; NULL: none, or not known. */
+static inline const char *task_container(const struct task_info *t)
+{
+	return t->container_cnt ? t->containers[0].id : NULL;
+}
+
+static inline size_t task_container_len(const struct task_info *t)
+{
+	return t->container_cnt ? t->containers[0].len : 0;
+}
+
+enum array_status {
+	ARRAY_OK,
+	ARRAY_NONE,
+	ARRAY_INVALID,
+	ARRAY_PARTIAL,
+	ARRAY_LATE,
+	ARRAY_FAULT,
+	ARRAY_LOST,
+};
+
+enum tristate { NO = 0, YES = 1, UNKNOWN = -1 };
+
+struct iov_elem {
+	uint64_t base;
+	uint64_t len;
+};
+
+/* Elements [first, first + cnt) of an array that could not be read. */
+struct iov_gap {
+	uint32_t first;
+	uint32_t cnt;
+};
+
+#define ARRAY_GAPS_MAX 4 /* 16 KiB lie on at most 5 pages */
+
+struct array_info {
+	uint64_t addr;
+	uint64_t count;
+	enum array_status status;
+	bool user; /* something was read from the caller's memory: origin and toctou */
+	enum tristate changed;
+	uint32_t captured; /* elements in iov */
+	const struct iov_elem
+		*iov; /* those that were read, in their order; entry's where there are two */
+	const struct iov_elem
+		*iov_exit; /* NULL unless changed is YES, and if it may be what the call wrote */
+	uint32_t exit_cnt;
+	struct iov_gap gaps[ARRAY_GAPS_MAX]; /* what is missing in iov */
+	uint32_t gap_cnt;
+	uint64_t total_len; /* sum over iov, saturating at UINT64_MAX */
+};
+
+enum outcome { OUTCOME_SUCCEEDED, OUTCOME_FAILED, OUTCOME_UNKNOWN };
+
+struct call_info {
+	const struct pvm_call *raw;
+	enum outcome outcome;
+	bool ret_known;
+	int64_t ret;	   /* meaningful if ret_known */
+	const char *error; /* errno's name ("EPERM"), NULL if none; an unknown errno: "E<number>" */
+	bool duration_known;
+	uint64_t duration_ns;
+	bool requested_known;
+	uint64_t requested; /* min(local total, remote total) */
+	bool transferred_known;
+	uint64_t transferred;
+	enum tristate partial;
+	uint64_t flags;	    /* argument 6 */
+	int32_t target_arg; /* argument 1, signed 32-bit whatever its upper half holds */
+	char id[64];	    /* "<run id>-<tid hex>-<entry hex>", see decode.h */
+	struct task_info caller, target;
+	struct task_info owner; /* whose memory the target works in, where that is another one */
+	enum tristate same_uid; /* of what the task_infos say of the two */
+	enum tristate same_user;
+	enum tristate same_container;
+	enum tristate same_pid_ns, same_mnt_ns;
+	enum tristate same_memory;
+	struct array_info local, remote;
+	const struct pvm_pins
+		*pins; /* pages that the kernel held; NULL: not known, or not surely all */
+	enum tristate
+		confirmed; /* whether they are those that remote and ret predict; see predict.h */
+};
+
+/* How many calls of a sum are of one kind. */
+struct named_count {
+	const char *name;
+	uint64_t calls;
+};
+
+/* Calls told together. */
+struct summary_info {
+	struct call_info call; /* the first of them: who, whom and what are those of all */
+	const char *reason;    /* "overflow" or "aggregate" */
+	uint64_t calls;
+	bool sums_known; /* bytes and duration */
+	uint64_t bytes;
+	uint64_t duration_ns;
+	uint64_t first_ns, last_ns;		  /* entries, ns since 1970 */
+	struct named_count errors[PVM_USUAL_CNT]; /* of those that failed */
+	size_t error_cnt;
+	struct named_count abis[PVM_ABI_ARM];
+	size_t abi_cnt;
+	enum tristate changed; /* a list of one of them */
+	bool range_known;      /* low and high: the lowest and highest byte that they named */
+	uint64_t low, high;
+};
+
+/* Named counters, in the order in which they are written. */
+struct counter {
+	const char *name;
+	uint64_t value;
+};
+
+enum record_type {
+	REC_START,
+	REC_CALL,
+	REC_STATS,
+	REC_LOST,
+	REC_REOPEN,
+	REC_ERROR,
+	REC_STOP,
+	REC_SUMMARY,
+};
+
+struct abi_info {
+	const char *name;
+	bool covered;
+	bool proven;
+	const char *note; /* NULL, or why it is not */
+};
+
+/* What of a call the kernel's own work confirms here. */
+struct confirm_info {
+	bool target;
+	const char *pages; /* how it is watched: "fexit" or "kprobe"; NULL: not at all */
+};
+
+struct start_info {
+	const char *version;
+	const char *libbpf;
+	const char *attach;  /* "tracepoint" or "fentry" */
+	const char *resolve; /* "kfunc" or "walk" */
+	struct confirm_info confirms;
+	struct witness_info witnesses;
+	bool audit; /* perf's probes see the calls, too */
+	const struct abi_info *abis;
+	size_t abi_cnt;
+	const char *const *unseen; /* what this method cannot see, one sentence each */
+	size_t unseen_cnt;
+	const char *const
+		*notes; /* what is special on this host (CAP_BPF kept, pid namespace, ...) */
+	size_t note_cnt;
+	const struct options *options;	/* filters and limits in force */
+	const struct counter *counters; /* names only */
+	size_t counter_cnt;
+	uint32_t pid;	      /* host pid of the collector */
+	const char *user;     /* whom it runs as */
+	const char *instance; /* the run id */
+};
+
+struct stats_info {
+	const struct counter *counters;
+	size_t counter_cnt;
+	uint64_t in_flight;
+};
+
+struct lost_info {
+	uint64_t count; /* calls since the last such record */
+	const struct counter *by;
+	size_t by_cnt;
+	uint64_t since_ns, until_ns; /* ns since 1970 */
+};
+
+struct reopen_info {
+	const char *instance; /* the run id */
+	/* "signal", "size", or what others did: "emptied", "moved", "replaced", "removed" */
+	const char *reason;
+};
+
+struct error_info {
+	const char *code;    /* "hooks_silent", "output_failing", ... */
+	const char *message; /* for a person */
+	uint64_t since_ns;   /* ns since 1970; 0: null */
+	uint64_t until_ns;   /* the same; of what has ended */
+};
+
+struct stop_info {
+	/* "signal", "duration", "count"; of a replay also "recording_cut", "recording_damaged" */
+	const char *reason;
+	const char *signal; /* "SIGTERM" or NULL */
+	struct stats_info stats;
+	bool balanced;
+	bool complete;
+	const char *const *incomplete; /* why it is not: words */
+	size_t incomplete_cnt;
+};
+
+struct record {
+	enum record_type type;
+	uint64_t real_ns; /* `time`, ns since 1970 */
+	uint64_t told_ns; /* `told`: when its line is written, ns since 1970 */
+	uint64_t seq;
+	const char *run; /* the run's id */
+	const struct host *host;
+	union {
+		struct call_info call;
+		struct summary_info summary; /* its call is also this union's */
+		struct start_info start;
+		struct stats_info stats;
+		struct lost_info lost;
+		struct error_info error;
+		struct stop_info stop;
+		struct reopen_info reopen;
+	};
+};
+
+_Static_assert(offsetof(struct record, call) == offsetof(struct record, summary.call),
+	       "what is said of a call's two processes is said of a summary's, too");
+
+#endif

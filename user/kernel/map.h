@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * map - maps of the kernel half without bpf(2) map operations, amid which hooks do not run (bpf/commands.h): arrays
+ * that are mapped, and iterators. BPF_ITER_CREATE and read(2) of what it gives do not keep hooks off
+ * (kernel/bpf/bpf_iter.c).
+ */
+#ifndef PVM_KERNEL_MAP_H
+#define PVM_KERNEL_MAP_H
+
+#include <stddef.h>
+
+struct bpf_link;
+struct bpf_map;
+struct bpf_program;
+
+/* The elements of an array made with BPF_F_MMAPABLE, as long as the program lives. NULL: errno says why. */
+void *kernel_map__elements(const struct bpf_map *map);
+/* Makes ready the iterator that runs prog for each element of map, and once without one. NULL: errno says why. */
+struct bpf_link *kernel_map__iterator(const struct bpf_program *prog, const struct bpf_map *map);
+
+/* An iterator at its beginning: a descriptor, or -errno. */
+int kernel_map__begin(const struct bpf_link *iterator);
+/* Runs it further until its program has written size bytes, or to the end. How many bytes were written; 0: it has
+ * ended; or -errno. */
+long kernel_map__read(int fd, void *out, size_t size);
+/* Runs one whose program writes nothing to its end. 0 or -errno. */
+int kernel_map__run(const struct bpf_link *iterator);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tracer - owns the BPF skeleton: open, configure, load, look, attach are steps of their own, each checked.
+ * After tracer__attach no step needs a capability any more, except where the kernel refuses bpf(2) to
+ * unprivileged users altogether (tracer__needs_cap_bpf). */
+#ifndef PVM_TRACER_H
+#define PVM_TRACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+
+#include "bpf/event.h"
+#include "options/options.h"
+#include "event/predict.h"
+#include "event/record.h"
+
+struct tracer;
+struct privileges;
+
+/* Every function that returns int gives 0 or, after a message on stderr, a sysexits status. */
+
+/* Opens the skeleton and applies the options to it; nothing is in the kernel yet. */
+int tracer__open(struct tracer **out, const struct options *o);
+/* Loads programs and maps and fills the filters. */
+int tracer__load(struct tracer *t);
+/* Finds out who we are on the host and which processes the pid filters mean: EX_USAGE for a pid that does
+ * not exist or is a thread's. */
+int tracer__look(struct tracer *t);
+/* Attaches the hooks; they see only self-test calls until tracer__go. */
+int tracer__attach(struct tracer *t);
+void tracer__go(struct tracer *t);
+void tracer__close(struct tracer *t); /* takes NULL */
+/* What the rings and maps of an opened tracer take of the kernel's memory when they are full, about. */
+uint64_t tracer__map_bytes(const struct tracer *t);
+
+/* Whether the hooks are on the calls' own functions (--attach fentry). */
+bool tracer__fentry(const struct tracer *t);
+/* "kfunc" or "walk": how targets are looked up. */
+const char *tracer__resolve(const struct tracer *t);
+/* The collector runs outside the initial pid namespace: sweeps see that namespace only. */
+bool tracer__in_pid_ns(const struct tracer *t);
+/* What the kernel's own work confirms; known once it is attached. */
+struct confirm_info tracer__confirms(const struct tracer *t);
+/* Which witnesses are in force, as bits of enum witness_bit (witness_info.h); known once it is attached. *note: which of those
+ * that this kernel has are not, and why; NULL: none. note
+ * may be NULL. */
+uint8_t tracer__witness(const struct tracer *t, const char **note);
+/* A switch was off, or may have been. From now on what it stops without a count bounds no calls that may be missing, and
+ * with ftrace's fewer pages than a list needs are no evidence. */
+void tracer__ftrace_was_off(struct tracer *t);
+void tracer__kprobes_were_off(struct tracer *t);
+/* What the kernel half's sums of pages are made with; known once it is attached. */
+struct pin_key tracer__pin_key(const struct tracer *t);
+/* Of the processes that --target-pid or --caller-pid asks for, how many have not ended. */
+size_t tracer__alive(struct tracer *t, enum pvm_who who);
+/* Whether others still work in the memory of a process of --target-pid that has ended or has executed another file. */
+bool tracer__memory_left(struct tracer *t);
+uint32_t tracer__host_pid(const struct tracer *t);
+/* The control block and counters, mapped. */
+struct pvm_shared *tracer__shared(struct tracer *t);
+
+/* Whether sweeps or counters would be refused (before 5.19) once p is carried out: tried in a child. */
+bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
+
+/* Sums of the counters of all CPUs. */
+void tracer__counts(struct tracer *t, struct pvm_counts *out);
+/* See hooks__skipped. */
+uint64_t tracer__skipped_runs(const struct tracer *t);
+/* See hooks__misses. */
+uint64_t tracer__misses(const struct tracer *t);
+
+/* Runs the iterator over all tasks: calls inside that are older than older_ns are told as phase.
+ * 0 or -errno. */
+int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns);
+/* Removes the hooks; rings and counters stay readable. */
+void tracer__detach(struct tracer *t);
+
+/* One self-test call of each ABI that this program can make. Fills abis (room for 4) and *cnt; EX_SOFTWARE
+ * if the native one was not seen through the ring. self-test records are looked for with consume(ctx), which
+ * drains the ring and reports each PVM_SELF_TEST by tracer__self_test_seen. */
+int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
+		      size_t *cnt);
+void tracer__self_test_seen(struct tracer *t, const void *data, size_t size);
+/* Whether the hooks see this very program. */
+enum tracer_firing {
+	FIRING_NOT,   /* no call of several */
+	FIRING_AGAIN, /* not the first one, but a later one: they were silent until now */
+	FIRING,	      /* or the kernel skips their runs, which it counts, and which is no silence */
+};
+
+/* By a self-test call that is only counted, and more of them if the counter does not move. */
+enum tracer_firing tracer__firing(struct tracer *t);
+
+/* Rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
+typedef int (*tracer_sample_fn)(void *ctx, void *data, size_t size);
+int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx);
+/* With --audit: the ring of struct pvm_seen. */
+int tracer__seen_fd(const struct tracer *t);
+int tracer__poll_fd(struct tracer *t);
+int tracer__consume_calls(struct tracer *t);
+int tracer__consume_arrays(struct tracer *t);
+
+/*
+ * Closes the window of summaries, if there are any in it, and hands each of them to take as a PVM_SUMMARY record.
+ * Where take's result is not 0 it ends with that: the summary stays, with those behind it, and is the first one
+ * next time; no other window is closed until then. Closing waits for the hooks that are running: some
+ * milliseconds.
+ */
+int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx);
+/* Calls in summaries that were not taken yet, of any window. */
+uint64_t tracer__summaries_left(struct tracer *t);
+/* About once a second: modules of file systems may have come whose types are of use. */
+void tracer__tick(struct tracer *t);
+/* Returns when every hook that runs now has ended. */
+void tracer__await_hooks(const struct tracer *t);
+
+/* The kernel half is to forget, or told what to think of a cgroup: at tracer__apply at the latest. Errors are harmless
+ * (the entry may be gone). */
+void tracer__forget_proc(struct tracer *t, uint32_t pid);
+void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key);
+void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
+			  const struct pvm_cgroup_val *val);
+void tracer__apply(struct tracer *t);
+
+#endif

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/witness.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "bpf/event.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "kernel/preempt.h"
+#include "preempt.skel.h"
+#include "pvmtrace.skel.h"
+#include "kernel/self_test.h"
+#include "kernel/session.h"
+#include "kernel/skips.h"
+#include "kernel/sysctl.h"
+#include "kernel/witness_info.h"
+
+#define KPROBES "/sys/bus/event_source/devices/kprobe/type"
+#define LSMS "/sys/kernel/security/lsm"
+#define MODES "/sys/kernel/debug/sched/preempt"
+#define TEXT_SZ 4096
+#define STACKLESS "a thread was found that has no shadow stack: "
+#define FIRE_TRIES 3
+#define OVER_MIN 8192
+/* LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go. */
+#define LRU_ASIDE 128
+#define ENTRY_PREFIX "pvm_f_"
+
+/* A line of text that the kernel tells, "" if it does not. */
+static void read_text(const char *path, char text[TEXT_SZ])
+{
+	FILE *f = fopen(path, "re");
+	size_t len = f ? fread(text, 1, TEXT_SZ - 1, f) : 0;
+
+	text[len] = '\0';
+	if (f)
+		fclose(f);
+}
+
+static bool kernel_preempts(void)
+{
+	struct utsname name = { .version = "" };
+	char modes[TEXT_SZ];
+
+	(void)uname(&name);
+	read_text(MODES, modes);
+	return preempt__in_kernel(name.version, modes);
+}
+
+/* The fact, by a program that runs where the tracer's will. */
+static bool hook_is_preemptible(bool fentry)
+{
+	struct preempt_bpf *skel = preempt_bpf__open();
+	struct bpf_program *prog, *other;
+	struct bpf_link *link = NULL;
+	struct preempt_look look = { .fentry = fentry };
+
+	if (!skel)
+		return preempt__of_hook(&look);
+	prog = fentry ? skel->progs.pvm_preempt_fentry : skel->progs.pvm_preempt_tp;
+	other = fentry ? skel->progs.pvm_preempt_tp : skel->progs.pvm_preempt_fentry;
+	bpf_program__set_autoload(other, false);
+	if (!preempt_bpf__load(skel))
+		link = bpf_program__attach(prog);
+	if (link) {
+		for (int i = 0; i < 3 && !skel->bss->ran; i++)
+			self_test__call();
+		look.ran = skel->bss->ran;
+		look.guarded = skel->bss->guarded;
+		look.told = skel->bss->told;
+		look.pinned = skel->bss->pinned;
+	} else {
+		log__debug("whether hooks can be preempted could not be tried");
+	}
+	bpf_link__destroy(link);
+	preempt_bpf__destroy(skel);
+	return preempt__of_hook(&look);
+}
+
+static const char *function_of(const struct bpf_program *prog)
+{
+	const char *slash = strchr(bpf_program__section_name(prog), '/');
+
+	return slash ? slash + 1 : "";
+}
+
+static bool has_function(const struct btf *types, const char *name)
+{
+	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0;
+}
+
+/* The functions that the calls end up in here: those of the hooks of fentry.h. */
+static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
+			   const struct btf *types)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, skel->obj) {
+		const char *name = function_of(prog);
+
+		if (w->function_cnt < WITNESS_FUNCTIONS &&
+		    !strncmp(bpf_program__name(prog), ENTRY_PREFIX, strlen(ENTRY_PREFIX)) &&
+		    has_function(types, name))
+			w->functions[w->function_cnt++] = name;
+	}
+}
+
+/* The type of a structure's member; NULL: it has none of that name. */
+static const struct btf_type *member(const struct btf *types, const struct btf_type *t,
+				     const char *name)
+{
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), name))
+			return btf__type_by_id(types, btf_members(t)[i].type);
+	return NULL;
+}
+
+static const struct btf_type *structure(const struct btf *types, const char *name)
+{
+	int id = btf__find_by_name_kind(types, name, BTF_KIND_STRUCT);
+
+	return id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
+}
+
+/* Whether the kernel was built with what kprobe.multi needs (CONFIG_FPROBE). */
+static bool has_multi(const struct btf *types)
+{
+	return structure(types, "fprobe") && structure(types, "bpf_kprobe_multi_link");
+}
+
+/* And whether it lets it be attached: then the next best can still be loaded. */
+static bool try_multi(struct witness *w, bool at_return)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	const struct bpf_prog_load_opts load = {
+		.sz = sizeof(load),
+		.expected_attach_type = BPF_TRACE_KPROBE_MULTI,
+	};
+	const struct bpf_link_create_opts opts = {
+		.sz = sizeof(opts),
+		.kprobe_multi = { .flags = at_return ? BPF_F_KPROBE_MULTI_RETURN : 0,
+				  .cnt = (uint32_t)w->function_cnt,
+				  .syms = w->functions },
+	};
+	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "pvm_try", "Dual BSD/GPL", nothing,
+				 sizeof(nothing) / sizeof(nothing[0]), &load);
+	int link = prog < 0 ? -1 : bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
+
+	if (link < 0) {
+		log__debug("kprobe.multi%s: %s", at_return ? ", returns" : "", strerror(errno));
+		w->refused |= at_return ? WITNESS_RETURNS : WITNESS_MULTI;
+	} else {
+		close(link);
+	}
+	if (prog >= 0)
+		close(prog);
+	return link >= 0;
+}
+
+/* Returns that come from a pool go unseen when as many calls are inside as it has: anybody can park some. */
+static bool has_pool(const struct btf *types)
+{
+	return member(types, structure(types, "fprobe"), "rethook") != NULL;
+}
+
+/* A program attaches to the stub also where the kernel never calls it. */
+static bool has_lsm(void)
+{
+	char text[TEXT_SZ], *at;
+
+	read_text(LSMS, text);
+	for (at = strtok(text, ",\n"); at; at = strtok(NULL, ",\n"))
+		if (!strcmp(at, "bpf"))
+			return true;
+	return false;
+}
+
+/* A build that counts what witnesses cost (Makefile) does without. */
+#ifdef PVM_NO_WITNESSES
+#define WITNESSES false
+#else
+#define WITNESSES true
+#endif
+
+void witness__look(struct witness *w, bool fentry)
+{
+	*w = (struct witness){ .preemptible = WITNESSES && kernel_preempts() &&
+					      hook_is_preemptible(fentry),
+			       .session = -1 };
+}
+
+/* Before 6.1 a program of a kprobe must not use a map that takes memory as it goes. The registers of the caller are had
+ * from a helper that is older (5.15). */
+static bool can_witness(const struct btf *types)
+{
+	return structure(types, "bpf_mem_alloc") != NULL;
+}
+
+/* The kernel counts the runs of kprobes that it skips since it tells of links what these missed (6.7). */
+static bool counts_skips(const struct btf *types)
+{
+	const struct btf_type *by_kind = member(types, structure(types, "bpf_link_info"), "");
+
+	return member(types, member(types, by_kind, "kprobe_multi"), "missed") != NULL;
+}
+
+void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
+		   bool fentry)
+{
+	if (!w->preemptible || !can_witness(types))
+		return;
+	find_functions(w, skel, types);
+	w->counted = counts_skips(types);
+	w->multi = has_multi(types) && try_multi(w, false);
+	w->returns = w->multi && !has_pool(types) && try_multi(w, true);
+	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
+	w->end = !w->returns && !fentry;
+	w->permit = has_lsm();
+	/* A thread that it does not see is found by the one that sees all, at the latest; if it can be told at all. */
+	if (w->returns && w->permit && member(types, structure(types, "task_struct"), "ret_stack"))
+		w->session_type = session__type(types);
+}
+
+/* Elements of pvm_over (bpf/maps.h). */
+static uint32_t room_for_over(const struct witness *w)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	const uint32_t aside = cpus > 0 ? 2U * LRU_ASIDE * (uint32_t)cpus : 0;
+
+	if (!witness__any(w))
+		return 1;
+	return aside > OVER_MIN ? aside : OVER_MIN;
+}
+
+void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry)
+{
+	uint32_t last = fentry ? PVM_SAW_FEXIT : PVM_SAW_EXIT;
+
+	bpf_program__set_autoload(skel->progs.pvm_begin, w->multi);
+	bpf_program__set_autoload(skel->progs.pvm_begin_session, w->session_type);
+	if (w->session_type)
+		bpf_program__set_expected_attach_type(skel->progs.pvm_begin_session,
+						      w->session_type);
+	bpf_program__set_autoload(skel->progs.pvm_return, w->returns);
+	bpf_program__set_autoload(skel->progs.pvm_begin_kprobe, w->kprobe);
+	bpf_program__set_autoload(skel->progs.pvm_end, w->end);
+	bpf_program__set_autoload(skel->progs.pvm_permit, w->permit);
+	if (w->end)
+		last |= PVM_SAW_END;
+	if (fentry && w->returns)
+		last |= PVM_SAW_RETURN;
+	skel->rodata->cfg_last = last;
+	skel->rodata->cfg_witness = witness__any(w);
+	skel->rodata->cfg_stacks = w->returns;
+	skel->rodata->cfg_quick = w->returns && libbpf_num_possible_cpus() <= PVM_CPU_ROWS;
+	bpf_map__set_max_entries(skel->maps.pvm_over, room_for_over(w));
+}
+
+bool witness__any(const struct witness *w)
+{
+	return w->multi || w->kprobe || w->end || w->permit;
+}
+
+uint8_t witness__bits(const struct witness *w)
+{
+	return WITNESS_KNOWN | (w->preemptible ? WITNESS_NEEDED : 0) |
+	       (w->multi ? WITNESS_MULTI : 0) | (w->kprobe ? WITNESS_KPROBE : 0) |
+	       (w->returns ? WITNESS_RETURNS : 0) | (w->end ? WITNESS_END : 0) |
+	       (w->permit ? WITNESS_PERMIT : 0);
+}
+
+static bool keep(struct witness *w, const struct bpf_program *prog, struct bpf_link *link)
+{
+	if (!link) {
+		log__debug("%s: %s", bpf_program__name(prog), strerror(errno));
+		return false;
+	}
+	w->links[w->cnt++] = link;
+	return true;
+}
+
+/* A link of its own for begin and return: in a session the return goes with an entry that was passed over. */
+static bool attach_multi(struct witness *w, const struct bpf_program *prog, bool at_return,
+			 struct bpf_link **link)
+{
+	const struct bpf_kprobe_multi_opts opts = {
+		.sz = sizeof(opts),
+		.syms = w->functions,
+		.cnt = w->function_cnt,
+		.retprobe = at_return,
+	};
+
+	*link = bpf_program__attach_kprobe_multi_opts(prog, NULL, &opts);
+	return keep(w, prog, *link);
+}
+
+static void close_session(struct witness *w)
+{
+	if (w->session >= 0)
+		close(w->session);
+	w->session = -1;
+}
+
+static bool attach_begins(struct witness *w, const struct pvmtrace_bpf *skel)
+{
+	if (!w->permit) /* see witness__find */
+		w->session_type = 0;
+	if (w->session_type) {
+		int link = session__attach(bpf_program__fd(skel->progs.pvm_begin_session),
+					   w->session_type, w->functions, w->function_cnt);
+
+		if (link >= 0) {
+			w->session = link;
+			return true;
+		}
+		log__debug("pvm_begin_session: %s", strerror(-link));
+		w->session_type = 0;
+	}
+	return attach_multi(w, skel->progs.pvm_begin, false, &w->begins);
+}
+
+static bool attach_kprobes(struct witness *w, const struct bpf_program *prog)
+{
+	for (size_t i = 0; i < w->function_cnt; i++)
+		if (!keep(w, prog, bpf_program__attach_kprobe(prog, false, w->functions[i])))
+			return false;
+	return true;
+}
+
+static bool attach_one(struct witness *w, const struct pvmtrace_bpf *skel, enum witness_bit bit)
+{
+	switch (bit) {
+	case WITNESS_PERMIT:
+		return keep(w, skel->progs.pvm_permit, bpf_program__attach(skel->progs.pvm_permit));
+	case WITNESS_MULTI:
+		return attach_begins(w, skel);
+	case WITNESS_KPROBE:
+		return attach_kprobes(w, skel->progs.pvm_begin_kprobe);
+	case WITNESS_RETURNS:
+		return attach_multi(w, skel->progs.pvm_return, true, &w->ends);
+	default:
+		return keep(w, skel->progs.pvm_end, bpf_program__attach(skel->progs.pvm_end));
+	}
+}
+
+/*
+ * Whether it sees a call of ours, which hooks at a begin note in self_inside, and those at an end take from there. Those at
+ * a begin are looked at before there are any at an end.
+ */
+static bool fires(struct pvmtrace_bpf *skel, enum witness_bit bit)
+{
+	volatile uint32_t *inside = &skel->bss->self_inside;
+	const bool end = bit & (WITNESS_RETURNS | WITNESS_END);
+	bool seen = false;
+
+	for (int i = 0; i < FIRE_TRIES && !seen; i++) {
+		*inside = end;
+		if (bit != WITNESS_PERMIT)
+			self_test__call();
+		else if (!self_test__call_on_child())
+			return true; /* for all that is known */
+		seen = *inside != end;
+	}
+	*inside = 0;
+	return seen;
+}
+
+/* What one was attached by, or in part. */
+static void drop(struct witness *w, size_t before, enum witness_bit bit)
+{
+	while (w->cnt > before)
+		bpf_link__destroy(w->links[--w->cnt]);
+	if (bit == WITNESS_RETURNS)
+		w->ends = NULL;
+	if (bit != WITNESS_MULTI)
+		return;
+	w->begins = NULL;
+	w->session_type = 0;
+	close_session(w);
+}
+
+static void attach_and_try(struct witness *w, struct pvmtrace_bpf *skel, enum witness_bit bit,
+			   bool *in_force)
+{
+	const size_t before = w->cnt;
+	bool attached;
+
+	if (!*in_force)
+		return;
+	attached = attach_one(w, skel, bit);
+	*in_force = attached && fires(skel, bit);
+	if (*in_force)
+		return;
+	*(attached ? &w->silent : &w->refused) |= bit;
+	drop(w, before, bit);
+}
+
+void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
+{
+	attach_and_try(w, skel, WITNESS_PERMIT, &w->permit);
+	attach_and_try(w, skel, WITNESS_MULTI, &w->multi);
+	attach_and_try(w, skel, WITNESS_KPROBE, &w->kprobe);
+	attach_and_try(w, skel, WITNESS_RETURNS, &w->returns);
+	attach_and_try(w, skel, WITNESS_END, &w->end);
+	/* Before the first link that needs shadow stacks no thread has one. */
+	skel->bss->stackless_seen = 0;
+	w->attached_ns = clock__mono_now();
+	w->noted = witness_info__lacks(w->refused, w->silent, w->note);
+}
+
+/* linux/bpf.h, struct bpf_link_info, as of a link of kprobe.multi; its last member is newer than some headers (6.7). */
+struct multi_info {
+	uint32_t type, id, prog_id, pad;
+	uint64_t addrs;
+	uint32_t count, flags;
+	uint64_t missed;
+};
+
+/* What a program's guard does not count: there was no room to remember a return. */
+static uint64_t link_missed(int link)
+{
+	struct multi_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		return 0;
+	return info.missed;
+}
+
+static uint64_t begins_missed(const struct witness *w)
+{
+	return w->begins_missed + link_missed(w->begins ? bpf_link__fd(w->begins) : w->session);
+}
+
+static uint64_t ends_missed(const struct witness *w)
+{
+	return w->ends_missed + (w->ends ? link_missed(bpf_link__fd(w->ends)) : 0);
+}
+
+/* What links count goes with them. */
+void witness__detach(struct witness *w)
+{
+	w->begins_missed = begins_missed(w);
+	w->ends_missed = ends_missed(w);
+	while (w->cnt)
+		bpf_link__destroy(w->links[--w->cnt]);
+	close_session(w);
+	w->begins = w->ends = NULL;
+}
+
+bool witness__wants_sweep(struct witness *w)
+{
+	uint64_t now = clock__mono_now();
+
+	if (!w->returns || w->stackless || now < w->sweep_ns)
+		return false;
+	w->sweep_ns = now + (now - w->attached_ns);
+	return true;
+}
+
+bool witness__tick(struct witness *w, struct pvmtrace_bpf *skel)
+{
+	if (!w->returns || w->stackless || !skel->bss->stackless_seen)
+		return false;
+	w->stackless = true;
+	skel->bss->begins_exact = 1;
+	w->exact = w->multi &&
+		   (w->begins || attach_multi(w, skel->progs.pvm_begin, false, &w->begins));
+	skel->bss->begins_exact = w->exact;
+	if (w->exact)
+		log__info(STACKLESS "begins of calls are seen by kprobe.multi from now on");
+	else
+		log__warn(STACKLESS "begins of calls are not seen by kprobe.multi: %s",
+			  w->multi ? strerror(errno) : "it is not in force");
+	return true;
+}
+
+uint64_t witness__misses(const struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return 0;
+	return info.recursion_misses;
+}
+
+void witness__skips(const struct witness *w, const struct pvmtrace_bpf *skel, struct skips *s)
+{
+	s->counted = w->counted;
+	s->bounding =
+		witness_info__bounding(witness__bits(w), w->ftrace_was_off, w->kprobes_were_off);
+	s->stackless = w->stackless;
+	s->exact = w->exact;
+	if (w->multi)
+		s->begins =
+			begins_missed(w) + witness__misses(w->session_type && !w->exact
+								   ? skel->progs.pvm_begin_session
+								   : skel->progs.pvm_begin);
+	if (w->kprobe)
+		s->begins = witness__misses(skel->progs.pvm_begin_kprobe);
+	if (w->returns)
+		s->returns = witness__misses(skel->progs.pvm_return) + ends_missed(w);
+	if (w->end)
+		s->ends = witness__misses(skel->progs.pvm_end);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check - options that exclude each other, or do nothing without another. */
+#include "options/table.h"
+
+#include <string.h>
+
+#include <linux/types.h>
+
+#include "bpf/event.h"
+#include "base/log.h"
+
+/* What has a meaning for a trace only: nothing is silently left undone. */
+static int check_replay(const struct options *o)
+{
+	for (size_t i = 0; o->replay && i < o->setting_cnt; i++) {
+		const struct option_setting *s = &o->settings[i];
+
+		if (!s->def->trace_only)
+			continue;
+		log__error("--%s%s%.200s: not together with --replay: it would change nothing",
+			   s->def->name, s->value ? " " : "", s->value ? s->value : "");
+		return EX_USAGE;
+	}
+	return 0;
+}
+
+static bool was_given(const struct options *o, const char *name)
+{
+	for (size_t i = 0; i < o->setting_cnt; i++) {
+		if (!strcmp(o->settings[i].def->name, name))
+			return true;
+	}
+	return false;
+}
+
+/* The limit of the output file, against what it depends on. */
+static int check_max_size(const struct options *o)
+{
+	const unsigned long long limit = o->max_size;
+
+	if (!limit && was_given(o, "keep"))
+		log__error("--keep %u: only together with --max-size", o->keep);
+	else if (limit && !o->output)
+		log__error("--max-size %llu: only together with --output FILE", limit);
+	else if (limit && limit < 4ULL * o->max_line)
+		log__error("--max-size %llu: at least 4 times --max-line, %llu", limit,
+			   4ULL * o->max_line);
+	else
+		return 0;
+	return EX_USAGE;
+}
+
+static int check_allow_fifo(const struct options *o)
+{
+	if (!o->allow_fifo || o->output)
+		return 0;
+	log__error("--allow-fifo: only together with --output FILE");
+	return EX_USAGE;
+}
+
+/* The one process that a list wants, 0 if it wants none or several. */
+static uint32_t only_one(const struct filter_list *list)
+{
+	uint32_t one = 0;
+
+	for (size_t i = 0; i < list->cnt; i++) {
+		if (list->values[i].exclude)
+			continue;
+		if (one)
+			return 0;
+		one = list->values[i].number;
+	}
+	return one;
+}
+
+/* Filters that leave nothing to each other. */
+static int check_filters(const struct options *o)
+{
+	const uint32_t caller = only_one(&o->filter[PVM_CALLER][FILTER_PID]);
+	const uint32_t target = only_one(&o->filter[PVM_TARGET][FILTER_PID]);
+
+	if (o->no_self && caller && caller == target)
+		log__error("--no-self: with --caller-pid %u and --target-pid %u no call can match",
+			   caller, target);
+	else if (o->outcome == OUTCOME_FAILURE && o->min_bytes)
+		log__error("--min-bytes %llu: with --outcome failure no call can match: what fails "
+			   "moves nothing",
+			   (unsigned long long)o->min_bytes);
+	else
+		return 0;
+	return EX_USAGE;
+}
+
+int options_check__all(const struct options *o)
+{
+	int (*const checks[])(const struct options *) = { check_replay, check_max_size,
+							  check_allow_fifo, check_filters };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(checks) / sizeof(checks[0]); i++)
+		err = checks[i](o);
+	return err;
+}

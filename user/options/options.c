@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options - the table of options, and what takes their values, strictly. */
+#include "options/table.h"
+
+#include <linux/types.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/event.h"
+#include "event/host.h"
+#include "kernel/types.h"
+#include "base/log.h"
+#include "render/render.h"
+
+#define JSON_INT_MAX ((1ULL << 53) - 1) /* settings are told in the start record */
+#define CALL_BYTES_MAX 0x7ffff000ULL	/* moved by one call at most: MAX_RW_COUNT of the kernel */
+#define KIB 1024ULL
+#define MIB (1024 * KIB)
+#define ALLOW_PID "a process id from 1 to 2147483647"
+#define ALLOW_UID "a uid from 0 to 4294967294 or the name of an account"
+#define ALLOW_COMM "1 to 15 bytes, the length of a task's name"
+#define ALLOW_PATTERN "a path from '/' on, or a shell pattern for one"
+#define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
+
+/* Bit n of a struct option_choice for names[n]. */
+static const char *const op_names[] = { "read", "write", NULL };
+static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
+static const char *const outcome_names[] = { "success", "failure", NULL };
+static const enum outcome_filter outcome_values[] = { OUTCOME_SUCCESS, OUTCOME_FAILURE };
+static const char *const attach_names[] = { "tracepoint", "fentry", NULL };
+static const char *const resolve_names[] = { "auto", "kfunc", "walk", NULL };
+
+void option__number(const struct option_def *d, uint64_t n, char *buf, size_t sz)
+{
+	if (d->unit && n >= MIB && n % MIB == 0)
+		snprintf(buf, sz, "%lluM", (unsigned long long)(n / MIB));
+	else if (d->unit && n >= KIB && n % KIB == 0)
+		snprintf(buf, sz, "%lluK", (unsigned long long)(n / KIB));
+	else
+		snprintf(buf, sz, "%llu", (unsigned long long)n);
+}
+
+void option__allowed(const struct option_def *d, char *buf, size_t sz)
+{
+	char min[24], max[24];
+	size_t len = 0;
+
+	buf[0] = '\0';
+	if (d->names_of) {
+		snprintf(buf, sz, "%s", d->names_of());
+	} else if (d->names) {
+		for (size_t i = 0; d->names[i] && len < sz; i++)
+			len += (size_t)snprintf(buf + len, sz - len, "%s%s", i ? ", " : "",
+						d->names[i]);
+	} else if (d->max) {
+		option__number(d, d->min, min, sizeof(min));
+		option__number(d, d->max, max, sizeof(max));
+		snprintf(buf, sz, "%s to %s%s", min, max, d->allowed ? d->allowed : "");
+	} else if (d->allowed) {
+		snprintf(buf, sz, "%s", d->allowed);
+	}
+}
+
+int option__refuse(const struct option_def *d, const char *value, const char *why)
+{
+	log__error("--%s: '%.200s'%s %s", d->name, value, strlen(value) > 200 ? "..." : "", why);
+	return EX_USAGE;
+}
+
+int option__refuse_allowed(const struct option_def *d, const char *value, const char *why)
+{
+	char allowed[128], text[192];
+
+	option__allowed(d, allowed, sizeof(allowed));
+	snprintf(text, sizeof(text), "%s; allowed: %s", why, allowed);
+	return option__refuse(d, value, text);
+}
+
+int option__refuse_value(const struct option_def *d, const char *value)
+{
+	return option__refuse_allowed(d, value, "is not valid");
+}
+
+bool option__digits(const char *text, size_t len, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned digit = (unsigned)text[i] - '0';
+
+		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, digit, &n))
+			return false;
+	}
+	*out = n;
+	return len > 0;
+}
+
+bool option__all_digits(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static void store_number(struct options *o, const struct option_def *d, uint64_t n)
+{
+	uint32_t n32 = (uint32_t)n;
+
+	if (d->size == sizeof(n32))
+		memcpy((char *)o + d->offset, &n32, sizeof(n32));
+	else
+		memcpy((char *)o + d->offset, &n, sizeof(n));
+}
+
+static int set_number(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	uint64_t n, factor = 1;
+	size_t len = strlen(value);
+
+	/* A gigabyte is the most that a ring may have. */
+	if (d->unit && strchr(d->power ? "kKmM" : "kKmMgG", value[len - 1])) {
+		factor = strchr("kK", value[len - 1])	? KIB
+			 : strchr("mM", value[len - 1]) ? MIB
+							: 1024 * MIB;
+		len--;
+	}
+	if (!option__digits(value, len, &n) || __builtin_mul_overflow(n, factor, &n) ||
+	    n < d->min || n > d->max)
+		return option__refuse_value(d, value);
+	if (d->power && (n & (n - 1)))
+		return option__refuse_value(d, value);
+	store_number(p->o, d, n);
+	return 0;
+}
+
+static int set_iov_limit(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (strcmp(value, "all") != 0)
+		return set_number(p, d, value);
+	p->o->iov_limit = PVM_IOV_LIMIT_ALL;
+	return 0;
+}
+
+static int set_flag(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	(void)value;
+	*(bool *)((char *)p->o + d->offset) = true;
+	return 0;
+}
+
+/* -q and -v undo each other: the last one given wins, as with every other option. */
+static int set_quiet(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	(void)d;
+	(void)value;
+	p->o->quiet = true;
+	p->o->verbose = 0;
+	return 0;
+}
+
+static int set_verbose(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	(void)d;
+	(void)value;
+	p->o->quiet = false;
+	p->o->verbose++;
+	return 0;
+}
+
+static void store_text(struct options *o, const struct option_def *d, const char *text)
+{
+	memcpy((char *)o + d->offset, &text, sizeof(text));
+}
+
+static int set_text(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	store_text(p->o, d, value);
+	return 0;
+}
+
+static bool is_stdout(const char *value)
+{
+	return !strcmp(value, "-");
+}
+
+static int set_output(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	return set_text(p, d, is_stdout(value) ? NULL : value);
+}
+
+/* A file that stands beside the lines. */
+static int set_beside(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	return is_stdout(value)
+		       ? option__refuse(d, value, "is no file: stdout is for the lines; ./- is one")
+		       : set_text(p, d, value);
+}
+
+static int set_host_name(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	return host__is_name(value) ? set_text(p, d, value) : option__refuse_value(d, value);
+}
+
+/* Whether the tracer may become that account is for privileges to say. */
+static int set_user(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (!option__all_digits(value) && !getpwnam(value))
+		return option__refuse(d, value, "is not an account and not a uid");
+	return set_text(p, d, value);
+}
+
+static int set_format(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (!renderer__find(value))
+		return option__refuse_value(d, value);
+	return set_text(p, d, value);
+}
+
+/* The place of text among names, or -1. */
+static int name_index(const char *const *names, const char *text)
+{
+	for (int i = 0; names[i]; i++) {
+		if (!strcmp(names[i], text))
+			return i;
+	}
+	return -1;
+}
+
+static int set_name(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	if (name_index(d->names, value) < 0)
+		return option__refuse_value(d, value);
+	return set_text(p, d, value);
+}
+
+/* Takes one value of a filter with two names. 0 and *left, the names that still pass. */
+static int choose(struct option_choice *c, const struct option_def *d, const char *value,
+		  unsigned *left)
+{
+	bool exclude = value[0] == '!';
+	int i = name_index(d->names, value + exclude);
+
+	if (i < 0)
+		return option__refuse_value(d, value);
+	if (exclude)
+		c->excluded |= 1u << i;
+	else
+		c->wanted |= 1u << i;
+	if (c->wanted & c->excluded)
+		return option__refuse(d, value, "is both wanted and excluded: no call can match");
+	*left = (c->wanted ? c->wanted : 3u) & ~c->excluded;
+	if (!*left)
+		return option__refuse(d, value, "excludes the last one left: no call can match");
+	return 0;
+}
+
+static int set_op(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	unsigned left;
+	int err = choose(&p->op, d, value, &left);
+
+	if (err)
+		return err;
+	p->o->ops = (left & 1 ? op_bits[0] : 0) | (left & 2 ? op_bits[1] : 0);
+	return 0;
+}
+
+static int set_outcome(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	unsigned left;
+	int err = choose(&p->outcome, d, value, &left);
+
+	if (err)
+		return err;
+	p->o->outcome = left == 3 ? OUTCOME_ANY : outcome_values[left - 1];
+	return 0;
+}
+
+#define MEMBER(m) .offset = offsetof(struct options, m), .size = sizeof(((struct options *)0)->m)
+#define FILTER_OF(who, f) \
+	.group = GROUP_FILTER, .set = option__set_filter, MEMBER(filter[who][f]), .field = (f)
+
+const struct option_def options_table[] = {
+	{ "target-pid", .letter = 'p', .arg = "PID", FILTER_OF(PVM_TARGET, FILTER_PID),
+	  .allowed = ALLOW_PID,
+	  .help = "process that is accessed, by its host pid, or whoever shares its memory; holds for "
+		  "this process, not for a later one of the same number" },
+	{ "caller-pid", .arg = "PID", FILTER_OF(PVM_CALLER, FILTER_PID), .allowed = ALLOW_PID,
+	  .help = "process that calls, likewise" },
+	{ "target-comm", .arg = "NAME", FILTER_OF(PVM_TARGET, FILTER_COMM), .allowed = ALLOW_COMM,
+	  .help = "name of any thread of the target (up to 15 bytes)" },
+	{ "caller-comm", .arg = "NAME", FILTER_OF(PVM_CALLER, FILTER_COMM), .allowed = ALLOW_COMM,
+	  .help = "name of the calling thread" },
+	{ "target-uid", .arg = "UID", FILTER_OF(PVM_TARGET, FILTER_UID), .allowed = ALLOW_UID,
+	  .help = "real uid of the target, a number or an account" },
+	{ "caller-uid", .arg = "UID", FILTER_OF(PVM_CALLER, FILTER_UID), .allowed = ALLOW_UID,
+	  .help = "real uid of the caller" },
+	{ "target-cgroup", .arg = "PATH", FILTER_OF(PVM_TARGET, FILTER_CGROUP),
+	  .allowed = ALLOW_PATTERN,
+	  .help = "cgroup of the target, as records show it, or a shell pattern; what is below it too" },
+	{ "caller-cgroup", .arg = "PATH", FILTER_OF(PVM_CALLER, FILTER_CGROUP),
+	  .allowed = ALLOW_PATTERN, .help = "cgroup of the caller, likewise" },
+	{ "target-container", .arg = "ID", FILTER_OF(PVM_TARGET, FILTER_CONTAINER),
+	  .allowed = ALLOW_CONTAINER,
+	  .help = "container of the target, by the beginning of its id, or none: in no container, and in "
+		  "the host's own pid and mount namespaces" },
+	{ "caller-container", .arg = "ID", FILTER_OF(PVM_CALLER, FILTER_CONTAINER),
+	  .allowed = ALLOW_CONTAINER, .help = "container of the caller, likewise" },
+	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, MEMBER(ops),
+	  .names = op_names, .help = "only process_vm_readv or only process_vm_writev" },
+	{ "outcome", .group = GROUP_FILTER, .arg = "success|failure", .set = set_outcome,
+	  MEMBER(outcome), .names = outcome_names,
+	  .help = "only calls with this outcome; unknown ones always pass" },
+	{ "min-bytes", .group = GROUP_FILTER, .arg = "N", .set = set_number, MEMBER(min_bytes),
+	  .max = CALL_BYTES_MAX,
+	  .help = "only calls that moved at least N bytes; unknown ones always pass" },
+	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(no_self),
+	  .help = "no calls of a process on itself" },
+
+	{ "format", .letter = 'f', .group = GROUP_OUTPUT, .arg = "FORMAT", .set = set_format,
+	  MEMBER(format), .names_of = renderer__names, .def_text = "json",
+	  .help = "how records are written" },
+	{ "output", .letter = 'o', .group = GROUP_OUTPUT, .arg = "FILE", .set = set_output,
+	  MEMBER(output), .help = "append to FILE instead of writing to stdout (-)" },
+	{ "allow-fifo", .group = GROUP_OUTPUT, .set = set_flag, MEMBER(allow_fifo),
+	  .help = "the file of --output may be a named pipe that others made or may write to" },
+	{ "max-size", .group = GROUP_OUTPUT, .arg = "BYTES", .set = set_number, .unit = true,
+	  MEMBER(max_size), .min = 64 * KIB, .max = 1024 * 1024 * MIB,
+	  .help = "before FILE grows longer, make it FILE.1, that FILE.2 and so on, and begin a new one; at "
+		  "least 4 times --max-line" },
+	{ "keep", .group = GROUP_OUTPUT, .arg = "N", .set = set_number, MEMBER(keep), .max = 999,
+	  .def = 9, .help = "with --max-size: how many older files stay" },
+	{ "iov-limit", .group = GROUP_OUTPUT, .arg = "N|all", .set = set_iov_limit,
+	  MEMBER(iov_limit), .max = PVM_IOV_MAX, .def = 32, .allowed = ", or all",
+	  .help = "elements shown of each array" },
+	{ "max-line", .group = GROUP_OUTPUT, .arg = "BYTES", .set = set_number, MEMBER(max_line),
+	  .min = 1024, .max = 16 * MIB, .def = 8000, .help = "longest line, LF included" },
+	{ "stats-interval", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,
+	  MEMBER(stats_interval_s), .min = 1, .max = 86400, .def = 60, .trace_only = true,
+	  .help = "time between two stats records" },
+	{ "host-name", .group = GROUP_OUTPUT, .arg = "NAME", .set = set_host_name,
+	  MEMBER(host_name), .trace_only = true,
+	  .allowed = "1 to 64 letters, digits, '-', '.' and '_'",
+	  .help = "what this host is called, where that is not its own name (in a container)" },
+	{ "machine-id", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(machine_id),
+	  .trace_only = true, .help = "the file with this machine's id, not " MACHINE_ID_FILE },
+	{ "metrics", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_beside, MEMBER(metrics),
+	  .trace_only = true,
+	  .help = "at the start, every --stats-interval and at the end, replace FILE by all counters in "
+		  "Prometheus's text format" },
+	{ "in-flight-after", .group = GROUP_OUTPUT, .arg = "MS", .set = set_number,
+	  MEMBER(in_flight_after_ms), .min = 1, .max = 3600000, .def = 1000, .trace_only = true,
+	  .help = "tell a call that is still running by then" },
+
+	{ "aggregate", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,
+	  MEMBER(aggregate_s), .min = 1, .max = 3600, .trace_only = true,
+	  .help = "tell calls together, a summary per window and kind, but for each that stands out and "
+		  "the first one of each caller, target (either is another one after an exec or a "
+		  "change of ids, capabilities, namespaces or cgroup), operation and outcome" },
+
+	{ "duration", .group = GROUP_RUN, .arg = "SECONDS", .set = set_number, MEMBER(duration_s),
+	  .min = 1, .max = 31536000, .trace_only = true, .help = "stop after so many seconds" },
+	{ "count", .letter = 'c', .group = GROUP_RUN, .arg = "N", .set = set_number, MEMBER(count),
+	  .min = 1, .max = JSON_INT_MAX, .help = "stop after N process_vm_access records" },
+	{ "user", .group = GROUP_RUN, .arg = "NAME", .set = set_user, MEMBER(user),
+	  .trace_only = true,
+	  .help = "whom to become once the hooks are attached, an account or a uid, never root or "
+		  "nobody (default: the account pvmtrace, or else an unused uid)" },
+	{ "fail-on-loss", .group = GROUP_RUN, .set = set_flag, MEMBER(fail_on_loss),
+	  .trace_only = true, .help = "exit with 75 if calls were lost" },
+	{ "ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,
+	  .power = true, MEMBER(ring_bytes), .min = 64 * KIB, .max = 1024 * MIB, .def = 8 * MIB,
+	  .allowed = ", a power of two", .trace_only = true, .help = "ring buffer of calls" },
+	{ "array-ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,
+	  .power = true, MEMBER(array_ring_bytes), .min = 64 * KIB, .max = 1024 * MIB,
+	  .def = 4 * MIB, .allowed = ", a power of two", .trace_only = true,
+	  .help = "ring buffer of long arrays" },
+	{ "attach", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(attach),
+	  .names = attach_names, .def_text = "tracepoint", .trace_only = true,
+	  .help = "where the hooks are: on every system call, or (fentry) on the functions of these two, "
+		  "which costs other calls nothing" },
+	{ "audit", .group = GROUP_RUN, .set = set_flag, MEMBER(audit), .trace_only = true,
+	  .help = "compare the calls with what perf probes without BPF see, and tell those that no hook saw" },
+	{ "resolve", .group = GROUP_RUN, .arg = "HOW", .set = set_name, MEMBER(resolve),
+	  .names = resolve_names, .def_text = "auto", .trace_only = true,
+	  .help = "how to look up the target" },
+	{ "btf", .group = GROUP_RUN, .arg = "FILE", .set = set_text, MEMBER(btf),
+	  .trace_only = true,
+	  .help = "the running kernel's BTF, where " KERNEL_TYPES_PATH " does not show it" },
+
+	{ "record", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_beside, MEMBER(record),
+	  .command_only = true, .trace_only = true,
+	  .help = "write calls to FILE as they are, to be rendered later by --replay" },
+	{ "replay", .group = GROUP_OUTPUT, .arg = "FILE", .set = set_text, MEMBER(replay),
+	  .command_only = true,
+	  .help = "do not trace: render the calls in FILE (-: stdin); needs no rights" },
+
+	{ "config", .group = GROUP_TALK, .arg = "FILE", .set = set_text, MEMBER(config),
+	  .command_only = true,
+	  .help = "read options from FILE: one a line, by its long name, then its value; a line that "
+		  "begins with # is a comment. What the command line gives wins" },
+	{ "check-config", .group = GROUP_TALK, .set = set_flag, MEMBER(check_config),
+	  .command_only = true,
+	  .help = "check the configuration file and the command line, say nothing if they are right, "
+		  "and exit" },
+	{ "print-config", .group = GROUP_TALK, .set = set_flag, MEMBER(print_config),
+	  .command_only = true,
+	  .help = "print the options in force as a configuration file and exit" },
+	{ "probe", .group = GROUP_TALK, .set = set_flag, MEMBER(probe), .command_only = true,
+	  .trace_only = true,
+	  .help = "try what tracing needs of this host, say what it would see, and exit as it would; "
+		  "with -f json for machines" },
+	{ "quiet", .letter = 'q', .group = GROUP_TALK, .set = set_quiet, MEMBER(quiet),
+	  .help = "only errors" },
+	{ "verbose", .letter = 'v', .group = GROUP_TALK, .set = set_verbose, MEMBER(verbose),
+	  .help = "more; may be repeated. With -f text also the callers' arguments" },
+	{ "schema", .group = GROUP_TALK, .set = set_flag, MEMBER(schema), .command_only = true,
+	  .help = "print the JSON Schema of the format json and exit" },
+	{ "version", .letter = 'V', .group = GROUP_TALK, .set = set_flag, MEMBER(version),
+	  .command_only = true, .help = "print the version and exit" },
+	{ "help", .letter = 'h', .group = GROUP_TALK, .set = set_flag, MEMBER(help),
+	  .command_only = true, .help = "print this and exit" },
+};
+const size_t options_table_cnt = sizeof(options_table) / sizeof(options_table[0]);
+
+_Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTION_MAX,
+	       "options__parse has no room for so many options");
+
+bool option__adds_up(const struct option_def *d)
+{
+	return d->set == option__set_filter || d->set == set_op || d->set == set_outcome;
+}
+
+void option__reset(struct option_parse *p, const struct option_def *d)
+{
+	if (d->set == option__set_filter)
+		free(((struct filter_list *)((char *)p->o + d->offset))->values);
+	else if (d->set == set_op)
+		p->op = (struct option_choice){ 0 };
+	else if (d->set == set_outcome)
+		p->outcome = (struct option_choice){ 0 };
+	memset((char *)p->o + d->offset, 0, d->size);
+	if (d->def)
+		store_number(p->o, d, d->def);
+	else if (d->def_text)
+		store_text(p->o, d, d->def_text);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* print - the options in force as a configuration file, made of the table of options. */
+#include "options/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "render/text_line.h"
+
+#define WIDTH 98
+
+/* Nothing is printed if a line cannot hold one of the values. */
+static int check_values(const struct options *o)
+{
+	for (size_t i = 0; i < o->setting_cnt; i++) {
+		const struct option_setting *s = &o->settings[i];
+
+		for (const char *p = s->value; p && *p && !s->def->command_only; p++) {
+			if (!options__is_control(p))
+				continue;
+			log__error(
+				"--%s: '%.200s' holds a control character, which a configuration "
+				"file cannot have",
+				s->def->name, s->value);
+			return EX_USAGE;
+		}
+	}
+	return 0;
+}
+
+/* What a person could not see, or could see otherwise than it is, is said in a comment before it: the line itself
+ * must be what the value is. */
+static void put_value(const struct option_def *d, const char *value)
+{
+	bool hidden = !text__all_show(value);
+	bool quoted = strchr("#= \t", value[0]) || strchr(value, '"') ||
+		      strchr(" \t", value[strlen(value) - 1]) || strstr(value, " #") ||
+		      strstr(value, "\t#");
+
+	if (hidden) {
+		printf("# Not all characters of the next value show: ");
+		text__print(stdout, value);
+		putchar('\n');
+	}
+	printf(quoted ? "%s \"%s\"\n" : "%s %s\n", d->name, value);
+}
+
+/* How often a flag is in force: its member counts it. */
+static unsigned times(const struct options *o, const struct option_def *d)
+{
+	unsigned cnt = 0;
+
+	memcpy(&cnt, (const char *)o + d->offset, d->size < sizeof(cnt) ? d->size : sizeof(cnt));
+	return cnt;
+}
+
+static void put_flag(const struct options *o, const struct option_def *d)
+{
+	unsigned cnt = times(o, d);
+
+	if (!cnt)
+		printf("#%s\n", d->name);
+	while (cnt--)
+		puts(d->name);
+}
+
+static void put_setting(const struct options *o, const struct option_def *d)
+{
+	const char *last = NULL;
+	char def[32] = "";
+
+	for (size_t i = 0; i < o->setting_cnt; i++) {
+		if (o->settings[i].def != d)
+			continue;
+		last = o->settings[i].value;
+		if (option__adds_up(d))
+			put_value(d, last);
+	}
+	if (last && !option__adds_up(d))
+		put_value(d, last);
+	if (last)
+		return;
+	if (d->def)
+		option__number(d, d->def, def, sizeof(def));
+	printf("#%s %s\n", d->name, *def ? def : d->def_text ? d->def_text : d->arg);
+}
+
+/* As a comment, broken between words. */
+static void put_comment(const char *text)
+{
+	size_t col = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (!col || col + 1 + len > WIDTH)
+			col = (size_t)printf(col ? "\n#" : "#") - (col != 0);
+		col += (size_t)printf(" %.*s", (int)len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+	putchar('\n');
+}
+
+static void put_help(const struct option_def *d)
+{
+	char allowed[128] = "", text[640];
+
+	/* A filter's values are told by its help. */
+	if (d->group != GROUP_FILTER)
+		option__allowed(d, allowed, sizeof(allowed));
+	snprintf(text, sizeof(text), "%s%s%s%s", d->help, *allowed ? " (" : "", allowed,
+		 *allowed ? ")" : "");
+	put_comment(text);
+}
+
+int options__print(const struct options *o)
+{
+	int err = check_values(o);
+
+	if (err)
+		return err;
+	put_comment("Configuration of pvmtrace: options by their long names, one a line, each with "
+		    "its value. What is commented out is not set; where it has a default, that is "
+		    "shown.");
+	for (size_t i = 0; i < options_table_cnt; i++) {
+		const struct option_def *d = &options_table[i];
+
+		if (d->command_only)
+			continue;
+		putchar('\n');
+		put_help(d);
+		if (d->arg)
+			put_setting(o, d);
+		else
+			put_flag(o, d);
+	}
+	if (!fflush(stdout))
+		return 0;
+	log__error("stdout: %s", strerror(errno));
+	return EX_IOERR;
+}

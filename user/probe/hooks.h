@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hooks - which kinds of hooks this kernel lets us attach: each is attached, and detached at once. */
+#ifndef PVM_PROBE_HOOKS_H
+#define PVM_PROBE_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PROBE_HOOKS_MAX 16
+
+struct hook_result {
+	char name[64]; /* "tp_btf/sys_enter" */
+	bool used;     /* tracing needs it, with the attach method that was asked for */
+	bool attaches;
+	char error[128]; /* why not; "" if it attaches */
+};
+
+/* Needs CAP_BPF and CAP_PERFMON and a kernel with BTF. Fills out (room for PROBE_HOOKS_MAX); how many. */
+size_t probe_hooks__try(struct hook_result *out, bool fentry);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "render/common.h"
+
+#include <string.h>
+
+#include "base/digits.h"
+
+#define FLAG_PIDFD 1ULL
+#define FLAG_NOWAIT 2ULL
+#define FLAGS_KNOWN (FLAG_PIDFD | FLAG_NOWAIT)
+
+void common__flags(struct json *j, uint64_t flags)
+{
+	json__hex(j, "flags", flags);
+	if (!flags) {
+		JSON_RAW(j, "\"flag_names\":[]");
+		return;
+	}
+	json__open_arr(j, "flag_names");
+	if (flags & FLAG_PIDFD)
+		JSON_RAW(j, "\"PROCESS_VM_PIDFD\"");
+	if (flags & FLAG_NOWAIT)
+		JSON_RAW(j, "\"PROCESS_VM_NOWAIT\"");
+	if (flags & ~FLAGS_KNOWN)
+		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
+	json__close_arr(j);
+}
+
+void common__id(struct json *j, const char *key, const struct record *r)
+{
+	size_t len = strlen(r->run);
+	bool replaced;
+	char *p;
+
+	if (r->type == REC_CALL) {
+		json__str(j, key, r->call.id);
+		return;
+	}
+	p = json__begin(j, key, 6 * len + sizeof("\"-s\"") + 20);
+	if (!p)
+		return;
+	*p++ = '"';
+	p = json__put_bytes(p, r->run, len, &replaced);
+	*p++ = '-';
+	*p++ = 's';
+	p = json__put_u64(p, r->seq);
+	*p++ = '"';
+	json__end(j, p, true);
+}
+
+void common__run(struct json *j, const struct record *r)
+{
+	json__str(j, "run", r->run);
+}
+
+const char *common__status(enum array_status status)
+{
+	static const char *const names[] = {
+		[ARRAY_OK] = "ok",	     [ARRAY_NONE] = "none", [ARRAY_INVALID] = "invalid",
+		[ARRAY_PARTIAL] = "partial", [ARRAY_LATE] = "late", [ARRAY_FAULT] = "fault",
+		[ARRAY_LOST] = "lost",
+	};
+
+	return names[status];
+}
+
+void common__pinned(struct json *j, const struct pvm_pins *pins)
+{
+	json__open_obj(j, "pinned");
+	json__hex(j, "first", pins->first);
+	json__hex(j, "last", pins->last);
+	json__u64(j, "pages", pins->pages);
+	json__close_obj(j);
+}
+
+void common__dev(struct json *j, const char *key, uint32_t dev)
+{
+	char text[16], *at;
+
+	at = put_hex(text, dev >> 20, 2);
+	*at++ = ':';
+	at = put_hex(at, dev & 0xfffff, 2);
+	*at = '\0';
+	json__str(j, key, text);
+}
+
+void common__counts(struct json *j, const char *key, const struct named_count *counts, size_t cnt)
+{
+	json__open_obj(j, key);
+	for (size_t i = 0; i < cnt; i++)
+		json__u64(j, counts[i].name, counts[i].calls);
+	json__close_obj(j);
+}
+
+void common__abis(struct json *j, const struct summary_info *s)
+{
+	json__open_arr(j, "abis");
+	for (size_t i = 0; i < s->abi_cnt; i++) {
+		json__open_obj(j, NULL);
+		json__str(j, "abi", s->abis[i].name);
+		json__u64(j, "calls", s->abis[i].calls);
+		json__close_obj(j);
+	}
+	json__close_arr(j);
+}
+
+static void put_address(struct json *j, const char *key, uint64_t address)
+{
+	char text[2 + 16 + 1] = "0x";
+
+	*put_hex(text + 2, address, 16) = '\0';
+	json__str(j, key, text);
+}
+
+void common__range(struct json *j, uint64_t low, uint64_t high)
+{
+	put_address(j, "low", low);
+	put_address(j, "high", high);
+}
+
+void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+	bool needed = false;
+
+	while (!needed && (arg = fit__next_arg(&at, &left, &len)))
+		needed = json__needs_hex(arg, len);
+	if (!needed || !fit__begin(j, plan, FIT_ARGS_HEX))
+		return;
+	at = t->args;
+	left = t->args_len;
+	json__open_arr(j, "args_hex");
+	while ((arg = fit__next_arg(&at, &left, &len)))
+		json__bytes_hex(j, NULL, arg, len);
+	json__close_arr(j);
+	fit__end(j, plan);
+}
+
+void common__containers(struct json *j, const struct task_info *t)
+{
+	json__open_arr(j, "containers");
+	for (size_t i = 0; i < t->container_cnt; i++)
+		json__bytes(j, NULL, t->containers[i].id, t->containers[i].len);
+	json__close_arr(j);
+}
+
+const char *common__kinship(unsigned int kinship)
+{
+	static const char *const names[] = {
+		[PVM_KIN_NONE] = "none",
+		[PVM_KIN_SELF] = "self",
+		[PVM_KIN_CHILD] = "child",
+		[PVM_KIN_PARENT] = "parent",
+	};
+
+	return names[kinship];
+}
+
+#define TARGET_VAGUE (PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED)
+
+/* Can be said only of two looks that both found one, which executed nothing in between. */
+enum tristate common__moved(const struct pvm_call *call)
+{
+	if (call->flags & PVM_CALL_TARGET_MOVED)
+		return YES;
+	return call->phase == PVM_COMPLETE && call->resolved == PVM_RESOLVED_ENTRY &&
+			       !(call->flags & TARGET_VAGUE)
+		       ? NO
+		       : UNKNOWN;
+}
+
+/* As it was given: an excluding value with its mark. */
+static void put_value(struct json *j, const struct filter_value *v)
+{
+	size_t len = strlen(v->text);
+	bool replaced = false;
+	char *p = json__begin(j, NULL, 6 * len + sizeof("\"!\""));
+
+	if (!p)
+		return;
+	*p++ = '"';
+	if (v->exclude)
+		*p++ = '!';
+	p = json__put_bytes(p, v->text, len, &replaced);
+	*p++ = '"';
+	json__end(j, p, true);
+}
+
+static void put_side_filters(struct json *j, const char *key, const struct filter_list *lists)
+{
+	static const char *const fields[FILTER_FIELD_CNT] = {
+		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
+		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container",
+	};
+
+	json__open_obj(j, key);
+	for (unsigned int i = 0; i < FILTER_FIELD_CNT; i++) {
+		json__open_arr(j, fields[i]);
+		for (size_t n = 0; n < lists[i].cnt; n++)
+			put_value(j, &lists[i].values[n]);
+		json__close_arr(j);
+	}
+	json__close_obj(j);
+}
+
+void common__filters(struct json *j, const struct options *o, bool nulls)
+{
+	json__open_obj(j, "filters");
+	put_side_filters(j, "caller", o->filter[PVM_CALLER]);
+	put_side_filters(j, "target", o->filter[PVM_TARGET]);
+	json__open_arr(j, "op");
+	if (o->ops & 1u << PVM_READ)
+		json__str(j, NULL, "read");
+	if (o->ops & 1u << PVM_WRITE)
+		json__str(j, NULL, "write");
+	json__close_arr(j);
+	if (o->outcome != OUTCOME_ANY)
+		json__str(j, "outcome", o->outcome == OUTCOME_SUCCESS ? "success" : "failure");
+	else if (nulls)
+		json__null(j, "outcome");
+	json__u64(j, "min_bytes", o->min_bytes);
+	json__bool(j, "no_self", o->no_self);
+	json__close_obj(j);
+}
+
+/* 0: there is none. */
+static void put_limit(struct json *j, const char *key, uint64_t value, bool nulls)
+{
+	if (value)
+		json__u64(j, key, value);
+	else if (nulls)
+		json__null(j, key);
+}
+
+void common__limits(struct json *j, const struct options *o, bool nulls)
+{
+	json__open_obj(j, "limits");
+	json__u64(j, "iov_limit", o->iov_limit < PVM_IOV_MAX ? o->iov_limit : PVM_IOV_MAX);
+	json__u64(j, "max_line", o->max_line);
+	json__u64(j, "stats_interval_s", o->stats_interval_s);
+	json__u64(j, "in_flight_after_ms", o->in_flight_after_ms);
+	put_limit(j, "aggregate_s", o->aggregate_s, nulls);
+	put_limit(j, "duration_s", o->duration_s, nulls);
+	put_limit(j, "count", o->count, nulls);
+	json__u64(j, "ring_bytes", o->ring_bytes);
+	json__u64(j, "array_ring_bytes", o->array_ring_bytes);
+	json__close_obj(j);
+}
+
+void common__pad(struct json *j, size_t pad)
+{
+	char *p = json__begin(j, "pad", pad + 2);
+
+	if (!p)
+		return;
+	*p = '"';
+	memset(p + 1, ' ', pad);
+	p[pad + 1] = '"';
+	json__end(j, p + pad + 2, true);
+}
+
+void common__confirms(struct json *j, const struct confirm_info *c, bool nulls)
+{
+	json__open_obj(j, "confirms");
+	json__bool(j, "target", c->target);
+	if (c->pages || nulls)
+		json__str(j, "pages", c->pages);
+	json__close_obj(j);
+}
+
+static void text_or_null(struct json *j, const char *key, const char *text, bool nulls)
+{
+	if (text || nulls)
+		json__str(j, key, text);
+}
+
+void common__witnesses(struct json *j, const struct witness_info *w, bool nulls)
+{
+	if (!w->known) {
+		if (nulls)
+			json__null(j, "witnesses");
+		return;
+	}
+	json__open_obj(j, "witnesses");
+	json__bool(j, "needed", w->needed);
+	text_or_null(j, "begin", w->begin, nulls);
+	text_or_null(j, "return", w->returns, nulls);
+	text_or_null(j, "end", w->end, nulls);
+	json__bool(j, "permission", w->permission);
+	text_or_null(j, "sees", w->sees, nulls);
+	text_or_null(j, "remains", w->remains, nulls);
+	json__close_obj(j);
+}
+
+void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt)
+{
+	json__open_arr(j, key);
+	for (size_t i = 0; i < cnt; i++)
+		json__bytes(j, NULL, texts[i], strlen(texts[i]));
+	json__close_arr(j);
+}

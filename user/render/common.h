@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common - what the formats that are JSON write alike. `nulls` is where they differ: whether
+ * what is not known is null or absent. */
+#ifndef PVM_RENDER_COMMON_H
+#define PVM_RENDER_COMMON_H
+
+#include "base/clock.h"
+#include "options/options.h"
+#include "render/fit.h"
+
+/* Shippers know a file by its first record, and Filebeat takes no file that is shorter. */
+#define FIRST_LINE_MIN 1024
+
+/* Of a call: "flags", "flag_names". */
+void common__flags(struct json *j, uint64_t flags);
+/* What became of an array, a word. */
+const char *common__status(enum array_status status);
+/* "pinned": the pages that the kernel held. */
+void common__pinned(struct json *j, const struct pvm_pins *pins);
+/* "major:minor", in hex digits. */
+void common__dev(struct json *j, const char *key, uint32_t dev);
+/* "args_hex", if an argument needs it and there is room. */
+void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t);
+/* "containers": their ids, outermost first. */
+void common__containers(struct json *j, const struct task_info *t);
+/* How the two processes of a call are related, a word; kinship: enum pvm_kinship. */
+const char *common__kinship(unsigned int kinship);
+/* Of a sum: an object of calls by name; "abis", a list of objects as it is in `start`; "low" and "high", in as many digits
+ * as make them sort. */
+void common__counts(struct json *j, const char *key, const struct named_count *counts, size_t cnt);
+void common__abis(struct json *j, const struct summary_info *s);
+void common__range(struct json *j, uint64_t low, uint64_t high);
+/* Whether the argument named another process at exit. */
+enum tristate common__moved(const struct pvm_call *call);
+
+/* The record's own id: of a call, what both of its records share; of others "RUN-s<seq>". */
+void common__id(struct json *j, const char *key, const struct record *r);
+/* "run": the run's id. */
+void common__run(struct json *j, const struct record *r);
+
+/* RFC 3339, nanoseconds. cache: of times that mostly lie in the same second; may be NULL. */
+static inline void common__time(struct json *j, const char *key, struct clock_text *cache,
+				uint64_t real_ns)
+{
+	char *p = json__begin(j, key, CLOCK_TEXT_SZ + 1);
+
+	if (!p)
+		return;
+	*p = '"';
+	clock__text(cache, real_ns, p + 1);
+	p[CLOCK_TEXT_SZ] = '"'; /* over the NUL */
+	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
+}
+
+/* Of a run: "confirms", "witnesses", "filters", "limits". */
+void common__confirms(struct json *j, const struct confirm_info *c, bool nulls);
+void common__witnesses(struct json *j, const struct witness_info *w, bool nulls);
+void common__filters(struct json *j, const struct options *o, bool nulls);
+void common__limits(struct json *j, const struct options *o, bool nulls);
+/* "pad": as many spaces. */
+void common__pad(struct json *j, size_t pad);
+void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt);
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ecs - Elastic Common Schema 9. The caller is `process`, the target `Target.process` (a custom name,
+ * and the one that Elastic's own rules use); what the schema has no field for is under `pvmtrace`.
+ * A field that is not known is absent.
+ *
+ * Of the credentials, `user` is the effective one in this schema and `real_user` the real one,
+ * which is what the kernel's permission check of these calls goes by of the caller; of the target it goes by the
+ * saved ones as well. Groups likewise.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "render/common.h"
+#include "render/fit.h"
+#include "render/rest.h"
+
+#define ECS_VERSION "9.4.0"
+
+#define FILE_SZ (sizeof(",\"executable\":\"\"") - 1)
+#define EXE_SZ (sizeof(",\"exe\":\"\"") - 1) /* of the memory's owner */
+#define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
+
+static const struct fit_format format = {
+	.names = {
+		[FIT_NAME] = "\"process.name\"",
+		[FIT_ASKED] = "\"pvmtrace.target.arg\",\"pvmtrace.target.kind\"",
+		[FIT_TOP] = "\"event.*\",\"pvmtrace.*\"",
+		[FIT_CALLER] = "\"process.*\",\"container\",\"pvmtrace.caller\"",
+		[FIT_TARGET] = "\"Target.process.*\",\"pvmtrace.target.*\"",
+		[FIT_RELATION] = "\"pvmtrace.relation\"",
+		[FIT_REMOTE] = "\"pvmtrace.remote.*\"",
+		[FIT_LOCAL] = "\"pvmtrace.local\"",
+		[FIT_NS] = "\"pvmtrace.caller.ns\",\"pvmtrace.caller.containers\"",
+		[FIT_TARGET_NS] = "\"pvmtrace.target.ns\",\"pvmtrace.target.containers\"",
+		[FIT_HOST] = "\"host\"",
+		[FIT_EXE] = "\"process.executable\"",
+		[FIT_TARGET_EXE] = "\"Target.process.executable\"",
+		[FIT_OWNER_EXE] = "\"pvmtrace.target.memory_of.exe\"",
+		[FIT_CGROUP] = "\"pvmtrace.caller.cgroup\"",
+		[FIT_TARGET_CGROUP] = "\"pvmtrace.target.cgroup\"",
+		[FIT_COMM_HEX] = "\"pvmtrace.caller.comm_hex\"",
+		[FIT_TARGET_COMM_HEX] = "\"pvmtrace.target.comm_hex\"",
+		[FIT_PCOMM_HEX] = "\"pvmtrace.caller.pcomm_hex\"",
+		[FIT_TARGET_PCOMM_HEX] = "\"pvmtrace.target.pcomm_hex\"",
+		[FIT_EXE_HEX] = "\"pvmtrace.caller.exe_hex\"",
+		[FIT_TARGET_EXE_HEX] = "\"pvmtrace.target.exe_hex\"",
+		[FIT_CGROUP_HEX] = "\"pvmtrace.caller.cgroup_hex\"",
+		[FIT_TARGET_CGROUP_HEX] = "\"pvmtrace.target.cgroup_hex\"",
+		[FIT_OWNER_COMM_HEX] = "\"pvmtrace.target.memory_of.comm_hex\"",
+		[FIT_OWNER_EXE_HEX] = "\"pvmtrace.target.memory_of.exe_hex\"",
+		[FIT_ARGS_HEX] = "\"pvmtrace.caller.args_hex\"",
+		[FIT_ARGS] = "\"process.args\"",
+		[FIT_REMOTE_EXIT] = "\"pvmtrace.remote.iov_exit\"",
+		[FIT_LOCAL_EXIT] = "\"pvmtrace.local.iov_exit\"",
+		[FIT_REMOTE_IOV] = "\"pvmtrace.remote.iov\"",
+		[FIT_LOCAL_IOV] = "\"pvmtrace.local.iov\"",
+	},
+	.text_extra = {
+		[FIT_EXE] = FILE_SZ,
+		[FIT_TARGET_EXE] = FILE_SZ,
+		[FIT_OWNER_EXE] = EXE_SZ,
+		[FIT_CGROUP] = CGROUP_SZ,
+		[FIT_TARGET_CGROUP] = CGROUP_SZ,
+	},
+	.text_copies = {
+		[FIT_EXE] = 1,
+		[FIT_TARGET_EXE] = 1,
+		[FIT_OWNER_EXE] = 1,
+		[FIT_CGROUP] = 1,
+		[FIT_TARGET_CGROUP] = 1,
+	},
+	.arg_extra = sizeof("\"\"") - 1,
+};
+
+static void put_text(struct json *j, const char *key, const char *text)
+{
+	if (*text)
+		json__bytes(j, key, text, strlen(text));
+}
+
+static void put_comm(struct json *j, const char *key, const char *comm)
+{
+	size_t len = strnlen(comm, PVM_COMM_SZ);
+
+	if (len)
+		json__bytes(j, key, comm, len);
+}
+
+static void put_host(struct json *j, const struct host *host, bool with_kernel)
+{
+	json__open_obj(j, "host");
+	put_text(j, "name", host->name);
+	put_text(j, "id", host->machine_id);
+	if (host->boot_id[0]) {
+		json__open_obj(j, "boot");
+		put_text(j, "id", host->boot_id);
+		json__close_obj(j);
+	}
+	if (with_kernel)
+		put_text(j, "architecture", host->arch);
+	json__open_obj(j, "os");
+	JSON_RAW(j, "\"type\":\"linux\"");
+	if (with_kernel)
+		put_text(j, "kernel", host->kernel);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+/* "key":{"id":"1000"} */
+static void put_owner(struct json *j, const char *key, uint32_t id)
+{
+	json__open_obj(j, key);
+	rest__number_text(j, "id", id);
+	json__close_obj(j);
+}
+
+static void put_args(struct json *j, const struct fit_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+	uint32_t cnt = 0;
+
+	if (!at)
+		return;
+	json__open_arr(j, "args");
+	for (; (arg = fit__next_arg(&at, &left, &len)); cnt++) {
+		if (cnt < plan->args)
+			json__bytes(j, NULL, arg, len);
+	}
+	json__close_arr(j);
+	if (!t->args_cut)
+		json__u64(j, "args_count", cnt);
+}
+
+static void put_origin(struct json *j, const struct task_info *t)
+{
+	const struct pvm_task *task = t->task;
+
+	if (task_is_read(t)) {
+		json__open_obj(j, "parent");
+		json__u64(j, "pid", task->ppid);
+		put_comm(j, "name", task->pcomm);
+		json__close_obj(j);
+	}
+	if (!(task->flags & PVM_TASK_CREDS))
+		return;
+	put_owner(j, "user", task->euid);
+	put_owner(j, "real_user", task->uid);
+	put_owner(j, "saved_user", task->suid);
+	put_owner(j, "group", task->egid);
+	put_owner(j, "real_group", task->gid);
+	put_owner(j, "saved_group", task->sgid);
+}
+
+/* target: 1 for the target, 0 for the caller. */
+static void put_process(struct json *j, struct fit_plan *plan, const struct task_info *t,
+			unsigned int target)
+{
+	const struct pvm_task *task = t->task;
+	unsigned int name = target ? FIT_TARGET : FIT_NAME;
+
+	json__open_obj(j, "process");
+	json__u64(j, "pid", task->pid);
+	if (fit__begin(j, plan, name)) {
+		put_comm(j, "name", task->comm);
+		fit__end(j, plan);
+	}
+	if (!target && !t->bare)
+		json__str(j, "entity_id", t->entity_id);
+	if (fit__begin(j, plan, FIT_CALLER + target)) {
+		if (target)
+			json__str(j, "entity_id", t->entity_id);
+		json__open_obj(j, "thread");
+		json__u64(j, "id", task->tid);
+		json__close_obj(j);
+		if (task->pid_ns)
+			json__u64(j, "vpid", task->pid_ns);
+		rest__text(j, plan, FIT_EXE + target, "executable", t->exe, t->exe_len);
+		put_args(j, plan, t);
+		if (!t->bare)
+			rest__time(j, "start", t->real_start_ns);
+		put_origin(j, t);
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+}
+
+/* Up to where the members of `event` differ. */
+static void put_head(struct json *j, const struct record *r)
+{
+	json__open_obj(j, NULL);
+	rest__time(j, "@timestamp", r->real_ns);
+	JSON_RAW(j, "\"ecs\":{\"version\":\"" ECS_VERSION "\"}");
+	json__open_obj(j, "event");
+	json__u64(j, "sequence", r->seq);
+	rest__time(j, "created", r->told_ns);
+	common__id(j, "id", r);
+	JSON_RAW(j, "\"module\":\"pvmtrace\"");
+}
+
+static const char *outcome_name(enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_SUCCEEDED:
+		return "success";
+	case OUTCOME_FAILED:
+		return "failure";
+	default:
+		return "unknown";
+	}
+}
+
+static void put_what(struct json *j, const struct call_info *c)
+{
+	JSON_RAW(j, "\"dataset\":\"pvmtrace.calls\",\"kind\":\"event\",\"category\":[\"process\"]");
+	if (c->raw->op == PVM_READ)
+		JSON_RAW(j, "\"type\":[\"access\"]");
+	else
+		JSON_RAW(j, "\"type\":[\"change\"]");
+	json__str(j, "action", rest__syscall(c));
+	json__str(j, "outcome", outcome_name(c->outcome));
+}
+
+static void put_call_event(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	put_what(j, c);
+	if (fit__begin(j, plan, FIT_TOP)) {
+		if (c->duration_known)
+			json__u64(j, "duration", c->duration_ns);
+		JSON_RAW(j, "\"provider\":\"pvmtrace\"");
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+}
+
+static void put_error(struct json *j, const char *code, const char *message)
+{
+	json__open_obj(j, "error");
+	json__str(j, "code", code);
+	if (message)
+		json__bytes(j, "message", message, strlen(message));
+	json__close_obj(j);
+}
+
+/* Who, whom, and where. */
+static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct call_info *c = &r->call;
+
+	put_process(j, plan, &c->caller, 0);
+	if (c->caller.container_cnt && fit__begin(j, plan, FIT_CALLER)) {
+		json__open_obj(j, "container");
+		json__bytes(j, "id", task_container(&c->caller), task_container_len(&c->caller));
+		json__close_obj(j);
+		fit__end(j, plan);
+	}
+	if (c->target.task) {
+		json__open_obj(j, "Target");
+		put_process(j, plan, &c->target, 1);
+		json__close_obj(j);
+	}
+	if (c->error)
+		put_error(j, c->error, NULL);
+	if (fit__begin(j, plan, FIT_HOST)) {
+		put_host(j, r->host, false);
+		fit__end(j, plan);
+	}
+}
+
+/* It is cut with what else is said of the call. */
+static void put_host_rest(struct json *j, struct fit_plan *plan, const struct host *host)
+{
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	rest__host(j, host);
+	fit__end(j, plan);
+}
+
+static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	put_head(j, r);
+	put_call_event(j, plan, &r->call);
+	put_context(j, plan, r);
+	json__open_obj(j, "pvmtrace");
+	common__run(j, r);
+	put_host_rest(j, plan, r->host);
+	rest__call(j, plan, &r->call, REST_CONTAINER);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+/* `event` has no field for a number of events told as one. */
+static void put_summary(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct summary_info *s = &r->summary;
+
+	put_head(j, r);
+	put_what(j, &s->call);
+	rest__time(j, "start", s->first_ns);
+	rest__time(j, "end", s->last_ns);
+	if (fit__begin(j, plan, FIT_TOP)) {
+		JSON_RAW(j, "\"provider\":\"pvmtrace\"");
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+	put_context(j, plan, r);
+	json__open_obj(j, "pvmtrace");
+	common__run(j, r);
+	put_host_rest(j, plan, r->host);
+	rest__summary(j, plan, s, REST_CONTAINER);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+/* What the tracer tells about itself is about this host: not a process event, or rules that look for new
+ * processes would find a `start`. */
+static void put_own_event(struct json *j, const struct record *r)
+{
+	JSON_RAW(j, "\"dataset\":\"pvmtrace.tracer\"");
+	json__str(j, "kind", r->type == REC_STATS ? "metric" : "event");
+	JSON_RAW(j, "\"category\":[\"host\"],\"type\":[\"info\"]");
+	json__str(j, "action", rest__type(r->type));
+	switch (r->type) {
+	case REC_LOST:
+		JSON_RAW(j, "\"outcome\":\"failure\"");
+		rest__time(j, "start", r->lost.since_ns);
+		rest__time(j, "end", r->lost.until_ns);
+		break;
+	case REC_ERROR:
+		JSON_RAW(j, "\"outcome\":\"failure\"");
+		if (r->error.since_ns)
+			rest__time(j, "start", r->error.since_ns);
+		if (r->error.until_ns)
+			rest__time(j, "end", r->error.until_ns);
+		break;
+	case REC_STOP:
+		json__str(j, "outcome", r->stop.complete ? "success" : "failure");
+		json__str(j, "reason", r->stop.reason);
+		break;
+	default:
+		break;
+	}
+	JSON_RAW(j, "\"provider\":\"pvmtrace\"");
+	json__close_obj(j);
+}
+
+static void put_own(struct json *j, const struct rest_plan *plan, const struct record *r)
+{
+	static const struct rest_names names = { "pvmtrace.", "host", "error.message", NULL };
+
+	put_head(j, r);
+	put_own_event(j, r);
+	if (r->type == REC_ERROR)
+		put_error(j, r->error.code,
+			  rest__shows(plan, REST_CUT_MESSAGE) ? r->error.message : NULL);
+	if (rest__shows(plan, REST_CUT_HOST))
+		put_host(j, r->host, r->type == REC_START);
+	json__open_obj(j, "pvmtrace");
+	common__run(j, r);
+	if (rest__shows(plan, REST_CUT_HOST))
+		rest__host(j, r->host);
+	rest__own(j, plan, r, &names);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+int render_ecs(const struct record *r, const struct render_opts *o, struct json *out)
+{
+	if (r->type == REC_CALL)
+		return fit__call(out, r, o, &format, put_call);
+	if (r->type == REC_SUMMARY)
+		return fit__call(out, r, o, &format, put_summary);
+	return rest__own_line(out, r, o, put_own);
+}

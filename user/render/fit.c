@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "render/fit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/digits.h"
+
+#define ELEM_MIN (sizeof("{\"base\":\"0x0\",\"len\":0},") - 1)
+#define NO_PARENT FIT_CNT
+#define FIRST_ARRAY FIT_REMOTE_EXIT
+#define LAST_ARRAY FIT_LOCAL_IOV
+#define CUT "[...]" /* as identity marks paths that the kernel half had to cut */
+#define CUT_LEN (sizeof(CUT) - 1)
+#define CUT_LEAST 16 /* bytes of a path: fewer say nothing */
+
+static const uint8_t parents[FIT_CNT] = {
+	[FIT_NAME] = NO_PARENT,
+	[FIT_ASKED] = NO_PARENT,
+	[FIT_TOP] = NO_PARENT,
+	[FIT_CALLER] = NO_PARENT,
+	[FIT_TARGET] = NO_PARENT,
+	[FIT_RELATION] = NO_PARENT,
+	[FIT_REMOTE] = NO_PARENT,
+	[FIT_LOCAL] = NO_PARENT,
+	[FIT_NS] = FIT_CALLER,
+	[FIT_TARGET_NS] = FIT_TARGET,
+	[FIT_HOST] = NO_PARENT,
+	[FIT_EXE] = FIT_CALLER,
+	[FIT_TARGET_EXE] = FIT_TARGET,
+	[FIT_OWNER_EXE] = FIT_TARGET,
+	[FIT_CGROUP] = FIT_CALLER,
+	[FIT_TARGET_CGROUP] = FIT_TARGET,
+	[FIT_COMM_HEX] = FIT_CALLER,
+	[FIT_TARGET_COMM_HEX] = FIT_TARGET,
+	[FIT_PCOMM_HEX] = FIT_CALLER,
+	[FIT_TARGET_PCOMM_HEX] = FIT_TARGET,
+	[FIT_EXE_HEX] = FIT_CALLER,
+	[FIT_TARGET_EXE_HEX] = FIT_TARGET,
+	[FIT_CGROUP_HEX] = FIT_CALLER,
+	[FIT_TARGET_CGROUP_HEX] = FIT_TARGET,
+	[FIT_OWNER_COMM_HEX] = FIT_TARGET,
+	[FIT_OWNER_EXE_HEX] = FIT_TARGET,
+	[FIT_ARGS_HEX] = FIT_CALLER,
+	[FIT_ARGS] = FIT_CALLER,
+	[FIT_REMOTE_EXIT] = FIT_REMOTE,
+	[FIT_LOCAL_EXIT] = FIT_LOCAL,
+	[FIT_REMOTE_IOV] = NO_PARENT,
+	[FIT_LOCAL_IOV] = FIT_LOCAL,
+	[FIT_ARGS_COPY] = FIT_CALLER,
+};
+
+/* Who gets its minimum before whom: who, whom and what, then which memory, then from which program. */
+static const uint8_t by_minimum[FIT_CNT] = {
+	FIT_NAME,
+	FIT_ASKED,
+	FIT_TOP,
+	FIT_CALLER,
+	FIT_TARGET,
+	FIT_RELATION,
+	FIT_REMOTE,
+	FIT_LOCAL,
+	FIT_REMOTE_IOV,
+	FIT_NS,
+	FIT_TARGET_NS,
+	FIT_HOST,
+	FIT_EXE,
+	FIT_TARGET_EXE,
+	FIT_CGROUP,
+	FIT_TARGET_CGROUP,
+	FIT_OWNER_EXE,
+	FIT_REMOTE_EXIT,
+	FIT_LOCAL_IOV,
+	FIT_LOCAL_EXIT,
+	FIT_COMM_HEX,
+	FIT_TARGET_COMM_HEX,
+	FIT_PCOMM_HEX,
+	FIT_TARGET_PCOMM_HEX,
+	FIT_EXE_HEX,
+	FIT_TARGET_EXE_HEX,
+	FIT_CGROUP_HEX,
+	FIT_TARGET_CGROUP_HEX,
+	FIT_OWNER_COMM_HEX,
+	FIT_OWNER_EXE_HEX,
+	FIT_ARGS,
+	FIT_ARGS_HEX,
+	FIT_ARGS_COPY,
+};
+
+/* Who has what he wants before whom. */
+static const uint8_t by_want[FIT_CNT] = {
+	FIT_NAME,
+	FIT_ASKED,
+	FIT_TOP,
+	FIT_CALLER,
+	FIT_TARGET,
+	FIT_RELATION,
+	FIT_REMOTE,
+	FIT_LOCAL,
+	FIT_NS,
+	FIT_TARGET_NS,
+	FIT_HOST,
+	FIT_REMOTE_IOV,
+	FIT_REMOTE_EXIT,
+	FIT_LOCAL_IOV,
+	FIT_LOCAL_EXIT,
+	FIT_EXE,
+	FIT_TARGET_EXE,
+	FIT_CGROUP,
+	FIT_TARGET_CGROUP,
+	FIT_OWNER_EXE,
+	FIT_COMM_HEX,
+	FIT_TARGET_COMM_HEX,
+	FIT_PCOMM_HEX,
+	FIT_TARGET_PCOMM_HEX,
+	FIT_EXE_HEX,
+	FIT_TARGET_EXE_HEX,
+	FIT_CGROUP_HEX,
+	FIT_TARGET_CGROUP_HEX,
+	FIT_OWNER_COMM_HEX,
+	FIT_OWNER_EXE_HEX,
+	FIT_ARGS,
+	FIT_ARGS_HEX,
+	FIT_ARGS_COPY,
+};
+
+/* Gives what was written since the last call to the innermost part. */
+static void account(const struct json *j, struct fit_plan *plan)
+{
+	unsigned int part = plan->depth ? plan->open[plan->depth - 1] : FIT_CNT;
+
+	plan->bytes[part] += (uint32_t)(j->len - plan->mark);
+	plan->mark = j->len;
+}
+
+bool fit__begin_measured(const struct json *j, struct fit_plan *plan, enum fit_part part)
+{
+	if (!(plan->given & FIT_BIT(part)))
+		return false;
+	plan->seen |= FIT_BIT(part);
+	account(j, plan);
+	plan->open[plan->depth++] = (uint8_t)part;
+	return true;
+}
+
+void fit__end_measured(const struct json *j, struct fit_plan *plan)
+{
+	account(j, plan);
+	plan->depth--;
+}
+
+static uint32_t elem_sz(const struct iov_elem *e)
+{
+	uint64_t len = e->len < JSON_MAX_INT ? e->len : JSON_MAX_INT;
+
+	return sizeof("{\"base\":\"0x\",\"len\":}") - 1 + hex_digits(e->base) + dec_digits(len);
+}
+
+const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len)
+{
+	const char *arg = *args, *end;
+
+	if (!*len)
+		return NULL;
+	end = memchr(arg, '\0', *len);
+	*arg_len = end ? (size_t)(end - arg) : *len;
+	*args += *arg_len + (end != NULL);
+	*len -= *arg_len + (end != NULL);
+	return arg;
+}
+
+/* A string as a process chose it, up to its first NUL. */
+struct bytes {
+	const char *at;
+	size_t len;
+};
+
+static struct bytes text_of(const struct call_info *c, unsigned int part)
+{
+	const struct task_info *t = part == FIT_EXE || part == FIT_CGROUP ? &c->caller
+				    : part == FIT_OWNER_EXE		  ? &c->owner
+									  : &c->target;
+	bool exe = part < FIT_CGROUP;
+	const char *at = exe ? t->exe : t->cgroup;
+
+	return (struct bytes){ at, at ? strnlen(at, exe ? t->exe_len : t->cgroup_len) : 0 };
+}
+
+/* What json__bytes makes of it, without the quotes. */
+static size_t escaped_sz(const char *bytes, size_t len)
+{
+	size_t total = 0, escaped;
+
+	for (len = strnlen(bytes, len); len;) {
+		size_t n = json__char(bytes, len, &escaped);
+
+		total += escaped;
+		bytes += n;
+		len -= n;
+	}
+	return total;
+}
+
+/* Takes as much from the beginning of a text, and from its end, as head and tail bytes have room for when it is
+ * escaped; no character is torn. It is too long for both. Returns what it takes. */
+static int64_t cut_at(struct fit_cut *cut, struct bytes text, size_t head, size_t tail)
+{
+	size_t at = 0, used = 0, behind = escaped_sz(text.at, text.len), escaped;
+
+	for (; at < text.len; used += escaped) {
+		size_t n = json__char(text.at + at, text.len - at, &escaped);
+
+		if (used + escaped > head)
+			break;
+		at += n;
+		behind -= escaped;
+	}
+	cut->head = (uint32_t)at;
+	for (; at < text.len && behind > tail; behind -= escaped)
+		at += json__char(text.at + at, text.len - at, &escaped);
+	cut->tail = (uint32_t)(text.len - at);
+	return (int64_t)(used + behind);
+}
+
+/* An executable is known by the end of its path. A cgroup is by its beginning, which the host names, then by its
+ * end. */
+static int64_t cut_text(struct fit_cut *cut, unsigned int part, const struct call_info *c,
+			int64_t room)
+{
+	size_t head = part >= FIT_CGROUP ? (size_t)room * 2 / 3 : 0;
+
+	return cut_at(cut, text_of(c, part), head, (size_t)room - head);
+}
+
+const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
+		      size_t *len)
+{
+	static char text[2 * PVM_PATH_MAX];
+	const struct fit_cut *cut = &plan->texts[part - FIT_EXE];
+	size_t whole;
+
+	if (plan->whole || !(plan->shortened & FIT_BIT(part)))
+		return bytes;
+	whole = strnlen(bytes, *len);
+	*len = cut->head + CUT_LEN + cut->tail;
+	if (*len > sizeof(text) || cut->head + cut->tail > whole) {
+		*len = whole;
+		return bytes;
+	}
+	memcpy(text, bytes, cut->head);
+	memcpy(text + cut->head, CUT, CUT_LEN);
+	memcpy(text + cut->head + CUT_LEN, bytes + whole - cut->tail, cut->tail);
+	return text;
+}
+
+void fit__put_truncated(struct json *j, const struct fit_plan *plan)
+{
+	if (!plan->cut) {
+		JSON_RAW(j, "\"truncated\":[]");
+		return;
+	}
+	json__open_arr(j, "truncated");
+	for (unsigned int part = FIT_CNT; part-- > 0;) {
+		const char *names = plan->format->names[part];
+
+		if (plan->cut & FIT_BIT(part))
+			json__raw(j, NULL, names, strlen(names));
+	}
+	json__close_arr(j);
+}
+
+/* An array of elements: those that there are, and those that the limit lets through. */
+struct elements {
+	const struct iov_elem *iov;
+	uint32_t cnt;
+	uint32_t want;
+};
+
+static struct elements elements_of(const struct call_info *c, unsigned int part,
+				   const struct render_opts *o)
+{
+	bool remote = part == FIT_REMOTE_IOV || part == FIT_REMOTE_EXIT;
+	const struct array_info *a = remote ? &c->remote : &c->local;
+	struct elements e;
+
+	if (part == FIT_LOCAL_IOV || part == FIT_REMOTE_IOV)
+		e = (struct elements){ .iov = a->iov, .cnt = a->captured };
+	else
+		e = (struct elements){ .iov = a->iov_exit, .cnt = a->iov_exit ? a->exit_cnt : 0 };
+	e.want = e.cnt < o->iov_limit ? e.cnt : o->iov_limit;
+	return e;
+}
+
+static uint32_t *shown_of(struct fit_plan *plan, unsigned int part)
+{
+	switch (part) {
+	case FIT_LOCAL_IOV:
+		return &plan->iov[0];
+	case FIT_REMOTE_IOV:
+		return &plan->iov[1];
+	case FIT_LOCAL_EXIT:
+		return &plan->exit[0];
+	default:
+		return &plan->exit[1];
+	}
+}
+
+/* What a whole line needs, and no more: it is written for each call. */
+static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
+		       const struct call_info *c, const struct render_opts *o)
+{
+	plan->format = format;
+	plan->whole = true;
+	plan->cut = 0;
+	plan->args = UINT32_MAX;
+	for (unsigned int part = FIRST_ARRAY; part <= LAST_ARRAY; part++) {
+		struct elements e = elements_of(c, part, o);
+
+		*shown_of(plan, part) = e.want;
+		if (e.want < e.cnt)
+			plan->cut |= FIT_BIT(part);
+	}
+}
+
+/* The first remote element is never cut. */
+static void plan_bare(struct fit_plan *plan, const struct fit_format *format,
+		      const struct call_info *c, const struct render_opts *o)
+{
+	*plan = (struct fit_plan){ .format = format, .given = FIT_BIT(FIT_CNT) - 1 };
+	plan->iov[1] = elements_of(c, FIT_REMOTE_IOV, o).want > 0;
+}
+
+static int64_t name_sz(const struct fit_plan *plan, unsigned int part)
+{
+	return (int64_t)strlen(plan->format->names[part]) + 1;
+}
+
+/* What a part takes when it is cut. */
+static int64_t cut_sz(const struct fit_plan *plan, unsigned int part)
+{
+	return plan->format->instead[part] + name_sz(plan, part);
+}
+
+/* The same of all children together. */
+static int64_t children_cost(const struct fit_plan *plan, unsigned int parent)
+{
+	int64_t cost = 0;
+
+	for (unsigned int part = 0; part < FIT_CNT; part++) {
+		if (parents[part] == parent && (plan->seen & FIT_BIT(part)))
+			cost += cut_sz(plan, part);
+	}
+	return cost;
+}
+
+/* Gives an array elements, up to max of them and as many as there is room for; to show all of it frees its name's
+ * place. */
+static void fit_elements(struct fit_plan *plan, unsigned int part, const struct elements *e,
+			 uint32_t max, int64_t *room)
+{
+	uint32_t *shown = shown_of(plan, part), cnt = *shown;
+	bool all = e->want == e->cnt && e->want <= max;
+	int64_t name = all ? name_sz(plan, part) : 0, used = 0, kept = 0;
+
+	for (; cnt < e->want && cnt < max; cnt++) {
+		used += elem_sz(&e->iov[cnt]) + (cnt > 0);
+		if (used > *room + name)
+			break;
+		if (used <= *room) {
+			*shown = cnt + 1;
+			kept = used;
+		}
+	}
+	if (all && cnt == e->want) {
+		*shown = cnt;
+		plan->done |= FIT_BIT(part);
+		kept = used - name;
+	}
+	*room -= kept;
+}
+
+/* Gives arguments, as many whole ones as limit and the room allow. */
+static void fit_args(struct fit_plan *plan, const struct task_info *t, int64_t limit, int64_t *room)
+{
+	int64_t name = name_sz(plan, FIT_ARGS), used = 0, kept = 0;
+	size_t left = t->args_len, len;
+	const char *at = t->args, *arg;
+	uint32_t cnt = 0;
+
+	*room += plan->args_spent;
+	if (limit > *room)
+		limit = *room;
+	plan->args = 0;
+	while ((arg = fit__next_arg(&at, &left, &len))) {
+		used += (int64_t)escaped_sz(arg, len) + plan->format->arg_extra + (cnt > 0);
+		if (used > limit + name)
+			break;
+		cnt++;
+		if (used <= limit) {
+			plan->args = cnt;
+			kept = used;
+		}
+	}
+	if (!arg) {
+		plan->args = cnt;
+		plan->done |= FIT_BIT(FIT_ARGS);
+		kept = used - name;
+	}
+	plan->args_spent = kept;
+	*room -= kept;
+}
+
+static bool is_in(unsigned int part, unsigned int first, unsigned int last)
+{
+	return part >= first && part <= last;
+}
+
+/* All of a part that is written whole or not at all. */
+static void fit_whole(struct fit_plan *plan, unsigned int part, int64_t *room)
+{
+	int64_t cost = plan->bytes[part] + children_cost(plan, part) - cut_sz(plan, part);
+
+	if (cost > *room)
+		return;
+	*room -= cost;
+	plan->given |= FIT_BIT(part);
+	plan->done |= FIT_BIT(part);
+}
+
+/* A path, or as much of it as limit and the room allow. */
+static void fit_text(struct fit_plan *plan, unsigned int part, const struct call_info *c,
+		     int64_t limit, int64_t *room)
+{
+	struct fit_cut *cut = &plan->texts[part - FIT_EXE];
+	int64_t cost = plan->bytes[part] - cut_sz(plan, part), left;
+
+	*room += cut->spent;
+	if (plan->bytes[part] <= limit && cost <= *room) {
+		plan->given |= FIT_BIT(part);
+		plan->done |= FIT_BIT(part);
+		plan->shortened &= ~FIT_BIT(part);
+		*room -= cost;
+		return;
+	}
+	left = (*room + plan->format->instead[part] < limit ? *room + plan->format->instead[part]
+							    : limit) -
+	       plan->format->text_extra[part];
+	left = left / plan->format->text_copies[part] - (int64_t)CUT_LEN;
+	if (left >= CUT_LEAST) {
+		left = cut_text(cut, part, c, left) + (int64_t)CUT_LEN;
+		cut->spent = left * plan->format->text_copies[part] +
+			     plan->format->text_extra[part] - plan->format->instead[part];
+		plan->given |= FIT_BIT(part);
+		plan->shortened |= FIT_BIT(part);
+	}
+	*room -= cut->spent;
+}
+
+/* The hex sibling of a path is of what is shown of it, so it waits for that. */
+static void fit_hex(struct fit_plan *plan, unsigned int part, const struct call_info *c,
+		    int64_t limit, int64_t *room)
+{
+	unsigned int of = part - FIT_EXE_HEX + FIT_EXE;
+	struct bytes whole = text_of(c, of);
+	size_t len = whole.len;
+	const char *shown;
+	int64_t cost;
+
+	if (!(plan->given & FIT_BIT(of)))
+		return;
+	if (limit < INT64_MAX && (plan->shortened & FIT_BIT(of)))
+		return;
+	shown = fit__text(plan, (enum fit_part)of, whole.at, &len);
+	if (!json__needs_hex(shown, len))
+		return;
+	cost = plan->bytes[part] - 2 * (int64_t)whole.len + 2 * (int64_t)len;
+	if (cost > limit || cost - cut_sz(plan, part) > *room)
+		return;
+	*room -= cost - cut_sz(plan, part);
+	plan->given |= FIT_BIT(part);
+	plan->done |= FIT_BIT(part);
+}
+
+/* Gives a part of what it wants: its minimum, or as much as there is room for. */
+static void fit_part(struct fit_plan *plan, unsigned int part, const struct call_info *c,
+		     const struct render_opts *o, bool minimum, int64_t *room)
+{
+	int64_t limit = minimum ? FIT_TEXT : INT64_MAX;
+
+	if (is_in(part, FIRST_ARRAY, LAST_ARRAY)) {
+		struct elements e = elements_of(c, part, o);
+
+		fit_elements(plan, part, &e, minimum ? FIT_ELEMENTS : UINT32_MAX, room);
+	} else if (part == FIT_ARGS) {
+		fit_args(plan, &c->caller, limit, room);
+	} else if (is_in(part, FIT_EXE, FIT_TARGET_CGROUP)) {
+		fit_text(plan, part, c, limit, room);
+	} else if (is_in(part, FIT_EXE_HEX, FIT_TARGET_CGROUP_HEX)) {
+		fit_hex(plan, part, c, limit, room);
+	} else if (!minimum || (part != FIT_ARGS_COPY && part != FIT_ARGS_HEX) ||
+		   plan->bytes[part] <= limit) {
+		fit_whole(plan, part, room);
+	}
+}
+
+static bool has_parent(const struct fit_plan *plan, unsigned int part)
+{
+	return parents[part] == NO_PARENT || (plan->given & FIT_BIT(parents[part]));
+}
+
+static bool has_room(const struct fit_plan *plan, unsigned int part)
+{
+	const uint64_t counts = FIT_BIT(FIT_LOCAL) | FIT_BIT(FIT_REMOTE);
+
+	if (plan->format->counts_first && is_in(part, FIRST_ARRAY, LAST_ARRAY) &&
+	    (plan->seen & ~plan->done & counts))
+		return false;
+	return has_parent(plan, part);
+}
+
+static void fit_parts(struct fit_plan *plan, const uint8_t order[FIT_CNT],
+		      const struct call_info *c, const struct render_opts *o, bool minimum,
+		      int64_t *room)
+{
+	for (unsigned int i = 0; i < FIT_CNT; i++) {
+		if ((plan->seen & ~plan->done & FIT_BIT(order[i])) && has_room(plan, order[i]))
+			fit_part(plan, order[i], c, o, minimum, room);
+	}
+}
+
+/* Makes of a bare plan, whose line took len bytes, one that fits. */
+static void plan_fit(struct fit_plan *plan, const struct call_info *c, const struct render_opts *o,
+		     size_t len)
+{
+	int64_t room = (int64_t)o->max_line - (int64_t)len;
+
+	for (unsigned int part = FIRST_ARRAY; part <= LAST_ARRAY; part++) {
+		if (elements_of(c, part, o).cnt > *shown_of(plan, part))
+			plan->seen |= FIT_BIT(part);
+	}
+	if (c->caller.args && c->caller.args_len)
+		plan->seen |= FIT_BIT(FIT_ARGS);
+	for (unsigned int part = 0; part < FIT_CNT; part++)
+		room += plan->bytes[part];
+	room -= children_cost(plan, NO_PARENT);
+
+	plan->given = 0;
+	fit_parts(plan, by_minimum, c, o, true, &room);
+	fit_parts(plan, by_want, c, o, false, &room);
+	plan->cut = 0;
+	for (unsigned int part = 0; part < FIT_CNT; part++) {
+		if ((plan->seen & ~plan->done & FIT_BIT(part)) && has_parent(plan, part))
+			plan->cut |= FIT_BIT(part);
+	}
+}
+
+/* False if the elements alone are too many, which is cheaper to know than to try. */
+static bool may_fit(const struct fit_plan *plan, const struct render_opts *o)
+{
+	uint64_t cnt = (uint64_t)plan->iov[0] + plan->iov[1] + plan->exit[0] + plan->exit[1];
+
+	return cnt * ELEM_MIN < o->max_line;
+}
+
+static void put_line(struct json *j, struct fit_plan *plan, const struct record *r,
+		     void (*put)(struct json *j, struct fit_plan *plan, const struct record *r))
+{
+	json__reset(j);
+	plan->mark = 0;
+	put(j, plan, r);
+	json__end_line(j);
+}
+
+int fit__call(struct json *j, const struct record *r, const struct render_opts *o,
+	      const struct fit_format *format,
+	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r))
+{
+	struct fit_plan plan;
+
+	plan_whole(&plan, format, &r->call, o);
+	if (may_fit(&plan, o)) {
+		put_line(j, &plan, r, put);
+		if (j->len <= o->max_line && !j->failed)
+			return 0;
+	}
+	plan_bare(&plan, format, &r->call, o);
+	put_line(j, &plan, r, put);
+	plan_fit(&plan, &r->call, o, j->len);
+	put_line(j, &plan, r, put);
+	return j->failed ? -ENOMEM : 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fit - what of a call is left out when its line would be too long. It knows parts of a call
+ * and what each is worth, and nothing of how a format names or places them.
+ *
+ * The line is first written without its arrays of unbounded length; what each part took is then
+ * known, and the room is given out twice. First each part has its minimum, in the order of their
+ * value; then what is left goes to those that want more, lists first and arguments last. So nothing
+ * that a caller can lengthen at will, a path, an argument, a list, takes the minimum of another part,
+ * and arguments never take what a list could use. What a part is too large for goes to the next one.
+ */
+#ifndef PVM_RENDER_FIT_H
+#define PVM_RENDER_FIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "render/render.h"
+
+#define FIT_ELEMENTS 8 /* each list's minimum */
+#define FIT_TEXT 256   /* bytes: that of a path, of the arguments, and of a hex sibling */
+/* In lines of so many bytes or more the remote list has its minimum whatever else there is. */
+#define FIT_LINE 5000
+
+/*
+ * `truncated` names what was cut in the order of this list read backwards; a parent stands before its
+ * children. Pairs are for the caller and the target, in this order.
+ */
+enum fit_part {
+	/* Only lines of less than about 2,600 bytes come to cutting these. */
+	FIT_NAME,  /* the caller's name */
+	FIT_ASKED, /* what the call named as its target */
+	FIT_TOP,   /* what else is said of the call itself */
+	FIT_CALLER,
+	FIT_TARGET,
+	FIT_RELATION,
+	FIT_REMOTE, /* of the remote array all but its status and first element */
+	FIT_LOCAL,
+	FIT_NS,
+	FIT_TARGET_NS,
+	FIT_HOST,
+	FIT_EXE,
+	FIT_TARGET_EXE,
+	FIT_OWNER_EXE, /* of the process whose memory the target works in */
+	FIT_CGROUP,
+	FIT_TARGET_CGROUP,
+	FIT_COMM_HEX,
+	FIT_TARGET_COMM_HEX,
+	FIT_PCOMM_HEX,
+	FIT_TARGET_PCOMM_HEX,
+	FIT_OWNER_COMM_HEX,
+	FIT_EXE_HEX, /* of the paths, in their order */
+	FIT_TARGET_EXE_HEX,
+	FIT_OWNER_EXE_HEX,
+	FIT_CGROUP_HEX,
+	FIT_TARGET_CGROUP_HEX,
+	FIT_REMOTE_EXIT,
+	FIT_LOCAL_EXIT,
+	FIT_REMOTE_IOV,
+	FIT_LOCAL_IOV,
+	FIT_ARGS_HEX,
+	FIT_ARGS,
+	FIT_ARGS_COPY, /* arguments that stand in the line a second time */
+	FIT_CNT,
+};
+
+#define FIT_BIT(part) (1ULL << (part))
+#define FIT_DEPTH 4
+
+struct fit_format {
+	/* How `truncated` names a part: the text of one JSON string, or of several. NULL: of a part
+	 * that the format does not have. */
+	const char *names[FIT_CNT];
+	uint8_t instead[FIT_CNT]; /* what stands in the place of a part that is cut, in bytes */
+	/* What a path (FIT_EXE to FIT_TARGET_CGROUP) takes besides its bytes, and how often those stand in
+	 * the line at most. */
+	uint8_t text_extra[FIT_CNT];
+	uint8_t text_copies[FIT_CNT];
+	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
+	bool counts_first; /* no room for the counts of an array: none for any elements but the first */
+};
+
+#define FIT_TEXTS (FIT_TARGET_CGROUP - FIT_EXE + 1)
+
+/* What is shown of a path that is cut: bytes at its beginning and at its end. */
+struct fit_cut {
+	uint32_t head, tail;
+	int64_t spent; /* room that it took */
+};
+
+struct fit_plan {
+	const struct fit_format *format;
+	bool whole;	    /* every part is written, and may be copied from elsewhere */
+	uint64_t given;	    /* else those that are, FIT_BIT */
+	uint64_t cut;	    /* parts that are named in `truncated` */
+	uint32_t iov[2];    /* elements shown, [local, remote] */
+	uint32_t exit[2];   /* the same of the exit's arrays */
+	uint32_t args;	    /* arguments shown */
+	int64_t args_spent; /* room that these took */
+	uint64_t shortened; /* paths that are shown in part, FIT_BIT */
+	struct fit_cut texts[FIT_TEXTS];
+	uint64_t done;		     /* parts that are written whole, FIT_BIT */
+	uint64_t seen;		     /* parts that have something to write */
+	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
+	size_t mark;		     /* up to here bytes are accounted for */
+	uint8_t open[FIT_DEPTH];     /* parts that have begun, outermost first */
+	uint8_t depth;
+};
+
+/* The out-of-line parts of what follows; not for callers. */
+bool fit__begin_measured(const struct json *j, struct fit_plan *plan, enum fit_part part);
+void fit__end_measured(const struct json *j, struct fit_plan *plan);
+
+/* Around what belongs to a part; parts may stand inside each other. False: it is not to be written,
+ * and fit__end is not to be called. Most lines are whole: then this is one test. */
+static inline bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part)
+{
+	return plan->whole || fit__begin_measured(j, plan, part);
+}
+
+static inline void fit__end(const struct json *j, struct fit_plan *plan)
+{
+	if (!plan->whole)
+		fit__end_measured(j, plan);
+}
+
+/* What is shown of a path that stands in a part: all of its *len bytes, or some of them with a mark where the others
+ * are. Valid until the next call. */
+const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
+		      size_t *len);
+
+/* Elements of an array, as fit reckons with them: {"base":"0x..","len":..}. */
+static inline void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov,
+				     uint32_t cnt)
+{
+	json__open_arr(j, key);
+	for (uint32_t i = 0; i < cnt; i++) {
+		json__open_obj(j, NULL);
+		json__hex(j, "base", iov[i].base);
+		json__u64(j, "len", iov[i].len);
+		json__close_obj(j);
+	}
+	json__close_arr(j);
+}
+
+/* Splits off the first argument of args[0 .. *len), which moves on. NULL: there is none left. */
+const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);
+/* "truncated":[the names of what was cut] */
+void fit__put_truncated(struct json *j, const struct fit_plan *plan);
+
+/* Writes a whole line by put, once or, when it is too long, three times. 0 or -ENOMEM. */
+int fit__call(struct json *j, const struct record *r, const struct render_opts *o,
+	      const struct fit_format *format,
+	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r));
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json - what the files of the JSON rendering share. events.md is the contract; nobody else
+ * knows these key names. */
+#ifndef PVM_RENDER_JSON_H
+#define PVM_RENDER_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "render/fit.h"
+
+/* {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
+void json_head(struct json *j, const struct record *r, const char *type);
+void json_time(struct json *j, const char *key, uint64_t real_ns);
+void json_host(struct json *j, const struct host *host);
+
+/* What of a call's line can be cut. */
+extern const struct fit_format json_format;
+
+/* The objects of the same names. */
+void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c);
+void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c);
+void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c);
+/* true, false, or null for what is not known. */
+void json_tristate(struct json *j, const char *key, enum tristate value);
+/* The keys of a caller or target. */
+void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
+/* The key of the target that says whose memory it is. */
+void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t);
+/* The end of a line of calls. */
+void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r);
+
+int json_call(const struct record *r, const struct render_opts *o, struct json *j);
+int json_summary(const struct record *r, const struct render_opts *o, struct json *j);
+int json_start(const struct record *r, const struct render_opts *o, struct json *j);
+int json_reopen(const struct record *r, const struct render_opts *o, struct json *j);
+/* stats, lost, error, stop */
+int json_state(const struct record *r, const struct render_opts *o, struct json *j);
+
+#endif

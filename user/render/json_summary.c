@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_summary - process_vm_summary: calls told together. Who and whom as in a call, whose parts it shares; how
+ * many and how much is never cut. */
+#include "render/common.h"
+#include "render/json.h"
+
+static void put_sums(struct json *j, const struct summary_info *s)
+{
+	static const char *const outcomes[] = {
+		[OUTCOME_SUCCEEDED] = "success",
+		[OUTCOME_FAILED] = "failure",
+		[OUTCOME_UNKNOWN] = "unknown",
+	};
+
+	json__str(j, "op", s->call.raw->op == PVM_READ ? "read" : "write");
+	json__str(j, "outcome", outcomes[s->call.outcome]);
+	json__u64(j, "calls", s->calls);
+	if (s->sums_known)
+		json__u64(j, "bytes_transferred", s->bytes);
+	else
+		json__null(j, "bytes_transferred");
+	json_time(j, "first", s->first_ns);
+	json_time(j, "last", s->last_ns);
+	if (s->sums_known)
+		json__u64(j, "duration_ns", s->duration_ns);
+	else
+		json__null(j, "duration_ns");
+}
+
+static void put_kinds(struct json *j, struct fit_plan *plan, const struct summary_info *s)
+{
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	common__counts(j, "errors", s->errors, s->error_cnt);
+	common__abis(j, s);
+	json_tristate(j, "changed", s->changed);
+	if (s->range_known)
+		common__range(j, s->low, s->high);
+	else
+		JSON_RAW(j, "\"low\":null,\"high\":null");
+	fit__end(j, plan);
+}
+
+static void put_line(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct summary_info *s = &r->summary;
+
+	json_head(j, r, "process_vm_summary");
+	json__str(j, "reason", s->reason);
+	json_caller(j, plan, &s->call);
+	json_target(j, plan, &s->call);
+	json_relation(j, plan, &s->call);
+	put_sums(j, s);
+	put_kinds(j, plan, s);
+	json_calls_end(j, plan, r);
+}
+
+int json_summary(const struct record *r, const struct render_opts *o, struct json *j)
+{
+	return fit__call(j, r, o, &json_format, put_line);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_task - the caller and the target of a call. A process that calls again looks the same
+ * again, so what was written for it is kept and copied. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "render/common.h"
+#include "render/json.h"
+
+#define CACHE_SLOTS 128 /* a power of two; about 190 KiB together, touched as they are used */
+#define CACHE_TEXT 1408 /* longer ones are rendered each time */
+
+/* All that the text depends on, so equal keys are equal texts. */
+struct cache_key {
+	struct pvm_task task;
+	uint64_t stamp[2];
+	uint64_t real_start_ns;
+	uint64_t is_target;
+};
+
+struct cache_slot {
+	struct cache_key key;
+	uint32_t len; /* 0: empty */
+	char text[CACHE_TEXT];
+};
+
+static struct cache_slot cache[CACHE_SLOTS];
+
+static struct cache_slot *cache__slot(const struct task_info *t, bool is_target)
+{
+	uint64_t hash = t->task->start_ns ^ ((uint64_t)t->task->tid << 20) ^ is_target;
+
+	hash *= 0x9e3779b97f4a7c15ULL;
+	return &cache[hash >> 57 & (CACHE_SLOTS - 1)];
+}
+
+static void cache__key(const struct task_info *t, bool is_target, struct cache_key *key)
+{
+	key->task = *t->task;
+	key->stamp[0] = t->stamp[0];
+	key->stamp[1] = t->stamp[1];
+	key->real_start_ns = t->real_start_ns;
+	key->is_target = is_target;
+}
+
+/* Strings nobody vouches for may be others next time. */
+static bool is_stamped(const struct task_info *t)
+{
+	return (t->stamp[0] || (!t->exe && !t->args)) && (t->stamp[1] || !t->cgroup);
+}
+
+/* One of the strings that a process can choose, and what goes with it. */
+struct text {
+	const char *key, *hex_key;
+	const char *bytes; /* NULL: not known */
+	size_t len;
+	enum fit_part hex;
+};
+
+static void put_hex_key(struct json *j, struct fit_plan *plan, const struct text *text)
+{
+	if (!fit__begin(j, plan, text->hex))
+		return;
+	json__bytes_hex(j, text->hex_key, text->bytes, text->len);
+	fit__end(j, plan);
+}
+
+static void put_name(struct json *j, struct fit_plan *plan, const struct text *text)
+{
+	if (!text->bytes)
+		json__null(j, text->key);
+	else if (json__bytes(j, text->key, text->bytes, text->len))
+		put_hex_key(j, plan, text);
+}
+
+/* A string that stands in its own part, and is null when nothing of that is shown. */
+static void put_text(struct json *j, struct fit_plan *plan, enum fit_part part,
+		     const struct text *text)
+{
+	struct text shown = *text;
+
+	if (!text->bytes || !fit__begin(j, plan, part)) {
+		json__null(j, text->key);
+		return;
+	}
+	shown.bytes = fit__text(plan, part, text->bytes, &shown.len);
+	json__bytes(j, shown.key, shown.bytes, shown.len);
+	fit__end(j, plan);
+	if (json__needs_hex(shown.bytes, shown.len))
+		put_hex_key(j, plan, &shown);
+}
+
+/* The caller's own name is never cut. */
+static void put_comm(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     bool is_target)
+{
+	struct text comm = { "comm", "comm_hex", task_is_read(t) ? t->task->comm : NULL,
+			     strnlen(t->task->comm, PVM_COMM_SZ), FIT_COMM_HEX + is_target };
+
+	if (is_target && !fit__begin(j, plan, FIT_TARGET))
+		return;
+	put_name(j, plan, &comm);
+	if (is_target)
+		fit__end(j, plan);
+}
+
+/* The brackets belong to the part of the other keys, the arguments to their own. */
+static void put_args(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+
+	if (!at) {
+		JSON_RAW(j, "\"args\":null,\"args_cut\":null");
+		return;
+	}
+	json__open_arr(j, "args");
+	for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++)
+		json__bytes(j, NULL, arg, len);
+	json__close_arr(j);
+	common__args_hex(j, plan, t);
+	json__bool(j, "args_cut", t->args_cut);
+}
+
+void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	const struct pvm_task *task = t->task;
+	struct text comm = { "comm", "comm_hex", NULL, 0, FIT_OWNER_COMM_HEX };
+	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_OWNER_EXE_HEX };
+
+	if (!task) {
+		json__null(j, "memory_of");
+		return;
+	}
+	comm.bytes = task->comm;
+	comm.len = strnlen(task->comm, PVM_COMM_SZ);
+	json__open_obj(j, "memory_of");
+	json__u64(j, "pid", task->pid);
+	put_name(j, plan, &comm);
+	put_text(j, plan, FIT_OWNER_EXE, &exe);
+	json__str(j, "entity_id", t->entity_id);
+	json__close_obj(j);
+}
+
+/* A number that the contract's range cannot hold is not made another one. */
+static void put_id(struct json *j, const char *key, uint64_t id, bool known)
+{
+	if (known && id <= JSON_MAX_INT)
+		json__u64(j, key, id);
+	else
+		json__null(j, key);
+}
+
+static void put_nonzero(struct json *j, const char *key, uint32_t value)
+{
+	if (value)
+		json__u64(j, key, value);
+	else
+		json__null(j, key);
+}
+
+static void put_set(struct json *j, const char *key, uint32_t value)
+{
+	if (value != PVM_NO_ID)
+		json__u64(j, key, value);
+	else
+		json__null(j, key);
+}
+
+/* Which file was executed. Without the record that came with its path, what the call itself says of it. */
+static void put_file(struct json *j, const struct task_info *t)
+{
+	const struct pvm_file_id *file = t->file;
+
+	if (t->file_vague)
+		json__null(j, "exe_dev");
+	else
+		common__dev(j, "exe_dev", file ? file->dev : t->task->exe_dev);
+	put_id(j, "exe_ino", file ? file->ino : t->task->exe_ino, true);
+	json__bool(j, "exe_deleted", t->task->flags & PVM_TASK_EXE_DELETED);
+	put_id(j, "exe_subvol", file ? file->subvol : 0, file && file->subvol);
+	put_id(j, "exe_gen", file ? file->gen : 0, file);
+	put_id(j, "exe_size", file ? file->size : 0, file);
+	if (file)
+		json_time(j, "exe_ctime", file->ctime_ns);
+	else
+		json__null(j, "exe_ctime");
+}
+
+static void put_program(struct json *j, struct fit_plan *plan, const struct task_info *t,
+			bool is_target)
+{
+	const struct pvm_task *task = t->task;
+	struct text pcomm = { "pcomm", "pcomm_hex", t->bare ? NULL : task->pcomm,
+			      strnlen(task->pcomm, PVM_COMM_SZ), FIT_PCOMM_HEX + is_target };
+	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_EXE_HEX + is_target };
+
+	put_name(j, plan, &pcomm);
+	put_text(j, plan, FIT_EXE + is_target, &exe);
+	if (task->flags & PVM_TASK_EXE) {
+		put_file(j, t);
+	} else {
+		JSON_RAW(j, "\"exe_dev\":null,\"exe_ino\":null,\"exe_deleted\":null,"
+			    "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,"
+			    "\"exe_ctime\":null");
+	}
+	put_args(j, plan, t);
+}
+
+/* All but the user. */
+static void put_creds(struct json *j, const struct task_info *t)
+{
+	const struct pvm_task *task = t->task;
+	bool known = task->flags & PVM_TASK_CREDS;
+
+	put_id(j, "gid", task->gid, known);
+	put_id(j, "euid", task->euid, known);
+	put_id(j, "egid", task->egid, known);
+	put_id(j, "suid", task->suid, known);
+	put_id(j, "sgid", task->sgid, known);
+	put_set(j, "loginuid", task->loginuid);
+	put_set(j, "sessionid", task->sessionid);
+	if (known)
+		json__hex(j, "caps_effective", task->caps_effective);
+	else
+		json__null(j, "caps_effective");
+	if (t->bare)
+		json__null(j, "start");
+	else
+		json_time(j, "start", t->real_start_ns);
+}
+
+static void put_cgroup(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		       bool is_target)
+{
+	struct text cgroup = { "cgroup", "cgroup_hex", t->cgroup, t->cgroup_len,
+			       FIT_CGROUP_HEX + is_target };
+
+	put_text(j, plan, FIT_CGROUP + is_target, &cgroup);
+	put_id(j, "cgroup_id", t->task->cgroup_id, t->task->hier);
+	json__bytes(j, "container_id", task_container(t), task_container_len(t));
+}
+
+/* Not known, and none, are two things. */
+static void put_containers(struct json *j, const struct task_info *t)
+{
+	if (t->container_cnt || (t->cgroup && !t->cgroup_cut))
+		common__containers(j, t);
+	else
+		json__null(j, "containers");
+}
+
+/* Where the process lives. */
+static void put_home(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     bool is_target)
+{
+	if (!fit__begin(j, plan, FIT_NS + is_target)) {
+		JSON_RAW(j, "\"containers\":null,\"ns\":null");
+		return;
+	}
+	put_containers(j, t);
+	json__open_obj(j, "ns");
+	put_nonzero(j, "pid", t->task->ns_pid);
+	put_nonzero(j, "mnt", t->task->ns_mnt);
+	put_nonzero(j, "user", t->task->ns_user);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+/* Who it is stands between the keys that can be cut. */
+static void put_all(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		    bool is_target)
+{
+	const enum fit_part more = FIT_CALLER + is_target;
+	const struct pvm_task *task = t->task;
+
+	json__u64(j, "pid", task->pid);
+	json__u64(j, "tid", task->tid);
+	if (fit__begin(j, plan, more)) {
+		put_id(j, "ppid", task->ppid, task_is_read(t));
+		put_nonzero(j, "pid_ns", task->pid_ns);
+		fit__end(j, plan);
+	}
+	put_comm(j, plan, t, is_target);
+	if (fit__begin(j, plan, more)) {
+		put_program(j, plan, t, is_target);
+		fit__end(j, plan);
+	}
+	put_id(j, "uid", task->uid, task->flags & PVM_TASK_CREDS);
+	if (fit__begin(j, plan, more)) {
+		put_creds(j, t);
+		fit__end(j, plan);
+	}
+	json__str(j, "entity_id", t->bare ? NULL : t->entity_id);
+	if (fit__begin(j, plan, more)) {
+		put_cgroup(j, plan, t, is_target);
+		put_home(j, plan, t, is_target);
+		fit__end(j, plan);
+	}
+}
+
+void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target)
+{
+	struct cache_slot *slot;
+	struct cache_key key;
+	size_t from;
+
+	if (!plan->whole || !is_stamped(t)) {
+		put_all(j, plan, t, is_target);
+		return;
+	}
+	slot = cache__slot(t, is_target);
+	cache__key(t, is_target, &key);
+	if (slot->len && !memcmp(&slot->key, &key, sizeof(key))) {
+		json__raw(j, NULL, slot->text, slot->len);
+		return;
+	}
+	from = j->len + j->comma;
+	put_all(j, plan, t, is_target);
+	if (j->failed || j->len - from > sizeof(slot->text))
+		return;
+	slot->key = key;
+	slot->len = (uint32_t)(j->len - from);
+	memcpy(slot->text, j->buf + from, slot->len);
+}

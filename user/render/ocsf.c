@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ocsf - Open Cybersecurity Schema Framework: a call is a Memory Activity (class 1004), what
+ * the tracer tells about itself a Base Event (class 0). The caller is `actor.process`, the target
+ * `process`; what the schema has no attribute for is under `unmapped`. An attribute that is not
+ * known is absent.
+ *
+ * The schema asks for a target. Where the call named none that exists, `process` has a `uid` that says
+ * what was named, and no `pid`: the number counts in the caller's namespace only.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "render/common.h"
+#include "render/fit.h"
+#include "render/rest.h"
+#include "version.h"
+
+#define OCSF_VERSION "1.6.0"
+#define NS_PER_MS 1000000
+
+enum severity {
+	INFORMATIONAL = 1,
+	MEDIUM = 3,
+	HIGH = 4,
+};
+
+enum status {
+	STATUS_UNKNOWN = 0,
+	STATUS_SUCCESS = 1,
+	STATUS_FAILURE = 2,
+};
+
+#define FILE_SZ \
+	(sizeof(",\"file\":{\"name\":\"\",\"path\":\"\",\"type_id\":1,\"is_deleted\":false}") - 1)
+#define EXE_SZ (sizeof(",\"exe\":\"\"") - 1) /* of the memory's owner */
+#define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
+
+static const struct fit_format format = {
+	.names = {
+		[FIT_NAME] = "\"actor.process.name\"",
+		[FIT_ASKED] = "\"unmapped.target.arg\",\"unmapped.target.kind\"",
+		[FIT_TOP] = "\"metadata.*\",\"unmapped.*\"",
+		[FIT_CALLER] = "\"actor.*\",\"unmapped.caller\"",
+		[FIT_TARGET] = "\"process.*\",\"unmapped.target.*\"",
+		[FIT_RELATION] = "\"unmapped.relation\"",
+		[FIT_REMOTE] = "\"unmapped.remote.*\"",
+		[FIT_LOCAL] = "\"unmapped.local\"",
+		[FIT_NS] = "\"unmapped.caller.ns\",\"unmapped.caller.containers\"",
+		[FIT_TARGET_NS] = "\"unmapped.target.ns\",\"unmapped.target.containers\"",
+		[FIT_HOST] = "\"device.*\"",
+		[FIT_EXE] = "\"actor.process.file\"",
+		[FIT_TARGET_EXE] = "\"process.file\"",
+		[FIT_OWNER_EXE] = "\"unmapped.target.memory_of.exe\"",
+		[FIT_CGROUP] = "\"unmapped.caller.cgroup\"",
+		[FIT_TARGET_CGROUP] = "\"unmapped.target.cgroup\"",
+		[FIT_COMM_HEX] = "\"unmapped.caller.comm_hex\"",
+		[FIT_TARGET_COMM_HEX] = "\"unmapped.target.comm_hex\"",
+		[FIT_PCOMM_HEX] = "\"unmapped.caller.pcomm_hex\"",
+		[FIT_TARGET_PCOMM_HEX] = "\"unmapped.target.pcomm_hex\"",
+		[FIT_EXE_HEX] = "\"unmapped.caller.exe_hex\"",
+		[FIT_TARGET_EXE_HEX] = "\"unmapped.target.exe_hex\"",
+		[FIT_CGROUP_HEX] = "\"unmapped.caller.cgroup_hex\"",
+		[FIT_TARGET_CGROUP_HEX] = "\"unmapped.target.cgroup_hex\"",
+		[FIT_OWNER_COMM_HEX] = "\"unmapped.target.memory_of.comm_hex\"",
+		[FIT_OWNER_EXE_HEX] = "\"unmapped.target.memory_of.exe_hex\"",
+		[FIT_ARGS_HEX] = "\"unmapped.caller.args_hex\"",
+		[FIT_ARGS] = "\"actor.process.cmd_line\"",
+		[FIT_REMOTE_EXIT] = "\"unmapped.remote.iov_exit\"",
+		[FIT_LOCAL_EXIT] = "\"unmapped.local.iov_exit\"",
+		[FIT_REMOTE_IOV] = "\"unmapped.remote.iov\"",
+		[FIT_LOCAL_IOV] = "\"unmapped.local.iov\"",
+		[FIT_ARGS_COPY] = "\"unmapped.caller.args\"",
+	},
+	.text_extra = {
+		[FIT_EXE] = FILE_SZ,
+		[FIT_TARGET_EXE] = FILE_SZ,
+		[FIT_OWNER_EXE] = EXE_SZ,
+		[FIT_CGROUP] = CGROUP_SZ,
+		[FIT_TARGET_CGROUP] = CGROUP_SZ,
+	},
+	.text_copies = {
+		[FIT_EXE] = 2,
+		[FIT_TARGET_EXE] = 2,
+		[FIT_OWNER_EXE] = 1,
+		[FIT_CGROUP] = 1,
+		[FIT_TARGET_CGROUP] = 1,
+	},
+	.arg_extra = 0,
+};
+
+static void put_comm(struct json *j, const char *key, const char *comm)
+{
+	size_t len = strnlen(comm, PVM_COMM_SZ);
+
+	if (len)
+		json__bytes(j, key, comm, len);
+}
+
+/* The classes' two attributes of each are numbers and their captions. */
+static void put_status(struct json *j, enum status status)
+{
+	static const char *const captions[] = { "Unknown", "Success", "Failure" };
+
+	json__u64(j, "status_id", status);
+	json__str(j, "status", captions[status]);
+}
+
+static void put_severity(struct json *j, enum severity severity)
+{
+	json__u64(j, "severity_id", severity);
+}
+
+/* Whose room it is that a line's head has to do with: a call's, or (fit NULL) that of another record. */
+struct head_room {
+	struct fit_plan *fit;
+	const struct rest_plan *own;
+};
+
+/* Around what very short lines go without. */
+static bool more_begin(const struct json *j, const struct head_room *room)
+{
+	if (room->fit)
+		return fit__begin(j, room->fit, FIT_TOP);
+	return room->own && rest__shows(room->own, REST_CUT_MORE);
+}
+
+static void more_end(const struct json *j, const struct head_room *room)
+{
+	if (room->fit)
+		fit__end(j, room->fit);
+}
+
+static void put_product(struct json *j, const struct head_room *room)
+{
+	json__open_obj(j, "product");
+	JSON_RAW(j, "\"name\":\"pvmtrace\"");
+	if (more_begin(j, room)) {
+		JSON_RAW(j, "\"vendor_name\":\"pvmtrace\"");
+		more_end(j, room);
+	}
+	JSON_RAW(j, "\"version\":\"" PVMTRACE_VERSION "\"");
+	json__close_obj(j);
+}
+
+static void put_metadata(struct json *j, const struct record *r, const struct head_room *room,
+			 const char *event_code)
+{
+	json__open_obj(j, "metadata");
+	JSON_RAW(j, "\"version\":\"" OCSF_VERSION "\"");
+	put_product(j, room);
+	if (more_begin(j, room)) {
+		rest__time(j, "original_time", r->real_ns);
+		more_end(j, room);
+	}
+	json__u64(j, "logged_time", r->told_ns / NS_PER_MS);
+	json__u64(j, "sequence", r->seq);
+	common__id(j, "uid", r);
+	if (more_begin(j, room)) {
+		json__str(j, "event_code", event_code);
+		if (room->fit)
+			JSON_RAW(j, "\"profiles\":[\"container\",\"host\"]");
+		else
+			JSON_RAW(j, "\"profiles\":[\"host\"]");
+		more_end(j, room);
+	}
+	json__close_obj(j);
+}
+
+/* The first member of `unmapped`. The record's own id begins with it, so it can be done without. */
+static void put_run(struct json *j, const struct record *r, const struct head_room *room)
+{
+	if (!more_begin(j, room))
+		return;
+	common__run(j, r);
+	more_end(j, room);
+}
+
+static void put_os(struct json *j, const struct host *host, bool with_kernel)
+{
+	json__open_obj(j, "os");
+	JSON_RAW(j, "\"name\":\"Linux\",\"type_id\":200");
+	if (with_kernel && host->kernel[0])
+		json__bytes(j, "kernel_release", host->kernel, strlen(host->kernel));
+	json__close_obj(j);
+}
+
+/* What names the host at least, for the schema asks for that: itself, or else this boot of it. */
+static void put_device_uid(struct json *j, const struct host *host)
+{
+	JSON_RAW(j, "\"type_id\":0");
+	if (host->machine_id[0])
+		json__bytes(j, "uid", host->machine_id, strlen(host->machine_id));
+	else if (host->boot_id[0])
+		json__bytes(j, "instance_uid", host->boot_id, strlen(host->boot_id));
+}
+
+static void put_device(struct json *j, const struct host *host, bool with_kernel)
+{
+	if (host->name[0])
+		json__bytes(j, "hostname", host->name, strlen(host->name));
+	if (host->boot_id[0])
+		json__bytes(j, "boot_uid", host->boot_id, strlen(host->boot_id));
+	put_os(j, host, with_kernel);
+}
+
+/* The name of a file is what follows its last slash. */
+static void put_file(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     unsigned int target)
+{
+	const char *exe, *slash;
+	size_t from, name, len = t->exe_len;
+
+	if (!t->exe || !t->exe_len || !fit__begin(j, plan, FIT_EXE + target))
+		return;
+	exe = fit__text(plan, FIT_EXE + target, t->exe, &len);
+	/* Of a path that is cut right before it, the name is whole all the same. */
+	slash = memrchr(t->exe, '/', t->exe_len);
+	name = slash ? t->exe_len - (size_t)(slash - t->exe) - 1 : 0;
+	slash = memrchr(exe, '/', len);
+	from = slash ? (size_t)(slash - exe) + 1 : len > name ? len - name : 0;
+	if (from == len || (!slash && memcmp(exe + from, t->exe + t->exe_len - name, name)))
+		from = 0;
+	json__open_obj(j, "file");
+	json__bytes(j, "name", exe + from, len - from);
+	json__bytes(j, "path", exe, len);
+	JSON_RAW(j, "\"type_id\":1");
+	if (t->task->flags & PVM_TASK_EXE)
+		json__bool(j, "is_deleted", t->task->flags & PVM_TASK_EXE_DELETED);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+/* The arguments with a space between them; one by one they stand elsewhere. */
+static void put_cmd_line(struct json *j, const struct fit_plan *plan, const struct task_info *t)
+{
+	const char *at = t->args, *arg;
+	size_t left = t->args_len, len;
+	bool replaced;
+	char *p;
+
+	if (!at)
+		return;
+	p = json__begin(j, "cmd_line", 6 * left + 2);
+	if (!p)
+		return;
+	*p++ = '"';
+	for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++) {
+		if (i)
+			*p++ = ' ';
+		p = json__put_bytes(p, arg, len, &replaced);
+	}
+	*p++ = '"';
+	json__end(j, p, true);
+}
+
+/* Wherever a `user` stands it is the real one, `uid` of the json format: what the kernel's permission check of
+ * these calls goes by. The effective one is in `unmapped`. */
+static void put_user(struct json *j, const struct pvm_task *task)
+{
+	if (!(task->flags & PVM_TASK_CREDS))
+		return;
+	json__open_obj(j, "user");
+	rest__number_text(j, "uid", task->uid);
+	json__close_obj(j);
+}
+
+/* All but who it is. */
+static void put_more(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		     unsigned int target)
+{
+	const struct pvm_task *task = t->task;
+
+	json__u64(j, "ptid", task->tid);
+	if (task->pid_ns)
+		json__u64(j, "namespace_pid", task->pid_ns);
+	put_file(j, plan, t, target);
+	put_cmd_line(j, plan, t);
+	if (!t->bare)
+		json__u64(j, "created_time", t->real_start_ns / NS_PER_MS);
+	put_user(j, task);
+	if (task->sessionid != PVM_NO_ID) {
+		json__open_obj(j, "session");
+		rest__number_text(j, "uid", task->sessionid);
+		json__close_obj(j);
+	}
+	if (t->container_cnt) {
+		json__open_obj(j, "container");
+		json__bytes(j, "uid", task_container(t), task_container_len(t));
+		json__close_obj(j);
+	}
+	if (!task_is_read(t))
+		return;
+	json__open_obj(j, "parent_process");
+	json__u64(j, "pid", task->ppid);
+	put_comm(j, "name", task->pcomm);
+	json__close_obj(j);
+}
+
+/* target: 1 for the target, 0 for the caller. */
+static void put_process(struct json *j, struct fit_plan *plan, const struct task_info *t,
+			unsigned int target)
+{
+	unsigned int name = target ? FIT_TARGET : FIT_NAME;
+
+	json__open_obj(j, "process");
+	json__u64(j, "pid", t->task->pid);
+	if (!target && !t->bare)
+		json__str(j, "uid", t->entity_id);
+	if (fit__begin(j, plan, name)) {
+		if (target)
+			json__str(j, "uid", t->entity_id);
+		put_comm(j, "name", t->task->comm);
+		fit__end(j, plan);
+	}
+	if (fit__begin(j, plan, FIT_CALLER + target)) {
+		put_more(j, plan, t, target);
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+}
+
+static void put_actor(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	json__open_obj(j, "actor");
+	put_process(j, plan, &c->caller, 0);
+	if (fit__begin(j, plan, FIT_CALLER)) {
+		put_user(j, c->caller.task);
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+}
+
+/* "unresolved:pid:991" */
+static void put_unresolved(struct json *j, const struct call_info *c)
+{
+	static const char pid[] = "\"unresolved:pid:", pidfd[] = "\"unresolved:pidfd:";
+	bool is_pidfd = c->raw->kind == PVM_KIND_PIDFD;
+	size_t len = is_pidfd ? sizeof(pidfd) - 1 : sizeof(pid) - 1;
+	int64_t arg = c->target_arg;
+	char *p;
+
+	json__open_obj(j, "process");
+	p = json__begin(j, "uid", sizeof(pidfd) + 12);
+	if (p) {
+		memcpy(p, is_pidfd ? pidfd : pid, len);
+		p += len;
+		if (arg < 0)
+			*p++ = '-';
+		p = json__put_u64(p, (uint64_t)(arg < 0 ? -arg : arg));
+		*p++ = '"';
+		json__end(j, p, true);
+	}
+	json__close_obj(j);
+}
+
+/* The first range that has bytes in it, and what was asked for altogether. */
+static void put_memory(struct json *j, const struct call_info *c)
+{
+	const struct array_info *a = &c->remote;
+
+	for (uint32_t i = 0; i < a->captured; i++) {
+		if (!a->iov[i].len)
+			continue;
+		json__hex(j, "base_address", a->iov[i].base);
+		break;
+	}
+	if (c->requested_known)
+		json__u64(j, "size", c->requested);
+}
+
+static void put_class(struct json *j, const struct record *r)
+{
+	const struct call_info *c = &r->call;
+
+	json__open_obj(j, NULL);
+	json__u64(j, "time", r->real_ns / NS_PER_MS);
+	JSON_RAW(j, "\"category_uid\":1,\"class_uid\":1004");
+	if (c->raw->op == PVM_READ)
+		JSON_RAW(j, "\"activity_id\":7,\"type_uid\":100407");
+	else
+		JSON_RAW(j, "\"activity_id\":8,\"type_uid\":100408");
+	put_severity(j, INFORMATIONAL);
+	if (c->outcome == OUTCOME_SUCCEEDED)
+		put_status(j, STATUS_SUCCESS);
+	else
+		put_status(j, c->outcome == OUTCOME_FAILED ? STATUS_FAILURE : STATUS_UNKNOWN);
+	if (c->error)
+		json__str(j, "status_code", c->error);
+	else if (c->outcome == OUTCOME_SUCCEEDED)
+		JSON_RAW(j, "\"status_code\":\"0\"");
+}
+
+static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct call_info *c = &r->call;
+
+	put_metadata(j, r, &(struct head_room){ .fit = plan }, rest__syscall(c));
+	json__open_obj(j, "device");
+	put_device_uid(j, r->host);
+	if (fit__begin(j, plan, FIT_HOST)) {
+		put_device(j, r->host, false);
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+	put_actor(j, plan, c);
+	if (c->target.task)
+		put_process(j, plan, &c->target, 1);
+	else
+		put_unresolved(j, c);
+}
+
+/* It is cut with what else is said of the call. */
+static void put_host_rest(struct json *j, struct fit_plan *plan, const struct host *host)
+{
+	if (!fit__begin(j, plan, FIT_TOP))
+		return;
+	rest__host(j, host);
+	fit__end(j, plan);
+}
+
+static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	put_class(j, r);
+	put_context(j, plan, r);
+	put_memory(j, &r->call);
+	json__open_obj(j, "unmapped");
+	put_run(j, r, &(struct head_room){ .fit = plan });
+	put_host_rest(j, plan, r->host);
+	rest__call(j, plan, &r->call, REST_IDS | REST_ARGS | REST_DURATION);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+static void put_summary(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct summary_info *s = &r->summary;
+
+	put_class(j, r);
+	json__u64(j, "count", s->calls);
+	json__u64(j, "start_time", s->first_ns / NS_PER_MS);
+	json__u64(j, "end_time", s->last_ns / NS_PER_MS);
+	put_context(j, plan, r);
+	json__open_obj(j, "unmapped");
+	put_run(j, r, &(struct head_room){ .fit = plan });
+	put_host_rest(j, plan, r->host);
+	rest__summary(j, plan, s, REST_IDS | REST_ARGS);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+static void put_own_status(struct json *j, const struct rest_plan *plan, const struct record *r)
+{
+	bool failed = r->type == REC_LOST || r->type == REC_ERROR ||
+		      (r->type == REC_STOP && !r->stop.complete);
+
+	if (r->type == REC_ERROR)
+		put_severity(j, HIGH);
+	else
+		put_severity(j, failed ? MEDIUM : INFORMATIONAL);
+	put_status(j, failed ? STATUS_FAILURE : STATUS_SUCCESS);
+	if (r->type != REC_ERROR)
+		return;
+	json__str(j, "status_code", r->error.code);
+	if (r->error.message && rest__shows(plan, REST_CUT_MESSAGE))
+		json__bytes(j, "message", r->error.message, strlen(r->error.message));
+}
+
+static void put_own(struct json *j, const struct rest_plan *plan, const struct record *r)
+{
+	static const struct rest_names names = { "unmapped.", "device.*", "message",
+						 "unmapped.run\",\"metadata.*" };
+	const struct head_room room = { .own = plan };
+
+	json__open_obj(j, NULL);
+	json__u64(j, "time", r->real_ns / NS_PER_MS);
+	JSON_RAW(j, "\"category_uid\":0,\"class_uid\":0,\"activity_id\":99");
+	json__str(j, "activity_name", rest__type(r->type));
+	JSON_RAW(j, "\"type_uid\":99");
+	put_own_status(j, plan, r);
+	put_metadata(j, r, &room, rest__type(r->type));
+	json__open_obj(j, "device");
+	put_device_uid(j, r->host);
+	if (rest__shows(plan, REST_CUT_HOST))
+		put_device(j, r->host, r->type == REC_START);
+	json__close_obj(j);
+	json__open_obj(j, "unmapped");
+	put_run(j, r, &room);
+	if (rest__shows(plan, REST_CUT_HOST))
+		rest__host(j, r->host);
+	rest__own(j, plan, r, &names);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+int render_ocsf(const struct record *r, const struct render_opts *o, struct json *out)
+{
+	if (r->type == REC_CALL)
+		return fit__call(out, r, o, &format, put_call);
+	if (r->type == REC_SUMMARY)
+		return fit__call(out, r, o, &format, put_summary);
+	return rest__own_line(out, r, o, put_own);
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text - one aligned line a call, for people:
+ *
+ *   time caller(pid) → target(pid) op bytes result uid first-remote-range flags arguments
+ *
+ * A field that is too long for its column pushes the next ones; those that follow take up the room
+ * that they do not need. On a narrow terminal the flags stand before the range, because the end of
+ * the line is what is cut.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "render/fit.h"
+#include "render/text.h"
+
+#define FLAG_PIDFD 1ULL
+#define NARROW 120 /* terminals of fewer columns */
+
+struct columns {
+	unsigned int arrow, op, amount_end, result, rest, flags;
+};
+
+static const struct columns wide_columns = { 31, 51, 66, 67, 75, 112 };
+static const struct columns narrow_columns = { 27, 43, 56, 57, 64, 0 };
+
+#define UID_COLS 9 /* "uid=1000 " */
+
+void text_time(struct text_line *t, uint64_t real_ns)
+{
+	static char text[] = "00:00:00.000";
+	static time_t second = -1;
+	time_t now = (time_t)(real_ns / NS_PER_S);
+	unsigned int ms = (unsigned int)(real_ns % NS_PER_S / 1000000);
+	struct tm tm;
+
+	if (now != second && localtime_r(&now, &tm)) {
+		second = now;
+		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+		text[8] = '.';
+	}
+	text[9] = (char)('0' + ms / 100);
+	text[10] = (char)('0' + ms / 10 % 10);
+	text[11] = (char)('0' + ms % 10);
+	text__tint(t, TINT_DIM);
+	text__put(t, text);
+	text__tint(t, TINT_PLAIN);
+}
+
+static void put_task(struct text_line *t, const struct pvm_task *task)
+{
+	text__bytes(t, task->comm, PVM_COMM_SZ);
+	text__put(t, "(");
+	text__u64(t, task->pid);
+	text__put(t, ")");
+}
+
+static void put_caller(struct text_line *t, const struct task_info *caller)
+{
+	if (!task_is_read(caller))
+		text__put(t, "?");
+	put_task(t, caller->task);
+}
+
+static void put_target(struct text_line *t, const struct call_info *c)
+{
+	if (c->target.task) {
+		put_task(t, c->target.task);
+		if (c->owner.task) {
+			text__tint(t, TINT_NOTE);
+			text__put(t, "\xe2\x86\x92"
+				     "memory of ");
+			put_task(t, c->owner.task);
+			text__tint(t, TINT_PLAIN);
+		}
+		return;
+	}
+	text__put(t, c->raw->kind == PVM_KIND_PIDFD ? "?(fd " : "?(");
+	if (c->target_arg < 0)
+		text__put(t, "-");
+	text__u64(t, c->target_arg < 0 ? -(uint64_t)c->target_arg : (uint64_t)c->target_arg);
+	text__put(t, ")");
+}
+
+/* Moved, and of how much unless that is the same: "4096", "100/4096", "?/64K". */
+static void put_amount(struct text_line *t, const struct call_info *c, unsigned int end)
+{
+	char text[2 * TEXT_AMOUNT_SZ + 1] = "?";
+	size_t len = 1;
+
+	if (c->transferred_known)
+		len = text__amount(text, c->transferred);
+	if (!c->transferred_known || !c->requested_known || c->transferred != c->requested) {
+		text[len++] = '/';
+		if (c->requested_known)
+			len += text__amount(text + len, c->requested);
+		else
+			text[len++] = '?';
+	}
+	text[len] = '\0';
+	text__to(t, end > len ? end - (unsigned int)len : 0);
+	text__put(t, text);
+}
+
+static void put_result(struct text_line *t, const struct call_info *c)
+{
+	text__tint(t, c->outcome == OUTCOME_SUCCEEDED ? TINT_GOOD
+		      : c->outcome == OUTCOME_FAILED  ? TINT_BAD
+						      : TINT_ODD);
+	text__put(t, c->outcome == OUTCOME_SUCCEEDED ? "ok"
+		     : c->outcome != OUTCOME_FAILED  ? "?"
+		     : c->error			     ? c->error
+						     : "failed");
+	text__tint(t, TINT_PLAIN);
+}
+
+/* The first element that is not empty, or the first one. */
+static const struct iov_elem *first_range(const struct array_info *a)
+{
+	for (uint32_t i = 0; i < a->captured; i++) {
+		if (a->iov[i].len)
+			return &a->iov[i];
+	}
+	return a->captured ? a->iov : NULL;
+}
+
+static void put_range(struct text_line *t, const struct call_info *c, const struct render_opts *o)
+{
+	static const char *const nothing[] = {
+		[ARRAY_OK] = "-",	   [ARRAY_NONE] = "-",
+		[ARRAY_INVALID] = "-",	   [ARRAY_PARTIAL] = "unreadable",
+		[ARRAY_LATE] = "-",	   [ARRAY_FAULT] = "unreadable",
+		[ARRAY_LOST] = "not kept",
+	};
+	const struct array_info *a = &c->remote;
+	const struct iov_elem *e = o->iov_limit ? first_range(a) : NULL;
+	char len[TEXT_AMOUNT_SZ];
+
+	if (e) {
+		text__amount(len, e->len);
+		text__hex(t, e->base);
+		text__put(t, "+");
+		text__put(t, len);
+	} else {
+		text__put(t, nothing[a->status]);
+	}
+	if (a->captured > (e != NULL)) {
+		text__put(t, " (+");
+		text__u64(t, a->captured - (e != NULL));
+		text__put(t, ")");
+	}
+}
+
+/* The flags that hold, in the order of how much they should catch the eye. of_pair: only those that are the same for all
+ * calls of a sum. */
+static size_t find_flags(const struct call_info *c, bool of_pair, const char *flags[])
+{
+	static const char *const kinships[] = {
+		[PVM_KIN_NONE] = NULL,
+		[PVM_KIN_SELF] = "self",
+		[PVM_KIN_CHILD] = "child",
+		[PVM_KIN_PARENT] = "parent",
+	};
+	static const char *const phases[] = {
+		[PVM_IN_FLIGHT] = "parked",
+		[PVM_UNFINISHED] = "unfinished",
+		[PVM_ORPHAN] = "orphan",
+		[PVM_ENDED] = "end unseen",
+	};
+	static const char *const abis[] = {
+		[PVM_ABI_I386] = "i386",
+		[PVM_ABI_X32] = "x32",
+		[PVM_ABI_ARM] = "arm",
+	};
+	const struct pvm_call *raw = c->raw;
+	const enum array_status l = c->local.status, r = c->remote.status;
+	const bool denied = c->error && (!strcmp(c->error, "EPERM") || !strcmp(c->error, "EACCES"));
+	const struct {
+		const char *name;
+		bool holds;
+		bool pair;
+	} all[] = {
+		{ "denied", denied, false },
+		{ "changed", c->local.changed == YES || c->remote.changed == YES, false },
+		{ "moved", raw->flags & PVM_CALL_TARGET_MOVED, false },
+		{ "other container", c->same_container == NO, true },
+		{ "other user", c->same_uid == NO, true },
+		{ "set-id", c->same_uid == YES && c->same_user == NO, true },
+		{ raw->abi <= PVM_ABI_ARM ? abis[raw->abi] : NULL,
+		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64, false },
+		{ raw->phase <= PVM_ENDED ? phases[raw->phase] : NULL, raw->phase != PVM_COMPLETE,
+		  false },
+		{ "seen by the audit only", raw->flags & PVM_CALL_AUDIT, false },
+		{ "partial", c->partial == YES, false },
+		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,
+		  true, true },
+		{ "same memory", c->same_memory == YES && raw->kinship != PVM_KIN_SELF, true },
+		{ "late", l == ARRAY_LATE || r == ARRAY_LATE, false },
+		{ "partly unreadable", l == ARRAY_PARTIAL || r == ARRAY_PARTIAL, false },
+		{ "unreadable", l == ARRAY_FAULT || r == ARRAY_FAULT, false },
+		{ "invalid count", l == ARRAY_INVALID || r == ARRAY_INVALID, false },
+		{ "not kept", l == ARRAY_LOST || r == ARRAY_LOST, false },
+		{ "deleted exe", raw->caller.flags & PVM_TASK_EXE_DELETED, true },
+		{ "pidfd", c->flags & FLAG_PIDFD, false },
+		{ "confirmed", c->confirmed == YES, false },
+	};
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].holds && all[i].name && (all[i].pair || !of_pair))
+			flags[cnt++] = all[i].name;
+	}
+	return cnt;
+}
+
+#define FLAGS_MAX 20
+
+/* Before the flag of this number, counted from 0; col: where the first one stands. */
+static void begin_flag(struct text_line *t, size_t number, unsigned int col)
+{
+	if (number) {
+		text__put(t, ", ");
+		return;
+	}
+	text__to(t, col);
+	text__tint(t, TINT_NOTE);
+}
+
+static void put_flags(struct text_line *t, const struct call_info *c, unsigned int col)
+{
+	const char *flags[FLAGS_MAX];
+	size_t cnt = find_flags(c, false, flags);
+
+	for (size_t i = 0; i < cnt; i++) {
+		begin_flag(t, i, col);
+		text__put(t, flags[i]);
+	}
+	text__tint(t, TINT_PLAIN);
+}
+
+static bool is_native(const char *abi)
+{
+	return !strcmp(abi, "x86_64") || !strcmp(abi, "arm64");
+}
+
+/* Of a sum: how many calls came by other ABIs, and what holds of the two processes. */
+static void put_sum_flags(struct text_line *t, const struct summary_info *s, unsigned int col)
+{
+	const char *flags[FLAGS_MAX];
+	size_t cnt = find_flags(&s->call, true, flags), put = 0;
+
+	for (size_t i = 0; i < s->abi_cnt; i++) {
+		if (is_native(s->abis[i].name))
+			continue;
+		begin_flag(t, put++, col);
+		text__u64(t, s->abis[i].calls);
+		text__put(t, " ");
+		text__put(t, s->abis[i].name);
+	}
+	for (size_t i = 0; i < cnt; i++) {
+		begin_flag(t, put++, col);
+		text__put(t, flags[i]);
+	}
+	text__tint(t, TINT_PLAIN);
+}
+
+static const struct columns *columns_of(const struct render_opts *o)
+{
+	return o->width && o->width < NARROW ? &narrow_columns : &wide_columns;
+}
+
+/* Up to the amount. */
+static void put_who(struct text_line *t, const struct record *r, const struct columns *cols)
+{
+	const struct call_info *c = &r->call;
+	bool is_read = c->raw->op == PVM_READ;
+
+	text_time(t, r->real_ns);
+	text__to(t, 0);
+	put_caller(t, &c->caller);
+	text__to(t, cols->arrow);
+	text__put(t, "\xe2\x86\x92 ");
+	put_target(t, c);
+	text__to(t, cols->op);
+	if (!is_read)
+		text__tint(t, TINT_ODD);
+	text__put(t, is_read ? "read" : "write");
+	if (!is_read)
+		text__tint(t, TINT_PLAIN);
+}
+
+/* The caller's, real: what the kernel asks. */
+static void put_uid(struct text_line *t, const struct pvm_task *task)
+{
+	text__put(t, "uid=");
+	if (task->flags & PVM_TASK_CREDS)
+		text__u64(t, task->uid);
+	else
+		text__put(t, "?");
+}
+
+/* Whether an argument needs quotes to be seen as one. */
+static bool is_word(const char *arg, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (arg[i] == ' ' || arg[i] == '"' || arg[i] == '\'')
+			return false;
+	}
+	return len > 0;
+}
+
+/* One after the other, in quotes what a blank would take apart; "..." where more were not read. */
+static void put_args(struct text_line *t, const struct task_info *task)
+{
+	const char *at = task->args, *arg;
+	size_t left = task->args_len, len;
+
+	if (!at)
+		return;
+	text__put(t, "  args:");
+	while ((arg = fit__next_arg(&at, &left, &len)) && !t->full) {
+		const char *quote = is_word(arg, len) ? "" : "\"", *inner;
+
+		text__put(t, " ");
+		text__put(t, quote);
+		for (; *quote && (inner = memchr(arg, '"', len)); arg = inner + 1) {
+			text__bytes(t, arg, (size_t)(inner - arg));
+			text__put(t, "\\\"");
+			len -= (size_t)(inner - arg) + 1;
+		}
+		text__bytes(t, arg, len);
+		text__put(t, quote);
+	}
+	text__put(t, task->args_cut ? " ..." : "");
+}
+
+static void put_call(struct text_line *t, const struct record *r, const struct render_opts *o)
+{
+	const struct columns *cols = columns_of(o);
+	const struct call_info *c = &r->call;
+
+	put_who(t, r, cols);
+	put_amount(t, c, cols->amount_end);
+	text__to(t, cols->result);
+	put_result(t, c);
+	if (!cols->flags)
+		put_flags(t, c, cols->rest);
+	text__to(t, cols->rest);
+	put_uid(t, c->caller.task);
+	text__to(t, cols->flags ? cols->rest + UID_COLS : 0);
+	put_range(t, c, o);
+	if (cols->flags)
+		put_flags(t, c, cols->flags);
+	if (o->args)
+		put_args(t, &c->caller);
+}
+
+/* "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM) 0x1000-0x1fff", the bytes that the remote lists named. */
+static void put_span(struct text_line *t, const struct summary_info *s)
+{
+	uint64_t ms = s->last_ns > s->first_ns ? (s->last_ns - s->first_ns) / 1000000 : 0;
+
+	text__tint(t, TINT_NOTE);
+	text__put(t, "(");
+	text__u64(t, s->calls);
+	text__put(t, s->calls == 1 ? " call in " : " calls in ");
+	text__u64(t, ms);
+	text__put(t, " ms");
+	for (size_t i = 0; i < s->error_cnt; i++) {
+		text__put(t, i ? ", " : ": ");
+		text__u64(t, s->errors[i].calls);
+		text__put(t, " ");
+		text__put(t, s->errors[i].name);
+	}
+	text__put(t, ")");
+	text__tint(t, TINT_PLAIN);
+	if (s->changed == YES) {
+		text__tint(t, TINT_ODD);
+		text__put(t, " list changed");
+		text__tint(t, TINT_PLAIN);
+	}
+	if (s->range_known) {
+		text__put(t, " ");
+		text__hex(t, s->low);
+		text__put(t, "-");
+		text__hex(t, s->high);
+	}
+}
+
+static void put_summary(struct text_line *t, const struct record *r, const struct render_opts *o)
+{
+	const struct columns *cols = columns_of(o);
+	char amount[TEXT_AMOUNT_SZ] = "?";
+	size_t len = 1;
+
+	put_who(t, r, cols);
+	if (r->summary.sums_known)
+		len = text__amount(amount, r->summary.bytes);
+	text__to(t, cols->amount_end > len ? cols->amount_end - (unsigned int)len : 0);
+	text__put(t, amount);
+	text__to(t, cols->result);
+	put_result(t, &r->call);
+	if (!cols->flags)
+		put_sum_flags(t, &r->summary, cols->rest);
+	text__to(t, cols->rest);
+	put_uid(t, r->call.caller.task);
+	text__to(t, cols->flags ? cols->rest + UID_COLS : 0);
+	put_span(t, &r->summary);
+	if (cols->flags)
+		put_sum_flags(t, &r->summary, cols->flags);
+	if (o->args)
+		put_args(t, &r->call.caller);
+}
+
+int render_text(const struct record *r, const struct render_opts *o, struct json *out)
+{
+	struct text_line t;
+
+	text__begin(&t, o, out);
+	/* Arguments are worth more than a line that does not wrap. */
+	if (o->args && (r->type == REC_CALL || r->type == REC_SUMMARY))
+		t.width = 0;
+	if (r->type == REC_CALL)
+		put_call(&t, r, o);
+	else if (r->type == REC_SUMMARY)
+		put_summary(&t, r, o);
+	else
+		text_state(&t, r);
+	return text__end(&t);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* text - what the files of the text rendering share. */
+#ifndef PVM_RENDER_TEXT_H
+#define PVM_RENDER_TEXT_H
+
+#include "event/record.h"
+#include "render/text_line.h"
+
+/* Local time of day to the millisecond, twelve columns. */
+void text_time(struct text_line *t, uint64_t real_ns);
+/* What is no call: what the tracer says about itself. */
+void text_state(struct text_line *t, const struct record *r);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* text_state - what the tracer says about itself, as one sentence a record. Such lines begin
+ * with "--" where a call has its caller. */
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "options/options.h"
+#include "render/text.h"
+
+static void put_text(struct text_line *t, const char *text)
+{
+	if (text)
+		text__bytes(t, text, strlen(text));
+	else
+		text__put(t, "?");
+}
+
+static void put_counter(struct text_line *t, const char *sep, const struct counter *c)
+{
+	text__put(t, sep);
+	text__put(t, c->name);
+	text__put(t, " ");
+	text__u64(t, c->value);
+}
+
+/* Those that are not 0, and always what came in and what was lost. */
+static void put_counters(struct text_line *t, const struct stats_info *s)
+{
+	const char *sep = "";
+
+	for (size_t i = 0; i < s->counter_cnt; i++) {
+		const struct counter *c = &s->counters[i];
+
+		if (!c->value && strcmp(c->name, "seen") != 0 && strcmp(c->name, "lost") != 0)
+			continue;
+		put_counter(t, sep, c);
+		sep = ", ";
+	}
+	if (s->in_flight) {
+		text__put(t, ", in flight ");
+		text__u64(t, s->in_flight);
+	}
+}
+
+static void put_date(struct text_line *t, uint64_t real_ns)
+{
+	time_t now = (time_t)(real_ns / NS_PER_S);
+	char text[64];
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) && strftime(text, sizeof(text), "%Y-%m-%d UTC%z", &tm))
+		text__put(t, text);
+}
+
+static void put_list(struct text_line *t, const char *side, const char *field,
+		     const struct filter_list *list)
+{
+	for (size_t i = 0; i < list->cnt; i++) {
+		text__put(t, " --");
+		text__put(t, side);
+		text__put(t, field);
+		text__put(t, list->values[i].exclude ? " !" : " ");
+		put_text(t, list->values[i].text);
+	}
+}
+
+/* As they would be given. */
+static void put_filters(struct text_line *t, const struct options *o)
+{
+	static const char *const sides[] = { [PVM_CALLER] = "caller-", [PVM_TARGET] = "target-" };
+	static const char *const fields[FILTER_FIELD_CNT] = {
+		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
+		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container",
+	};
+
+	for (int who = PVM_CALLER; who <= PVM_TARGET; who++) {
+		for (int field = 0; field < FILTER_FIELD_CNT; field++)
+			put_list(t, sides[who], fields[field], &o->filter[who][field]);
+	}
+	if (o->ops == 1u << PVM_READ || o->ops == 1u << PVM_WRITE)
+		text__put(t, o->ops == 1u << PVM_READ ? " --op read" : " --op write");
+	if (o->outcome != OUTCOME_ANY)
+		text__put(t, o->outcome == OUTCOME_SUCCESS ? " --outcome success"
+							   : " --outcome failure");
+	if (o->min_bytes) {
+		text__put(t, " --min-bytes ");
+		text__u64(t, o->min_bytes);
+	}
+	if (o->no_self)
+		text__put(t, " --no-self");
+}
+
+/* Only where the hooks need some. */
+static void put_witnesses(struct text_line *t, const struct witness_info *w)
+{
+	char list[WITNESS_LIST_SZ];
+
+	if (!w->needed)
+		return;
+	text__put(t, "; hooks can be preempted, witnesses: ");
+	text__put(t, witness_info__list(w, list) ? list : "none");
+	if (w->sees) {
+		text__put(t, ", which see ");
+		text__put(t, w->sees);
+	}
+	if (w->remains) {
+		text__put(t, "; what can go by: ");
+		text__put(t, w->remains);
+	}
+}
+
+static void put_start(struct text_line *t, const struct record *r)
+{
+	const struct start_info *s = &r->start;
+
+	text__put(t, "pvmtrace ");
+	put_text(t, s->version);
+	text__put(t, " on ");
+	put_text(t, r->host->name);
+	text__put(t, ", Linux ");
+	put_text(t, r->host->kernel);
+	text__put(t, " ");
+	put_text(t, r->host->arch);
+	text__put(t, ", ");
+	put_date(t, r->real_ns);
+	for (size_t i = 0; i < s->abi_cnt; i++) {
+		if (!s->abis[i].covered)
+			continue;
+		text__put(t, i ? " " : ", sees ");
+		put_text(t, s->abis[i].name);
+		text__put(t, s->abis[i].proven ? "" : " (not proven)");
+	}
+	if (s->options)
+		put_filters(t, s->options);
+	put_witnesses(t, &s->witnesses);
+	for (size_t i = 0; i < s->note_cnt; i++) {
+		text__put(t, "; ");
+		put_text(t, s->notes[i]);
+	}
+}
+
+static void put_lost(struct text_line *t, const struct lost_info *l)
+{
+	const char *sep = " (";
+
+	text__u64(t, l->count);
+	text__put(t, l->count == 1 ? " call since " : " calls since ");
+	text_time(t, l->since_ns);
+	for (size_t i = 0; i < l->by_cnt; i++) {
+		if (!l->by[i].value)
+			continue;
+		put_counter(t, sep, &l->by[i]);
+		sep = ", ";
+	}
+	text__put(t, *sep == ' ' ? "" : ")");
+}
+
+static void put_error(struct text_line *t, const struct error_info *e)
+{
+	put_text(t, e->code);
+	text__put(t, ": ");
+	put_text(t, e->message);
+	if (e->since_ns) {
+		text__put(t, " (since ");
+		text_time(t, e->since_ns);
+		if (e->until_ns) {
+			text__put(t, " until ");
+			text_time(t, e->until_ns);
+		}
+		text__put(t, ")");
+	}
+}
+
+static void put_stop(struct text_line *t, const struct stop_info *s)
+{
+	put_text(t, s->signal ? s->signal : s->reason);
+	text__put(t, ", ");
+	text__tint(t, s->complete ? TINT_GOOD : TINT_BAD);
+	text__put(t, s->complete   ? "complete"
+		     : s->balanced ? "incomplete"
+				   : "books do not balance");
+	text__tint(t, TINT_PLAIN);
+	for (size_t i = 0; i < s->incomplete_cnt; i++) {
+		text__put(t, i ? ", " : " (");
+		put_text(t, s->incomplete[i]);
+	}
+	text__put(t, s->incomplete_cnt ? "): " : ": ");
+	put_counters(t, &s->stats);
+}
+
+static void put_name(struct text_line *t, enum record_type type)
+{
+	static const char *const names[] = {
+		[REC_START] = "start",	 [REC_STATS] = "stats", [REC_LOST] = "lost",
+		[REC_REOPEN] = "reopen", [REC_ERROR] = "error", [REC_STOP] = "stop",
+	};
+	const char *name = (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+
+	text__put(t, " -- ");
+	text__tint(t, type == REC_LOST || type == REC_ERROR ? TINT_BAD : TINT_NOTE);
+	text__put(t, name ? name : "?");
+	text__tint(t, TINT_PLAIN);
+	text__put(t, ": ");
+}
+
+void text_state(struct text_line *t, const struct record *r)
+{
+	text_time(t, r->real_ns);
+	put_name(t, r->type);
+	switch (r->type) {
+	case REC_START:
+		put_start(t, r);
+		break;
+	case REC_STATS:
+		put_counters(t, &r->stats);
+		break;
+	case REC_LOST:
+		put_lost(t, &r->lost);
+		break;
+	case REC_ERROR:
+		put_error(t, &r->error);
+		break;
+	case REC_STOP:
+		put_stop(t, &r->stop);
+		break;
+	case REC_REOPEN:
+		text__put(t, "a new file of run ");
+		put_text(t, r->reopen.instance);
+		text__put(t, " on ");
+		put_text(t, r->host->name);
+		break;
+	default:
+		break;
+	}
+}
