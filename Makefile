@@ -231,7 +231,7 @@ build-live: all $(LIVE_PROGS)
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
-.PHONY: check check-quick unit formats live package lint format bench bench-vm check-fresh
+.PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
@@ -254,6 +254,10 @@ package: ## the tests of the package (as root: in a Debian 12 made for them, and
 
 lint: build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
 	@tests/lint
+
+manual: ## bring pvmtrace-events(5) in line with docs/events.md, which it is made of
+	@$(PYTHON) -B docs/make-events-page >docs/pvmtrace-events.5.new
+	@mv docs/pvmtrace-events.5.new docs/pvmtrace-events.5
 
 format: ## bring all C sources into shape with clang-format
 	@tests/lint --fix

@@ -11,12 +11,13 @@ ROOT = golden.ROOT
 PVMTRACE = golden.PVMTRACE
 MAN_8 = ROOT / "docs" / "pvmtrace.8"
 MAN_5 = ROOT / "docs" / "pvmtrace-events.5"
+EVENTS = ROOT / "docs" / "events.md"
 BASH = ROOT / "packaging" / "completions" / "pvmtrace"
 ZSH = ROOT / "packaging" / "completions" / "_pvmtrace"
 
 Option = namedtuple("Option", "letter arg")
 
-# Records share these; the page explains each once.
+# Records share these; the document explains each once.
 GROUPS = {"caller": "caller and target", "target": "caller and target", "array": "local and remote"}
 COMMON = ("time", "schema", "type", "seq", "told", "run", "id", "truncated", "host")
 
@@ -81,7 +82,7 @@ def leaves(node, prefix=""):
 
 
 def schema_keys():
-    """{section of the page: {path: node}}"""
+    """{section of the document: {path: node}}"""
     defs = schema()["$defs"]
     sections = {"Every record": {}}
     for name, node in defs.items():
@@ -92,7 +93,7 @@ def schema_keys():
             continue
         keys = dict(leaves(node))
         if {"schema", "seq"} <= set(keys):
-            sections["Every record"] |= {k: {} for k in COMMON}
+            sections["Every record"] |= {k: node["properties"][k] for k in COMMON}
             for key in COMMON:
                 del keys[key]
         keys = {k: v for k, v in keys.items() if not k.endswith("_hex")}
@@ -100,18 +101,32 @@ def schema_keys():
     return sections
 
 
-def page_keys():
-    """{section: {path: text}} of the page about records."""
-    sections, section, key = {}, None, None
-    for line in MAN_5.read_text().splitlines():
-        if line.startswith((".Ss ", ".Sh ")):
-            section, key = line[4:], None
-        elif line.startswith(".It Cm "):
-            key = line[7:]
+def resolved(node):
+    """A node of the schema, with what it refers to."""
+    while "$ref" in node:
+        node = {k: v for k, v in node.items() if k != "$ref"} | schema()["$defs"][node["$ref"].rpartition("/")[2]]
+    return node
+
+
+def type_of(node):
+    """As the document says it: 'string or null'."""
+    node = resolved(node)
+    if "const" in node:
+        return "string" if isinstance(node["const"], str) else "boolean"
+    names = node["type"] if isinstance(node["type"], list) else [node["type"]]
+    return " or ".join(sorted(names, key="null".__eq__))
+
+
+def document_keys():
+    """{section: {path: (type, meaning)}} of docs/events.md."""
+    text = re.search(r"^## Records\n(.*?)^## ", EVENTS.read_text(), re.M | re.S)[1]
+    sections, section = {}, None
+    for line in text.splitlines():
+        if line.startswith("### "):
+            section = line[4:]
+        elif line.startswith("| `"):
+            key, kind, meaning = [cell.strip() for cell in line.strip("|").split(" | ")]
+            key = key.strip("`")
             assert key not in sections.setdefault(section, {}), f"{section}: {key} stands twice"
-            sections[section][key] = ""
-        elif line.startswith(".El"):
-            key = None
-        elif key:
-            sections[section][key] += line + "\n"
+            sections[section][key] = kind, meaning.strip()
     return sections

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the package bounds the disk: what is built into it, its log rotation and the README say the same."""
+"""How the package bounds the disk: what is built into it, its log rotation and docs/service.md say the same."""
 
 import re
 import subprocess
@@ -39,8 +39,8 @@ def test_a_file_is_left_by_itself(conf):
     assert (conf["max-size"], conf["keep"]) == ("512M", "3") and conf["output"].endswith(".ndjson")
 
 
-def test_the_readme_names_the_bound(conf):
-    text = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
+def test_the_document_names_the_bound(conf):
+    text = re.sub(r"\s+", " ", (ROOT / "docs/service.md").read_text())
     said = re.search(r"more than (\d+) MB at once, so that a flood takes (\d+) GB at most", text)
     size, total = map(int, said.groups())
     assert size == mib(conf["max-size"]) and total << 10 == (int(conf["keep"]) + 1) * size

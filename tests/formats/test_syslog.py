@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's recipe for rsyslog, through two more hops and under the longest host name there is."""
+"""The recipe of docs/siem.md for rsyslog, through two more hops and under the longest host name there is."""
 
 import json
 import re
@@ -13,14 +13,14 @@ import pytest
 import golden
 from needs import which
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "siem.md"
 HOST = "h" * 63
 FORWARD = 'action(type="omfwd" Target="127.0.0.1" Port="{}" Protocol="tcp" template="RSYSLOG_ForwardFormat")'
 
 
 def recipe():
     """The configuration, and the --max-line that goes with it."""
-    text = README.read_text(encoding="utf-8")
+    text = DOCUMENT.read_text(encoding="utf-8")
     part = text[text.index("rsyslog (`/etc/rsyslog.d"):]
     return re.search(r"```\n(.*?)```", part, re.S)[1], int(re.search(r"max-line (\d+)", part)[1])
 

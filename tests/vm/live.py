@@ -108,7 +108,7 @@ def contents(kernel, words, seconds, part):
     build = kernel.build
     found = {"init": HERE / "init-live", "arguments": shlex.join(words), "seconds": str(seconds)}
     shared = [kernels.ROOT / "tests" / name for name in ("needs.py", "lacking")]
-    for path in [*shared, *LIVE.glob("*.py"), *(kernels.ROOT / "docs").glob("*.json"), kernels.ROOT / "README.md"]:
+    for path in [*shared, *LIVE.glob("*.py"), *(kernels.ROOT / "docs").glob("*.json")]:
         found[f"pvmtrace/{path.relative_to(kernels.ROOT)}"] = path
     for path in (build / "vm" / "live").glob("pvm*"):
         if not path.suffix:

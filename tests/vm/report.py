@@ -155,7 +155,7 @@ def summary_cells(part, columns):
 
 
 def summary(columns):
-    """A table of few rows, for the README."""
+    """A table of few rows, the first one of the document."""
     compilers = dict.fromkeys(package_of(name[0]) for c in columns for name in c.compiler)
     parts = collections.OrderedDict([("check", "checks"), ("compiler", f"checks, built by {', '.join(compilers) or 'other clangs'}"),
                                      ("live", "live tests"), ("hybrid", "live tests, hybrid cgroups"),
