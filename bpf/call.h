@@ -60,7 +60,7 @@ static __always_inline u32 pins_put(struct pvm_state *s, u32 off)
 		return 0;
 	/* As in read_bounded. */
 	barrier_var(off);
-	if (off > 4 * PVM_INLINE_SZ)
+	if (off > DATA_LISTS * PVM_INLINE_SZ)
 		return 0;
 	if (h->run_cnt)
 		h->pins.sum = pvm_pins_add(h->pins.sum, h->run_first, h->run_cnt, cfg_pin_key[0],

@@ -57,6 +57,7 @@ enum pvm_abi {
 	PVM_ABI_X32 = 3,
 	PVM_ABI_ARM64 = 4,
 	PVM_ABI_ARM = 5,
+	PVM_ABI_CNT, /* with 0, which is none */
 };
 
 enum pvm_op {
@@ -364,7 +365,7 @@ struct pvm_tally {
 	__u16 pad0;
 	__u32 pad1;
 	__u64 errors[PVM_USUAL_CNT]; /* calls by enum pvm_usual */
-	__u64 abis[PVM_ABI_ARM + 1]; /* calls by enum pvm_abi */
+	__u64 abis[PVM_ABI_CNT];     /* calls by enum pvm_abi */
 	__u64 changed;		     /* calls of which a list was seen to change */
 	__u64 uncompared;	     /* calls of which a list was not seen whole twice */
 	__u64 unranged; /* calls whose remote list is not in low and high: it was not read whole */
@@ -470,7 +471,8 @@ enum pvm_count {
 	/* Both by the user half too: */
 	PVM_C_AUDITED = 13,    /* calls that only the audit saw; they are in SEEN and SUBMITTED */
 	PVM_C_AUDIT_LOST = 14, /* sights of calls that were not compared: a ring was full */
-	PVM_C_CNT = 16,
+	PVM_C_USED,	       /* how many there are so far, */
+	PVM_C_CNT = 16,	       /* and for how many recordings have room */
 };
 
 struct pvm_counts {
@@ -540,8 +542,13 @@ enum pvm_saw {
 
 #include "keys.h"
 
-#define PVM_ASSERT(what) _Static_assert(what, "event.h: " #what)
+#define PVM_ASSERT(condition) _Static_assert(condition, #condition)
+/* Of what stands in a mask: all values below it are let through. */
+#define PVM_IS_POWER_OF_2(x) ((x) && !((x) & ((x)-1)))
 
+PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_CPU_ROWS));
+/* PVM_PASS_BIT of both sides. */
+PVM_ASSERT(2 * PVM_HOME_CNT <= 32);
 PVM_ASSERT(sizeof(struct pvm_hdr) == 8);
 PVM_ASSERT(sizeof(struct pvm_task) == 152);
 PVM_ASSERT(sizeof(struct pvm_owner) == 64);
@@ -558,6 +565,7 @@ PVM_ASSERT(sizeof(struct pvm_path) == 88);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);
 PVM_ASSERT(sizeof(struct pvm_seen) == 64);
+PVM_ASSERT(PVM_C_USED <= PVM_C_CNT);
 PVM_ASSERT(sizeof(struct pvm_counts) == 128);
 PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
 PVM_ASSERT(sizeof(struct pvm_module_types) == 32);

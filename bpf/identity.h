@@ -17,6 +17,8 @@
 	16 /* of more than PATH_DEPTH cgroups, so many are kept at the end, the rest from the root on */
 #define PATH_LAST_SZ 1024 /* and at most so many bytes of a long path */
 #define ARGS_SMALL 512
+/* One name fits into each record; and the two parts of a path that lacks some leave each other room. */
+PVM_ASSERT(NAME_SZ <= PATH_SMALL && PATH_LAST_SZ + NAME_SZ <= PATH_LARGE && PATH_LAST < PATH_DEPTH);
 #define ARGS_TRIES 3 /* then they are taken for unreadable until the next exec */
 
 static __always_inline bool names_add(struct pvm_names *names, const unsigned char *name)

@@ -7,7 +7,14 @@
 #ifndef PVM_IOVEC_H
 #define PVM_IOVEC_H
 
-#define ARRAY_PAGES 5 /* 16 KiB that do not begin on a page */
+#define ELEMENT_MAX 16 /* bytes of the longest element (arch_iovec_sz) */
+/* An array that does not begin on a page lies on one more. */
+#define ARRAY_PAGES (PVM_IOV_MAX * ELEMENT_MAX / PVM_PAGE_SZ + 1)
+
+/* A mask of them has a byte, of which page_mask uses 7 bits at most. */
+PVM_ASSERT(ARRAY_PAGES <= 7);
+PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_PAGE_SZ) && PVM_IS_POWER_OF_2(PVM_INLINE_SZ));
+PVM_ASSERT(PVM_INLINE_SZ == PVM_INLINE_CNT * ELEMENT_MAX);
 
 /* Elements that the kernel will use: lib/iov_iter.c takes the local count as unsigned int, the remote
  * one as unsigned long. */
@@ -16,6 +23,10 @@ static __always_inline u64 used_count(const struct pvm_side *side, bool remote)
 	return remote ? side->count : (u32)side->count;
 }
 
+/* All sizes that there are pass: also the largest, for which half of it would do. */
+#define ELEMENTS_MASK (2 * PVM_IOV_MAX * ELEMENT_MAX - 1)
+PVM_ASSERT(PVM_IS_POWER_OF_2(ELEMENTS_MASK + 1));
+
 /* Bytes of cnt elements of so many bytes, cnt being PVM_IOV_MAX at most. The mask is for verifiers before 6.10, which
  * know nothing of a product of two variables; the barrier keeps it, because the compiler knows better. */
 static __always_inline u32 elements_sz(u32 size, u64 cnt)
@@ -23,7 +34,7 @@ static __always_inline u32 elements_sz(u32 size, u64 cnt)
 	u32 len = (u32)cnt * size;
 
 	barrier_var(len);
-	return len & (2 * PVM_IOV_MAX * 16 - 1);
+	return len & ELEMENTS_MASK;
 }
 
 static __always_inline u32 array_sz(u32 abi, u64 cnt)
@@ -74,7 +85,7 @@ static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32
 	/* A compiler may compare copies of them, from which 5.10's verifier learns nothing of the rest. */
 	barrier_var(off);
 	barrier_var(len);
-	if (off > 3 * PVM_INLINE_SZ || len > PVM_INLINE_SZ)
+	if (off > (DATA_LISTS - 1) * PVM_INLINE_SZ || len > PVM_INLINE_SZ)
 		return 0;
 	to = s->data + off;
 	if (!bpf_probe_read_user(to, len, (void *)addr))
@@ -225,12 +236,12 @@ __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 how)
 	};
 	int ok;
 
-	if (len <= 64 * 16)
-		ok = long_read(&of, addr, len, 64 * 16);
-	else if (len <= 256 * 16)
-		ok = long_read(&of, addr, len, 256 * 16);
+	if (len <= 64 * ELEMENT_MAX)
+		ok = long_read(&of, addr, len, 64 * ELEMENT_MAX);
+	else if (len <= 256 * ELEMENT_MAX)
+		ok = long_read(&of, addr, len, 256 * ELEMENT_MAX);
 	else
-		ok = long_read(&of, addr, len, PVM_IOV_MAX * 16);
+		ok = long_read(&of, addr, len, PVM_IOV_MAX * ELEMENT_MAX);
 	if (!ok)
 		ok = long_read_split(&of, addr, len);
 	if (ok < 0)
@@ -281,6 +292,8 @@ static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side
 	return 0;
 }
 
+PVM_ASSERT(PVM_IS_POWER_OF_2(DATA_LISTS *PVM_INLINE_SZ) && PVM_INLINE_SZ % 8 == 0);
+
 /* Equal, in words: elements are two of them, of 4 or 8 bytes, so 8 bytes always fit. */
 static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 len)
 {
@@ -288,8 +301,8 @@ static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 le
 	 * nothing. */
 	barrier_var(a);
 	barrier_var(b);
-	a &= 4 * PVM_INLINE_SZ - 1;
-	b &= 4 * PVM_INLINE_SZ - 1;
+	a &= DATA_LISTS * PVM_INLINE_SZ - 1;
+	b &= DATA_LISTS * PVM_INLINE_SZ - 1;
 	for (u32 i = 0; i < PVM_INLINE_SZ; i += 8) {
 		if (i >= len)
 			break;

@@ -69,6 +69,12 @@ struct pvm_held {
 	u64 freed_pages;
 };
 
+/* Of PVM_INLINE_SZ each: both lists at entry, both at exit; and the pages that were held, or a look at a part of a long list
+ * (summary.h). For the verifier, which knows no more of where an array begins, one that begins in the last place of a list
+ * has to fit too. */
+#define DATA_LISTS 4
+#define DATA_PLACES (DATA_LISTS + 1)
+
 /*
  * A thread's call in flight, built up in place into the record that will be told. The entry may stay while
  * the thread lives, because making and deleting one for each call is dear (docs/design.md). So many stay at most
@@ -96,8 +102,8 @@ struct pvm_state {
 	struct pvm_hdr sum_hdr;
 	struct pvm_tally tally;
 	struct pvm_call call;
-	/* The call's data, and room that the verifier thinks a split read could need. */
-	u8 data[PVM_INLINE_SZ * 5];
+	/* The call's data: short arrays, of which the last place has room for what comes behind them. */
+	u8 data[PVM_INLINE_SZ * DATA_PLACES];
 };
 
 #define CALLS_MAX 8192 /* threads inside a call at once */
@@ -105,7 +111,19 @@ struct pvm_state {
 #define KEPT_SLACK 512 /* CPUs that may each keep one more, because all of them saw room */
 #define STATE_MAX (CALLS_MAX + KEPT_MAX + KEPT_SLACK)
 
-PVM_ASSERT(sizeof(struct pvm_state) - __builtin_offsetof(struct pvm_state, call) >= PVM_CALL_MAX);
+#define STATE_OFFSET(field) __builtin_offsetof(struct pvm_state, field)
+
+/* The record of the call, its data and the pages behind them, in one piece. */
+PVM_ASSERT(STATE_OFFSET(data) == STATE_OFFSET(call) + sizeof(struct pvm_call));
+PVM_ASSERT(sizeof(struct pvm_state) - STATE_OFFSET(call) >= PVM_CALL_MAX);
+PVM_ASSERT(sizeof(struct pvm_pins) <= PVM_INLINE_SZ);
+/* From sum_hdr on, a struct pvm_summary. */
+PVM_ASSERT(STATE_OFFSET(sum_hdr) % 8 == 0);
+PVM_ASSERT(STATE_OFFSET(tally) - STATE_OFFSET(sum_hdr) ==
+	   __builtin_offsetof(struct pvm_summary, tally));
+PVM_ASSERT(STATE_OFFSET(call) - STATE_OFFSET(sum_hdr) ==
+	   __builtin_offsetof(struct pvm_summary, call));
+PVM_ASSERT(sizeof(struct pvm_state) - STATE_OFFSET(sum_hdr) >= sizeof(struct pvm_summary));
 
 /* 15 MiB, allocated at load: a caller cannot make the kernel fail to find memory. A thread keeps its struct task_struct
  * for life, while its id can be another thread's before anybody is told of it (exec by a thread that is not the
@@ -169,6 +187,7 @@ struct {
 } pvm_swept SEC(".maps");
 
 #define PATH_DEPTH 64 /* names and mounts of one path; a longer one is marked as cut */
+PVM_ASSERT(PVM_IS_POWER_OF_2(PATH_DEPTH));
 
 /* The names of a path, from the last one upwards, before their lengths are known. */
 struct pvm_names {

@@ -78,7 +78,8 @@ static __always_inline void range_add(struct pvm_tally *tally, u64 base, u64 len
 		tally->high = last;
 }
 
-#define RANGE_CHUNK 8 /* elements: as many as PVM_INLINE_SZ has room for */
+#define RANGE_CHUNK PVM_INLINE_CNT /* elements: as many as there is room for */
+PVM_ASSERT(PVM_IOV_MAX % RANGE_CHUNK == 0);
 
 /* Of up to RANGE_CHUNK elements that stand at s->data + off, into the tally of the current thread's call. of: enum
  * summary_of. */
@@ -87,7 +88,7 @@ __noinline int range_add_elements(u32 of, u32 off, u32 cnt)
 	struct pvm_state *s = state_current(of == CALL_ORPHANED);
 	u32 size;
 
-	if (!s || off > 4 * PVM_INLINE_SZ)
+	if (!s || off > DATA_LISTS * PVM_INLINE_SZ)
 		return 0;
 	size = arch_iovec_sz(s->call.abi);
 	for (u32 i = 0; i < RANGE_CHUNK; i++) {
@@ -118,10 +119,10 @@ __noinline int range_add_chunk(u32 of, u32 first)
 	n = s->call.remote.count - first;
 	if (n > RANGE_CHUNK)
 		n = RANGE_CHUNK;
-	if (!read_bounded(s->data + 4 * PVM_INLINE_SZ, elements_sz(size, n), PVM_INLINE_SZ,
+	if (!read_bounded(s->data + DATA_LISTS * PVM_INLINE_SZ, elements_sz(size, n), PVM_INLINE_SZ,
 			  addr + first * size))
 		return 0;
-	range_add_elements(of, 4 * PVM_INLINE_SZ, n);
+	range_add_elements(of, DATA_LISTS * PVM_INLINE_SZ, n);
 	return 1;
 }
 
@@ -183,7 +184,7 @@ static __always_inline void tally_begin(struct pvm_state *s, const struct pvm_su
 	usual = key->outcome == PVM_FAILED ? pvm_usual_of(-call->ret) : PVM_USUAL_CNT;
 	if (usual < PVM_USUAL_CNT)
 		tally->errors[usual] = 1;
-	if (abi <= PVM_ABI_ARM)
+	if (abi < PVM_ABI_CNT)
 		tally->abis[abi] = 1;
 	if (s->looks[0] == LOOKS_DIFFER || s->looks[1] == LOOKS_DIFFER)
 		tally->changed = 1;
@@ -203,7 +204,7 @@ static __always_inline void tally_add(struct pvm_tally *to, const struct pvm_tal
 	for (u32 i = 0; i < PVM_USUAL_CNT; i++)
 		if (one->errors[i])
 			atomic_add(&to->errors[i], 1);
-	for (u32 i = 0; i <= PVM_ABI_ARM; i++)
+	for (u32 i = 0; i < PVM_ABI_CNT; i++)
 		if (one->abis[i])
 			atomic_add(&to->abis[i], 1);
 	if (one->changed)

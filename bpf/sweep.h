@@ -22,6 +22,7 @@ static __always_inline bool sweep_wants(const struct pvm_state *s, u64 now)
 
 /* A call in flight has no more data than that. */
 #define SWEPT_SZ (sizeof(struct pvm_call) + 2 * PVM_INLINE_SZ)
+PVM_ASSERT(SWEPT_SZ <= PVM_CALL_MAX);
 
 /* Of a call that was dropped for its target, whom the argument names now; whether it is another one. */
 static __always_inline bool sweep_moved(struct pvm_call *copy, u64 by)
