@@ -9,6 +9,10 @@
 #ifndef PVM_ARCH_H
 #define PVM_ARCH_H
 
+#include "base.h"
+#include "current.h"
+#include "settings.h"
+
 /* A register of the call. Not everywhere do hooks get a pointer to them that the verifier lets follow. */
 #define REG(regs, f) (cfg_typed_regs ? (regs)->f : BPF_CORE_READ(regs, f))
 
@@ -162,14 +166,14 @@ static __always_inline u64 arch_user_address(u64 addr)
 #endif
 
 /*
- * The functions that the calls end up in, for fentry: each(name, prefix of the functions, abi, the first of their hooks).
+ * The functions that the calls end up in, for fentry: each(name, prefix of the functions, abi).
  * Since 5.10 no call ends up in a function of its own for compat mode (__ia32_compat_sys_..., __arm64_compat_sys_...):
  * what has such a name in newer kernels is a stub that says ENOSYS.
  */
 #if defined(__TARGET_ARCH_x86)
 
 #define ARCH_FUNCTIONS(each) \
-	each(x64, "__x64_sys_", PVM_ABI_X86_64, 0) each(ia32, "__ia32_sys_", PVM_ABI_I386, 4)
+	each(x64, "__x64_sys_", PVM_ABI_X86_64) each(ia32, "__ia32_sys_", PVM_ABI_I386)
 
 /* Of any function, at its begin and at its end. */
 static __always_inline u64 arch_function_second(struct pt_regs *regs)
@@ -190,7 +194,7 @@ static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
 
 #else
 
-#define ARCH_FUNCTIONS(each) each(arm64, "__arm64_sys_", PVM_ABI_ARM64, 0)
+#define ARCH_FUNCTIONS(each) each(arm64, "__arm64_sys_", PVM_ABI_ARM64)
 
 static __always_inline u64 arch_function_second(struct pt_regs *regs)
 {

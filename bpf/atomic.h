@@ -3,6 +3,8 @@
 #ifndef PVM_ATOMIC_H
 #define PVM_ATOMIC_H
 
+#include "base.h"
+
 /*
  * Adds to what other CPUs may be adding to as well. Spelled out, because clang from 21 on makes of __sync_fetch_and_add
  * the instruction that also fetches, even if nobody looks at the result; kernels know that one from 5.12 on.

@@ -3,6 +3,12 @@
 #ifndef PVM_AUDIT_H
 #define PVM_AUDIT_H
 
+#include "arch.h"
+#include "base.h"
+#include "maps.h"
+#include "reader.h"
+#include "settings.h"
+
 /* A function with a stack of its own (see filter_task). */
 static __noinline int audit_tell(struct pt_regs *regs, u32 what, bool at_exit, bool late)
 {

@@ -6,6 +6,24 @@
 #ifndef PVM_CALL_H
 #define PVM_CALL_H
 
+#include "arch.h"
+#include "audit.h"
+#include "base.h"
+#include "current.h"
+#include "filter.h"
+#include "here.h"
+#include "hooks.h"
+#include "identity.h"
+#include "iovec.h"
+#include "maps.h"
+#include "reader.h"
+#include "settings.h"
+#include "stages.h"
+#include "state.h"
+#include "summary.h"
+#include "target.h"
+#include "task.h"
+
 /* Calls that are told and lasted this long are asked once more, at exit, whom they named. In less time hardly a process
  * dies, is reaped and has a successor; of a call that lasts so long the second look is a small part. */
 #define MOVED_AFTER_NS 20000

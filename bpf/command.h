@@ -4,6 +4,8 @@
 #ifndef PVM_COMMAND_H
 #define PVM_COMMAND_H
 
+#include "event.h"
+
 enum pvm_command_kind {
 	PVM_FORGET_PROC = 1,   /* pid: its paths are to be sent again */
 	PVM_FORGET_CGROUP = 2, /* the same of a cgroup, with its verdict */

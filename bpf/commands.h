@@ -8,6 +8,10 @@
 #ifndef PVM_COMMANDS_H
 #define PVM_COMMANDS_H
 
+#include "base.h"
+#include "command.h"
+#include "maps.h"
+
 /* Over pvm_commands. Keys and values are copied: helpers of 5.10 take no pointers into an element. */
 SEC("iter/bpf_map_elem")
 int pvm_apply(struct bpf_iter__bpf_map_elem *ctx)

@@ -7,6 +7,14 @@
 #ifndef PVM_CONFIRM_H
 #define PVM_CONFIRM_H
 
+#include "arch.h"
+#include "base.h"
+#include "call.h"
+#include "settings.h"
+#include "stages.h"
+#include "state.h"
+#include "target.h"
+
 /* The current thread's call, if it is in one. These functions have other users: nothing is found for them. */
 static __always_inline struct pvm_state *state_inside(void)
 {

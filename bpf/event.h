@@ -13,6 +13,10 @@
 /* Both sides know the __u64 family: the user half by <linux/types.h>, the kernel half by
  * vmlinux/vmlinux.h; each includes its own before this file. */
 
+#define PVM_ASSERT(condition) _Static_assert(condition, #condition)
+/* Of what stands in a mask: all values below it are let through. */
+#define PVM_IS_POWER_OF_2(x) ((x) && !((x) & ((x)-1)))
+
 /* All times are CLOCK_BOOTTIME of the kernel itself (bpf_ktime_get_boot_ns, 5.8): it goes on in suspend, and no time
  * namespace shifts it. */
 #define PVM_WIRE_VERSION 2
@@ -540,15 +544,7 @@ enum pvm_saw {
 	PVM_SAW_END = 1 << 7,	 /* the same: a witness */
 };
 
-#include "keys.h"
-
-#define PVM_ASSERT(condition) _Static_assert(condition, #condition)
-/* Of what stands in a mask: all values below it are let through. */
-#define PVM_IS_POWER_OF_2(x) ((x) && !((x) & ((x)-1)))
-
 PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_CPU_ROWS));
-/* PVM_PASS_BIT of both sides. */
-PVM_ASSERT(2 * PVM_HOME_CNT <= 32);
 PVM_ASSERT(sizeof(struct pvm_hdr) == 8);
 PVM_ASSERT(sizeof(struct pvm_task) == 152);
 PVM_ASSERT(sizeof(struct pvm_owner) == 64);
@@ -569,8 +565,8 @@ PVM_ASSERT(PVM_C_USED <= PVM_C_CNT);
 PVM_ASSERT(sizeof(struct pvm_counts) == 128);
 PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
 PVM_ASSERT(sizeof(struct pvm_module_types) == 32);
-PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
-PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
 PVM_ASSERT(sizeof(struct pvm_memory) == 192);
+
+#include "keys.h"
 
 #endif /* PVM_EVENT_H */

@@ -3,6 +3,10 @@
 #ifndef PVM_EXECUTABLE_H
 #define PVM_EXECUTABLE_H
 
+#include "base.h"
+#include "maps.h"
+#include "names.h"
+
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
 #define BTRFS_SUPER_MAGIC 0x9123683e	 /* likewise */
 

@@ -7,6 +7,14 @@
 #ifndef PVM_FENTRY_H
 #define PVM_FENTRY_H
 
+#include "arch.h"
+#include "base.h"
+#include "call.h"
+#include "current.h"
+#include "here.h"
+#include "hooks.h"
+#include "settings.h"
+
 /* The function's only argument. What 5.10 knows of its type is no more than a name. */
 static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
 {
@@ -40,28 +48,26 @@ static __always_inline int function_exit(unsigned long long *ctx, u32 abi, u32 o
 	return 0;
 }
 
-#define CALL_FENTRY(f, x, name, prefix, call, abi, op, hook)    \
-	SEC("fentry/" prefix call)                              \
-	int f##name(unsigned long long *ctx)                    \
-	{                                                       \
-		return function_enter(ctx, abi, op, hook);      \
-	}                                                       \
-	SEC("fexit/" prefix call)                               \
-	int x##name(unsigned long long *ctx)                    \
-	{                                                       \
-		return function_exit(ctx, abi, op, (hook) + 1); \
+#define CALL_FENTRY(f, x, name, prefix, call, abi, op, alone)             \
+	SEC("fentry/" prefix call)                                        \
+	int f##name(unsigned long long *ctx)                              \
+	{                                                                 \
+		return function_enter(ctx, abi, op, alone HOOK_F_##name); \
+	}                                                                 \
+	SEC("fexit/" prefix call)                                         \
+	int x##name(unsigned long long *ctx)                              \
+	{                                                                 \
+		return function_exit(ctx, abi, op, alone HOOK_X_##name);  \
 	}
 
 /* Alone, and where others may see the same call. */
-#define CALL_FENTRIES(name, prefix, call, abi, op, hook)                              \
-	CALL_FENTRY(pvm_f_, pvm_x_, name, prefix, call, abi, op, HOOK_ALONE | (hook)) \
-	CALL_FENTRY(pvm_fw_, pvm_xw_, name, prefix, call, abi, op, hook)
+#define CALL_FENTRIES(name, prefix, call, abi, op)                             \
+	CALL_FENTRY(pvm_f_, pvm_x_, name, prefix, call, abi, op, HOOK_ALONE |) \
+	CALL_FENTRY(pvm_fw_, pvm_xw_, name, prefix, call, abi, op, )
 
-#define CALLS_FENTRY(name, prefix, abi, hook)                                     \
-	CALL_FENTRIES(name##_readv, prefix, "process_vm_readv", abi, PVM_READ,    \
-		      HOOK_FENTRY + (hook))                                       \
-	CALL_FENTRIES(name##_writev, prefix, "process_vm_writev", abi, PVM_WRITE, \
-		      HOOK_FENTRY + (hook) + 2)
+#define CALLS_FENTRY(name, prefix, abi)                                        \
+	CALL_FENTRIES(name##_readv, prefix, "process_vm_readv", abi, PVM_READ) \
+	CALL_FENTRIES(name##_writev, prefix, "process_vm_writev", abi, PVM_WRITE)
 
 ARCH_FUNCTIONS(CALLS_FENTRY)
 

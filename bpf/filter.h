@@ -7,6 +7,12 @@
 #ifndef PVM_FILTER_H
 #define PVM_FILTER_H
 
+#include "base.h"
+#include "maps.h"
+#include "settings.h"
+#include "state.h"
+#include "task.h"
+
 /* has: 1 << enum pvm_verdict for each kind of value the filter has; verdict: of this one, or 0. */
 static __always_inline bool verdict_passes(u32 has, u32 verdict)
 {

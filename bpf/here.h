@@ -9,6 +9,25 @@
 #ifndef PVM_HERE_H
 #define PVM_HERE_H
 
+#include "arch.h"
+#include "base.h"
+#include "hooks.h"
+#include "settings.h"
+#include "stages.h"
+#include "state.h"
+
+#define HERE_PERMITTED 1 /* bit of an address: permission was asked for in that call */
+
+/* What the hooks on a CPU last did (here.h). */
+struct pvm_here {
+	u64 inside; /* the thread whose call was taken here and is not over, with HERE_PERMITTED; 0: none */
+	u64 awaited; /* the thread whose return was seen here, and its exit not yet; 0: none. Of that call: */
+	u64 args; /* sum of its arguments */
+	u32 what; /* ARCH_CALL */
+} __attribute__((aligned(64)));
+
+static struct pvm_here pvm_here[PVM_CPU_ROWS];
+
 /* CPUs beyond the last row share them; then the user half leaves cfg_quick off. */
 static __always_inline struct pvm_here *here_at(u32 row)
 {

@@ -10,6 +10,16 @@
 #ifndef PVM_IDENTITY_H
 #define PVM_IDENTITY_H
 
+#include "base.h"
+#include "current.h"
+#include "executable.h"
+#include "maps.h"
+#include "names.h"
+#include "read.h"
+#include "reader.h"
+#include "state.h"
+#include "task.h"
+
 #define NAME_SZ 256	/* NAME_MAX and the NUL */
 #define PATH_SMALL 1024 /* nearly every path fits here */
 #define PATH_LARGE PVM_PATH_MAX

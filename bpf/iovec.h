@@ -7,6 +7,17 @@
 #ifndef PVM_IOVEC_H
 #define PVM_IOVEC_H
 
+#include "arch.h"
+#include "base.h"
+#include "maps.h"
+#include "read.h"
+#include "reader.h"
+#include "settings.h"
+#include "state.h"
+
+#define PVM_PAGE_SZ \
+	4096 /* the smallest page of any architecture: what is readable is a multiple of it */
+
 #define ELEMENT_MAX 16 /* bytes of the longest element (arch_iovec_sz) */
 /* An array that does not begin on a page lies on one more. */
 #define ARRAY_PAGES (PVM_IOV_MAX * ELEMENT_MAX / PVM_PAGE_SZ + 1)

@@ -4,6 +4,8 @@
 #ifndef PVM_KEYS_H
 #define PVM_KEYS_H
 
+#include "event.h"
+
 /* Filters. A map entry's value says what it means that the key is there. */
 enum pvm_verdict {
 	PVM_INCLUDE = 1,
@@ -63,5 +65,10 @@ struct pvm_proc_val {
 	__u8 pad0;
 	__u32 pad1;
 };
+
+PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
+PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
+/* PVM_PASS_BIT of both sides. */
+PVM_ASSERT(2 * PVM_HOME_CNT <= 32);
 
 #endif

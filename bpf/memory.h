@@ -11,6 +11,16 @@
 #ifndef PVM_MEMORY_H
 #define PVM_MEMORY_H
 
+#include "base.h"
+#include "current.h"
+#include "filter.h"
+#include "identity.h"
+#include "maps.h"
+#include "names.h"
+#include "settings.h"
+#include "state.h"
+#include "task.h"
+
 #define THREADS_ASKED 16
 
 /* Of a process whose main thread has ended, and with that given up its memory, another thread is asked. */

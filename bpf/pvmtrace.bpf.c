@@ -5,33 +5,20 @@
  * Raw tracepoints with BTF, because the per-call tracepoints never fire for 32-bit callers, and
  * because a classic tracepoint program is skipped while any bpf(2) map operation runs on its CPU.
  */
-#include "vmlinux.h"
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
+#include "base.h"
 
-#include "event.h"
-#include "command.h"
-#include "atomic.h"
-#include "maps.h"
 #include "arch.h"
-#include "read.h"
-#include "task.h"
-#include "executable.h"
-#include "identity.h"
-#include "iovec.h"
-#include "filter.h"
-#include "memory.h"
-#include "target.h"
-#include "summary.h"
-#include "audit.h"
-#include "state.h"
-#include "here.h"
 #include "call.h"
-#include "sweep.h"
 #include "commands.h"
-#include "fentry.h"
 #include "confirm.h"
+#include "current.h"
+#include "fentry.h"
+#include "here.h"
+#include "hooks.h"
+#include "maps.h"
+#include "memory.h"
+#include "settings.h"
+#include "sweep.h"
 #include "witness.h"
 
 static __always_inline void tracepoint_enter(struct pt_regs *regs, long id, enum pvm_hook hook)

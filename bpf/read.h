@@ -3,6 +3,8 @@
 #ifndef PVM_READ_H
 #define PVM_READ_H
 
+#include "base.h"
+
 /*
  * Reads len bytes of user memory, room at most. The compiler often knows already that it is no
  * more, or compares one register and passes another; verifiers before 6.10 then see no bound. The

@@ -1,142 +1,148 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * state.h - which call a hook is in: the one that an earlier hook saw, or another.
- *
- * A call comes by the hooks in the order of enum pvm_saw (event.h), by each of them once. So a hook that finds its own bit in
- * the thread's state, or that of one from further on, is in a new call, whatever became of the old one; a hook that
- * finds neither is in the same. No clock, and nothing to clear: a hook that the kernel passed over leaves a state that the
- * next one recognises. It errs only if all hooks from some place on missed the old call and all up to there the new one;
- * then, nearly always, the registers tell them apart.
- *
- * Without witnesses there are two places, and nothing to remember: an entry is a new call, an exit is the end of the one
- * that is inside.
- */
+/* state.h - where the state of a call lives, and who makes and frees it. */
 #ifndef PVM_STATE_H
 #define PVM_STATE_H
 
-#define SAW_FROM(bit) (~((bit)-1U))
+#include "atomic.h"
+#include "base.h"
 
-/* Bits that, found by this hook, are those of another call. */
-static __always_inline u32 saw_excludes(enum pvm_saw saw)
+enum pvm_stage {
+	STAGE_IDLE = 0,
+	STAGE_FILTERED = 1, /* inside a call that a filter dropped at entry */
+	STAGE_REJECTED = 2, /* the same, for its target: decided, and counted, at its exit */
+	STAGE_ACTIVE = 3,   /* inside a call that will be told */
+	STAGE_ORPHAN = 4,   /* an exit without an entry: in no table */
+};
+
+/* What was last known to be remembered by user space about one side of a thread's calls. */
+struct pvm_sent {
+	u64 start_ns;
+	u64 exe_ino;
+	u64 cgroup; /* id and hierarchy */
+	u32 pid;
+	u32 exe_dev;
+	u32 exec_id;
+	u32 epoch;
+};
+
+/* What the looks at a list at entry and at exit say of it. */
+enum list_looks {
+	LOOKS_UNKNOWN = 0, /* one of them did not get all of it, or there was no room for it */
+	LOOKS_FIRST = 1,   /* a long list: the first one got all of it, and the second is to come */
+	LOOKS_EQUAL = 2,   /* also of a list that has no elements, or too many */
+	LOOKS_DIFFER = 3,
+};
+
+/* Pages that the kernel holds for a call, so far (confirm.h). */
+struct pvm_held {
+	struct pvm_pins pins; /* its sum without the last run */
+	u64 run_first;
+	u64 run_cnt;
+	u64 start; /* kprobe: where the function that is running begins */
+	u32 open;
+	u32 missed; /* a hook did not run: nothing can be said */
+	u32 chunks;
+	u32 freed_chunks;
+	u64 freed_pages;
+};
+
+/* Of PVM_INLINE_SZ each: both lists at entry, both at exit; and the pages that were held, or a look at a part of a long list
+ * (summary.h). For the verifier, which knows no more of where an array begins, one that begins in the last place of a list
+ * has to fit too. */
+#define DATA_LISTS 4
+#define DATA_PLACES (DATA_LISTS + 1)
+
+/*
+ * A thread's call in flight, built up in place into the record that will be told. The entry may stay while
+ * the thread lives, because making and deleting one for each call is dear (docs/design.md). So many stay at most
+ * that idle threads take no room from calls; the end of a call frees the others.
+ */
+struct pvm_state {
+	u64 thread_ns; /* start of the thread: an entry left by an earlier one of the same id is void */
+	u32 stage;     /* enum pvm_stage */
+	u32 exiting; /* the exit hook is at it: the sweep keeps off */
+	u32 undecided; /* a filter on the target waits for the exit: the target was not there at entry */
+	u32 hook;      /* enum pvm_hook: of the program that is at it */
+	u16 kept;      /* boolean: it stays when its call ends */
+	u16 apart;     /* boolean: this is an orphan in pvm_orphan */
+	u32 seen;      /* enum pvm_saw: hooks that saw this call, or the last one (stages.h) */
+	u64 told_ns;   /* entry of the call that an in_flight record was told of */
+	u64 out_ns;    /* entry of the call that the sweep found to be over, and */
+	u64 out_at_ns; /* since when; 0: it was told as such (sweep.h) */
+	u32 row;       /* of pvm_here: where its entry was taken, or its exit is awaited */
+	u32 awaits;    /* boolean: it was awaited there when this was last looked at */
+	struct pvm_sent sent[2];
+	struct pvm_held held;
+	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
+	u32 looks[2];  /* enum list_looks: of both lists */
+	/* With the call behind them, a struct pvm_summary. */
+	struct pvm_hdr sum_hdr;
+	struct pvm_tally tally;
+	struct pvm_call call;
+	/* The call's data: short arrays, of which the last place has room for what comes behind them. */
+	u8 data[PVM_INLINE_SZ * DATA_PLACES];
+};
+
+#define CALLS_MAX 8192 /* threads inside a call at once */
+#define KEPT_MAX 2048  /* entries of threads that are in none */
+#define KEPT_SLACK 512 /* CPUs that may each keep one more, because all of them saw room */
+#define STATE_MAX (CALLS_MAX + KEPT_MAX + KEPT_SLACK)
+
+#define STATE_OFFSET(field) __builtin_offsetof(struct pvm_state, field)
+
+/* The record of the call, its data and the pages behind them, in one piece. */
+PVM_ASSERT(STATE_OFFSET(data) == STATE_OFFSET(call) + sizeof(struct pvm_call));
+PVM_ASSERT(sizeof(struct pvm_state) - STATE_OFFSET(call) >= PVM_CALL_MAX);
+PVM_ASSERT(sizeof(struct pvm_pins) <= PVM_INLINE_SZ);
+/* From sum_hdr on, a struct pvm_summary. */
+PVM_ASSERT(STATE_OFFSET(sum_hdr) % 8 == 0);
+PVM_ASSERT(STATE_OFFSET(tally) - STATE_OFFSET(sum_hdr) ==
+	   __builtin_offsetof(struct pvm_summary, tally));
+PVM_ASSERT(STATE_OFFSET(call) - STATE_OFFSET(sum_hdr) ==
+	   __builtin_offsetof(struct pvm_summary, call));
+PVM_ASSERT(sizeof(struct pvm_state) - STATE_OFFSET(sum_hdr) >= sizeof(struct pvm_summary));
+
+/* 15 MiB, allocated at load: a caller cannot make the kernel fail to find memory. A thread keeps its struct task_struct
+ * for life, while its id can be another thread's before anybody is told of it (exec by a thread that is not the
+ * main one). So only the thread itself, in its own hooks, makes, changes and deletes its entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, STATE_MAX);
+	__type(key, u64); /* address of the thread's struct task_struct */
+	__type(value, struct pvm_state);
+} pvm_state SEC(".maps");
+
+/* Where the exit hook builds an orphan that has no state. Only pvm_exit uses it, and a program is
+ * never run twice at a time on one CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pvm_state);
+} pvm_orphan SEC(".maps");
+
+/* Where the sweep makes its copy of a call in flight. Only pvm_sweep uses it, one at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pvm_state);
+} pvm_swept SEC(".maps");
+
+/* Entries of pvm_state that stay when their call ends. */
+static s64 state_kept;
+
+/* What a new entry of pvm_state holds. */
+static const struct pvm_state pvm_blank = {};
+
+/* The state of the current thread's call: the orphan that is being built, or the one in flight. */
+static __always_inline struct pvm_state *state_current(bool orphan)
 {
-	switch (saw) {
-	case PVM_SAW_ENTER:
-		return SAW_FROM(PVM_SAW_ENTER);
-	case PVM_SAW_FENTRY:
-	case PVM_SAW_BEGIN:
-		return saw | SAW_FROM(PVM_SAW_PERMIT);
-	case PVM_SAW_PERMIT:
-		return SAW_FROM(PVM_SAW_PERMIT);
-	case PVM_SAW_FEXIT:
-	case PVM_SAW_RETURN:
-		return saw | SAW_FROM(PVM_SAW_EXIT);
-	default:
-		return saw;
-	}
-}
+	u64 task = bpf_get_current_task();
+	u32 zero = 0;
 
-/* hook: a constant. */
-static __always_inline enum pvm_saw saw_of(enum pvm_hook hook)
-{
-	switch (HOOK_OF(hook)) {
-	case HOOK_ENTER:
-		return PVM_SAW_ENTER;
-	case HOOK_EXIT:
-		return PVM_SAW_EXIT;
-	case HOOK_BEGIN:
-		return PVM_SAW_BEGIN;
-	case HOOK_PERMIT:
-		return PVM_SAW_PERMIT;
-	case HOOK_RETURN:
-		return PVM_SAW_RETURN;
-	case HOOK_END:
-		return PVM_SAW_END;
-	default:
-		return (hook - HOOK_FENTRY) & 1 ? PVM_SAW_FEXIT : PVM_SAW_FENTRY;
-	}
-}
-
-/* Whether the registers are those of the call that the state is of. */
-static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 what)
-{
-	u32 abi = s->call.abi;
-	u64 args[6];
-
-	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
-	barrier_var(abi);
-	arch_args(regs, what, true, args);
-	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
-		if (args[i] != s->call.args[i])
-			return false;
-	}
-	return abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
-}
-
-/* With witnesses: whether the thread's state is of the call that this hook sees. */
-static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_ns,
-					  struct pt_regs *regs, u32 what, enum pvm_saw saw)
-{
-	return s->thread_ns == thread_ns && s->seen && !(s->seen & saw_excludes(saw)) &&
-	       call_is(s, regs, what);
-}
-
-static __always_inline u64 args_sum(const u64 *args)
-{
-	u64 sum = 0;
-
-	for (int i = ARCH_ARGS_KEPT; i < 6; i++)
-		sum = hash_add(sum, args[i]);
-	return sum;
-}
-
-/* With witnesses: whether the call was told by an earlier hook that could not keep its state. A function with a stack of
- * its own (see filter_task). */
-static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *regs, u32 what,
-				    enum pvm_saw saw)
-{
-	struct pvm_over *over = bpf_map_lookup_elem(&pvm_over, &task);
-	u64 args[6];
-
-	if (!over)
-		return false;
-	arch_args(regs, what, true, args);
-	if (over->thread_ns != thread_ns || over->seen & saw_excludes(saw) ||
-	    over->args != args_sum(args))
-		return false;
-	over->seen |= saw;
-	if ((over->seen & cfg_last) == cfg_last)
-		bpf_map_delete_elem(&pvm_over, &task);
-	return true;
-}
-
-/* Not all of its last hooks have seen the call, and its state is to go. Not 0: it could not be remembered. */
-static __noinline int over_remember(const struct pvm_state *s, u64 task)
-{
-	struct pvm_over over = {
-		.thread_ns = s->thread_ns,
-		.args = args_sum(s->call.args),
-		.seen = s->seen,
-	};
-
-	return bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
-}
-
-/* The call of the current thread is over. Its entry stays if few others do, or if it cannot be remembered elsewhere that
- * another hook is still to see the call, which would then be counted and told once more; else it goes, and false is
- * returned. */
-static __always_inline bool state_end(struct pvm_state *s, u64 task, enum pvm_hook hook)
-{
-	s->stage = STAGE_IDLE;
-	if (s->kept)
-		return true;
-	if (state_kept < KEPT_MAX ||
-	    (BESIDE(hook) && (s->seen & cfg_last) != cfg_last && over_remember(s, task))) {
-		s->kept = 1;
-		atomic_add(&state_kept, 1);
-		return true;
-	}
-	bpf_map_delete_elem(&pvm_state, &task);
-	return false;
+	return orphan ? bpf_map_lookup_elem(&pvm_orphan, &zero)
+		      : bpf_map_lookup_elem(&pvm_state, &task);
 }
 
 #endif

@@ -9,6 +9,16 @@
 #ifndef PVM_SUMMARY_H
 #define PVM_SUMMARY_H
 
+#include "arch.h"
+#include "atomic.h"
+#include "base.h"
+#include "hash.h"
+#include "iovec.h"
+#include "maps.h"
+#include "read.h"
+#include "reader.h"
+#include "state.h"
+
 #define ERRNO_MAX 4095 /* include/linux/err.h */
 
 /* Whose call: the current thread's, an orphan, or the one that the sweep copied. */
@@ -25,11 +35,6 @@ static __always_inline u8 outcome_of(const struct pvm_call *call)
 	if (call->ret < 0)
 		return call->ret >= -ERRNO_MAX ? PVM_FAILED : PVM_UNKNOWN;
 	return call->phase == PVM_COMPLETE ? PVM_SUCCEEDED : PVM_UNKNOWN;
-}
-
-static __always_inline u64 hash_add(u64 hash, u64 word)
-{
-	return (hash ^ word) * 0x9e3779b97f4a7c15ULL;
 }
 
 /* What a process may do and where it is at home: of one that gained or gave up any of it, a sum must not say what it had

@@ -3,6 +3,20 @@
 #ifndef PVM_SWEEP_H
 #define PVM_SWEEP_H
 
+#include "arch.h"
+#include "base.h"
+#include "call.h"
+#include "current.h"
+#include "maps.h"
+#include "memory.h"
+#include "reader.h"
+#include "settings.h"
+#include "stages.h"
+#include "state.h"
+#include "summary.h"
+#include "target.h"
+#include "task.h"
+
 /* In a call by its state, not at its exit, and not told as ended. */
 static __always_inline bool sweep_sees(const struct pvm_state *s, u64 thread_ns)
 {

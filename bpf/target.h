@@ -3,6 +3,14 @@
 #ifndef PVM_TARGET_H
 #define PVM_TARGET_H
 
+#include "base.h"
+#include "filter.h"
+#include "identity.h"
+#include "memory.h"
+#include "settings.h"
+#include "state.h"
+#include "task.h"
+
 enum target_verdict {
 	TARGET_ABSENT, /* the argument names no task */
 	TARGET_PASSES,

@@ -9,6 +9,10 @@
 #ifndef PVM_TASK_H
 #define PVM_TASK_H
 
+#include "base.h"
+#include "current.h"
+#include "maps.h"
+
 #define PID_FS_MAGIC 0x50494446 /* include/uapi/linux/magic.h: pidfds are inodes there (6.9) */
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h: pidfds before */
 #define KINSHIP_GENERATIONS 32
@@ -119,24 +123,6 @@ static __always_inline void *task_blank(struct pvm_task *id)
 	__builtin_memset(id, 0, sizeof(*id));
 	return id;
 }
-
-/* The current task is a typed pointer from 5.11 on. */
-#define HAVE_TYPED_CURRENT \
-	bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
-
-static __always_inline struct task_struct *current_untyped(void)
-{
-	return (struct task_struct *)bpf_get_current_task();
-}
-
-/* Asked for once in a hook: with the mitigations of today's CPUs each call of a helper costs some 10 ns. */
-static __always_inline struct task_struct *current_task(void)
-{
-	return HAVE_TYPED_CURRENT ? bpf_get_current_task_btf() : current_untyped();
-}
-
-/* A field of what current_task gave. */
-#define OF_CURRENT(self, f) (HAVE_TYPED_CURRENT ? (self)->f : BPF_CORE_READ(self, f))
 
 /* Tasks of the kernel alone have none, and make no calls. */
 static __always_inline bool is_stackless(struct task_struct *task)

@@ -4,8 +4,11 @@
  * kinds of pointers: typed ones are followed by plain loads (about 1 ns each), untyped ones by a
  * helper call (about 10 ns each). FILL(name) names the function, GET(pointer, field) follows, PLAIN(task) is what
  * pointers of a task are followed from.
- * No include guard, on purpose.
+ * No include guard, on purpose; included by anybody else, it is task.h.
  */
+#ifndef FILL
+#include "task.h"
+#else
 
 /* cgroup of the hierarchy that tells most: v2 unless the task is in its root, else pids, else memory
  * (v1 and hybrid hosts keep their cgroups there). */
@@ -207,3 +210,5 @@ static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tg
 	}
 	return tgid == from_tgid;
 }
+
+#endif

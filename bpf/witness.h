@@ -3,7 +3,7 @@
  * witness.h - more hooks on the same calls, for kernels that preempt a hook: they do not let the same program run again
  * on that CPU until the preempted one is done, and so pass over the calls of others. Those here run with preemption off
  * (or, the one for permissions, without such a guard) and see what the tracepoints or fentry do not. Whoever comes first
- * captures the call; the others find it in the thread's state (state.h). They are loaded only where they are needed
+ * captures the call; the others find it in the thread's state (stages.h). They are loaded only where they are needed
  * (user/kernel/witness.c).
  *
  * What guards kprobe.multi, kprobe and raw_syscalls instead: a task that was preempted inside a map operation of bpf(2)
@@ -11,6 +11,14 @@
  */
 #ifndef PVM_WITNESS_H
 #define PVM_WITNESS_H
+
+#include "arch.h"
+#include "base.h"
+#include "call.h"
+#include "confirm.h"
+#include "here.h"
+#include "hooks.h"
+#include "settings.h"
 
 /* The registers that the current thread came with; *what: its call as ARCH_CALL, 0 if it is none of ours. */
 static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u32 *what)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * verify - loads each program of an object by itself and tells, a line each, what the verifier said of it;
- * of one that it refuses, the end of its log. verify FILE [SETTING]...; a setting (bpf/maps.h: cfg_...) becomes true.
+ * of one that it refuses, the end of its log. verify FILE [SETTING]...; a setting (bpf/settings.h: cfg_...) becomes true.
  */
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

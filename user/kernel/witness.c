@@ -233,7 +233,7 @@ void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const str
 		w->session_type = session__type(types);
 }
 
-/* Elements of pvm_over (bpf/maps.h). */
+/* Elements of pvm_over (bpf/stages.h). */
 static uint32_t room_for_over(const struct witness *w)
 {
 	const int cpus = libbpf_num_possible_cpus();

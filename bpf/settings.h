@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* settings.h - what the user half sets before it loads the programs. */
+#ifndef PVM_SETTINGS_H
+#define PVM_SETTINGS_H
+
+#include "base.h"
+
+/* Settings, fixed before load: what is off costs nothing, because the verifier removes it. Masks
+ * named has_… say which verdicts a filter has values for (1 << enum pvm_verdict), by side. */
+const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
+const volatile __u32 cfg_ops = 0;	   /* 1 << enum pvm_op that pass; 0: all */
+const volatile bool cfg_no_self = false;
+const volatile __u32 cfg_outcome = 0; /* 1: only successes, 2: only failures */
+const volatile __u64 cfg_min_bytes = 0;
+const volatile __u32 cfg_has_pid[2] = {};
+const volatile __u32 cfg_memories = 0; /* processes in pvm_memories */
+const volatile __u32 cfg_has_uid[2] = {};
+const volatile __u32 cfg_has_comm[2] = {};
+const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
+const volatile __u64 cfg_array_ring_sz = 4 << 20;
+const volatile bool cfg_aggregate = false;
+const volatile __u64 cfg_parked_ns = 0;	     /* --aggregate: longer calls are told one by one */
+const volatile __u64 cfg_digest_key[2] = {}; /* random: list_digest */
+const volatile __u64 cfg_pin_key[2] = {};    /* random: pvm_pins_add */
+const volatile __u32 cfg_page_shift = 12;
+const volatile bool cfg_audit = false;
+const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
+const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
+const volatile bool cfg_quick = false;	    /* they see returns: here.h */
+const volatile bool cfg_stacks = false;	    /* for which threads need a shadow stack: witness.h */
+const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */
+
+#endif

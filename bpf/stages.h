@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * stages.h - which call a hook is in: the one that an earlier hook saw, or another.
+ *
+ * A call comes by the hooks in the order of enum pvm_saw (event.h), by each of them once. So a hook that finds its own bit in
+ * the thread's state, or that of one from further on, is in a new call, whatever became of the old one; a hook that
+ * finds neither is in the same. No clock, and nothing to clear: a hook that the kernel passed over leaves a state that the
+ * next one recognises. It errs only if all hooks from some place on missed the old call and all up to there the new one;
+ * then, nearly always, the registers tell them apart.
+ *
+ * Without witnesses there are two places, and nothing to remember: an entry is a new call, an exit is the end of the one
+ * that is inside.
+ */
+#ifndef PVM_STAGES_H
+#define PVM_STAGES_H
+
+#include "arch.h"
+#include "base.h"
+#include "hash.h"
+#include "hooks.h"
+#include "settings.h"
+#include "state.h"
+
+#define SAW_FROM(bit) (~((bit)-1U))
+
+/* Bits that, found by this hook, are those of another call. */
+static __always_inline u32 saw_excludes(enum pvm_saw saw)
+{
+	switch (saw) {
+	case PVM_SAW_ENTER:
+		return SAW_FROM(PVM_SAW_ENTER);
+	case PVM_SAW_FENTRY:
+	case PVM_SAW_BEGIN:
+		return saw | SAW_FROM(PVM_SAW_PERMIT);
+	case PVM_SAW_PERMIT:
+		return SAW_FROM(PVM_SAW_PERMIT);
+	case PVM_SAW_FEXIT:
+	case PVM_SAW_RETURN:
+		return saw | SAW_FROM(PVM_SAW_EXIT);
+	default:
+		return saw;
+	}
+}
+
+/* Whether the registers are those of the call that the state is of. */
+static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 what)
+{
+	u32 abi = s->call.abi;
+	u64 args[6];
+
+	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
+	barrier_var(abi);
+	arch_args(regs, what, true, args);
+	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
+		if (args[i] != s->call.args[i])
+			return false;
+	}
+	return abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
+}
+
+/* With witnesses: whether the thread's state is of the call that this hook sees. */
+static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_ns,
+					  struct pt_regs *regs, u32 what, enum pvm_saw saw)
+{
+	return s->thread_ns == thread_ns && s->seen && !(s->seen & saw_excludes(saw)) &&
+	       call_is(s, regs, what);
+}
+
+/* A call that was told by one of its last hooks, where its state could not be kept for the others. */
+struct pvm_over {
+	u64 thread_ns;
+	u64 args; /* sum of the arguments */
+	u32 seen; /* enum pvm_saw */
+	u32 pad;
+};
+
+/*
+ * They are looked up within microseconds; what stays is what a hook has missed, and goes first. One that goes too early
+ * makes a call be told twice: for that, while its thread is between the last two hooks, as many other calls would
+ * have to be left there as there is room for, each by a thread of its own that is preempted there or whose hook was
+ * passed over. The user half makes it small where there are no witnesses, and larger where many CPUs lay room aside
+ * (kernel/bpf/bpf_lru_list.c, LOCAL_FREE_TARGET).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1); /* the user half sets it (user/kernel/witness.c) */
+	__type(key, u64);	/* address of the thread's struct task_struct */
+	__type(value, struct pvm_over);
+} pvm_over SEC(".maps");
+
+static __always_inline u64 args_sum(const u64 *args)
+{
+	u64 sum = 0;
+
+	for (int i = ARCH_ARGS_KEPT; i < 6; i++)
+		sum = hash_add(sum, args[i]);
+	return sum;
+}
+
+/* With witnesses: whether the call was told by an earlier hook that could not keep its state. A function with a stack of
+ * its own (see filter_task). */
+static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *regs, u32 what,
+				    enum pvm_saw saw)
+{
+	struct pvm_over *over = bpf_map_lookup_elem(&pvm_over, &task);
+	u64 args[6];
+
+	if (!over)
+		return false;
+	arch_args(regs, what, true, args);
+	if (over->thread_ns != thread_ns || over->seen & saw_excludes(saw) ||
+	    over->args != args_sum(args))
+		return false;
+	over->seen |= saw;
+	if ((over->seen & cfg_last) == cfg_last)
+		bpf_map_delete_elem(&pvm_over, &task);
+	return true;
+}
+
+/* Not all of its last hooks have seen the call, and its state is to go. Not 0: it could not be remembered. */
+static __noinline int over_remember(const struct pvm_state *s, u64 task)
+{
+	struct pvm_over over = {
+		.thread_ns = s->thread_ns,
+		.args = args_sum(s->call.args),
+		.seen = s->seen,
+	};
+
+	return bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
+}
+
+/* The call of the current thread is over. Its entry stays if few others do, or if it cannot be remembered elsewhere that
+ * another hook is still to see the call, which would then be counted and told once more; else it goes, and false is
+ * returned. */
+static __always_inline bool state_end(struct pvm_state *s, u64 task, enum pvm_hook hook)
+{
+	s->stage = STAGE_IDLE;
+	if (s->kept)
+		return true;
+	if (state_kept < KEPT_MAX ||
+	    (BESIDE(hook) && (s->seen & cfg_last) != cfg_last && over_remember(s, task))) {
+		s->kept = 1;
+		atomic_add(&state_kept, 1);
+		return true;
+	}
+	bpf_map_delete_elem(&pvm_state, &task);
+	return false;
+}
+
+#endif
