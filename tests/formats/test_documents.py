@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents as a whole: README is short, links lead somewhere, and nothing is said twice."""
+"""The documents as a whole: README is short, links lead somewhere, what is named exists, and nothing is said twice."""
 
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+import manual
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -68,3 +70,32 @@ def test_what_is_said_twice_is_found():
     text = "one " * 30
     table = f"| a | {text} |\n| b | {text}|\n"
     assert Counter(said(f"{text}\n\n- {text}\n\n{table}"))[text.strip()] == 4
+
+
+DESIGN = (ROOT / "docs" / "design.md").read_text()
+PLACES = re.compile(r"`((?:bpf|docs|packaging|tests|user|vmlinux)/[\w./-]*)(?:::\w+)?`")
+
+
+def chapter(title):
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", DESIGN, re.M | re.S)[1]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_file_that_is_named_exists(document):
+    assert [name for name in PLACES.findall(document.read_text()) if not (ROOT / name).exists()] == []
+
+
+def test_each_step_of_an_event_is_where_it_is_said_to_be():
+    steps = re.findall(r"^\| (\d+) \| `([^`]+)` \| `(\w+)` \|", chapter("One event, file by file"), re.M)
+    assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1)) and len(steps) > 10
+    for number, file, function in steps:
+        assert re.search(rf"\b{function}\(|BPF_PROG\({function},", (ROOT / file).read_text()), f"{number}: {function}"
+
+
+def test_each_key_of_the_glossary_exists():
+    sections = manual.schema_keys()
+    below = {"caller and target": ("caller", "target"), "local and remote": ("local", "remote"), "counters": ("counters",)}
+    keys = {key for keys in sections.values() for key in keys}
+    keys |= {f"{name}.{key}" for section, names in below.items() for name in names for key in sections[section]}
+    named = re.findall(r"`([^`]+)`", " ".join(re.findall(r"^\|.*\|.*\|(.*)\|$", chapter("Glossary"), re.M)))
+    assert len(named) > 30 and set(named) - keys == set()
