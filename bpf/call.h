@@ -17,26 +17,18 @@
 #include "iovec.h"
 #include "maps.h"
 #include "reader.h"
+#include "self.h"
 #include "settings.h"
 #include "stages.h"
 #include "state.h"
 #include "summary.h"
 #include "target.h"
 #include "task.h"
+#include "tell.h"
 
 /* Calls that are told and lasted this long are asked once more, at exit, whom they named. In less time hardly a process
  * dies, is reaped and has a successor; of a call that lasts so long the second look is a small part. */
 #define MOVED_AFTER_NS 20000
-
-/* The collector itself, or the child that it tests i386 with. */
-static __always_inline bool is_self(u32 tgid)
-{
-	return tgid == pvm_shared.self_pid[0] || tgid == pvm_shared.self_pid[1];
-}
-
-/* Both halves of a self-test call have to fire; only then does it count. Not static: the compiler would make
- * it a single byte, and the kernel would refuse the BTF that says four. */
-__u32 self_inside;
 
 /* A thread whose calls not all witnesses see (witness.h). The user half looks here. */
 __u32 stackless_seen;
@@ -47,108 +39,6 @@ static __always_inline void look_for_stack(struct task_struct *task)
 {
 	if (cfg_stacks && is_stackless(task))
 		stackless_seen = 1;
-}
-
-static __always_inline void self_exit(u32 call)
-{
-	struct pvm_self_test test = {};
-
-	if (!self_inside)
-		return;
-	self_inside = 0;
-	count(PVM_C_SELF_TESTS);
-	if (!pvm_shared.self_announce)
-		return;
-	test.hdr.size = sizeof(test);
-	test.hdr.type = PVM_SELF_TEST;
-	test.hdr.version = PVM_WIRE_VERSION;
-	test.abi = ARCH_ABI(call);
-	test.op = ARCH_OP(call);
-	bpf_ringbuf_output(&pvm_calls, &test, sizeof(test), BPF_RB_NO_WAKEUP);
-	wake();
-}
-
-/* What is known for certain of the pages that the kernel held goes behind the call's data. Returns its size. */
-static __always_inline u32 pins_put(struct pvm_state *s, u32 off)
-{
-	struct pvm_held *h = &s->held;
-
-	if (!pins_on || s->call.phase != PVM_COMPLETE || h->missed || h->open ||
-	    h->chunks != h->freed_chunks || h->pins.pages != h->freed_pages)
-		return 0;
-	/* As in read_bounded. */
-	barrier_var(off);
-	if (off > DATA_LISTS * PVM_INLINE_SZ)
-		return 0;
-	if (h->run_cnt)
-		h->pins.sum = pvm_pins_add(h->pins.sum, h->run_first, h->run_cnt, cfg_pin_key[0],
-					   cfg_pin_key[1]);
-	*(struct pvm_pins *)(s->data + off) = h->pins;
-	s->call.flags |= PVM_CALL_PINS;
-	return sizeof(h->pins);
-}
-
-/* Puts the record into the ring; not 0: there is no room. Where the record lies, PVM_CALL_MAX bytes are. */
-static __always_inline long call_output(const struct pvm_call *call, u32 size)
-{
-	/* As in read_bounded. */
-	barrier_var(size);
-	if (size > PVM_CALL_MAX)
-		return -1;
-	return bpf_ringbuf_output(&pvm_calls, (void *)call, size, BPF_RB_NO_WAKEUP);
-}
-
-/* The last record of a call: told, summarised or lost, never two of them. of: enum summary_of. */
-static __always_inline void call_submit(struct pvm_state *s, u32 of)
-{
-	u32 data = s->call.local.entry_len + s->call.remote.entry_len + s->call.local.exit_len +
-		   s->call.remote.exit_len;
-	u32 size = sizeof(s->call) + data + pins_put(s, data);
-
-	s->call.hdr.size = size;
-	if (!call_output(&s->call, size)) {
-		count(PVM_C_SUBMITTED);
-		if (cfg_aggregate)
-			pair_remember(of);
-	} else if (summary_add(of, PVM_OVERFLOW)) {
-		arrays_drop(s);
-	} else {
-		count(PVM_C_RING_FULL);
-	}
-	wake();
-}
-
-/* What says of a target that it may have been another: it moved, or that cannot be excluded, or it works in another
- * process's memory. */
-#define TARGET_ODD                                                               \
-	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | \
-	 PVM_CALL_TARGET_EXECED | PVM_CALL_OWNER)
-
-/*
- * A call that a sum must not swallow: lists that changed or were not seen whole twice, a target that may have been another,
- * or that was not there at entry and yet had bytes to move, the other ABI, flags, a long stay inside, a refusal by seccomp
- * (an orphan), and results that honest calls do not have.
- */
-static __always_inline bool call_stands_out(const struct pvm_state *s)
-{
-	const struct pvm_call *call = &s->call;
-
-	if (call->phase != PVM_COMPLETE || call->abi != ARCH_ABI_NATIVE || call->args[5] ||
-	    call->flags & TARGET_ODD || (call->ret > 0 && call->resolved != PVM_RESOLVED_ENTRY) ||
-	    s->told_ns == call->entry_ns || call->exit_ns - call->entry_ns >= cfg_parked_ns)
-		return true;
-	if (s->looks[0] != LOOKS_EQUAL || s->looks[1] != LOOKS_EQUAL)
-		return true;
-	return call->ret < 0 && pvm_usual_of(-call->ret) == PVM_USUAL_CNT;
-}
-
-/* With --aggregate: once a call of its kind was told, the others go into a summary. */
-static __always_inline bool call_aggregate(const struct pvm_state *s, u32 of)
-{
-	if (call_stands_out(s) || !pair_is_known(of) || !summary_add(of, PVM_AGGREGATE))
-		return false;
-	arrays_drop(s);
-	return true;
 }
 
 static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs, u32 what, u64 now,
@@ -180,11 +70,17 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }
 
-/* The caller of a call that is to be told. Where there are filters on it, it was read for them. */
-static __always_inline void caller_take(struct pvm_state *s)
+/* The caller of a call. Where there are filters on it, it was read for them. */
+static __always_inline void caller_read(struct pvm_state *s)
 {
 	if (!filter_wants_task(PVM_CALLER))
 		caller_fill(&s->call.caller);
+}
+
+/* Of a call that is to be told. */
+static __always_inline void caller_take(struct pvm_state *s)
+{
+	caller_read(s);
 	identity_send(s, PVM_CALLER);
 }
 
@@ -204,10 +100,13 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	}
 	call->caller.pid = tgid; /* the target's filters and kinship compare with it */
 	verdict = target_resolve(s, how);
+	/* With witnesses such a call can have to be told when the caller is dead, and nobody can be asked any more. */
+	if (verdict != TARGET_REJECTED || cfg_witness)
+		caller_read(s);
 	if (verdict == TARGET_REJECTED)
 		return STAGE_REJECTED;
 	s->undecided = verdict == TARGET_ABSENT && filter_wants_target();
-	caller_take(s);
+	identity_send(s, PVM_CALLER);
 	return STAGE_ACTIVE;
 }
 
@@ -253,8 +152,20 @@ static __always_inline bool call_is_out(const struct pvm_state *s)
 	return cfg_witness && s->out_ns == s->call.entry_ns && !s->out_at_ns;
 }
 
-/* The current thread is in no call any more, but no hook saw its exit: it is told as far as it is known, by the same
- * rules as the sweep's. */
+/* Whether a dropped call that no hook saw the exit of stays so. Nobody can be asked about one of an earlier thread, whose
+ * struct task_struct is the current one's now. */
+static __always_inline bool call_stays_dropped(struct pvm_state *s)
+{
+	if (s->thread_ns == OF_CURRENT(current_task(), start_boottime))
+		return !call_is_doubtful(s, bpf_get_current_task());
+	if (!call_may_move(&s->call))
+		return true;
+	target_lose(&s->call);
+	return false;
+}
+
+/* The current thread is in no call any more, or the state is of a dead one, but no hook saw the exit: the call is told as far as
+ * it is known, by the same rules as the sweep's. */
 __noinline int call_ended(void)
 {
 	struct pvm_state *s = state_current(false);
@@ -266,7 +177,7 @@ __noinline int call_ended(void)
 		s->stage = STAGE_IDLE;
 		return 1;
 	}
-	if (call_is_dropped(s) && !call_is_doubtful(s, bpf_get_current_task())) {
+	if (call_is_dropped(s) && call_stays_dropped(s)) {
 		count(PVM_C_FILTERED);
 	} else {
 		s->call.exit_ns = bpf_ktime_get_boot_ns();
@@ -559,7 +470,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		self_exit(what);
 		return;
 	}
-	if (pvm_shared.stopping >= PVM_NO_EXITS)
+	if (pvm_shared.stopping >= PVM_NO_EXITS || cfg_ends_unseen)
 		return;
 	s = bpf_map_lookup_elem(&pvm_state, &task);
 	if (BESIDE(hook) && cfg_quick)
@@ -606,6 +517,8 @@ static __always_inline void state_drop(void)
 		return;
 	if (pvm_shared.stopping < PVM_NO_EXITS)
 		call_ended();
+	else if (cfg_witness)
+		return; /* its call is for the last sweep to tell */
 	if (cfg_quick)
 		here_end(s, task);
 	if (s->kept)

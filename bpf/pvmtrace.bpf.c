@@ -82,7 +82,8 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 	u32 pid = task->pid;
 
 	look_for_stack(task);
-	state_drop();
+	if (!cfg_ends_unseen)
+		state_drop();
 	if (task->tgid == task->pid)
 		bpf_map_delete_elem(&pvm_procs, &pid);
 	if (cfg_memories && !task->signal->live.counter)
@@ -112,6 +113,23 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 	/* No pointer is made into a number, which functions that are verified once take. */
 	bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
 	return task ? sweep_task(task, address) : 0;
+}
+
+/* Over pvm_state, behind pvm_sweep; loaded only where there are witnesses. The element is looked up, as helpers of 5.10 take no
+ * pointers into one that an iterator shows. */
+SEC("iter/bpf_map_elem")
+int pvm_sweep_dead(struct bpf_iter__bpf_map_elem *ctx)
+{
+	u64 *at = ctx->key, address;
+	struct pvm_state *s;
+
+	if (!at)
+		return 0;
+	address = *at;
+	s = bpf_map_lookup_elem(&pvm_state, &address);
+	if (s)
+		sweep_state(s, address);
+	return 0;
 }
 
 /* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to

@@ -28,6 +28,8 @@ const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the r
 const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
 const volatile bool cfg_quick = false;	    /* they see returns: here.h */
 const volatile bool cfg_stacks = false;	    /* for which threads need a shadow stack: witness.h */
+/* A build for tests: no hook sees an end, but those of our own calls. */
+const volatile bool cfg_ends_unseen = false;
 const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* sweep.h - the calls that are still inside, seen from the iterator over all tasks. */
+/* sweep.h - the calls that are still inside, seen from the iterator over all tasks, and those of threads that it does not
+ * show any more, seen from what is kept of them. */
 #ifndef PVM_SWEEP_H
 #define PVM_SWEEP_H
 
@@ -16,6 +17,7 @@
 #include "summary.h"
 #include "target.h"
 #include "task.h"
+#include "tell.h"
 
 /* In a call by its state, not at its exit, and not told as ended. */
 static __always_inline bool sweep_sees(const struct pvm_state *s, u64 thread_ns)
@@ -98,6 +100,27 @@ static __always_inline bool sweep_is_out(struct pvm_state *s, u64 now)
 	return false;
 }
 
+/* What is to be done of a call whose last word has been said. The entry stays: its thread's next hook, or another thread's
+ * with the same struct task_struct, may be at it. */
+static __always_inline void sweep_close(struct pvm_state *s, u64 entry_ns)
+{
+	if (pvm_shared.sweep_phase == PVM_UNFINISHED) {
+		s->stage = STAGE_IDLE;
+	} else {
+		s->out_ns = entry_ns;
+		s->out_at_ns = 0;
+	}
+}
+
+/* by: the thread; 0: it is dead. */
+static __always_inline void sweep_look(struct pvm_call *call, u64 by)
+{
+	if (!by)
+		target_lose(call);
+	else if (!target_look(call, by))
+		call->flags |= PVM_CALL_TARGET_UNSURE;
+}
+
 /* Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
  * thread's next hook finds done. A call that was dropped for its target is told too: the kernel may look its argument up
  * after we are gone, or may have done so unseen. phase: enum pvm_phase. entry_ns: of the call that was looked at, as
@@ -112,12 +135,13 @@ static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 
 	    bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call) ||
 	    s->exiting || s->stage != stage || s->call.entry_ns != entry_ns)
 		return;
-	if (pvm_shared.sweep_phase == PVM_UNFINISHED)
-		s->stage = STAGE_IDLE;
-	else
-		s->out_at_ns = 0;
-	if (dropped && !target_look(&copy->call, by))
-		copy->call.flags |= PVM_CALL_TARGET_UNSURE;
+	sweep_close(s, entry_ns);
+	if (dropped && !call_may_move(&copy->call)) {
+		count(PVM_C_FILTERED);
+		return;
+	}
+	if (dropped)
+		sweep_look(&copy->call, by);
 	copy->call.phase = phase;
 	copy->call.exit_ns = now;
 	size = sizeof(copy->call) + copy->call.local.entry_len + copy->call.remote.entry_len;
@@ -136,22 +160,42 @@ static __always_inline int sweep_task(struct task_struct *task, u64 address)
 
 	if (!s || !sweep_sees(s, task->start_boottime))
 		return 0;
+	if (cfg_witness && task->exit_state)
+		return 0; /* see sweep_state */
 	entry_ns = s->call.entry_ns;
 	out = cfg_witness && !sweep_is_inside(s, task);
 	if (out ? !at_end && !sweep_is_out(s, now) : !sweep_wants(s, now))
 		return 0;
-	if (!at_end && !out) {
+	if (!at_end && !out)
 		sweep_in_flight(s, address, now);
-	} else if (call_is_dropped(s) && !call_may_move(&s->call)) {
-		if (at_end)
-			s->stage = STAGE_IDLE;
-		else
-			s->out_at_ns = 0;
-		count(PVM_C_FILTERED);
-	} else {
+	else
 		sweep_last(s, address, now, out ? PVM_ENDED : PVM_UNFINISHED, entry_ns);
-	}
 	return 0;
+}
+
+/*
+ * Whether a thread has made its last call: it is dead, or its struct task_struct is another's or nobody's, or it executed a
+ * file, by which another thread than the main one takes the main one's start for its own (fs/exec.c: de_thread). It
+ * is marked as dead after it has come by our hook there (kernel/exit.c: do_exit), and stays so.
+ */
+static __always_inline bool thread_is_gone(u64 address, u64 thread_ns)
+{
+	struct task_struct *task = (struct task_struct *)address;
+	int exit_state = 0;
+	u64 start_ns = 0;
+
+	return bpf_core_read(&start_ns, sizeof(start_ns), &task->start_boottime) ||
+	       bpf_core_read(&exit_state, sizeof(exit_state), &task->exit_state) ||
+	       start_ns != thread_ns || exit_state;
+}
+
+/* Of an entry whose thread died unseen: no iterator over tasks comes to it. */
+static __always_inline void sweep_state(struct pvm_state *s, u64 address)
+{
+	u64 entry_ns = s->call.entry_ns, thread_ns = s->thread_ns;
+
+	if (sweep_sees(s, thread_ns) && thread_is_gone(address, thread_ns))
+		sweep_last(s, 0, bpf_ktime_get_boot_ns(), PVM_ENDED, entry_ns);
 }
 
 /* -p and --caller-pid: which process has this pid now, in the reader's own namespace. By the walk and not by the

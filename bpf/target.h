@@ -224,6 +224,13 @@ static __always_inline u16 target_again(struct pvm_call *call)
 	return target_differs(call, by, target_walk_by(call, by));
 }
 
+static __always_inline void target_forget(struct pvm_call *call)
+{
+	call->resolved = PVM_UNRESOLVED;
+	task_blank(&call->target);
+	memory_forget(call);
+}
+
 /*
  * For a call that does not return, whom its argument names now, where that is asked because of a target filter: nobody
  * at entry, or one that was not read any further. by: its thread. The flag as above; 0 also where it named nobody at
@@ -235,9 +242,7 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 	u32 caller = call->caller.pid;
 	u16 how = call->resolved ? target_differs(call, by, task) : 0;
 
-	call->resolved = PVM_UNRESOLVED;
-	task_blank(&call->target);
-	memory_forget(call);
+	target_forget(call);
 	if (!call->caller.tid)
 		raw_task_fill(&call->caller, self);
 	if (task) {
@@ -251,6 +256,13 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 	}
 	call->flags |= how;
 	return how;
+}
+
+/* The same where its thread is dead, with all that its argument could be looked up in: it may have named anybody. */
+static __always_inline void target_lose(struct pvm_call *call)
+{
+	target_forget(call);
+	call->flags |= PVM_CALL_TARGET_UNSURE;
 }
 
 #endif

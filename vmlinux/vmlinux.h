@@ -340,6 +340,7 @@ struct task_struct { /* caller and target */
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	u64 start_boottime;
+	int exit_state;			   /* not 0: past its last hook */
 	unsigned short migration_disabled; /* only with CONFIG_SMP, from 5.11 on */
 	const struct cred *real_cred;
 	char comm[16];

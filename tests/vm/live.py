@@ -113,6 +113,7 @@ def contents(kernel, words, seconds, part):
     for path in (build / "vm" / "live").glob("pvm*"):
         if not path.suffix:
             found[f"pvmtrace/build/live/{path.name}"] = path
+    found["pvmtrace/build/vm/pvmtrace-ended"] = build / "vm" / "pvmtrace-ended"
     found["pvmtrace/build/pvmtrace"] = build / ("vm/pvmtrace-witness" if part == "witness" else "pvmtrace")
     return found
 

@@ -8,6 +8,28 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* An element of a hash map has this beside key and value (kernel/bpf/hashtab.c: struct htab_elem, struct bucket). */
+#define ELEMENT_SZ 64
+
+uint64_t kernel_map__bytes(const struct bpf_object *obj)
+{
+	long cpus = libbpf_num_possible_cpus();
+	const struct bpf_map *map;
+	uint64_t bytes = 0, one;
+
+	bpf_object__for_each_map(map, obj) {
+		one = (bpf_map__key_size(map) + 7) / 8 * 8 + (bpf_map__value_size(map) + 7) / 8 * 8;
+		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF)
+			one = 1;
+		else if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY)
+			one *= cpus > 0 ? (uint64_t)cpus : 1;
+		else
+			one += ELEMENT_SZ;
+		bytes += one * bpf_map__max_entries(map);
+	}
+	return bytes;
+}
+
 void *kernel_map__elements(const struct bpf_map *map)
 {
 	size_t one = (bpf_map__value_size(map) + 7) / 8 * 8;

@@ -8,11 +8,15 @@
 #define PVM_KERNEL_MAP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct bpf_link;
 struct bpf_map;
+struct bpf_object;
 struct bpf_program;
 
+/* Bytes of memory that the maps of an object take, at most. */
+uint64_t kernel_map__bytes(const struct bpf_object *obj);
 /* The elements of an array made with BPF_F_MMAPABLE, as long as the program lives. NULL: errno says why. */
 void *kernel_map__elements(const struct bpf_map *map);
 /* Makes ready the iterator that runs prog for each element of map, and once without one. NULL: errno says why. */

@@ -93,26 +93,9 @@ static void configure(struct tracer *t)
 	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));
 }
 
-/* An element of a hash map has this beside key and value (kernel/bpf/hashtab.c: struct htab_elem, struct bucket). */
-#define ELEMENT_SZ 64
-
 uint64_t tracer__map_bytes(const struct tracer *t)
 {
-	long cpus = libbpf_num_possible_cpus();
-	const struct bpf_map *map;
-	uint64_t bytes = 0, one;
-
-	bpf_object__for_each_map(map, t->skel->obj) {
-		one = (bpf_map__key_size(map) + 7) / 8 * 8 + (bpf_map__value_size(map) + 7) / 8 * 8;
-		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF)
-			one = 1;
-		else if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY)
-			one *= cpus > 0 ? (uint64_t)cpus : 1;
-		else
-			one += ELEMENT_SZ;
-		bytes += one * bpf_map__max_entries(map);
-	}
-	return bytes;
+	return kernel_map__bytes(t->skel->obj);
 }
 
 int tracer__open(struct tracer **out, const struct options *o)
@@ -295,6 +278,12 @@ static int attach_iterators(struct tracer *t)
 	skel->links.pvm_take = kernel_map__iterator(skel->progs.pvm_take, skel->maps.pvm_summaries);
 	if (!skel->links.pvm_apply || !skel->links.pvm_take)
 		return probe__explain("attaching the iterators over maps", errno);
+	if (bpf_program__autoload(skel->progs.pvm_sweep_dead)) {
+		skel->links.pvm_sweep_dead =
+			kernel_map__iterator(skel->progs.pvm_sweep_dead, skel->maps.pvm_state);
+		if (!skel->links.pvm_sweep_dead)
+			return probe__explain("attaching the iterator over calls", errno);
+	}
 	t->commands.iterator = skel->links.pvm_apply;
 	t->commands.shared = &skel->bss->pvm_shared;
 	t->summaries.iterator = skel->links.pvm_take;
@@ -455,10 +444,14 @@ uint64_t tracer__misses(const struct tracer *t)
 int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
 {
 	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+	int err;
 
 	shared->sweep_phase = phase;
 	shared->sweep_older_ns = older_ns;
-	return kernel_map__run(t->skel->links.pvm_sweep);
+	err = kernel_map__run(t->skel->links.pvm_sweep);
+	if (!err && t->skel->links.pvm_sweep_dead)
+		err = kernel_map__run(t->skel->links.pvm_sweep_dead);
+	return err;
 }
 
 void tracer__detach(struct tracer *t)

@@ -193,10 +193,16 @@ static bool has_lsm(void)
 #else
 #define WITNESSES true
 #endif
+/* Another one: the kernel half is as where there are witnesses, but there are none, and no hook sees how a call ends. */
+#ifdef PVM_ENDS_UNSEEN
+#define ENDS_UNSEEN true
+#else
+#define ENDS_UNSEEN false
+#endif
 
 void witness__look(struct witness *w, bool fentry)
 {
-	*w = (struct witness){ .preemptible = WITNESSES && kernel_preempts() &&
+	*w = (struct witness){ .preemptible = WITNESSES && !ENDS_UNSEEN && kernel_preempts() &&
 					      hook_is_preemptible(fentry),
 			       .session = -1 };
 }
@@ -257,12 +263,14 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	bpf_program__set_autoload(skel->progs.pvm_begin_kprobe, w->kprobe);
 	bpf_program__set_autoload(skel->progs.pvm_end, w->end);
 	bpf_program__set_autoload(skel->progs.pvm_permit, w->permit);
+	bpf_program__set_autoload(skel->progs.pvm_sweep_dead, witness__any(w));
 	if (w->end)
 		last |= PVM_SAW_END;
 	if (fentry && w->returns)
 		last |= PVM_SAW_RETURN;
 	skel->rodata->cfg_last = last;
 	skel->rodata->cfg_witness = witness__any(w);
+	skel->rodata->cfg_ends_unseen = ENDS_UNSEEN;
 	skel->rodata->cfg_stacks = w->returns;
 	skel->rodata->cfg_quick = w->returns && libbpf_num_possible_cpus() <= PVM_CPU_ROWS;
 	bpf_map__set_max_entries(skel->maps.pvm_over, room_for_over(w));
@@ -270,7 +278,7 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 
 bool witness__any(const struct witness *w)
 {
-	return w->multi || w->kprobe || w->end || w->permit;
+	return ENDS_UNSEEN || w->multi || w->kprobe || w->end || w->permit;
 }
 
 uint8_t witness__bits(const struct witness *w)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* self.h - calls of the tracer itself, which prove that the hooks fire. */
+#ifndef PVM_SELF_H
+#define PVM_SELF_H
+
+#include "arch.h"
+#include "base.h"
+#include "maps.h"
+#include "reader.h"
+
+/* The collector itself, or the child that it tests i386 with. */
+static __always_inline bool is_self(u32 tgid)
+{
+	return tgid == pvm_shared.self_pid[0] || tgid == pvm_shared.self_pid[1];
+}
+
+/* Both halves of a self-test call have to fire; only then does it count. Not static: the compiler would make
+ * it a single byte, and the kernel would refuse the BTF that says four. */
+__u32 self_inside;
+
+static __always_inline void self_exit(u32 call)
+{
+	struct pvm_self_test test = {};
+
+	if (!self_inside)
+		return;
+	self_inside = 0;
+	count(PVM_C_SELF_TESTS);
+	if (!pvm_shared.self_announce)
+		return;
+	test.hdr.size = sizeof(test);
+	test.hdr.type = PVM_SELF_TEST;
+	test.hdr.version = PVM_WIRE_VERSION;
+	test.abi = ARCH_ABI(call);
+	test.op = ARCH_OP(call);
+	bpf_ringbuf_output(&pvm_calls, &test, sizeof(test), BPF_RB_NO_WAKEUP);
+	wake();
+}
+
+#endif
