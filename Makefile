@@ -231,7 +231,7 @@ build-live: all $(LIVE_PROGS) build/vm/pvmtrace-ended
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
-.PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-fresh
+.PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-cost check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
@@ -270,7 +270,10 @@ bench: ## as root: measure what tracing costs (BENCH_ARGS=--help)
 bench-vm: ## as root: count what a traced call costs on other kernels, in instructions (VM='6.12 newest')
 	@$(call install_missing,$(VM_PKGS))
 	+@$(MAKE) build/vm/pvmtrace-static build/vm/pvmtrace-first build/vm/caller
-	@$(PYTHON) -B tests/vm/instructions.py $(if $(filter all,$(VM)),6.1 6.12 newest,$(VM))
+	@$(PYTHON) -B tests/vm/instructions.py $(LIMITS) $(if $(filter all,$(VM)),6.1 6.12 newest,$(VM))
+
+check-cost: ## as root: fail if witnesses cost a call more than they may on the newest kernel (takes minutes)
+	+@$(MAKE) bench-vm VM=newest LIMITS=--limits
 
 check-fresh: ## as root: prove 'make run' and 'make check' on a minimal Debian 12 (FRESH_ARGS=--help)
 	@$(call install_missing,$(FRESH_PKGS))

@@ -293,6 +293,7 @@ buffer, then 10 ms for the tool to empty it; so each call is told, and what is m
 telling. Without pause: the buffer of a tool that does not keep up is full, and many calls are dropped at less
 than that price. The target is a child of the producer; elements are of 8 bytes; {os.path.basename(READ_FILE)} is
 a file on tmpfs. Outputs are on a tmpfs ({SCRATCH}). The peers read no arrays and do not resolve the target.
+A kernel that preempts hooks needs witnesses: what these add is in design.md, and `make check-cost` holds it.
 """
 
 
