@@ -60,7 +60,7 @@ int collector__open(struct collector *c, const struct options *o)
 	int err;
 
 	c->options = o;
-	c->renderer = renderer__find(o->format);
+	c->renderer = renderer__new(o->format);
 	c->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
 					       .max_line = o->max_line,
 					       .args = o->verbose > 0 };
@@ -107,6 +107,7 @@ void collector__set_key(struct collector *c, const struct pin_key *key)
 
 void collector__close(struct collector *c)
 {
+	renderer__free(c->renderer);
 	identity__free(c->identity);
 	arrays__free(c->arrays);
 	decoder__free(c->decoder);
@@ -188,7 +189,7 @@ static int put_line(struct collector *c, struct record *rec, uint64_t weight)
 	if (!to)
 		return -EAGAIN;
 	stamp(c, rec);
-	err = c->renderer->render(rec, &c->render_opts, &c->json);
+	err = renderer__render(c->renderer, rec, &c->render_opts, &c->json);
 	if (err)
 		return err;
 	memcpy(to, c->json.buf, c->json.len);
@@ -216,7 +217,7 @@ int collector__tell_reopen(struct collector *c, const char *reason)
 	int err;
 
 	stamp(c, &rec);
-	err = c->renderer->render(&rec, &c->render_opts, &c->json);
+	err = renderer__render(c->renderer, &rec, &c->render_opts, &c->json);
 	if (!err)
 		err = sink__put_first(c->sink, c->json.buf, c->json.len);
 	if (!err)

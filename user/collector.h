@@ -31,7 +31,7 @@ struct collector {
 	bool replay;		   /* there is no tracer: all filters are ours */
 	const struct recording_header *source; /* of what is replayed */
 	uint64_t told_ns; /* when what is replayed next was recorded, ns since 1970 */
-	const struct renderer *renderer;
+	struct renderer *renderer;
 	struct render_opts render_opts;
 	struct host host;
 	struct clock_base clock;

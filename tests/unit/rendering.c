@@ -14,11 +14,39 @@
 struct json rendering;
 const struct render_opts rendering_defaults = { .iov_limit = 32, .max_line = 8000 };
 
+/* A test program renders in few formats, and with one renderer of each, as a run does. */
+static struct {
+	const char *format;
+	struct renderer *renderer;
+} renderers[4];
+
+#define RENDERER_CNT (sizeof(renderers) / sizeof(renderers[0]))
+
 int rendering__teardown(void **state)
 {
 	(void)state;
+	for (size_t i = 0; i < RENDERER_CNT; i++) {
+		renderer__free(renderers[i].renderer);
+		renderers[i].renderer = NULL;
+	}
 	json__free(&rendering);
 	return 0;
+}
+
+void render_in(const char *format, const struct record *r, const struct render_opts *o)
+{
+	size_t i = 0;
+
+	while (i < RENDERER_CNT && renderers[i].renderer &&
+	       strcmp(renderers[i].format, format) != 0)
+		i++;
+	assert_true(i < RENDERER_CNT);
+	if (!renderers[i].renderer) {
+		renderers[i].format = format;
+		renderers[i].renderer = renderer__new(format);
+	}
+	assert_non_null(renderers[i].renderer);
+	assert_int_equal(renderer__render(renderers[i].renderer, r, o, &rendering), 0);
 }
 
 json_t *rendering__line(const struct record *r, const struct render_opts *o)
@@ -28,12 +56,10 @@ json_t *rendering__line(const struct record *r, const struct render_opts *o)
 
 json_t *rendering__line_in(const char *format, const struct record *r, const struct render_opts *o)
 {
-	const struct renderer *renderer = renderer__find(format);
 	json_error_t error;
 	json_t *line;
 
-	assert_non_null(renderer);
-	assert_int_equal(renderer->render(r, o, &rendering), 0);
+	render_in(format, r, o);
 	if (rendering.len > o->max_line)
 		fail_msg("%zu bytes, more than %u: %.*s", rendering.len, o->max_line,
 			 (int)rendering.len, rendering.buf);

@@ -57,6 +57,8 @@ extern const struct render_opts rendering_defaults;
 /* For cmocka_run_group_tests. */
 int rendering__teardown(void **state);
 
+/* Renders to `rendering`, with the one renderer of that format. */
+void render_in(const char *format, const struct record *r, const struct render_opts *o);
 /* Renders to a line within its bounds, and returns it as jansson, the strictest of readers,
  * understands it. */
 json_t *rendering__line(const struct record *r, const struct render_opts *o);

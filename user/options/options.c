@@ -212,7 +212,7 @@ static int set_user(struct option_parse *p, const struct option_def *d, const ch
 
 static int set_format(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	if (!renderer__find(value))
+	if (!renderer__knows(value))
 		return option__refuse_value(d, value);
 	return set_text(p, d, value);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "options/options.h"
+#include "render/cache.h"
 #include "render/fit.h"
 
 /* Shippers know a file by its first record, and Filebeat takes no file that is shorter. */
@@ -38,8 +39,8 @@ void common__id(struct json *j, const char *key, const struct record *r);
 /* "run": the run's id. */
 void common__run(struct json *j, const struct record *r);
 
-/* RFC 3339, nanoseconds. cache: of times that mostly lie in the same second; may be NULL. */
-static inline void common__time(struct json *j, const char *key, struct clock_text *cache,
+/* RFC 3339, nanoseconds. */
+static inline void common__time(struct json *j, struct render_cache *cache, const char *key,
 				uint64_t real_ns)
 {
 	char *p = json__begin(j, key, CLOCK_TEXT_SZ + 1);
@@ -47,7 +48,7 @@ static inline void common__time(struct json *j, const char *key, struct clock_te
 	if (!p)
 		return;
 	*p = '"';
-	clock__text(cache, real_ns, p + 1);
+	clock__text(cache__second(cache, real_ns), real_ns, p + 1);
 	p[CLOCK_TEXT_SZ] = '"'; /* over the NUL */
 	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "render/common.h"
 #include "render/fit.h"
+#include "render/formats.h"
 #include "render/rest.h"
 
 #define ECS_VERSION "9.4.0"
@@ -179,7 +180,7 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 		rest__text(j, plan, FIT_EXE + target, "executable", t->exe, t->exe_len);
 		put_args(j, plan, t);
 		if (!t->bare)
-			rest__time(j, "start", t->real_start_ns);
+			common__time(j, plan->cache, "start", t->real_start_ns);
 		put_origin(j, t);
 		fit__end(j, plan);
 	}
@@ -187,14 +188,14 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 }
 
 /* Up to where the members of `event` differ. */
-static void put_head(struct json *j, const struct record *r)
+static void put_head(struct json *j, struct render_cache *cache, const struct record *r)
 {
 	json__open_obj(j, NULL);
-	rest__time(j, "@timestamp", r->real_ns);
+	common__time(j, cache, "@timestamp", r->real_ns);
 	JSON_RAW(j, "\"ecs\":{\"version\":\"" ECS_VERSION "\"}");
 	json__open_obj(j, "event");
 	json__u64(j, "sequence", r->seq);
-	rest__time(j, "created", r->told_ns);
+	common__time(j, cache, "created", r->told_ns);
 	common__id(j, "id", r);
 	JSON_RAW(j, "\"module\":\"pvmtrace\"");
 }
@@ -279,7 +280,7 @@ static void put_host_rest(struct json *j, struct fit_plan *plan, const struct ho
 
 static void put_call(struct json *j, struct fit_plan *plan, const struct record *r)
 {
-	put_head(j, r);
+	put_head(j, plan->cache, r);
 	put_call_event(j, plan, &r->call);
 	put_context(j, plan, r);
 	json__open_obj(j, "pvmtrace");
@@ -295,10 +296,10 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 {
 	const struct summary_info *s = &r->summary;
 
-	put_head(j, r);
+	put_head(j, plan->cache, r);
 	put_what(j, &s->call);
-	rest__time(j, "start", s->first_ns);
-	rest__time(j, "end", s->last_ns);
+	common__time(j, plan->cache, "start", s->first_ns);
+	common__time(j, plan->cache, "end", s->last_ns);
 	if (fit__begin(j, plan, FIT_TOP)) {
 		JSON_RAW(j, "\"provider\":\"pvmtrace\"");
 		fit__end(j, plan);
@@ -315,7 +316,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 
 /* What the tracer tells about itself is about this host: not a process event, or rules that look for new
  * processes would find a `start`. */
-static void put_own_event(struct json *j, const struct record *r)
+static void put_own_event(struct json *j, const struct rest_plan *plan, const struct record *r)
 {
 	JSON_RAW(j, "\"dataset\":\"pvmtrace.tracer\"");
 	json__str(j, "kind", r->type == REC_STATS ? "metric" : "event");
@@ -324,15 +325,15 @@ static void put_own_event(struct json *j, const struct record *r)
 	switch (r->type) {
 	case REC_LOST:
 		JSON_RAW(j, "\"outcome\":\"failure\"");
-		rest__time(j, "start", r->lost.since_ns);
-		rest__time(j, "end", r->lost.until_ns);
+		common__time(j, plan->cache, "start", r->lost.since_ns);
+		common__time(j, plan->cache, "end", r->lost.until_ns);
 		break;
 	case REC_ERROR:
 		JSON_RAW(j, "\"outcome\":\"failure\"");
 		if (r->error.since_ns)
-			rest__time(j, "start", r->error.since_ns);
+			common__time(j, plan->cache, "start", r->error.since_ns);
 		if (r->error.until_ns)
-			rest__time(j, "end", r->error.until_ns);
+			common__time(j, plan->cache, "end", r->error.until_ns);
 		break;
 	case REC_STOP:
 		json__str(j, "outcome", r->stop.complete ? "success" : "failure");
@@ -349,8 +350,8 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 {
 	static const struct rest_names names = { "pvmtrace.", "host", "error.message", NULL };
 
-	put_head(j, r);
-	put_own_event(j, r);
+	put_head(j, plan->cache, r);
+	put_own_event(j, plan, r);
 	if (r->type == REC_ERROR)
 		put_error(j, r->error.code,
 			  rest__shows(plan, REST_CUT_MESSAGE) ? r->error.message : NULL);
@@ -365,11 +366,12 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 	json__close_obj(j);
 }
 
-int render_ecs(const struct record *r, const struct render_opts *o, struct json *out)
+int render_ecs(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+	       struct json *out)
 {
 	if (r->type == REC_CALL)
-		return fit__call(out, r, o, &format, put_call);
+		return fit__call(out, cache, r, o, &format, put_call);
 	if (r->type == REC_SUMMARY)
-		return fit__call(out, r, o, &format, put_summary);
-	return rest__own_line(out, r, o, put_own);
+		return fit__call(out, cache, r, o, &format, put_summary);
+	return rest__own_line(out, cache, r, o, put_own);
 }

@@ -235,7 +235,7 @@ static int64_t cut_text(struct fit_cut *cut, unsigned int part, const struct cal
 const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
 		      size_t *len)
 {
-	static char text[2 * PVM_PATH_MAX];
+	char *text = plan->cache->path;
 	const struct fit_cut *cut = &plan->texts[part - FIT_EXE];
 	size_t whole;
 
@@ -243,7 +243,7 @@ const char *fit__text(const struct fit_plan *plan, enum fit_part part, const cha
 		return bytes;
 	whole = strnlen(bytes, *len);
 	*len = cut->head + CUT_LEN + cut->tail;
-	if (*len > sizeof(text) || cut->head + cut->tail > whole) {
+	if (*len > sizeof(plan->cache->path) || cut->head + cut->tail > whole) {
 		*len = whole;
 		return bytes;
 	}
@@ -307,9 +307,11 @@ static uint32_t *shown_of(struct fit_plan *plan, unsigned int part)
 
 /* What a whole line needs, and no more: it is written for each call. */
 static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
-		       const struct call_info *c, const struct render_opts *o)
+		       struct render_cache *cache, const struct call_info *c,
+		       const struct render_opts *o)
 {
 	plan->format = format;
+	plan->cache = cache;
 	plan->whole = true;
 	plan->cut = 0;
 	plan->args = UINT32_MAX;
@@ -323,10 +325,13 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 }
 
 /* The first remote element is never cut. */
-static void plan_bare(struct fit_plan *plan, const struct fit_format *format,
-		      const struct call_info *c, const struct render_opts *o)
+static void plan_bare(struct fit_plan *plan, const struct call_info *c, const struct render_opts *o)
 {
-	*plan = (struct fit_plan){ .format = format, .given = FIT_BIT(FIT_CNT) - 1 };
+	*plan = (struct fit_plan){
+		.format = plan->format,
+		.cache = plan->cache,
+		.given = FIT_BIT(FIT_CNT) - 1,
+	};
 	plan->iov[1] = elements_of(c, FIT_REMOTE_IOV, o).want > 0;
 }
 
@@ -571,19 +576,19 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	json__end_line(j);
 }
 
-int fit__call(struct json *j, const struct record *r, const struct render_opts *o,
-	      const struct fit_format *format,
+int fit__call(struct json *j, struct render_cache *cache, const struct record *r,
+	      const struct render_opts *o, const struct fit_format *format,
 	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r))
 {
 	struct fit_plan plan;
 
-	plan_whole(&plan, format, &r->call, o);
+	plan_whole(&plan, format, cache, &r->call, o);
 	if (may_fit(&plan, o)) {
 		put_line(j, &plan, r, put);
 		if (j->len <= o->max_line && !j->failed)
 			return 0;
 	}
-	plan_bare(&plan, format, &r->call, o);
+	plan_bare(&plan, &r->call, o);
 	put_line(j, &plan, r, put);
 	plan_fit(&plan, &r->call, o, j->len);
 	put_line(j, &plan, r, put);

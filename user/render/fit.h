@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "render/cache.h"
 #include "render/render.h"
 
 #define FIT_ELEMENTS 8 /* each list's minimum */
@@ -90,6 +91,7 @@ struct fit_cut {
 
 struct fit_plan {
 	const struct fit_format *format;
+	struct render_cache *cache;
 	bool whole;	    /* every part is written, and may be copied from elsewhere */
 	uint64_t given;	    /* else those that are, FIT_BIT */
 	uint64_t cut;	    /* parts that are named in `truncated` */
@@ -125,7 +127,7 @@ static inline void fit__end(const struct json *j, struct fit_plan *plan)
 }
 
 /* What is shown of a path that stands in a part: all of its *len bytes, or some of them with a mark where the others
- * are. Valid until the next call. */
+ * are. Valid until the next call of the same renderer. */
 const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
 		      size_t *len);
 
@@ -149,8 +151,8 @@ const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);
 void fit__put_truncated(struct json *j, const struct fit_plan *plan);
 
 /* Writes a whole line by put, once or, when it is too long, three times. 0 or -ENOMEM. */
-int fit__call(struct json *j, const struct record *r, const struct render_opts *o,
-	      const struct fit_format *format,
+int fit__call(struct json *j, struct render_cache *cache, const struct record *r,
+	      const struct render_opts *o, const struct fit_format *format,
 	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r));
 
 #endif

@@ -10,9 +10,9 @@
 #include "render/fit.h"
 
 /* {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
-void json_head(struct json *j, const struct record *r, const char *type);
-void json_time(struct json *j, const char *key, uint64_t real_ns);
-void json_host(struct json *j, const struct host *host);
+void json_head(struct json *j, struct render_cache *cache, const struct record *r,
+	       const char *type);
+void json_host(struct json *j, struct render_cache *cache, const struct host *host);
 
 /* What of a call's line can be cut. */
 extern const struct fit_format json_format;
@@ -30,11 +30,16 @@ void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t
 /* The end of a line of calls. */
 void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r);
 
-int json_call(const struct record *r, const struct render_opts *o, struct json *j);
-int json_summary(const struct record *r, const struct render_opts *o, struct json *j);
-int json_start(const struct record *r, const struct render_opts *o, struct json *j);
-int json_reopen(const struct record *r, const struct render_opts *o, struct json *j);
+int json_call(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+	      struct json *j);
+int json_summary(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+		 struct json *j);
+int json_start(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+	       struct json *j);
+int json_reopen(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+		struct json *j);
 /* stats, lost, error, stop */
-int json_state(const struct record *r, const struct render_opts *o, struct json *j);
+int json_state(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+	       struct json *j);
 
 #endif

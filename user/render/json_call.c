@@ -4,14 +4,6 @@
 #include "render/common.h"
 #include "render/json.h"
 
-void json_tristate(struct json *j, const char *key, enum tristate value)
-{
-	if (value == UNKNOWN)
-		json__null(j, key);
-	else
-		json__bool(j, key, value == YES);
-}
-
 static void put_known(struct json *j, const char *key, bool known, uint64_t value)
 {
 	if (known)
@@ -66,82 +58,6 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 	put_known(j, "bytes_transferred", c->transferred_known, c->transferred);
 	json_tristate(j, "partial", c->partial);
 	common__flags(j, c->flags);
-	fit__end(j, plan);
-}
-
-void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c)
-{
-	json__open_obj(j, "caller");
-	json_task(j, plan, &c->caller, false);
-	json__close_obj(j);
-}
-
-static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
-{
-	if (!c->target.task)
-		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,"
-			    "\"memory_of\":null");
-	else if (c->raw->resolved == PVM_RESOLVED_EXIT)
-		JSON_RAW(j, "\"resolved_at\":\"exit\"");
-	else
-		JSON_RAW(j, "\"resolved_at\":\"entry\"");
-	if (!c->target.task)
-		return;
-	json_tristate(j, "moved", common__moved(c->raw));
-	json_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
-	json_owner(j, plan, &c->owner);
-}
-
-static void put_no_task(struct json *j)
-{
-	JSON_RAW(j, "\"pid\":null,\"tid\":null,\"ppid\":null,\"pid_ns\":null,"
-		    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
-		    "\"exe_ino\":null,\"exe_deleted\":null,\"exe_subvol\":null,"
-		    "\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,\"args\":null,"
-		    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
-		    "\"egid\":null,\"suid\":null,\"sgid\":null,"
-		    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
-		    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
-		    "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null");
-}
-
-void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
-{
-	bool resolved = c->target.task;
-
-	json__open_obj(j, "target");
-	json__s64(j, "arg", c->target_arg);
-	if (c->raw->kind == PVM_KIND_PIDFD)
-		JSON_RAW(j, "\"kind\":\"pidfd\"");
-	else
-		JSON_RAW(j, "\"kind\":\"pid\"");
-	json__bool(j, "resolved", resolved);
-	if (fit__begin(j, plan, FIT_TARGET)) {
-		put_target_how(j, plan, c);
-		if (!resolved)
-			put_no_task(j);
-		fit__end(j, plan);
-	}
-	if (resolved)
-		json_task(j, plan, &c->target, true);
-	json__close_obj(j);
-}
-
-void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
-{
-	if (!fit__begin(j, plan, FIT_RELATION)) {
-		json__null(j, "relation");
-		return;
-	}
-	json__open_obj(j, "relation");
-	json__str(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
-	json_tristate(j, "same_uid", c->same_uid);
-	json_tristate(j, "same_user", c->same_user);
-	json_tristate(j, "same_container", c->same_container);
-	json_tristate(j, "same_pid_ns", c->same_pid_ns);
-	json_tristate(j, "same_mnt_ns", c->same_mnt_ns);
-	json_tristate(j, "same_memory", c->same_memory);
-	json__close_obj(j);
 	fit__end(j, plan);
 }
 
@@ -239,23 +155,11 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 	json__close_obj(j);
 }
 
-void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r)
-{
-	fit__put_truncated(j, plan);
-	if (fit__begin(j, plan, FIT_HOST)) {
-		json_host(j, r->host);
-		fit__end(j, plan);
-	} else {
-		json__null(j, "host");
-	}
-	json__close_obj(j);
-}
-
 static void put_line(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;
 
-	json_head(j, r, "process_vm_access");
+	json_head(j, plan->cache, r, "process_vm_access");
 	put_call(j, plan, c);
 	json_caller(j, plan, c);
 	json_target(j, plan, c);
@@ -264,7 +168,8 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	json_calls_end(j, plan, r);
 }
 
-int json_call(const struct record *r, const struct render_opts *o, struct json *j)
+int json_call(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+	      struct json *j)
 {
-	return fit__call(j, r, o, &json_format, put_line);
+	return fit__call(j, cache, r, o, &json_format, put_line);
 }

@@ -64,12 +64,13 @@ static void put_text_or_null(struct json *j, const char *key, const char *text)
 }
 
 /* cuts: how many of enum cut are made. */
-static void put_start(struct json *j, const struct record *r, unsigned int cuts, size_t pad)
+static void put_start(struct json *j, struct render_cache *cache, const struct record *r,
+		      unsigned int cuts, size_t pad)
 {
 	const struct start_info *s = &r->start;
 	bool whole = cuts <= CUT_KERNEL;
 
-	json_head(j, r, "start");
+	json_head(j, cache, r, "start");
 	put_text_or_null(j, "instance", s->instance);
 	json__str(j, "version", s->version);
 	json__str(j, "libbpf", s->libbpf);
@@ -107,16 +108,17 @@ static void put_start(struct json *j, const struct record *r, unsigned int cuts,
 		json__str(j, NULL, cut_names[i]);
 	json__close_arr(j);
 	if (cuts <= CUT_HOST)
-		json_host(j, r->host);
+		json_host(j, cache, r->host);
 	else
 		json__null(j, "host");
 	json__close_obj(j);
 	json__end_line(j);
 }
 
-static void put_reopen(struct json *j, const struct record *r, unsigned int cuts, size_t pad)
+static void put_reopen(struct json *j, struct render_cache *cache, const struct record *r,
+		       unsigned int cuts, size_t pad)
 {
-	json_head(j, r, "reopen");
+	json_head(j, cache, r, "reopen");
 	put_text_or_null(j, "instance", r->reopen.instance);
 	json__str(j, "reason", r->reopen.reason);
 	common__pad(j, pad);
@@ -125,7 +127,7 @@ static void put_reopen(struct json *j, const struct record *r, unsigned int cuts
 		json__str(j, NULL, "host");
 	json__close_arr(j);
 	if (!cuts)
-		json_host(j, r->host);
+		json_host(j, cache, r->host);
 	else
 		json__null(j, "host");
 	json__close_obj(j);
@@ -133,15 +135,16 @@ static void put_reopen(struct json *j, const struct record *r, unsigned int cuts
 }
 
 /* Cuts until it fits, then pads until it is long enough. */
-static int
-put_first(struct json *j, const struct record *r, const struct render_opts *o, unsigned int cut_cnt,
-	  void (*put)(struct json *j, const struct record *r, unsigned int cuts, size_t pad))
+static int put_first(struct json *j, struct render_cache *cache, const struct record *r,
+		     const struct render_opts *o, unsigned int cut_cnt,
+		     void (*put)(struct json *j, struct render_cache *cache, const struct record *r,
+				 unsigned int cuts, size_t pad))
 {
 	size_t pad;
 
 	for (unsigned int cuts = 0; cuts <= cut_cnt; cuts++) {
 		json__reset(j);
-		put(j, r, cuts, 0);
+		put(j, cache, r, cuts, 0);
 		if (j->failed)
 			return -ENOMEM;
 		if (j->len > o->max_line)
@@ -150,18 +153,20 @@ put_first(struct json *j, const struct record *r, const struct render_opts *o, u
 			return 0;
 		pad = FIRST_LINE_MIN - j->len;
 		json__reset(j);
-		put(j, r, cuts, pad);
+		put(j, cache, r, cuts, pad);
 		break;
 	}
 	return j->failed ? -ENOMEM : 0;
 }
 
-int json_start(const struct record *r, const struct render_opts *o, struct json *j)
+int json_start(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+	       struct json *j)
 {
-	return put_first(j, r, o, CUT_CNT, put_start);
+	return put_first(j, cache, r, o, CUT_CNT, put_start);
 }
 
-int json_reopen(const struct record *r, const struct render_opts *o, struct json *j)
+int json_reopen(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+		struct json *j)
 {
-	return put_first(j, r, o, 1, put_reopen);
+	return put_first(j, cache, r, o, 1, put_reopen);
 }

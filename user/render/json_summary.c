@@ -4,7 +4,7 @@
 #include "render/common.h"
 #include "render/json.h"
 
-static void put_sums(struct json *j, const struct summary_info *s)
+static void put_sums(struct json *j, struct render_cache *cache, const struct summary_info *s)
 {
 	static const char *const outcomes[] = {
 		[OUTCOME_SUCCEEDED] = "success",
@@ -19,8 +19,8 @@ static void put_sums(struct json *j, const struct summary_info *s)
 		json__u64(j, "bytes_transferred", s->bytes);
 	else
 		json__null(j, "bytes_transferred");
-	json_time(j, "first", s->first_ns);
-	json_time(j, "last", s->last_ns);
+	common__time(j, cache, "first", s->first_ns);
+	common__time(j, cache, "last", s->last_ns);
 	if (s->sums_known)
 		json__u64(j, "duration_ns", s->duration_ns);
 	else
@@ -45,17 +45,18 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 {
 	const struct summary_info *s = &r->summary;
 
-	json_head(j, r, "process_vm_summary");
+	json_head(j, plan->cache, r, "process_vm_summary");
 	json__str(j, "reason", s->reason);
 	json_caller(j, plan, &s->call);
 	json_target(j, plan, &s->call);
 	json_relation(j, plan, &s->call);
-	put_sums(j, s);
+	put_sums(j, plan->cache, s);
 	put_kinds(j, plan, s);
 	json_calls_end(j, plan, r);
 }
 
-int json_summary(const struct record *r, const struct render_opts *o, struct json *j)
+int json_summary(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+		 struct json *j)
 {
-	return fit__call(j, r, o, &json_format, put_line);
+	return fit__call(j, cache, r, o, &json_format, put_line);
 }

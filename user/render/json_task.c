@@ -3,38 +3,19 @@
  * again, so what was written for it is kept and copied. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "render/common.h"
 #include "render/json.h"
 
-#define CACHE_SLOTS 128 /* a power of two; about 190 KiB together, touched as they are used */
-#define CACHE_TEXT 1408 /* longer ones are rendered each time */
-
-/* All that the text depends on, so equal keys are equal texts. */
-struct cache_key {
-	struct pvm_task task;
-	uint64_t stamp[2];
-	uint64_t real_start_ns;
-	uint64_t is_target;
-};
-
-struct cache_slot {
-	struct cache_key key;
-	uint32_t len; /* 0: empty */
-	char text[CACHE_TEXT];
-};
-
-static struct cache_slot cache[CACHE_SLOTS];
-
-static struct cache_slot *cache__slot(const struct task_info *t, bool is_target)
+static struct cached_task *slot_of(struct render_cache *cache, const struct task_info *t,
+				   bool is_target)
 {
 	uint64_t hash = t->task->start_ns ^ ((uint64_t)t->task->tid << 20) ^ is_target;
 
 	hash *= 0x9e3779b97f4a7c15ULL;
-	return &cache[hash >> 57 & (CACHE_SLOTS - 1)];
+	return &cache->tasks[hash >> 57 & (CACHE_TASKS - 1)];
 }
 
-static void cache__key(const struct task_info *t, bool is_target, struct cache_key *key)
+static void make_key(struct task_key *key, const struct task_info *t, bool is_target)
 {
 	key->task = *t->task;
 	key->stamp[0] = t->stamp[0];
@@ -168,7 +149,7 @@ static void put_set(struct json *j, const char *key, uint32_t value)
 }
 
 /* Which file was executed. Without the record that came with its path, what the call itself says of it. */
-static void put_file(struct json *j, const struct task_info *t)
+static void put_file(struct json *j, struct render_cache *cache, const struct task_info *t)
 {
 	const struct pvm_file_id *file = t->file;
 
@@ -182,7 +163,7 @@ static void put_file(struct json *j, const struct task_info *t)
 	put_id(j, "exe_gen", file ? file->gen : 0, file);
 	put_id(j, "exe_size", file ? file->size : 0, file);
 	if (file)
-		json_time(j, "exe_ctime", file->ctime_ns);
+		common__time(j, cache, "exe_ctime", file->ctime_ns);
 	else
 		json__null(j, "exe_ctime");
 }
@@ -198,7 +179,7 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 	put_name(j, plan, &pcomm);
 	put_text(j, plan, FIT_EXE + is_target, &exe);
 	if (task->flags & PVM_TASK_EXE) {
-		put_file(j, t);
+		put_file(j, plan->cache, t);
 	} else {
 		JSON_RAW(j, "\"exe_dev\":null,\"exe_ino\":null,\"exe_deleted\":null,"
 			    "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,"
@@ -208,7 +189,7 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 }
 
 /* All but the user. */
-static void put_creds(struct json *j, const struct task_info *t)
+static void put_creds(struct json *j, struct render_cache *cache, const struct task_info *t)
 {
 	const struct pvm_task *task = t->task;
 	bool known = task->flags & PVM_TASK_CREDS;
@@ -227,7 +208,7 @@ static void put_creds(struct json *j, const struct task_info *t)
 	if (t->bare)
 		json__null(j, "start");
 	else
-		json_time(j, "start", t->real_start_ns);
+		common__time(j, cache, "start", t->real_start_ns);
 }
 
 static void put_cgroup(struct json *j, struct fit_plan *plan, const struct task_info *t,
@@ -288,7 +269,7 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 	}
 	put_id(j, "uid", task->uid, task->flags & PVM_TASK_CREDS);
 	if (fit__begin(j, plan, more)) {
-		put_creds(j, t);
+		put_creds(j, plan->cache, t);
 		fit__end(j, plan);
 	}
 	json__str(j, "entity_id", t->bare ? NULL : t->entity_id);
@@ -301,16 +282,16 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target)
 {
-	struct cache_slot *slot;
-	struct cache_key key;
+	struct cached_task *slot;
+	struct task_key key;
 	size_t from;
 
 	if (!plan->whole || !is_stamped(t)) {
 		put_all(j, plan, t, is_target);
 		return;
 	}
-	slot = cache__slot(t, is_target);
-	cache__key(t, is_target, &key);
+	slot = slot_of(plan->cache, t, is_target);
+	make_key(&key, t, is_target);
 	if (slot->len && !memcmp(&slot->key, &key, sizeof(key))) {
 		json__raw(j, NULL, slot->text, slot->len);
 		return;

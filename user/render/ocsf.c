@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "render/common.h"
 #include "render/fit.h"
+#include "render/formats.h"
 #include "render/rest.h"
 #include "version.h"
 
@@ -150,7 +151,8 @@ static void put_metadata(struct json *j, const struct record *r, const struct he
 	JSON_RAW(j, "\"version\":\"" OCSF_VERSION "\"");
 	put_product(j, room);
 	if (more_begin(j, room)) {
-		rest__time(j, "original_time", r->real_ns);
+		common__time(j, room->fit ? room->fit->cache : room->own->cache, "original_time",
+			     r->real_ns);
 		more_end(j, room);
 	}
 	json__u64(j, "logged_time", r->told_ns / NS_PER_MS);
@@ -493,11 +495,12 @@ static void put_own(struct json *j, const struct rest_plan *plan, const struct r
 	json__close_obj(j);
 }
 
-int render_ocsf(const struct record *r, const struct render_opts *o, struct json *out)
+int render_ocsf(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+		struct json *out)
 {
 	if (r->type == REC_CALL)
-		return fit__call(out, r, o, &format, put_call);
+		return fit__call(out, cache, r, o, &format, put_call);
 	if (r->type == REC_SUMMARY)
-		return fit__call(out, r, o, &format, put_summary);
-	return rest__own_line(out, r, o, put_own);
+		return fit__call(out, cache, r, o, &format, put_summary);
+	return rest__own_line(out, cache, r, o, put_own);
 }

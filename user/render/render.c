@@ -1,44 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render - the table of renderings. */
-#include <string.h>
-
 #include "render/render.h"
 
-static const struct renderer renderers[] = {
-	{ "json", render_json },
-	{ "ecs", render_ecs },
-	{ "ocsf", render_ocsf },
-	{ "text", render_text },
+#include <stdlib.h>
+#include <string.h>
+
+#include "render/formats.h"
+
+struct format {
+	const char *name;
+	int (*render)(struct render_cache *cache, const struct record *r,
+		      const struct render_opts *o, struct json *out);
 };
 
-#define RENDERER_CNT (sizeof(renderers) / sizeof(renderers[0]))
+struct renderer {
+	const struct format *format;
+	struct render_cache cache;
+};
 
-const struct renderer *renderer__find(const char *name)
+#define ROW(name) { #name, render_##name },
+static const struct format formats[] = { FORMATS(ROW) };
+
+static const struct format *find(const char *name)
 {
-	for (size_t i = 0; i < RENDERER_CNT; i++) {
-		if (!strcmp(renderers[i].name, name))
-			return &renderers[i];
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
 	}
 	return NULL;
 }
 
+bool renderer__knows(const char *format)
+{
+	return find(format) != NULL;
+}
+
+#define SEPARATOR ", "
+#define SEPARATED(name) SEPARATOR #name
+
 const char *renderer__names(void)
 {
-	static char names[128];
-	size_t len = 0;
+	return FORMATS(SEPARATED) + sizeof(SEPARATOR) - 1;
+}
 
-	for (size_t i = 0; i < RENDERER_CNT; i++) {
-		const char *name = renderers[i].name;
-		size_t need = strlen(name) + 2;
+struct renderer *renderer__new(const char *format)
+{
+	const struct format *found = find(format);
+	struct renderer *renderer = found ? calloc(1, sizeof(*renderer)) : NULL;
 
-		if (len + need >= sizeof(names))
-			break;
-		if (i) {
-			memcpy(names + len, ", ", 2);
-			len += 2;
-		}
-		memcpy(names + len, name, need - 1);
-		len += need - 2;
-	}
-	return names;
+	if (renderer)
+		renderer->format = found;
+	return renderer;
+}
+
+void renderer__free(struct renderer *renderer)
+{
+	free(renderer);
+}
+
+int renderer__render(struct renderer *renderer, const struct record *r, const struct render_opts *o,
+		     struct json *out)
+{
+	return renderer->format->render(&renderer->cache, r, o, out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render - the renderings of a record: pure functions, record in, bytes out. A further format is one new
- * file and one line in the table of render.c. */
+/* render - the renderings of a record: record in, bytes out, and no I/O. What a line is made of beside its record is
+ * kept by its renderer, and changes nothing in it. A further format is one new file and one row of FORMATS. */
 #ifndef PVM_RENDER_H
 #define PVM_RENDER_H
 
@@ -19,21 +19,18 @@ struct render_opts {
 	bool args; /* text: the caller's arguments too */
 };
 
-struct renderer {
-	const char *name;
-	/* Renders r into out (reset first), one line with its LF, never longer than o->max_line.
-	 * 0, or -ENOMEM. */
-	int (*render)(const struct record *r, const struct render_opts *o, struct json *out);
-};
+struct renderer;
 
-/* NULL if there is no format of that name. */
-const struct renderer *renderer__find(const char *name);
+/* Whether there is a format of that name. */
+bool renderer__knows(const char *format);
 /* "json, ..." for messages. */
 const char *renderer__names(void);
-
-int render_json(const struct record *r, const struct render_opts *o, struct json *out);
-int render_ecs(const struct record *r, const struct render_opts *o, struct json *out);
-int render_ocsf(const struct record *r, const struct render_opts *o, struct json *out);
-int render_text(const struct record *r, const struct render_opts *o, struct json *out);
+/* NULL: there is no such format, or no memory. */
+struct renderer *renderer__new(const char *format);
+void renderer__free(struct renderer *renderer);
+/* Renders r into out (reset first), one line with its LF, never longer than o->max_line.
+ * 0, or -ENOMEM. */
+int renderer__render(struct renderer *renderer, const struct record *r, const struct render_opts *o,
+		     struct json *out);
 
 #endif

@@ -7,13 +7,6 @@
 #include "event/decode.h"
 #include "render/common.h"
 
-void rest__time(struct json *j, const char *key, uint64_t real_ns)
-{
-	static struct clock_text cache; /* most times of a burst lie in the same second */
-
-	common__time(j, key, &cache, real_ns);
-}
-
 void rest__number_text(struct json *j, const char *key, uint32_t value)
 {
 	char *p = json__begin(j, key, 12);
@@ -147,10 +140,11 @@ static void put_exe(struct json *j, struct fit_plan *plan, const struct task_inf
 		put_id(j, "exe_subvol", file->subvol);
 	json__u64(j, "exe_gen", file->gen);
 	put_id(j, "exe_size", file->size);
-	rest__time(j, "exe_ctime", file->ctime_ns);
+	common__time(j, plan->cache, "exe_ctime", file->ctime_ns);
 }
 
-static void put_creds(struct json *j, const struct task_info *t, unsigned int lacks)
+static void put_creds(struct json *j, const struct fit_plan *plan, const struct task_info *t,
+		      unsigned int lacks)
 {
 	const struct pvm_task *task = t->task;
 	bool known = task->flags & PVM_TASK_CREDS;
@@ -169,7 +163,7 @@ static void put_creds(struct json *j, const struct task_info *t, unsigned int la
 	if (known)
 		json__hex(j, "caps_effective", task->caps_effective);
 	if (lacks & REST_IDS && !t->bare)
-		rest__time(j, "start", t->real_start_ns);
+		common__time(j, plan->cache, "start", t->real_start_ns);
 }
 
 static void put_ns(struct json *j, const struct pvm_task *task)
@@ -208,7 +202,7 @@ static void put_task(struct json *j, struct fit_plan *plan, const struct task_in
 {
 	put_exe(j, plan, t, target);
 	put_args(j, plan, t, lacks);
-	put_creds(j, t, lacks);
+	put_creds(j, plan, t, lacks);
 	rest__text(j, plan, FIT_CGROUP + target, "cgroup", t->cgroup, t->cgroup_len);
 	put_text_hex(j, plan, FIT_CGROUP + target, "cgroup_hex", t->cgroup, t->cgroup_len);
 	if (t->task->hier)
@@ -381,8 +375,8 @@ void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_i
 		json__u64(j, "bytes_transferred", s->bytes);
 		json__u64(j, "duration_ns", s->duration_ns);
 	}
-	rest__time(j, "first", s->first_ns);
-	rest__time(j, "last", s->last_ns);
+	common__time(j, plan->cache, "first", s->first_ns);
+	common__time(j, plan->cache, "last", s->last_ns);
 	put_caller(j, plan, &s->call, lacks);
 	put_target(j, plan, &s->call, lacks);
 	put_relation(j, plan, &s->call);

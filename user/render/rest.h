@@ -20,7 +20,6 @@ enum rest_lacks {
 };
 
 /* Values that every format writes. */
-void rest__time(struct json *j, const char *key, uint64_t real_ns);	 /* RFC 3339, nanoseconds */
 void rest__number_text(struct json *j, const char *key, uint32_t value); /* "1000" */
 const char *rest__syscall(const struct call_info *c);
 /* A string that a process can choose and that stands in a part of its own: nothing if it is not known or
@@ -69,6 +68,7 @@ struct rest_names {
 
 /* What a line of such a record leaves out, and how long it is to become. */
 struct rest_plan {
+	struct render_cache *cache;
 	unsigned int cuts; /* those of enum rest_cut below this */
 	size_t pad;
 };
@@ -85,7 +85,8 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 	       const struct rest_names *names);
 /* Writes a whole line by put: until it fits, and once more to fill up the first line of a file. 0 or
  * -ENOMEM. */
-int rest__own_line(struct json *j, const struct record *r, const struct render_opts *o,
+int rest__own_line(struct json *j, struct render_cache *cache, const struct record *r,
+		   const struct render_opts *o,
 		   void (*put)(struct json *j, const struct rest_plan *plan,
 			       const struct record *r));
 

@@ -181,14 +181,14 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 	case REC_LOST:
 		json__u64(j, "count", r->lost.count);
 		put_counters(j, plan, "by", r->lost.by, r->lost.by_cnt);
-		rest__time(j, "since", r->lost.since_ns);
-		rest__time(j, "until", r->lost.until_ns);
+		common__time(j, plan->cache, "since", r->lost.since_ns);
+		common__time(j, plan->cache, "until", r->lost.until_ns);
 		break;
 	case REC_ERROR:
 		if (r->error.since_ns)
-			rest__time(j, "since", r->error.since_ns);
+			common__time(j, plan->cache, "since", r->error.since_ns);
 		if (r->error.until_ns)
-			rest__time(j, "until", r->error.until_ns);
+			common__time(j, plan->cache, "until", r->error.until_ns);
 		break;
 	case REC_STOP:
 		json__str(j, "reason", r->stop.reason);
@@ -204,12 +204,13 @@ void rest__own(struct json *j, const struct rest_plan *plan, const struct record
 	put_truncated(j, plan, r->type, names);
 }
 
-int rest__own_line(struct json *j, const struct record *r, const struct render_opts *o,
+int rest__own_line(struct json *j, struct render_cache *cache, const struct record *r,
+		   const struct render_opts *o,
 		   void (*put)(struct json *j, const struct rest_plan *plan,
 			       const struct record *r))
 {
 	bool first = r->type == REC_START || r->type == REC_REOPEN;
-	struct rest_plan plan = {};
+	struct rest_plan plan = { .cache = cache };
 
 	for (;;) {
 		json__reset(j);

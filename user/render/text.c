@@ -9,10 +9,9 @@
  * the line is what is cut.
  */
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "render/fit.h"
+#include "render/formats.h"
 #include "render/text.h"
 
 #define FLAG_PIDFD 1ULL
@@ -26,27 +25,6 @@ static const struct columns wide_columns = { 31, 51, 66, 67, 75, 112 };
 static const struct columns narrow_columns = { 27, 43, 56, 57, 64, 0 };
 
 #define UID_COLS 9 /* "uid=1000 " */
-
-void text_time(struct text_line *t, uint64_t real_ns)
-{
-	static char text[] = "00:00:00.000";
-	static time_t second = -1;
-	time_t now = (time_t)(real_ns / NS_PER_S);
-	unsigned int ms = (unsigned int)(real_ns % NS_PER_S / 1000000);
-	struct tm tm;
-
-	if (now != second && localtime_r(&now, &tm)) {
-		second = now;
-		strftime(text, sizeof(text), "%H:%M:%S", &tm);
-		text[8] = '.';
-	}
-	text[9] = (char)('0' + ms / 100);
-	text[10] = (char)('0' + ms / 10 % 10);
-	text[11] = (char)('0' + ms % 10);
-	text__tint(t, TINT_DIM);
-	text__put(t, text);
-	text__tint(t, TINT_PLAIN);
-}
 
 static void put_task(struct text_line *t, const struct pvm_task *task)
 {
@@ -152,9 +130,21 @@ static void put_range(struct text_line *t, const struct call_info *c, const stru
 	}
 }
 
-/* The flags that hold, in the order of how much they should catch the eye. of_pair: only those that are the same for all
- * calls of a sum. */
-static size_t find_flags(const struct call_info *c, bool of_pair, const char *flags[])
+/* Before the flag of this number, counted from 0; col: where the first one stands. */
+static void begin_flag(struct text_line *t, size_t number, unsigned int col)
+{
+	if (number) {
+		text__put(t, ", ");
+		return;
+	}
+	text__to(t, col);
+	text__tint(t, TINT_NOTE);
+}
+
+/* The flags that hold, in the order of how much they should catch the eye, behind as many others as were put before.
+ * of_pair: only those that are the same for all calls of a sum. */
+static void add_flags(struct text_line *t, const struct call_info *c, bool of_pair, size_t put,
+		      unsigned int col)
 {
 	static const char *const kinships[] = {
 		[PVM_KIN_NONE] = NULL,
@@ -205,36 +195,12 @@ static size_t find_flags(const struct call_info *c, bool of_pair, const char *fl
 		{ "pidfd", c->flags & FLAG_PIDFD, false },
 		{ "confirmed", c->confirmed == YES, false },
 	};
-	size_t cnt = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (all[i].holds && all[i].name && (all[i].pair || !of_pair))
-			flags[cnt++] = all[i].name;
-	}
-	return cnt;
-}
-
-#define FLAGS_MAX 20
-
-/* Before the flag of this number, counted from 0; col: where the first one stands. */
-static void begin_flag(struct text_line *t, size_t number, unsigned int col)
-{
-	if (number) {
-		text__put(t, ", ");
-		return;
-	}
-	text__to(t, col);
-	text__tint(t, TINT_NOTE);
-}
-
-static void put_flags(struct text_line *t, const struct call_info *c, unsigned int col)
-{
-	const char *flags[FLAGS_MAX];
-	size_t cnt = find_flags(c, false, flags);
-
-	for (size_t i = 0; i < cnt; i++) {
-		begin_flag(t, i, col);
-		text__put(t, flags[i]);
+		if (!all[i].holds || !all[i].name || (of_pair && !all[i].pair))
+			continue;
+		begin_flag(t, put++, col);
+		text__put(t, all[i].name);
 	}
 	text__tint(t, TINT_PLAIN);
 }
@@ -247,8 +213,7 @@ static bool is_native(const char *abi)
 /* Of a sum: how many calls came by other ABIs, and what holds of the two processes. */
 static void put_sum_flags(struct text_line *t, const struct summary_info *s, unsigned int col)
 {
-	const char *flags[FLAGS_MAX];
-	size_t cnt = find_flags(&s->call, true, flags), put = 0;
+	size_t put = 0;
 
 	for (size_t i = 0; i < s->abi_cnt; i++) {
 		if (is_native(s->abis[i].name))
@@ -258,11 +223,7 @@ static void put_sum_flags(struct text_line *t, const struct summary_info *s, uns
 		text__put(t, " ");
 		text__put(t, s->abis[i].name);
 	}
-	for (size_t i = 0; i < cnt; i++) {
-		begin_flag(t, put++, col);
-		text__put(t, flags[i]);
-	}
-	text__tint(t, TINT_PLAIN);
+	add_flags(t, &s->call, true, put, col);
 }
 
 static const struct columns *columns_of(const struct render_opts *o)
@@ -276,7 +237,7 @@ static void put_who(struct text_line *t, const struct record *r, const struct co
 	const struct call_info *c = &r->call;
 	bool is_read = c->raw->op == PVM_READ;
 
-	text_time(t, r->real_ns);
+	text__time(t, r->real_ns);
 	text__to(t, 0);
 	put_caller(t, &c->caller);
 	text__to(t, cols->arrow);
@@ -345,13 +306,13 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 	text__to(t, cols->result);
 	put_result(t, c);
 	if (!cols->flags)
-		put_flags(t, c, cols->rest);
+		add_flags(t, c, false, 0, cols->rest);
 	text__to(t, cols->rest);
 	put_uid(t, c->caller.task);
 	text__to(t, cols->flags ? cols->rest + UID_COLS : 0);
 	put_range(t, c, o);
 	if (cols->flags)
-		put_flags(t, c, cols->flags);
+		add_flags(t, c, false, 0, cols->flags);
 	if (o->args)
 		put_args(t, &c->caller);
 }
@@ -413,11 +374,12 @@ static void put_summary(struct text_line *t, const struct record *r, const struc
 		put_args(t, &r->call.caller);
 }
 
-int render_text(const struct record *r, const struct render_opts *o, struct json *out)
+int render_text(struct render_cache *cache, const struct record *r, const struct render_opts *o,
+		struct json *out)
 {
 	struct text_line t;
 
-	text__begin(&t, o, out);
+	text__begin(&t, cache, o, out);
 	/* Arguments are worth more than a line that does not wrap. */
 	if (o->args && (r->type == REC_CALL || r->type == REC_SUMMARY))
 		t.width = 0;

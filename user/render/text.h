@@ -6,8 +6,6 @@
 #include "event/record.h"
 #include "render/text_line.h"
 
-/* Local time of day to the millisecond, twelve columns. */
-void text_time(struct text_line *t, uint64_t real_ns);
 /* What is no call: what the tracer says about itself. */
 void text_state(struct text_line *t, const struct record *r);
 

@@ -110,11 +110,13 @@ static void put_escape(struct text_line *t, uint32_t value, bool is_char)
 	put_char(t, text, (size_t)(end - text), (unsigned int)(end - text));
 }
 
-void text__begin(struct text_line *t, const struct render_opts *o, struct json *out)
+void text__begin(struct text_line *t, struct render_cache *cache, const struct render_opts *o,
+		 struct json *out)
 {
 	json__reset(out);
 	*t = (struct text_line){
 		.out = out,
+		.cache = cache,
 		.max = o->max_line - LEN(RESET) - LEN("\n"),
 		.width = o->width,
 		.color = o->color,
@@ -190,7 +192,7 @@ void text__print(FILE *f, const char *s)
 	struct json out;
 
 	json__init(&out);
-	text__begin(&t, &opts, &out);
+	text__begin(&t, NULL, &opts, &out);
 	text__bytes(&t, s, strlen(s));
 	if (out.len)
 		fwrite(out.buf, 1, out.len, f);
@@ -221,6 +223,27 @@ void text__hex(struct text_line *t, uint64_t value)
 
 	text__put(t, "0x");
 	put_ascii(t, digits, (size_t)(end - digits));
+}
+
+void text__time(struct text_line *t, uint64_t real_ns)
+{
+	struct local_second *last = &t->cache->local;
+	time_t now = (time_t)(real_ns / NS_PER_S);
+	unsigned int ms = (unsigned int)(real_ns % NS_PER_S / 1000000);
+	const char fraction[] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+				  (char)('0' + ms % 10), '\0' };
+	struct tm tm;
+
+	if (!*last->text || now != last->second) {
+		last->second = now;
+		if (!localtime_r(&now, &tm) ||
+		    !strftime(last->text, sizeof(last->text), "%H:%M:%S", &tm))
+			strcpy(last->text, "00:00:00");
+	}
+	text__tint(t, TINT_DIM);
+	text__put(t, last->text);
+	text__put(t, fraction);
+	text__tint(t, TINT_PLAIN);
 }
 
 void text__to(struct text_line *t, unsigned int col)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "render/json_writer.h"
+#include "render/cache.h"
 #include "render/render.h"
 
 #define TEXT_AMOUNT_SZ 8 /* "1023.9K" and a NUL */
@@ -29,6 +30,7 @@ enum tint {
 
 struct text_line {
 	struct json *out;
+	struct render_cache *cache;
 	size_t max;	    /* bytes, without what ends the line */
 	unsigned int width; /* columns; 0: no limit */
 	unsigned int col;   /* where the next character goes */
@@ -37,7 +39,9 @@ struct text_line {
 	bool full; /* it was cut: nothing is added any more */
 };
 
-void text__begin(struct text_line *t, const struct render_opts *o, struct json *out);
+/* cache: of the renderer; NULL where no time is put. */
+void text__begin(struct text_line *t, struct render_cache *cache, const struct render_opts *o,
+		 struct json *out);
 /* Adds what is left: the sign of a cut, and LF. 0, or -ENOMEM. */
 int text__end(struct text_line *t);
 
@@ -52,6 +56,8 @@ bool text__all_show(const char *s);
 void text__print(FILE *f, const char *s);
 void text__u64(struct text_line *t, uint64_t value);
 void text__hex(struct text_line *t, uint64_t value);
+/* Local time of day to the millisecond, twelve columns. */
+void text__time(struct text_line *t, uint64_t real_ns);
 /* Blanks up to column col; at least one. */
 void text__to(struct text_line *t, unsigned int col);
 /* From here on; nothing without colours. */

@@ -146,7 +146,7 @@ static void put_lost(struct text_line *t, const struct lost_info *l)
 
 	text__u64(t, l->count);
 	text__put(t, l->count == 1 ? " call since " : " calls since ");
-	text_time(t, l->since_ns);
+	text__time(t, l->since_ns);
 	for (size_t i = 0; i < l->by_cnt; i++) {
 		if (!l->by[i].value)
 			continue;
@@ -163,10 +163,10 @@ static void put_error(struct text_line *t, const struct error_info *e)
 	put_text(t, e->message);
 	if (e->since_ns) {
 		text__put(t, " (since ");
-		text_time(t, e->since_ns);
+		text__time(t, e->since_ns);
 		if (e->until_ns) {
 			text__put(t, " until ");
-			text_time(t, e->until_ns);
+			text__time(t, e->until_ns);
 		}
 		text__put(t, ")");
 	}
@@ -206,7 +206,7 @@ static void put_name(struct text_line *t, enum record_type type)
 
 void text_state(struct text_line *t, const struct record *r)
 {
-	text_time(t, r->real_ns);
+	text__time(t, r->real_ns);
 	put_name(t, r->type);
 	switch (r->type) {
 	case REC_START:

@@ -504,11 +504,46 @@ static void test_no_string_makes_keys(void **state)
 static void test_table(void **state)
 {
 	(void)state;
-	assert_non_null(renderer__find("json"));
-	assert_ptr_equal(renderer__find("json")->render, render_json);
-	assert_null(renderer__find("jso"));
-	assert_null(renderer__find("xml"));
-	assert_non_null(strstr(renderer__names(), "json"));
+	assert_true(renderer__knows("json"));
+	assert_false(renderer__knows("jso"));
+	assert_false(renderer__knows("xml"));
+	assert_null(renderer__new("xml"));
+	assert_string_equal(renderer__names(), "json, ecs, ocsf, text");
+}
+
+/* What was rendered before, by it or by another one, changes nothing in what a renderer writes. */
+static void test_instances(void **state)
+{
+	static const char *const formats[] = { "json", "ecs", "ocsf", "text" };
+	struct sample *s[] = { sample__new(), sample__long() };
+	struct json used = {}, fresh = {};
+
+	(void)state;
+	s[1]->r.real_ns += 61000000000;
+	s[1]->r.call.caller.stamp[0] = s[1]->r.call.caller.stamp[1] = 7;
+	for (size_t f = 0; f < 4; f++) {
+		struct renderer *r = renderer__new(formats[f]);
+
+		for (unsigned int i = 0; i < 32; i++) {
+			const struct render_opts o = { .iov_limit = 32,
+						       .max_line = i & 4 ? 1024 : 8000 };
+			struct renderer *new = renderer__new(formats[f]);
+			const struct record *rec = &s[i & 1]->r;
+
+			assert_non_null(new);
+			s[0]->r.told_ns += 700000000;
+			assert_int_equal(renderer__render(r, rec, &o, &used), 0);
+			assert_int_equal(renderer__render(new, rec, &o, &fresh), 0);
+			assert_int_equal(used.len, fresh.len);
+			assert_memory_equal(used.buf, fresh.buf, used.len);
+			renderer__free(new);
+		}
+		renderer__free(r);
+	}
+	json__free(&used);
+	json__free(&fresh);
+	free(s[0]);
+	free(s[1]);
 }
 
 int main(void)
@@ -523,6 +558,7 @@ int main(void)
 		cmocka_unit_test(test_paths_in_part),
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_instances),
 		cmocka_unit_test(test_arguments_crowd_nobody_out),
 		cmocka_unit_test(test_memory_of),
 		cmocka_unit_test(test_moved),

@@ -23,7 +23,7 @@ static const struct render_opts colored = { .iov_limit = 32, .max_line = 8000, .
 
 static void render(const struct record *r, const struct render_opts *o)
 {
-	assert_int_equal(render_text(r, o, &rendering), 0);
+	render_in("text", r, o);
 	assert_true(rendering.len > 0 && rendering.len <= o->max_line);
 }
 

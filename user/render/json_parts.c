@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_parts - what records of several types have in common. */
+#include <string.h>
+
+#include "render/common.h"
+#include "render/json.h"
+
+void json_tristate(struct json *j, const char *key, enum tristate value)
+{
+	if (value == UNKNOWN)
+		json__null(j, key);
+	else
+		json__bool(j, key, value == YES);
+}
+
+void json_head(struct json *j, struct render_cache *cache, const struct record *r, const char *type)
+{
+	json__open_obj(j, NULL);
+	common__time(j, cache, "time", r->real_ns);
+	JSON_RAW(j, "\"schema\":\"pvmtrace/1\"");
+	json__str(j, "type", type);
+	json__u64(j, "seq", r->seq);
+	common__time(j, cache, "told", r->told_ns);
+	common__run(j, r);
+	common__id(j, "id", r);
+}
+
+static void put_host_text(struct json *j, const char *key, const char *text)
+{
+	if (*text)
+		json__bytes(j, key, text, strlen(text));
+	else
+		json__null(j, key);
+}
+
+static void put_host(struct json *j, const struct host *host)
+{
+	json__open_obj(j, "host");
+	put_host_text(j, "name", host->name);
+	if (json__needs_hex(host->name, strlen(host->name)))
+		json__bytes_hex(j, "name_hex", host->name, strlen(host->name));
+	put_host_text(j, "machine_id", host->machine_id);
+	put_host_text(j, "boot_id", host->boot_id);
+	json__close_obj(j);
+}
+
+/* A run has one host, and every line tells it: it is rendered once. */
+void json_host(struct json *j, struct render_cache *cache, const struct host *host)
+{
+	struct cached_host *last = &cache->host;
+	size_t from = j->len + j->comma;
+
+	if (last->len && !memcmp(last->host.name, host->name, sizeof(host->name)) &&
+	    !memcmp(last->host.machine_id, host->machine_id, sizeof(host->machine_id)) &&
+	    !memcmp(last->host.boot_id, host->boot_id, sizeof(host->boot_id))) {
+		json__raw(j, NULL, last->text, last->len);
+		return;
+	}
+	put_host(j, host);
+	if (j->failed || j->len - from > sizeof(last->text))
+		return;
+	last->host = *host;
+	last->len = j->len - from;
+	memcpy(last->text, j->buf + from, last->len);
+}
+
+void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	json__open_obj(j, "caller");
+	json_task(j, plan, &c->caller, false);
+	json__close_obj(j);
+}
+
+static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	if (!c->target.task)
+		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,"
+			    "\"memory_of\":null");
+	else if (c->raw->resolved == PVM_RESOLVED_EXIT)
+		JSON_RAW(j, "\"resolved_at\":\"exit\"");
+	else
+		JSON_RAW(j, "\"resolved_at\":\"entry\"");
+	if (!c->target.task)
+		return;
+	json_tristate(j, "moved", common__moved(c->raw));
+	json_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
+	json_owner(j, plan, &c->owner);
+}
+
+static void put_no_task(struct json *j)
+{
+	JSON_RAW(j, "\"pid\":null,\"tid\":null,\"ppid\":null,\"pid_ns\":null,"
+		    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
+		    "\"exe_ino\":null,\"exe_deleted\":null,\"exe_subvol\":null,"
+		    "\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,\"args\":null,"
+		    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
+		    "\"egid\":null,\"suid\":null,\"sgid\":null,"
+		    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
+		    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
+		    "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null");
+}
+
+void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	bool resolved = c->target.task;
+
+	json__open_obj(j, "target");
+	json__s64(j, "arg", c->target_arg);
+	if (c->raw->kind == PVM_KIND_PIDFD)
+		JSON_RAW(j, "\"kind\":\"pidfd\"");
+	else
+		JSON_RAW(j, "\"kind\":\"pid\"");
+	json__bool(j, "resolved", resolved);
+	if (fit__begin(j, plan, FIT_TARGET)) {
+		put_target_how(j, plan, c);
+		if (!resolved)
+			put_no_task(j);
+		fit__end(j, plan);
+	}
+	if (resolved)
+		json_task(j, plan, &c->target, true);
+	json__close_obj(j);
+}
+
+void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	if (!fit__begin(j, plan, FIT_RELATION)) {
+		json__null(j, "relation");
+		return;
+	}
+	json__open_obj(j, "relation");
+	json__str(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
+	json_tristate(j, "same_uid", c->same_uid);
+	json_tristate(j, "same_user", c->same_user);
+	json_tristate(j, "same_container", c->same_container);
+	json_tristate(j, "same_pid_ns", c->same_pid_ns);
+	json_tristate(j, "same_mnt_ns", c->same_mnt_ns);
+	json_tristate(j, "same_memory", c->same_memory);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	fit__put_truncated(j, plan);
+	if (fit__begin(j, plan, FIT_HOST)) {
+		json_host(j, plan->cache, r->host);
+		fit__end(j, plan);
+	} else {
+		json__null(j, "host");
+	}
+	json__close_obj(j);
+}
