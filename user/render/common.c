@@ -300,3 +300,23 @@ void common__texts(struct json *j, const char *key, const char *const *texts, si
 		json__bytes(j, NULL, texts[i], strlen(texts[i]));
 	json__close_arr(j);
 }
+
+const char *common__type(enum record_type type)
+{
+	switch (type) {
+	case REC_START:
+		return "start";
+	case REC_STATS:
+		return "stats";
+	case REC_LOST:
+		return "lost";
+	case REC_REOPEN:
+		return "reopen";
+	case REC_ERROR:
+		return "error";
+	case REC_STOP:
+		return "stop";
+	default:
+		return "other";
+	}
+}

@@ -14,6 +14,8 @@
 
 /* Of a call: "flags", "flag_names". */
 void common__flags(struct json *j, uint64_t flags);
+/* "start", "stats", "lost", "reopen", "error", "stop" */
+const char *common__type(enum record_type type);
 /* What became of an array, a word. */
 const char *common__status(enum array_status status);
 /* "pinned": the pages that the kernel held. */

@@ -18,61 +18,7 @@
 
 #define ECS_VERSION "9.4.0"
 
-#define FILE_SZ (sizeof(",\"executable\":\"\"") - 1)
-#define EXE_SZ (sizeof(",\"exe\":\"\"") - 1) /* of the memory's owner */
-#define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
-
-static const struct fit_format format = {
-	.names = {
-		[FIT_NAME] = "\"process.name\"",
-		[FIT_ASKED] = "\"pvmtrace.target.arg\",\"pvmtrace.target.kind\"",
-		[FIT_TOP] = "\"event.*\",\"pvmtrace.*\"",
-		[FIT_CALLER] = "\"process.*\",\"container\",\"pvmtrace.caller\"",
-		[FIT_TARGET] = "\"Target.process.*\",\"pvmtrace.target.*\"",
-		[FIT_RELATION] = "\"pvmtrace.relation\"",
-		[FIT_REMOTE] = "\"pvmtrace.remote.*\"",
-		[FIT_LOCAL] = "\"pvmtrace.local\"",
-		[FIT_NS] = "\"pvmtrace.caller.ns\",\"pvmtrace.caller.containers\"",
-		[FIT_TARGET_NS] = "\"pvmtrace.target.ns\",\"pvmtrace.target.containers\"",
-		[FIT_HOST] = "\"host\"",
-		[FIT_EXE] = "\"process.executable\"",
-		[FIT_TARGET_EXE] = "\"Target.process.executable\"",
-		[FIT_OWNER_EXE] = "\"pvmtrace.target.memory_of.exe\"",
-		[FIT_CGROUP] = "\"pvmtrace.caller.cgroup\"",
-		[FIT_TARGET_CGROUP] = "\"pvmtrace.target.cgroup\"",
-		[FIT_COMM_HEX] = "\"pvmtrace.caller.comm_hex\"",
-		[FIT_TARGET_COMM_HEX] = "\"pvmtrace.target.comm_hex\"",
-		[FIT_PCOMM_HEX] = "\"pvmtrace.caller.pcomm_hex\"",
-		[FIT_TARGET_PCOMM_HEX] = "\"pvmtrace.target.pcomm_hex\"",
-		[FIT_EXE_HEX] = "\"pvmtrace.caller.exe_hex\"",
-		[FIT_TARGET_EXE_HEX] = "\"pvmtrace.target.exe_hex\"",
-		[FIT_CGROUP_HEX] = "\"pvmtrace.caller.cgroup_hex\"",
-		[FIT_TARGET_CGROUP_HEX] = "\"pvmtrace.target.cgroup_hex\"",
-		[FIT_OWNER_COMM_HEX] = "\"pvmtrace.target.memory_of.comm_hex\"",
-		[FIT_OWNER_EXE_HEX] = "\"pvmtrace.target.memory_of.exe_hex\"",
-		[FIT_ARGS_HEX] = "\"pvmtrace.caller.args_hex\"",
-		[FIT_ARGS] = "\"process.args\"",
-		[FIT_REMOTE_EXIT] = "\"pvmtrace.remote.iov_exit\"",
-		[FIT_LOCAL_EXIT] = "\"pvmtrace.local.iov_exit\"",
-		[FIT_REMOTE_IOV] = "\"pvmtrace.remote.iov\"",
-		[FIT_LOCAL_IOV] = "\"pvmtrace.local.iov\"",
-	},
-	.text_extra = {
-		[FIT_EXE] = FILE_SZ,
-		[FIT_TARGET_EXE] = FILE_SZ,
-		[FIT_OWNER_EXE] = EXE_SZ,
-		[FIT_CGROUP] = CGROUP_SZ,
-		[FIT_TARGET_CGROUP] = CGROUP_SZ,
-	},
-	.text_copies = {
-		[FIT_EXE] = 1,
-		[FIT_TARGET_EXE] = 1,
-		[FIT_OWNER_EXE] = 1,
-		[FIT_CGROUP] = 1,
-		[FIT_TARGET_CGROUP] = 1,
-	},
-	.arg_extra = sizeof("\"\"") - 1,
-};
+static const struct fit_format format = { .id = FIT_ECS, .arg_extra = sizeof("\"\"") - 1 };
 
 static void put_text(struct json *j, const char *key, const char *text)
 {
@@ -316,12 +262,12 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 
 /* What the tracer tells about itself is about this host: not a process event, or rules that look for new
  * processes would find a `start`. */
-static void put_own_event(struct json *j, const struct rest_plan *plan, const struct record *r)
+static void put_own_event(struct json *j, const struct own_plan *plan, const struct record *r)
 {
 	JSON_RAW(j, "\"dataset\":\"pvmtrace.tracer\"");
 	json__str(j, "kind", r->type == REC_STATS ? "metric" : "event");
 	JSON_RAW(j, "\"category\":[\"host\"],\"type\":[\"info\"]");
-	json__str(j, "action", rest__type(r->type));
+	json__str(j, "action", common__type(r->type));
 	switch (r->type) {
 	case REC_LOST:
 		JSON_RAW(j, "\"outcome\":\"failure\"");
@@ -346,20 +292,20 @@ static void put_own_event(struct json *j, const struct rest_plan *plan, const st
 	json__close_obj(j);
 }
 
-static void put_own(struct json *j, const struct rest_plan *plan, const struct record *r)
+static void put_own(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	static const struct rest_names names = { "pvmtrace.", "host", "error.message", NULL };
+	static const struct own_names names = { "pvmtrace.", "host", "error.message", NULL, false };
 
 	put_head(j, plan->cache, r);
 	put_own_event(j, plan, r);
 	if (r->type == REC_ERROR)
 		put_error(j, r->error.code,
-			  rest__shows(plan, REST_CUT_MESSAGE) ? r->error.message : NULL);
-	if (rest__shows(plan, REST_CUT_HOST))
+			  own__shows(plan, OWN_MESSAGE) ? r->error.message : NULL);
+	if (own__shows(plan, OWN_HOST))
 		put_host(j, r->host, r->type == REC_START);
 	json__open_obj(j, "pvmtrace");
 	common__run(j, r);
-	if (rest__shows(plan, REST_CUT_HOST))
+	if (own__shows(plan, OWN_HOST))
 		rest__host(j, r->host);
 	rest__own(j, plan, r, &names);
 	json__close_obj(j);
@@ -373,5 +319,5 @@ int render_ecs(struct render_cache *cache, const struct record *r, const struct 
 		return fit__call(out, cache, r, o, &format, put_call);
 	if (r->type == REC_SUMMARY)
 		return fit__call(out, cache, r, o, &format, put_summary);
-	return rest__own_line(out, cache, r, o, put_own);
+	return own__line(out, cache, r, o, put_own);
 }

@@ -14,116 +14,6 @@
 #define CUT_LEN (sizeof(CUT) - 1)
 #define CUT_LEAST 16 /* bytes of a path: fewer say nothing */
 
-static const uint8_t parents[FIT_CNT] = {
-	[FIT_NAME] = NO_PARENT,
-	[FIT_ASKED] = NO_PARENT,
-	[FIT_TOP] = NO_PARENT,
-	[FIT_CALLER] = NO_PARENT,
-	[FIT_TARGET] = NO_PARENT,
-	[FIT_RELATION] = NO_PARENT,
-	[FIT_REMOTE] = NO_PARENT,
-	[FIT_LOCAL] = NO_PARENT,
-	[FIT_NS] = FIT_CALLER,
-	[FIT_TARGET_NS] = FIT_TARGET,
-	[FIT_HOST] = NO_PARENT,
-	[FIT_EXE] = FIT_CALLER,
-	[FIT_TARGET_EXE] = FIT_TARGET,
-	[FIT_OWNER_EXE] = FIT_TARGET,
-	[FIT_CGROUP] = FIT_CALLER,
-	[FIT_TARGET_CGROUP] = FIT_TARGET,
-	[FIT_COMM_HEX] = FIT_CALLER,
-	[FIT_TARGET_COMM_HEX] = FIT_TARGET,
-	[FIT_PCOMM_HEX] = FIT_CALLER,
-	[FIT_TARGET_PCOMM_HEX] = FIT_TARGET,
-	[FIT_EXE_HEX] = FIT_CALLER,
-	[FIT_TARGET_EXE_HEX] = FIT_TARGET,
-	[FIT_CGROUP_HEX] = FIT_CALLER,
-	[FIT_TARGET_CGROUP_HEX] = FIT_TARGET,
-	[FIT_OWNER_COMM_HEX] = FIT_TARGET,
-	[FIT_OWNER_EXE_HEX] = FIT_TARGET,
-	[FIT_ARGS_HEX] = FIT_CALLER,
-	[FIT_ARGS] = FIT_CALLER,
-	[FIT_REMOTE_EXIT] = FIT_REMOTE,
-	[FIT_LOCAL_EXIT] = FIT_LOCAL,
-	[FIT_REMOTE_IOV] = NO_PARENT,
-	[FIT_LOCAL_IOV] = FIT_LOCAL,
-	[FIT_ARGS_COPY] = FIT_CALLER,
-};
-
-/* Who gets its minimum before whom: who, whom and what, then which memory, then from which program. */
-static const uint8_t by_minimum[FIT_CNT] = {
-	FIT_NAME,
-	FIT_ASKED,
-	FIT_TOP,
-	FIT_CALLER,
-	FIT_TARGET,
-	FIT_RELATION,
-	FIT_REMOTE,
-	FIT_LOCAL,
-	FIT_REMOTE_IOV,
-	FIT_NS,
-	FIT_TARGET_NS,
-	FIT_HOST,
-	FIT_EXE,
-	FIT_TARGET_EXE,
-	FIT_CGROUP,
-	FIT_TARGET_CGROUP,
-	FIT_OWNER_EXE,
-	FIT_REMOTE_EXIT,
-	FIT_LOCAL_IOV,
-	FIT_LOCAL_EXIT,
-	FIT_COMM_HEX,
-	FIT_TARGET_COMM_HEX,
-	FIT_PCOMM_HEX,
-	FIT_TARGET_PCOMM_HEX,
-	FIT_EXE_HEX,
-	FIT_TARGET_EXE_HEX,
-	FIT_CGROUP_HEX,
-	FIT_TARGET_CGROUP_HEX,
-	FIT_OWNER_COMM_HEX,
-	FIT_OWNER_EXE_HEX,
-	FIT_ARGS,
-	FIT_ARGS_HEX,
-	FIT_ARGS_COPY,
-};
-
-/* Who has what he wants before whom. */
-static const uint8_t by_want[FIT_CNT] = {
-	FIT_NAME,
-	FIT_ASKED,
-	FIT_TOP,
-	FIT_CALLER,
-	FIT_TARGET,
-	FIT_RELATION,
-	FIT_REMOTE,
-	FIT_LOCAL,
-	FIT_NS,
-	FIT_TARGET_NS,
-	FIT_HOST,
-	FIT_REMOTE_IOV,
-	FIT_REMOTE_EXIT,
-	FIT_LOCAL_IOV,
-	FIT_LOCAL_EXIT,
-	FIT_EXE,
-	FIT_TARGET_EXE,
-	FIT_CGROUP,
-	FIT_TARGET_CGROUP,
-	FIT_OWNER_EXE,
-	FIT_COMM_HEX,
-	FIT_TARGET_COMM_HEX,
-	FIT_PCOMM_HEX,
-	FIT_TARGET_PCOMM_HEX,
-	FIT_EXE_HEX,
-	FIT_TARGET_EXE_HEX,
-	FIT_CGROUP_HEX,
-	FIT_TARGET_CGROUP_HEX,
-	FIT_OWNER_COMM_HEX,
-	FIT_OWNER_EXE_HEX,
-	FIT_ARGS,
-	FIT_ARGS_HEX,
-	FIT_ARGS_COPY,
-};
-
 /* Gives what was written since the last call to the innermost part. */
 static void account(const struct json *j, struct fit_plan *plan)
 {
@@ -174,6 +64,11 @@ struct bytes {
 	const char *at;
 	size_t len;
 };
+
+static const struct fit_form *form_of(const struct fit_plan *plan, unsigned int part)
+{
+	return &fit_rows[part].in[plan->format->id];
+}
 
 static struct bytes text_of(const struct call_info *c, unsigned int part)
 {
@@ -261,7 +156,7 @@ void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 	}
 	json__open_arr(j, "truncated");
 	for (unsigned int part = FIT_CNT; part-- > 0;) {
-		const char *names = plan->format->names[part];
+		const char *names = form_of(plan, part)->names;
 
 		if (plan->cut & FIT_BIT(part))
 			json__raw(j, NULL, names, strlen(names));
@@ -337,13 +232,13 @@ static void plan_bare(struct fit_plan *plan, const struct call_info *c, const st
 
 static int64_t name_sz(const struct fit_plan *plan, unsigned int part)
 {
-	return (int64_t)strlen(plan->format->names[part]) + 1;
+	return (int64_t)strlen(form_of(plan, part)->names) + 1;
 }
 
 /* What a part takes when it is cut. */
 static int64_t cut_sz(const struct fit_plan *plan, unsigned int part)
 {
-	return plan->format->instead[part] + name_sz(plan, part);
+	return form_of(plan, part)->instead + name_sz(plan, part);
 }
 
 /* The same of all children together. */
@@ -352,7 +247,7 @@ static int64_t children_cost(const struct fit_plan *plan, unsigned int parent)
 	int64_t cost = 0;
 
 	for (unsigned int part = 0; part < FIT_CNT; part++) {
-		if (parents[part] == parent && (plan->seen & FIT_BIT(part)))
+		if (fit_rows[part].parent == parent && (plan->seen & FIT_BIT(part)))
 			cost += cut_sz(plan, part);
 	}
 	return cost;
@@ -415,11 +310,6 @@ static void fit_args(struct fit_plan *plan, const struct task_info *t, int64_t l
 	*room -= kept;
 }
 
-static bool is_in(unsigned int part, unsigned int first, unsigned int last)
-{
-	return part >= first && part <= last;
-}
-
 /* All of a part that is written whole or not at all. */
 static void fit_whole(struct fit_plan *plan, unsigned int part, int64_t *room)
 {
@@ -447,14 +337,14 @@ static void fit_text(struct fit_plan *plan, unsigned int part, const struct call
 		*room -= cost;
 		return;
 	}
-	left = (*room + plan->format->instead[part] < limit ? *room + plan->format->instead[part]
-							    : limit) -
-	       plan->format->text_extra[part];
-	left = left / plan->format->text_copies[part] - (int64_t)CUT_LEN;
+	left = (*room + form_of(plan, part)->instead < limit ? *room + form_of(plan, part)->instead
+							     : limit) -
+	       form_of(plan, part)->text_extra;
+	left = left / form_of(plan, part)->text_copies - (int64_t)CUT_LEN;
 	if (left >= CUT_LEAST) {
 		left = cut_text(cut, part, c, left) + (int64_t)CUT_LEN;
-		cut->spent = left * plan->format->text_copies[part] +
-			     plan->format->text_extra[part] - plan->format->instead[part];
+		cut->spent = left * form_of(plan, part)->text_copies +
+			     form_of(plan, part)->text_extra - form_of(plan, part)->instead;
 		plan->given |= FIT_BIT(part);
 		plan->shortened |= FIT_BIT(part);
 	}
@@ -492,44 +382,60 @@ static void fit_part(struct fit_plan *plan, unsigned int part, const struct call
 {
 	int64_t limit = minimum ? FIT_TEXT : INT64_MAX;
 
-	if (is_in(part, FIRST_ARRAY, LAST_ARRAY)) {
-		struct elements e = elements_of(c, part, o);
+	struct elements e;
 
+	switch (fit_rows[part].kind) {
+	case KIND_ARRAY:
+		e = elements_of(c, part, o);
 		fit_elements(plan, part, &e, minimum ? FIT_ELEMENTS : UINT32_MAX, room);
-	} else if (part == FIT_ARGS) {
+		break;
+	case KIND_ARGS:
 		fit_args(plan, &c->caller, limit, room);
-	} else if (is_in(part, FIT_EXE, FIT_TARGET_CGROUP)) {
+		break;
+	case KIND_TEXT:
 		fit_text(plan, part, c, limit, room);
-	} else if (is_in(part, FIT_EXE_HEX, FIT_TARGET_CGROUP_HEX)) {
+		break;
+	case KIND_TEXT_HEX:
 		fit_hex(plan, part, c, limit, room);
-	} else if (!minimum || (part != FIT_ARGS_COPY && part != FIT_ARGS_HEX) ||
-		   plan->bytes[part] <= limit) {
+		break;
+	case KIND_BULK:
+		if (plan->bytes[part] <= limit)
+			fit_whole(plan, part, room);
+		break;
+	default:
 		fit_whole(plan, part, room);
+		break;
 	}
 }
 
 static bool has_parent(const struct fit_plan *plan, unsigned int part)
 {
-	return parents[part] == NO_PARENT || (plan->given & FIT_BIT(parents[part]));
+	return fit_rows[part].parent == NO_PARENT || (plan->given & FIT_BIT(fit_rows[part].parent));
 }
 
 static bool has_room(const struct fit_plan *plan, unsigned int part)
 {
 	const uint64_t counts = FIT_BIT(FIT_LOCAL) | FIT_BIT(FIT_REMOTE);
 
-	if (plan->format->counts_first && is_in(part, FIRST_ARRAY, LAST_ARRAY) &&
+	if (plan->format->counts_first && fit_rows[part].kind == KIND_ARRAY &&
 	    (plan->seen & ~plan->done & counts))
 		return false;
 	return has_parent(plan, part);
 }
 
-static void fit_parts(struct fit_plan *plan, const uint8_t order[FIT_CNT],
-		      const struct call_info *c, const struct render_opts *o, bool minimum,
-		      int64_t *room)
+/* Serves all that have something to write and are not done. */
+static void fit_parts(struct fit_plan *plan, const struct call_info *c, const struct render_opts *o,
+		      bool minimum, int64_t *room)
 {
-	for (unsigned int i = 0; i < FIT_CNT; i++) {
-		if ((plan->seen & ~plan->done & FIT_BIT(order[i])) && has_room(plan, order[i]))
-			fit_part(plan, order[i], c, o, minimum, room);
+	for (unsigned int turn = 0; turn < TURN_CNT; turn++) {
+		for (unsigned int part = 0; part < FIT_CNT; part++) {
+			const struct fit_row *row = &fit_rows[part];
+
+			if ((minimum ? row->minimum : row->want) != turn ||
+			    !(plan->seen & ~plan->done & FIT_BIT(part)) || !has_room(plan, part))
+				continue;
+			fit_part(plan, part, c, o, minimum, room);
+		}
 	}
 }
 
@@ -550,8 +456,8 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 	room -= children_cost(plan, NO_PARENT);
 
 	plan->given = 0;
-	fit_parts(plan, by_minimum, c, o, true, &room);
-	fit_parts(plan, by_want, c, o, false, &room);
+	fit_parts(plan, c, o, true, &room);
+	fit_parts(plan, c, o, false, &room);
 	plan->cut = 0;
 	for (unsigned int part = 0; part < FIT_CNT; part++) {
 		if ((plan->seen & ~plan->done & FIT_BIT(part)) && has_parent(plan, part))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fit - what of a call is left out when its line would be too long. It knows parts of a call
- * and what each is worth, and nothing of how a format names or places them.
+ * fit - what of a call is left out when its line would be too long. What there is to leave out is in parts.h.
  *
  * The line is first written without its arrays of unbounded length; what each part took is then
  * known, and the room is given out twice. First each part has its minimum, in the order of their
@@ -16,6 +15,7 @@
 #include <stdint.h>
 
 #include "render/cache.h"
+#include "render/parts.h"
 #include "render/render.h"
 
 #define FIT_ELEMENTS 8 /* each list's minimum */
@@ -23,60 +23,11 @@
 /* In lines of so many bytes or more the remote list has its minimum whatever else there is. */
 #define FIT_LINE 5000
 
-/*
- * `truncated` names what was cut in the order of this list read backwards; a parent stands before its
- * children. Pairs are for the caller and the target, in this order.
- */
-enum fit_part {
-	/* Only lines of less than about 2,600 bytes come to cutting these. */
-	FIT_NAME,  /* the caller's name */
-	FIT_ASKED, /* what the call named as its target */
-	FIT_TOP,   /* what else is said of the call itself */
-	FIT_CALLER,
-	FIT_TARGET,
-	FIT_RELATION,
-	FIT_REMOTE, /* of the remote array all but its status and first element */
-	FIT_LOCAL,
-	FIT_NS,
-	FIT_TARGET_NS,
-	FIT_HOST,
-	FIT_EXE,
-	FIT_TARGET_EXE,
-	FIT_OWNER_EXE, /* of the process whose memory the target works in */
-	FIT_CGROUP,
-	FIT_TARGET_CGROUP,
-	FIT_COMM_HEX,
-	FIT_TARGET_COMM_HEX,
-	FIT_PCOMM_HEX,
-	FIT_TARGET_PCOMM_HEX,
-	FIT_OWNER_COMM_HEX,
-	FIT_EXE_HEX, /* of the paths, in their order */
-	FIT_TARGET_EXE_HEX,
-	FIT_OWNER_EXE_HEX,
-	FIT_CGROUP_HEX,
-	FIT_TARGET_CGROUP_HEX,
-	FIT_REMOTE_EXIT,
-	FIT_LOCAL_EXIT,
-	FIT_REMOTE_IOV,
-	FIT_LOCAL_IOV,
-	FIT_ARGS_HEX,
-	FIT_ARGS,
-	FIT_ARGS_COPY, /* arguments that stand in the line a second time */
-	FIT_CNT,
-};
-
 #define FIT_BIT(part) (1ULL << (part))
 #define FIT_DEPTH 4
 
 struct fit_format {
-	/* How `truncated` names a part: the text of one JSON string, or of several. NULL: of a part
-	 * that the format does not have. */
-	const char *names[FIT_CNT];
-	uint8_t instead[FIT_CNT]; /* what stands in the place of a part that is cut, in bytes */
-	/* What a path (FIT_EXE to FIT_TARGET_CGROUP) takes besides its bytes, and how often those stand in
-	 * the line at most. */
-	uint8_t text_extra[FIT_CNT];
-	uint8_t text_copies[FIT_CNT];
+	enum fit_format_id id;
 	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
 	bool counts_first; /* no room for the counts of an array: none for any elements but the first */
 };

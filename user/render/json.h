@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "render/fit.h"
+#include "render/own.h"
 
 /* {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
 void json_head(struct json *j, struct render_cache *cache, const struct record *r,
@@ -27,6 +28,8 @@ void json_tristate(struct json *j, const char *key, enum tristate value);
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
 /* The key of the target that says whose memory it is. */
 void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t);
+/* The end of a line that the tracer tells about itself. */
+void json_own_end(struct json *j, const struct own_plan *plan, const struct record *r);
 /* The end of a line of calls. */
 void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r);
 

@@ -5,6 +5,19 @@
 #include "render/common.h"
 #include "render/json.h"
 
+/*
+ * Below the parts' minimums a very short line (--max-line near 1,024) loses, in this order: host,
+ * target.ns, caller.ns, local, remote.* (the remote array but count, captured, status, total_len and
+ * its first element), relation, target.* and caller.* (all but who it is), and * (keys at top level
+ * that are not the result). What is one key becomes null, paths if not even their end fits; keys that
+ * stand for a ".*", and the _hex keys, are left out.
+ */
+const struct fit_format json_format = {
+	.id = FIT_JSON,
+	.arg_extra = sizeof("\"\"") - 1,
+	.counts_first = true,
+};
+
 void json_tristate(struct json *j, const char *key, enum tristate value)
 {
 	if (value == UNKNOWN)
@@ -149,5 +162,17 @@ void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *
 	} else {
 		json__null(j, "host");
 	}
+	json__close_obj(j);
+}
+
+void json_own_end(struct json *j, const struct own_plan *plan, const struct record *r)
+{
+	static const struct own_names names = { "", "host", "message", NULL, true };
+
+	own__put_truncated(j, plan, r->type, &names);
+	if (own__shows(plan, OWN_HOST))
+		json_host(j, plan->cache, r->host);
+	else
+		json__null(j, "host");
 	json__close_obj(j);
 }

@@ -32,63 +32,7 @@ enum status {
 	STATUS_FAILURE = 2,
 };
 
-#define FILE_SZ \
-	(sizeof(",\"file\":{\"name\":\"\",\"path\":\"\",\"type_id\":1,\"is_deleted\":false}") - 1)
-#define EXE_SZ (sizeof(",\"exe\":\"\"") - 1) /* of the memory's owner */
-#define CGROUP_SZ (sizeof(",\"cgroup\":\"\"") - 1)
-
-static const struct fit_format format = {
-	.names = {
-		[FIT_NAME] = "\"actor.process.name\"",
-		[FIT_ASKED] = "\"unmapped.target.arg\",\"unmapped.target.kind\"",
-		[FIT_TOP] = "\"metadata.*\",\"unmapped.*\"",
-		[FIT_CALLER] = "\"actor.*\",\"unmapped.caller\"",
-		[FIT_TARGET] = "\"process.*\",\"unmapped.target.*\"",
-		[FIT_RELATION] = "\"unmapped.relation\"",
-		[FIT_REMOTE] = "\"unmapped.remote.*\"",
-		[FIT_LOCAL] = "\"unmapped.local\"",
-		[FIT_NS] = "\"unmapped.caller.ns\",\"unmapped.caller.containers\"",
-		[FIT_TARGET_NS] = "\"unmapped.target.ns\",\"unmapped.target.containers\"",
-		[FIT_HOST] = "\"device.*\"",
-		[FIT_EXE] = "\"actor.process.file\"",
-		[FIT_TARGET_EXE] = "\"process.file\"",
-		[FIT_OWNER_EXE] = "\"unmapped.target.memory_of.exe\"",
-		[FIT_CGROUP] = "\"unmapped.caller.cgroup\"",
-		[FIT_TARGET_CGROUP] = "\"unmapped.target.cgroup\"",
-		[FIT_COMM_HEX] = "\"unmapped.caller.comm_hex\"",
-		[FIT_TARGET_COMM_HEX] = "\"unmapped.target.comm_hex\"",
-		[FIT_PCOMM_HEX] = "\"unmapped.caller.pcomm_hex\"",
-		[FIT_TARGET_PCOMM_HEX] = "\"unmapped.target.pcomm_hex\"",
-		[FIT_EXE_HEX] = "\"unmapped.caller.exe_hex\"",
-		[FIT_TARGET_EXE_HEX] = "\"unmapped.target.exe_hex\"",
-		[FIT_CGROUP_HEX] = "\"unmapped.caller.cgroup_hex\"",
-		[FIT_TARGET_CGROUP_HEX] = "\"unmapped.target.cgroup_hex\"",
-		[FIT_OWNER_COMM_HEX] = "\"unmapped.target.memory_of.comm_hex\"",
-		[FIT_OWNER_EXE_HEX] = "\"unmapped.target.memory_of.exe_hex\"",
-		[FIT_ARGS_HEX] = "\"unmapped.caller.args_hex\"",
-		[FIT_ARGS] = "\"actor.process.cmd_line\"",
-		[FIT_REMOTE_EXIT] = "\"unmapped.remote.iov_exit\"",
-		[FIT_LOCAL_EXIT] = "\"unmapped.local.iov_exit\"",
-		[FIT_REMOTE_IOV] = "\"unmapped.remote.iov\"",
-		[FIT_LOCAL_IOV] = "\"unmapped.local.iov\"",
-		[FIT_ARGS_COPY] = "\"unmapped.caller.args\"",
-	},
-	.text_extra = {
-		[FIT_EXE] = FILE_SZ,
-		[FIT_TARGET_EXE] = FILE_SZ,
-		[FIT_OWNER_EXE] = EXE_SZ,
-		[FIT_CGROUP] = CGROUP_SZ,
-		[FIT_TARGET_CGROUP] = CGROUP_SZ,
-	},
-	.text_copies = {
-		[FIT_EXE] = 2,
-		[FIT_TARGET_EXE] = 2,
-		[FIT_OWNER_EXE] = 1,
-		[FIT_CGROUP] = 1,
-		[FIT_TARGET_CGROUP] = 1,
-	},
-	.arg_extra = 0,
-};
+static const struct fit_format format = { .id = FIT_OCSF };
 
 static void put_comm(struct json *j, const char *key, const char *comm)
 {
@@ -115,7 +59,7 @@ static void put_severity(struct json *j, enum severity severity)
 /* Whose room it is that a line's head has to do with: a call's, or (fit NULL) that of another record. */
 struct head_room {
 	struct fit_plan *fit;
-	const struct rest_plan *own;
+	const struct own_plan *own;
 };
 
 /* Around what very short lines go without. */
@@ -123,7 +67,7 @@ static bool more_begin(const struct json *j, const struct head_room *room)
 {
 	if (room->fit)
 		return fit__begin(j, room->fit, FIT_TOP);
-	return room->own && rest__shows(room->own, REST_CUT_MORE);
+	return room->own && own__shows(room->own, OWN_MORE);
 }
 
 static void more_end(const struct json *j, const struct head_room *room)
@@ -451,7 +395,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	json__close_obj(j);
 }
 
-static void put_own_status(struct json *j, const struct rest_plan *plan, const struct record *r)
+static void put_own_status(struct json *j, const struct own_plan *plan, const struct record *r)
 {
 	bool failed = r->type == REC_LOST || r->type == REC_ERROR ||
 		      (r->type == REC_STOP && !r->stop.complete);
@@ -464,31 +408,31 @@ static void put_own_status(struct json *j, const struct rest_plan *plan, const s
 	if (r->type != REC_ERROR)
 		return;
 	json__str(j, "status_code", r->error.code);
-	if (r->error.message && rest__shows(plan, REST_CUT_MESSAGE))
+	if (r->error.message && own__shows(plan, OWN_MESSAGE))
 		json__bytes(j, "message", r->error.message, strlen(r->error.message));
 }
 
-static void put_own(struct json *j, const struct rest_plan *plan, const struct record *r)
+static void put_own(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	static const struct rest_names names = { "unmapped.", "device.*", "message",
-						 "unmapped.run\",\"metadata.*" };
+	static const struct own_names names = { "unmapped.", "device.*", "message",
+						"unmapped.run\",\"metadata.*", false };
 	const struct head_room room = { .own = plan };
 
 	json__open_obj(j, NULL);
 	json__u64(j, "time", r->real_ns / NS_PER_MS);
 	JSON_RAW(j, "\"category_uid\":0,\"class_uid\":0,\"activity_id\":99");
-	json__str(j, "activity_name", rest__type(r->type));
+	json__str(j, "activity_name", common__type(r->type));
 	JSON_RAW(j, "\"type_uid\":99");
 	put_own_status(j, plan, r);
-	put_metadata(j, r, &room, rest__type(r->type));
+	put_metadata(j, r, &room, common__type(r->type));
 	json__open_obj(j, "device");
 	put_device_uid(j, r->host);
-	if (rest__shows(plan, REST_CUT_HOST))
+	if (own__shows(plan, OWN_HOST))
 		put_device(j, r->host, r->type == REC_START);
 	json__close_obj(j);
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &room);
-	if (rest__shows(plan, REST_CUT_HOST))
+	if (own__shows(plan, OWN_HOST))
 		rest__host(j, r->host);
 	rest__own(j, plan, r, &names);
 	json__close_obj(j);
@@ -502,5 +446,5 @@ int render_ocsf(struct render_cache *cache, const struct record *r, const struct
 		return fit__call(out, cache, r, o, &format, put_call);
 	if (r->type == REC_SUMMARY)
 		return fit__call(out, cache, r, o, &format, put_summary);
-	return rest__own_line(out, cache, r, o, put_own);
+	return own__line(out, cache, r, o, put_own);
 }

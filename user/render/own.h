@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* own - what is left out of the line of a record that the tracer tells about itself: each with those before it, until
+ * the line fits. It then fits into the shortest one that there is. */
+#ifndef PVM_RENDER_OWN_H
+#define PVM_RENDER_OWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "render/cache.h"
+#include "render/render.h"
+
+#define TYPE(type) (1u << (type))
+#define WITH_COUNTERS (TYPE(REC_STATS) | TYPE(REC_LOST) | TYPE(REC_STOP))
+
+/* What is cut; the records that have it; its name, and the one in `lost`. NULL: the format's. */
+#define OWN_CUTS(CUT)                                                         \
+	CUT(NOTES, TYPE(REC_START), "notes", "notes")                         \
+	CUT(UNSEEN, TYPE(REC_START), "unseen", "unseen")                      \
+	CUT(FILTERS, TYPE(REC_START), "filters", "filters")                   \
+	CUT(ABI_NOTES, TYPE(REC_START), "abis.note", "abis.note")             \
+	CUT(COUNTER_NAMES, TYPE(REC_START), "counter_names", "counter_names") \
+	CUT(LIMITS, TYPE(REC_START), "limits", "limits")                      \
+	CUT(WITNESSES, TYPE(REC_START), "witnesses", "witnesses")             \
+	/* of the format: all but what it must say of the host */             \
+	CUT(HOST, ~0u, NULL, NULL)                                            \
+	/* counters that stand at 0 */                                        \
+	CUT(ZEROES, WITH_COUNTERS, "counters.*", "by.*")                      \
+	CUT(COUNTERS, WITH_COUNTERS, "counters", "by")                        \
+	CUT(MESSAGE, TYPE(REC_ERROR), NULL, NULL)                             \
+	CUT(ABIS, TYPE(REC_START), "abis", "abis")                            \
+	CUT(KERNEL, TYPE(REC_START), "kernel_version", "kernel_version")      \
+	/* of the format: what its head can do without */                     \
+	CUT(MORE, ~0u, NULL, NULL)
+
+#define CUT_ID(cut, ...) OWN_##cut,
+enum own_cut { OWN_CUTS(CUT_ID) OWN_CUT_CNT };
+#undef CUT_ID
+
+/* How a format names what is cut. */
+struct own_names {
+	const char *prefix; /* of the object that is open, with its dot */
+	const char *host;   /* all of these are JSON paths */
+	const char *message;
+	const char *more; /* several, with the quotes and the comma between them; NULL: nothing */
+	bool coarse;	  /* without zeroes, or without counters: both are named as the latter */
+};
+
+/* What a line of such a record leaves out, and how long it is to become. */
+struct own_plan {
+	struct render_cache *cache;
+	unsigned int cuts; /* those of enum own_cut below this */
+	size_t pad;
+};
+
+static inline bool own__shows(const struct own_plan *plan, enum own_cut cut)
+{
+	return plan->cuts <= cut;
+}
+
+/* "truncated":[the names of what was cut] */
+void own__put_truncated(struct json *j, const struct own_plan *plan, enum record_type type,
+			const struct own_names *names);
+/* Writes a whole line by put: until it fits, and once more to fill up the first line of a file. 0 or
+ * -ENOMEM. */
+int own__line(struct json *j, struct render_cache *cache, const struct record *r,
+	      const struct render_opts *o,
+	      void (*put)(struct json *j, const struct own_plan *plan, const struct record *r));
+
+#endif

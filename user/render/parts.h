@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * parts - what can be left out of the line of a call, and all that is known of it: one row each.
+ *
+ * A row: the part; the part that it stands in (CNT: in none); its kind; when it gets its minimum, and when what it wants
+ * (enum fit_turn); how the formats name it (parts.c), which are json, ecs and ocsf.
+ *
+ * `truncated` names what was cut in the order of this list read backwards; a parent stands before its
+ * children. Pairs are for the caller and the target, in this order. Only lines of less than about 2,600 bytes come to
+ * cutting what is before NS.
+ */
+#ifndef PVM_RENDER_PARTS_H
+#define PVM_RENDER_PARTS_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define FIT_PARTS(PART)                                                                                                 \
+	/* the caller's name */                                                                                         \
+	PART(NAME, CNT, WHOLE, WHO, WHO, NO_FORM, FORM("process.name"), FORM("actor.process.name"))                     \
+	/* what the call named as its target */                                                                         \
+	PART(ASKED, CNT, WHOLE, WHO, WHO, NO_FORM, FORM2("pvmtrace.target.arg", "pvmtrace.target.kind"),                \
+	     FORM2("unmapped.target.arg", "unmapped.target.kind"))                                                      \
+	/* what else is said of the call itself */                                                                      \
+	PART(TOP, CNT, WHOLE, WHO, WHO, FORM("*"), FORM2("event.*", "pvmtrace.*"), FORM2("metadata.*", "unmapped.*"))   \
+	PART(CALLER, CNT, WHOLE, WHO, WHO, FORM("caller.*"), FORM3("process.*", "container", "pvmtrace.caller"),        \
+	     FORM2("actor.*", "unmapped.caller"))                                                                       \
+	PART(TARGET, CNT, WHOLE, WHO, WHO, FORM("target.*"), FORM2("Target.process.*", "pvmtrace.target.*"),            \
+	     FORM2("process.*", "unmapped.target.*"))                                                                   \
+	PART(RELATION, CNT, WHOLE, WHO, WHO, OR_NULL("relation", "relation"), IN_REST("relation"))                      \
+	/* of the remote array all but its status and first element */                                                  \
+	PART(REMOTE, CNT, WHOLE, WHO, WHO, FORM("remote.*"), IN_REST("remote.*"))                                       \
+	PART(LOCAL, CNT, WHOLE, WHO, WHO, OR_NULL("local", "local"), IN_REST("local"))                                  \
+	PART(NS, CALLER, WHOLE, HOME, HOME, NS_OR_NULL("caller"), IN_REST2("caller.ns", "caller.containers"))           \
+	PART(TARGET_NS, TARGET, WHOLE, HOME, HOME, NS_OR_NULL("target"), IN_REST2("target.ns", "target.containers"))    \
+	PART(HOST, CNT, WHOLE, HOME, HOME, OR_NULL("host", "host"), FORM("host"), FORM("device.*"))                     \
+	PART(EXE, CALLER, TEXT, PATH, PATH, TEXT_OR_NULL("caller.exe", "exe"), TEXT("process.executable", "executable"), \
+	     OCSF_FILE("actor.process.file"))                                                                           \
+	PART(TARGET_EXE, TARGET, TEXT, PATH, PATH, TEXT_OR_NULL("target.exe", "exe"),                                   \
+	     TEXT("Target.process.executable", "executable"), OCSF_FILE("process.file"))                                \
+	/* of the process whose memory the target works in */                                                           \
+	PART(OWNER_EXE, TARGET, TEXT, OWNER_PATH, OWNER_PATH, TEXT_OR_NULL("target.memory_of.exe", "exe"),              \
+	     TEXT_IN_REST("target.memory_of.exe", "exe"))                                                               \
+	PART(CGROUP, CALLER, TEXT, PATH, PATH, TEXT_OR_NULL("caller.cgroup", "cgroup"),                                 \
+	     TEXT_IN_REST("caller.cgroup", "cgroup"))                                                                   \
+	PART(TARGET_CGROUP, TARGET, TEXT, PATH, PATH, TEXT_OR_NULL("target.cgroup", "cgroup"),                          \
+	     TEXT_IN_REST("target.cgroup", "cgroup"))                                                                   \
+	PART(COMM_HEX, CALLER, WHOLE, HEX, HEX, IN_ALL("caller.comm_hex"))                                              \
+	PART(TARGET_COMM_HEX, TARGET, WHOLE, HEX, HEX, IN_ALL("target.comm_hex"))                                       \
+	PART(PCOMM_HEX, CALLER, WHOLE, HEX, HEX, IN_ALL("caller.pcomm_hex"))                                            \
+	PART(TARGET_PCOMM_HEX, TARGET, WHOLE, HEX, HEX, IN_ALL("target.pcomm_hex"))                                     \
+	PART(OWNER_COMM_HEX, TARGET, WHOLE, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.comm_hex"))                  \
+	/* of the paths, in their order */                                                                              \
+	PART(EXE_HEX, CALLER, TEXT_HEX, HEX, HEX, IN_ALL("caller.exe_hex"))                                             \
+	PART(TARGET_EXE_HEX, TARGET, TEXT_HEX, HEX, HEX, IN_ALL("target.exe_hex"))                                      \
+	PART(OWNER_EXE_HEX, TARGET, TEXT_HEX, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.exe_hex"))                 \
+	PART(CGROUP_HEX, CALLER, TEXT_HEX, HEX, HEX, IN_ALL("caller.cgroup_hex"))                                       \
+	PART(TARGET_CGROUP_HEX, TARGET, TEXT_HEX, HEX, HEX, IN_ALL("target.cgroup_hex"))                                \
+	PART(REMOTE_EXIT, REMOTE, ARRAY, LATE_ARRAY, ARRAY_2, IN_ALL("remote.iov_exit"))                                \
+	PART(LOCAL_EXIT, LOCAL, ARRAY, LAST_ARRAY, ARRAY_3, IN_ALL("local.iov_exit"))                                   \
+	PART(REMOTE_IOV, CNT, ARRAY, RANGE, ARRAY_1, IN_ALL("remote.iov"))                                              \
+	PART(LOCAL_IOV, LOCAL, ARRAY, LATE_ARRAY, ARRAY_2, IN_ALL("local.iov"))                                         \
+	PART(ARGS_HEX, CALLER, BULK, COPIES, COPIES, IN_ALL("caller.args_hex"))                                         \
+	PART(ARGS, CALLER, ARGS, ARGS, ARGS, FORM("caller.args"), FORM("process.args"), FORM("actor.process.cmd_line")) \
+	/* arguments that stand in the line a second time */                                                            \
+	PART(ARGS_COPY, CALLER, BULK, COPIES, COPIES, NO_FORM, NO_FORM, FORM("unmapped.caller.args"))
+/* clang-format on */
+
+#define PART_ID(part, ...) FIT_##part,
+enum fit_part { FIT_PARTS(PART_ID) FIT_CNT };
+#undef PART_ID
+
+enum fit_kind {
+	KIND_WHOLE,    /* is written whole or not at all */
+	KIND_BULK,     /* likewise, and has no minimum unless it is short */
+	KIND_TEXT,     /* a path, of which both ends can be shown */
+	KIND_TEXT_HEX, /* its bytes in hex */
+	KIND_ARRAY,    /* of elements, the first of which can be shown */
+	KIND_ARGS,     /* the first of them can be shown */
+};
+
+/* Who is served before whom; of one turn those that stand first in the table. Minimums: who, whom and what, then which
+ * memory, then from which program. What is wanted: lists first and arguments last. */
+enum fit_turn {
+	TURN_WHO,
+	TURN_RANGE,
+	TURN_HOME,
+	TURN_ARRAY_1,
+	TURN_ARRAY_2,
+	TURN_ARRAY_3,
+	TURN_PATH,
+	TURN_OWNER_PATH,
+	TURN_LATE_ARRAY,
+	TURN_LAST_ARRAY,
+	TURN_HEX,
+	TURN_OWNER_HEX,
+	TURN_ARGS,
+	TURN_COPIES,
+	TURN_CNT,
+};
+
+enum fit_format_id { FIT_JSON, FIT_ECS, FIT_OCSF, FIT_FORMAT_CNT };
+
+/* A part in a format. */
+struct fit_form {
+	/* How `truncated` names it: the text of one JSON string, or of several. NULL: the format does not have it. */
+	const char *names;
+	uint8_t instead; /* what stands in its place when it is cut, in bytes */
+	/* What a path takes besides its bytes, and how often those stand in the line at most. */
+	uint8_t text_extra;
+	uint8_t text_copies;
+};
+
+struct fit_row {
+	uint8_t parent; /* FIT_CNT: none */
+	uint8_t kind;
+	uint8_t minimum, want; /* turns */
+	struct fit_form in[FIT_FORMAT_CNT];
+};
+
+extern const struct fit_row fit_rows[FIT_CNT];
+
+#endif
