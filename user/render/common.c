@@ -13,14 +13,14 @@ void common__flags(struct json *j, uint64_t flags)
 {
 	json__hex(j, "flags", flags);
 	if (!flags) {
-		JSON_RAW(j, "\"flag_names\":[]");
+		json__empty_arr(j, "flag_names");
 		return;
 	}
 	json__open_arr(j, "flag_names");
 	if (flags & FLAG_PIDFD)
-		JSON_RAW(j, "\"PROCESS_VM_PIDFD\"");
+		JSON_WORD(j, NULL, "PROCESS_VM_PIDFD");
 	if (flags & FLAG_NOWAIT)
-		JSON_RAW(j, "\"PROCESS_VM_NOWAIT\"");
+		JSON_WORD(j, NULL, "PROCESS_VM_NOWAIT");
 	if (flags & ~FLAGS_KNOWN)
 		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
 	json__close_arr(j);
@@ -51,6 +51,21 @@ void common__id(struct json *j, const char *key, const struct record *r)
 void common__run(struct json *j, const struct record *r)
 {
 	json__str(j, "run", r->run);
+}
+
+void common__outcome(struct json *j, enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_SUCCEEDED:
+		JSON_WORD(j, "outcome", "success");
+		break;
+	case OUTCOME_FAILED:
+		JSON_WORD(j, "outcome", "failure");
+		break;
+	default:
+		JSON_WORD(j, "outcome", "unknown");
+		break;
+	}
 }
 
 const char *common__status(enum array_status status)

@@ -12,6 +12,8 @@
 /* Shippers know a file by its first record, and Filebeat takes no file that is shorter. */
 #define FIRST_LINE_MIN 1024
 
+/* "outcome": "success", "failure" or "unknown". */
+void common__outcome(struct json *j, enum outcome outcome);
 /* Of a call: "flags", "flag_names". */
 void common__flags(struct json *j, uint64_t flags);
 /* "start", "stats", "lost", "reopen", "error", "stop" */

@@ -47,7 +47,7 @@ static void put_host(struct json *j, const struct host *host, bool with_kernel)
 	if (with_kernel)
 		put_text(j, "architecture", host->arch);
 	json__open_obj(j, "os");
-	JSON_RAW(j, "\"type\":\"linux\"");
+	JSON_WORD(j, "type", "linux");
 	if (with_kernel)
 		put_text(j, "kernel", host->kernel);
 	json__close_obj(j);
@@ -138,35 +138,32 @@ static void put_head(struct json *j, struct render_cache *cache, const struct re
 {
 	json__open_obj(j, NULL);
 	common__time(j, cache, "@timestamp", r->real_ns);
-	JSON_RAW(j, "\"ecs\":{\"version\":\"" ECS_VERSION "\"}");
+	json__open_obj(j, "ecs");
+	JSON_WORD(j, "version", ECS_VERSION);
+	json__close_obj(j);
 	json__open_obj(j, "event");
 	json__u64(j, "sequence", r->seq);
 	common__time(j, cache, "created", r->told_ns);
 	common__id(j, "id", r);
-	JSON_RAW(j, "\"module\":\"pvmtrace\"");
+	JSON_WORD(j, "module", "pvmtrace");
 }
 
-static const char *outcome_name(enum outcome outcome)
+/* What can be several words is one here. */
+static void put_one(struct json *j, const char *key, const char *word)
 {
-	switch (outcome) {
-	case OUTCOME_SUCCEEDED:
-		return "success";
-	case OUTCOME_FAILED:
-		return "failure";
-	default:
-		return "unknown";
-	}
+	json__open_arr(j, key);
+	json__str(j, NULL, word);
+	json__close_arr(j);
 }
 
 static void put_what(struct json *j, const struct call_info *c)
 {
-	JSON_RAW(j, "\"dataset\":\"pvmtrace.calls\",\"kind\":\"event\",\"category\":[\"process\"]");
-	if (c->raw->op == PVM_READ)
-		JSON_RAW(j, "\"type\":[\"access\"]");
-	else
-		JSON_RAW(j, "\"type\":[\"change\"]");
+	JSON_WORD(j, "dataset", "pvmtrace.calls");
+	JSON_WORD(j, "kind", "event");
+	put_one(j, "category", "process");
+	put_one(j, "type", c->raw->op == PVM_READ ? "access" : "change");
 	json__str(j, "action", rest__syscall(c));
-	json__str(j, "outcome", outcome_name(c->outcome));
+	common__outcome(j, c->outcome);
 }
 
 static void put_call_event(struct json *j, struct fit_plan *plan, const struct call_info *c)
@@ -175,7 +172,7 @@ static void put_call_event(struct json *j, struct fit_plan *plan, const struct c
 	if (fit__begin(j, plan, FIT_TOP)) {
 		if (c->duration_known)
 			json__u64(j, "duration", c->duration_ns);
-		JSON_RAW(j, "\"provider\":\"pvmtrace\"");
+		JSON_WORD(j, "provider", "pvmtrace");
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -247,7 +244,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	common__time(j, plan->cache, "start", s->first_ns);
 	common__time(j, plan->cache, "end", s->last_ns);
 	if (fit__begin(j, plan, FIT_TOP)) {
-		JSON_RAW(j, "\"provider\":\"pvmtrace\"");
+		JSON_WORD(j, "provider", "pvmtrace");
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -264,18 +261,19 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
  * processes would find a `start`. */
 static void put_own_event(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	JSON_RAW(j, "\"dataset\":\"pvmtrace.tracer\"");
+	JSON_WORD(j, "dataset", "pvmtrace.tracer");
 	json__str(j, "kind", r->type == REC_STATS ? "metric" : "event");
-	JSON_RAW(j, "\"category\":[\"host\"],\"type\":[\"info\"]");
+	put_one(j, "category", "host");
+	put_one(j, "type", "info");
 	json__str(j, "action", common__type(r->type));
 	switch (r->type) {
 	case REC_LOST:
-		JSON_RAW(j, "\"outcome\":\"failure\"");
+		JSON_WORD(j, "outcome", "failure");
 		common__time(j, plan->cache, "start", r->lost.since_ns);
 		common__time(j, plan->cache, "end", r->lost.until_ns);
 		break;
 	case REC_ERROR:
-		JSON_RAW(j, "\"outcome\":\"failure\"");
+		JSON_WORD(j, "outcome", "failure");
 		if (r->error.since_ns)
 			common__time(j, plan->cache, "start", r->error.since_ns);
 		if (r->error.until_ns)
@@ -288,7 +286,7 @@ static void put_own_event(struct json *j, const struct own_plan *plan, const str
 	default:
 		break;
 	}
-	JSON_RAW(j, "\"provider\":\"pvmtrace\"");
+	JSON_WORD(j, "provider", "pvmtrace");
 	json__close_obj(j);
 }
 

@@ -151,7 +151,7 @@ const char *fit__text(const struct fit_plan *plan, enum fit_part part, const cha
 void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 {
 	if (!plan->cut) {
-		JSON_RAW(j, "\"truncated\":[]");
+		json__empty_arr(j, "truncated");
 		return;
 	}
 	json__open_arr(j, "truncated");

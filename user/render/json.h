@@ -24,8 +24,12 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c);
 /* true, false, or null for what is not known. */
 void json_tristate(struct json *j, const char *key, enum tristate value);
+/* Each of them null. */
+void json_nulls(struct json *j, const char *const *keys, size_t cnt);
 /* The keys of a caller or target. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
+/* The same keys of a target that is not resolved; all are null. */
+void json_no_task(struct json *j, struct fit_plan *plan);
 /* The key of the target that says whose memory it is. */
 void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t);
 /* The end of a line that the tracer tells about itself. */

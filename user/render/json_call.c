@@ -14,17 +14,7 @@ static void put_known(struct json *j, const char *key, bool known, uint64_t valu
 
 static void put_outcome(struct json *j, const struct call_info *c)
 {
-	switch (c->outcome) {
-	case OUTCOME_SUCCEEDED:
-		JSON_RAW(j, "\"outcome\":\"success\"");
-		break;
-	case OUTCOME_FAILED:
-		JSON_RAW(j, "\"outcome\":\"failure\"");
-		break;
-	default:
-		JSON_RAW(j, "\"outcome\":\"unknown\"");
-		break;
-	}
+	common__outcome(j, c->outcome);
 	if (c->ret_known)
 		json__s64(j, "ret", c->ret);
 	else
@@ -38,14 +28,14 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 
 	json__str(j, "phase", phase_name(c->raw->phase));
 	if (is_read)
-		JSON_RAW(j, "\"op\":\"read\"");
+		JSON_WORD(j, "op", "read");
 	else
-		JSON_RAW(j, "\"op\":\"write\"");
+		JSON_WORD(j, "op", "write");
 	if (fit__begin(j, plan, FIT_TOP)) {
 		if (is_read)
-			JSON_RAW(j, "\"syscall\":\"process_vm_readv\"");
+			JSON_WORD(j, "syscall", "process_vm_readv");
 		else
-			JSON_RAW(j, "\"syscall\":\"process_vm_writev\"");
+			JSON_WORD(j, "syscall", "process_vm_writev");
 		json__str(j, "abi", abi_name(c->raw->abi));
 		json__bool(j, "audit", c->raw->flags & PVM_CALL_AUDIT);
 		fit__end(j, plan);
@@ -64,7 +54,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 static void put_gaps(struct json *j, const struct array_info *a)
 {
 	if (!a->gap_cnt) {
-		JSON_RAW(j, "\"unread\":[]");
+		json__empty_arr(j, "unread");
 		return;
 	}
 	json__open_arr(j, "unread");
@@ -79,10 +69,13 @@ static void put_gaps(struct json *j, const struct array_info *a)
 
 static void put_origin(struct json *j, const struct array_info *a)
 {
-	if (a->user)
-		JSON_RAW(j, "\"origin\":\"user\",\"toctou\":true");
-	else
-		JSON_RAW(j, "\"origin\":null,\"toctou\":null");
+	if (a->user) {
+		JSON_WORD(j, "origin", "user");
+		json__bool(j, "toctou", true);
+	} else {
+		json__null(j, "origin");
+		json__null(j, "toctou");
+	}
 	json_tristate(j, "changed", a->changed);
 }
 

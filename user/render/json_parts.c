@@ -18,6 +18,12 @@ const struct fit_format json_format = {
 	.counts_first = true,
 };
 
+void json_nulls(struct json *j, const char *const *keys, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		json__null(j, keys[i]);
+}
+
 void json_tristate(struct json *j, const char *key, enum tristate value)
 {
 	if (value == UNKNOWN)
@@ -30,7 +36,7 @@ void json_head(struct json *j, struct render_cache *cache, const struct record *
 {
 	json__open_obj(j, NULL);
 	common__time(j, cache, "time", r->real_ns);
-	JSON_RAW(j, "\"schema\":\"pvmtrace/1\"");
+	JSON_WORD(j, "schema", "pvmtrace/1");
 	json__str(j, "type", type);
 	json__u64(j, "seq", r->seq);
 	common__time(j, cache, "told", r->told_ns);
@@ -86,33 +92,21 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 
 static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	if (!c->target.task)
-		JSON_RAW(j, "\"resolved_at\":null,\"moved\":null,\"confirmed\":null,"
-			    "\"memory_of\":null");
-	else if (c->raw->resolved == PVM_RESOLVED_EXIT)
-		JSON_RAW(j, "\"resolved_at\":\"exit\"");
-	else
-		JSON_RAW(j, "\"resolved_at\":\"entry\"");
-	if (!c->target.task)
-		return;
-	json_tristate(j, "moved", common__moved(c->raw));
-	json_tristate(j, "confirmed", c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
+	if (!c->target.task) {
+		json_nulls(j, (const char *const[]){ "resolved_at", "moved", "confirmed" }, 3);
+	} else {
+		if (c->raw->resolved == PVM_RESOLVED_EXIT)
+			JSON_WORD(j, "resolved_at", "exit");
+		else
+			JSON_WORD(j, "resolved_at", "entry");
+		json_tristate(j, "moved", common__moved(c->raw));
+		json_tristate(j, "confirmed",
+			      c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
+	}
 	json_owner(j, plan, &c->owner);
 }
 
-static void put_no_task(struct json *j)
-{
-	JSON_RAW(j, "\"pid\":null,\"tid\":null,\"ppid\":null,\"pid_ns\":null,"
-		    "\"comm\":null,\"pcomm\":null,\"exe\":null,\"exe_dev\":null,"
-		    "\"exe_ino\":null,\"exe_deleted\":null,\"exe_subvol\":null,"
-		    "\"exe_gen\":null,\"exe_size\":null,\"exe_ctime\":null,\"args\":null,"
-		    "\"args_cut\":null,\"uid\":null,\"gid\":null,\"euid\":null,"
-		    "\"egid\":null,\"suid\":null,\"sgid\":null,"
-		    "\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
-		    "\"start\":null,\"entity_id\":null,\"cgroup\":null,"
-		    "\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null");
-}
-
+/* Of a target that is not resolved, nothing is told but what the call named. */
 void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	bool resolved = c->target.task;
@@ -120,14 +114,14 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 	json__open_obj(j, "target");
 	json__s64(j, "arg", c->target_arg);
 	if (c->raw->kind == PVM_KIND_PIDFD)
-		JSON_RAW(j, "\"kind\":\"pidfd\"");
+		JSON_WORD(j, "kind", "pidfd");
 	else
-		JSON_RAW(j, "\"kind\":\"pid\"");
+		JSON_WORD(j, "kind", "pid");
 	json__bool(j, "resolved", resolved);
 	if (fit__begin(j, plan, FIT_TARGET)) {
 		put_target_how(j, plan, c);
 		if (!resolved)
-			put_no_task(j);
+			json_no_task(j, plan);
 		fit__end(j, plan);
 	}
 	if (resolved)

@@ -6,14 +6,8 @@
 
 static void put_sums(struct json *j, struct render_cache *cache, const struct summary_info *s)
 {
-	static const char *const outcomes[] = {
-		[OUTCOME_SUCCEEDED] = "success",
-		[OUTCOME_FAILED] = "failure",
-		[OUTCOME_UNKNOWN] = "unknown",
-	};
-
 	json__str(j, "op", s->call.raw->op == PVM_READ ? "read" : "write");
-	json__str(j, "outcome", outcomes[s->call.outcome]);
+	common__outcome(j, s->call.outcome);
 	json__u64(j, "calls", s->calls);
 	if (s->sums_known)
 		json__u64(j, "bytes_transferred", s->bytes);
@@ -37,7 +31,7 @@ static void put_kinds(struct json *j, struct fit_plan *plan, const struct summar
 	if (s->range_known)
 		common__range(j, s->low, s->high);
 	else
-		JSON_RAW(j, "\"low\":null,\"high\":null");
+		json_nulls(j, (const char *const[]){ "low", "high" }, 2);
 	fit__end(j, plan);
 }
 

@@ -24,6 +24,12 @@ static void make_key(struct task_key *key, const struct task_info *t, bool is_ta
 	key->is_target = is_target;
 }
 
+/* One of which nothing is known. */
+static const struct task_info no_task = {
+	.task = &(const struct pvm_task){ .loginuid = PVM_NO_ID, .sessionid = PVM_NO_ID },
+	.bare = true,
+};
+
 /* Strings nobody vouches for may be others next time. */
 static bool is_stamped(const struct task_info *t)
 {
@@ -92,7 +98,7 @@ static void put_args(struct json *j, struct fit_plan *plan, const struct task_in
 	size_t left = t->args_len, len;
 
 	if (!at) {
-		JSON_RAW(j, "\"args\":null,\"args_cut\":null");
+		json_nulls(j, (const char *const[]){ "args", "args_cut" }, 2);
 		return;
 	}
 	json__open_arr(j, "args");
@@ -168,6 +174,9 @@ static void put_file(struct json *j, struct render_cache *cache, const struct ta
 		json__null(j, "exe_ctime");
 }
 
+static const char *const file_keys[] = { "exe_dev", "exe_ino",	"exe_deleted", "exe_subvol",
+					 "exe_gen", "exe_size", "exe_ctime" };
+
 static void put_program(struct json *j, struct fit_plan *plan, const struct task_info *t,
 			bool is_target)
 {
@@ -181,9 +190,7 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 	if (task->flags & PVM_TASK_EXE) {
 		put_file(j, plan->cache, t);
 	} else {
-		JSON_RAW(j, "\"exe_dev\":null,\"exe_ino\":null,\"exe_deleted\":null,"
-			    "\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,"
-			    "\"exe_ctime\":null");
+		json_nulls(j, file_keys, sizeof(file_keys) / sizeof(file_keys[0]));
 	}
 	put_args(j, plan, t);
 }
@@ -235,8 +242,8 @@ static void put_containers(struct json *j, const struct task_info *t)
 static void put_home(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     bool is_target)
 {
-	if (!fit__begin(j, plan, FIT_NS + is_target)) {
-		JSON_RAW(j, "\"containers\":null,\"ns\":null");
+	if (t == &no_task || !fit__begin(j, plan, FIT_NS + is_target)) {
+		json_nulls(j, (const char *const[]){ "containers", "ns" }, 2);
 		return;
 	}
 	put_containers(j, t);
@@ -255,8 +262,8 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 	const enum fit_part more = FIT_CALLER + is_target;
 	const struct pvm_task *task = t->task;
 
-	json__u64(j, "pid", task->pid);
-	json__u64(j, "tid", task->tid);
+	put_id(j, "pid", task->pid, t != &no_task);
+	put_id(j, "tid", task->tid, t != &no_task);
 	if (fit__begin(j, plan, more)) {
 		put_id(j, "ppid", task->ppid, task_is_read(t));
 		put_nonzero(j, "pid_ns", task->pid_ns);
@@ -303,4 +310,9 @@ void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t,
 	slot->key = key;
 	slot->len = (uint32_t)(j->len - from);
 	memcpy(slot->text, j->buf + from, slot->len);
+}
+
+void json_no_task(struct json *j, struct fit_plan *plan)
+{
+	put_all(j, plan, &no_task, true);
 }

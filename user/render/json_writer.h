@@ -90,8 +90,8 @@ static inline void json__raw(struct json *j, const char *key, const char *json, 
 	json__end(j, p + len, true);
 }
 
-/* The same of constant text, keys and all: "\"a\":null,\"b\":[]". */
-#define JSON_RAW(j, text) json__raw(j, NULL, text, sizeof(text) - 1)
+/* A constant string that needs no escaping. */
+#define JSON_WORD(j, key, word) json__raw(j, key, "\"" word "\"", sizeof("\"" word "\"") - 1)
 
 /* {"key": ... and [ ...; key NULL at top level or inside an array. */
 static inline void json__open_obj(struct json *j, const char *key)
@@ -114,6 +114,11 @@ static inline void json__close_arr(struct json *j)
 {
 	j->comma = false;
 	json__one_char(j, NULL, ']', true);
+}
+
+static inline void json__empty_arr(struct json *j, const char *key)
+{
+	json__raw(j, key, "[]", 2);
 }
 
 static inline void json__null(struct json *j, const char *key)

@@ -20,6 +20,10 @@
 #define OCSF_VERSION "1.6.0"
 #define NS_PER_MS 1000000
 
+#define MEMORY_ACTIVITY 1004 /* the class */
+#define ACTIVITY_READ 7
+#define ACTIVITY_WRITE 8
+
 enum severity {
 	INFORMATIONAL = 1,
 	MEDIUM = 3,
@@ -79,12 +83,12 @@ static void more_end(const struct json *j, const struct head_room *room)
 static void put_product(struct json *j, const struct head_room *room)
 {
 	json__open_obj(j, "product");
-	JSON_RAW(j, "\"name\":\"pvmtrace\"");
+	JSON_WORD(j, "name", "pvmtrace");
 	if (more_begin(j, room)) {
-		JSON_RAW(j, "\"vendor_name\":\"pvmtrace\"");
+		JSON_WORD(j, "vendor_name", "pvmtrace");
 		more_end(j, room);
 	}
-	JSON_RAW(j, "\"version\":\"" PVMTRACE_VERSION "\"");
+	JSON_WORD(j, "version", PVMTRACE_VERSION);
 	json__close_obj(j);
 }
 
@@ -92,7 +96,7 @@ static void put_metadata(struct json *j, const struct record *r, const struct he
 			 const char *event_code)
 {
 	json__open_obj(j, "metadata");
-	JSON_RAW(j, "\"version\":\"" OCSF_VERSION "\"");
+	JSON_WORD(j, "version", OCSF_VERSION);
 	put_product(j, room);
 	if (more_begin(j, room)) {
 		common__time(j, room->fit ? room->fit->cache : room->own->cache, "original_time",
@@ -104,10 +108,11 @@ static void put_metadata(struct json *j, const struct record *r, const struct he
 	common__id(j, "uid", r);
 	if (more_begin(j, room)) {
 		json__str(j, "event_code", event_code);
+		json__open_arr(j, "profiles");
 		if (room->fit)
-			JSON_RAW(j, "\"profiles\":[\"container\",\"host\"]");
-		else
-			JSON_RAW(j, "\"profiles\":[\"host\"]");
+			JSON_WORD(j, NULL, "container");
+		JSON_WORD(j, NULL, "host");
+		json__close_arr(j);
 		more_end(j, room);
 	}
 	json__close_obj(j);
@@ -125,7 +130,8 @@ static void put_run(struct json *j, const struct record *r, const struct head_ro
 static void put_os(struct json *j, const struct host *host, bool with_kernel)
 {
 	json__open_obj(j, "os");
-	JSON_RAW(j, "\"name\":\"Linux\",\"type_id\":200");
+	JSON_WORD(j, "name", "Linux");
+	json__u64(j, "type_id", 200);
 	if (with_kernel && host->kernel[0])
 		json__bytes(j, "kernel_release", host->kernel, strlen(host->kernel));
 	json__close_obj(j);
@@ -134,7 +140,7 @@ static void put_os(struct json *j, const struct host *host, bool with_kernel)
 /* What names the host at least, for the schema asks for that: itself, or else this boot of it. */
 static void put_device_uid(struct json *j, const struct host *host)
 {
-	JSON_RAW(j, "\"type_id\":0");
+	json__u64(j, "type_id", 0);
 	if (host->machine_id[0])
 		json__bytes(j, "uid", host->machine_id, strlen(host->machine_id));
 	else if (host->boot_id[0])
@@ -170,7 +176,7 @@ static void put_file(struct json *j, struct fit_plan *plan, const struct task_in
 	json__open_obj(j, "file");
 	json__bytes(j, "name", exe + from, len - from);
 	json__bytes(j, "path", exe, len);
-	JSON_RAW(j, "\"type_id\":1");
+	json__u64(j, "type_id", 1);
 	if (t->task->flags & PVM_TASK_EXE)
 		json__bool(j, "is_deleted", t->task->flags & PVM_TASK_EXE_DELETED);
 	json__close_obj(j);
@@ -318,14 +324,14 @@ static void put_memory(struct json *j, const struct call_info *c)
 static void put_class(struct json *j, const struct record *r)
 {
 	const struct call_info *c = &r->call;
+	const unsigned int activity = c->raw->op == PVM_READ ? ACTIVITY_READ : ACTIVITY_WRITE;
 
 	json__open_obj(j, NULL);
 	json__u64(j, "time", r->real_ns / NS_PER_MS);
-	JSON_RAW(j, "\"category_uid\":1,\"class_uid\":1004");
-	if (c->raw->op == PVM_READ)
-		JSON_RAW(j, "\"activity_id\":7,\"type_uid\":100407");
-	else
-		JSON_RAW(j, "\"activity_id\":8,\"type_uid\":100408");
+	json__u64(j, "category_uid", 1);
+	json__u64(j, "class_uid", MEMORY_ACTIVITY);
+	json__u64(j, "activity_id", activity);
+	json__u64(j, "type_uid", MEMORY_ACTIVITY * 100 + activity);
 	put_severity(j, INFORMATIONAL);
 	if (c->outcome == OUTCOME_SUCCEEDED)
 		put_status(j, STATUS_SUCCESS);
@@ -334,7 +340,7 @@ static void put_class(struct json *j, const struct record *r)
 	if (c->error)
 		json__str(j, "status_code", c->error);
 	else if (c->outcome == OUTCOME_SUCCEEDED)
-		JSON_RAW(j, "\"status_code\":\"0\"");
+		JSON_WORD(j, "status_code", "0");
 }
 
 static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
@@ -420,9 +426,11 @@ static void put_own(struct json *j, const struct own_plan *plan, const struct re
 
 	json__open_obj(j, NULL);
 	json__u64(j, "time", r->real_ns / NS_PER_MS);
-	JSON_RAW(j, "\"category_uid\":0,\"class_uid\":0,\"activity_id\":99");
+	json__u64(j, "category_uid", 0);
+	json__u64(j, "class_uid", 0);
+	json__u64(j, "activity_id", 99);
 	json__str(j, "activity_name", common__type(r->type));
-	JSON_RAW(j, "\"type_uid\":99");
+	json__u64(j, "type_uid", 99);
 	put_own_status(j, plan, r);
 	put_metadata(j, r, &room, common__type(r->type));
 	json__open_obj(j, "device");

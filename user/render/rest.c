@@ -258,7 +258,7 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 			  c->raw->resolved == PVM_RESOLVED_EXIT ? "exit" : "entry");
 		put_tristate(j, "moved", common__moved(c->raw));
 		if (c->raw->flags & PVM_CALL_TARGET_CONFIRMED)
-			JSON_RAW(j, "\"confirmed\":true");
+			json__bool(j, "confirmed", true);
 		put_owner(j, plan, &c->owner);
 		put_task(j, plan, &c->target, 1, lacks);
 		fit__end(j, plan);
@@ -301,8 +301,10 @@ static void put_look(struct json *j, const struct array_info *a)
 	json__u64(j, "count", a->count);
 	json__u64(j, "captured", a->captured);
 	put_gaps(j, a);
-	if (a->user)
-		JSON_RAW(j, "\"origin\":\"user\",\"toctou\":true");
+	if (a->user) {
+		JSON_WORD(j, "origin", "user");
+		json__bool(j, "toctou", true);
+	}
 	put_tristate(j, "changed", a->changed);
 	json__u64(j, "total_len", a->total_len);
 }
