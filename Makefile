@@ -52,7 +52,7 @@ FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 # ---- what is made of what ---------------------------------------------------------------------
 
 # These know the skeleton, and with it the kernel half; the unit tests do without them.
-SKELETON_USERS := main loop kernel/tracer kernel/hooks kernel/witness probe/hooks
+SKELETON_USERS := main kernel/tracer kernel/hooks kernel/witness probe/hooks
 
 BPF_SRC := bpf/pvmtrace.bpf.c
 USER_SRC := $(wildcard user/*.c user/*/*.c)

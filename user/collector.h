@@ -8,47 +8,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "event/arrays.h"
 #include "base/clock.h"
+#include "books.h"
+#include "destination.h"
+#include "event/arrays.h"
 #include "event/decode.h"
 #include "event/host.h"
 #include "event/identity.h"
-#include "render/json_writer.h"
-#include "options/options.h"
 #include "event/record.h"
-#include "output/recording.h"
-#include "render/render.h"
+#include "options/options.h"
 #include "output/sink.h"
-#include "kernel/tracer.h"
+#include "source.h"
+#include "to_lines.h"
 
 #define SINK_BUFFER (4u << 20) /* at least */
+#define RUN_ID_SZ 17
 
 struct collector {
 	const struct options *options;
-	struct tracer *tracer;
+	struct source from;    /* where the facts of the run come from */
+	struct destination to; /* where its records go */
 	struct sink *sink;
-	struct recorder *recorder; /* NULL: calls are rendered; else they are recorded as they are */
-	bool replay;		   /* there is no tracer: all filters are ours */
-	const struct recording_header *source; /* of what is replayed */
-	uint64_t told_ns; /* when what is replayed next was recorded, ns since 1970 */
-	struct renderer *renderer;
-	struct render_opts render_opts;
+	struct lines lines; /* for the sink; also the destination, if there is no other */
 	struct host host;
 	struct clock_base clock;
-	uint64_t clock_recorded; /* steps of it that are in the recording */
+	uint64_t clock_recorded; /* steps of it that the destination has */
 	struct decoder *decoder;
 	struct arrays *arrays;
 	struct identity *identity;
-	struct json json;
-	char run_id[17]; /* 16 hex digits, random */
-	uint64_t seq;
+	char run_id[RUN_ID_SZ]; /* 16 hex digits, random */
 	/* Calls by what became of their last record; in_flight records are counted apart. */
-	uint64_t emitted;
-	uint64_t summarised;
-	uint64_t in_flight_emitted;
-	uint64_t filtered;
-	uint64_t lost_output;
-	uint64_t lost_decode;
+	struct books_user books;
 	uint64_t last_call_ns;	/* entry of the last call told, ns since 1970; 0: none */
 	unsigned int reminders; /* until the next tick */
 	unsigned int batch;	/* records since the loop last looked at its other work */
@@ -56,12 +46,13 @@ struct collector {
 	bool full;		/* --count was reached: what comes now is filtered */
 };
 
-/* Everything but tracer and sink, which must be set in c before. 0 or a sysexits status after a message. */
+/* Everything but source and sink, which must be set in c before. 0 or a sysexits status after a message. */
 int collector__open(struct collector *c, const struct options *o);
-void collector__close(struct collector *c);
+/* Closes the destination, too, whose result it gives: 0 or -errno. */
+int collector__close(struct collector *c);
 /* What it and its sink take of memory at most, but for what is small. */
 uint64_t collector__bytes(const struct options *o);
-/* Of the tracer once it is attached, or of a recording. */
+/* Of the kernel half once it is attached, or of a recording. */
 void collector__set_key(struct collector *c, const struct pin_key *key);
 
 /* Callbacks for tracer__open_rings; ctx is the collector. The first gives -EAGAIN when it is time to look
@@ -86,15 +77,13 @@ void collector__look_at_host(struct collector *c);
 /* About once a second: looks at the clocks. */
 void collector__tick(struct collector *c);
 
-/* Drains the ring of calls until it is empty (0), or until -EAGAIN as above. got: whether there was anything. */
-int collector__drain(struct collector *c, bool *got);
-
-/* Numbers, renders and commits a record that the program itself has to tell. rec's type, time and payload are
- * given. 0, -EAGAIN if the sink has no room, -ENOMEM. */
-int collector__tell(struct collector *c, struct record *rec);
-/* The same for `reopen`, which goes before whatever is pending. */
-int collector__tell_reopen(struct collector *c, const char *reason);
-/* For sink__on_new; ctx is the collector. */
-void collector__on_new_file(void *ctx, const char *reason);
+/* For destinations. Keeps a path or arguments. 0 or -errno. */
+int collector__learn(struct collector *c, const struct raw_record *raw);
+/* Decodes a call. 0 or -errno: it is none. */
+int collector__decode(struct collector *c, const struct raw_record *raw, struct call_info *out);
+/* Whether a decoded call passes the filters that were not asked yet. */
+bool collector__passes(const struct collector *c, const struct call_info *call);
+/* Where something of a decoded call's processes is marked as sent, but is not there: has it sent again. */
+void collector__remind(struct collector *c, const struct call_info *call);
 
 #endif

@@ -46,7 +46,7 @@ static bool drain_rings(struct loop *l, uint64_t deadline_ns)
 			if (!sink__reserve(c->sink))
 				return false;
 		}
-		if (!collector__drain(c, &got) && !got)
+		if (!from_kernel__drain(l->source, &got) && !got)
 			return true;
 	}
 }
@@ -54,16 +54,17 @@ static bool drain_rings(struct loop *l, uint64_t deadline_ns)
 /* The same for the summaries, of the window that is open too. What a recording does not take is lost. */
 static bool drain_summaries(struct loop *l, uint64_t deadline_ns)
 {
+	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
 
-	while (tracer__summaries_left(c->tracer)) {
-		int err = tracer__take_summaries(c->tracer, collector__on_summary, c);
+	while (k->ops->summaries_left(k->tracer)) {
+		int err = k->ops->take_summaries(k->tracer, collector__on_summary, c);
 		uint64_t now = clock__mono_now();
 
 		if (now >= deadline_ns)
 			return false;
 		if (err && sink__reserve(c->sink)) {
-			c->lost_output += tracer__summaries_left(c->tracer);
+			c->books.lost_output += k->ops->summaries_left(k->tracer);
 			break;
 		}
 		if (err)
@@ -91,42 +92,44 @@ static bool drain_audit(struct loop *l, uint64_t deadline_ns)
 	}
 }
 
-static uint64_t in_flight(struct tracer *t)
+static uint64_t in_flight(const struct kernel *k)
 {
 	struct pvm_counts n;
 
-	tracer__counts(t, &n);
+	k->ops->counts(k->tracer, &n);
 	return books__in_flight(&n);
 }
 
 /* What the rings still hold is lost with them. */
 static void abandon(struct loop *l)
 {
+	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
-	struct pvm_counts n;
+	struct books_user *b = &c->books;
 	uint64_t handled =
-		c->emitted + c->summarised + c->filtered + c->lost_output + c->lost_decode;
+		b->emitted + b->summarised + b->filtered + b->lost_output + b->lost_decode;
+	struct pvm_counts n;
 	uint64_t sent;
 
-	tracer__counts(c->tracer, &n);
+	k->ops->counts(k->tracer, &n);
 	sent = n.n[PVM_C_SUBMITTED] + n.n[PVM_C_SUMMARISED];
 	if (sent > handled)
-		c->lost_output += sent - handled;
+		b->lost_output += sent - handled;
 	collector__take_back(c, sink__pending_weight(c->sink));
 }
 
 /* No entry from the mark on; calls inside get a moment to return; the rest is told as unfinished. */
 static bool end_calls(struct loop *l, uint64_t deadline_ns)
 {
-	struct collector *c = l->collector;
-	struct pvm_shared *shared = tracer__shared(c->tracer);
+	const struct kernel *k = &l->source->kernel;
+	struct pvm_shared *shared = k->ops->shared(k->tracer);
 	uint64_t grace_ns = clock__mono_now() + GRACE_NS;
 	bool ok = true;
 
 	audit__end(l->audit);
 	__atomic_store_n(&shared->stopping, PVM_NO_ENTRIES, __ATOMIC_SEQ_CST);
-	tracer__await_hooks(c->tracer);
-	while (ok && in_flight(c->tracer) && clock__mono_now() < grace_ns) {
+	k->ops->await_hooks(k->tracer);
+	while (ok && in_flight(k) && clock__mono_now() < grace_ns) {
 		ok = drain_rings(l, deadline_ns);
 		nap(STEP_NS);
 	}
@@ -134,22 +137,13 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 	 * reader can make this last for seconds. */
 	ok = ok && drain_rings(l, deadline_ns);
 	__atomic_store_n(&shared->stopping, PVM_NO_EXITS, __ATOMIC_SEQ_CST);
-	tracer__await_hooks(c->tracer);
-	if (in_flight(c->tracer))
-		tracer__sweep(c->tracer, PVM_UNFINISHED, 0);
-	tracer__detach(c->tracer);
-	l->report->lost_unswept = in_flight(c->tracer);
+	k->ops->await_hooks(k->tracer);
+	if (in_flight(k))
+		k->ops->sweep(k->tracer, PVM_UNFINISHED, 0);
+	k->ops->detach(k->tracer);
+	l->collector->books.lost_unswept = in_flight(k);
 	return ok && drain_rings(l, deadline_ns) && drain_audit(l, deadline_ns) &&
 	       drain_summaries(l, deadline_ns);
-}
-
-/* Calls that the recording does not take are lost, not told. Its file then fails again when it is closed, which
- * gives the exit status. */
-static void settle_recording(struct collector *c)
-{
-	if (!c->recorder || !recorder__flush(c->recorder))
-		return;
-	collector__take_back(c, recorder__pending(c->recorder));
 }
 
 /* `lost` records are only spoken of if the output has one. */
@@ -193,18 +187,20 @@ static int exit_status(struct loop *l, bool written)
 
 int finish__run(struct loop *l)
 {
+	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
 	uint64_t now = clock__mono_now(), deadline_ns = now + FINISH_NS;
 	bool complete = false, ok;
 
 	if (reader_gone(l)) {
 		log__error("the reader of the output has gone");
-		tracer__detach(c->tracer);
+		k->ops->detach(k->tracer);
 		return exit_status(l, false);
 	}
 	watch__tick(&l->watch);
 	ok = end_calls(l, deadline_ns);
-	settle_recording(c);
+	/* Calls that a recording does not take are lost, not told. */
+	collector__take_back(c, c->to.ops->unwritten(c->to.ctx));
 	if (ok && !sink__reserve(c->sink))
 		(void)sink__drain(c->sink, 100);
 	if (ok) {

@@ -84,7 +84,7 @@ static void handle_reopen(struct loop *l)
 	sink__quiet_reopen(c->sink, false);
 	collector__look_at_host(c);
 	if (sink__reopen(c->sink) == 0)
-		collector__on_new_file(c, "signal");
+		lines__on_new_file(&c->lines, "signal");
 	if (l->ready)
 		notify__say(&l->notify, "READY=1");
 }
@@ -97,7 +97,7 @@ static void say_ready(struct loop *l)
 	if (l->ready)
 		return;
 	l->ready = true;
-	snprintf(state, sizeof(state), "READY=1\nSTATUS=tracing as %.64s", l->report->user);
+	snprintf(state, sizeof(state), "READY=1\nSTATUS=tracing as %.64s", l->source->known.user);
 	notify__say(&l->notify, state);
 }
 
@@ -112,17 +112,18 @@ static void say_status(struct loop *l)
 		 (unsigned long long)b.seen, (unsigned long long)b.filtered,
 		 (unsigned long long)b.lost);
 	notify__say(&l->notify, state);
-	report__metrics(l->report, &l->metrics, true);
+	report__metrics(l->report, &l->metrics, &l->source->kernel, true);
 }
 
 /* Calls that found no room are told once a second, so within two; aggregated ones when the user wants it. What the
  * output has no room for now comes at the next step. */
 static void tell_summaries(struct loop *l, uint64_t now)
 {
+	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
 	uint32_t window_s = c->options->aggregate_s ? c->options->aggregate_s : 1;
 
-	int err = tracer__take_summaries(c->tracer, collector__on_summary, c);
+	int err = k->ops->take_summaries(k->tracer, collector__on_summary, c);
 
 	l->summaries_left = err == -EAGAIN;
 	if (!err)
@@ -131,6 +132,7 @@ static void tell_summaries(struct loop *l, uint64_t now)
 
 static void tick(struct loop *l, uint64_t now)
 {
+	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
 	uint32_t after_ms = c->options->in_flight_after_ms;
 	uint32_t tick_ms = after_ms < TICK_MS_MIN ? TICK_MS_MIN
@@ -140,11 +142,11 @@ static void tick(struct loop *l, uint64_t now)
 
 	l->tick_ns = now + tick_ms * NS_PER_MS;
 	collector__tick(c);
-	tracer__tick(c->tracer);
+	k->ops->tick(k->tracer);
 	outputs__tick(&l->outputs);
-	tracer__counts(c->tracer, &counts);
+	k->ops->counts(k->tracer, &counts);
 	if (books__in_flight(&counts))
-		tracer__sweep(c->tracer, PVM_IN_FLIGHT, after_ms * NS_PER_MS);
+		k->ops->sweep(k->tracer, PVM_IN_FLIGHT, after_ms * NS_PER_MS);
 	report__lost(l->report);
 	watch__tick(&l->watch);
 }
@@ -178,6 +180,7 @@ static void handle_time(struct loop *l)
 /* Sleeps until a signal, the output, a record (if asleep) or the next tick; at most ms. */
 static void wait_for(struct loop *l, uint64_t ms, bool for_records)
 {
+	const struct kernel *k = &l->source->kernel;
 	struct sink *sink = l->collector->sink;
 	uint64_t now = clock__mono_now(), limit = ms_until(l->tick_ns, now);
 	int retry = sink__retry_ms(sink);
@@ -185,7 +188,7 @@ static void wait_for(struct loop *l, uint64_t ms, bool for_records)
 		{ .fd = l->signal_fd, .events = POLLIN },
 		{ .fd = sink__fd(sink), .events = sink__events(sink) },
 		{ .fd = audit__fd(l->audit), .events = POLLIN },
-		{ .fd = tracer__poll_fd(l->collector->tracer), .events = POLLIN },
+		{ .fd = k->ops->poll_fd(k->tracer), .events = POLLIN },
 	};
 
 	if (l->end_ns && ms_until(l->end_ns, now) < limit)
@@ -230,12 +233,13 @@ static bool handle_output(struct loop *l)
  * has not seen the flag. */
 static void sleep_deep(struct loop *l)
 {
-	struct pvm_shared *shared = tracer__shared(l->collector->tracer);
+	const struct kernel *k = &l->source->kernel;
+	struct pvm_shared *shared = k->ops->shared(k->tracer);
 	bool got = false;
 	int err;
 
 	__atomic_store_n(&shared->asleep, 1, __ATOMIC_SEQ_CST);
-	err = collector__drain(l->collector, &got);
+	err = from_kernel__drain(l->source, &got);
 	if (!err && !got)
 		wait_for(l, TICK_MS, true);
 	__atomic_store_n(&shared->asleep, 0, __ATOMIC_SEQ_CST);
@@ -257,7 +261,7 @@ static void step(struct loop *l)
 		return;
 	}
 	audit__tell(l->audit, false);
-	err = collector__drain(c, &got);
+	err = from_kernel__drain(l->source, &got);
 	if (c->full && !l->reason)
 		l->reason = "count";
 	if (err || l->reason)
@@ -276,6 +280,7 @@ static void step(struct loop *l)
 
 int loop__run(struct loop *l)
 {
+	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
 	uint64_t now = clock__mono_now();
 	int status;
@@ -285,9 +290,9 @@ int loop__run(struct loop *l)
 		log__error("the first record could not be made");
 		return EX_SOFTWARE;
 	}
-	tracer__go(c->tracer);
+	k->ops->go(k->tracer);
 	audit__begin(l->audit);
-	watch__begin(&l->watch, l->report, l->audit);
+	watch__begin(&l->watch, l->report, k, l->audit);
 	if (sink__drain(c->sink, TICK_MS) && sink__events(c->sink) == 0 && sink__pending(c->sink)) {
 		log__error("the first record could not be written");
 		return EX_IOERR;
@@ -297,11 +302,11 @@ int loop__run(struct loop *l)
 	l->stats_ns = now + c->options->stats_interval_s * NS_PER_S;
 	l->tick_ns = now;
 	l->summary_ns = now + c->options->aggregate_s * NS_PER_S;
-	report__metrics(l->report, &l->metrics, true);
+	report__metrics(l->report, &l->metrics, &l->source->kernel, true);
 	while (!l->reason)
 		step(l);
 	notify__say(&l->notify, "STOPPING=1\nWATCHDOG=1\nSTATUS=ending the run");
 	status = finish__run(l);
-	report__metrics(l->report, &l->metrics, false);
+	report__metrics(l->report, &l->metrics, &l->source->kernel, false);
 	return status;
 }

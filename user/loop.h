@@ -9,6 +9,7 @@
 
 #include "audit/audit.h"
 #include "collector.h"
+#include "from_kernel.h"
 #include "output/metrics.h"
 #include "output/notify.h"
 #include "outputs.h"
@@ -16,6 +17,7 @@
 #include "watch.h"
 
 struct loop {
+	struct from_kernel *source; /* and the collector's */
 	struct collector *collector;
 	struct report *report;
 	struct notify notify; /* the service manager */

@@ -88,7 +88,7 @@ static void watch_log(struct outputs *o, uint64_t now)
 		return;
 	switch (sink__reopen(c->sink)) {
 	case 0:
-		collector__on_new_file(c, file_change__name(change));
+		lines__on_new_file(&c->lines, file_change__name(change));
 		if (change != FILE_MOVED)
 			tell(o, state, "output file",
 			     ": a new one was opened; what was written meanwhile may be gone");
@@ -102,18 +102,15 @@ static void watch_log(struct outputs *o, uint64_t now)
 	}
 }
 
-static void watch_recording(struct outputs *o, uint64_t now)
+void outputs__look_at_recording(struct outputs *o, struct recorder *recorder, uint64_t now)
 {
 	struct collector *c = o->report->collector;
 	struct output_state *state = &o->recording;
-	enum file_change change, before = state->change;
+	enum file_change change = recorder__look(recorder), before = state->change;
 
-	if (!c->recorder)
-		return;
-	change = recorder__look(c->recorder);
 	if (change == FILE_SAME) {
-		state->others_wrote |= recorder__others_wrote(c->recorder);
-		(void)recorder__access_changed(c->recorder, state->access, sizeof(state->access));
+		state->others_wrote |= recorder__others_wrote(recorder);
+		(void)recorder__access_changed(recorder, state->access, sizeof(state->access));
 		tell_others(o, state, "recording", ", which is cut off");
 		fine(state, now);
 		return;
@@ -122,10 +119,10 @@ static void watch_recording(struct outputs *o, uint64_t now)
 	if (change == FILE_EMPTIED) {
 		state->told = false;
 		tell(o, state, "recording", ": it begins anew");
-		if (!recorder__begin_anew(c->recorder)) {
+		if (!recorder__begin_anew(recorder)) {
 			c->clock_recorded = c->clock.total - c->clock.cnt;
 			collector__record_clock(c);
-			(void)recorder__put(c->recorder, FRAME_HOST, c->host.name,
+			(void)recorder__put(recorder, FRAME_HOST, c->host.name,
 					    sizeof(c->host.name), 0);
 		}
 	} else if (change == FILE_REMOVED || before != FILE_SAME) {
@@ -153,9 +150,10 @@ static void watch_turns(struct outputs *o)
 
 void outputs__tick(struct outputs *o)
 {
-	uint64_t now = clock__boot_now(&o->report->collector->clock);
+	struct collector *c = o->report->collector;
+	uint64_t now = clock__boot_now(&c->clock);
 
 	watch_log(o, now);
-	watch_recording(o, now);
+	c->to.ops->look(c->to.ctx, o, now);
 	watch_turns(o);
 }

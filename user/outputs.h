@@ -17,6 +17,8 @@ struct output_state {
 	uint64_t fine_ns;  /* when nothing was wrong last, CLOCK_BOOTTIME */
 };
 
+struct recorder;
+
 struct outputs {
 	struct report *report;
 	struct output_state log, recording;
@@ -25,5 +27,7 @@ struct outputs {
 
 /* A file that lost its name gets a second look before it is opened anew: who rotates sends SIGHUP meanwhile. */
 void outputs__tick(struct outputs *o);
+/* For the destination that writes a recording: the same look at its file. now_ns: CLOCK_BOOTTIME. */
+void outputs__look_at_recording(struct outputs *o, struct recorder *recorder, uint64_t now_ns);
 
 #endif

@@ -10,85 +10,29 @@
 
 #include "collector.h"
 #include "base/log.h"
+#include "from_recording.h"
+#include "output/recording.h"
 #include "report.h"
-#include "version.h"
 
 /* A reader may be slow for as long as it likes: nothing is lost meanwhile. */
 #define WAIT_MS 1000
 
 struct replay {
 	struct recording *recording;
+	struct from_recording from;
 	struct collector collector;
 	struct report report;
-	struct frame_books books; /* the last ones */
-	bool stopped;		  /* the recording's own end was told */
+	bool stopped; /* the recording's own end was told */
 	char note[2][256];
 };
 
-static void copy(char *to, size_t size, const char *from)
+static void put_notes(struct replay *r, const struct recording_header *header)
 {
-	snprintf(to, size, "%s", from);
-}
-
-static uint8_t confirms(const struct tracer *t)
-{
-	struct confirm_info c = tracer__confirms(t);
-
-	return (c.target ? RECORDING_TARGET : 0) | (!c.pages			? 0
-						    : !strcmp(c.pages, "fexit") ? RECORDING_FEXIT
-										: RECORDING_KPROBE);
-}
-
-int replay__record(struct report *r, const struct owner *owner)
-{
-	struct collector *c = r->collector;
-	struct recording_header header = {
-		.real_ns = clock__real_now(),
-		.host = c->host,
-		.pid = tracer__host_pid(c->tracer),
-		.fentry = tracer__fentry(c->tracer),
-		.confirms = confirms(c->tracer) | (r->audit ? RECORDING_AUDIT : 0),
-		.witnesses = tracer__witness(c->tracer, NULL) & 0x7f,
-	};
-	struct pin_key key = tracer__pin_key(c->tracer);
-
-	copy(header.run_id, sizeof(header.run_id), c->run_id);
-	copy(header.program, sizeof(header.program), PVMTRACE_VERSION);
-	copy(header.resolve, sizeof(header.resolve), tracer__resolve(c->tracer));
-	copy(header.user, sizeof(header.user), r->user);
-	copy(header.command, sizeof(header.command), c->options->command);
-	for (size_t i = 0; i < r->abi_cnt; i++) {
-		copy(header.abis[i].name, sizeof(header.abis[i].name), r->abis[i].name);
-		header.abis[i].covered = r->abis[i].covered;
-		header.abis[i].proven = r->abis[i].proven;
-	}
-	if (recorder__create(&c->recorder, c->options->record, &header, owner))
-		return EX_CANTCREAT;
-	collector__record_clock(c);
-	if (key.page_shift)
-		recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0);
-	recorder__keep_head(c->recorder);
-	return 0;
-}
-
-/* What the recording's own `start` said. */
-static void put_head(struct replay *r, const struct recording_header *header)
-{
-	struct report *report = &r->report;
-
-	report->collector = &r->collector;
-	report->recording = header;
-	for (size_t i = 0; i < 4 && header->abis[i].name[0]; i++)
-		report->abis[report->abi_cnt++] = (struct abi_info){
-			.name = header->abis[i].name,
-			.covered = header->abis[i].covered,
-			.proven = header->abis[i].proven,
-		};
 	snprintf(r->note[0], sizeof(r->note[0]), "replayed from a recording of pvmtrace %s on %s",
 		 header->program, header->host.name);
 	snprintf(r->note[1], sizeof(r->note[1]), "recorded with: %s", header->command);
-	report__note(report, r->note[0]);
-	report__note(report, r->note[1]);
+	report__note(&r->report, r->note[0]);
+	report__note(&r->report, r->note[1]);
 }
 
 /* 0, or -errno: nobody reads any more, or the file takes no more. To begin anew loses nothing. */
@@ -126,8 +70,8 @@ static void put_host(struct replay *r, const void *data, size_t size)
 
 static void put_told(struct replay *r, const void *data, size_t size)
 {
-	if (size == sizeof(r->collector.told_ns))
-		memcpy(&r->collector.told_ns, data, size);
+	if (size == sizeof(r->from.told_ns))
+		memcpy(&r->from.told_ns, data, size);
 }
 
 static void put_key(struct replay *r, const void *data, size_t size)
@@ -159,10 +103,10 @@ static void put_books(struct replay *r, const void *data, size_t size)
 			  r->collector.options->replay, recording__offset(r->recording));
 		return;
 	}
-	r->books = books;
-	r->books.message[sizeof(r->books.message) - 1] = '\0';
-	r->stopped = r->books.type == REC_STOP;
-	report__again(&r->report, &r->books);
+	books.message[sizeof(books.message) - 1] = '\0';
+	r->from.last = books;
+	r->stopped = books.type == REC_STOP;
+	report__again(&r->report, &r->from.last);
 }
 
 static void put_frame(struct replay *r, enum frame_kind kind, const void *data, size_t size)
@@ -199,21 +143,13 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
  * of its last books; of the calls only those are in it that could be replayed. Nobody knows what else there was. */
 static int put_end(struct replay *r, const char *reason)
 {
-	struct collector *c = &r->collector;
-	const struct books_user now = {
-		.emitted = c->emitted,
-		.summarised = c->summarised,
-		.filtered = c->filtered,
-		.lost_output = c->lost_output,
-		.lost_decode = c->lost_decode,
-	};
+	struct frame_books *last = &r->from.last;
 	bool complete;
 
 	if (r->stopped)
 		return 0;
-	r->books.real_ns = c->told_ns = clock__real_now();
-	books__of_told(&r->books.kernel, &r->books.user, &now);
-	r->report.recorded = &r->books;
+	last->real_ns = r->from.told_ns = clock__real_now();
+	books__of_told(&last->kernel, &last->user, &r->collector.books);
 	report__doubt(&r->report, reason);
 	return report__stop(&r->report, reason, NULL, &complete);
 }
@@ -272,14 +208,14 @@ static int open_all(struct replay *r, const struct options *o)
 	header = recording__header(r->recording);
 	if (sink__open(&c->sink, &sink) || sink__check_reopen(c->sink, geteuid(), getegid()))
 		return EX_IOERR;
-	sink__on_new(c->sink, collector__on_new_file, c);
-	c->replay = true;
-	c->source = header;
-	c->told_ns = header->real_ns;
+	sink__on_new(c->sink, lines__on_new_file, &c->lines);
+	from_recording__begin(&r->from, header);
+	c->from = (struct source){ &from_recording, &r->from };
 	err = collector__open(c, o);
 	if (err)
 		return err;
-	put_head(r, header);
+	r->report.collector = c;
+	put_notes(r, header);
 	return 0;
 }
 
@@ -293,7 +229,7 @@ int replay__run(const struct options *o)
 	if (!status)
 		status = run(&r);
 	sink__close(r.collector.sink);
-	collector__close(&r.collector);
+	(void)collector__close(&r.collector);
 	recording__close(r.recording);
 	return status;
 }

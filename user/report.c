@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "run_facts.h"
 #include "version.h"
 
 #define LIBBPF_SZ 32
@@ -34,36 +35,15 @@ void report__note(struct report *r, const char *note)
 		r->notes[r->note_cnt++] = note;
 }
 
-static struct books_user user_counts(const struct report *r)
+/* Both halves' counters as they stand. */
+static void count(const struct report *r, struct pvm_counts *kernel, struct books_user *user)
 {
 	const struct collector *c = r->collector;
 
-	return (struct books_user){
-		.emitted = c->emitted,
-		.summarised = c->summarised,
-		.in_flight_emitted = c->in_flight_emitted,
-		.filtered = c->filtered,
-		.lost_output = c->lost_output,
-		.lost_decode = c->lost_decode,
-		.lost_unswept = r->lost_unswept,
-		.identity_evicted = identity__evicted(c->identity),
-		.arrays_evicted = arrays__evicted(c->arrays),
-		.skipped_runs = c->tracer ? tracer__skipped_runs(c->tracer) : 0,
-	};
-}
-
-/* The recording's counters, but what became of its calls in this run. */
-static void replayed_books(const struct report *r, struct books *b)
-{
-	struct books_user user = user_counts(r);
-	const struct books_user *then = &r->recorded->user;
-
-	user.filtered += then->filtered;
-	user.lost_output += then->lost_output;
-	user.lost_decode += then->lost_decode;
-	user.lost_unswept += then->lost_unswept;
-	user.skipped_runs = then->skipped_runs;
-	books__fill(b, &r->recorded->kernel, &user);
+	*user = c->books;
+	user->identity_evicted = identity__evicted(c->identity);
+	user->arrays_evicted = arrays__evicted(c->arrays);
+	c->from.ops->counts(c->from.ctx, kernel, user);
 }
 
 void report__books(struct report *r, struct books *b)
@@ -71,14 +51,7 @@ void report__books(struct report *r, struct books *b)
 	struct books_user user;
 	struct pvm_counts kernel;
 
-	if (r->recorded) {
-		replayed_books(r, b);
-		return;
-	}
-	user = user_counts(r);
-	memset(&kernel, 0, sizeof(kernel));
-	if (r->collector->tracer)
-		tracer__counts(r->collector->tracer, &kernel);
+	count(r, &kernel, &user);
 	books__fill(b, &kernel, &user);
 }
 
@@ -88,17 +61,13 @@ static void copy_text(char *to, size_t size, const char *from)
 		memcpy(to, from, strnlen(from, size - 1));
 }
 
-/* Into the recording too, if there is one. */
+/* Where it may be told again, it is by what the counters say now. */
 static int tell(struct report *r, struct record *rec)
 {
 	struct collector *c = r->collector;
 	struct frame_books frame = { .type = rec->type, .real_ns = rec->real_ns };
-	int err = collector__tell(c, rec);
 
-	if (err || !c->recorder)
-		return err;
-	tracer__counts(c->tracer, &frame.kernel);
-	frame.user = user_counts(r);
+	count(r, &frame.kernel, &frame.user);
 	if (rec->type == REC_ERROR) {
 		frame.since_ns = rec->error.since_ns;
 		frame.until_ns = rec->error.until_ns;
@@ -110,36 +79,15 @@ static int tell(struct report *r, struct record *rec)
 		copy_text(frame.text, sizeof(frame.text), rec->stop.reason);
 		copy_text(frame.signal, sizeof(frame.signal), rec->stop.signal);
 	}
-	/* No room: the recording goes without it, as it would if it were cut here. */
-	if (!recorder__put(c->recorder, FRAME_TOLD, &rec->told_ns, sizeof(rec->told_ns), 0))
-		(void)recorder__put(c->recorder, FRAME_BOOKS, &frame, sizeof(frame), 0);
-	return 0;
-}
-
-/* One moment by two clocks. A recording knows only the one. */
-struct moment {
-	uint64_t real_ns, boot_ns;
-};
-
-static struct moment replayed_moment(uint64_t real_ns)
-{
-	return (struct moment){ real_ns, real_ns };
-}
-
-/* Dated as calls are, by an offset that only a step changes: so two records have the same date for the same moment. */
-static struct moment live_moment(const struct report *r)
-{
-	struct clock_base *clock = &r->collector->clock;
-	uint64_t boot_ns = clock__boot_now(clock);
-
-	clock__check(clock);
-	return (struct moment){ clock__real_of(clock, boot_ns), boot_ns };
+	return c->to.ops->tell(c->to.ctx, rec, &frame);
 }
 
 /* When a record is told: now, or when it was. */
 static struct moment told_at(const struct report *r)
 {
-	return r->recorded ? replayed_moment(r->recorded->real_ns) : live_moment(r);
+	const struct source *from = &r->collector->from;
+
+	return from->ops->now(from->ctx);
 }
 
 /* Another moment, as far from the first one as it really was. 0 stays 0: there is none. */
@@ -153,30 +101,17 @@ static void libbpf_text(char out[LIBBPF_SZ])
 	snprintf(out, LIBBPF_SZ, "%u.%u", libbpf_major_version(), libbpf_minor_version());
 }
 
-static struct confirm_info confirms(const struct report *r)
-{
-	const struct recording_header *h = r->recording;
-
-	if (!h)
-		return tracer__confirms(r->collector->tracer);
-	return (struct confirm_info){
-		.target = h->confirms & RECORDING_TARGET,
-		.pages = h->confirms & RECORDING_FEXIT	  ? "fexit"
-			 : h->confirms & RECORDING_KPROBE ? "kprobe"
-							  : NULL,
-	};
-}
-
 int report__start(struct report *r)
 {
 	struct collector *c = r->collector;
-	char libbpf[LIBBPF_SZ];
-	bool fentry = r->recording ? r->recording->fentry : tracer__fentry(c->tracer);
-	struct books b;
-	struct moment now = r->recording ? replayed_moment(r->recording->real_ns) : live_moment(r);
+	struct moment now = told_at(r);
 	struct record rec = { .type = REC_START, .real_ns = now.real_ns };
+	char libbpf[LIBBPF_SZ];
+	struct run_facts facts;
+	struct books b;
 
 	libbpf_text(libbpf);
+	c->from.ops->facts(c->from.ctx, &facts);
 	report__books(r, &b);
 	r->told = b;
 	r->told_ns = now.boot_ns;
@@ -184,25 +119,25 @@ int report__start(struct report *r)
 	rec.start = (struct start_info){
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
-		.attach = fentry ? "fentry" : "tracepoint",
-		.resolve = r->recording ? r->recording->resolve : tracer__resolve(c->tracer),
-		.confirms = confirms(r),
-		.witnesses = witness_info__of(r->recording ? r->recording->witnesses
-							   : tracer__witness(c->tracer, NULL)),
-		.audit = r->recording ? r->recording->confirms & RECORDING_AUDIT : r->audit,
-		.abis = r->abis,
-		.abi_cnt = r->abi_cnt,
+		.attach = facts.fentry ? "fentry" : "tracepoint",
+		.resolve = facts.resolve,
+		.confirms = facts.confirms,
+		.witnesses = witness_info__of(facts.witnesses),
+		.audit = facts.audit,
+		.abis = facts.abis,
+		.abi_cnt = facts.abi_cnt,
 		.notes = r->notes,
 		.note_cnt = r->note_cnt,
 		.options = c->options,
 		.counters = b.counters,
 		.counter_cnt = b.cnt,
-		.pid = r->recording ? r->recording->pid : tracer__host_pid(c->tracer),
-		.user = r->recording ? r->recording->user : r->user,
+		.pid = facts.pid,
+		.user = facts.user,
 		.instance = c->run_id,
 	};
-	rec.start.unseen = report__unseen(fentry, &rec.start.unseen_cnt);
-	return collector__tell(c, &rec);
+	rec.start.unseen = report__unseen(facts.fentry, &rec.start.unseen_cnt);
+	/* A recording's header says it. */
+	return c->to.ops->tell(c->to.ctx, &rec, NULL);
 }
 
 static struct stats_info stats_of(const struct books *b)
@@ -222,14 +157,6 @@ int report__stats(struct report *r)
 	report__books(r, &b);
 	rec.stats = stats_of(&b);
 	return tell(r, &rec);
-}
-
-/* The last `lost` record, or the start. A recording says when that was by the clock of this one. */
-static uint64_t lost_since(const struct report *r, const struct moment *now)
-{
-	if (r->recorded && r->recorded->since_ns)
-		return r->recorded->since_ns;
-	return date_by(now, r->told_ns);
 }
 
 int report__lost(struct report *r)
@@ -252,7 +179,7 @@ int report__lost(struct report *r)
 		.count = b.lost - r->told.lost,
 		.by = by,
 		.by_cnt = b.cause_cnt,
-		.since_ns = lost_since(r, &now),
+		.since_ns = date_by(&now, r->told_ns),
 		.until_ns = rec.real_ns,
 	};
 	err = tell(r, &rec);
@@ -320,7 +247,7 @@ int report__stop(struct report *r, const char *reason, const char *signal, bool 
 	return tell(r, &rec);
 }
 
-void report__metrics(struct report *r, struct metrics *m, bool running)
+void report__metrics(struct report *r, struct metrics *m, const struct kernel *k, bool running)
 {
 	const struct collector *c = r->collector;
 	char libbpf[LIBBPF_SZ];
@@ -328,15 +255,15 @@ void report__metrics(struct report *r, struct metrics *m, bool running)
 	struct metrics_info info = {
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
-		.attach = tracer__fentry(c->tracer) ? "fentry" : "tracepoint",
-		.resolve = tracer__resolve(c->tracer),
+		.attach = k->ops->fentry(k->tracer) ? "fentry" : "tracepoint",
+		.resolve = k->ops->resolve(k->tracer),
 		.books = &b,
 		.start_ns = r->start_ns,
 		.last_call_ns = c->last_call_ns,
 		.ring_bytes = c->options->ring_bytes,
 		.array_ring_bytes = c->options->array_ring_bytes,
-		.alive = { tracer__alive(c->tracer, PVM_CALLER),
-			   tracer__alive(c->tracer, PVM_TARGET) },
+		.alive = { k->ops->alive(k->tracer, PVM_CALLER),
+			   k->ops->alive(k->tracer, PVM_TARGET) },
 		.running = running,
 	};
 
@@ -351,11 +278,13 @@ int report__again(struct report *r, const struct frame_books *books)
 {
 	bool complete;
 
-	r->recorded = books;
 	switch (books->type) {
 	case REC_STATS:
 		return report__stats(r);
 	case REC_LOST:
+		/* The recording says when the one before it was, by the clock of this one. */
+		if (books->since_ns)
+			r->told_ns = books->since_ns;
 		return report__lost(r);
 	case REC_ERROR:
 		return report__error_span(r, books->text, books->message, books->since_ns,

@@ -5,6 +5,7 @@
 
 #include "books.h"
 #include "collector.h"
+#include "kernel/kernel.h"
 #include "output/metrics.h"
 
 struct report {
@@ -13,17 +14,9 @@ struct report {
 	uint64_t told_ns;      /* its time, CLOCK_BOOTTIME; of a replay ns since 1970 */
 	uint64_t lost_records; /* how many of them there were */
 	uint64_t start_ns;     /* time of the `start` record */
-	uint64_t lost_unswept; /* set at the end */
 	struct doubts doubts;  /* report__doubt */
-	struct abi_info abis[4];
-	size_t abi_cnt;
 	const char *notes[8];
 	size_t note_cnt;
-	bool audit;	  /* --audit */
-	const char *user; /* whom we run as */
-	/* Of a recording that is replayed: its header and its last books. NULL: the run is live. */
-	const struct recording_header *recording;
-	const struct frame_books *recorded;
 };
 
 /* What the attach method does not see, a sentence each. */
@@ -45,8 +38,8 @@ void report__doubt(struct report *r, const char *reason);
 /* complete: set to what the record says of the run. */
 int report__stop(struct report *r, const char *reason, const char *signal, bool *complete);
 /* Writes the metrics file, if there is to be one. */
-void report__metrics(struct report *r, struct metrics *m, bool running);
-/* Tells a record of a recording again. */
+void report__metrics(struct report *r, struct metrics *m, const struct kernel *k, bool running);
+/* Tells a record of a recording again, whose counters and moment are what its source says now. */
 int report__again(struct report *r, const struct frame_books *books);
 
 #endif

@@ -19,12 +19,14 @@
 	"CPUs came or went: --audit does not see calls on those until pvmtrace is restarted"
 #define AUDIT_BACK "perf's probes fire again; calls in between that no hook saw were not noticed"
 
-void watch__begin(struct watch *w, struct report *report, struct audit *audit)
+void watch__begin(struct watch *w, struct report *report, const struct kernel *kernel,
+		  struct audit *audit)
 {
 	const uint64_t now = clock__boot_now(&report->collector->clock);
 
 	*w = (struct watch){
 		.report = report,
+		.kernel = kernel,
 		.ftrace.file = w->ftrace.file,
 		.kprobes.file = w->kprobes.file,
 		.audit_switch = w->audit_switch,
@@ -33,7 +35,7 @@ void watch__begin(struct watch *w, struct report *report, struct audit *audit)
 		.audit_fired_ns = now,
 	};
 	if (!sysctl__is_watched(&w->kprobes.file))
-		tracer__kprobes_were_off(report->collector->tracer); /* for all that is known */
+		kernel->ops->kprobes_were_off(kernel->tracer); /* for all that is known */
 	else
 		w->kprobes.written = sysctl__watched_is_zero(&w->kprobes.file);
 }
@@ -70,7 +72,7 @@ static void fire_again(struct watch *w, uint64_t now)
 static void watch_silence(struct watch *w)
 {
 	uint64_t now = clock__boot_now(&w->report->collector->clock);
-	enum tracer_firing firing = tracer__firing(w->report->collector->tracer);
+	enum tracer_firing firing = w->kernel->ops->firing(w->kernel->tracer);
 
 	/* A silence that ends at this very look was one all the same. */
 	if (firing != FIRING)
@@ -119,15 +121,15 @@ static void watch_confirms(struct watch *w, struct watch_switch *s, uint64_t bef
 /* before: as it was before the look at whether the hooks fire. */
 static void watch_ftrace(struct watch *w, const struct watch *before)
 {
-	struct tracer *t = w->report->collector->tracer;
-	struct confirm_info confirms = tracer__confirms(t);
+	const struct kernel *k = w->kernel;
+	struct confirm_info confirms = k->ops->confirms(k->tracer);
 	struct watch_switch *s = &w->ftrace;
 
 	s->written |= sysctl__was_written(&s->file);
 	if (!s->written)
 		return;
-	tracer__ftrace_was_off(t);
-	if (tracer__fentry(t)) {
+	k->ops->ftrace_was_off(k->tracer);
+	if (k->ops->fentry(k->tracer)) {
 		if (w->silent_since_ns || before->silent_since_ns)
 			s->written = false; /* told as such */
 		else
@@ -142,14 +144,14 @@ static void watch_ftrace(struct watch *w, const struct watch *before)
 /* No first hook is a kprobe, but a witness may be one, and those that see pages. */
 static void watch_kprobes(struct watch *w, uint64_t before)
 {
-	struct tracer *t = w->report->collector->tracer;
-	const char *pages = tracer__confirms(t).pages;
+	const struct kernel *k = w->kernel;
+	const char *pages = k->ops->confirms(k->tracer).pages;
 	struct watch_switch *s = &w->kprobes;
 
 	s->written |= sysctl__was_written(&s->file);
 	if (!s->written)
 		return;
-	tracer__kprobes_were_off(t);
+	k->ops->kprobes_were_off(k->tracer);
 	if (!pages || strcmp(pages, "kprobe") != 0) {
 		s->written = false;
 		return;
@@ -161,7 +163,7 @@ static void watch_kprobes(struct watch *w, uint64_t before)
 /* While a hook does not let another task's in on its CPU, calls can go by unseen. */
 static void watch_skips(struct watch *w)
 {
-	uint64_t skipped = tracer__skipped_runs(w->report->collector->tracer);
+	uint64_t skipped = w->kernel->ops->skipped_runs(w->kernel->tracer);
 	char message[128];
 
 	if (skipped <= w->skips_told)
@@ -180,11 +182,11 @@ static void watch_skips(struct watch *w)
 static void watch_pages(struct watch *w)
 {
 	struct collector *c = w->report->collector;
-	struct pin_key key = tracer__pin_key(c->tracer);
+	struct pin_key key = w->kernel->ops->pin_key(w->kernel->tracer);
 
 	if (w->pages_lack || !key.may_lack)
 		return;
-	if (c->recorder && recorder__put(c->recorder, FRAME_KEY, &key, sizeof(key), 0))
+	if (c->to.ops->keep(c->to.ctx, FRAME_KEY, &key, sizeof(key)))
 		return;
 	collector__set_key(c, &key);
 	w->pages_lack = true;
@@ -211,10 +213,10 @@ static void watch_processes(struct watch *w, enum pvm_who who)
 		[PVM_TARGET] =
 			"the last process of --target-pid has ended, and nobody works in its memory: no call on it will come"
 	};
-	struct collector *c = w->report->collector;
+	const struct kernel *k = w->kernel;
 
-	if (w->gone_told[who] || !asks_for_processes(c->options, who) ||
-	    tracer__alive(c->tracer, who) || (who == PVM_TARGET && tracer__memory_left(c->tracer)))
+	if (w->gone_told[who] || !asks_for_processes(w->report->collector->options, who) ||
+	    k->ops->alive(k->tracer, who) || (who == PVM_TARGET && k->ops->memory_left(k->tracer)))
 		return;
 	if (report__error(w->report, kinds[who], messages[who], 0))
 		return;

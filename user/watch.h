@@ -9,6 +9,7 @@
 
 #include "audit/audit.h"
 #include "report.h"
+#include "kernel/kernel.h"
 #include "kernel/sysctl.h"
 
 /* One that hooks depend on. */
@@ -20,6 +21,7 @@ struct watch_switch {
 
 struct watch {
 	struct report *report;
+	const struct kernel *kernel;
 	struct watch_switch ftrace, kprobes;
 	struct sysctl_watch audit_switch; /* that of kprobes again: the audit looks at other times */
 	uint64_t fired_ns;	  /* when the hooks were last seen to fire, CLOCK_BOOTTIME */
@@ -38,7 +40,8 @@ struct watch {
 };
 
 /* When the hooks have just been proven. */
-void watch__begin(struct watch *w, struct report *report, struct audit *audit);
+void watch__begin(struct watch *w, struct report *report, const struct kernel *kernel,
+		  struct audit *audit);
 /* Once a second, and once more at the end, while they are attached. */
 void watch__tick(struct watch *w);
 

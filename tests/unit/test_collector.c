@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The collector's books of calls that are told together. There is no tracer: what it would do is written down. */
+/* The collector's books of calls that are told together. The kernel half is stood in for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,64 +12,17 @@
 #include <unistd.h>
 
 #include "collector.h"
+#include "fake_kernel.h"
 #include "fixture.h"
+#include "from_kernel.h"
+#include "from_recording.h"
 #include "scratch.h"
-
-void tracer__forget_proc(struct tracer *t, uint32_t pid)
-{
-	(void)t;
-	(void)pid;
-}
-
-void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
-{
-	(void)t;
-	(void)key;
-}
-
-void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
-			  const struct pvm_cgroup_val *val)
-{
-	(void)t;
-	(void)key;
-	(void)val;
-}
-
-void tracer__apply(struct tracer *t)
-{
-	(void)t;
-}
-
-void tracer__self_test_seen(struct tracer *t, const void *data, size_t size)
-{
-	(void)t;
-	(void)data;
-	(void)size;
-}
-
-int tracer__consume_calls(struct tracer *t)
-{
-	(void)t;
-	return 0;
-}
-
-int tracer__consume_arrays(struct tracer *t)
-{
-	(void)t;
-	return 0;
-}
-
-struct pvm_shared *tracer__shared(struct tracer *t)
-{
-	static struct pvm_shared shared;
-
-	(void)t;
-	return &shared;
-}
 
 /* A collector that writes to the file "out". */
 static struct collector c;
 static struct options options;
+static struct tracer fake;
+static struct from_kernel kernel = { .kernel = { &fake_kernel_ops, &fake } };
 
 static int setup(void **state)
 {
@@ -79,13 +32,14 @@ static int setup(void **state)
 		return -1;
 	memset(&c, 0, sizeof(c));
 	c.sink = open_out();
+	c.from = (struct source){ &from_kernel, &kernel };
 	return options__parse(&options, 1, argv) || collector__open(&c, &options);
 }
 
 static int teardown(void **state)
 {
 	sink__close(c.sink);
-	collector__close(&c);
+	(void)collector__close(&c);
 	return scratch__teardown(state);
 }
 
@@ -105,10 +59,10 @@ static void make(struct pvm_summary *sum, uint64_t calls)
 
 static void expect_books(uint64_t summarised, uint64_t filtered, uint64_t lost)
 {
-	assert_int_equal(c.summarised, summarised);
-	assert_int_equal(c.filtered, filtered);
-	assert_int_equal(c.lost_decode + c.lost_output, lost);
-	assert_int_equal(c.emitted, 0);
+	assert_int_equal(c.books.summarised, summarised);
+	assert_int_equal(c.books.filtered, filtered);
+	assert_int_equal(c.books.lost_decode + c.books.lost_output, lost);
+	assert_int_equal(c.books.emitted, 0);
 }
 
 static void test_told(void **state)
@@ -121,7 +75,7 @@ static void test_told(void **state)
 	make(&sum, 1000000);
 	assert_int_equal(put(&sum), 0);
 	expect_books(1000005, 0, 0);
-	assert_int_equal(c.seq, 2);
+	assert_int_equal(c.lines.seq, 2);
 	assert_int_equal(sink__pending_weight(c.sink), 1000005);
 }
 
@@ -155,10 +109,11 @@ static void test_after_the_last(void **state)
 /* Filters of a replay: by all that is summed up. */
 static void test_replayed_filters(void **state)
 {
+	struct from_recording recording = { .collector = &c };
 	struct pvm_summary sum;
 
 	(void)state;
-	c.replay = true;
+	c.from = (struct source){ &from_recording, &recording };
 	make(&sum, 7); /* of 3 * 4096 bytes */
 	options.min_bytes = 12288;
 	assert_int_equal(put(&sum), 0);
@@ -185,7 +140,7 @@ static void test_no_room(void **state)
 		told += 3;
 	assert_int_equal(err, -EAGAIN);
 	expect_books(told, 0, 0);
-	assert_int_equal(c.seq, told / 3);
+	assert_int_equal(c.lines.seq, told / 3);
 	assert_int_equal(sink__drain(c.sink, 1000), 0);
 	assert_int_equal(put(&sum), 0);
 	expect_books(told + 3, 0, 0);
@@ -195,20 +150,20 @@ static void test_no_room(void **state)
 static void test_take_back(void **state)
 {
 	(void)state;
-	c.emitted = 10;
-	c.summarised = 100;
+	c.books.emitted = 10;
+	c.books.summarised = 100;
 	collector__take_back(&c, 0);
-	assert_int_equal(c.lost_output, 0);
+	assert_int_equal(c.books.lost_output, 0);
 	collector__take_back(&c, 4);
-	assert_int_equal(c.emitted + c.summarised, 106);
-	assert_int_equal(c.lost_output, 4);
+	assert_int_equal(c.books.emitted + c.books.summarised, 106);
+	assert_int_equal(c.books.lost_output, 4);
 	collector__take_back(&c, 56);
-	assert_int_equal(c.emitted + c.summarised, 50);
-	assert_int_equal(c.lost_output, 60);
-	assert_true(c.emitted <= 10 && c.summarised <= 100);
+	assert_int_equal(c.books.emitted + c.books.summarised, 50);
+	assert_int_equal(c.books.lost_output, 60);
+	assert_true(c.books.emitted <= 10 && c.books.summarised <= 100);
 	collector__take_back(&c, 50);
-	assert_int_equal(c.emitted + c.summarised, 0);
-	assert_int_equal(c.lost_output, 110);
+	assert_int_equal(c.books.emitted + c.books.summarised, 0);
+	assert_int_equal(c.books.lost_output, 110);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_report - how moments are dated when the clock is set between them and their record. The tracer and the output
- * are stood in for. */
+/* test_report - what is told of the run, live and again, and how moments are dated when the clock is set between them and their record. The kernel half
+ * and the output are stood in for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,16 +13,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fake_kernel.h"
+#include "from_kernel.h"
+#include "from_recording.h"
 #include "report.h"
+#include "run_facts.h"
 
 #define HOUR_NS (3600 * (int64_t)NS_PER_S)
 
 static int64_t shift;	  /* ns, by which CLOCK_REALTIME was set */
 static int64_t suspended; /* ns, for which the machine was: CLOCK_MONOTONIC goes without them */
-static struct pvm_counts counts;
+static struct tracer fake;
 static struct record told;
+static struct frame_books books; /* how what was told can be told again */
 static struct options options;
 static struct collector collector = { .options = &options };
+static struct from_kernel source = {
+	.kernel = { &fake_kernel_ops, &fake },
+	.collector = &collector,
+	.known = { .user = "nobody" },
+};
 static struct report report;
 
 int clock_gettime(clockid_t clock_id, struct timespec *tp)
@@ -37,62 +47,16 @@ int clock_gettime(clockid_t clock_id, struct timespec *tp)
 	return err;
 }
 
-int collector__tell(struct collector *c, struct record *rec)
+static int tell(void *ctx, struct record *rec, const struct frame_books *how)
 {
-	(void)c;
+	(void)ctx;
+	assert_true(!how == (rec->type == REC_START));
 	told = *rec;
+	books = how ? *how : (struct frame_books){ 0 };
 	return 0;
 }
 
-uint64_t tracer__skipped_runs(const struct tracer *t)
-{
-	(void)t;
-	return 0;
-}
-
-void tracer__counts(struct tracer *t, struct pvm_counts *out)
-{
-	(void)t;
-	*out = counts;
-}
-
-bool tracer__fentry(const struct tracer *t)
-{
-	(void)t;
-	return false;
-}
-
-const char *tracer__resolve(const struct tracer *t)
-{
-	(void)t;
-	return "walk";
-}
-
-struct confirm_info tracer__confirms(const struct tracer *t)
-{
-	(void)t;
-	return (struct confirm_info){ .target = false };
-}
-
-uint8_t tracer__witness(const struct tracer *t, const char **note)
-{
-	(void)note;
-	(void)t;
-	return WITNESS_KNOWN;
-}
-
-uint32_t tracer__host_pid(const struct tracer *t)
-{
-	(void)t;
-	return 1;
-}
-
-size_t tracer__alive(struct tracer *t, enum pvm_who who)
-{
-	(void)t;
-	(void)who;
-	return 0;
-}
+static const struct destination_ops destination = { .tell = tell };
 
 static int setup(void **state)
 {
@@ -103,8 +67,7 @@ static int setup(void **state)
 	(void)state;
 	collector.arrays = arrays__new(4096);
 	collector.identity = identity__new(&opts);
-	/* Any address will do: what it leads to is stood in for. */
-	collector.tracer = (struct tracer *)&collector;
+	collector.to.ops = &destination;
 	return !collector.arrays || !collector.identity;
 }
 
@@ -119,7 +82,9 @@ static int teardown(void **state)
 static void begin(void)
 {
 	shift = suspended = 0;
-	memset(&counts, 0, sizeof(counts));
+	fake_kernel__reset(&fake);
+	collector.books = (struct books_user){ 0 };
+	collector.from = (struct source){ &from_kernel, &source };
 	memset(&report, 0, sizeof(report));
 	report.collector = &collector;
 	assert_int_equal(report__start(&report), 0);
@@ -179,7 +144,7 @@ static void test_lost(void **state)
 	(void)state;
 	begin();
 	shift = -HOUR_NS;
-	counts.n[PVM_C_RING_FULL] = 1;
+	fake.counts.n[PVM_C_RING_FULL] = 1;
 	assert_int_equal(report__lost(&report), 0);
 	assert_int_equal(told.type, REC_LOST);
 	assert_true(told.lost.since_ns <= told.lost.until_ns);
@@ -187,41 +152,129 @@ static void test_lost(void **state)
 	assert_true(told.lost.until_ns - told.lost.since_ns < 60 * NS_PER_S);
 }
 
+/* What `start` says of the run is what its source says, a kernel half or a recording of it. */
+static void test_start(void **state)
+{
+	struct recording_header header = { .real_ns = 1000 * NS_PER_S };
+	struct from_recording recording;
+	struct run_facts facts;
+
+	(void)state;
+	begin();
+	fake.fentry = true;
+	fake.confirms = (struct confirm_info){ .target = true, .pages = "fexit" };
+	source.known.audit = true;
+	source.known.abis[0] = (struct abi_info){ .name = "x86_64", .covered = true };
+	source.known.abi_cnt = 1;
+	for (int replayed = 0; replayed < 2; replayed++) {
+		assert_int_equal(report__start(&report), 0);
+		assert_string_equal(told.start.attach, "fentry");
+		assert_string_equal(told.start.resolve, "walk");
+		assert_string_equal(told.start.user, "nobody");
+		assert_string_equal(told.start.confirms.pages, "fexit");
+		assert_true(told.start.confirms.target && told.start.audit);
+		assert_int_equal(told.start.pid, 1);
+		assert_int_equal(told.start.abi_cnt, 1);
+		assert_string_equal(told.start.abis[0].name, "x86_64");
+		assert_true(told.start.abis[0].covered && !told.start.abis[0].proven);
+		from_kernel.facts(&source, &facts);
+		run_facts__put(&facts, &header);
+		from_recording__begin(&recording, &header);
+		collector.from = (struct source){ &from_recording, &recording };
+	}
+	assert_true(told.real_ns == header.real_ns);
+	source.known.audit = false;
+}
+
+/* The counters that a recording holds of a moment are those that its live line had. */
+static void test_told_again(void **state)
+{
+	struct from_recording recording;
+	const struct recording_header header = { .real_ns = 1000 * NS_PER_S };
+	struct books live, again;
+
+	(void)state;
+	begin();
+	fake.counts.n[PVM_C_SEEN] = fake.counts.n[PVM_C_SUBMITTED] = 9;
+	fake.skipped = 2;
+	collector.books = (struct books_user){ .emitted = 6, .filtered = 2, .lost_output = 1 };
+	report__books(&report, &live);
+	assert_int_equal(report__stats(&report), 0);
+	assert_int_equal(books.type, REC_STATS);
+	assert_true(books.real_ns == told.real_ns);
+	/* The replay filters one more. */
+	from_recording__begin(&recording, &header);
+	recording.last = books;
+	collector.from = (struct source){ &from_recording, &recording };
+	collector.books = (struct books_user){ .emitted = 5, .filtered = 1 };
+	report__books(&report, &again);
+	assert_true(again.seen == live.seen && again.skipped_runs == 2);
+	assert_true(again.emitted == 5 && again.filtered == 3 && again.lost == 1);
+	assert_true(books__balanced(&again));
+	assert_int_equal(report__again(&report, &recording.last), 0);
+	assert_true(told.real_ns == recording.last.real_ns);
+}
+
+/* A reason of the end goes into the recording as it was told. */
+static void test_stop(void **state)
+{
+	bool complete = true;
+
+	(void)state;
+	begin();
+	report__doubt(&report, "target_gone"); /* costs no call */
+	assert_int_equal(report__stop(&report, "signal", "SIGTERM", &complete), 0);
+	assert_true(complete && told.stop.balanced && !told.stop.incomplete_cnt);
+	assert_string_equal(books.text, "signal");
+	assert_string_equal(books.signal, "SIGTERM");
+	report__doubt(&report, "hooks_silent");
+	collector.books.lost_unswept = 1;
+	fake.counts.n[PVM_C_SEEN] = 1;
+	assert_int_equal(report__stop(&report, "duration", NULL, &complete), 0);
+	assert_true(!complete && told.stop.balanced);
+	assert_int_equal(told.stop.incomplete_cnt, 2);
+	assert_string_equal(told.stop.incomplete[0], "lost");
+	assert_string_equal(told.stop.incomplete[1], "hooks_silent");
+}
+
 /* A recording's moments are dated already. */
 static void test_replayed(void **state)
 {
 	static const struct recording_header header = { .real_ns = 1000 * NS_PER_S };
-	struct frame_books books = {
+	struct from_recording recording;
+	struct frame_books *last = &recording.last;
+
+	(void)state;
+	begin();
+	from_recording__begin(&recording, &header);
+	collector.from = (struct source){ &from_recording, &recording };
+	assert_int_equal(report__start(&report), 0);
+	*last = (struct frame_books){
 		.type = REC_ERROR,
 		.real_ns = 1009 * NS_PER_S,
 		.since_ns = 1003 * NS_PER_S,
 		.until_ns = 1004 * NS_PER_S,
 		.text = "hooks_back",
 	};
-
-	(void)state;
-	begin();
-	report.recording = &header;
-	assert_int_equal(report__start(&report), 0);
-	assert_int_equal(report__again(&report, &books), 0);
-	assert_true(told.error.since_ns == books.since_ns);
-	assert_true(told.error.until_ns == books.until_ns);
+	assert_int_equal(report__again(&report, last), 0);
+	assert_true(told.error.since_ns == last->since_ns);
+	assert_true(told.error.until_ns == last->until_ns);
 	/* The clock was set back in between. */
-	books = (struct frame_books){ .type = REC_LOST,
+	*last = (struct frame_books){ .type = REC_LOST,
 				      .real_ns = 900 * NS_PER_S,
 				      .since_ns = 898 * NS_PER_S };
-	books.kernel.n[PVM_C_RING_FULL] = 1;
-	assert_int_equal(report__again(&report, &books), 0);
-	assert_true(told.lost.since_ns == books.since_ns);
-	assert_true(told.lost.until_ns == books.real_ns);
+	last->kernel.n[PVM_C_RING_FULL] = 1;
+	assert_int_equal(report__again(&report, last), 0);
+	assert_true(told.lost.since_ns == last->since_ns);
+	assert_true(told.lost.until_ns == last->real_ns);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_error),
-		cmocka_unit_test(test_suspended),
-		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_error),	   cmocka_unit_test(test_suspended),
+		cmocka_unit_test(test_lost),	   cmocka_unit_test(test_start),
+		cmocka_unit_test(test_told_again), cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_replayed),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_watch - what is told of hooks that fall silent, fire again or are skipped, and what becomes of the run. The tracer
- * and the output are stood in for. */
+/* test_watch - what is told of hooks that fall silent, fire again or are skipped, and what becomes of the run. Switches,
+ * audit and what is told are stood in for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,18 +12,16 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "fake_kernel.h"
 #include "watch.h"
 
-static bool taking, fentry, confirming, written, off, lacks;
-static bool kprobes_written, kprobes_off, kprobes_unknown,
-	bound_lacks; /* the switch of all kprobes */
-static const char *pages;
-static enum tracer_firing firing;
+static struct tracer fake;
+static const struct kernel kernel = { &fake_kernel_ops, &fake };
+static bool taking, written, off;
+static bool kprobes_written, kprobes_off, kprobes_unknown; /* the switch of all kprobes */
+static unsigned int keys_kept, keys_set;
 static bool probing, probes_written, lacks_cpu; /* the audit's */
 static uint64_t not_compared;
-static uint64_t skipped;
-static size_t alive = 1;
-static bool memory_left;
 static struct options options;
 static struct {
 	char code[32], message[128];
@@ -34,59 +32,19 @@ static struct collector collector = { .options = &options };
 static struct report report;
 static struct watch w;
 
-enum tracer_firing tracer__firing(struct tracer *t)
+static int keep(void *ctx, enum frame_kind kind, const void *data, size_t size)
 {
-	(void)t;
-	return firing;
+	(void)ctx;
+	(void)data;
+	(void)size;
+	if (!taking)
+		return -EAGAIN;
+	assert_int_equal(kind, FRAME_KEY);
+	keys_kept++;
+	return 0;
 }
 
-size_t tracer__alive(struct tracer *t, enum pvm_who who)
-{
-	(void)t;
-	return who == PVM_TARGET ? alive : 0;
-}
-
-bool tracer__memory_left(struct tracer *t)
-{
-	(void)t;
-	return memory_left;
-}
-
-uint64_t tracer__skipped_runs(const struct tracer *t)
-{
-	(void)t;
-	return skipped;
-}
-
-struct pin_key tracer__pin_key(const struct tracer *t)
-{
-	(void)t;
-	return (struct pin_key){ .page_shift = 0 };
-}
-
-bool tracer__fentry(const struct tracer *t)
-{
-	(void)t;
-	return fentry;
-}
-
-struct confirm_info tracer__confirms(const struct tracer *t)
-{
-	(void)t;
-	return (struct confirm_info){ .target = confirming, .pages = pages };
-}
-
-void tracer__ftrace_was_off(struct tracer *t)
-{
-	(void)t;
-	lacks = true;
-}
-
-void tracer__kprobes_were_off(struct tracer *t)
-{
-	(void)t;
-	bound_lacks = true;
-}
+static const struct destination_ops destination = { .keep = keep };
 
 bool sysctl__was_written(struct sysctl_watch *f)
 {
@@ -140,18 +98,8 @@ bool sysctl__ftrace_is_off(void)
 void collector__set_key(struct collector *c, const struct pin_key *key)
 {
 	(void)c;
-	(void)key;
-}
-
-int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, size_t size,
-		  uint64_t calls)
-{
-	(void)r;
-	(void)kind;
-	(void)data;
-	(void)size;
-	(void)calls;
-	return 0;
+	assert_true(key->may_lack);
+	keys_set++;
 }
 
 void report__doubt(struct report *r, const char *reason)
@@ -183,16 +131,18 @@ static void begin_with(bool with_audit)
 	memset(&report, 0, sizeof(report));
 	memset(told, 0, sizeof(told));
 	report.collector = &collector;
-	told_cnt = skipped = 0;
-	fentry = confirming = written = off = lacks = false;
-	firing = FIRING;
+	fake_kernel__reset(&fake);
+	fake.alive[PVM_TARGET] = 1;
+	collector.to.ops = &destination;
+	told_cnt = 0;
+	keys_kept = keys_set = 0;
+	written = off = false;
 	taking = true;
-	kprobes_written = kprobes_off = bound_lacks = false;
-	pages = NULL;
+	kprobes_written = kprobes_off = false;
 	probes_written = lacks_cpu = false;
 	probing = true;
 	not_compared = 0;
-	watch__begin(&w, &report, with_audit ? (struct audit *)&w : NULL);
+	watch__begin(&w, &report, &kernel, with_audit ? (struct audit *)&w : NULL);
 	watch__tick(&w);
 	assert_int_equal(told_cnt, 0);
 }
@@ -204,7 +154,7 @@ static void begin(void)
 
 static void tick(bool fire, bool take)
 {
-	firing = fire ? FIRING : FIRING_NOT;
+	fake.firing = fire ? FIRING : FIRING_NOT;
 	taking = take;
 	watch__tick(&w);
 }
@@ -246,7 +196,7 @@ static void test_silence_that_ends_at_the_look(void **state)
 	(void)state;
 	begin();
 	good = w.fired_ns;
-	firing = FIRING_AGAIN;
+	fake.firing = FIRING_AGAIN;
 	watch__tick(&w);
 	assert_int_equal(told_cnt, 2);
 	assert_string_equal(told[0].code, "hooks_silent");
@@ -257,7 +207,7 @@ static void test_silence_that_ends_at_the_look(void **state)
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
 	/* A full output takes it later. */
-	firing = FIRING_AGAIN;
+	fake.firing = FIRING_AGAIN;
 	taking = false;
 	watch__tick(&w);
 	tick(true, true);
@@ -287,7 +237,7 @@ static void test_skips_are_told_as_they_grow(void **state)
 {
 	(void)state;
 	begin();
-	skipped = 3;
+	fake.skipped = 3;
 	tick(true, false);
 	tick(true, true);
 	tick(true, true);
@@ -296,7 +246,7 @@ static void test_skips_are_told_as_they_grow(void **state)
 	assert_string_equal(
 		told[0].message,
 		"the kernel passed over the hooks of at most 3 calls, which may be missing");
-	skipped = 4;
+	fake.skipped = 4;
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
 }
@@ -309,15 +259,15 @@ static void test_processes_end(void **state)
 
 	(void)state;
 	begin();
-	alive = 0;
+	fake.alive[PVM_TARGET] = 0;
 	*list = (struct filter_list){ .values = &value, .cnt = 1 };
 	tick(true, true);
 	assert_int_equal(told_cnt, 0);
 	value.exclude = false;
-	memory_left = true;
+	fake.memory_left = true;
 	tick(true, true);
 	assert_int_equal(told_cnt, 0);
-	memory_left = false;
+	fake.memory_left = false;
 	tick(true, false);
 	tick(true, true);
 	tick(true, true);
@@ -333,7 +283,7 @@ static void test_switch_between_two_looks(void **state)
 
 	(void)state;
 	begin();
-	fentry = confirming = true;
+	fake.fentry = fake.confirms.target = true;
 	good = w.fired_ns;
 	written = true;
 	tick(true, false);
@@ -350,7 +300,7 @@ static void test_switch_that_stays_off(void **state)
 {
 	(void)state;
 	begin();
-	fentry = written = off = true;
+	fake.fentry = written = off = true;
 	tick(false, true);
 	tick(false, true);
 	off = false;
@@ -370,12 +320,12 @@ static void test_switch_of_what_confirms(void **state)
 	written = off = true;
 	tick(true, true);
 	assert_int_equal(told_cnt, 0);
-	confirming = written = true;
+	fake.confirms.target = written = true;
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
 	assert_string_equal(told[0].code, "confirms_silent");
-	assert_true(lacks && told[0].since_ns && !told[0].until_ns);
+	assert_true(fake.ftrace_was_off && told[0].since_ns && !told[0].until_ns);
 	written = true;
 	off = false;
 	tick(true, true);
@@ -390,13 +340,13 @@ static void test_switch_of_kprobes(void **state)
 {
 	(void)state;
 	begin();
-	confirming = true;
-	pages = "fexit";
+	fake.confirms.target = true;
+	fake.confirms.pages = "fexit";
 	tick(true, true);
-	assert_false(bound_lacks);
+	assert_false(fake.kprobes_were_off);
 	kprobes_written = true;
 	tick(true, true);
-	assert_true(bound_lacks && !lacks);
+	assert_true(fake.kprobes_were_off && !fake.ftrace_was_off);
 	assert_int_equal(told_cnt, 0);
 	assert_int_equal(report.doubts.cnt, 0);
 }
@@ -408,7 +358,7 @@ static void test_switch_of_kprobes_that_confirm(void **state)
 
 	(void)state;
 	begin();
-	pages = "kprobe";
+	fake.confirms.pages = "kprobe";
 	good = w.fired_ns;
 	kprobes_written = kprobes_off = true;
 	tick(true, false);
@@ -438,14 +388,14 @@ static void test_switch_of_kprobes_at_the_start(void **state)
 	kprobes_unknown = true;
 	begin();
 	kprobes_unknown = false;
-	assert_true(bound_lacks);
+	assert_true(fake.kprobes_were_off);
 	begin();
-	assert_false(bound_lacks);
-	pages = "kprobe";
+	assert_false(fake.kprobes_were_off);
+	fake.confirms.pages = "kprobe";
 	kprobes_off = true;
-	watch__begin(&w, &report, NULL);
+	watch__begin(&w, &report, &kernel, NULL);
 	tick(true, true);
-	assert_true(bound_lacks);
+	assert_true(fake.kprobes_were_off);
 	assert_int_equal(told_cnt, 1);
 	assert_string_equal(told[0].code, "confirms_silent");
 }
@@ -516,6 +466,20 @@ static void test_audit_cannot_compare(void **state)
 	assert_int_equal(told_cnt, 2);
 }
 
+/* From then on fewer pages than a list needs are no evidence: here, and in a replay, once its recording has room. */
+static void test_pages_lack(void **state)
+{
+	(void)state;
+	begin();
+	fake.pin_key.may_lack = 1;
+	tick(true, false);
+	assert_int_equal(keys_set, 0);
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(keys_kept, 1);
+	assert_int_equal(keys_set, 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -533,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_audit_falls_silent),
 		cmocka_unit_test(test_audit_lacks_a_cpu),
 		cmocka_unit_test(test_audit_cannot_compare),
+		cmocka_unit_test(test_pages_lack),
 	};
 
 	log__setup(true, 0);

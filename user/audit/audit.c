@@ -15,6 +15,7 @@
 #include "audit/who.h"
 #include "collector.h"
 #include "base/log.h"
+#include "kernel/kernel.h"
 #include "kernel/self_test.h"
 #include "kernel/sysctl.h"
 
@@ -30,6 +31,7 @@ struct positions {
 
 struct audit {
 	struct collector *collector;
+	const struct kernel *kernel;
 	struct audit_match *match;
 	struct audit_probes *probes;
 	struct ring_buffer *seen;
@@ -56,7 +58,7 @@ static uint64_t now_boot(const struct audit *a)
 
 static void count(struct audit *a, enum pvm_count what, uint64_t n)
 {
-	struct pvm_shared *shared = tracer__shared(a->collector->tracer);
+	struct pvm_shared *shared = a->kernel->ops->shared(a->kernel->tracer);
 
 	__atomic_fetch_add(&shared->rows[0].n[what], n, __ATOMIC_RELAXED);
 }
@@ -162,7 +164,7 @@ static void look_for_lost(struct audit *a)
 	struct pvm_counts counts;
 	uint64_t ours;
 
-	tracer__counts(a->collector->tracer, &counts);
+	a->kernel->ops->counts(a->kernel->tracer, &counts);
 	ours = counts.n[PVM_C_AUDIT_LOST];
 	if (ours != a->lost_known)
 		audit_match__lost(a->match, now_boot(a));
@@ -300,10 +302,10 @@ static bool prove(struct audit *a)
 	return true;
 }
 
-int audit__open(struct audit **out, struct collector *c)
+int audit__open(struct audit **out, struct collector *c, const struct kernel *kernel)
 {
 	struct audit *a = calloc(1, sizeof(*a));
-	int fd = tracer__seen_fd(c->tracer), err;
+	int fd = kernel->ops->seen_fd(kernel->tracer), err;
 	char why[160];
 
 	if (!a || !(a->match = audit_match__new())) {
@@ -313,6 +315,7 @@ int audit__open(struct audit **out, struct collector *c)
 	}
 	*out = a;
 	a->collector = c;
+	a->kernel = kernel;
 	a->self = (uint32_t)getpid();
 	a->end_ns = UINT64_MAX;
 	a->page_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -320,7 +323,7 @@ int audit__open(struct audit **out, struct collector *c)
 		log__error("--audit: %s", why);
 		return EX_UNAVAILABLE;
 	}
-	if (tracer__in_pid_ns(c->tracer)) {
+	if (kernel->ops->in_pid_ns(kernel->tracer)) {
 		log__error("--audit: inside a pid namespace perf cannot say which threads of the "
 			   "host make calls: run pvmtrace on the host for it");
 		return EX_UNAVAILABLE;
@@ -391,6 +394,6 @@ uint64_t audit__lost(const struct audit *a)
 
 	if (!a)
 		return 0;
-	tracer__counts(a->collector->tracer, &counts);
+	a->kernel->ops->counts(a->kernel->tracer, &counts);
 	return counts.n[PVM_C_AUDIT_LOST];
 }

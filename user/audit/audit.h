@@ -13,10 +13,11 @@
 
 struct audit;
 struct collector;
+struct kernel;
 
 /* Sets the probes, and proves them by a call of our own; the tracer is attached. Needs CAP_PERFMON, nothing later does.
  * 0, or a sysexits status after a message. */
-int audit__open(struct audit **out, struct collector *c);
+int audit__open(struct audit **out, struct collector *c, const struct kernel *kernel);
 void audit__close(struct audit *a); /* takes NULL, as all others do */
 
 /* From now on (the hooks tell calls) calls are compared, and up to audit__end (they are about to stop). */

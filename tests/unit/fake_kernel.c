@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "fake_kernel.h"
+
+void fake_kernel__reset(struct tracer *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->firing = FIRING;
+}
+
+void fake_kernel__add(struct tracer *t, void *data, size_t size)
+{
+	t->calls[t->call_cnt++] = (struct fake_record){ data, size };
+	t->counts.n[PVM_C_SEEN]++;
+	t->counts.n[PVM_C_SUBMITTED]++;
+}
+
+static bool fentry(const struct tracer *t)
+{
+	return t->fentry;
+}
+
+static const char *resolve(const struct tracer *t)
+{
+	(void)t;
+	return "walk";
+}
+
+static struct confirm_info confirms(const struct tracer *t)
+{
+	return t->confirms;
+}
+
+static uint8_t witness(const struct tracer *t, const char **note)
+{
+	(void)t;
+	if (note)
+		*note = NULL;
+	return WITNESS_KNOWN;
+}
+
+static struct pin_key pin_key(const struct tracer *t)
+{
+	return t->pin_key;
+}
+
+static uint32_t host_pid(const struct tracer *t)
+{
+	(void)t;
+	return 1;
+}
+
+static bool in_pid_ns(const struct tracer *t)
+{
+	return t->in_pid_ns;
+}
+
+static void counts(struct tracer *t, struct pvm_counts *out)
+{
+	*out = t->counts;
+}
+
+static uint64_t skipped_runs(const struct tracer *t)
+{
+	return t->skipped;
+}
+
+static enum tracer_firing firing(struct tracer *t)
+{
+	return t->firing;
+}
+
+static size_t alive(struct tracer *t, enum pvm_who who)
+{
+	return t->alive[who];
+}
+
+static bool memory_left(struct tracer *t)
+{
+	return t->memory_left;
+}
+
+static struct pvm_shared *shared(struct tracer *t)
+{
+	return &t->shared;
+}
+
+static int no_fd(struct tracer *t)
+{
+	(void)t;
+	return -1;
+}
+
+static int seen_fd(const struct tracer *t)
+{
+	(void)t;
+	return -1;
+}
+
+static int consume_calls(struct tracer *t)
+{
+	int err = 0;
+
+	if (t->on_consume)
+		t->on_consume(t);
+	while (!err && t->call_at < t->call_cnt) {
+		const struct fake_record *r = &t->calls[t->call_at++];
+
+		err = t->on_call(t->ctx, r->data, r->size);
+	}
+	return err;
+}
+
+static int consume_arrays(struct tracer *t)
+{
+	t->arrays_asked++;
+	return 0;
+}
+
+static int take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
+{
+	int err = 0;
+
+	while (t->summary_at < t->summary_cnt && !err) {
+		const struct fake_record *r = &t->summaries[t->summary_at];
+
+		err = take(ctx, r->data, r->size);
+		t->summary_at += !err;
+	}
+	return err;
+}
+
+static uint64_t summaries_left(struct tracer *t)
+{
+	uint64_t calls = 0;
+
+	for (size_t i = t->summary_at; i < t->summary_cnt; i++)
+		calls += ((const struct pvm_summary *)t->summaries[i].data)->tally.calls;
+	return calls;
+}
+
+static void go(struct tracer *t)
+{
+	t->going = true;
+}
+
+static void tick(struct tracer *t)
+{
+	t->ticks++;
+}
+
+static int sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
+{
+	(void)older_ns;
+	if (t->on_sweep)
+		t->on_sweep(t, phase);
+	if (t->sweep_cnt == FAKE_SWEEPS)
+		return 0;
+	t->stopping_at[t->sweep_cnt] = t->shared.stopping;
+	t->swept[t->sweep_cnt++] = phase;
+	return 0;
+}
+
+static void await_hooks(const struct tracer *t)
+{
+	(void)t;
+}
+
+static void detach(struct tracer *t)
+{
+	t->detached = true;
+}
+
+static void ftrace_was_off(struct tracer *t)
+{
+	t->ftrace_was_off = true;
+}
+
+static void kprobes_were_off(struct tracer *t)
+{
+	t->kprobes_were_off = true;
+}
+
+static void forget_proc(struct tracer *t, uint32_t pid)
+{
+	(void)pid;
+	t->forgotten++;
+}
+
+static void forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
+{
+	(void)key;
+	t->forgotten++;
+}
+
+static void judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
+			 const struct pvm_cgroup_val *val)
+{
+	(void)key;
+	t->judged = *val;
+}
+
+static void apply(struct tracer *t)
+{
+	(void)t;
+}
+
+static void self_test_seen(struct tracer *t, const void *data, size_t size)
+{
+	(void)data;
+	(void)size;
+	t->self_test_seen = true;
+}
+
+const struct kernel_ops fake_kernel_ops = {
+	.fentry = fentry,
+	.resolve = resolve,
+	.confirms = confirms,
+	.witness = witness,
+	.pin_key = pin_key,
+	.host_pid = host_pid,
+	.in_pid_ns = in_pid_ns,
+	.counts = counts,
+	.skipped_runs = skipped_runs,
+	.firing = firing,
+	.alive = alive,
+	.memory_left = memory_left,
+	.shared = shared,
+	.seen_fd = seen_fd,
+	.poll_fd = no_fd,
+	.consume_calls = consume_calls,
+	.consume_arrays = consume_arrays,
+	.take_summaries = take_summaries,
+	.summaries_left = summaries_left,
+	.go = go,
+	.tick = tick,
+	.sweep = sweep,
+	.await_hooks = await_hooks,
+	.detach = detach,
+	.ftrace_was_off = ftrace_was_off,
+	.kprobes_were_off = kprobes_were_off,
+	.forget_proc = forget_proc,
+	.forget_cgroup = forget_cgroup,
+	.judge_cgroup = judge_cgroup,
+	.apply = apply,
+	.self_test_seen = self_test_seen,
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fake_kernel - stands in the place of the kernel half: says what a test sets, hands out the records that it is given, and
+ * writes down what it is told. */
+#ifndef PVM_FAKE_KERNEL_H
+#define PVM_FAKE_KERNEL_H
+
+#include <linux/types.h>
+
+#include "kernel/kernel.h"
+
+#define FAKE_RECORDS 64
+#define FAKE_SWEEPS 8
+
+struct fake_record {
+	void *data; /* kept, not copied */
+	size_t size;
+};
+
+struct tracer {
+	/* Set by the test. */
+	bool fentry, in_pid_ns, memory_left;
+	struct confirm_info confirms;
+	struct pin_key pin_key;
+	struct pvm_counts counts;
+	uint64_t skipped;
+	enum tracer_firing firing;
+	size_t alive[2]; /* by enum pvm_who */
+	struct fake_record calls[FAKE_RECORDS], summaries[FAKE_RECORDS];
+	size_t call_cnt, summary_cnt;
+	/* The callback of the ring of calls, and what is called each time it is read. */
+	tracer_sample_fn on_call;
+	void *ctx;
+	void (*on_consume)(struct tracer *t);
+	/* Called by a sweep, before it is written down. */
+	void (*on_sweep)(struct tracer *t, enum pvm_phase phase);
+	/* What it was told. */
+	struct pvm_shared shared;
+	size_t call_at, summary_at; /* how many were taken */
+	enum pvm_phase swept[FAKE_SWEEPS];
+	uint32_t stopping_at[FAKE_SWEEPS]; /* shared.stopping at each sweep */
+	size_t sweep_cnt;
+	unsigned int ticks, arrays_asked;
+	size_t forgotten; /* processes and cgroups */
+	struct pvm_cgroup_val judged;
+	bool going, detached, ftrace_was_off, kprobes_were_off;
+	bool self_test_seen;
+};
+
+extern const struct kernel_ops fake_kernel_ops;
+
+/* A kernel half whose hooks fire, and of which nothing else is known. */
+void fake_kernel__reset(struct tracer *t);
+/* One more call is in its ring; one more is seen and submitted by the counters. */
+void fake_kernel__add(struct tracer *t, void *data, size_t size);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "live.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "collector.h"
+#include "from_kernel.h"
+#include "kernel/libbpf_log.h"
+#include "kernel/privileges.h"
+#include "kernel/sysctl.h"
+#include "kernel/tracer.h"
+#include "loop.h"
+#include "probe/explain.h"
+#include "report.h"
+#include "to_recording.h"
+
+struct live {
+	const struct options *options;
+	struct privileges privileges;
+	struct tracer *tracer;
+	struct from_kernel source;
+	struct to_recording recording;
+	struct collector collector;
+	struct report report;
+	struct loop loop;
+	enum kernel_types types;
+};
+
+static int drain_for_test(void *ctx)
+{
+	bool got;
+
+	return from_kernel__drain(ctx, &got);
+}
+
+/* What is asked of the kernel before anything is written. */
+static int load(struct live *l)
+{
+	int err;
+
+	libbpf_log__setup(l->options->verbose);
+	if ((err = privileges__check()) || (err = probe__kernel(l->options->btf, &l->types)) ||
+	    (err = privileges__choose(&l->privileges, l->options->user)) ||
+	    (err = tracer__open(&l->tracer, l->options)))
+		return err;
+	l->source.kernel = (struct kernel){ &kernel_ops, l->tracer };
+	l->source.known.user = l->privileges.name;
+	if ((err = tracer__load(l->tracer)))
+		return err;
+	return tracer__look(l->tracer);
+}
+
+static int open_sink(struct live *l, const struct owner *owner)
+{
+	const struct options *o = l->options;
+	struct collector *c = &l->collector;
+	struct sink_opts sink = {
+		.path = o->output,
+		.owner = *owner,
+		.allow_fifo = o->allow_fifo,
+		.max_size = o->max_size,
+		.keep = o->keep,
+		.max_line = o->max_line,
+		.buffer = o->max_line * 4 > SINK_BUFFER ? (size_t)o->max_line * 4 : SINK_BUFFER,
+	};
+
+	if (sink__open(&c->sink, &sink) ||
+	    sink__check_reopen(c->sink, l->privileges.uid, l->privileges.gid))
+		return EX_IOERR;
+	sink__on_new(c->sink, lines__on_new_file, &c->lines);
+	return 0;
+}
+
+/* Whoever switches the hooks off from now on is noticed. */
+static int attach(struct live *l)
+{
+	struct watch *watch = &l->loop.watch;
+
+	if (l->options->audit)
+		sysctl__watch(&watch->audit_switch, KPROBES_SWITCH);
+	sysctl__watch(&watch->ftrace.file, SYSCTL_FTRACE_FILE);
+	sysctl__watch(&watch->kprobes.file, KPROBES_SWITCH);
+	return tracer__attach(l->tracer);
+}
+
+/* Everything that needs privileges. */
+static int set_up(struct live *l)
+{
+	struct owner owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	struct collector *c = &l->collector;
+	struct pin_key key;
+	int err = load(l);
+
+	if (err)
+		return err;
+	if (l->privileges.change_user)
+		owner = (struct owner){ l->privileges.uid, l->privileges.gid,
+					l->privileges.made_up };
+	if ((err = open_sink(l, &owner)))
+		return err;
+	metrics__open(&l->loop.metrics, l->options->metrics, &owner);
+	c->from = (struct source){ &from_kernel, &l->source };
+	if ((err = collector__open(c, l->options)) ||
+	    (err = tracer__open_rings(l->tracer, collector__on_call, collector__on_array, c)) ||
+	    (err = attach(l)) ||
+	    (err = tracer__self_test(l->tracer, drain_for_test, &l->source, l->source.known.abis,
+				     &l->source.known.abi_cnt)))
+		return err;
+	if (l->options->audit && (err = audit__open(&l->loop.audit, c, &l->source.kernel)))
+		return err;
+	l->source.known.audit = l->options->audit;
+	key = tracer__pin_key(l->tracer);
+	collector__set_key(c, &key);
+	return l->options->record ? to_recording__open(&l->recording, c, &owner, &key) : 0;
+}
+
+/* Only where something would be confirmed by them. */
+static void note_kprobes(struct live *l)
+{
+	const char *pages = tracer__confirms(l->tracer).pages;
+
+	if (!pages && sysctl__kprobes_are_off()) {
+		log__warn(KPROBES_SWITCH " is 0: no kprobe runs, so no pages are confirmed by any");
+		report__note(&l->report, KPROBES_SWITCH " is 0: no pages are confirmed by kprobes");
+	} else if (pages && !strcmp(pages, "kprobe") &&
+		   !sysctl__is_watched(&l->loop.watch.kprobes.file)) {
+		report__note(&l->report,
+			     KPROBES_SWITCH " cannot be watched: whether the kprobes that "
+					    "confirm pages run is not known");
+	}
+}
+
+static void note_witnesses(struct live *l)
+{
+	const char *note;
+
+	(void)tracer__witness(l->tracer, &note);
+	if (!note)
+		return;
+	log__warn("%s", note);
+	report__note(&l->report, note);
+}
+
+static int give_up_rights(struct live *l)
+{
+	struct report *r = &l->report;
+
+	l->privileges.keep_cap_bpf = tracer__needs_cap_bpf(l->tracer, &l->privileges);
+	if (l->privileges.keep_cap_bpf)
+		report__note(r, "this kernel refuses bpf(2) to unprivileged users even on open "
+				"descriptors (before 5.19): CAP_BPF is kept");
+	if (tracer__in_pid_ns(l->tracer)) {
+		log__warn("running inside a pid namespace: calls that stay inside the kernel are "
+			  "noticed for this namespace's processes only");
+		report__note(r, "inside a pid namespace: in-flight calls are swept for its "
+				"processes only");
+	}
+	if (sysctl__ftrace_is_off()) {
+		log__warn(SYSCTL_FTRACE " is 0: no hook on a kernel function runs, so nothing of a "
+					"call is confirmed");
+		report__note(r, SYSCTL_FTRACE " is 0: nothing of a call is confirmed");
+	}
+	note_kprobes(l);
+	note_witnesses(l);
+	if (l->types == KERNEL_TYPES_UNKNOWN)
+		report__note(r, "the types given by --btf could not be compared with the "
+				"kernel's own");
+	return privileges__drop(&l->privileges);
+}
+
+int live__run(const struct options *o)
+{
+	static struct live l;
+	int status;
+
+	l.options = o;
+	l.report.collector = &l.collector;
+	if (!(status = loop__open(&l.loop)) && !(status = set_up(&l)) &&
+	    !(status = give_up_rights(&l))) {
+		l.loop.source = &l.source;
+		l.loop.collector = &l.collector;
+		l.loop.report = &l.report;
+		log__info("tracing as %s; SIGINT (Ctrl-C) or SIGTERM ends it", l.privileges.name);
+		status = loop__run(&l.loop);
+	}
+	if (collector__close(&l.collector) && !status)
+		status = EX_IOERR;
+	sink__close(l.collector.sink);
+	audit__close(l.loop.audit);
+	tracer__close(l.tracer);
+	return status;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run_facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(((struct recording_header *)0)->abis) /
+			       sizeof(((struct recording_header *)0)->abis[0]) ==
+		       RUN_ABIS,
+	       "a header has room for what is known of each ABI");
+
+static void copy(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from ? from : "");
+}
+
+static uint8_t confirm_bits(const struct confirm_info *c)
+{
+	return (c->target ? RECORDING_TARGET : 0) |
+	       (!c->pages		     ? 0
+		: !strcmp(c->pages, "fexit") ? RECORDING_FEXIT
+					     : RECORDING_KPROBE);
+}
+
+void run_facts__put(const struct run_facts *f, struct recording_header *header)
+{
+	header->pid = f->pid;
+	header->fentry = f->fentry;
+	header->confirms = confirm_bits(&f->confirms) | (f->audit ? RECORDING_AUDIT : 0);
+	header->witnesses = f->witnesses & 0x7f;
+	copy(header->resolve, sizeof(header->resolve), f->resolve);
+	copy(header->user, sizeof(header->user), f->user);
+	for (size_t i = 0; i < f->abi_cnt; i++) {
+		copy(header->abis[i].name, sizeof(header->abis[i].name), f->abis[i].name);
+		header->abis[i].covered = f->abis[i].covered;
+		header->abis[i].proven = f->abis[i].proven;
+	}
+}
+
+void run_facts__of(struct run_facts *f, const struct recording_header *header)
+{
+	*f = (struct run_facts){
+		.resolve = header->resolve,
+		.user = header->user,
+		.confirms = {
+			.target = header->confirms & RECORDING_TARGET,
+			.pages = header->confirms & RECORDING_FEXIT	? "fexit"
+				 : header->confirms & RECORDING_KPROBE ? "kprobe"
+								       : NULL,
+		},
+		.pid = header->pid,
+		.witnesses = header->witnesses,
+		.fentry = header->fentry,
+		.audit = header->confirms & RECORDING_AUDIT,
+	};
+	while (f->abi_cnt < RUN_ABIS && header->abis[f->abi_cnt].name[0]) {
+		f->abis[f->abi_cnt] = (struct abi_info){
+			.name = header->abis[f->abi_cnt].name,
+			.covered = header->abis[f->abi_cnt].covered,
+			.proven = header->abis[f->abi_cnt].proven,
+		};
+		f->abi_cnt++;
+	}
+}

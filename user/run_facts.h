@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_facts - what is known of a run when it starts, and how a recording's header says it. Pure. */
+#ifndef PVM_RUN_FACTS_H
+#define PVM_RUN_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/record.h"
+#include "output/recording.h"
+
+#define RUN_ABIS 4
+
+struct run_facts {
+	const char *resolve; /* how targets are looked up */
+	const char *user;    /* whom it runs as */
+	struct confirm_info confirms;
+	struct abi_info abis[RUN_ABIS];
+	size_t abi_cnt;
+	uint32_t pid;	   /* on the host */
+	uint8_t witnesses; /* enum witness_bit */
+	bool fentry;	   /* --attach fentry */
+	bool audit;	   /* --audit */
+};
+
+/* Texts that are too long are cut. */
+void run_facts__put(const struct run_facts *f, struct recording_header *header);
+/* The texts are the header's. */
+void run_facts__of(struct run_facts *f, const struct recording_header *header);
+
+#endif

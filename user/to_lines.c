@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "to_lines.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "collector.h"
+#include "output/terminal.h"
+
+int lines__open(struct lines *l, struct collector *c, const struct options *o)
+{
+	l->collector = c;
+	l->renderer = renderer__new(o->format);
+	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
+					       .max_line = o->max_line,
+					       .args = o->verbose > 0 };
+	if (!o->output) {
+		l->render_opts.width = terminal__width(STDOUT_FILENO);
+		l->render_opts.color = terminal__color(STDOUT_FILENO);
+	}
+	json__init(&l->json);
+	if (l->renderer && json__reserve(&l->json, o->max_line))
+		return 0;
+	log__error("out of memory");
+	return EX_SOFTWARE;
+}
+
+void lines__close(struct lines *l)
+{
+	renderer__free(l->renderer);
+	json__free(&l->json);
+}
+
+static void stamp(const struct lines *l, struct record *rec)
+{
+	const struct collector *c = l->collector;
+
+	rec->host = &c->host;
+	rec->run = c->run_id;
+	rec->seq = l->seq + 1;
+	rec->told_ns = c->from.ops->told_ns(c->from.ctx);
+}
+
+void lines__on_new_file(void *ctx, const char *reason)
+{
+	if (lines__put_reopen(ctx, reason))
+		log__error("out of memory");
+}
+
+/* Turns to a new file between two lines, if nothing is pending, so that `reopen` has its place in the order. */
+static void turn_file(struct lines *l)
+{
+	struct sink *sink = l->collector->sink;
+
+	if (sink__turn_due(sink) && !sink__flush(sink) && sink__turn_due(sink) && !sink__turn(sink))
+		lines__on_new_file(l, "size");
+}
+
+/* Renders into the line buffer and copies the line to the sink: one copy of 2 KB keeps the writer and the
+ * sink apart. */
+int lines__put(struct lines *l, struct record *rec, uint64_t weight)
+{
+	char *to;
+	int err;
+
+	turn_file(l);
+	to = sink__reserve(l->collector->sink);
+	if (!to)
+		return -EAGAIN;
+	stamp(l, rec);
+	err = renderer__render(l->renderer, rec, &l->render_opts, &l->json);
+	if (err)
+		return err;
+	memcpy(to, l->json.buf, l->json.len);
+	sink__commit(l->collector->sink, l->json.len, weight);
+	l->seq++;
+	return 0;
+}
+
+int lines__put_reopen(struct lines *l, const char *reason)
+{
+	struct record rec = {
+		.type = REC_REOPEN,
+		.real_ns = clock__real_now(),
+		.reopen = { .instance = l->collector->run_id, .reason = reason },
+	};
+	int err;
+
+	stamp(l, &rec);
+	err = renderer__render(l->renderer, &rec, &l->render_opts, &l->json);
+	if (!err)
+		err = sink__put_first(l->collector->sink, l->json.buf, l->json.len);
+	if (!err)
+		l->seq++;
+	return err;
+}
+
+bool lines__room(void *ctx)
+{
+	const struct lines *l = ctx;
+
+	return sink__reserve(l->collector->sink) != NULL;
+}
+
+int lines__flush(void *ctx)
+{
+	struct lines *l = ctx;
+	int err = sink__flush(l->collector->sink);
+
+	/* A window can be drawn to another size. */
+	if (l->render_opts.width)
+		l->render_opts.width = terminal__width(STDOUT_FILENO);
+	return err;
+}
+
+static int keep(void *ctx, enum frame_kind kind, const void *data, size_t size)
+{
+	(void)ctx;
+	(void)kind;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+static int identity(void *ctx, const struct raw_record *raw)
+{
+	struct lines *l = ctx;
+
+	return collector__learn(l->collector, raw);
+}
+
+static enum verdict judge(void *ctx, const struct raw_record *raw, struct record *rec)
+{
+	struct collector *c = ((struct lines *)ctx)->collector;
+
+	if (collector__decode(c, raw, &rec->call))
+		return VERDICT_NONSENSE;
+	collector__remind(c, &rec->call);
+	return collector__passes(c, &rec->call) ? VERDICT_PASSES : VERDICT_FILTERED;
+}
+
+static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint64_t calls)
+{
+	(void)raw;
+	return lines__put(ctx, rec, calls);
+}
+
+static int tell(void *ctx, struct record *rec, const struct frame_books *books)
+{
+	(void)books;
+	return lines__put(ctx, rec, 0);
+}
+
+/* What the sink holds is the sink's. */
+static uint64_t unwritten(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static void look(void *ctx, struct outputs *o, uint64_t now_ns)
+{
+	(void)ctx;
+	(void)o;
+	(void)now_ns;
+}
+
+static int close_it(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+const struct destination_ops to_lines = {
+	.room = lines__room,
+	.flush = lines__flush,
+	.keep = keep,
+	.identity = identity,
+	.judge = judge,
+	.put = put,
+	.tell = tell,
+	.unwritten = unwritten,
+	.look = look,
+	.close = close_it,
+};

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "to_recording.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "collector.h"
+#include "outputs.h"
+#include "run_facts.h"
+#include "version.h"
+
+static bool room(void *ctx)
+{
+	struct to_recording *r = ctx;
+
+	return lines__room(&r->collector->lines) && recorder__room(r->recorder);
+}
+
+static int flush(void *ctx)
+{
+	struct to_recording *r = ctx;
+	int err = recorder__flush(r->recorder);
+	int sink_err = lines__flush(&r->collector->lines);
+
+	return sink_err ? sink_err : err;
+}
+
+static int keep(void *ctx, enum frame_kind kind, const void *data, size_t size)
+{
+	struct to_recording *r = ctx;
+
+	return recorder__put(r->recorder, kind, data, size, 0);
+}
+
+/* Here only the paths of cgroups are of use, to filter by. */
+static int identity(void *ctx, const struct raw_record *raw)
+{
+	struct to_recording *r = ctx;
+	int err = recorder__put(r->recorder, FRAME_CALL, raw->data, raw->size, 0);
+
+	if (err || decode__type(raw->data, raw->size) != PVM_CGROUP)
+		return err;
+	return collector__learn(r->collector, raw);
+}
+
+/* What the kernel half left to us is judged before it is recorded: a filter is also a promise of what is not kept. */
+static enum verdict judge(void *ctx, const struct raw_record *raw, struct record *rec)
+{
+	struct collector *c = ((struct to_recording *)ctx)->collector;
+	const struct pvm_call *call = raw->data;
+
+	if (raw->size < sizeof(*call) ||
+	    !((call->caller.flags | call->target.flags | call->owner.flags) & PVM_TASK_CGROUP_WAIT))
+		return VERDICT_PASSES;
+	return collector__decode(c, raw, &rec->call) || collector__passes(c, &rec->call)
+		       ? VERDICT_PASSES
+		       : VERDICT_FILTERED;
+}
+
+/* To record a call is to tell it. Its arrays are in the file before it. */
+static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint64_t calls)
+{
+	struct to_recording *r = ctx;
+	struct source *from = &r->collector->from;
+	uint64_t told_ns = from->ops->told_ns(from->ctx);
+	int err = recorder__put(r->recorder, FRAME_TOLD, &told_ns, sizeof(told_ns), 0);
+
+	(void)rec;
+	return err ? err : recorder__put(r->recorder, FRAME_CALL, raw->data, raw->size, calls);
+}
+
+static int tell(void *ctx, struct record *rec, const struct frame_books *books)
+{
+	struct to_recording *r = ctx;
+	int err = lines__put(&r->collector->lines, rec, 0);
+
+	/* No room: the recording goes without it, as it would if it were cut here. */
+	if (!err && books && !keep(r, FRAME_TOLD, &rec->told_ns, sizeof(rec->told_ns)))
+		(void)keep(r, FRAME_BOOKS, books, sizeof(*books));
+	return err;
+}
+
+/* Its file then fails again when it is closed, which gives the exit status. */
+static uint64_t unwritten(void *ctx)
+{
+	struct to_recording *r = ctx;
+
+	return recorder__flush(r->recorder) ? recorder__pending(r->recorder) : 0;
+}
+
+static void look(void *ctx, struct outputs *o, uint64_t now_ns)
+{
+	struct to_recording *r = ctx;
+
+	outputs__look_at_recording(o, r->recorder, now_ns);
+}
+
+static int close_it(void *ctx)
+{
+	struct to_recording *r = ctx;
+
+	return recorder__close(r->recorder);
+}
+
+const struct destination_ops to_recording = {
+	.room = room,
+	.flush = flush,
+	.keep = keep,
+	.identity = identity,
+	.judge = judge,
+	.put = put,
+	.tell = tell,
+	.unwritten = unwritten,
+	.look = look,
+	.close = close_it,
+};
+
+int to_recording__open(struct to_recording *r, struct collector *c, const struct owner *owner,
+		       const struct pin_key *key)
+{
+	struct recording_header header = { .real_ns = clock__real_now(), .host = c->host };
+	struct run_facts facts;
+
+	c->from.ops->facts(c->from.ctx, &facts);
+	run_facts__put(&facts, &header);
+	snprintf(header.run_id, sizeof(header.run_id), "%s", c->run_id);
+	snprintf(header.program, sizeof(header.program), "%s", PVMTRACE_VERSION);
+	snprintf(header.command, sizeof(header.command), "%s", c->options->command);
+	r->collector = c;
+	if (recorder__create(&r->recorder, c->options->record, &header, owner))
+		return EX_CANTCREAT;
+	c->to = (struct destination){ &to_recording, r };
+	c->clock_recorded = c->clock.total - c->clock.cnt;
+	collector__record_clock(c);
+	if (key->page_shift)
+		(void)keep(r, FRAME_KEY, key, sizeof(*key));
+	recorder__keep_head(r->recorder);
+	return 0;
+}
