@@ -188,7 +188,12 @@ build/tests/user.a: $(UNIT_USER_OBJ) build/files
 	$(call tell,AR)
 	$(Q)rm -f $@ && $(AR) qc $@ $(UNIT_USER_OBJ)
 
-$(UNIT_PROGS): build/tests/%: build/tests/unit/%.o $(UNIT_HELPER_OBJ) build/tests/user.a
+# What tests share: likewise.
+build/tests/helpers.a: $(UNIT_HELPER_OBJ) build/files
+	$(call tell,AR)
+	$(Q)rm -f $@ && $(AR) qc $@ $(UNIT_HELPER_OBJ)
+
+$(UNIT_PROGS): build/tests/%: build/tests/unit/%.o build/tests/helpers.a build/tests/user.a
 	@mkdir -p $(@D)
 	$(call tell,LINK)
 	$(Q)$(CC) $(SANITIZE) $^ $(LIBS) -lcmocka -ljansson -pthread -o $@

@@ -221,7 +221,7 @@ static int open_all(struct replay *r, const struct options *o)
 
 int replay__run(const struct options *o)
 {
-	static struct replay r;
+	struct replay r = { 0 };
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);

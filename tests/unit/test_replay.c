@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_replay - a run that is recorded and replayed: the same books, and what is said where the recording is cut, damaged
+ * or left early. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "live_run.h"
+#include "replay.h"
+#include "scratch.h"
+#include "to_recording.h"
+
+#define CALL "process_vm_access"
+#define RECORDING "other"
+#define REPLAYED "out.1"
+
+static void end_by_signal(struct tracer *t)
+{
+	(void)t;
+	raise(SIGTERM);
+}
+
+/* Four calls: one is told twice, and one is filtered before it is recorded. Gives what `stop` said of them. */
+static json_t *record(void)
+{
+	static const char *const args[] = { "--record", RECORDING, NULL };
+	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	const struct pin_key key = { .page_shift = 0 };
+	struct to_recording recording;
+	json_t *counters;
+
+	live_run__begin(NULL, args);
+	assert_int_equal(to_recording__open(&recording, &run.collector, &ourselves, &key), 0);
+	live_run__call(1, PVM_COMPLETE);
+	live_run__call(2, PVM_IN_FLIGHT);
+	live_run__call(2, PVM_COMPLETE);
+	live_run__call(3, PVM_COMPLETE);
+	run.fake.counts.n[PVM_C_SEEN]++;
+	run.fake.counts.n[PVM_C_FILTERED]++;
+	run.fake.on_consume = end_by_signal;
+	assert_int_equal(loop__run(&run.loop), 0);
+	live_run__read("out");
+	/* The calls are in the recording instead. */
+	assert_int_equal(live_run__count(CALL), 0);
+	assert_int_equal(live_run__count("start"), 1);
+	assert_int_equal(live_run__counter("emitted"), 3);
+	assert_int_equal(live_run__counter("in_flight_emitted"), 1);
+	counters = json_incref(json_object_get(live_run__stop(), "counters"));
+	live_run__end();
+	return counters;
+}
+
+static int replay(const char *option, const char *value)
+{
+	char *argv[] = { (char *)"pvmtrace", (char *)"--replay", (char *)RECORDING, (char *)"-o",
+			 (char *)REPLAYED,   (char *)option,	 (char *)value,	    NULL };
+	struct options o;
+	int status;
+
+	memset(&run, 0, sizeof(run));
+	assert_int_equal(options__parse(&o, option ? 7 : 5, argv), 0);
+	status = replay__run(&o);
+	options__free(&o);
+	live_run__read(REPLAYED);
+	return status;
+}
+
+static const char *reason(void)
+{
+	return json_string_value(json_object_get(live_run__stop(), "reason"));
+}
+
+static bool is_complete(void)
+{
+	return json_is_true(json_object_get(live_run__stop(), "complete"));
+}
+
+static void test_same_books(void **state)
+{
+	json_t *counters;
+
+	(void)state;
+	counters = record();
+	assert_int_equal(replay(NULL, NULL), 0);
+	assert_string_equal(live_run__kind(0), "start");
+	assert_int_equal(live_run__count(CALL), 4);
+	assert_string_equal(reason(), "signal");
+	assert_true(is_complete());
+	assert_true(json_equal(counters, json_object_get(live_run__stop(), "counters")));
+	json_decref(counters);
+}
+
+/* A call that is left out of a replay is filtered, and the sum stays. */
+static void test_filters(void **state)
+{
+	(void)state;
+	json_decref(record());
+	assert_int_equal(replay("--op", "write"), 0);
+	assert_int_equal(live_run__count(CALL), 0);
+	assert_int_equal(live_run__counter("seen"), 4);
+	assert_int_equal(live_run__counter("filtered"), 4);
+	assert_true(json_is_true(json_object_get(live_run__stop(), "balanced")));
+}
+
+static void test_count(void **state)
+{
+	(void)state;
+	json_decref(record());
+	assert_int_equal(replay("--count", "1"), 0);
+	assert_int_equal(live_run__count(CALL), 1);
+	assert_string_equal(reason(), "count");
+	assert_int_equal(live_run__counter("emitted"), 1);
+	assert_false(is_complete());
+}
+
+/* Its last frame is `stop`. */
+static void test_cut(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	json_decref(record());
+	assert_int_equal(stat(RECORDING, &st), 0);
+	assert_int_equal(truncate(RECORDING, st.st_size - (off_t)(sizeof(struct frame) +
+								  sizeof(struct frame_books))),
+			 0);
+	assert_int_equal(replay(NULL, NULL), EX_DATAERR);
+	assert_int_equal(live_run__count(CALL), 4);
+	assert_string_equal(reason(), "recording_cut");
+	assert_false(is_complete());
+	assert_true(json_is_true(json_object_get(live_run__stop(), "balanced")));
+}
+
+static void test_damaged(void **state)
+{
+	struct stat st;
+	char byte;
+	int fd;
+
+	(void)state;
+	json_decref(record());
+	fd = open(RECORDING, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0 && !fstat(fd, &st));
+	assert_int_equal(pread(fd, &byte, 1, st.st_size - 1), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, st.st_size - 1), 1);
+	close(fd);
+	assert_int_equal(replay(NULL, NULL), EX_DATAERR);
+	assert_int_equal(live_run__count(CALL), 4);
+	assert_string_equal(reason(), "recording_damaged");
+	assert_false(is_complete());
+}
+
+/* What this program did not write is not told: its end is then as good as none. */
+static void test_no_word(void **state)
+{
+	static const char word[] = "SIGTERM";
+	struct frame_books books = { .type = REC_STOP, .text = "sig nal" };
+	struct recording_header header = { .real_ns = NS_PER_S, .run_id = FIXTURE_RUN_ID };
+	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	struct recorder *recorder;
+
+	(void)state;
+	memcpy(books.signal, word, sizeof(word));
+	assert_int_equal(recorder__create(&recorder, RECORDING, &header, &ourselves), 0);
+	assert_int_equal(recorder__put(recorder, FRAME_BOOKS, &books, sizeof(books), 0), 0);
+	assert_int_equal(recorder__close(recorder), 0);
+	assert_int_equal(replay(NULL, NULL), EX_DATAERR);
+	assert_int_equal(run.line_cnt, 2);
+	assert_string_equal(reason(), "recording_cut");
+}
+
+static int teardown(void **state)
+{
+	for (size_t i = 0; i < run.line_cnt; i++)
+		json_decref(run.lines[i]);
+	run.line_cnt = 0;
+	return scratch__teardown(state);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch__setup, teardown)
+		IN_SCRATCH(test_same_books), IN_SCRATCH(test_filters), IN_SCRATCH(test_count),
+		IN_SCRATCH(test_cut),	     IN_SCRATCH(test_damaged), IN_SCRATCH(test_no_word),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
