@@ -3,19 +3,6 @@
 
 #include <string.h>
 
-static void add(struct books *b, const char *name, uint64_t value)
-{
-	b->counters[b->cnt++] = (struct counter){ .name = name, .value = value };
-}
-
-/* A cause of loss stands in both lists, among the counters and among the causes. */
-static void add_cause(struct books *b, const char *name, uint64_t value)
-{
-	add(b, name, value);
-	b->causes[b->cause_cnt++] = (struct counter){ .name = name, .value = value };
-	b->lost += value;
-}
-
 uint64_t books__in_flight(const struct pvm_counts *kernel)
 {
 	const __u64 *n = kernel->n;
@@ -26,44 +13,74 @@ uint64_t books__in_flight(const struct pvm_counts *kernel)
 	return n[PVM_C_SEEN] > over ? n[PVM_C_SEEN] - over : 0;
 }
 
+static const char *const names[BOOK_CNT] = {
+	[BOOK_SEEN] = "seen",
+	[BOOK_EMITTED] = "emitted",
+	[BOOK_SUMMARISED] = "summarised",
+	[BOOK_FILTERED] = "filtered",
+	[BOOK_LOST] = "lost",
+	[BOOK_LOST_RING_FULL] = "lost_ring_full",
+	[BOOK_LOST_STATE_FULL] = "lost_state_full",
+	[BOOK_LOST_STATE_STALE] = "lost_state_stale",
+	[BOOK_LOST_OUTPUT] = "lost_output",
+	[BOOK_LOST_DECODE] = "lost_decode",
+	[BOOK_LOST_UNSWEPT] = "lost_unswept",
+	[BOOK_SUBMITTED] = "submitted",
+	[BOOK_IN_FLIGHT_EMITTED] = "in_flight_emitted",
+	[BOOK_IN_FLIGHT_UNTOLD] = "in_flight_untold",
+	[BOOK_ARRAY_LOST] = "array_lost",
+	[BOOK_ARRAY_EVICTED] = "array_evicted",
+	[BOOK_IDENTITY_LOST] = "identity_lost",
+	[BOOK_IDENTITY_FULL] = "identity_full",
+	[BOOK_IDENTITY_EVICTED] = "identity_evicted",
+	[BOOK_SELF_TESTS] = "self_tests",
+	[BOOK_SKIPPED_RUNS] = "skipped_runs",
+	[BOOK_AUDITED] = "audited",
+	[BOOK_AUDIT_LOST] = "audit_lost",
+};
+
 void books__fill(struct books *b, const struct pvm_counts *kernel, const struct books_user *user)
 {
 	const __u64 *n = kernel->n;
-	size_t lost_at;
-
-	*b = (struct books){
-		.seen = n[PVM_C_SEEN],
-		.emitted = user->emitted,
-		.summarised = user->summarised,
-		.filtered = n[PVM_C_FILTERED] + user->filtered,
-		.in_flight = books__in_flight(kernel),
-		.skipped_runs = user->skipped_runs,
+	uint64_t values[BOOK_CNT] = {
+		[BOOK_SEEN] = n[PVM_C_SEEN],
+		[BOOK_EMITTED] = user->emitted,
+		[BOOK_SUMMARISED] = user->summarised,
+		[BOOK_FILTERED] = n[PVM_C_FILTERED] + user->filtered,
+		[BOOK_LOST_RING_FULL] = n[PVM_C_RING_FULL],
+		[BOOK_LOST_STATE_FULL] = n[PVM_C_STATE_FULL],
+		[BOOK_LOST_STATE_STALE] = n[PVM_C_STATE_STALE],
+		[BOOK_LOST_OUTPUT] = user->lost_output,
+		[BOOK_LOST_DECODE] = user->lost_decode,
+		[BOOK_LOST_UNSWEPT] = user->lost_unswept,
+		[BOOK_SUBMITTED] = n[PVM_C_SUBMITTED],
+		[BOOK_IN_FLIGHT_EMITTED] = user->in_flight_emitted,
+		[BOOK_IN_FLIGHT_UNTOLD] = n[PVM_C_IN_FLIGHT_UNTOLD],
+		[BOOK_ARRAY_LOST] = n[PVM_C_ARRAY_LOST],
+		[BOOK_ARRAY_EVICTED] = user->arrays_evicted,
+		[BOOK_IDENTITY_LOST] = n[PVM_C_IDENTITY_LOST],
+		[BOOK_IDENTITY_FULL] = n[PVM_C_IDENTITY_FULL],
+		[BOOK_IDENTITY_EVICTED] = user->identity_evicted,
+		[BOOK_SELF_TESTS] = n[PVM_C_SELF_TESTS],
+		[BOOK_SKIPPED_RUNS] = user->skipped_runs,
+		[BOOK_AUDITED] = n[PVM_C_AUDITED],
+		[BOOK_AUDIT_LOST] = n[PVM_C_AUDIT_LOST],
 	};
-	add(b, "seen", b->seen);
-	add(b, "emitted", b->emitted);
-	add(b, "summarised", b->summarised);
-	add(b, "filtered", b->filtered);
-	lost_at = b->cnt;
-	add(b, "lost", 0);
-	add_cause(b, "lost_ring_full", n[PVM_C_RING_FULL]);
-	add_cause(b, "lost_state_full", n[PVM_C_STATE_FULL]);
-	add_cause(b, "lost_state_stale", n[PVM_C_STATE_STALE]);
-	add_cause(b, "lost_output", user->lost_output);
-	add_cause(b, "lost_decode", user->lost_decode);
-	add_cause(b, "lost_unswept", user->lost_unswept);
-	b->counters[lost_at].value = b->lost;
-	add(b, "submitted", n[PVM_C_SUBMITTED]);
-	add(b, "in_flight_emitted", user->in_flight_emitted);
-	add(b, "in_flight_untold", n[PVM_C_IN_FLIGHT_UNTOLD]);
-	add(b, "array_lost", n[PVM_C_ARRAY_LOST]);
-	add(b, "array_evicted", user->arrays_evicted);
-	add(b, "identity_lost", n[PVM_C_IDENTITY_LOST]);
-	add(b, "identity_full", n[PVM_C_IDENTITY_FULL]);
-	add(b, "identity_evicted", user->identity_evicted);
-	add(b, "self_tests", n[PVM_C_SELF_TESTS]);
-	add(b, "skipped_runs", user->skipped_runs);
-	add(b, "audited", n[PVM_C_AUDITED]);
-	add(b, "audit_lost", n[PVM_C_AUDIT_LOST]);
+
+	*b = (struct books){ .cnt = BOOK_CNT,
+			     .cause_cnt = BOOKS_CAUSES,
+			     .in_flight = books__in_flight(kernel) };
+	for (size_t i = BOOK_CAUSES; i < BOOK_CAUSES_END; i++)
+		values[BOOK_LOST] += values[i];
+	for (size_t i = 0; i < BOOK_CNT; i++)
+		b->counters[i] = (struct counter){ .name = names[i], .value = values[i] };
+	memcpy(b->causes, &b->counters[BOOK_CAUSES], sizeof(b->causes));
+	b->seen = values[BOOK_SEEN];
+	b->emitted = values[BOOK_EMITTED];
+	b->summarised = values[BOOK_SUMMARISED];
+	b->filtered = values[BOOK_FILTERED];
+	b->lost = values[BOOK_LOST];
+	b->skipped_runs = values[BOOK_SKIPPED_RUNS];
 }
 
 void books__of_told(struct pvm_counts *kernel, const struct books_user *then,

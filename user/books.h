@@ -12,8 +12,37 @@
 #include "bpf/event.h"
 #include "event/record.h"
 
-#define BOOKS_MAX 32
-#define BOOKS_CAUSES 8
+/* All counters, in the order in which they are written. */
+enum book {
+	BOOK_SEEN,
+	BOOK_EMITTED,
+	BOOK_SUMMARISED,
+	BOOK_FILTERED,
+	BOOK_LOST,
+	BOOK_CAUSES, /* of loss, lost's parts: from here */
+	BOOK_LOST_RING_FULL = BOOK_CAUSES,
+	BOOK_LOST_STATE_FULL,
+	BOOK_LOST_STATE_STALE,
+	BOOK_LOST_OUTPUT,
+	BOOK_LOST_DECODE,
+	BOOK_LOST_UNSWEPT,
+	BOOK_CAUSES_END, /* to here */
+	BOOK_SUBMITTED = BOOK_CAUSES_END,
+	BOOK_IN_FLIGHT_EMITTED,
+	BOOK_IN_FLIGHT_UNTOLD,
+	BOOK_ARRAY_LOST,
+	BOOK_ARRAY_EVICTED,
+	BOOK_IDENTITY_LOST,
+	BOOK_IDENTITY_FULL,
+	BOOK_IDENTITY_EVICTED,
+	BOOK_SELF_TESTS,
+	BOOK_SKIPPED_RUNS,
+	BOOK_AUDITED,
+	BOOK_AUDIT_LOST,
+	BOOK_CNT
+};
+
+#define BOOKS_CAUSES (BOOK_CAUSES_END - BOOK_CAUSES)
 #define BOOKS_DOUBTS 8
 #define BOOKS_DOUBT_SZ 32
 #define BOOKS_REASONS (BOOKS_DOUBTS + 3)
@@ -39,7 +68,7 @@ struct doubts {
 };
 
 struct books {
-	struct counter counters[BOOKS_MAX]; /* in the order in which they are written */
+	struct counter counters[BOOK_CNT]; /* by enum book */
 	size_t cnt;
 	struct counter causes[BOOKS_CAUSES]; /* the parts of lost */
 	size_t cause_cnt;
