@@ -51,8 +51,8 @@ FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 
 # ---- what is made of what ---------------------------------------------------------------------
 
-# These know the skeleton, and with it the kernel half; the unit tests do without them.
-SKELETON_USERS := main kernel/tracer kernel/hooks kernel/witness probe/hooks
+# These know the skeleton, and with it the kernel half.
+SKELETON_USERS := kernel/tracer kernel/hooks kernel/witness probe/hooks
 
 BPF_SRC := bpf/pvmtrace.bpf.c
 USER_SRC := $(wildcard user/*.c user/*/*.c)
@@ -67,7 +67,7 @@ SKELETON_OBJ := $(SKELETON_USERS:%=build/user/%.o)
 UNIT_PROGS := $(UNIT_TESTS:tests/unit/%.c=build/tests/%)
 UNIT_OBJ := $(UNIT_SRC:tests/%.c=build/tests/%.o)
 UNIT_HELPER_OBJ := $(filter-out $(UNIT_TESTS:tests/%.c=build/tests/%.o),$(UNIT_OBJ))
-UNIT_USER_OBJ := $(filter-out $(SKELETON_USERS:%=build/tests/user/%.o),$(USER_OBJ:build/%=build/tests/%))
+UNIT_USER_OBJ := $(filter-out build/tests/user/main.o,$(USER_OBJ:build/%=build/tests/%))
 LIVE_PROGS := $(LIVE_SRC:tests/%.c=build/%) \
 	$(patsubst tests/live/preload/%.c,build/live/%.so,$(wildcard tests/live/preload/*.c))
 BENCH_PROGS := $(BENCH_SRC:tests/%.c=build/%) $(BENCH_BPF:tests/%.c=build/%.o)
@@ -156,7 +156,7 @@ build/%.skel.h: build/%.bpf.o
 	@echo '/* NOLINTEND */' >>$@
 
 # Before the first compilation no dependency file says who includes the skeleton.
-$(SKELETON_OBJ): | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
+$(SKELETON_OBJ) $(SKELETON_OBJ:build/%=build/tests/%) build/tests/unit/kernel/test_hooks.o: | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
 
 build/user/%.o: user/%.c build/flags
 	@mkdir -p $(@D)
