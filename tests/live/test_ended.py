@@ -18,6 +18,7 @@ ENDED = BUILD / "vm" / "pvmtrace-ended"
 NEVER = 3600000  # ms: no call is told as in flight
 OUT_NS = 500 * 10**6  # bpf/sweep.h: so far are the two looks apart that find a thread outside
 SLACK_NS = 2 * 10**6  # of the clocks
+MANY = 1500  # threads, one after another: far more than have to wait until the kernel has freed what it kept of them
 NOBODY = 2**30  # no pid is as large
 ME = ("--caller-pid", os.getpid())
 
@@ -155,13 +156,13 @@ def test_a_process_that_died(reaped):
 
 def test_threads_that_inherit_a_dead_ones_place():
     """Each of them is told once, by a sweep or by the thread that has its struct task_struct now."""
-    with Tracer(*ME, "--in-flight-after", 100, binary=ENDED) as t:
-        made = sorted((dead((0, i + 2)), i + 2) for i in range(300))
+    with Tracer(*ME, "--in-flight-after", NEVER, binary=ENDED) as t:
+        made = sorted((dead((0, i + 2)), i + 2) for i in range(MANY))
         t.stop()
         assert sorted((e["caller"]["tid"], int(e["flags"], 16)) for e in t.events()) == made
         for event in t.events():
             expect_ended(event)
-        expect_all_told(t, 300)
+        expect_all_told(t, MANY)
 
 
 def test_the_end_of_the_run():
@@ -226,13 +227,13 @@ def test_a_filter_on_the_target_hides_nothing(method):
 def test_filtered_calls_of_threads_whose_place_others_have():
     """What the new thread would find by the same number is no word on the old one's call."""
     with subprocess.Popen(["sleep", "600"]) as target, \
-            Tracer(*ME, "-p", target.pid, "--in-flight-after", 100, binary=ENDED) as t:
+            Tracer(*ME, "-p", target.pid, "--in-flight-after", NEVER, binary=ENDED) as t:
         try:
-            made = sorted(dead((os.getppid(),)) for _ in range(100))
+            made = sorted(dead((os.getppid(),)) for _ in range(MANY))
             t.stop()
             assert sorted(e["caller"]["tid"] for e in t.events()) == made
             for event in t.events():
                 expect_nobody(event)
-            expect_all_told(t, 100)
+            expect_all_told(t, MANY)
         finally:
             target.kill()
