@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the live tests: they need root, a built tracer and built triggers."""
 
+import functools
 import os
 import shutil
 import sys
@@ -14,7 +15,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import needs  # noqa: E402
 import pvm  # noqa: E402
-from pvm_host import Cgroups  # noqa: E402
+from pvm_host import Cgroups, switched_off  # noqa: E402
+from pvm_sums import Programs  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -118,3 +120,17 @@ def cgroups():
     c = Cgroups()
     yield c
     c.close()
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """Floods and crowds, ended with the test."""
+    p = Programs(tmp_path)
+    yield p
+    p.close()
+
+
+@pytest.fixture
+def off(public_dir):
+    """A prefix for a tracer that sees this switch of the kernel off."""
+    return functools.partial(switched_off, public_dir)

@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,11 @@ def expected_cgroup(pid):
         if paths.get(name, "/") != "/":
             return paths[name]
     return "/"
+
+
+def cgroup_name():
+    """Of a new cgroup, which no other run of these tests has."""
+    return f"pvmtrace-test-{uuid.uuid4().hex[:8]}"
 
 
 def ns_inode(pid, name):

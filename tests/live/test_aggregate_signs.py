@@ -7,9 +7,9 @@ import collections
 import pytest
 
 from pvm import ATTACH, AS_ME, MY_NAME, TRIGGERS, Held, Tracer
-from test_borrowed_memory import Lender, needs_owner
-from test_summary import Adding, OURS, SMALL, expect_nothing_lost, programs, while_full  # noqa: F401
-from test_switches import FTRACE, off  # noqa: F401
+from pvm_host import FTRACE
+from pvm_lender import Lender, needs_owner
+from pvm_sums import Adding, OURS, SMALL, expect_nothing_lost, while_full
 
 FLOODS = True
 USER = 4713
@@ -160,7 +160,7 @@ WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="ex
 
 @pytest.mark.needs("mounts")
 @pytest.mark.parametrize("way,moved", WAYS)
-def test_a_target_that_may_be_another_is_told_each_time(off, way, moved):  # noqa: F811
+def test_a_target_that_may_be_another_is_told_each_time(off, way, moved):
     """Where nobody sees whom the kernel found: a sum does not say that it was who had the number at entry."""
     events, sums = seen_late(way, "--attach", "tracepoint", prefix=off(FTRACE))
     assert [(e["phase"], e["outcome"], e["target"]["moved"]) for e in events[1:]] == [("complete", "success", moved)] * 3
@@ -216,7 +216,7 @@ def test_what_is_usual_is_summed(caller):
     assert by_target[None]["relation"]["kinship"] is None
 
 
-def test_a_sum_of_a_full_ring_says_what_its_calls_were(programs, caller):  # noqa: F811
+def test_a_sum_of_a_full_ring_says_what_its_calls_were(programs, caller):
     with Adding(*SMALL, *OURS) as (tracer, tally):
         def act():
             return [caller.step(f"{what} {n}") for what, n in
@@ -232,7 +232,7 @@ def test_a_sum_of_a_full_ring_says_what_its_calls_were(programs, caller):  # noq
     assert (bad["low"], bad["high"]) == ("0x0000000000000001", "0x0000000000000010")
 
 
-def test_an_unusual_error_has_a_sum_of_its_own(programs, caller):  # noqa: F811
+def test_an_unusual_error_has_a_sum_of_its_own(programs, caller):
     if ATTACH == "fentry":
         pytest.skip("fentry does not see what seccomp refuses")
     with Adding(*SMALL, *OURS) as (tracer, tally):

@@ -3,20 +3,15 @@
 
 import ctypes
 import os
-import uuid
 
 import pytest
 
 from needs import CGROUPS, any_hierarchy
 from pvm import AS_ME, Held, ONLY_ME, Tracer, trigger_one
-from pvm_host import Cgroups, cgroup_paths, expected_cgroup
+from pvm_host import Cgroups, cgroup_name, cgroup_paths, expected_cgroup
 
 ID = "0123456789abcdef" * 4
 OTHER = "fedcba9876543210" * 4
-
-
-def name():
-    return f"pvmtrace-test-{uuid.uuid4().hex[:8]}"
 
 
 def last(tracer, pid):
@@ -25,7 +20,7 @@ def last(tracer, pid):
 
 @pytest.mark.parametrize("hierarchy", [pytest.param(h, marks=pytest.mark.needs(n)) for h, n in CGROUPS.items()])
 def test_path_and_id(resolver, cgroups, hierarchy):
-    path = cgroups.make(hierarchy, f"/{name()}/inner")
+    path = cgroups.make(hierarchy, f"/{cgroup_name()}/inner")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(path)) as h:
         h.line()
         h.step()
@@ -39,7 +34,7 @@ def test_path_and_id(resolver, cgroups, hierarchy):
 
 @pytest.mark.needs("cgroup_hybrid")
 def test_v2_goes_first_then_pids(resolver, cgroups):
-    dirs = {h: cgroups.make(h, f"/{name()}") for h in ("memory", "pids", "")}
+    dirs = {h: cgroups.make(h, f"/{cgroup_name()}") for h in ("memory", "pids", "")}
     with Held("pvmcall", "step") as h:
         h.line()
         ids = []
@@ -57,7 +52,7 @@ def test_v2_goes_first_then_pids(resolver, cgroups):
 
 def test_move_between_calls(resolver, cgroups):
     h_name = any_hierarchy()
-    one, two = (cgroups.make(h_name, f"/{name()}") for _ in range(2))
+    one, two = (cgroups.make(h_name, f"/{cgroup_name()}") for _ in range(2))
     with Held("pvmcall", "step", preexec_fn=cgroups.join(one)) as h:
         h.line()
         h.step()
@@ -74,7 +69,7 @@ def test_move_between_calls(resolver, cgroups):
 
 def test_hostile_cgroup_name(tracer, cgroups):
     h_name = any_hierarchy()
-    top = cgroups.make(h_name, f"/{name()}")
+    top = cgroups.make(h_name, f"/{cgroup_name()}")
     path = os.fsencode(top) + b'/a"b\\\xff'
     os.mkdir(path)
     try:
@@ -108,7 +103,7 @@ CONTAINERS = [
 @pytest.mark.parametrize("path", CONTAINERS)
 def test_container_id(tracer, cgroups, path):
     h_name = any_hierarchy()
-    top = name()
+    top = cgroup_name()
     directory = cgroups.make(h_name, f"/{top}/{path}")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(directory)) as h:
         h.line()
@@ -127,7 +122,7 @@ def test_container_id(tracer, cgroups, path):
 ])
 def test_containers(tracer, cgroups, path, ids):
     h_name = any_hierarchy()
-    directory = cgroups.make(h_name, f"/{name()}/{path}")
+    directory = cgroups.make(h_name, f"/{cgroup_name()}/{path}")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(directory)) as h:
         h.line()
         h.step()
@@ -139,7 +134,7 @@ def test_containers(tracer, cgroups, path, ids):
     f"docker/{ID[:-1]}", f"docker/{ID}0", f"docker/{ID[:-1]}g", "user.slice/session-1.scope"])
 def test_no_container_id(tracer, cgroups, path):
     h_name = any_hierarchy()
-    directory = cgroups.make(h_name, f"/{name()}/{path}")
+    directory = cgroups.make(h_name, f"/{cgroup_name()}/{path}")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(directory)) as h:
         h.line()
         h.step()
@@ -149,7 +144,7 @@ def test_no_container_id(tracer, cgroups, path):
 
 def test_same_container(resolver, cgroups):
     h_name = any_hierarchy()
-    top = name()
+    top = cgroup_name()
     one = cgroups.make(h_name, f"/{top}/docker/{ID}")
     two = cgroups.make(h_name, f"/{top}/docker/{OTHER}")
     with Held("pvmcall", "step") as target, Held("pvmcall", "step", target.pid) as caller:
@@ -183,7 +178,7 @@ def filtered():
     tracers = []
     try:
         h_name = any_hierarchy()
-        top = f"/{name()}"
+        top = f"/{cgroup_name()}"
         dirs = [groups.make(h_name, f"{top}/docker/{ID}"), groups.make(h_name, f"{top}/docker/{OTHER}"), None]
         for option, value, _ in FILTERS:
             tracers.append(Tracer(option, value.replace("TOP", top), *ONLY_ME, "--ring-size", "256K", wait=False))
@@ -212,7 +207,7 @@ def test_filters(filtered, row):
 @pytest.mark.needs("cgroup_pids")
 def test_a_thread_in_another_cgroup_hides_nothing(cgroups):
     """In cgroups of the first version a thread can be elsewhere than its process, by whose memory a filter goes."""
-    ours, its = (cgroups.make("pids", f"/{name()}") for _ in range(2))
+    ours, its = (cgroups.make("pids", f"/{cgroup_name()}") for _ in range(2))
     with Held("pvmidle", 2, 1, preexec_fn=cgroups.join(ours)) as h:
         h.line()
         tid = max(int(n) for n in os.listdir(f"/proc/{h.pid}/task") if int(n) != h.pid)
@@ -230,7 +225,7 @@ def test_a_thread_in_another_cgroup_hides_nothing(cgroups):
 def test_callers_filter_holds_for_a_target_that_came_later(cgroups, sign, want):
     """Its cgroup was never seen before, and the call is first dropped for its target."""
     h_name = any_hierarchy()
-    where = cgroups.make(h_name, f"/{name()}")
+    where = cgroups.make(h_name, f"/{cgroup_name()}")
     with Held("pvmdecoy", preexec_fn=cgroups.join(where)) as h:
         h.line()
         with Tracer("--target-comm", "pvmvictim", "--caller-cgroup", f"{sign}/{where.name}", "--caller-pid", h.pid) as t:
@@ -258,7 +253,7 @@ WHOLE = ["64 deep", "1 KiB", "just 4 KiB"]
 def test_long_path(resolver, cgroups, what):
     """The host's part of it and the end are told, and the container that the host made."""
     h_name = any_hierarchy()
-    top = cgroups.make(h_name, f"/{name()}/docker/{ID}")
+    top = cgroups.make(h_name, f"/{cgroup_name()}/docker/{ID}")
     start = f"/{top.parent.parent.name}/docker/{ID}"
     fd = cgroups.nest(top, LONG[what] + ["end"])
     with Held("pvmcall", "step", preexec_fn=cgroups.join_at(fd)) as h:
@@ -288,7 +283,7 @@ HIDDEN = [(["--caller-cgroup", "!/TOP/own"], False), (["--caller-cgroup", "/TOP/
 def test_a_long_path_hides_nobody(cgroups):
     """What was left out is undecided: told, whatever a filter wants or excludes. What comes before it decides."""
     h_name = any_hierarchy()
-    top = cgroups.make(h_name, f"/{name()}/own")
+    top = cgroups.make(h_name, f"/{cgroup_name()}/own")
     fd = cgroups.nest(top, ["a"] * 70 + ["secret", f"docker-{ID}.scope"] + ["z"] * 30)
     tracers = [Tracer(*(a.replace("TOP", top.parent.name) for a in args), *ONLY_ME, "--ring-size", "256K", wait=False)
                for args, _ in HIDDEN]
@@ -339,7 +334,7 @@ def test_no_id_and_other_namespaces(resolver):
 def test_one_id_in_two_places(resolver, cgroups):
     """Who may make cgroups takes another's id: that makes them no one container."""
     h_name = any_hierarchy()
-    top = name()
+    top = cgroup_name()
     one = cgroups.make(h_name, f"/{top}/docker/{ID}")
     two = cgroups.make(h_name, f"/{top}/user@1000.service/docker/{ID}")
     with Held("pvmcall", "step", preexec_fn=cgroups.join(one)) as target, \
@@ -361,7 +356,7 @@ NONE = [("none", {"host": 1, "mount": 0, "service": 1, "container": 0, "claim": 
 def test_none_is_the_host(cgroups, side):
     """By namespaces too, which processes of one cgroup need not share; first calls and later ones are judged alike."""
     h_name = any_hierarchy()
-    top = name()
+    top = cgroup_name()
     where = {k: cgroups.make(h_name, f"/{top}/{p}") for k, p in (
         ("host", "plain"), ("mount", "plain"), ("service", "web.service"), ("container", f"docker/{ID}"),
         ("claim", f"user@1000.service/docker-{ID}.scope"))}

@@ -15,11 +15,10 @@ import pytest
 
 from needs import any_hierarchy, which
 from pvm import AS_ME, Held, ONLY_ME, TRIGGERS, Tracer, poll, trigger_one
-from pvm_host import status
+from pvm_host import cgroup_name, status
 from pvm_tally import freeze
-from test_borrowed_memory import Lender
-from test_cgroups import name
-from test_summary import Adding, FLOOD, OURS, SMALL, expect_crowd, expect_nothing_lost, made, programs  # noqa: F401
+from pvm_lender import Lender
+from pvm_sums import Adding, FLOOD, OURS, SMALL, expect_crowd, expect_nothing_lost, made
 
 FLOODS = True
 LINE = re.compile(r"(?:\d+ +)?(?:\[pid +\d+\] )?bpf\((\w+)(.*)")
@@ -103,7 +102,7 @@ def test_process_that_ends_and_leaves_its_memory(tmp_path):
 @pytest.mark.parametrize("option", ["--caller-cgroup", "--target-cgroup"])
 def test_verdicts_on_cgroups(tmp_path, cgroups, option):
     """They arrive in the kernel half all the same: later calls are dropped there."""
-    where = cgroups.make(any_hierarchy(), f"/{name()}")
+    where = cgroups.make(any_hierarchy(), f"/{cgroup_name()}")
     with watched(tmp_path, option, f"!/{where.name}", *ONLY_ME) as (t, w):
         for _ in range(3):
             trigger_one("pvmcall", *AS_ME, "self", preexec_fn=cgroups.join(where))
@@ -170,7 +169,7 @@ def test_processes_that_are_forgotten(tmp_path, programs):
 @pytest.mark.slow
 def test_cgroups_that_are_forgotten(tmp_path, cgroups):
     """The same of a cgroup's path, and of the verdict on it."""
-    top = cgroups.make(any_hierarchy(), f"/{name()}")
+    top = cgroups.make(any_hierarchy(), f"/{cgroup_name()}")
     dirs = [cgroups.make(any_hierarchy(), f"/{top.name}/{i}") for i in range(CGROUPS_MAX + 50)]
     with Held("pvmcall", *AS_ME, "step") as h, \
             watched(tmp_path, "--caller-cgroup", f"!*/{top.name}/1", *ONLY_ME) as (t, w):

@@ -13,8 +13,8 @@ from needs import make_limited
 from pvm import MY_NAME, ONLY_ME, PVMTRACE, pvmtrace
 from pvm_host import status
 from pvm_tally import freeze
-from test_sinks import to_file
-from test_summary import CROWD, SMALL, Programs
+from pvm_files import to_file
+from pvm_sums import CROWD, SMALL
 
 FLOODS = True
 ROOT = Path(PVMTRACE).resolve().parents[1]
@@ -24,13 +24,6 @@ OURS = ["--caller-comm", MY_NAME, "--caller-comm", CROWD, "--caller-comm", f"f{M
 def need(*args):
     run = pvmtrace("--print-config", *args)
     return int(re.search(rb"\n# memory: needs (\d+) MiB", run.out)[1])
-
-
-@pytest.fixture
-def programs(tmp_path):
-    p = Programs(tmp_path)
-    yield p
-    p.close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from pvm import AS_ME, EX_IOERR, ONLY_ME, SLOWNESS, Tracer, poll, pvmtrace, trigger_one
 from pvm_host import status
-from test_sinks import to_file, whole
+from pvm_files import to_file, whole
 
 FLOODS = True
 MALLORY = 4321

@@ -4,7 +4,6 @@
 import os
 import pwd
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -12,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from needs import has, require
-from pvm import EX_NOPERM, EX_UNAVAILABLE, EX_USAGE, Held, PVMTRACE, Tracer, poll, pvmtrace, trigger_one
+from needs import has
+from pvm import EX_NOPERM, EX_UNAVAILABLE, EX_USAGE, Held, Tracer, poll, pvmtrace, trigger_one
 from pvm_host import RIGHTS_LEFT, bpf_objects, kernel, status
+from pvm_users import IN_PID_NS, OTHER, as_user, hidden, public_copy
 
 CAP_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-OTHER = 61001
 
 
 def account(name):
@@ -25,21 +24,6 @@ def account(name):
         return pwd.getpwnam(name)
     except KeyError:
         return None
-
-
-def public_copy(public_dir):
-    """The program where another user can start it."""
-    path = public_dir / "pvmtrace"
-    shutil.copy(PVMTRACE, path)
-    path.chmod(0o755)
-    return path
-
-
-def as_user(caps, uid=OTHER, room=False):
-    """room: before 5.11 what is kept in the kernel counts as the user's locked memory; as much of it as is wanted."""
-    sets = [f"--inh-caps=-all{caps}", f"--ambient-caps=-all{caps}", f"--bounding-set=-all{caps}"]
-    limit = ["/usr/bin/prlimit", "--memlock=unlimited"] if room and kernel() < (5, 11) else []
-    return [*limit, "/usr/bin/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *sets]
 
 
 def test_all_rights_are_gone(tracer):
@@ -187,9 +171,6 @@ def test_a_drop_that_fails_ends_the_run(public_dir):
     assert b'"type":"process_vm_access"' not in run.out
 
 
-IN_PID_NS = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-
-
 def inner_pid(pid):
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
@@ -212,14 +193,6 @@ def test_inside_a_pid_namespace():
 def test_no_pid_filter_inside_a_pid_namespace(option):
     run = pvmtrace(option, 1, prefix=IN_PID_NS)
     assert run.status == EX_USAGE and "pid namespace" in run.err and "--target-pid" in run.err
-
-
-def hidden(path, content=None):
-    """Runs a program in a mount namespace where a directory is covered."""
-    require("mounts")
-    fill = f"&& echo '{content[1]}' > {path}/{content[0]}" if content else ""
-    return ["/usr/bin/unshare", "-m", "sh", "-c",
-            f"mount -t tmpfs none {path} {fill} && exec \"$@\"", "sh"]
 
 
 def test_kernel_without_btf():

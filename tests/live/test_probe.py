@@ -12,7 +12,7 @@ import pytest
 
 from pvm import AS_ME, ATTACH, EX_NOPERM, EX_OK, EX_UNAVAILABLE, EX_USAGE, ONLY_ME, PVMTRACE, Tracer, poll, pvmtrace, trigger_one
 from pvm_arch import NATIVE
-from test_privileges import IN_PID_NS, as_user, hidden, public_copy
+from pvm_users import IN_PID_NS, as_user, hidden, public_copy
 
 USED = ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_exit", "tp_btf/sched_process_exec", "iter/task"]
 LSM = "lsm/ptrace_access_check"

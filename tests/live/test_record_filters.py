@@ -9,8 +9,7 @@ import pytest
 
 from needs import any_hierarchy
 from pvm import AS_ME, ONLY_ME, Tracer, pvmtrace, trigger_one
-from pvm_host import Cgroups
-from test_cgroups import name
+from pvm_host import Cgroups, cgroup_name
 
 ID = "0123456789abcdef" * 4
 # Several cgroups that are excluded, each with a first call of its own, and one that is not.
@@ -22,7 +21,7 @@ FILTERS = [("cgroup", "!/TOP/out/*", EXCLUDED), ("container", "none", CONTAINERS
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     """Twice a call in each cgroup, on a process beside them, recorded under each filter on either side."""
-    path, top, groups, tracers = tmp_path_factory.mktemp("filtered"), name(), Cgroups(), {}
+    path, top, groups, tracers = tmp_path_factory.mktemp("filtered"), cgroup_name(), Cgroups(), {}
     try:
         where = {p: groups.make(any_hierarchy(), f"/{top}/out/{p}") for p in EXCLUDED}
         where["in"] = groups.make(any_hierarchy(), f"/{top}/in")

@@ -17,10 +17,9 @@ from needs import any_hierarchy, has
 from pvm import AS_ME, EX_IOERR, EX_USAGE, Held, NOISE, PVMTRACE, Tracer, parse_time, pvmtrace, trigger, \
     trigger_one
 from pvm_arch import COMPAT_CALL, COMPAT_NEED
-from pvm_host import Cgroups
+from pvm_host import Cgroups, cgroup_name
 from pvm_stream import SLOWNESS, Stream
-from test_cgroups import name
-from test_filters import Scene, TABLE, here
+from pvm_scene import Scene, TABLE, here
 
 EX_DATAERR, EX_NOINPUT, EX_CANTCREAT = 65, 66, 73
 OTHER = 61001
@@ -75,7 +74,7 @@ def recorded(scene, tmp_path_factory):
             pids["orphan"] = trigger("pvmseccomp", "errno", 13)[0]["pid"]
         pids["hostile"] = trigger_one("pvmcall", "--comm", HOSTILE.hex(), "pid", 1999999999)["pid"]
         if has("cgroup"):
-            inside = groups.make(any_hierarchy(), f"/{name()}/docker/{CONTAINER}")
+            inside = groups.make(any_hierarchy(), f"/{cgroup_name()}/docker/{CONTAINER}")
             with Held("pvmcall", "step", preexec_fn=groups.join(inside)) as h:
                 h.line()
                 h.step()

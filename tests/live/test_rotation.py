@@ -15,7 +15,7 @@ import pytest
 from needs import require
 from pvm import AS_ME, MY_NAME, ONLY_ME, TRIGGERS, Tracer, poll, trigger_one
 from pvm_stream import check_books, parse_line
-from test_sinks import to_file
+from pvm_files import to_file
 
 FLOODS = True
 DAEMON = pwd.getpwnam("daemon")

@@ -14,6 +14,7 @@ import pytest
 
 from needs import require
 from pvm import AS_ME, EX_IOERR, ONLY_ME, TRIGGERS, Tracer, poll, pvmtrace, trigger_one
+from pvm_files import lines_of, read, to_file, whole
 from pvm_host import status
 from pvm_stream import Stream
 
@@ -26,39 +27,6 @@ def own_dir(public_dir):
     """A directory of the user that the collector becomes."""
     os.chown(public_dir, DAEMON.pw_uid, DAEMON.pw_gid)
     return public_dir
-
-
-def to_file(path, *args, **kw):
-    """A tracer that writes a file; its first record is there."""
-    t = Tracer("-o", path, *args, stdout=subprocess.DEVNULL, **kw)
-    try:
-        poll(lambda: t.proc.poll() is not None or lines_of(path), 15)
-        assert t.proc.poll() is None, t.stderr()
-    except BaseException:
-        t.kill()
-        raise
-    return t
-
-
-def lines_of(path):
-    try:
-        with open(path, "rb") as f:
-            return f.read().count(b"\n")
-    except FileNotFoundError:
-        return 0
-
-
-def read(path, **kw):
-    s = Stream(**kw)
-    with open(path, "rb") as f:
-        s.feed(f.read())
-    return s
-
-
-def whole(path, **kw):
-    s = read(path, **kw)
-    s.finish()
-    return s
 
 
 def comes(path, pid):

@@ -4,100 +4,23 @@ how often and how much is told, and the books balance."""
 
 import collections
 import json
-import os
 import random
 import re
-import shutil
 import signal
-import subprocess
 import time
 
 import pytest
 
 from needs import any_hierarchy
-from pvm import ATTACH, AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, TRIGGERS, Tracer, parse_time, poll, \
+from pvm import ATTACH, AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, Tracer, parse_time, poll, \
     pvmtrace, trigger, trigger_one
+from pvm_host import cgroup_name
 from pvm_stream import Stream
-from pvm_tally import Key, Tally, freeze, key_of
-from test_cgroups import name
+from pvm_sums import Adding, OURS, SMALL, expect_crowd, expect_nothing_lost, made, while_full
+from pvm_tally import Key, freeze
 
 FLOODS = True
-FLOOD, CROWD = f"f{MY_NAME}", f"c{MY_NAME}"
-OURS = [word for ours in (MY_NAME, FLOOD, CROWD, "pvmseccomp") for word in ("--caller-comm", ours)]
-SMALL = ("--ring-size", "64K", "--array-ring-size", "64K")
-FILL = 2000  # calls: more than such a ring holds
 PAIRS = 32768  # of processes that one window has room for
-
-
-class Programs:
-    """The triggers under names of ours: other floods of this machine are not in our way."""
-
-    def __init__(self, where):
-        for trigger_name, mine in (("pvmflood", FLOOD), ("pvmcrowd", CROWD)):
-            shutil.copy(TRIGGERS / trigger_name, where / mine)
-        self.where = where
-        self.running = []
-
-    def flood(self, *words):
-        self.running.append(subprocess.Popen([self.where / FLOOD, *map(str, words)], stdout=subprocess.PIPE))
-        return self.running[-1]
-
-    def floods(self, cpus=2):
-        return [self.flood(120, cpu) for cpu in sorted(os.sched_getaffinity(0))[-cpus:]]
-
-    def fill(self):
-        """Until not even a call without elements finds room in the ring."""
-        for count in (1, 0):
-            made(self.flood(60, -1, count, FILL))
-
-    def crowd(self, *words, timeout=60):
-        return trigger_one(self.where / CROWD, *words, timeout=timeout)
-
-    def close(self):
-        for p in self.running:
-            p.kill()
-            p.communicate()
-
-
-@pytest.fixture
-def programs(tmp_path):
-    p = Programs(tmp_path)
-    yield p
-    p.close()
-
-
-def made(p):
-    """(pid, calls) of a flood, at its end."""
-    p.send_signal(signal.SIGTERM) if p.args[1] == "120" else None
-    out, _ = p.communicate(timeout=60)
-    run = json.loads(out)
-    return run["pid"], run["n"]
-
-
-class Adding:
-    """A tracer and the sums of what it tells."""
-
-    def __init__(self, *args, wait=True, **kw):
-        self.tracer = Tracer(*args, read=False, **kw)
-        self.tally = Tally(self.tracer)
-        if wait:
-            self.ready()
-
-    def ready(self):
-        self.tally.wait(lambda: self.tally.lines, 30, "start")
-
-    def __enter__(self):
-        return self.tracer, self.tally
-
-    def __exit__(self, *exc):
-        self.tracer.kill()
-
-
-def expect_nothing_lost(stop):
-    assert stop["counters"]["lost"] == 0, stop["counters"]
-    assert stop["counters"]["seen"] == stop["counters"]["emitted"] + stop["counters"]["summarised"] + \
-        stop["counters"]["filtered"]
-
 
 # ---- the ring is full -------------------------------------------------------------------------
 
@@ -139,14 +62,6 @@ def test_two_floods_and_a_collector_that_rests(programs):
         assert tally.summed[Key(pid, pid, "read", "success")] > 1000
     long = [r for _, r in tally.summaries if parse_time(r["last"]) - parse_time(r["first"]) > 4 * 10**9]
     assert {r["caller"]["pid"] for r in long} == {pid for pid, _ in runs}
-
-
-def expect_crowd(tally, run, calls):
-    """Each child has read its parent so many times; a pid may have come back."""
-    want = collections.Counter(run["pids"])
-    have = {k.caller: n for k, n in tally.all.items() if k.target == run["pid"]}
-    assert have == {pid: n * calls for pid, n in want.items()}
-    assert run["failed"] == 0
 
 
 @pytest.mark.slow
@@ -204,19 +119,6 @@ def test_more_pairs_than_there_is_room_for(programs):
     for r in tally.lost:
         assert r["count"] == sum(r["by"].values()) > 0
         assert r["since"] <= r["until"] <= r["time"]
-
-
-def while_full(programs, tracers, act):
-    """Does it while none of them has any room in its ring; what act says, and when it was done (ns since 1970)."""
-    for t in tracers:
-        freeze(t)
-    programs.fill()
-    begin = time.time_ns()
-    result = act()
-    end = time.time_ns()
-    for t in tracers:
-        t.kick(signal.SIGCONT)
-    return result, begin, end
 
 
 def of(tally, pid):
@@ -293,7 +195,7 @@ def test_they_come_soon(programs):
 
 def test_filters_hold(programs, cgroups):
     """What a filter drops is in no summary. The flood itself passes all of these."""
-    inside = cgroups.make(any_hierarchy(), f"/{name()}")
+    inside = cgroups.make(any_hierarchy(), f"/{cgroup_name()}")
     options = {"--op": "read", "--outcome": "success", "--min-bytes": "1", "--target-uid": "0",
                "--caller-cgroup": f"!*/{inside.name}"}
     held = Held("pvmcall", *AS_ME, "step", preexec_fn=cgroups.join(inside))

@@ -2,7 +2,6 @@
 """Switches of the kernel that hooks depend on, as a mount namespace shows them that has a file of ours there. That they
 really stop hooks, guests show (tests/vm/switches.py)."""
 
-import functools
 import json
 import time
 from pathlib import Path
@@ -10,17 +9,12 @@ from pathlib import Path
 import pytest
 
 from pvm import AS_ME, EX_UNAVAILABLE, ONLY_ME, Tracer, pvmtrace, trigger_one
-from pvm_host import FTRACE, KPROBES, switched_off, with_kprobes_switch
+from pvm_host import FTRACE, KPROBES, with_kprobes_switch
 
 JIT = "net.core.bpf_jit_enable"
 NOTHING = {"target": False, "pages": None}
 
 pytestmark = pytest.mark.needs("mounts")
-
-
-@pytest.fixture
-def off(public_dir):
-    return functools.partial(switched_off, public_dir)
 
 
 def test_fentry_names_the_switch(off):

@@ -31,6 +31,7 @@ ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "
 MACHINE_SECONDS = 300
 READY_SECONDS = 30
 PR_SET_NAME = 15
+BOTH_CAPS = "000000c000000000"  # CAP_PERFMON (38) and CAP_BPF (39)
 
 
 class Machine:

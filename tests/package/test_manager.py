@@ -10,9 +10,8 @@ import pytest
 import guest
 import kernels
 import root
-from debian import ARCH, HERE
+from debian import ARCH, BOTH_CAPS, HERE
 from needs import require
-from test_service import BOTH_CAPS
 
 # The machine's tree as an initrd: all of it is in memory.
 UNWANTED = (*root.UNWANTED, "tmp/", "var/cache/", "var/lib/apt/", "var/lib/dpkg/", "var/tmp/")

@@ -8,12 +8,11 @@ import signal
 
 import pytest
 
-from debian import AS_UNIT, CONF, LOG, ROOT, Service, UNIT, wait_event, whole_lines
+from debian import AS_UNIT, BOTH_CAPS, CONF, LOG, ROOT, Service, UNIT, wait_event, whole_lines
 from needs import has
 from pvm import poll
 
 EXPOSURE_MAX = 2.0
-BOTH_CAPS = "000000c000000000"  # CAP_PERFMON (38) and CAP_BPF (39)
 
 
 def test_systemd_finds_no_fault(installed):
