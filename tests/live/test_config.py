@@ -26,7 +26,7 @@ def test_a_run_by_its_file(conf):
     with Tracer("--config", path, max_line=4096) as t:
         limits, filters = t.start["limits"], t.start["filters"]
         assert limits["max_line"] == 4096 and limits["stats_interval_s"] == 1
-        assert MY_NAME in str(filters)
+        assert filters["caller"]["comm"] == [MY_NAME] and filters["no_self"] is True
         run = trigger_one("pvmcall", *AS_ME, "pair")
         t.wait(lambda t: len(t.events(run["pid"])) == 2)
         t.wait(lambda t: t.records("stats"))
@@ -36,7 +36,7 @@ def test_the_command_line_wins(conf):
     path = conf("caller-comm nobody-has-it\nmax-line 1024\niov-limit 1\n")
     with Tracer("--caller-comm", MY_NAME, "--config", path, "--max-line", 8000) as t:
         assert t.start["limits"]["max_line"] == 8000 and t.start["limits"]["iov_limit"] == 1
-        assert "nobody-has-it" not in str(t.start["filters"])
+        assert t.start["filters"]["caller"]["comm"] == [MY_NAME]
         run = trigger_one("pvmcall", *AS_ME, "pair")
         t.wait(lambda t: len(t.events(run["pid"])) == 2)
 

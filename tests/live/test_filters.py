@@ -79,8 +79,12 @@ def test_a_32_bit_call_is_judged_like_any_other():
 
 
 def test_filters_stand_in_the_start_record(runs):
-    assert "4001" in str(runs["--target-uid !4001"][0].start)
-    assert f"{MY_NAME}x" in str(runs["--caller-comm {mine}x"][0].start)
+    def filters(options):
+        return runs[options][0].start["filters"]
+    none = filters("")
+    assert filters("--target-uid !4001") == {**none, "target": {**none["target"], "uid": ["!4001"]}}
+    assert filters("--caller-comm {mine}x") == {**none, "caller": {**none["caller"], "comm": [f"{MY_NAME}x"]}}
+    assert filters("--outcome !failure") == {**none, "outcome": "success"}
 
 
 def test_thread_id_and_pidfd_do_not_evade():

@@ -67,9 +67,10 @@ def watched(tmp_path, *args):
 
 def test_plain(tmp_path):
     with watched(tmp_path, *ONLY_ME) as (t, w):
-        assert trigger_one("pvmcall", *AS_ME, "self")
+        pid = trigger_one("pvmcall", *AS_ME, "self")["pid"]
         time.sleep(TICKS)
         t.stop()
+        assert len(t.events(pid)) == 1
         w.expect_no_map_operations()
 
 

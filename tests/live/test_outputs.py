@@ -291,7 +291,8 @@ def test_what_others_do_with_the_log_in_its_place(own_dir, how):
     stop = json.loads(lines[-1])
     assert stop["incomplete"] == (["output_replaced"] if code == b"output_replaced" else [])
     if how == "opened to all":
-        assert b"mode 0666" in b"".join(lines) and "mode 0666" in said
+        error, = (r for r in map(json.loads, lines) if r["type"] == "error")
+        assert "mode 0666" in error["message"] and "mode 0666" in said
 
 
 @pytest.mark.needs("mounts")

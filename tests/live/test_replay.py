@@ -145,11 +145,11 @@ def test_head_and_books(recorded, again):
     """The whole stream was held against the contract; its ends are those of the recorded run."""
     start, stop = again.look(0), again.lines[-1]
     assert start["host"] == recorded.live.lines[0]["host"]
-    assert "replayed from a recording" in json.dumps(start)
+    assert [note for note in start["notes"] if note.startswith("replayed from a recording of pvmtrace ")]
     assert (stop["reason"], stop["complete"], stop["counters"]["lost"]) == \
         ("signal", stop["counters"]["skipped_runs"] == 0, 0)
-    assert all(parse_time(r["time"]) for r in again.calls())
-    assert start["time"] <= again.calls()[-1]["time"] <= stop["time"]
+    assert len(again.calls()) > 5
+    assert all(start["time"] <= r["time"] <= stop["time"] for r in again.calls())
 
 
 def test_twice_the_same(recorded, again):
