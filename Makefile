@@ -25,9 +25,7 @@ V ?=
 # WERROR=1 makes warnings errors.
 WERROR ?=
 
-# Not every PATH has sbin, where Debian keeps bpftool.
-find_tool = $(or $(shell PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin"; for tool in $(1); do \
-	command -v "$$tool" && break; done),$(firstword $(1)))
+find_tool = $(shell packaging/make/find-tool $(1))
 CLANG ?= $(call find_tool,clang clang-14)
 BPFTOOL ?= $(call find_tool,bpftool)
 PKG_CONFIG ?= pkg-config
@@ -112,31 +110,20 @@ all: build/pvmtrace ## build the tracer: build/pvmtrace (the default)
 # of what is linked, does.
 .PHONY: FORCE
 FORCE:
-keep = mkdir -p $(@D) && { printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@; }
-
 build/flags: export TEXT = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(USER_FLAGS) $(LIBS) / \
 	$(CLANG) $(BPF_FLAGS) / $(CC32) $(TEST_FLAGS) $(SANITIZE) $(TRIGGER_FLAGS)
 build/flags: FORCE
-	@PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin"; \
-	for tool in $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL) $(PKG_CONFIG); do \
-		command -v "$$tool" >/dev/null || \
-			{ echo "$$tool is missing: run 'make setup' as root" >&2; exit 1; }; \
-	done; \
-	$(PKG_CONFIG) --exists libbpf || { echo "libbpf's headers are missing: run 'make setup' as root" >&2; exit 1; }
-	@$(keep)
+	@packaging/make/have-tools $(PKG_CONFIG) $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL)
+	@packaging/make/keep $@
 
 build/files: export TEXT = $(USER_SRC) / $(UNIT_SRC)
 build/files: FORCE
-	@$(keep)
+	@packaging/make/keep $@
 
 # Another compiler may make what an older kernel's verifier refuses; docs/kernels.md says on what those were tried.
 TRIED_CLANG := 14 19 23
 build/clang: build/flags
-	@version=$$($(CLANG) -dumpversion 2>/dev/null | sed 's/\..*//'); \
-	case " $(TRIED_CLANG) " in *" $$version "*) ;; \
-	*) echo "warning: $(CLANG) $$version: the kernel half was never tried with it, but with $(TRIED_CLANG):" \
-		"there may be kernels that refuse what it makes" >&2 ;; esac; \
-	echo "$$version" >$@
+	@packaging/make/clang-version $(CLANG) $(TRIED_CLANG) >$@
 
 build/%.bpf.raw.o: bpf/%.bpf.c build/flags build/clang
 	@mkdir -p $(@D)
@@ -211,14 +198,10 @@ build/live/%.so: tests/live/preload/%.c build/flags
 	$(Q)$(CC) $(TRIGGER_FLAGS) -shared -fPIC $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
 
 # Those called *32 are 32-bit programs; where none can be built they are left out, and the tests that run them skipped.
-can_link32 = echo 'int main(void) { return 0; }' | $(CC32) $(1) -x c - -o $@.try 2>/dev/null; \
-	status=$$?; rm -f $@.try; [ $$status = 0 ] || { \
-		echo "$@ is left out: $(firstword $(CC32)) makes no 32-bit programs here (Debian: gcc-multilib)" >&2; exit 0; }
-
 build/live/%32: tests/live/%32.c build/flags
 	@mkdir -p $(@D)
 	$(call tell,CC32)
-	$(Q)$(call can_link32); $(CC32) $(TRIGGER_FLAGS) $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
+	$(Q)tests/cc32 $@ '$(CC32)' $(CC32) $(TRIGGER_FLAGS) $(DEPENDENCIES) -MT $@ -MF $@.d $< -o $@
 
 build/bench/%: tests/bench/%.c build/flags
 	@mkdir -p $(@D)
@@ -238,7 +221,7 @@ CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
 .PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-cost check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
-	@command -v $(PYTHON) >/dev/null || ($(call install_missing,python3)) || \
+	@command -v $(PYTHON) >/dev/null || $(call install_missing,python3) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 	$(CHECK) setup build lint $(if $(filter x86_64,$(MACHINE)),vm) unit formats btf package live
 
@@ -286,30 +269,8 @@ check-fresh: ## as root: prove 'make run' and 'make check' on a minimal Debian 1
 
 # ---- set-up and use ---------------------------------------------------------------------------
 
-# Installs what of $(1) is missing; says so; does nothing, quickly, when nothing is.
-define install_missing
-set -u; \
-if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then \
-	echo "setup: no dpkg and apt here; install by hand what Debian calls: $(1)"; exit 0; \
-fi; \
-installed=" $$(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | \
-	sed -n 's/^installed //p' | tr '\n' ' ') "; \
-missing=; \
-for package in $(1); do \
-	case "$$installed" in *" $$package "*) ;; *) missing="$$missing $$package" ;; esac; \
-done; \
-[ -n "$$missing" ] || { echo "setup: every package needed is installed"; exit 0; }; \
-[ "$$(id -u)" = 0 ] || { echo "setup: to be installed by root (sudo make $@$(if $(ARCH), ARCH=$(ARCH))):$$missing" >&2; exit 1; }; \
-export DEBIAN_FRONTEND=noninteractive; \
-update() { echo "setup: apt-get update"; apt-get -q -o DPkg::Lock::Timeout=300 update; }; \
-install() { \
-	echo "setup: apt-get install --no-install-recommends$$missing"; \
-	apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $$missing; \
-}; \
-ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || update || exit 1; \
-install || { echo "setup: once more, with new lists"; update && install; } || exit 1; \
-echo "setup: done"
-endef
+# Installs what of these packages is missing.
+install_missing = packaging/make/install-missing '$@$(if $(ARCH), ARCH=$(ARCH))' $(1)
 
 .PHONY: setup setup-check run install uninstall clean help
 setup: ## as root: install what building and running needs, if anything is missing
@@ -320,14 +281,8 @@ setup-check: ## as root: the same, and what the tests and lint need
 	@command -v promtool >/dev/null || test -x build/promtool || $(MAKE) build/promtool || \
 		echo "setup: no promtool: the test that needs it will be skipped"
 
-# Taken out of Debian's prometheus package, which is not installed: that would start and enable a server.
 build/promtool:
-	@mkdir -p $(@D)/prometheus
-	@echo "setup: apt-get download prometheus"
-	@cd $(@D)/prometheus && rm -f ./*.deb && apt-get -q download prometheus && \
-		dpkg-deb --fsys-tarfile ./*.deb | tar -xO ./usr/bin/promtool >promtool && chmod 0755 promtool
-	@mv $(@D)/prometheus/promtool $@
-	@rm -rf $(@D)/prometheus
+	@tests/get-promtool $@
 
 # stdout belongs to the records alone, so that `make run | jq .` works. Sub-makes look at the machine anew
 # after the set-up; exec puts the tracer where Ctrl-C and make's own signals reach it.
@@ -384,123 +339,9 @@ clean: ## remove build/
 
 help: ## this list
 	@echo "pvmtrace $(VERSION)"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile $(wildcard tests/vm/guests.mk)
 
 -include $(wildcard build/*.d build/user/*.d build/user/*/*.d build/tests/*/*.d build/tests/*/*/*.d build/live/*.d build/bench/*.d)
 
-# --- guests ------------------------------------------------------------------------------------
-
-# Kernels of other ages in QEMU. A guest has nothing but an initrd: busybox and static programs for the checks,
-# and a small Debian, made of packages, for the live tests.
-VM ?= all
-VM_ARGS ?=
-BTF ?= host 5.10 6.1 6.12 newest arm64-6.1 arm64-6.12 arm64-newest
-BTF_PKGS := $(SETUP_PKGS) debian-archive-keyring python3 xz-utils zstd
-# Besides clang itself, of which Debian 12 has version 14, and the newest one, which is fetched (tests/vm/newest_clang.py).
-OTHER_CLANG ?= clang-19
-NEWEST_CLANG := build/vm/newest-clang/clang
-VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static btrfs-progs python3-fastjsonschema gcc-multilib $(OTHER_CLANG)
-VM_ARM = $(filter all arm64%,$(VM))
-VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
-STATIC_LDFLAGS ?= -Wl,--no-warnings
-STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap
-
-# Account names would need the shared libraries that it was linked with (which the linker warns of): guests
-# know only the accounts of their own files.
-build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
-	@mkdir -p $(@D)
-	$(call tell,LINK)
-	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $(USER_OBJ) $(STATIC_LIBS) -o $@
-
-# Builds for tests, of which one file is compiled otherwise. witness: the first hooks are not attached, so that in the live
-# tests the witnesses have to see everything. first: without witnesses, to count what they cost (tests/vm/instructions.py).
-# ended: no hook sees how a call ends (tests/live/test_ended.py).
-build/vm/witness/hooks.o: VARIANT := -DPVM_WITNESSES_ALONE
-build/vm/witness/hooks.o: user/kernel/hooks.c
-build/vm/first/witness.o: VARIANT := -DPVM_NO_WITNESSES
-build/vm/first/witness.o: user/kernel/witness.c
-build/vm/ended/witness.o: VARIANT := -DPVM_ENDS_UNSEEN
-build/vm/ended/witness.o: user/kernel/witness.c
-build/vm/witness/hooks.o build/vm/first/witness.o build/vm/ended/witness.o: build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
-	@mkdir -p $(@D)
-	$(call tell,CC)
-	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(VARIANT) $(CFLAGS) $(DEPENDENCIES) -c user/kernel/$(@F:.o=.c) -o $@
-
-build/vm/pvmtrace-witness: build/vm/witness/hooks.o $(USER_OBJ) build/flags build/files
-	$(call tell,LINK)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/hooks.o,$(USER_OBJ)) $(LIBS) -o $@
-
-build/vm/pvmtrace-ended: build/vm/ended/witness.o $(USER_OBJ) build/flags build/files
-	$(call tell,LINK)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) $(LIBS) -o $@
-
-build/vm/pvmtrace-first: build/vm/first/witness.o $(USER_OBJ) build/flags build/files
-	$(call tell,LINK)
-	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) \
-		$(STATIC_LIBS) -o $@
-
-build/vm/caller: tests/bench/caller.c build/flags
-	@mkdir -p $(@D)
-	$(call tell,CC)
-	$(Q)$(CC) $(TRIGGER_FLAGS) -static $(DEPENDENCIES) -MF $@.d $< -o $@
-
-build/vm/live/%: tests/live/%.c build/flags
-	@mkdir -p $(@D)
-	$(call tell,CC)
-	$(Q)$(CC) $(TRIGGER_FLAGS) -static $(DEPENDENCIES) -MF $@.d $< -o $@
-
-build/vm/live/%32: tests/live/%32.c build/flags
-	@mkdir -p $(@D)
-	$(call tell,CC32)
-	$(Q)$(call can_link32,-static); $(CC32) $(TRIGGER_FLAGS) -static $(DEPENDENCIES) -MF $@.d $< -o $@
-
-build/vm/verify: tests/vm/verify.c build/flags
-	@mkdir -p $(@D)
-	$(call tell,CC)
-	$(Q)$(CC) $(TRIGGER_FLAGS) $(LIBBPF_CFLAGS) -static $< $(STATIC_LIBS) -o $@
-
-# ---- another architecture ---------------------------------------------------------------------
-
-# The same Makefile in a tree of links, with clang and Debian's libraries for that machine: nothing of it is
-# installed here, where gcc's cross compilers and gcc-multilib exclude each other.
-CROSS_PKGS := $(SETUP_PKGS) lld debian-archive-keyring python3
-# $(call shadow,DIR): the sources below DIR too, so that it has a build/ of its own.
-shadow = mkdir -p $(1) && for name in Makefile bpf user vmlinux tests docs; do ln -sfn ../../$$name $(1)/$$name; done
-sysroot = $(CURDIR)/build/sysroot/$(1)
-cross_cc = clang --target=$(1) --sysroot=$(call sysroot,$(2)) -fuse-ld=lld -Wno-unused-command-line-argument \
-	-Wno-gnu-variable-sized-type-not-at-end
-CROSS_DIR ?= build/$(ARCH)
-CROSS_GOALS ?= all build-vm
-cross_lib = $(call sysroot,arm64)/usr/lib/aarch64-linux-gnu/pkgconfig
-
-.PHONY: cross
-cross:
-	@[ "$(ARCH)" = arm64 ] || { echo "ARCH=$(ARCH): only arm64 can be cross-built" >&2; exit 1; }
-	@$(call install_missing,$(CROSS_PKGS))
-	@$(PYTHON) -B tests/vm/sysroot.py arm64 armhf
-	@$(call shadow,$(CROSS_DIR))
-	+@PKG_CONFIG_LIBDIR=$(cross_lib) PKG_CONFIG_SYSROOT_DIR=$(call sysroot,arm64) \
-		$(MAKE) -C $(CROSS_DIR) ARCH= MACHINE=aarch64 CC='$(call cross_cc,aarch64-linux-gnu,arm64)' \
-		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= $(CROSS_GOALS)
-
-.PHONY: build-vm check-vm check-btf
-build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-ended build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so
-
-check-btf: ## vmlinux.h against the types of this machine's kernel and of the other ones (BTF='6.1 host')
-	@$(call install_missing,$(BTF_PKGS))
-	@$(PYTHON) -B tests/vm/btf.py $(BTF)
-
-check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest', all by default)
-	@$(call install_missing,$(VM_PKGS) $(if $(VM_ARM),qemu-system-arm lld))
-	+@$(MAKE) build-vm
-	+@$(call shadow,build/$(OTHER_CLANG)) && \
-		$(MAKE) -C build/$(OTHER_CLANG) CLANG=$(OTHER_CLANG) build/vm/pvmtrace-static build/pvmtrace.bpf.o
-	+@if $(PYTHON) -B tests/vm/newest_clang.py; then $(call shadow,build/newest-clang) && $(MAKE) -C build/newest-clang \
-		CLANG=$(CURDIR)/$(NEWEST_CLANG) build/vm/pvmtrace-static build/pvmtrace.bpf.o; fi
-	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64)
-	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64 CLANG=$(OTHER_CLANG) CROSS_DIR=build/arm64-$(OTHER_CLANG) \
-		CROSS_GOALS='build/vm/pvmtrace-static build/pvmtrace.bpf.o')
-	@$(PYTHON) -B tests/vm/run --compiler $(OTHER_CLANG) --compiler newest-clang \
-		$(if $(filter all,$(VM)),--document) $(VM_ARGS) $(VM)
-
--include $(wildcard build/vm/*/*.d build/vm/*.d)
+# Other kernels, and another architecture: a source package, which has no tests, does without.
+-include tests/vm/guests.mk

@@ -92,7 +92,7 @@ def test_make_says_that_a_compiler_was_never_tried(tmp_path, version, tried):
     fake = tmp_path / "clang-fake"
     fake.write_text(f"#!/bin/sh\necho {version}\n")
     fake.chmod(0o755)
-    for name in ("Makefile", "user"):
+    for name in ("Makefile", "user", "packaging"):
         (tmp_path / name).symlink_to(ROOT / name)
     made = subprocess.run(["make", "-C", str(tmp_path), "build/clang", f"CLANG={fake}"], capture_output=True, text=True,
                           check=True, timeout=60)

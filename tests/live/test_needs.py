@@ -243,7 +243,7 @@ def test_what_a_machine_has_is_asked_in_one_place():
 @pytest.mark.parametrize("folder", ["live", "vm/live"])
 def test_without_a_compiler_for_32_bit_programs(tmp_path, folder):
     """They are left out, aloud; make goes on."""
-    for name in ("Makefile", "bpf", "user", "tests", "docs", "vmlinux"):
+    for name in ("Makefile", "bpf", "user", "packaging", "tests", "docs", "vmlinux"):
         (tmp_path / name).symlink_to(ROOT / name)
     made = subprocess.run(["make", "-C", tmp_path, "CC32=false -m32", f"build/{folder}/pvmcall32", f"build/{folder}/pvmone"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
