@@ -27,9 +27,6 @@ MACHINES = {
 # A tracer that comes or goes changes code of the kernel, by breakpoints that other CPUs may meet. Of QEMU's threads one
 # can go on meeting one that is gone, and then both CPUs are stuck for good: a QEMU of one thread never does.
 ACCEL = {"amd64": "tcg,thread=single", "arm64": "tcg"}
-# The kernel changes code that runs by way of breakpoints, and waits until each CPU has seen the end of it. QEMU's
-# (tcg, several threads) sometimes still meets one after that.
-STRAY_BREAKPOINT = "Oops: int3"
 
 
 class Failed(Exception):
@@ -100,17 +97,11 @@ def boot(kernel, initrd, work, seconds, memory="1G", words="", qemu=()):
                "-serial", f"file:{console}",
                *[word.format(told=told) for word in machine.told],
                "-kernel", str(kernel.image), "-initrd", str(initrd), "-append", f"{machine.cmdline} {CMDLINE} {words}"]
-    for last_try in (False, False, True):
-        begin = time.monotonic()
-        status, said = _run(command, seconds)
-        text = _text(told)
-        if "\n@end\n" in text:
-            return text
-        if last_try or STRAY_BREAKPOINT not in _text(console):
-            break
-        print(f"{kernel.release}: {STRAY_BREAKPOINT!r}: an emulated CPU saw late that another one changed code; once more",
-              flush=True)
-        told.unlink(missing_ok=True)
+    begin = time.monotonic()
+    status, said = _run(command, seconds)
+    text = _text(told)
+    if "\n@end\n" in text:
+        return text
     last = [line for line in _text(console).splitlines() if line.strip()][-8:]
     raise Failed(f"no end after {time.monotonic() - begin:.0f} s (status {status}); "
                  f"{said.decode(errors='replace').strip()} told {text[-300:]!r}; console: {last}")
