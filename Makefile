@@ -223,7 +223,7 @@ CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@command -v $(PYTHON) >/dev/null || $(call install_missing,python3) || \
 		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-	$(CHECK) setup build lint $(if $(filter x86_64,$(MACHINE)),vm) unit formats btf package live
+	$(CHECK) setup build lint $(if $(filter x86_64,$(MACHINE)),vm) unit formats btf quiet package floods
 
 check-quick: ## the unit tests and the live tests that are not slow
 	$(CHECK) --quick build unit formats live

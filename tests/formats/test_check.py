@@ -3,7 +3,10 @@
 
 import importlib.machinery
 import importlib.util
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +51,26 @@ def test_what_is_run_again_is_counted(check, monkeypatch, capsys):
         reruns.note("a guest", "a reason")
         reruns.note("a download", "another one")
     assert last_line(check, monkeypatch, capsys, part) == (0, "2 run again; 3 passed, 0 failed, 0 skipped")
+
+
+AUTOGROUP = Path("/proc/self/autogroup")
+TELL = """
+import os
+from pathlib import Path
+group = Path("/proc/self/autogroup")
+print(os.getpriority(os.PRIO_PROCESS, 0), *(group.read_text().split() if group.exists() else []))
+"""
+
+
+def test_what_runs_beside_others_gives_way_with_all_that_it_runs(check):
+    """Each session has a group of its own where there are such, so each has to be told."""
+    mine = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""
+    options = {"stdout": subprocess.PIPE, "text": True, "check": True}
+    first = subprocess.run([sys.executable, "-c", TELL], start_new_session=True, preexec_fn=check.give_way, **options).stdout
+    within = f"import importlib.machinery as m; c = m.SourceFileLoader('check', {str(ROOT / 'tests' / 'check')!r}).load_module(); "
+    within += f"print(c.run([{sys.executable!r}, '-c', {TELL!r}], 60, capture=True)[1])"
+    second = subprocess.run([sys.executable, "-c", within], start_new_session=True, preexec_fn=check.give_way,
+                            env={**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTHONWARNINGS": "ignore"}, **options).stdout
+    for words in (first.split(), second.split()):
+        assert words[0] == "10" and (len(words) == 1 or words[-2:] == ["nice", "10"]), words
+    assert (AUTOGROUP.read_text() if AUTOGROUP.exists() else "") == mine

@@ -26,6 +26,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     needs.register(config)
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "floods: of a module that FLOODS")
     config.addinivalue_line("markers", "alike: in a guest of make check another one of the kind is enough (tests/vm/live.py)")
     config.addinivalue_line("markers", "unseen_by_fentry(what): only the attach method tracepoint sees it")
 
@@ -40,7 +41,12 @@ def pytest_sessionstart(session):
             pytest.exit(f"{path} is not built", 2)
 
 
+# Before pytest's own, which looks at -m.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if getattr(item.module, "FLOODS", False):
+            item.add_marker("floods")
     if config.option.needing:
         needing = set(config.option.needing.split(","))
         out = [item for item in items if not needs.marked(item) & needing]
