@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -25,9 +24,22 @@ static void nap(uint64_t ns)
 	nanosleep(&t, NULL);
 }
 
+/* As `stop` tells it. */
+static const char *reason_word(enum end_reason reason)
+{
+	static const char *const words[] = {
+		[END_SIGNAL] = "signal",
+		[END_DURATION] = "duration",
+		[END_COUNT] = "count",
+		[END_READER_GONE] = "reader_gone",
+	};
+
+	return words[reason];
+}
+
 static bool reader_gone(const struct loop *l)
 {
-	return !strcmp(l->reason, "reader_gone");
+	return l->reason == END_READER_GONE;
 }
 
 /* Empties the rings into the sink, and that into the output as often as it is full. False if the output does
@@ -205,7 +217,7 @@ int finish__run(struct loop *l)
 		(void)sink__drain(c->sink, 100);
 	if (ok) {
 		report__lost(l->report);
-		ok = !report__stop(l->report, l->reason, l->signal, &complete);
+		ok = !report__stop(l->report, reason_word(l->reason), l->signal, &complete);
 	}
 	now = clock__mono_now();
 	if (sink__drain(c->sink, now < deadline_ns ? (int)((deadline_ns - now) / NS_PER_MS) : 0))

@@ -66,7 +66,7 @@ static void handle_signals(struct loop *l)
 			l->stats_due = true;
 			break;
 		default:
-			l->reason = "signal";
+			l->reason = END_SIGNAL;
 			l->signal = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
 		}
 	}
@@ -159,7 +159,7 @@ static void handle_time(struct loop *l)
 
 	notify__beat(&l->notify, now);
 	if (l->end_ns && now >= l->end_ns && !l->reason)
-		l->reason = "duration";
+		l->reason = END_DURATION;
 	if (now >= l->tick_ns)
 		tick(l, now);
 	if (now >= l->host_ns) {
@@ -203,7 +203,7 @@ static void wait_for(struct loop *l, uint64_t ms, bool for_records)
 		limit = AUDIT_MS;
 	(void)poll(fds, for_records ? 4 : 3, (int)limit);
 	if (fds[1].revents & (POLLERR | POLLHUP) && !l->reason)
-		l->reason = "reader_gone";
+		l->reason = END_READER_GONE;
 }
 
 /* Writes what is pending. False: the output takes nothing now and the buffer is full. */
@@ -213,7 +213,7 @@ static bool handle_output(struct loop *l)
 	int err = collector__flush(c);
 
 	if (err == -EPIPE) {
-		l->reason = "reader_gone";
+		l->reason = END_READER_GONE;
 		return false;
 	}
 	if (err && err != -EAGAIN && !l->failing_since_ns)
@@ -263,7 +263,7 @@ static void step(struct loop *l)
 	audit__tell(l->audit, false);
 	err = from_kernel__drain(l->source, &got);
 	if (c->full && !l->reason)
-		l->reason = "count";
+		l->reason = END_COUNT;
 	if (err || l->reason)
 		return; /* there is more */
 	if (got || l->summaries_left) {

@@ -16,6 +16,14 @@
 #include "report.h"
 #include "watch.h"
 
+enum end_reason {
+	END_NONE, /* the run goes on */
+	END_SIGNAL,
+	END_DURATION,
+	END_COUNT,
+	END_READER_GONE,
+};
+
 struct loop {
 	struct from_kernel *source; /* and the collector's */
 	struct collector *collector;
@@ -37,7 +45,7 @@ struct loop {
 	uint64_t summary_ns;	   /* when the window of summaries is closed */
 	bool summaries_left;	   /* the output had no room for all of the last one */
 	uint64_t failing_since_ns; /* CLOCK_BOOTTIME; 0: the output works */
-	const char *reason;	   /* why the run ends; NULL: it goes on */
+	enum end_reason reason;	   /* why the run ends */
 	const char *signal;	   /* which signal ended it, or NULL */
 };
 

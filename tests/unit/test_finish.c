@@ -25,7 +25,7 @@ static void begin(struct sink *sink, const char *const *args)
 	live_run__begin(sink, args);
 	assert_int_equal(report__start(&run.report), 0);
 	watch__begin(&run.loop.watch, &run.report, &run.source.kernel, NULL);
-	run.loop.reason = "signal";
+	run.loop.reason = END_SIGNAL;
 	run.loop.signal = "SIGTERM";
 }
 
@@ -158,7 +158,7 @@ static void test_reader_gone(void **state)
 	run.fake.call_cnt = 1;
 	(void)fake_kernel_ops.consume_calls(&run.fake);
 	assert_int_equal(run.collector.books.emitted, 1);
-	run.loop.reason = "reader_gone";
+	run.loop.reason = END_READER_GONE;
 	assert_int_equal(finish__run(&run.loop), EX_IOERR);
 	assert_int_equal(run.collector.books.emitted, 0);
 	assert_int_equal(run.collector.books.lost_output, 2);
