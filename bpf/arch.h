@@ -16,7 +16,7 @@
 /* A register of the call. Not everywhere do hooks get a pointer to them that the verifier lets follow. */
 #define REG(regs, f) (cfg_typed_regs ? (regs)->f : BPF_CORE_READ(regs, f))
 
-/* What a system call is to us: 0, or enum pvm_abi << 8 | enum pvm_op. */
+/* What a system call is to us, abi_op: 0, or enum pvm_abi << 8 | enum pvm_op. */
 #define ARCH_CALL(abi, op) ((abi) << 8 | (op))
 #define ARCH_ABI(call) ((call) >> 8)
 #define ARCH_OP(call) ((call)&0xff)
@@ -63,17 +63,17 @@ static __always_inline bool arch_is_inside(struct pt_regs *regs)
 #define ARCH_COMPAT(regs, self) (OF_CURRENT(self, thread_info.status) & TS_COMPAT)
 
 /* Whether a call of this number is ours in this mode. */
-static __always_inline bool arch_mode_fits(u32 call, bool compat)
+static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
 {
-	return (ARCH_ABI(call) == PVM_ABI_I386) == compat;
+	return (ARCH_ABI(abi_op) == PVM_ABI_I386) == compat;
 }
 
 /* From which on the arguments at exit are sure to be those at entry. */
 #define ARCH_ARGS_KEPT 0
 
-static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_exit, u64 *args)
+static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_exit, u64 *args)
 {
-	if (ARCH_ABI(call) == PVM_ABI_I386) {
+	if (ARCH_ABI(abi_op) == PVM_ABI_I386) {
 		args[0] = (u32)REG(regs, bx);
 		args[1] = (u32)REG(regs, cx);
 		args[2] = (u32)REG(regs, dx);
@@ -129,9 +129,9 @@ static __always_inline bool arch_is_inside(struct pt_regs *regs)
 
 #define ARCH_COMPAT(regs, self) ((regs)->pstate & PSR_MODE32_BIT)
 
-static __always_inline bool arch_mode_fits(u32 call, bool compat)
+static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
 {
-	return (ARCH_ABI(call) == PVM_ABI_ARM) == compat;
+	return (ARCH_ABI(abi_op) == PVM_ABI_ARM) == compat;
 }
 
 /* From which on the arguments at exit are sure to be those at entry. */
@@ -139,9 +139,9 @@ static __always_inline bool arch_mode_fits(u32 call, bool compat)
 
 /* The call takes its first argument from regs[0], which a ptracer can have changed since orig_x0 was saved; at
  * exit the result stands there. */
-static __always_inline void arch_args(struct pt_regs *regs, u32 call, bool at_exit, u64 *args)
+static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_exit, u64 *args)
 {
-	u64 mask = ARCH_ABI(call) == PVM_ABI_ARM ? 0xffffffffULL : ~0ULL;
+	u64 mask = ARCH_ABI(abi_op) == PVM_ABI_ARM ? 0xffffffffULL : ~0ULL;
 
 	args[0] = (at_exit ? REG(regs, orig_x0) : REG(regs, regs[0])) & mask;
 	args[1] = REG(regs, regs[1]) & mask;

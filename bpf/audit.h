@@ -10,7 +10,7 @@
 #include "settings.h"
 
 /* A function with a stack of its own (see filter_task). */
-static __noinline int audit_tell(struct pt_regs *regs, u32 what, bool at_exit, bool late)
+static __noinline int audit_tell(struct pt_regs *regs, u32 abi_op, bool at_exit, bool late)
 {
 	struct pvm_seen *seen;
 
@@ -20,10 +20,10 @@ static __noinline int audit_tell(struct pt_regs *regs, u32 what, bool at_exit, b
 		return 0;
 	}
 	seen->seen_ns = bpf_ktime_get_boot_ns();
-	arch_args(regs, what, at_exit, seen->args);
+	arch_args(regs, abi_op, at_exit, seen->args);
 	seen->tid = (u32)bpf_get_current_pid_tgid();
-	seen->abi = ARCH_ABI(what);
-	seen->op = ARCH_OP(what);
+	seen->abi = ARCH_ABI(abi_op);
+	seen->op = ARCH_OP(abi_op);
 	seen->late = late;
 	seen->pad = 0;
 	bpf_ringbuf_submit(seen, BPF_RB_NO_WAKEUP);
@@ -32,10 +32,10 @@ static __noinline int audit_tell(struct pt_regs *regs, u32 what, bool at_exit, b
 }
 
 /* Once a call, where it is counted as seen. late: this hook runs in the call's function, or behind it. */
-static __always_inline void audit_seen(struct pt_regs *regs, u32 what, bool at_exit, bool late)
+static __always_inline void audit_seen(struct pt_regs *regs, u32 abi_op, bool at_exit, bool late)
 {
 	if (cfg_audit)
-		audit_tell(regs, what, at_exit, late);
+		audit_tell(regs, abi_op, at_exit, late);
 }
 
 #endif

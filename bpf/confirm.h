@@ -18,7 +18,7 @@
 /* The current thread's call, if it is in one. These functions have other users: nothing is found for them. */
 static __always_inline struct pvm_state *state_inside(void)
 {
-	struct pvm_state *s = state_current(false);
+	struct pvm_state *s = state_at(SLOT_OWN);
 
 	return s && s->stage >= STAGE_REJECTED && !s->exiting ? s : NULL;
 }
@@ -26,7 +26,7 @@ static __always_inline struct pvm_state *state_inside(void)
 /* Who calls and with what, of a call that was not to be told until now. */
 __noinline int call_take(void)
 {
-	struct pvm_state *s = state_current(false);
+	struct pvm_state *s = state_at(SLOT_OWN);
 	u32 used;
 
 	if (!s)
@@ -52,7 +52,7 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 
 	s->exiting = 1; /* the sweep keeps off */
 	s->hook = HOOK_ACCESS;
-	verdict = target_take_task(task, 0);
+	verdict = target_take_task(task, 0, SLOT_OWN);
 	if (!same) {
 		if (s->call.resolved)
 			s->call.flags |= PVM_CALL_TARGET_MOVED;
@@ -70,9 +70,9 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 static __noinline bool access_is_of(const struct pvm_state *s)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	u32 what = arch_number(arch_exit_number(regs));
+	u32 abi_op = arch_number(arch_exit_number(regs));
 
-	return what && call_is(s, regs, what);
+	return abi_op && call_is(s, regs, abi_op);
 }
 
 SEC("fentry/mm_access")

@@ -11,6 +11,7 @@
 #include "base.h"
 #include "call.h"
 #include "current.h"
+#include "exit.h"
 #include "here.h"
 #include "hooks.h"
 #include "settings.h"

@@ -113,9 +113,10 @@ __noinline int names_of_pass(u64 address)
 	return !(cfg_has_comm[PVM_TARGET] & (1u << PVM_INCLUDE)) || names_include(task);
 }
 
-__noinline int names_pass(u32 orphan)
+/* slot: enum pvm_slot. */
+__noinline int names_pass(u32 slot)
 {
-	struct pvm_state *s = state_current(orphan);
+	struct pvm_state *s = state_at(slot);
 	struct task_struct *task;
 
 	task = s ? target_walk(&s->call) : NULL;
@@ -124,7 +125,7 @@ __noinline int names_pass(u32 orphan)
 	return names_of_pass((u64)task);
 }
 
-static __always_inline bool filter_comm(u32 who, const struct pvm_task *id, bool orphan)
+static __always_inline bool filter_comm(u32 who, const struct pvm_task *id, u32 slot)
 {
 	u32 has = cfg_has_comm[who];
 	bool passes;
@@ -134,7 +135,7 @@ static __always_inline bool filter_comm(u32 who, const struct pvm_task *id, bool
 	passes = verdict_passes(has, comm_verdict(who, id->comm));
 	if (who == PVM_CALLER || (passes && (id->tid == id->pid || !(has & (1u << PVM_EXCLUDE)))))
 		return passes;
-	return names_pass(orphan);
+	return names_pass(slot);
 }
 
 /* A cgroup that user space has not judged yet passes, marked: it judges that call itself. */
@@ -153,9 +154,9 @@ static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
 }
 
 /* With a stack of its own: those of all functions that a call goes through are added up, to 512 bytes. */
-static __noinline bool filter_task(u32 who, struct pvm_task *id, bool orphan)
+static __noinline bool filter_task(u32 who, struct pvm_task *id, u32 slot)
 {
-	return filter_uid(who, id) && filter_comm(who, id, orphan) && filter_cgroup(who, id);
+	return filter_uid(who, id) && filter_comm(who, id, slot) && filter_cgroup(who, id);
 }
 
 /* Whether filter_task has anything to look at. */

@@ -22,8 +22,8 @@
 struct pvm_here {
 	u64 inside; /* the thread whose call was taken here and is not over, with HERE_PERMITTED; 0: none */
 	u64 awaited; /* the thread whose return was seen here, and its exit not yet; 0: none. Of that call: */
-	u64 args; /* sum of its arguments */
-	u32 what; /* ARCH_CALL */
+	u64 args;   /* sum of its arguments */
+	u32 abi_op; /* ARCH_CALL */
 } __attribute__((aligned(64)));
 
 static struct pvm_here pvm_here[PVM_CPU_ROWS];
@@ -106,14 +106,14 @@ static __always_inline bool here_is_followed(enum pvm_hook hook)
 
 /* One that is followed by the last has dealt with the thread's call. That of another thread, for which the last is awaited
  * here, is not forgotten for it. */
-static __always_inline void here_await(struct pvm_state *s, u64 task, u32 what)
+static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op)
 {
 	u32 row = here_row();
 	struct pvm_here *h = here_at(row);
 
 	if (h->awaited)
 		return;
-	h->what = what;
+	h->abi_op = abi_op;
 	h->args = args_sum(s->call.args);
 	h->awaited = task;
 	s->row = row;
@@ -122,14 +122,14 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 what)
 
 /* The last hook: whether it was awaited here. It is wrong only if the awaited one was passed over, and so were all other
  * hooks on a call with the same arguments that the thread has made since. */
-static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 what)
+static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 abi_op)
 {
 	struct pvm_here *h = here_at(here_row());
 	u64 args[6];
 
-	if (h->awaited != task || h->what != what)
+	if (h->awaited != task || h->abi_op != abi_op)
 		return false;
-	arch_args(regs, what, true, args);
+	arch_args(regs, abi_op, true, args);
 	if (h->args != args_sum(args))
 		return false;
 	h->awaited = 0;

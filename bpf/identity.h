@@ -359,23 +359,26 @@ __noinline int ends_send(u32 hook)
 	return 1;
 }
 
-/* Which side of which call a path is of. */
-#define OF_TARGET 1
-#define OF_ORPHAN 2
-#define OF_OWNER 4 /* of the target's memory: neither of the sides */
+/* Whose paths are sent: a side of the call, as enum pvm_who, or neither of them. */
+enum pvm_whose {
+	OF_CALLER = PVM_CALLER,
+	OF_TARGET = PVM_TARGET,
+	OF_OWNER, /* of the target's memory (memory.h) */
+};
 
-static __always_inline struct pvm_task *id_of(struct pvm_state *s, struct pvm_names *names, u32 of)
+static __always_inline struct pvm_task *id_of(struct pvm_state *s, struct pvm_names *names,
+					      u32 whose)
 {
-	if (of & OF_OWNER)
+	if (whose == OF_OWNER)
 		return &names->owner;
-	return of & OF_TARGET ? &s->call.target : &s->call.caller;
+	return whose == OF_TARGET ? &s->call.target : &s->call.caller;
 }
 
-/* type: PVM_EXE or PVM_CGROUP; task: the process, which must still be the one that the call knows. of: OF_... .
- * Whether it was sent. */
-__noinline int path_send(u64 task, u32 type, u32 of)
+/* type: PVM_EXE or PVM_CGROUP; task: the process, which must still be the one that the call knows. whose: enum
+ * pvm_whose; slot: enum pvm_slot. Whether it was sent. */
+__noinline int path_send(u64 task, u32 type, u32 whose, u32 slot)
 {
-	struct pvm_state *s = state_current(of & OF_ORPHAN);
+	struct pvm_state *s = state_at(slot);
 	struct task_struct *from = (struct task_struct *)task;
 	struct pvm_names *names;
 	struct pvm_task *id;
@@ -388,7 +391,7 @@ __noinline int path_send(u64 task, u32 type, u32 of)
 	names = bpf_map_lookup_elem(&pvm_names, &hook);
 	if (!names)
 		return 0;
-	id = id_of(s, names, of);
+	id = id_of(s, names, whose);
 	names->cnt = 0;
 	names->flags = 0;
 	names->stale = 0;
@@ -469,9 +472,10 @@ static __always_inline void args_settle(struct pvm_proc_val *val, struct pvm_tas
 
 /* Returns whether user space now knows all there is. A process is remembered only if something of it was
  * sent: what user space never heard of, it could never evict. */
-static __always_inline int proc_send(struct pvm_task *id, struct task_struct *task, u32 of)
+static __always_inline int proc_send(struct pvm_task *id, struct task_struct *task, u32 whose,
+				     u32 slot)
 {
-	bool is_caller = !(of & (OF_TARGET | OF_OWNER));
+	bool is_caller = whose == OF_CALLER;
 	struct pvm_proc_val *old, val = {};
 	u32 pid = id->pid;
 
@@ -484,7 +488,7 @@ static __always_inline int proc_send(struct pvm_task *id, struct task_struct *ta
 		if (!is_caller)
 			return 1;
 	} else if (!val.exe_sent || val.exe_ino != id->exe_ino || val.exe_dev != id->exe_dev) {
-		val.exe_sent = path_send((u64)task, PVM_EXE, of);
+		val.exe_sent = path_send((u64)task, PVM_EXE, whose, slot);
 		val.exe_ino = id->exe_ino;
 		val.exe_dev = id->exe_dev;
 	}
@@ -497,14 +501,15 @@ static __always_inline int proc_send(struct pvm_task *id, struct task_struct *ta
 	return (val.exe_sent || !(id->flags & PVM_TASK_EXE)) && (val.args_sent || !is_caller);
 }
 
-static __always_inline int cgroup_known(struct pvm_task *id, struct task_struct *task, u32 of)
+static __always_inline int cgroup_known(struct pvm_task *id, struct task_struct *task, u32 whose,
+					u32 slot)
 {
 	struct pvm_cgroup_key key = { .id = id->cgroup_id, .hier = id->hier };
 	struct pvm_cgroup_val val = {};
 
 	if (bpf_map_lookup_elem(&pvm_cgroups, &key))
 		return 1;
-	if (!path_send((u64)task, PVM_CGROUP, of))
+	if (!path_send((u64)task, PVM_CGROUP, whose, slot))
 		return 0;
 	/* Not over a verdict that user space may have put there meanwhile. */
 	if (bpf_map_update_elem(&pvm_cgroups, &key, &val, BPF_NOEXIST))
@@ -526,11 +531,11 @@ static __always_inline bool sent_is(const struct pvm_sent *sent, const struct pv
 	       sent->epoch == pvm_shared.epoch;
 }
 
-/* The part of identity_send that is rare. of: OF_... . The target is walked to once more: what was held cannot be
+/* The part of identity_send that is rare. who: enum pvm_who; slot: enum pvm_slot. The target is walked to once more: what was held cannot be
  * handed over as a scalar. */
-__noinline int identity_settle(u32 of)
+__noinline int identity_settle(u32 who, u32 slot)
 {
-	struct pvm_state *s = state_current(of & OF_ORPHAN);
+	struct pvm_state *s = state_at(slot);
 	struct task_struct *task = current_untyped();
 	u32 epoch = pvm_shared.epoch;
 	struct pvm_sent *sent;
@@ -539,15 +544,15 @@ __noinline int identity_settle(u32 of)
 
 	if (!s)
 		return 0;
-	id = of & OF_TARGET ? &s->call.target : &s->call.caller;
-	sent = of & OF_TARGET ? &s->sent[PVM_TARGET] : &s->sent[PVM_CALLER];
-	if (of & OF_TARGET) {
+	id = who == PVM_TARGET ? &s->call.target : &s->call.caller;
+	sent = who == PVM_TARGET ? &s->sent[PVM_TARGET] : &s->sent[PVM_CALLER];
+	if (who == PVM_TARGET) {
 		task = target_walk(&s->call);
 		if (!task || raw_tgid(task) != id->pid || raw_start(task) != id->start_ns)
 			return 0;
 	}
-	known = proc_send(id, task, of);
-	known &= cgroup_known(id, task, of);
+	known = proc_send(id, task, who, slot);
+	known &= cgroup_known(id, task, who, slot);
 	if (!known)
 		return 0;
 	sent->start_ns = id->start_ns;
@@ -569,7 +574,7 @@ static __always_inline void identity_send(struct pvm_state *s, u32 who)
 	if (sent_is(sent, id))
 		return;
 	sent->pid = 0;
-	identity_settle((who == PVM_TARGET ? OF_TARGET : 0) | (s->apart ? OF_ORPHAN : 0));
+	identity_settle(who, s->slot);
 }
 
 #endif

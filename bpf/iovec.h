@@ -105,14 +105,14 @@ static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32
 }
 
 /* Which snapshot of which call: the caller is the current thread. */
-struct array_of {
+struct array_look {
 	u64 entry_ns;
 	bool remote;
 	bool at_exit;
 };
 
-static __always_inline struct pvm_array *array_reserve(const struct array_of *of, const u32 room,
-						       u32 len)
+static __always_inline struct pvm_array *array_reserve(const struct array_look *look,
+						       const u32 room, u32 len)
 {
 	struct pvm_array *array = bpf_ringbuf_reserve(&pvm_arrays, sizeof(*array) + room, 0);
 
@@ -121,10 +121,10 @@ static __always_inline struct pvm_array *array_reserve(const struct array_of *of
 	array->hdr.size = sizeof(*array) + room;
 	array->hdr.type = PVM_ARRAY;
 	array->hdr.version = PVM_WIRE_VERSION;
-	array->entry_ns = of->entry_ns;
+	array->entry_ns = look->entry_ns;
 	array->tid = (u32)bpf_get_current_pid_tgid();
-	array->remote = of->remote;
-	array->at_exit = of->at_exit;
+	array->remote = look->remote;
+	array->at_exit = look->at_exit;
 	array->pad = 0;
 	array->off = 0;
 	array->len = len;
@@ -156,24 +156,26 @@ static __always_inline u64 list_digest(const u8 *data, u32 len, const u32 room)
 }
 
 /* --aggregate has to know whether a long list changed. Other users leave that to user space, which keeps both looks. */
-static __always_inline void looks_compare(const struct array_of *of, u64 digest)
+static __always_inline void looks_compare(const struct array_look *look, u64 digest)
 {
-	struct pvm_state *s = state_current(false);
+	struct pvm_state *s = state_at(SLOT_OWN);
 
 	if (!s)
 		return;
-	if (!of->at_exit) {
-		s->looks[of->remote] = LOOKS_FIRST;
-		s->digest[of->remote] = digest;
-	} else if (s->looks[of->remote] == LOOKS_FIRST) {
-		s->looks[of->remote] = digest == s->digest[of->remote] ? LOOKS_EQUAL : LOOKS_DIFFER;
+	if (!look->at_exit) {
+		s->looks[look->remote] = LOOKS_FIRST;
+		s->digest[look->remote] = digest;
+	} else if (s->looks[look->remote] == LOOKS_FIRST) {
+		s->looks[look->remote] = digest == s->digest[look->remote] ? LOOKS_EQUAL
+									   : LOOKS_DIFFER;
 	}
 }
 
 /* -1: no room; 0: not readable in one go; else the mask of pages. */
-static __always_inline int long_read(const struct array_of *of, u64 addr, u32 len, const u32 room)
+static __always_inline int long_read(const struct array_look *look, u64 addr, u32 len,
+				     const u32 room)
 {
-	struct pvm_array *array = array_reserve(of, room, len);
+	struct pvm_array *array = array_reserve(look, room, len);
 	u8 ok;
 
 	if (!array)
@@ -185,15 +187,15 @@ static __always_inline int long_read(const struct array_of *of, u64 addr, u32 le
 	ok = page_mask(addr, len);
 	array->ok = ok;
 	if (cfg_aggregate)
-		looks_compare(of, list_digest(array->data, len, room));
+		looks_compare(look, list_digest(array->data, len, room));
 	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
 	return ok;
 }
 
 /* Page by page, each to its own page of the record, so that offsets are the verifier's constants. */
-static __always_inline int long_read_split(const struct array_of *of, u64 addr, u32 len)
+static __always_inline int long_read_split(const struct array_look *look, u64 addr, u32 len)
 {
-	struct pvm_array *array = array_reserve(of, ARRAY_PAGES * PVM_PAGE_SZ, len);
+	struct pvm_array *array = array_reserve(look, ARRAY_PAGES * PVM_PAGE_SZ, len);
 	u32 off = addr & (PVM_PAGE_SZ - 1), first = page_rest(addr), ok = 0;
 	u64 at = addr - off;
 
@@ -234,27 +236,29 @@ static __always_inline void arrays_watch(void)
 	wake();
 }
 
-#define ARRAY_REMOTE 1
-#define ARRAY_AT_EXIT 2
+enum array_look_flag {
+	ARRAY_REMOTE = 1,
+	ARRAY_AT_EXIT = 2,
+};
 
-/* Sends a snapshot of a long array. how: ARRAY_... . -1: no room; else the mask of the pages that were read. */
-__noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 how)
+/* Sends a snapshot of a long array. flags: enum array_look_flag. -1: no room; else the mask of the pages that were read. */
+__noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags)
 {
-	const struct array_of of = {
+	const struct array_look look = {
 		.entry_ns = entry_ns,
-		.remote = how & ARRAY_REMOTE,
-		.at_exit = !!(how & ARRAY_AT_EXIT),
+		.remote = flags & ARRAY_REMOTE,
+		.at_exit = !!(flags & ARRAY_AT_EXIT),
 	};
 	int ok;
 
 	if (len <= 64 * ELEMENT_MAX)
-		ok = long_read(&of, addr, len, 64 * ELEMENT_MAX);
+		ok = long_read(&look, addr, len, 64 * ELEMENT_MAX);
 	else if (len <= 256 * ELEMENT_MAX)
-		ok = long_read(&of, addr, len, 256 * ELEMENT_MAX);
+		ok = long_read(&look, addr, len, 256 * ELEMENT_MAX);
 	else
-		ok = long_read(&of, addr, len, PVM_IOV_MAX * ELEMENT_MAX);
+		ok = long_read(&look, addr, len, PVM_IOV_MAX * ELEMENT_MAX);
 	if (!ok)
-		ok = long_read_split(&of, addr, len);
+		ok = long_read_split(&look, addr, len);
 	if (ok < 0)
 		count(PVM_C_ARRAY_LOST);
 	arrays_watch();
@@ -264,12 +268,12 @@ __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 how)
 /* The call was filtered at its exit: user space need not keep its arrays. */
 static __always_inline void arrays_drop(const struct pvm_state *s)
 {
-	const struct array_of of = { .entry_ns = s->call.entry_ns, .at_exit = true };
+	const struct array_look look = { .entry_ns = s->call.entry_ns, .at_exit = true };
 	struct pvm_array *array;
 
 	if (!((s->call.local.flags | s->call.remote.flags) & PVM_SIDE_RING))
 		return;
-	array = array_reserve(&of, 0, 0);
+	array = array_reserve(&look, 0, 0);
 	if (!array)
 		return; /* they go when they are the oldest */
 	array->hdr.type = PVM_ARRAY_DROP;

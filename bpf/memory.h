@@ -104,11 +104,9 @@ static __always_inline struct task_struct *memory_leader(const struct pvm_memory
 	return leader;
 }
 
-#define MEMORY_GONE 1
-
-/* One place: the current process executed a file, so that it has a memory of its own now; or (how: MEMORY_GONE) all of
- * it is gone. The memory that it had stays its own for as long as others work in it: what it knew is still there. */
-__noinline int memory_renew(u32 place, u32 how)
+/* One place: the current process executed a file, so that it has a memory of its own now; or (gone) all of it is
+ * gone. The memory that it had stays its own for as long as others work in it: what it knew is still there. */
+__noinline int memory_renew(u32 place, u32 gone)
 {
 	struct task_struct *self = current_untyped();
 	struct pvm_memory *m = bpf_map_lookup_elem(&pvm_memories, &place);
@@ -123,7 +121,7 @@ __noinline int memory_renew(u32 place, u32 how)
 		m->left = m->mm;
 		m->bases[1] = m->bases[0];
 	}
-	if (how & MEMORY_GONE)
+	if (gone)
 		m->mm = 0;
 	else
 		memory_note(m, self);
@@ -131,14 +129,14 @@ __noinline int memory_renew(u32 place, u32 how)
 }
 
 /* All of them. For the verifier there is one way through the loop's body only. */
-__noinline int memories_renew(u32 how)
+__noinline int memories_renew(u32 gone)
 {
 	u32 cnt = cfg_memories, found = 0;
 
 	for (u32 i = 0; i < MEMORIES_MAX; i++) {
 		if (i >= cnt)
 			break;
-		found |= memory_renew(i, how);
+		found |= memory_renew(i, gone);
 	}
 	return found;
 }
@@ -168,10 +166,12 @@ static __always_inline void owner_copy(struct pvm_owner *to, const struct pvm_ta
 	__builtin_memcpy(to->comm, from->comm, sizeof(to->comm));
 }
 
-#define OWNER_UNFILTERED 1
-#define OWNER_OF_ORPHAN 2
-#define OWNER_INCLUDED 4 /* the process filter names somebody who shares the memory */
-#define OWNER_TOLD 8	 /* the call is told whatever the filters think of the owner */
+/* How the filters take the owner of a target's memory. */
+enum owner_rule {
+	OWNER_UNFILTERED = 1,
+	OWNER_INCLUDED = 2, /* the process filter names somebody who shares the memory */
+	OWNER_TOLD = 4,	    /* the call is told whatever the filters think of the owner */
+};
 
 /* The owner's identity. gone: the process of --target-pid that has ended, whose memory it was; else owner, if any. */
 static __always_inline void owner_fill(struct pvm_task *id, const struct pvm_memory *gone,
@@ -197,18 +197,18 @@ static __always_inline bool owner_name_passes(const struct pvm_task *id,
 
 /*
  * Who owns the target's memory, where that may be another process. task: mm->owner; place: that of the process of
- * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. how:
- * OWNER_... . Whether the filters on the target let the call pass for the owner.
+ * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. rules:
+ * enum owner_rule; slot: enum pvm_slot. Whether the filters on the target let the call pass for the owner.
  */
-__noinline int owner_take(u64 task, u32 place, u32 how)
+__noinline int owner_take(u64 task, u32 place, u32 rules, u32 slot)
 {
-	struct pvm_state *s = state_current(how & OWNER_OF_ORPHAN);
+	struct pvm_state *s = state_at(slot);
 	const struct pvm_memory *m = memory_at(place);
 	struct task_struct *owner = memory_leader(m);
-	bool passes = how & OWNER_UNFILTERED;
+	bool passes = rules & OWNER_UNFILTERED;
 	struct pvm_names *names;
 	struct pvm_task *id;
-	u32 hook, of;
+	u32 hook;
 
 	if (!s)
 		return 0;
@@ -225,7 +225,7 @@ __noinline int owner_take(u64 task, u32 place, u32 how)
 	if (!id->pid || (id->pid == s->call.target.pid && id->start_ns == s->call.target.start_ns))
 		return 0;
 	if (!passes)
-		passes = filter_pid(PVM_TARGET, id->pid, id->start_ns, how & OWNER_INCLUDED) &&
+		passes = filter_pid(PVM_TARGET, id->pid, id->start_ns, rules & OWNER_INCLUDED) &&
 			 !(cfg_no_self && id->pid == s->call.caller.pid) &&
 			 filter_uid(PVM_TARGET, id) && owner_name_passes(id, m, owner) &&
 			 filter_cgroup(PVM_TARGET, id);
@@ -233,12 +233,11 @@ __noinline int owner_take(u64 task, u32 place, u32 how)
 		id->flags |= PVM_TASK_REJECTED;
 	s->call.flags |= PVM_CALL_OWNER;
 	owner_copy(&s->call.owner, id);
-	if (!passes && !(how & OWNER_TOLD))
+	if (!passes && !(rules & OWNER_TOLD))
 		return 0;
-	of = OF_OWNER | (how & OWNER_OF_ORPHAN ? OF_ORPHAN : 0);
 	if (!m) {
-		proc_send(id, owner, of);
-		cgroup_known(id, owner, of);
+		proc_send(id, owner, OF_OWNER, slot);
+		cgroup_known(id, owner, OF_OWNER, slot);
 	}
 	return passes;
 }

@@ -12,39 +12,41 @@
 #include "commands.h"
 #include "confirm.h"
 #include "current.h"
+#include "exit.h"
 #include "fentry.h"
 #include "here.h"
 #include "hooks.h"
 #include "maps.h"
 #include "memory.h"
 #include "settings.h"
+#include "state.h"
 #include "sweep.h"
 #include "witness.h"
 
 static __always_inline void tracepoint_enter(struct pt_regs *regs, long id, enum pvm_hook hook)
 {
-	u32 what = arch_number(id);
+	u32 abi_op = arch_number(id);
 	struct task_struct *self;
 
-	if (!what)
+	if (!abi_op)
 		return;
 	self = current_task();
-	if (arch_mode_fits(what, ARCH_COMPAT(regs, self)))
-		call_enter(regs, self, what, hook);
+	if (arch_mode_fits(abi_op, ARCH_COMPAT(regs, self)))
+		call_enter(regs, self, abi_op, hook);
 }
 
 static __always_inline void tracepoint_exit(struct pt_regs *regs, long ret, enum pvm_hook hook)
 {
-	u32 what = arch_number(arch_exit_number(regs));
+	u32 abi_op = arch_number(arch_exit_number(regs));
 	struct task_struct *self;
 
-	if (!what)
+	if (!abi_op)
 		return;
 	self = current_task();
-	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, what))
+	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, abi_op))
 		return;
-	if (arch_mode_fits(what, ARCH_COMPAT(regs, self)))
-		call_exit(regs, self, what, ret, hook);
+	if (arch_mode_fits(abi_op, ARCH_COMPAT(regs, self)))
+		call_exit(regs, self, abi_op, ret, hook);
 }
 
 SEC("tp_btf/sys_enter")
@@ -83,11 +85,11 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 
 	look_for_stack(task);
 	if (!cfg_ends_unseen)
-		state_drop();
+		call_drop();
 	if (task->tgid == task->pid)
 		bpf_map_delete_elem(&pvm_procs, &pid);
 	if (cfg_memories && !task->signal->live.counter)
-		memories_renew(MEMORY_GONE);
+		memories_renew(true);
 	return 0;
 }
 
@@ -95,7 +97,7 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(pvm_exec)
 {
-	memories_renew(0);
+	memories_renew(false);
 	return 0;
 }
 
@@ -107,7 +109,7 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 
 	/* Two of the last that work in a memory can end so close together that either still sees the other. */
 	if (cfg_memories && !ctx->meta->seq_num)
-		memories_renew(0);
+		memories_renew(false);
 	if (task)
 		look_for_stack(task);
 	/* No pointer is made into a number, which functions that are verified once take. */
@@ -126,7 +128,7 @@ int pvm_sweep_dead(struct bpf_iter__bpf_map_elem *ctx)
 	if (!at)
 		return 0;
 	address = *at;
-	s = bpf_map_lookup_elem(&pvm_state, &address);
+	s = state_of(address);
 	if (s)
 		sweep_state(s, address);
 	return 0;

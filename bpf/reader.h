@@ -8,11 +8,11 @@
 #include "maps.h"
 
 /* Rows are by CPU to keep cache lines apart; atomic, because CPUs beyond the last row share them. */
-static __always_inline void count(enum pvm_count what)
+static __always_inline void count(enum pvm_count counter)
 {
 	u32 row = bpf_get_smp_processor_id() & (PVM_CPU_ROWS - 1);
 
-	atomic_add(&pvm_shared.rows[row].n[what], 1);
+	atomic_add(&pvm_shared.rows[row].n[counter], 1);
 }
 
 /*

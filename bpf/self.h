@@ -18,7 +18,7 @@ static __always_inline bool is_self(u32 tgid)
  * it a single byte, and the kernel would refuse the BTF that says four. */
 __u32 self_inside;
 
-static __always_inline void self_exit(u32 call)
+static __always_inline void self_exit(u32 abi_op)
 {
 	struct pvm_self_test test = {};
 
@@ -31,8 +31,8 @@ static __always_inline void self_exit(u32 call)
 	test.hdr.size = sizeof(test);
 	test.hdr.type = PVM_SELF_TEST;
 	test.hdr.version = PVM_WIRE_VERSION;
-	test.abi = ARCH_ABI(call);
-	test.op = ARCH_OP(call);
+	test.abi = ARCH_ABI(abi_op);
+	test.op = ARCH_OP(abi_op);
 	bpf_ringbuf_output(&pvm_calls, &test, sizeof(test), BPF_RB_NO_WAKEUP);
 	wake();
 }

@@ -43,27 +43,27 @@ static __always_inline u32 saw_excludes(enum pvm_saw saw)
 }
 
 /* Whether the registers are those of the call that the state is of. */
-static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 what)
+static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 abi_op)
 {
 	u32 abi = s->call.abi;
 	u64 args[6];
 
 	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
 	barrier_var(abi);
-	arch_args(regs, what, true, args);
+	arch_args(regs, abi_op, true, args);
 	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
 		if (args[i] != s->call.args[i])
 			return false;
 	}
-	return abi == ARCH_ABI(what) && s->call.op == ARCH_OP(what);
+	return abi == ARCH_ABI(abi_op) && s->call.op == ARCH_OP(abi_op);
 }
 
 /* With witnesses: whether the thread's state is of the call that this hook sees. */
 static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_ns,
-					  struct pt_regs *regs, u32 what, enum pvm_saw saw)
+					  struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
 {
 	return s->thread_ns == thread_ns && s->seen && !(s->seen & saw_excludes(saw)) &&
-	       call_is(s, regs, what);
+	       call_is(s, regs, abi_op);
 }
 
 /* A call that was told by one of its last hooks, where its state could not be kept for the others. */
@@ -99,7 +99,7 @@ static __always_inline u64 args_sum(const u64 *args)
 
 /* With witnesses: whether the call was told by an earlier hook that could not keep its state. A function with a stack of
  * its own (see filter_task). */
-static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *regs, u32 what,
+static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
 				    enum pvm_saw saw)
 {
 	struct pvm_over *over = bpf_map_lookup_elem(&pvm_over, &task);
@@ -107,7 +107,7 @@ static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *reg
 
 	if (!over)
 		return false;
-	arch_args(regs, what, true, args);
+	arch_args(regs, abi_op, true, args);
 	if (over->thread_ns != thread_ns || over->seen & saw_excludes(saw) ||
 	    over->args != args_sum(args))
 		return false;
@@ -137,13 +137,12 @@ static __always_inline bool state_end(struct pvm_state *s, u64 task, enum pvm_ho
 	s->stage = STAGE_IDLE;
 	if (s->kept)
 		return true;
-	if (state_kept < KEPT_MAX ||
+	if (state_may_stay() ||
 	    (BESIDE(hook) && (s->seen & cfg_last) != cfg_last && over_remember(s, task))) {
-		s->kept = 1;
-		atomic_add(&state_kept, 1);
+		state_keep(s);
 		return true;
 	}
-	bpf_map_delete_elem(&pvm_state, &task);
+	state_free(s, task);
 	return false;
 }
 

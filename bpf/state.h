@@ -11,7 +11,6 @@ enum pvm_stage {
 	STAGE_FILTERED = 1, /* inside a call that a filter dropped at entry */
 	STAGE_REJECTED = 2, /* the same, for its target: decided, and counted, at its exit */
 	STAGE_ACTIVE = 3,   /* inside a call that will be told */
-	STAGE_ORPHAN = 4,   /* an exit without an entry: in no table */
 };
 
 /* What was last known to be remembered by user space about one side of a thread's calls. */
@@ -64,7 +63,7 @@ struct pvm_state {
 	u32 undecided; /* a filter on the target waits for the exit: the target was not there at entry */
 	u32 hook;      /* enum pvm_hook: of the program that is at it */
 	u16 kept;      /* boolean: it stays when its call ends */
-	u16 apart;     /* boolean: this is an orphan in pvm_orphan */
+	u16 slot;      /* enum pvm_slot: where this is */
 	u32 seen;      /* enum pvm_saw: hooks that saw this call, or the last one (stages.h) */
 	u64 told_ns;   /* entry of the call that an in_flight record was told of */
 	u64 out_ns;    /* entry of the call that the sweep found to be over, and */
@@ -112,22 +111,23 @@ struct {
 	__type(value, struct pvm_state);
 } pvm_state SEC(".maps");
 
-/* Where the exit hook builds an orphan that has no state. Only pvm_exit uses it, and a program is
- * never run twice at a time on one CPU. */
+/* Where the state of a call lives. */
+enum pvm_slot {
+	SLOT_OWN = 0, /* in pvm_state: that of the current thread */
+	SLOT_ORPHAN =
+		1, /* what an exit hook builds of a call without an entry, where the thread has no state */
+	SLOT_SWEPT = 2, /* the copy that the sweep makes of a call in flight */
+	SLOT_CNT,
+};
+
+/* All but SLOT_OWN. Only the hook on sys_exit uses the one for orphans, and a program is never run twice at a time on one
+ * CPU; only sweeps the other one, one at a time. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
+	__uint(max_entries, SLOT_CNT - 1);
+	__type(key, u32); /* enum pvm_slot, counted from 0 */
 	__type(value, struct pvm_state);
-} pvm_orphan SEC(".maps");
-
-/* Where the sweep makes its copy of a call in flight. Only pvm_sweep uses it, one at a time. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct pvm_state);
-} pvm_swept SEC(".maps");
+} pvm_apart SEC(".maps");
 
 /* Entries of pvm_state that stay when their call ends. */
 static s64 state_kept;
@@ -135,14 +135,46 @@ static s64 state_kept;
 /* What a new entry of pvm_state holds. */
 static const struct pvm_state pvm_blank = {};
 
-/* The state of the current thread's call: the orphan that is being built, or the one in flight. */
-static __always_inline struct pvm_state *state_current(bool orphan)
+/* Of the thread with this struct task_struct; NULL: there is none. */
+static __always_inline struct pvm_state *state_of(u64 task)
 {
-	u64 task = bpf_get_current_task();
-	u32 zero = 0;
+	return bpf_map_lookup_elem(&pvm_state, &task);
+}
 
-	return orphan ? bpf_map_lookup_elem(&pvm_orphan, &zero)
-		      : bpf_map_lookup_elem(&pvm_state, &task);
+static __always_inline struct pvm_state *state_at(u32 slot)
+{
+	u32 at = slot - 1;
+
+	return slot == SLOT_OWN ? state_of(bpf_get_current_task())
+				: bpf_map_lookup_elem(&pvm_apart, &at);
+}
+
+/* One for the current thread, which has none; NULL: there is no room. */
+static __always_inline struct pvm_state *state_new(u64 task)
+{
+	if (bpf_map_update_elem(&pvm_state, &task, &pvm_blank, BPF_NOEXIST))
+		return NULL;
+	return state_of(task);
+}
+
+static __always_inline bool state_may_stay(void)
+{
+	return state_kept < KEPT_MAX;
+}
+
+/* The current thread's is to stay when its call ends. */
+static __always_inline void state_keep(struct pvm_state *s)
+{
+	s->kept = 1;
+	atomic_add(&state_kept, 1);
+}
+
+/* The current thread's goes. */
+static __always_inline void state_free(const struct pvm_state *s, u64 task)
+{
+	if (s->kept)
+		atomic_add(&state_kept, -1);
+	bpf_map_delete_elem(&pvm_state, &task);
 }
 
 #endif

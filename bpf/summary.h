@@ -21,13 +21,6 @@
 
 #define ERRNO_MAX 4095 /* include/linux/err.h */
 
-/* Whose call: the current thread's, an orphan, or the one that the sweep copied. */
-enum summary_of {
-	CALL_IN_STATE,
-	CALL_ORPHANED,
-	CALL_SWEPT,
-};
-
 static __always_inline u8 outcome_of(const struct pvm_call *call)
 {
 	if (call->phase != PVM_COMPLETE && call->phase != PVM_ORPHAN)
@@ -86,11 +79,11 @@ static __always_inline void range_add(struct pvm_tally *tally, u64 base, u64 len
 #define RANGE_CHUNK PVM_INLINE_CNT /* elements: as many as there is room for */
 PVM_ASSERT(PVM_IOV_MAX % RANGE_CHUNK == 0);
 
-/* Of up to RANGE_CHUNK elements that stand at s->data + off, into the tally of the current thread's call. of: enum
- * summary_of. */
-__noinline int range_add_elements(u32 of, u32 off, u32 cnt)
+/* Of up to RANGE_CHUNK elements that stand at s->data + off, into the call's tally. slot: enum pvm_slot, as in all that
+ * follows. */
+__noinline int range_add_elements(u32 slot, u32 off, u32 cnt)
 {
-	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	struct pvm_state *s = state_at(slot);
 	u32 size;
 
 	if (!s || off > DATA_LISTS * PVM_INLINE_SZ)
@@ -111,9 +104,9 @@ __noinline int range_add_elements(u32 of, u32 off, u32 cnt)
 
 /* Of a long remote list, as it is now, the elements from number first on. Whether they were read. A function of its own,
  * which the verifier follows once and not for each of them. */
-__noinline int range_add_chunk(u32 of, u32 first)
+__noinline int range_add_chunk(u32 slot, u32 first)
 {
-	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	struct pvm_state *s = state_at(slot);
 	u64 addr, n;
 	u32 size;
 
@@ -127,26 +120,26 @@ __noinline int range_add_chunk(u32 of, u32 first)
 	if (!read_bounded(s->data + DATA_LISTS * PVM_INLINE_SZ, elements_sz(size, n), PVM_INLINE_SZ,
 			  addr + first * size))
 		return 0;
-	range_add_elements(of, DATA_LISTS * PVM_INLINE_SZ, n);
+	range_add_elements(slot, DATA_LISTS * PVM_INLINE_SZ, n);
 	return 1;
 }
 
 /* The same of all of them, cnt. */
-static __always_inline bool range_add_long(u32 of, u64 cnt)
+static __always_inline bool range_add_long(u32 slot, u64 cnt)
 {
 	for (u32 i = 0; i < PVM_IOV_MAX; i += RANGE_CHUNK) {
 		if (i >= cnt)
 			break;
-		if (!range_add_chunk(of, i))
+		if (!range_add_chunk(slot, i))
 			return false;
 	}
 	return true;
 }
 
 /* The same of any remote list. */
-__noinline int range_add_list(u32 of)
+__noinline int range_add_list(u32 slot)
 {
-	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	struct pvm_state *s = state_at(slot);
 	struct pvm_side *side;
 	u32 off, cnt;
 	u8 whole;
@@ -157,21 +150,21 @@ __noinline int range_add_list(u32 of)
 	if (!side->count || side->count > PVM_IOV_MAX)
 		return 1;
 	if (side->count > PVM_INLINE_CNT)
-		return range_add_long(of, side->count);
+		return range_add_long(slot, side->count);
 	off = s->call.local.entry_len;
 	cnt = side->count;
 	whole = page_mask(arch_user_address(side->addr), array_sz(s->call.abi, cnt));
 	if (side->entry_len)
-		range_add_elements(of, off, cnt);
+		range_add_elements(slot, off, cnt);
 	off += side->entry_len + s->call.local.exit_len;
 	if (side->exit_len)
-		range_add_elements(of, off, cnt);
+		range_add_elements(slot, off, cnt);
 	return side->entry_ok == whole || side->exit_ok == whole;
 }
 
 /* The sums of this call alone. */
 static __always_inline void tally_begin(struct pvm_state *s, const struct pvm_summary_key *key,
-					u32 of)
+					u32 slot)
 {
 	const struct pvm_call *call = &s->call;
 	struct pvm_tally *tally = &s->tally;
@@ -196,7 +189,7 @@ static __always_inline void tally_begin(struct pvm_state *s, const struct pvm_su
 	else if (s->looks[0] != LOOKS_EQUAL || s->looks[1] != LOOKS_EQUAL)
 		tally->uncompared = 1;
 	/* Nobody else's memory can be looked at. */
-	tally->unranged = of == CALL_SWEPT || !range_add_list(of);
+	tally->unranged = slot == SLOT_SWEPT || !range_add_list(slot);
 }
 
 /* The first and last times and addresses may be off by the calls that two CPUs end at the same moment; the sums are
@@ -228,23 +221,20 @@ static __always_inline void tally_add(struct pvm_tally *to, const struct pvm_tal
 		to->high = one->high;
 }
 
-/* of: enum summary_of; reason: enum pvm_reason. 1: the call is in a summary, and counted; 0: there is no room for it
+/* reason: enum pvm_reason. 1: the call is in a summary, and counted; 0: there is no room for it
  * there either. */
-__noinline int summary_add(u32 of, u32 reason)
+__noinline int summary_add(u32 slot, u32 reason)
 {
 	struct pvm_summary_key key;
 	struct pvm_summary *sum;
-	struct pvm_state *s;
-	u32 zero = 0;
+	struct pvm_state *s = state_at(slot);
 
-	s = of == CALL_SWEPT ? bpf_map_lookup_elem(&pvm_swept, &zero)
-			     : state_current(of == CALL_ORPHANED);
 	if (!s)
 		return 0;
 	summary_key(&key, &s->call);
 	key.window = pvm_shared.window;
 	key.reason = reason;
-	tally_begin(s, &key, of);
+	tally_begin(s, &key, slot);
 	sum = bpf_map_lookup_elem(&pvm_summaries, &key);
 	if (!sum) {
 		if (!bpf_map_update_elem(&pvm_summaries, &key, &s->sum_hdr, BPF_NOEXIST)) {
@@ -261,9 +251,9 @@ __noinline int summary_add(u32 of, u32 reason)
 }
 
 /* --aggregate: whether a call of these two, with this outcome, was told one by one already. */
-__noinline int pair_is_known(u32 of)
+__noinline int pair_is_known(u32 slot)
 {
-	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	struct pvm_state *s = state_at(slot);
 	struct pvm_summary_key key;
 
 	if (!s)
@@ -272,9 +262,9 @@ __noinline int pair_is_known(u32 of)
 	return bpf_map_lookup_elem(&pvm_known, &key) ? 1 : 0;
 }
 
-__noinline int pair_remember(u32 of)
+__noinline int pair_remember(u32 slot)
 {
-	struct pvm_state *s = state_current(of == CALL_ORPHANED);
+	struct pvm_state *s = state_at(slot);
 	struct pvm_summary_key key;
 	u32 one = 1;
 

@@ -128,8 +128,8 @@ static __always_inline void sweep_look(struct pvm_call *call, u64 by)
 static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 phase, u64 entry_ns)
 {
 	bool dropped = call_is_dropped(s);
-	u32 zero = 0, stage = s->stage, size;
-	struct pvm_state *copy = bpf_map_lookup_elem(&pvm_swept, &zero);
+	struct pvm_state *copy = state_at(SLOT_SWEPT);
+	u32 stage = s->stage;
 
 	if (!copy ||
 	    bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call) ||
@@ -144,17 +144,12 @@ static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 
 		sweep_look(&copy->call, by);
 	copy->call.phase = phase;
 	copy->call.exit_ns = now;
-	size = sizeof(copy->call) + copy->call.local.entry_len + copy->call.remote.entry_len;
-	copy->call.hdr.size = size;
-	if (!call_output(&copy->call, size))
-		count(PVM_C_SUBMITTED);
-	else if (!summary_add(CALL_SWEPT, PVM_OVERFLOW))
-		count(PVM_C_RING_FULL);
+	call_submit(copy, SLOT_SWEPT);
 }
 
 static __always_inline int sweep_task(struct task_struct *task, u64 address)
 {
-	struct pvm_state *s = bpf_map_lookup_elem(&pvm_state, &address);
+	struct pvm_state *s = state_of(address);
 	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, out;
 	u64 now = bpf_ktime_get_boot_ns(), entry_ns;
 

@@ -27,11 +27,10 @@ static __always_inline u8 kinship_of(struct pvm_call *call, bool target_descends
 }
 
 /* How a target is taken. */
-enum target_how {
-	TARGET_AT_EXIT = 1,
-	TARGET_UNFILTERED = 2,
-	TARGET_OF_ORPHAN = 4, /* in pvm_orphan */
-	TARGET_WALK = 8,      /* without the kfunc, which not every program may call */
+enum target_lookup {
+	LOOKUP_AT_EXIT = 1,
+	LOOKUP_UNFILTERED = 2,
+	LOOKUP_WALK = 4, /* without the kfunc, which not every program may call */
 };
 
 /* What is known of a target's memory so far. */
@@ -67,15 +66,14 @@ static __always_inline bool target_number_passes(const struct pvm_call *call, bo
 
 /* The last word on the target: of its own filters (passes) and those on the owner of its memory. */
 static __always_inline bool target_settle(struct pvm_state *s, const struct target_memory *memory,
-					  u32 how, bool passes)
+					  u32 lookup, bool passes)
 {
-	u32 how_owner = (how & TARGET_UNFILTERED ? OWNER_UNFILTERED : 0) |
-			(how & TARGET_OF_ORPHAN ? OWNER_OF_ORPHAN : 0) |
-			(memory->included ? OWNER_INCLUDED : 0) | (passes ? OWNER_TOLD : 0);
+	u32 rules = (lookup & LOOKUP_UNFILTERED ? OWNER_UNFILTERED : 0) |
+		    (memory->included ? OWNER_INCLUDED : 0) | (passes ? OWNER_TOLD : 0);
 
 	if (!memory->owner && !memory->place)
 		return passes;
-	if (!owner_take(memory->owner, memory->place, how_owner))
+	if (!owner_take(memory->owner, memory->place, rules, s->slot))
 		return passes;
 	/* Of a call that is told because nobody could be asked about the owner, user space knows none to judge. */
 	if (!passes && s->call.flags & PVM_CALL_OWNER)
@@ -86,7 +84,7 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 /* The same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
 #define DEFINE_TARGET_TAKE(PREFIX)                                                                \
 	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                      \
-							struct task_struct *task, u32 how)        \
+							struct task_struct *task, u32 lookup)     \
 	{                                                                                         \
 		struct pvm_call *call = &s->call;                                                 \
 		struct pvm_task *id = task_blank(&call->target);                                  \
@@ -95,7 +93,7 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
                                                                                                   \
 		PREFIX##_task_note(id, task);                                                     \
 		memory_compare(call, (u64)PREFIX##_memory(task, &memory.owner), caller_memory()); \
-		passes = how & TARGET_UNFILTERED || target_number_passes(call, false);            \
+		passes = lookup & LOOKUP_UNFILTERED || target_number_passes(call, false);         \
 		if (!passes && cfg_memories) {                                                    \
 			memory.place = memory_find(PREFIX##_memory_address(task));                \
 			passes = memory.place && target_number_passes(call, true);                \
@@ -104,9 +102,9 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 		if (!passes && !memory.owner && !memory.place)                                    \
 			return TARGET_REJECTED;                                                   \
 		PREFIX##_task_fill(id, task);                                                     \
-		if (passes && !(how & TARGET_UNFILTERED))                                         \
-			passes = filter_task(PVM_TARGET, id, s->apart);                           \
-		if (!target_settle(s, &memory, how, passes))                                      \
+		if (passes && !(lookup & LOOKUP_UNFILTERED))                                      \
+			passes = filter_task(PVM_TARGET, id, s->slot);                            \
+		if (!target_settle(s, &memory, lookup, passes))                                   \
 			return TARGET_REJECTED;                                                   \
 		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));      \
 		identity_send(s, PVM_TARGET);                                                     \
@@ -116,80 +114,72 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 DEFINE_TARGET_TAKE(typed)
 DEFINE_TARGET_TAKE(raw)
 
-/* task: its address. how: enum target_how. */
-__noinline int target_take_task(u64 task, u32 how)
+/* task: its address. lookup: enum target_lookup. */
+__noinline int target_take_task(u64 task, u32 lookup, u32 slot)
 {
-	struct pvm_state *s = state_current(how & TARGET_OF_ORPHAN);
+	struct pvm_state *s = state_at(slot);
 
 	if (!s)
 		return TARGET_ABSENT;
 	if (bpf_rdonly_cast)
-		return typed_target_take(s, cast_task(task), how);
-	return raw_target_take(s, (struct task_struct *)task, how);
-}
-
-/* The way of the kernels without the kfunc, and to pidfds everywhere: the task's address, or 0. how: enum target_how. */
-__noinline u64 target_find_walking(u32 how)
-{
-	struct pvm_state *s = state_current(how & TARGET_OF_ORPHAN);
-
-	return s ? (u64)target_walk(&s->call) : 0;
+		return typed_target_take(s, cast_task(task), lookup);
+	return raw_target_take(s, (struct task_struct *)task, lookup);
 }
 
 /* With the kfunc, if there is such a task. It gives no reference to some that are there, and that the call finds: on 6.18
  * pid 1. A function of its own, because the stacks of all that a call goes through are added up, to 512 bytes. */
-static __noinline int target_take_typed(struct pvm_state *s, u32 how)
+static __noinline int target_take_typed(struct pvm_state *s, u32 lookup)
 {
 	struct task_struct *task = bpf_task_from_vpid((s32)s->call.args[0]);
 	int verdict;
 
 	if (!task)
 		return TARGET_ABSENT;
-	verdict = typed_target_take(s, task, how);
+	verdict = typed_target_take(s, task, lookup);
 	bpf_task_release(task);
 	return verdict;
 }
 
 /* The kernel will look the number up in the caller's active pid namespace, and accepts thread ids. */
-static __always_inline int target_find(struct pvm_state *s, u32 how)
+static __always_inline int target_find(struct pvm_state *s, u32 lookup)
 {
 	struct pvm_call *call = &s->call;
 	u64 task;
 
-	if (cfg_use_kfunc && !(how & TARGET_WALK) && bpf_task_from_vpid &&
+	if (cfg_use_kfunc && !(lookup & LOOKUP_WALK) && bpf_task_from_vpid &&
 	    call->kind != PVM_KIND_PIDFD) {
 		int verdict;
 
 		if ((s32)call->args[0] <= 0)
 			return TARGET_ABSENT;
-		verdict = target_take_typed(s, how);
+		verdict = target_take_typed(s, lookup);
 		if (verdict != TARGET_ABSENT)
 			return verdict;
 	}
-	task = target_find_walking(how);
-	return task ? target_take_task(task, how) : TARGET_ABSENT;
+	task = (u64)target_walk(call);
+	return task ? target_take_task(task, lookup, s->slot) : TARGET_ABSENT;
 }
 
-/* Fills call->target and what depends on it; all zero if there is none. how: enum target_how. */
-static __always_inline int target_resolve(struct pvm_state *s, u32 how)
+/* Fills call->target and what depends on it; all zero if there is none. lookup: enum target_lookup. */
+static __always_inline int target_resolve(struct pvm_state *s, u32 lookup)
 {
-	int verdict = target_find(s, how);
+	int verdict = target_find(s, lookup);
 
 	if (verdict == TARGET_ABSENT) {
 		task_blank(&s->call.target);
 		memory_forget(&s->call);
 	} else {
-		s->call.resolved = how & TARGET_AT_EXIT ? PVM_RESOLVED_EXIT : PVM_RESOLVED_ENTRY;
+		s->call.resolved = lookup & LOOKUP_AT_EXIT ? PVM_RESOLVED_EXIT : PVM_RESOLVED_ENTRY;
 	}
 	return verdict;
 }
 
 /* The same at exit, where it is rare, by any kind of program. */
-__noinline int target_resolve_late(u32 how)
+__noinline int target_resolve_late(u32 lookup)
 {
-	struct pvm_state *s = state_current(false);
+	struct pvm_state *s = state_at(SLOT_OWN);
 
-	return s ? target_resolve(s, how | TARGET_AT_EXIT | TARGET_WALK) : TARGET_ABSENT;
+	return s ? target_resolve(s, lookup | LOOKUP_AT_EXIT | LOOKUP_WALK) : TARGET_ABSENT;
 }
 
 /* Anybody else of the same table of descriptors can give the number to another file and take that back unseen. */
@@ -240,7 +230,7 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 {
 	struct task_struct *task = target_walk_by(call, by), *self = (struct task_struct *)by;
 	u32 caller = call->caller.pid;
-	u16 how = call->resolved ? target_differs(call, by, task) : 0;
+	u16 moved = call->resolved ? target_differs(call, by, task) : 0;
 
 	target_forget(call);
 	if (!call->caller.tid)
@@ -254,8 +244,8 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 				: raw_descends(self, call->target.pid) ? PVM_KIN_PARENT
 								       : PVM_KIN_NONE;
 	}
-	call->flags |= how;
-	return how;
+	call->flags |= moved;
+	return moved;
 }
 
 /* The same where its thread is dead, with all that its argument could be looked up in: it may have named anybody. */

@@ -237,17 +237,18 @@ __noinline u64 walk_pidfd_global(u64 by, u32 fd)
 	return task_of_pid((u64)BPF_CORE_READ(file, private_data));
 }
 
-/* The task that the argument of task by's call names now; NULL if none. */
+/* The task that the argument of task by's call names; 0: none. kind: enum pvm_kind. */
+__noinline u64 named_task(u64 by, s32 nr, u32 kind)
+{
+	if (kind == PVM_KIND_PIDFD)
+		return nr >= 0 ? walk_pidfd_global(by, nr) : 0;
+	return nr > 0 ? walk_vpid_global(by, nr) : 0;
+}
+
+/* The same now; NULL if there is none. */
 static __always_inline struct task_struct *target_walk_by(const struct pvm_call *call, u64 by)
 {
-	s32 nr = (s32)call->args[0];
-	u64 found = 0;
-
-	if (call->kind == PVM_KIND_PIDFD && nr >= 0)
-		found = walk_pidfd_global(by, nr);
-	if (call->kind != PVM_KIND_PIDFD && nr > 0)
-		found = walk_vpid_global(by, nr);
-	return (struct task_struct *)found;
+	return (struct task_struct *)named_task(by, call->args[0], call->kind);
 }
 
 /* The same for the current task's call. */

@@ -42,8 +42,9 @@ static __always_inline long call_output(const struct pvm_call *call, u32 size)
 	return bpf_ringbuf_output(&pvm_calls, (void *)call, size, BPF_RB_NO_WAKEUP);
 }
 
-/* The last record of a call: told, summarised or lost, never two of them. of: enum summary_of. */
-static __always_inline void call_submit(struct pvm_state *s, u32 of)
+/* The last record of a call that ended, or that is told without its end: told, summarised or lost, never two of them. s is
+ * what state_at(slot) gives. A sweep runs for the reader, who needs no waking, and in another task than the call. */
+static __always_inline void call_submit(struct pvm_state *s, u32 slot)
 {
 	u32 data = s->call.local.entry_len + s->call.remote.entry_len + s->call.local.exit_len +
 		   s->call.remote.exit_len;
@@ -52,14 +53,15 @@ static __always_inline void call_submit(struct pvm_state *s, u32 of)
 	s->call.hdr.size = size;
 	if (!call_output(&s->call, size)) {
 		count(PVM_C_SUBMITTED);
-		if (cfg_aggregate)
-			pair_remember(of);
-	} else if (summary_add(of, PVM_OVERFLOW)) {
-		arrays_drop(s);
-	} else {
+		if (cfg_aggregate && slot != SLOT_SWEPT)
+			pair_remember(slot);
+	} else if (!summary_add(slot, PVM_OVERFLOW)) {
 		count(PVM_C_RING_FULL);
+	} else if (slot != SLOT_SWEPT) {
+		arrays_drop(s);
 	}
-	wake();
+	if (slot != SLOT_SWEPT)
+		wake();
 }
 
 /* What says of a target that it may have been another: it moved, or that cannot be excluded, or it works in another
@@ -87,9 +89,9 @@ static __always_inline bool call_stands_out(const struct pvm_state *s)
 }
 
 /* With --aggregate: once a call of its kind was told, the others go into a summary. */
-static __always_inline bool call_aggregate(const struct pvm_state *s, u32 of)
+static __always_inline bool call_aggregate(const struct pvm_state *s, u32 slot)
 {
-	if (call_stands_out(s) || !pair_is_known(of) || !summary_add(of, PVM_AGGREGATE))
+	if (call_stands_out(s) || !pair_is_known(slot) || !summary_add(slot, PVM_AGGREGATE))
 		return false;
 	arrays_drop(s);
 	return true;

@@ -16,18 +16,19 @@
 #include "base.h"
 #include "call.h"
 #include "confirm.h"
+#include "exit.h"
 #include "here.h"
 #include "hooks.h"
 #include "settings.h"
 
-/* The registers that the current thread came with; *what: its call as ARCH_CALL, 0 if it is none of ours. */
-static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u32 *what)
+/* The registers that the current thread came with; *abi_op: its call as ARCH_CALL, 0 if it is none of ours. */
+static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u32 *abi_op)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(self);
 
-	*what = arch_number(arch_exit_number(regs));
-	if (*what && !arch_mode_fits(*what, ARCH_COMPAT(regs, self)))
-		*what = 0;
+	*abi_op = arch_number(arch_exit_number(regs));
+	if (*abi_op && !arch_mode_fits(*abi_op, ARCH_COMPAT(regs, self)))
+		*abi_op = 0;
 	return regs;
 }
 
@@ -35,27 +36,27 @@ static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u3
 static __always_inline void witness_enter(enum pvm_hook hook, struct task_struct *self, bool spared)
 {
 	struct pt_regs *regs;
-	u32 what;
+	u32 abi_op;
 
 	if (spared)
 		return;
-	regs = witness_regs(self, &what);
-	if (what)
-		call_enter(regs, self, what, hook);
+	regs = witness_regs(self, &abi_op);
+	if (abi_op)
+		call_enter(regs, self, abi_op, hook);
 }
 
 static __always_inline void witness_exit(s64 ret, enum pvm_hook hook)
 {
 	struct task_struct *self = bpf_get_current_task_btf();
 	struct pt_regs *regs;
-	u32 what;
+	u32 abi_op;
 
-	regs = witness_regs(self, &what);
+	regs = witness_regs(self, &abi_op);
 	if (hook == HOOK_RETURN && cfg_quick && HERE_LAST == PVM_SAW_RETURN &&
-	    here_was_awaited(regs, (u64)self, what))
+	    here_was_awaited(regs, (u64)self, abi_op))
 		return;
-	if (what)
-		call_exit(regs, self, what, ret, hook);
+	if (abi_op)
+		call_exit(regs, self, abi_op, ret, hook);
 }
 
 /*

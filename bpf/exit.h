@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* exit.h - the end of a call: of one that was begun, of one that was not, and of a thread. */
+#ifndef PVM_EXIT_H
+#define PVM_EXIT_H
+
+#include "arch.h"
+#include "audit.h"
+#include "base.h"
+#include "call.h"
+#include "current.h"
+#include "filter.h"
+#include "here.h"
+#include "hooks.h"
+#include "identity.h"
+#include "iovec.h"
+#include "reader.h"
+#include "self.h"
+#include "settings.h"
+#include "stages.h"
+#include "state.h"
+#include "target.h"
+#include "tell.h"
+
+/*
+ * At exit the target filters that were left open at entry are decided. A call that moved bytes had a
+ * target, whatever is there by now: it is told. So a target that came to be while the call was parked cannot
+ * hide.
+ */
+static __always_inline bool call_decide(struct pvm_state *s)
+{
+	if (s->call.resolved)
+		return true;
+	if (s->call.ret <= 0)
+		return !call_is_hidden(s);
+	target_resolve_late(LOOKUP_UNFILTERED);
+	return true;
+}
+
+static __always_inline void call_look_again(struct pvm_state *s)
+{
+	u32 first = s->call.local.entry_len;
+	u32 off = first + s->call.remote.entry_len;
+
+	off += side_exit(s, &s->call.local, false, 0, off);
+	side_exit(s, &s->call.remote, true, first, off);
+}
+
+/* Whether the call is to be told. */
+static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
+{
+	struct pvm_call *call = &s->call;
+
+	call->exit_ns = bpf_ktime_get_boot_ns();
+	call->ret = ret;
+	if (!call_decide(s) || !filter_result(ret)) {
+		arrays_drop(s);
+		return false;
+	}
+	if (call_may_have_moved(call))
+		call->flags |= target_again(call);
+	return true;
+}
+
+/*
+ * A call that was dropped because of the process its argument named at entry. If it moved bytes, and its argument may
+ * have named another process meanwhile, then it may have been the other one's memory: a caller can park a call before
+ * the kernel looks the number up. It is told, however short it was: else nothing of it would be.
+ */
+static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
+{
+	struct pvm_call *call = &s->call;
+	u16 moved;
+
+	if (call->flags & PVM_CALL_TARGET_CONFIRMED) {
+		arrays_drop(s); /* there are some if it was another one's at entry */
+		return false;
+	}
+	if (ret <= 0 || !filter_result(ret))
+		return false;
+	call->exit_ns = bpf_ktime_get_boot_ns();
+	moved = target_again(call);
+	if (!moved)
+		return false;
+	call->ret = ret;
+	call->flags |= moved;
+	call->resolved = PVM_UNRESOLVED;
+	target_resolve_late(LOOKUP_UNFILTERED);
+	caller_take(s);
+	return true;
+}
+
+/* Two of them, as one that could do both would need more of the stack than there is. Both return enum pvm_stage. */
+#define ORPHAN_LOOKUP (LOOKUP_AT_EXIT | LOOKUP_WALK)
+
+__noinline int orphan_identify_apart(u32 tgid)
+{
+	struct pvm_state *s = state_at(SLOT_ORPHAN);
+
+	return s ? call_identify(s, tgid, ORPHAN_LOOKUP) : STAGE_FILTERED;
+}
+
+__noinline int orphan_identify_own(u32 tgid)
+{
+	struct pvm_state *s = state_at(SLOT_OWN);
+
+	return s ? call_identify(s, tgid, ORPHAN_LOOKUP) : STAGE_FILTERED;
+}
+
+static __always_inline int orphan_identify(u32 tgid, u32 slot)
+{
+	return slot == SLOT_ORPHAN ? orphan_identify_apart(tgid) : orphan_identify_own(tgid);
+}
+
+/*
+ * An exit without an entry: refused by seccomp, or running when we attached. What stands in the
+ * registers and in memory now is all there is. A result that is not an error proves nothing: it may be the
+ * call's own number, or a supervisor's invention.
+ */
+static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs,
+					struct task_struct *self, u32 abi_op, s64 ret, u32 slot)
+{
+	s->sent[PVM_CALLER].pid = 0;
+	s->sent[PVM_TARGET].pid = 0;
+	call_head(s, regs, abi_op, bpf_ktime_get_boot_ns(), PVM_ORPHAN);
+	s->call.exit_ns = s->call.entry_ns;
+	s->call.ret = ret;
+	if (orphan_identify(OF_CURRENT(self, tgid), slot) != STAGE_ACTIVE)
+		return false;
+	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
+}
+
+/* How an exit hook finds its call. */
+enum call_found {
+	CALL_FOUND, /* its entry was seen */
+	CALL_UNSEEN,
+	CALL_OVER, /* another hook has told it */
+};
+
+/* With witnesses. A function with a stack of its own (see filter_task). */
+static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *self,
+				     struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
+{
+	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
+
+	if (!s)
+		return over_is_same(task, thread_ns, regs, abi_op, saw) ? CALL_OVER : CALL_UNSEEN;
+	if (!state_is_same(s, thread_ns, regs, abi_op, saw))
+		return CALL_UNSEEN;
+	s->seen |= saw;
+	return s->stage == STAGE_IDLE || call_is_out(s) ? CALL_OVER : CALL_FOUND;
+}
+
+static __always_inline enum call_found call_find(struct pvm_state *s, struct task_struct *self,
+						 struct pt_regs *regs, u32 abi_op,
+						 enum pvm_hook hook)
+{
+	if (BESIDE(hook))
+		return call_find_seen(s, self, regs, abi_op, saw_of(hook));
+	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))
+		return CALL_UNSEEN;
+	if (call_is(s, regs, abi_op))
+		return CALL_FOUND;
+	call_ended();
+	state_end(s, (u64)self, hook);
+	return CALL_UNSEEN;
+}
+
+/* With witnesses an orphan is built in the thread's state, so that the next hook finds it there. */
+static __noinline struct pvm_state *orphan_own(struct pvm_state *s, struct task_struct *self,
+					       enum pvm_saw saw)
+{
+	s = state_begin(s, (u64)self, OF_CURRENT(self, start_boottime));
+	if (!s)
+		return NULL;
+	s->seen = saw;
+	s->stage = STAGE_IDLE;
+	return s;
+}
+
+/* Without, only the exit hook sees such calls, and there is always room for one. */
+static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struct task_struct *self,
+						      enum pvm_hook hook)
+{
+	if (pvm_shared.stopping)
+		return NULL;
+	if (BESIDE(hook)) {
+		s = orphan_own(s, self, saw_of(hook));
+		if (s || hook != HOOK_EXIT)
+			return s;
+	}
+	s = HOOK_OF(hook) == HOOK_EXIT ? state_at(SLOT_ORPHAN) : NULL;
+	if (s)
+		s->slot = SLOT_ORPHAN;
+	return s;
+}
+
+/* Where that was begun: a constant but for the one hook that may use both. */
+static __always_inline u32 orphan_slot(const struct pvm_state *s, enum pvm_hook hook)
+{
+	if (!BESIDE(hook))
+		return SLOT_ORPHAN;
+	return hook == HOOK_EXIT ? s->slot : SLOT_OWN;
+}
+
+/* What the entry hook had no room to send. */
+static __always_inline void call_send_late(struct pvm_state *s)
+{
+	identity_send(s, PVM_CALLER);
+	if (s->call.resolved)
+		identity_send(s, PVM_TARGET);
+}
+
+static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_hook hook)
+{
+	bool late = BESIDE(hook) && s->hook == HOOK_PERMIT && s->stage == STAGE_ACTIVE;
+
+	s->exiting = 1;
+	s->hook = HOOK_OF(hook);
+	if (BESIDE(hook))
+		s->out_ns = 0;
+	if (late)
+		call_send_late(s);
+	if (s->stage == STAGE_ACTIVE)
+		return call_finish(s, ret);
+	return s->stage == STAGE_REJECTED && call_reject(s, ret);
+}
+
+/* Told, summed up, lost or filtered: what becomes of a call that the hook has dealt with. */
+static __always_inline void call_settle(struct pvm_state *s, u32 slot, bool tell)
+{
+	if (!tell) {
+		count(PVM_C_FILTERED);
+		return;
+	}
+	call_look_again(s);
+	if (!cfg_aggregate || !call_aggregate(s, slot))
+		call_submit(s, slot);
+}
+
+/* The exit of a call whose begin was seen: counted already if a filter dropped it there. */
+static __always_inline void exit_begun(struct pvm_state *s, s64 ret, enum pvm_hook hook)
+{
+	u32 stage = s->stage;
+	bool tell = call_close(s, ret, hook);
+
+	if (stage != STAGE_FILTERED)
+		call_settle(s, SLOT_OWN, tell);
+}
+
+/* The exit of a call whose begin no hook saw. s: what the thread has, or NULL. The state that was made for it, where the
+ * thread keeps that. */
+static __always_inline struct pvm_state *exit_orphan(struct pvm_state *s, struct pt_regs *regs,
+						     struct task_struct *self, u32 abi_op, s64 ret,
+						     enum pvm_hook hook)
+{
+	u32 slot;
+
+	s = orphan_begin(s, self, hook);
+	if (!s)
+		return NULL;
+	slot = orphan_slot(s, hook);
+	count(PVM_C_SEEN);
+	if (BESIDE(hook))
+		look_for_stack(self);
+	audit_seen(regs, abi_op, true, true);
+	s->hook = HOOK_OF(hook);
+	call_settle(s, slot, call_orphan(s, regs, self, abi_op, ret, slot));
+	return slot == SLOT_OWN ? s : NULL;
+}
+
+static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
+				      s64 ret, enum pvm_hook hook)
+{
+	enum call_found found;
+	struct pvm_state *s;
+	u64 task = (u64)self;
+
+	if (is_self(OF_CURRENT(self, tgid))) {
+		self_exit(abi_op);
+		return;
+	}
+	if (pvm_shared.stopping >= PVM_NO_EXITS || cfg_ends_unseen)
+		return;
+	s = state_of(task);
+	if (BESIDE(hook) && cfg_quick)
+		here_end(s, task);
+	found = call_find(s, self, regs, abi_op, hook);
+	if (found == CALL_FOUND)
+		exit_begun(s, ret, hook);
+	if (found == CALL_UNSEEN)
+		s = exit_orphan(s, regs, self, abi_op, ret, hook);
+	if (found != CALL_OVER && s && state_end(s, task, hook) && here_is_followed(hook))
+		here_await(s, task, abi_op);
+}
+
+/* The current thread dies: what is kept for it goes. */
+static __always_inline void call_drop(void)
+{
+	u64 task = bpf_get_current_task();
+	struct pvm_state *s = state_of(task);
+
+	if (!s)
+		return;
+	if (pvm_shared.stopping < PVM_NO_EXITS)
+		call_ended();
+	else if (cfg_witness)
+		return; /* its call is for the last sweep to tell */
+	if (cfg_quick)
+		here_end(s, task);
+	state_free(s, task);
+}
+
+#endif
