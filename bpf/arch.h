@@ -69,24 +69,24 @@ static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
 }
 
 /* From which on the arguments at exit are sure to be those at entry. */
-#define ARCH_ARGS_KEPT 0
+#define ARCH_ARGS_KEPT PVM_ARG_PID
 
 static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_exit, u64 *args)
 {
 	if (ARCH_ABI(abi_op) == PVM_ABI_I386) {
-		args[0] = (u32)REG(regs, bx);
-		args[1] = (u32)REG(regs, cx);
-		args[2] = (u32)REG(regs, dx);
-		args[3] = (u32)REG(regs, si);
-		args[4] = (u32)REG(regs, di);
-		args[5] = (u32)REG(regs, bp);
+		args[PVM_ARG_PID] = (u32)REG(regs, bx);
+		args[PVM_ARG_LOCAL] = (u32)REG(regs, cx);
+		args[PVM_ARG_LOCAL_CNT] = (u32)REG(regs, dx);
+		args[PVM_ARG_REMOTE] = (u32)REG(regs, si);
+		args[PVM_ARG_REMOTE_CNT] = (u32)REG(regs, di);
+		args[PVM_ARG_FLAGS] = (u32)REG(regs, bp);
 	} else {
-		args[0] = REG(regs, di);
-		args[1] = REG(regs, si);
-		args[2] = REG(regs, dx);
-		args[3] = REG(regs, r10);
-		args[4] = REG(regs, r8);
-		args[5] = REG(regs, r9);
+		args[PVM_ARG_PID] = REG(regs, di);
+		args[PVM_ARG_LOCAL] = REG(regs, si);
+		args[PVM_ARG_LOCAL_CNT] = REG(regs, dx);
+		args[PVM_ARG_REMOTE] = REG(regs, r10);
+		args[PVM_ARG_REMOTE_CNT] = REG(regs, r8);
+		args[PVM_ARG_FLAGS] = REG(regs, r9);
 	}
 }
 
@@ -135,7 +135,7 @@ static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
 }
 
 /* From which on the arguments at exit are sure to be those at entry. */
-#define ARCH_ARGS_KEPT 1
+#define ARCH_ARGS_KEPT PVM_ARG_LOCAL
 
 /* The call takes its first argument from regs[0], which a ptracer can have changed since orig_x0 was saved; at
  * exit the result stands there. */
@@ -143,12 +143,12 @@ static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_
 {
 	u64 mask = ARCH_ABI(abi_op) == PVM_ABI_ARM ? 0xffffffffULL : ~0ULL;
 
-	args[0] = (at_exit ? REG(regs, orig_x0) : REG(regs, regs[0])) & mask;
-	args[1] = REG(regs, regs[1]) & mask;
-	args[2] = REG(regs, regs[2]) & mask;
-	args[3] = REG(regs, regs[3]) & mask;
-	args[4] = REG(regs, regs[4]) & mask;
-	args[5] = REG(regs, regs[5]) & mask;
+	args[PVM_ARG_PID] = (at_exit ? REG(regs, orig_x0) : REG(regs, regs[0])) & mask;
+	args[PVM_ARG_LOCAL] = REG(regs, regs[1]) & mask;
+	args[PVM_ARG_LOCAL_CNT] = REG(regs, regs[2]) & mask;
+	args[PVM_ARG_REMOTE] = REG(regs, regs[3]) & mask;
+	args[PVM_ARG_REMOTE_CNT] = REG(regs, regs[4]) & mask;
+	args[PVM_ARG_FLAGS] = REG(regs, regs[5]) & mask;
 }
 
 /*
@@ -213,11 +213,5 @@ static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
 }
 
 #endif
-
-/* Bytes of one iovec element. */
-static __always_inline u32 arch_iovec_sz(u32 abi)
-{
-	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? 16 : 8;
-}
 
 #endif

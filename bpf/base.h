@@ -9,5 +9,6 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
+#include "rules.h"
 
 #endif

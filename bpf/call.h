@@ -58,14 +58,14 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	call->kinship = PVM_KIN_NONE;
 	call->flags = 0;
 	arch_args(regs, abi_op, phase == PVM_ORPHAN, call->args);
-	call->kind = call->args[5] & FLAG_PIDFD ? PVM_KIND_PIDFD : PVM_KIND_PID;
+	call->kind = pvm_kind_of(call->args);
 	__builtin_memset(&call->local, 0, sizeof(call->local));
 	__builtin_memset(&call->remote, 0, sizeof(call->remote));
 	s->looks[0] = s->looks[1] = LOOKS_UNKNOWN;
-	call->local.addr = call->args[1];
-	call->local.count = call->args[2];
-	call->remote.addr = call->args[3];
-	call->remote.count = call->args[4];
+	call->local.addr = call->args[PVM_ARG_LOCAL];
+	call->local.count = call->args[PVM_ARG_LOCAL_CNT];
+	call->remote.addr = call->args[PVM_ARG_REMOTE];
+	call->remote.count = call->args[PVM_ARG_REMOTE_CNT];
 	task_blank(&call->caller);
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }

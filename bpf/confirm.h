@@ -129,10 +129,13 @@ SEC("fexit/pin_user_pages_remote")
 int pvm_pin(unsigned long long *ctx)
 {
 	struct pvm_state *s = state_inside();
-	u64 args[6];
+	struct {
+		u64 start, cnt, flags, pages, locked;
+		s64 held;
+	} pin;
 
-	if (s && !bpf_probe_read_kernel(args, sizeof(args), ctx + 1))
-		pins_take(&s->held, args[0], args[5]);
+	if (s && !bpf_probe_read_kernel(&pin, sizeof(pin), ctx + 1))
+		pins_take(&s->held, pin.start, pin.held);
 	return 0;
 }
 

@@ -21,9 +21,10 @@
  * namespace shifts it. */
 #define PVM_WIRE_VERSION 2
 #define PVM_COMM_SZ 16
-#define PVM_IOV_MAX 1024 /* UIO_MAXIOV: the kernel refuses longer arrays */
-#define PVM_INLINE_CNT 8 /* arrays of up to this many elements travel inside the call record */
-#define PVM_INLINE_SZ (PVM_INLINE_CNT * 16)
+#define PVM_IOV_MAX 1024   /* UIO_MAXIOV: the kernel refuses longer arrays */
+#define PVM_INLINE_CNT 8   /* arrays of up to this many elements travel inside the call record */
+#define PVM_ELEMENT_MAX 16 /* bytes of the longest element of an array (pvm_element_sz) */
+#define PVM_INLINE_SZ (PVM_INLINE_CNT * PVM_ELEMENT_MAX)
 #define PVM_PATH_MAX 4096     /* bytes of an executable's or a cgroup's path that are carried */
 #define PVM_ARGS_MAX 4096     /* bytes of arguments that are carried */
 #define PVM_CPU_ROWS 256      /* rows of counters; CPUs beyond share them */
@@ -67,6 +68,17 @@ enum pvm_abi {
 enum pvm_op {
 	PVM_READ = 1,
 	PVM_WRITE = 2,
+};
+
+/* Arguments of a call. */
+enum pvm_arg {
+	PVM_ARG_PID = 0, /* or a pidfd */
+	PVM_ARG_LOCAL = 1,
+	PVM_ARG_LOCAL_CNT = 2,
+	PVM_ARG_REMOTE = 3,
+	PVM_ARG_REMOTE_CNT = 4,
+	PVM_ARG_FLAGS = 5, /* enum pvm_arg_flag (rules.h) */
+	PVM_ARG_CNT = 6,
 };
 
 /* Where a cgroup id comes from: ids are unique within one hierarchy only. */
@@ -153,18 +165,6 @@ enum pvm_home {
 	PVM_HOME_CNT = 4,
 };
 
-static inline __attribute__((always_inline, unused)) enum pvm_home
-pvm_home(const struct pvm_task *task)
-{
-	if (!task->ns_pid)
-		return PVM_HOME_UNKNOWN;
-	if (task->ns_pid != PVM_PID_NS_HOST)
-		return PVM_HOME_OTHER;
-	if (task->flags & PVM_TASK_MNT_OTHER)
-		return PVM_HOME_HOST_PIDS;
-	return task->flags & PVM_TASK_MNT_HOST ? PVM_HOME_HOST : PVM_HOME_UNKNOWN;
-}
-
 enum pvm_side_flag {
 	PVM_SIDE_ENTRY = 1, /* the array was looked at at entry: entry_ok means something */
 	PVM_SIDE_EXIT = 2,  /* the array was looked at at exit: exit_ok means something */
@@ -174,8 +174,7 @@ enum pvm_side_flag {
 	PVM_SIDE_EXIT_LOST = 32,  /* the array record of the exit found no room in its ring */
 };
 
-/* One array of a call. The number of elements looked at is the kernel's: the low 32 bits of count
- * on the local side, all of it on the remote side; above PVM_IOV_MAX nothing is read.
+/* One array of a call. The number of elements looked at is the kernel's (pvm_used_count); above PVM_IOV_MAX nothing is read.
  * Page n of an array is the n-th page frame its bytes lie on, counted from the page of addr. */
 struct pvm_side {
 	__u64 addr;	 /* register, as the ABI passes it (32-bit ABIs: zero-extended) */
@@ -224,33 +223,12 @@ enum pvm_call_flag {
 
 /* Pages of the target that the kernel held during a call, in the order of its work. */
 struct pvm_pins {
-	__u64 sum;   /* over the runs of pages that follow each other: pvm_pins_add */
+	__u64 sum;   /* over the runs of pages that follow each other: pvm_pins_add (rules.h) */
 	__u64 first; /* address of the first one; pages 0: 0 */
 	__u64 last;
 	__u32 pages; /* how many, each as often as it was held */
 	__u32 pad;
 };
-
-/*
- * One run of pages more in a sum that begins with 0. The caller chooses the addresses and wants two lists of the
- * same sum: the key is random for each run and kept from it, and no step is linear in what it chooses.
- */
-static inline __attribute__((always_inline)) __u64 pvm_pins_mix(__u64 x)
-{
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93ULL;
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93ULL;
-	x ^= x >> 32;
-	return x;
-}
-
-static inline __attribute__((always_inline, unused)) __u64
-pvm_pins_add(__u64 sum, __u64 first, __u64 pages, __u64 key_first, __u64 key_pages)
-{
-	return pvm_pins_mix(sum ^ pvm_pins_mix(first + key_first) ^
-			    pvm_pins_mix(pages + key_pages));
-}
 
 /* One attempted call. Its identity on this boot is (caller.tid, entry_ns): one thread cannot be in
  * two calls at once. Data: local entry, remote entry, local exit, remote exit, without gaps, each
@@ -260,15 +238,15 @@ struct pvm_call {
 	struct pvm_hdr hdr;
 	__u64 entry_ns; /* CLOCK_BOOTTIME; an orphan's is the moment of its exit */
 	__u64 exit_ns;	/* CLOCK_BOOTTIME; in flight, unfinished or ended: the moment of the look */
-	__u64 args[6];	/* as the ABI passes them (32-bit ABIs: zero-extended) */
-	__s64 ret;	/* meaningless when in flight, unfinished or ended */
-	__u8 phase;	/* enum pvm_phase */
-	__u8 abi;	/* enum pvm_abi */
-	__u8 op;	/* enum pvm_op */
-	__u8 kind;	/* enum pvm_kind */
-	__u8 resolved;	/* enum pvm_resolved */
-	__u8 kinship;	/* enum pvm_kinship */
-	__u16 flags;	/* enum pvm_call_flag */
+	__u64 args[PVM_ARG_CNT]; /* as the ABI passes them (32-bit ABIs: zero-extended) */
+	__s64 ret;		 /* meaningless when in flight, unfinished or ended */
+	__u8 phase;		 /* enum pvm_phase */
+	__u8 abi;		 /* enum pvm_abi */
+	__u8 op;		 /* enum pvm_op */
+	__u8 kind;		 /* enum pvm_kind */
+	__u8 resolved;		 /* enum pvm_resolved */
+	__u8 kinship;		 /* enum pvm_kinship */
+	__u16 flags;		 /* enum pvm_call_flag */
 	struct pvm_side local;
 	struct pvm_side remote;
 	struct pvm_task caller;
@@ -317,27 +295,6 @@ enum pvm_usual {
 	PVM_USUAL_EINVAL = 5,
 	PVM_USUAL_CNT = 6, /* none of them */
 };
-
-/* include/uapi/asm-generic/errno-base.h: the same numbers on both architectures. errno: positive. */
-static inline __attribute__((always_inline, unused)) __u32 pvm_usual_of(__u64 error)
-{
-	switch (error) {
-	case 1:
-		return PVM_USUAL_EPERM;
-	case 3:
-		return PVM_USUAL_ESRCH;
-	case 4:
-		return PVM_USUAL_EINTR;
-	case 12:
-		return PVM_USUAL_ENOMEM;
-	case 14:
-		return PVM_USUAL_EFAULT;
-	case 22:
-		return PVM_USUAL_EINVAL;
-	default:
-		return PVM_USUAL_CNT;
-	}
-}
 
 /* Calls that are told together: of one process to another, both since their last exec, of one kind, with one outcome,
  * within one window of time. Key of their map. */
@@ -444,8 +401,8 @@ struct pvm_self_test {
 /* A call that a hook saw, whatever becomes of it: --audit compares these with what perf's probe saw. In a ring of its
  * own, without a header. */
 struct pvm_seen {
-	__u64 seen_ns; /* CLOCK_BOOTTIME */
-	__u64 args[6]; /* as in struct pvm_call */
+	__u64 seen_ns;		 /* CLOCK_BOOTTIME */
+	__u64 args[PVM_ARG_CNT]; /* as in struct pvm_call */
 	__u32 tid;
 	__u8 abi;  /* enum pvm_abi */
 	__u8 op;   /* enum pvm_op */

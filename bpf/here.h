@@ -125,7 +125,7 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op
 static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 abi_op)
 {
 	struct pvm_here *h = here_at(here_row());
-	u64 args[6];
+	u64 args[PVM_ARG_CNT];
 
 	if (h->awaited != task || h->abi_op != abi_op)
 		return false;

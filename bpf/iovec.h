@@ -15,27 +15,10 @@
 #include "settings.h"
 #include "state.h"
 
-#define PVM_PAGE_SZ \
-	4096 /* the smallest page of any architecture: what is readable is a multiple of it */
-
-#define ELEMENT_MAX 16 /* bytes of the longest element (arch_iovec_sz) */
-/* An array that does not begin on a page lies on one more. */
-#define ARRAY_PAGES (PVM_IOV_MAX * ELEMENT_MAX / PVM_PAGE_SZ + 1)
-
-/* A mask of them has a byte, of which page_mask uses 7 bits at most. */
-PVM_ASSERT(ARRAY_PAGES <= 7);
-PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_PAGE_SZ) && PVM_IS_POWER_OF_2(PVM_INLINE_SZ));
-PVM_ASSERT(PVM_INLINE_SZ == PVM_INLINE_CNT * ELEMENT_MAX);
-
-/* Elements that the kernel will use: lib/iov_iter.c takes the local count as unsigned int, the remote
- * one as unsigned long. */
-static __always_inline u64 used_count(const struct pvm_side *side, bool remote)
-{
-	return remote ? side->count : (u32)side->count;
-}
+PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_INLINE_SZ));
 
 /* All sizes that there are pass: also the largest, for which half of it would do. */
-#define ELEMENTS_MASK (2 * PVM_IOV_MAX * ELEMENT_MAX - 1)
+#define ELEMENTS_MASK (2 * PVM_IOV_MAX * PVM_ELEMENT_MAX - 1)
 PVM_ASSERT(PVM_IS_POWER_OF_2(ELEMENTS_MASK + 1));
 
 /* Bytes of cnt elements of so many bytes, cnt being PVM_IOV_MAX at most. The mask is for verifiers before 6.10, which
@@ -50,20 +33,12 @@ static __always_inline u32 elements_sz(u32 size, u64 cnt)
 
 static __always_inline u32 array_sz(u32 abi, u64 cnt)
 {
-	return elements_sz(arch_iovec_sz(abi), cnt);
+	return elements_sz(pvm_element_sz(abi), cnt);
 }
 
 static __always_inline u32 page_rest(u64 addr)
 {
 	return PVM_PAGE_SZ - (addr & (PVM_PAGE_SZ - 1));
-}
-
-/* One bit for each page that len bytes at addr lie on. len > 0. */
-static __always_inline u8 page_mask(u64 addr, u32 len)
-{
-	u32 pages = ((addr & (PVM_PAGE_SZ - 1)) + len + PVM_PAGE_SZ - 1) / PVM_PAGE_SZ;
-
-	return (1u << (pages & 7)) - 1;
 }
 
 /* A short array that could not be read in one go: page by page, of which there are at most two. */
@@ -100,7 +75,7 @@ static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32
 		return 0;
 	to = s->data + off;
 	if (!bpf_probe_read_user(to, len, (void *)addr))
-		return page_mask(addr, len);
+		return pvm_page_mask(addr, len);
 	return short_read_split(to, addr, len);
 }
 
@@ -184,7 +159,7 @@ static __always_inline int long_read(const struct array_look *look, u64 addr, u3
 		bpf_ringbuf_discard(array, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
-	ok = page_mask(addr, len);
+	ok = pvm_page_mask(addr, len);
 	array->ok = ok;
 	if (cfg_aggregate)
 		looks_compare(look, list_digest(array->data, len, room));
@@ -195,7 +170,7 @@ static __always_inline int long_read(const struct array_look *look, u64 addr, u3
 /* Page by page, each to its own page of the record, so that offsets are the verifier's constants. */
 static __always_inline int long_read_split(const struct array_look *look, u64 addr, u32 len)
 {
-	struct pvm_array *array = array_reserve(look, ARRAY_PAGES * PVM_PAGE_SZ, len);
+	struct pvm_array *array = array_reserve(look, PVM_ARRAY_PAGES * PVM_PAGE_SZ, len);
 	u32 off = addr & (PVM_PAGE_SZ - 1), first = page_rest(addr), ok = 0;
 	u64 at = addr - off;
 
@@ -206,7 +181,7 @@ static __always_inline int long_read_split(const struct array_look *look, u64 ad
 	if (read_bounded(array->data + off, first, PVM_PAGE_SZ, addr))
 		ok |= 1;
 #pragma unroll
-	for (u32 i = 1; i < ARRAY_PAGES; i++) {
+	for (u32 i = 1; i < PVM_ARRAY_PAGES; i++) {
 		u32 done = i * PVM_PAGE_SZ - off, part = PVM_PAGE_SZ;
 
 		if (done >= len)
@@ -251,12 +226,12 @@ __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags)
 	};
 	int ok;
 
-	if (len <= 64 * ELEMENT_MAX)
-		ok = long_read(&look, addr, len, 64 * ELEMENT_MAX);
-	else if (len <= 256 * ELEMENT_MAX)
-		ok = long_read(&look, addr, len, 256 * ELEMENT_MAX);
+	if (len <= 64 * PVM_ELEMENT_MAX)
+		ok = long_read(&look, addr, len, 64 * PVM_ELEMENT_MAX);
+	else if (len <= 256 * PVM_ELEMENT_MAX)
+		ok = long_read(&look, addr, len, 256 * PVM_ELEMENT_MAX);
 	else
-		ok = long_read(&look, addr, len, PVM_IOV_MAX * ELEMENT_MAX);
+		ok = long_read(&look, addr, len, PVM_IOV_MAX * PVM_ELEMENT_MAX);
 	if (!ok)
 		ok = long_read_split(&look, addr, len);
 	if (ok < 0)
@@ -285,7 +260,7 @@ static __always_inline void arrays_drop(const struct pvm_state *s)
 static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side, bool remote,
 				      u32 off)
 {
-	u64 cnt = used_count(side, remote), addr = arch_user_address(side->addr);
+	u64 cnt = pvm_used_count(side, remote), addr = arch_user_address(side->addr);
 	u32 len;
 	int ok;
 
@@ -334,7 +309,7 @@ static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 le
 static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side, bool remote,
 				     u32 first, u32 off)
 {
-	u64 cnt = used_count(side, remote), addr = arch_user_address(side->addr);
+	u64 cnt = pvm_used_count(side, remote), addr = arch_user_address(side->addr);
 	u32 len;
 	int ok;
 
@@ -355,7 +330,7 @@ static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side,
 		return 0;
 	}
 	side->exit_ok = short_read(s, off, addr, len);
-	if (side->entry_ok == side->exit_ok && side->entry_ok == page_mask(side->addr, len)) {
+	if (side->entry_ok == side->exit_ok && side->entry_ok == pvm_page_mask(side->addr, len)) {
 		s->looks[remote] = LOOKS_DIFFER;
 		if (data_equal(s, first, off, len)) {
 			s->looks[remote] = LOOKS_EQUAL;

@@ -46,12 +46,12 @@ static __always_inline u32 saw_excludes(enum pvm_saw saw)
 static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 abi_op)
 {
 	u32 abi = s->call.abi;
-	u64 args[6];
+	u64 args[PVM_ARG_CNT];
 
 	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
 	barrier_var(abi);
 	arch_args(regs, abi_op, true, args);
-	for (int i = ARCH_ARGS_KEPT; i < 6; i++) {
+	for (int i = ARCH_ARGS_KEPT; i < PVM_ARG_CNT; i++) {
 		if (args[i] != s->call.args[i])
 			return false;
 	}
@@ -92,7 +92,7 @@ static __always_inline u64 args_sum(const u64 *args)
 {
 	u64 sum = 0;
 
-	for (int i = ARCH_ARGS_KEPT; i < 6; i++)
+	for (int i = ARCH_ARGS_KEPT; i < PVM_ARG_CNT; i++)
 		sum = hash_add(sum, args[i]);
 	return sum;
 }
@@ -103,7 +103,7 @@ static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *reg
 				    enum pvm_saw saw)
 {
 	struct pvm_over *over = bpf_map_lookup_elem(&pvm_over, &task);
-	u64 args[6];
+	u64 args[PVM_ARG_CNT];
 
 	if (!over)
 		return false;

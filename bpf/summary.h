@@ -19,17 +19,6 @@
 #include "reader.h"
 #include "state.h"
 
-#define ERRNO_MAX 4095 /* include/linux/err.h */
-
-static __always_inline u8 outcome_of(const struct pvm_call *call)
-{
-	if (call->phase != PVM_COMPLETE && call->phase != PVM_ORPHAN)
-		return PVM_UNKNOWN;
-	if (call->ret < 0)
-		return call->ret >= -ERRNO_MAX ? PVM_FAILED : PVM_UNKNOWN;
-	return call->phase == PVM_COMPLETE ? PVM_SUCCEEDED : PVM_UNKNOWN;
-}
-
 /* What a process may do and where it is at home: of one that gained or gave up any of it, a sum must not say what it had
  * before. */
 static __always_inline u32 rights_hash(const struct pvm_task *id)
@@ -56,7 +45,7 @@ static __always_inline void summary_key(struct pvm_summary_key *key, const struc
 	key->caller_rights = rights_hash(&call->caller);
 	key->target_rights = rights_hash(&call->target);
 	key->op = call->op;
-	key->outcome = outcome_of(call);
+	key->outcome = pvm_outcome_of(call->phase, call->ret);
 	if (key->outcome == PVM_FAILED && pvm_usual_of(-call->ret) == PVM_USUAL_CNT)
 		key->error = -call->ret;
 }
@@ -88,7 +77,7 @@ __noinline int range_add_elements(u32 slot, u32 off, u32 cnt)
 
 	if (!s || off > DATA_LISTS * PVM_INLINE_SZ)
 		return 0;
-	size = arch_iovec_sz(s->call.abi);
+	size = pvm_element_sz(s->call.abi);
 	for (u32 i = 0; i < RANGE_CHUNK; i++) {
 		if (i >= cnt)
 			break;
@@ -113,7 +102,7 @@ __noinline int range_add_chunk(u32 slot, u32 first)
 	if (!s)
 		return 0;
 	addr = arch_user_address(s->call.remote.addr);
-	size = arch_iovec_sz(s->call.abi);
+	size = pvm_element_sz(s->call.abi);
 	n = s->call.remote.count - first;
 	if (n > RANGE_CHUNK)
 		n = RANGE_CHUNK;
@@ -153,7 +142,7 @@ __noinline int range_add_list(u32 slot)
 		return range_add_long(slot, side->count);
 	off = s->call.local.entry_len;
 	cnt = side->count;
-	whole = page_mask(arch_user_address(side->addr), array_sz(s->call.abi, cnt));
+	whole = pvm_page_mask(arch_user_address(side->addr), array_sz(s->call.abi, cnt));
 	if (side->entry_len)
 		range_add_elements(slot, off, cnt);
 	off += side->entry_len + s->call.local.exit_len;

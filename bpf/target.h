@@ -130,7 +130,7 @@ __noinline int target_take_task(u64 task, u32 lookup, u32 slot)
  * pid 1. A function of its own, because the stacks of all that a call goes through are added up, to 512 bytes. */
 static __noinline int target_take_typed(struct pvm_state *s, u32 lookup)
 {
-	struct task_struct *task = bpf_task_from_vpid((s32)s->call.args[0]);
+	struct task_struct *task = bpf_task_from_vpid(pvm_target_arg(s->call.args));
 	int verdict;
 
 	if (!task)
@@ -150,7 +150,7 @@ static __always_inline int target_find(struct pvm_state *s, u32 lookup)
 	    call->kind != PVM_KIND_PIDFD) {
 		int verdict;
 
-		if ((s32)call->args[0] <= 0)
+		if (pvm_target_arg(call->args) <= 0)
 			return TARGET_ABSENT;
 		verdict = target_take_typed(s, lookup);
 		if (verdict != TARGET_ABSENT)

@@ -16,7 +16,6 @@
 #define PID_FS_MAGIC 0x50494446 /* include/uapi/linux/magic.h: pidfds are inodes there (6.9) */
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h: pidfds before */
 #define KINSHIP_GENERATIONS 32
-#define FLAG_PIDFD 1 /* PROCESS_VM_PIDFD: the first argument is a descriptor */
 
 /* 6.13; takes a reference. Looks in the current task's active pid namespace, as the call itself does. */
 extern struct task_struct *bpf_task_from_vpid(s32 vpid) __ksym __weak;
@@ -248,7 +247,7 @@ __noinline u64 named_task(u64 by, s32 nr, u32 kind)
 /* The same now; NULL if there is none. */
 static __always_inline struct task_struct *target_walk_by(const struct pvm_call *call, u64 by)
 {
-	return (struct task_struct *)named_task(by, call->args[0], call->kind);
+	return (struct task_struct *)named_task(by, pvm_target_arg(call->args), call->kind);
 }
 
 /* The same for the current task's call. */

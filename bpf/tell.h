@@ -79,8 +79,9 @@ static __always_inline bool call_stands_out(const struct pvm_state *s)
 {
 	const struct pvm_call *call = &s->call;
 
-	if (call->phase != PVM_COMPLETE || call->abi != ARCH_ABI_NATIVE || call->args[5] ||
-	    call->flags & TARGET_ODD || (call->ret > 0 && call->resolved != PVM_RESOLVED_ENTRY) ||
+	if (call->phase != PVM_COMPLETE || call->abi != ARCH_ABI_NATIVE ||
+	    call->args[PVM_ARG_FLAGS] || call->flags & TARGET_ODD ||
+	    (call->ret > 0 && call->resolved != PVM_RESOLVED_ENTRY) ||
 	    s->told_ns == call->entry_ns || call->exit_ns - call->entry_ns >= cfg_parked_ns)
 		return true;
 	if (s->looks[0] != LOOKS_EQUAL || s->looks[1] != LOOKS_EQUAL)

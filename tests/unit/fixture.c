@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "fixture.h"
 
 const struct host fixture_host = {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "audit/audit.h"
 
 #include <bpf/libbpf.h>
@@ -218,10 +221,12 @@ static void make_record(const struct audit_call *call, const struct audit_who *w
 		.phase = PVM_ORPHAN,
 		.abi = call->abi,
 		.op = call->op,
-		.kind = call->args[5] & 1 ? PVM_KIND_PIDFD : PVM_KIND_PID,
+		.kind = pvm_kind_of(call->args),
 		.flags = PVM_CALL_AUDIT,
-		.local = { .addr = call->args[1], .count = call->args[2] },
-		.remote = { .addr = call->args[3], .count = call->args[4] },
+		.local = { .addr = call->args[PVM_ARG_LOCAL],
+			   .count = call->args[PVM_ARG_LOCAL_CNT] },
+		.remote = { .addr = call->args[PVM_ARG_REMOTE],
+			    .count = call->args[PVM_ARG_REMOTE_CNT] },
 	};
 	memcpy(out->args, call->args, sizeof(out->args));
 	audit_who__task(call, who, &out->caller);

@@ -14,15 +14,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/types.h>
+
+#include "bpf/event.h"
+
 #define AUDIT_ROOM 32768 /* samples, and sights of hooks, that can wait */
 /* A sample that no hook speaks of by then is of a call that none saw. Hooks behind the function's begin may be late. */
 #define AUDIT_GRACE_NS 2000000000ULL
 
 /* One call, as one of the two saw it. */
 struct audit_call {
-	uint64_t ns; /* CLOCK_BOOTTIME */
-	uint64_t args[6];
-	uint32_t pid; /* of a sample */
+	uint64_t ns;		 /* CLOCK_BOOTTIME */
+	__u64 args[PVM_ARG_CNT]; /* as in struct pvm_call */
+	uint32_t pid;		 /* of a sample */
 	uint32_t tid;
 	uint8_t abi; /* enum pvm_abi; x32 calls are taken for native ones: perf cannot tell */
 	uint8_t op;  /* enum pvm_op */

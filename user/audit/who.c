@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "audit/who.h"
 
 #include <fcntl.h>
@@ -6,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define FLAG_PIDFD 1 /* PROCESS_VM_PIDFD: the first argument is a descriptor */
 
 #define NS_PER_TICK (1000000000ULL / 100) /* USER_HZ is 100 on both architectures */
 
@@ -112,7 +113,7 @@ static void read_process(const char *folder, struct audit_process *p)
 
 void audit_who__read(const struct audit_call *call, struct audit_who *who)
 {
-	const int32_t arg = (int32_t)(uint32_t)call->args[0];
+	const int32_t arg = pvm_target_arg(call->args);
 	char folder[64];
 
 	memset(who, 0, sizeof(*who));
@@ -121,8 +122,8 @@ void audit_who__read(const struct audit_call *call, struct audit_who *who)
 	/* Numbers are given anew. */
 	if (who->caller.start_ns > call->ns)
 		who->caller.known = false;
-	if (!who->caller.known || who->caller.namespaces != 1 || call->args[5] & FLAG_PIDFD ||
-	    arg <= 0)
+	if (!who->caller.known || who->caller.namespaces != 1 ||
+	    pvm_kind_of(call->args) == PVM_KIND_PIDFD || arg <= 0)
 		return;
 	snprintf(folder, sizeof(folder), "/proc/%d", arg);
 	read_process(folder, &who->target);

@@ -7,9 +7,9 @@
 #include "event/decode.h"
 #include "event/decode_array.h"
 #include "event/decode_written.h"
+#include "bpf/rules.h"
 #include "base/digits.h"
 
-#define ERRNO_MAX 4095 /* include/linux/err.h: below -ERRNO_MAX nothing is an error number */
 #define RUN_ID_MAX 32
 
 #define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
@@ -69,28 +69,17 @@ int decode__type(const void *data, size_t size)
 	return hdr->type;
 }
 
-static uint32_t elem_size(uint8_t abi)
-{
-	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? 16 : 8;
-}
-
-/* lib/iov_iter.c takes the local count as unsigned int, the remote one as unsigned long. */
-static uint64_t used_count(const struct pvm_side *side, bool remote)
-{
-	return remote ? side->count : (uint32_t)side->count;
-}
-
 /* Of a side's array as the kernel reads it; 0: it reads none. */
 static uint64_t side_bytes(const struct pvm_call *call, bool remote)
 {
-	uint64_t cnt = used_count(remote ? &call->remote : &call->local, remote);
+	uint64_t cnt = pvm_used_count(remote ? &call->remote : &call->local, remote);
 
-	return cnt <= PVM_IOV_MAX ? cnt * elem_size(call->abi) : 0;
+	return cnt <= PVM_IOV_MAX ? cnt * pvm_element_sz(call->abi) : 0;
 }
 
 static bool side_valid(const struct pvm_side *side, bool remote, uint32_t elem)
 {
-	uint64_t cnt = used_count(side, remote);
+	uint64_t cnt = pvm_used_count(side, remote);
 	bool is_inline = cnt >= 1 && cnt <= PVM_INLINE_CNT;
 	uint32_t len = is_inline ? (uint32_t)cnt * elem : 0;
 
@@ -140,12 +129,12 @@ static bool call_valid(const struct pvm_call *call, size_t size)
 	if (decode__type(call, size) != PVM_CALL || size < sizeof(*call))
 		return false;
 	if (call->phase < PVM_COMPLETE || call->phase > PVM_ENDED || call->abi < PVM_ABI_X86_64 ||
-	    call->abi > PVM_ABI_ARM || call->op < PVM_READ || call->op > PVM_WRITE ||
+	    call->abi >= PVM_ABI_CNT || call->op < PVM_READ || call->op > PVM_WRITE ||
 	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
 	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
 	    (call->flags & ~(CALL_FLAGS | (call->phase == PVM_ORPHAN ? PVM_CALL_AUDIT : 0))))
 		return false;
-	elem = elem_size(call->abi);
+	elem = pvm_element_sz(call->abi);
 	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
 		return false;
 	if (!task_valid(&call->caller) || !task_valid(&call->target) || !owner_valid(call))
@@ -237,7 +226,7 @@ static void decode_side(struct decoder *d, const struct pvm_call *call, const st
 			bool remote, bool exit, struct array_info *out)
 {
 	const struct pvm_side *side = remote ? &call->remote : &call->local;
-	uint64_t cnt = used_count(side, remote);
+	uint64_t cnt = pvm_used_count(side, remote);
 	struct array_look look[2];
 	struct array_shape shape;
 
@@ -255,35 +244,27 @@ static void decode_side(struct decoder *d, const struct pvm_call *call, const st
 	}
 	shape = (struct array_shape){ .addr = side->addr,
 				      .cnt = (uint32_t)cnt,
-				      .elem = elem_size(call->abi) };
+				      .elem = pvm_element_sz(call->abi) };
 	decode_looks(call, inl, remote, shape.cnt * shape.elem, look);
 	if (!exit)
 		look[call->phase == PVM_ORPHAN ? 0 : 1] = (struct array_look){ 0 };
 	array__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
 }
 
+static enum outcome outcome_of(uint8_t outcome)
+{
+	return outcome == PVM_SUCCEEDED ? OUTCOME_SUCCEEDED
+	       : outcome == PVM_FAILED	? OUTCOME_FAILED
+					: OUTCOME_UNKNOWN;
+}
+
 static void decode_outcome(const struct pvm_call *call, struct call_info *out)
 {
-	bool failed = call->ret < 0 && call->ret >= -ERRNO_MAX;
-
-	out->outcome = OUTCOME_UNKNOWN;
-	out->ret = 0;
-	out->error = NULL;
-	out->transferred = 0;
-	if (!phase_has_exit(call->phase)) {
-		out->ret_known = out->transferred_known = false;
-		return;
-	}
-	if (failed) {
-		out->outcome = OUTCOME_FAILED;
-		out->error = errno_name((int)-call->ret);
-	} else if (call->ret >= 0 && call->phase == PVM_COMPLETE) {
-		out->outcome = OUTCOME_SUCCEEDED;
-		out->transferred = (uint64_t)call->ret;
-	}
+	out->outcome = outcome_of(pvm_outcome_of(call->phase, call->ret));
 	out->ret_known = out->transferred_known = out->outcome != OUTCOME_UNKNOWN;
-	if (out->ret_known)
-		out->ret = call->ret;
+	out->ret = out->ret_known ? call->ret : 0;
+	out->error = out->outcome == OUTCOME_FAILED ? errno_name((int)-call->ret) : NULL;
+	out->transferred = out->outcome == OUTCOME_SUCCEEDED ? (uint64_t)call->ret : 0;
 }
 
 static bool is_whole(const struct array_info *a)
@@ -497,8 +478,8 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 		return -EBADMSG;
 	inl = snapshots__of(call, arrays);
 	out->raw = call;
-	out->flags = call->args[5];
-	out->target_arg = (int32_t)(uint32_t)call->args[0];
+	out->flags = call->args[PVM_ARG_FLAGS];
+	out->target_arg = pvm_target_arg(call->args);
 	decode_outcome(call, out);
 	decode_duration(call, out);
 	decode_id(d, call, out);
@@ -511,14 +492,12 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	return 0;
 }
 
+#define USUAL_ERRNO(name, number) [PVM_USUAL_##name] = (number),
+
 /* A sum of calls that failed in an unusual way is of that errno alone, which is the first one's. */
 static void decode_errors(const struct pvm_tally *tally, int64_t first, struct summary_info *out)
 {
-	static const int usual[PVM_USUAL_CNT] = {
-		[PVM_USUAL_EPERM] = EPERM,   [PVM_USUAL_ESRCH] = ESRCH,
-		[PVM_USUAL_EINTR] = EINTR,   [PVM_USUAL_ENOMEM] = ENOMEM,
-		[PVM_USUAL_EFAULT] = EFAULT, [PVM_USUAL_EINVAL] = EINVAL,
-	};
+	static const int usual[PVM_USUAL_CNT] = { PVM_USUALS(USUAL_ERRNO) };
 
 	out->error_cnt = 0;
 	if (tally->outcome != PVM_FAILED)
@@ -530,7 +509,7 @@ static void decode_errors(const struct pvm_tally *tally, int64_t first, struct s
 				.calls = tally->errors[i],
 			};
 	}
-	if (!out->error_cnt && first < 0 && first >= -ERRNO_MAX)
+	if (!out->error_cnt && pvm_is_error(first))
 		out->errors[out->error_cnt++] = (struct named_count){
 			.name = errno_name((int)-first),
 			.calls = tally->calls,
@@ -540,7 +519,7 @@ static void decode_errors(const struct pvm_tally *tally, int64_t first, struct s
 static void decode_kinds(const struct pvm_tally *tally, struct summary_info *out)
 {
 	out->abi_cnt = 0;
-	for (int abi = PVM_ABI_X86_64; abi <= PVM_ABI_ARM; abi++) {
+	for (int abi = PVM_ABI_X86_64; abi < PVM_ABI_CNT; abi++) {
 		if (tally->abis[abi])
 			out->abis[out->abi_cnt++] = (struct named_count){
 				.name = abi_name(abi),
@@ -576,9 +555,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	err = decode__call(d, &d->first, sizeof(d->first), NULL, id, clock, &out->call);
 	if (err)
 		return err;
-	out->call.outcome = tally->outcome == PVM_SUCCEEDED ? OUTCOME_SUCCEEDED
-			    : tally->outcome == PVM_FAILED  ? OUTCOME_FAILED
-							    : OUTCOME_UNKNOWN;
+	out->call.outcome = outcome_of(tally->outcome);
 	/* Of the first call only: the others may have had other results and arrays. */
 	out->call.ret_known = out->call.duration_known = false;
 	out->call.requested_known = false;

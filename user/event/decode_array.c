@@ -3,11 +3,10 @@
  * changed. */
 #include <string.h>
 
-#include "event/decode_array.h"
+#include <linux/types.h>
 
-#define PAGE_SHIFT 12 /* the kernel half looks in pieces of 4096 bytes, whatever the page size */
-#define PAGE_BYTES (1u << PAGE_SHIFT)
-#define PAGES_MAX 5
+#include "bpf/rules.h"
+#include "event/decode_array.h"
 
 /* Both looks at an array, reduced to what can be used. */
 struct looks {
@@ -26,9 +25,8 @@ static uint32_t array_bytes(const struct array_shape *s)
 static struct looks looks__of(const struct array_shape *s, const struct array_look *entry,
 			      const struct array_look *exit)
 {
-	uint32_t off = (uint32_t)(s->addr & (PAGE_BYTES - 1));
-	uint32_t pages = (off + array_bytes(s) + PAGE_BYTES - 1) >> PAGE_SHIFT;
-	unsigned int full = (1u << pages) - 1;
+	uint32_t off = (uint32_t)(s->addr & (PVM_PAGE_SZ - 1));
+	unsigned int full = pvm_page_mask(s->addr, array_bytes(s));
 
 	return (struct looks){
 		.s = s,
@@ -59,9 +57,9 @@ static void widen(const uint8_t *bytes, uint32_t cnt, uint32_t elem, struct iov_
 static unsigned int elem_pages(const struct looks *l, uint32_t e, uint32_t *split)
 {
 	uint32_t begin = l->off + e * l->s->elem, end = begin + l->s->elem - 1;
-	uint32_t first = begin >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+	uint32_t first = begin >> PVM_PAGE_SHIFT, last = end >> PVM_PAGE_SHIFT;
 
-	*split = first == last ? l->s->elem : (last << PAGE_SHIFT) - begin;
+	*split = first == last ? l->s->elem : (last << PVM_PAGE_SHIFT) - begin;
 	return 1u << first | 1u << last;
 }
 
@@ -152,8 +150,8 @@ static enum tristate compare(const struct looks *l)
 		return NO;
 	if (both == l->full)
 		return memcmp(l->entry, l->exit, len) ? YES : NO;
-	for (uint32_t page = 0; page < PAGES_MAX; page++) {
-		uint32_t from = page << PAGE_SHIFT, to = from + PAGE_BYTES;
+	for (uint32_t page = 0; page < PVM_ARRAY_PAGES; page++) {
+		uint32_t from = page << PVM_PAGE_SHIFT, to = from + PVM_PAGE_SZ;
 
 		if (!(both & 1u << page))
 			continue;

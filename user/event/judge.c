@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "event/judge.h"
 
 #include <fnmatch.h>

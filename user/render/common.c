@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "render/common.h"
 
 #include <string.h>
 
 #include "base/digits.h"
 
-#define FLAG_PIDFD 1ULL
-#define FLAG_NOWAIT 2ULL
-#define FLAGS_KNOWN (FLAG_PIDFD | FLAG_NOWAIT)
+#define FLAGS_KNOWN ((uint64_t)(PVM_FLAG_PIDFD | PVM_FLAG_NOWAIT))
 
 void common__flags(struct json *j, uint64_t flags)
 {
@@ -17,9 +18,9 @@ void common__flags(struct json *j, uint64_t flags)
 		return;
 	}
 	json__open_arr(j, "flag_names");
-	if (flags & FLAG_PIDFD)
+	if (flags & PVM_FLAG_PIDFD)
 		JSON_WORD(j, NULL, "PROCESS_VM_PIDFD");
-	if (flags & FLAG_NOWAIT)
+	if (flags & PVM_FLAG_NOWAIT)
 		JSON_WORD(j, NULL, "PROCESS_VM_NOWAIT");
 	if (flags & ~FLAGS_KNOWN)
 		json__hex(j, NULL, flags & ~FLAGS_KNOWN);

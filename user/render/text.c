@@ -10,11 +10,13 @@
  */
 #include <string.h>
 
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "render/fit.h"
 #include "render/formats.h"
 #include "render/text.h"
 
-#define FLAG_PIDFD 1ULL
 #define NARROW 120 /* terminals of fewer columns */
 
 struct columns {
@@ -192,7 +194,7 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		{ "invalid count", l == ARRAY_INVALID || r == ARRAY_INVALID, false },
 		{ "not kept", l == ARRAY_LOST || r == ARRAY_LOST, false },
 		{ "deleted exe", raw->caller.flags & PVM_TASK_EXE_DELETED, true },
-		{ "pidfd", c->flags & FLAG_PIDFD, false },
+		{ "pidfd", c->flags & PVM_FLAG_PIDFD, false },
 		{ "confirmed", c->confirmed == YES, false },
 	};
 

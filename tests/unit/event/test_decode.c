@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "decoding.h"
 
 static void test_plain(void **state)

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "fixture.h"
 #include "event/predict.h"
 
