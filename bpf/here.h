@@ -74,8 +74,11 @@ static __always_inline bool here_permits(u64 task)
 static __always_inline void here_leave(u32 row, u64 task)
 {
 	struct pvm_here *h = here_at(row);
+	u64 inside = h->inside & ~(u64)HERE_PERMITTED;
 
-	if ((h->inside & ~(u64)HERE_PERMITTED) == task)
+	/* Or a compiler (clang 19) puts the two together first, and the verifier refuses that of a pointer. */
+	barrier_var(inside);
+	if (inside == task)
 		h->inside = 0;
 }
 
@@ -139,7 +142,10 @@ static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32
 /* Before an entry looks at the state: whether permission was asked for. */
 static __always_inline void here_settle_permit(struct pvm_state *s, u64 task)
 {
-	if ((here_at(s->row)->inside ^ HERE_PERMITTED) == task)
+	u64 inside = here_at(s->row)->inside ^ HERE_PERMITTED;
+
+	barrier_var(inside); /* as in here_leave */
+	if (inside == task)
 		s->seen |= PVM_SAW_PERMIT;
 }
 
