@@ -119,13 +119,12 @@ static int set_up(struct live *l)
 /* Only where something would be confirmed by them. */
 static void note_kprobes(struct live *l)
 {
-	const char *pages = tracer__confirms(l->tracer).pages;
+	enum page_hook pages = tracer__confirms(l->tracer).pages;
 
-	if (!pages && sysctl__kprobes_are_off()) {
+	if (pages == PAGES_UNSEEN && sysctl__kprobes_are_off()) {
 		log__warn(KPROBES_SWITCH " is 0: no kprobe runs, so no pages are confirmed by any");
 		report__note(&l->report, KPROBES_SWITCH " is 0: no pages are confirmed by kprobes");
-	} else if (pages && !strcmp(pages, "kprobe") &&
-		   !sysctl__is_watched(&l->loop.watch.kprobes.file)) {
+	} else if (pages == PAGES_KPROBE && !sysctl__is_watched(&l->loop.watch.kprobes.file)) {
 		report__note(&l->report,
 			     KPROBES_SWITCH " cannot be watched: whether the kprobes that "
 					    "confirm pages run is not known");

@@ -16,10 +16,9 @@ static void copy(char *to, size_t size, const char *from)
 
 static uint8_t confirm_bits(const struct confirm_info *c)
 {
-	return (c->target ? RECORDING_TARGET : 0) |
-	       (!c->pages		     ? 0
-		: !strcmp(c->pages, "fexit") ? RECORDING_FEXIT
-					     : RECORDING_KPROBE);
+	return (c->target ? RECORDING_TARGET : 0) | (c->pages == PAGES_FEXIT	? RECORDING_FEXIT
+						     : c->pages == PAGES_KPROBE ? RECORDING_KPROBE
+										: 0);
 }
 
 void run_facts__put(const struct run_facts *f, struct recording_header *header)
@@ -44,9 +43,7 @@ void run_facts__of(struct run_facts *f, const struct recording_header *header)
 		.user = header->user,
 		.confirms = {
 			.target = header->confirms & RECORDING_TARGET,
-			.pages = header->confirms & RECORDING_FEXIT	? "fexit"
-				 : header->confirms & RECORDING_KPROBE ? "kprobe"
-								       : NULL,
+			.pages = header->confirms & RECORDING_FEXIT	? PAGES_FEXIT : header->confirms & RECORDING_KPROBE ? PAGES_KPROBE : PAGES_UNSEEN,
 		},
 		.pid = header->pid,
 		.witnesses = header->witnesses,

@@ -145,14 +145,14 @@ static void watch_ftrace(struct watch *w, const struct watch *before)
 static void watch_kprobes(struct watch *w, uint64_t before)
 {
 	const struct kernel *k = w->kernel;
-	const char *pages = k->ops->confirms(k->tracer).pages;
+	enum page_hook pages = k->ops->confirms(k->tracer).pages;
 	struct watch_switch *s = &w->kprobes;
 
 	s->written |= sysctl__was_written(&s->file);
 	if (!s->written)
 		return;
 	k->ops->kprobes_were_off(k->tracer);
-	if (!pages || strcmp(pages, "kprobe") != 0) {
+	if (pages != PAGES_KPROBE) {
 		s->written = false;
 		return;
 	}

@@ -53,7 +53,7 @@ static void fill_start(struct own_records *own)
 		.libbpf = "1.1",
 		.attach = "tracepoint",
 		.resolve = "kfunc",
-		.confirms = { .target = true, .pages = "fexit" },
+		.confirms = { .target = true, .pages = PAGES_FEXIT },
 		.witnesses = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI |
 					      WITNESS_RETURNS),
 		.abis = abis,

@@ -162,7 +162,7 @@ static void test_start(void **state)
 	(void)state;
 	begin();
 	fake.fentry = true;
-	fake.confirms = (struct confirm_info){ .target = true, .pages = "fexit" };
+	fake.confirms = (struct confirm_info){ .target = true, .pages = PAGES_FEXIT };
 	source.known.audit = true;
 	source.known.abis[0] = (struct abi_info){ .name = "x86_64", .covered = true };
 	source.known.abi_cnt = 1;
@@ -171,7 +171,7 @@ static void test_start(void **state)
 		assert_string_equal(told.start.attach, "fentry");
 		assert_string_equal(told.start.resolve, "walk");
 		assert_string_equal(told.start.user, "nobody");
-		assert_string_equal(told.start.confirms.pages, "fexit");
+		assert_int_equal(told.start.confirms.pages, PAGES_FEXIT);
 		assert_true(told.start.confirms.target && told.start.audit);
 		assert_int_equal(told.start.pid, 1);
 		assert_int_equal(told.start.abi_cnt, 1);

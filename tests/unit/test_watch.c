@@ -341,7 +341,7 @@ static void test_switch_of_kprobes(void **state)
 	(void)state;
 	begin();
 	fake.confirms.target = true;
-	fake.confirms.pages = "fexit";
+	fake.confirms.pages = PAGES_FEXIT;
 	tick(true, true);
 	assert_false(fake.kprobes_were_off);
 	kprobes_written = true;
@@ -358,7 +358,7 @@ static void test_switch_of_kprobes_that_confirm(void **state)
 
 	(void)state;
 	begin();
-	fake.confirms.pages = "kprobe";
+	fake.confirms.pages = PAGES_KPROBE;
 	good = w.fired_ns;
 	kprobes_written = kprobes_off = true;
 	tick(true, false);
@@ -391,7 +391,7 @@ static void test_switch_of_kprobes_at_the_start(void **state)
 	assert_true(fake.kprobes_were_off);
 	begin();
 	assert_false(fake.kprobes_were_off);
-	fake.confirms.pages = "kprobe";
+	fake.confirms.pages = PAGES_KPROBE;
 	kprobes_off = true;
 	watch__begin(&w, &report, &kernel, NULL);
 	tick(true, true);

@@ -181,10 +181,13 @@ struct abi_info {
 	const char *note; /* NULL, or why it is not */
 };
 
+/* By what the pages are seen that the kernel holds. */
+enum page_hook { PAGES_UNSEEN, PAGES_FEXIT, PAGES_KPROBE };
+
 /* What of a call the kernel's own work confirms here. */
 struct confirm_info {
 	bool target;
-	const char *pages; /* how it is watched: "fexit" or "kprobe"; NULL: not at all */
+	enum page_hook pages;
 };
 
 struct start_info {

@@ -355,9 +355,9 @@ struct confirm_info hooks__confirms(const struct hooks *h)
 {
 	return (struct confirm_info){
 		.target = h->access,
-		.pages = !h->pins	    ? NULL
-			 : h->pins_by_fexit ? "fexit"
-					    : "kprobe",
+		.pages = !h->pins	    ? PAGES_UNSEEN
+			 : h->pins_by_fexit ? PAGES_FEXIT
+					    : PAGES_KPROBE,
 	};
 }
 

@@ -72,7 +72,7 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 		    "that the target is the process whose memory the kernel opens: fentry on mm_access");
 	if (r->confirms.pages)
 		say(s,
-		    !strcmp(r->confirms.pages, "fexit")
+		    r->confirms.pages == PAGES_FEXIT
 			    ? "that the remote list is the one the kernel worked from: fexit on "
 			      "pin_user_pages_remote"
 			    : "that the remote list is the one the kernel worked from: kprobes on "

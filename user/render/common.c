@@ -278,10 +278,16 @@ void common__pad(struct json *j, size_t pad)
 
 void common__confirms(struct json *j, const struct confirm_info *c, bool nulls)
 {
+	static const char *const hooks[] = {
+		[PAGES_UNSEEN] = NULL,
+		[PAGES_FEXIT] = "fexit",
+		[PAGES_KPROBE] = "kprobe",
+	};
+
 	json__open_obj(j, "confirms");
 	json__bool(j, "target", c->target);
-	if (c->pages || nulls)
-		json__str(j, "pages", c->pages);
+	if (c->pages != PAGES_UNSEEN || nulls)
+		json__str(j, "pages", hooks[c->pages]);
 	json__close_obj(j);
 }
 

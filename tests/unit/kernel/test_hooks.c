@@ -104,9 +104,9 @@ static void test_lacks(void **state)
 	hooks.lacks = false;
 	hooks.pins_by_kprobes = true;
 	assert_int_equal(hooks__key(&hooks).may_lack, 1);
-	assert_string_equal(hooks__confirms(&hooks).pages, "kprobe");
+	assert_int_equal(hooks__confirms(&hooks).pages, PAGES_KPROBE);
 	hooks.pins_by_fexit = true;
-	assert_string_equal(hooks__confirms(&hooks).pages, "fexit");
+	assert_int_equal(hooks__confirms(&hooks).pages, PAGES_FEXIT);
 }
 
 /* Nothing was attached, and it may be detached twice. */

@@ -46,7 +46,7 @@ static struct probe_report good_host(void)
 			   { .name = "fentry/x", .error = "load: no" } },
 		.hook_cnt = 2,
 		.resolve = "walk",
-		.confirms = { .target = true, .pages = "kprobe" },
+		.confirms = { .target = true, .pages = PAGES_KPROBE },
 		.witnesses = witness_info__of(WITNESS_KNOWN),
 		.abis = { { .name = "x86_64", .covered = true, .proven = true },
 			  { .name = "i386", .covered = true, .note = "it does not run these" } },
@@ -149,7 +149,7 @@ static void a_good_host_in_words(void **state)
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "\n- witnesses that are not: kprobe\n"));
 	assert_non_null(strstr(text, r.witnesses.remains));
-	r.confirms.pages = NULL;
+	r.confirms.pages = PAGES_UNSEEN;
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "pin_user_pages_remote cannot be hooked here"));
 	assert_null(strstr(text, "mm_access cannot be hooked here"));
