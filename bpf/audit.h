@@ -9,8 +9,10 @@
 #include "reader.h"
 #include "settings.h"
 
-/* A function with a stack of its own (see filter_task). */
-static __noinline int audit_tell(struct pt_regs *regs, u32 abi_op, bool at_exit, bool late)
+/* A function with a stack of its own (see filter_task). inside: the thread that the sweep found in the call; 0: it is the
+ * current one's. */
+static __noinline int audit_tell(struct pt_regs *regs, u32 abi_op, bool at_exit, bool late,
+				 u32 inside)
 {
 	struct pvm_seen *seen;
 
@@ -21,11 +23,11 @@ static __noinline int audit_tell(struct pt_regs *regs, u32 abi_op, bool at_exit,
 	}
 	seen->seen_ns = bpf_ktime_get_boot_ns();
 	arch_args(regs, abi_op, at_exit, seen->args);
-	seen->tid = (u32)bpf_get_current_pid_tgid();
+	seen->tid = inside ?: (u32)bpf_get_current_pid_tgid();
 	seen->abi = ARCH_ABI(abi_op);
 	seen->op = ARCH_OP(abi_op);
 	seen->late = late;
-	seen->pad = 0;
+	seen->inside = !!inside;
 	bpf_ringbuf_submit(seen, BPF_RB_NO_WAKEUP);
 	wake();
 	return 1;
@@ -35,7 +37,22 @@ static __noinline int audit_tell(struct pt_regs *regs, u32 abi_op, bool at_exit,
 static __always_inline void audit_seen(struct pt_regs *regs, u32 abi_op, bool at_exit, bool late)
 {
 	if (cfg_audit)
-		audit_tell(regs, abi_op, at_exit, late);
+		audit_tell(regs, abi_op, at_exit, late, 0);
+}
+
+/* A thread of which no hook has seen a call: whether it is in one. Its exit may still be seen, and then nobody else is to
+ * have told the call. */
+static __always_inline void audit_inside(struct task_struct *task)
+{
+	struct pt_regs *regs;
+	u32 abi_op;
+
+	if (!cfg_audit)
+		return;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	abi_op = arch_number(arch_exit_number(regs));
+	if (abi_op && arch_is_inside(regs))
+		audit_tell(regs, abi_op, true, true, task->pid);
 }
 
 #endif

@@ -404,10 +404,10 @@ struct pvm_seen {
 	__u64 seen_ns;		 /* CLOCK_BOOTTIME */
 	__u64 args[PVM_ARG_CNT]; /* as in struct pvm_call */
 	__u32 tid;
-	__u8 abi;  /* enum pvm_abi */
-	__u8 op;   /* enum pvm_op */
-	__u8 late; /* boolean: seen in the call's function or behind it, not before it */
-	__u8 pad;
+	__u8 abi;    /* enum pvm_abi */
+	__u8 op;     /* enum pvm_op */
+	__u8 late;   /* boolean: seen in the call's function or behind it, not before it */
+	__u8 inside; /* boolean: no hook's, but of a thread that the sweep found in the call */
 };
 
 /* What is counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in

@@ -153,8 +153,10 @@ static __always_inline int sweep_task(struct task_struct *task, u64 address)
 	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, out;
 	u64 now = bpf_ktime_get_boot_ns(), entry_ns;
 
-	if (!s || !sweep_sees(s, task->start_boottime))
+	if (!s || !sweep_sees(s, task->start_boottime)) {
+		audit_inside(task);
 		return 0;
+	}
 	if (cfg_witness && task->exit_state)
 		return 0; /* see sweep_state */
 	entry_ns = s->call.entry_ns;

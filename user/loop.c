@@ -145,8 +145,10 @@ static void tick(struct loop *l, uint64_t now)
 	k->ops->tick(k->tracer);
 	outputs__tick(&l->outputs);
 	k->ops->counts(k->tracer, &counts);
-	if (books__in_flight(&counts))
+	if (books__in_flight(&counts) || audit__waits(l->audit))
 		k->ops->sweep(k->tracer, PVM_IN_FLIGHT, after_ms * NS_PER_MS);
+	/* Who the sweep has found inside is known before calls are judged. */
+	audit__look(l->audit);
 	report__lost(l->report);
 	watch__tick(&l->watch);
 }

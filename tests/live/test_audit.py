@@ -3,11 +3,12 @@
 (pvmblind.c) do not see is told, and nothing else. More of it: tests/vm/audit.py."""
 
 import json
+import time
 
 import pytest
 
 from needs import has
-from pvm import AS_ME, EX_UNAVAILABLE, ONLY_ME, TRIGGERS, Tracer, expect_call, poll, pvmtrace, trigger_one
+from pvm import AS_ME, EX_UNAVAILABLE, Held, ONLY_ME, TRIGGERS, Tracer, expect_call, poll, pvmtrace, trigger_one
 
 needs_kprobes = pytest.mark.needs("perf_kprobes")
 
@@ -66,3 +67,24 @@ def test_what_blind_hooks_miss_is_told():
                 assert (event[side]["addr"], event[side]["count"]) == (call[side]["addr"], call[side]["count"])
         expect_call(t.events(seen["pid"])[0], seen["calls"][0])
         assert t.counters["audited"] == 2 and t.end["balanced"]
+
+
+@needs_kprobes
+@pytest.mark.needs("userfaultfd")
+def test_a_call_that_hooks_see_when_it_ends_is_told_once():
+    """No hook saw it begin, and it goes on for longer than the audit waits for word of a hook."""
+    with Tracer("--audit", "--caller-comm", "pvmpark") as t:
+        with Held("pvmblind", t.start["pid"], "/bin/cat") as blind:
+            assert blind.step("{}") == {}
+            parked = Held("pvmpark")
+            parked.line()
+        with parked:
+            time.sleep(8)
+            assert t.events(parked.pid) == []
+            parked.step("resolve")
+            poll(lambda: t.events(parked.pid), 60)
+        time.sleep(4)
+        t.stop()
+        told, = t.events(parked.pid)
+        assert (told["audit"], told["phase"]) == (False, "orphan"), told
+        assert t.counters["audited"] == 0 and t.end["balanced"]

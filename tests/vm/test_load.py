@@ -65,7 +65,7 @@ CASES = [(way, name) for way in WAYS for name in [*(n for n, l in LOADS.items() 
 RE_CALL = re.compile(rb'"id":"([^"]+)","phase":"(\w+)",.*?"caller":{"pid":(\d+),"tid":(\d+),.*?"comm":(?:"([^"]*)"|null),'
                      rb'.*?"remote":{"addr":"0x([0-9a-f]+)","count":(\d+),')
 IS_CALL = b'"type":"process_vm_access"'
-Told = collections.namedtuple("Told", "phase pid tid comm addr count audit")
+Told = collections.namedtuple("Told", "phase pid tid comm addr count audit at")
 
 
 class Tracer:
@@ -94,11 +94,11 @@ class Tracer:
             for line in lines:
                 if not line.endswith(b"\n"):
                     break
-                self.offset += len(line)
+                at, self.offset = self.offset, self.offset + len(line)
                 if IS_CALL in line[:120]:
                     key, phase, pid, tid, comm, addr, count = RE_CALL.search(line).groups()
                     told[key] = Told(phase.decode(), int(pid), int(tid), (comm or b"").decode(), int(addr, 16), int(count),
-                                     b'"audit":true' in line)
+                                     b'"audit":true' in line, at)
                     continue
                 others.append(json.loads(line))
                 if others[-1]["type"] == "process_vm_summary":
@@ -155,11 +155,20 @@ def run_tallied(program):
     return sum(struct.unpack("2Q", TALLY.read_bytes()[:16]))
 
 
+def told_at(offset):
+    """What tells a reader how a call came to be told twice."""
+    with open(OUT, "rb") as lines:
+        lines.seek(offset)
+        call = json.loads(lines.readline())
+    return {key: call[key] for key in ("time", "told", "phase", "audit", "duration_ns", "ret")} | {"at": call["remote"]["addr"]}
+
+
 def count_numbered(made, facts, told, together):
     """What became of each call of pvmload."""
     mine = collections.Counter((t.tid, t.addr, t.count) for t in told if t.pid == facts["pid"])
     missing = collections.Counter(role for key, role in made.items() if key not in mine)
     return {"made": len(made), "missing": max(0, missing.total() - together[facts["pid"]]), "twice": mine.total() - len(mine),
+            "doubles": [told_at(t.at) for t in told if t.pid == facts["pid"] and mine[t.tid, t.addr, t.count] > 1][:10],
             "missing_by": dict(missing), "unknown": len(mine.keys() - made.keys()),
             "made_by": dict(collections.Counter(made.values()))}
 

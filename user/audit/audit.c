@@ -82,7 +82,10 @@ static int on_seen(void *ctx, void *data, size_t size)
 		.late = seen->late,
 	};
 	memcpy(call.args, seen->args, sizeof(call.args));
-	audit_match__seen(a->match, &call);
+	if (seen->inside)
+		audit_match__inside(a->match, &call);
+	else
+		audit_match__seen(a->match, &call);
 	/* A flood can refill it for ever. */
 	a->seen_taken += size;
 	return a->seen_taken < (8u << 20) ? 0 : -EAGAIN;
@@ -270,6 +273,11 @@ void audit__tell(struct audit *a, bool all)
 	if (unjudged) {
 		on_lost(a, unjudged);
 	}
+}
+
+bool audit__waits(const struct audit *a)
+{
+	return a && audit_match__waits(a->match, now_boot(a));
 }
 
 /* A call of our own between two looks at the clock bounds how far perf's clock is from it. */

@@ -30,6 +30,9 @@ void audit__look(struct audit *a);
 /* Tells the calls that nobody saw, as far as the collector has room; all that are left, once hooks and probes have
  * ended. */
 void audit__tell(struct audit *a, bool all);
+/* Whether calls wait for word of hooks so long that the sweep is to say who is still inside (bpf/audit.h), for the next
+ * look. */
+bool audit__waits(const struct audit *a);
 /* Whether the probes fired for the call that we have made (self_test__call) since this was asked last. */
 bool audit__fires(struct audit *a);
 /* Whether CPUs came or went since the probes were set: calls on those are not audited. */

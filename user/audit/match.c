@@ -22,8 +22,10 @@ struct slot {
 	struct audit_call call;
 	uint32_t next; /* in its bucket, younger ones behind older ones */
 	uint32_t tag;
-	uint64_t settles; /* how many there had been */
+	uint64_t settles;  /* how many there had been */
+	uint64_t since_ns; /* of a sample: when its call began, or its thread was last found in it */
 	bool open;
+	bool given; /* as a fresh one */
 };
 
 /* In the order of their coming; place n is slots[n % AUDIT_ROOM]. */
@@ -38,9 +40,10 @@ struct audit_match {
 	struct audit_call waiting[AUDIT_ROOM]; /* samples that wait for a cut */
 	size_t waiting_cnt;
 	uint64_t settles;
-	uint64_t settled; /* samples before this place may be judged */
-	uint64_t fresh;	  /* the next one to be given out as such */
-	uint64_t lost_ns; /* no sample up to then is told */
+	uint64_t settled;   /* samples before this place may be judged */
+	uint64_t fresh;	    /* the next one to be given out as such */
+	uint64_t lost_ns;   /* no sample up to then is told */
+	uint64_t inside_ns; /* when a sample's thread was last found in its call */
 	uint64_t unjudged;
 };
 
@@ -101,8 +104,11 @@ static void put(struct queue *q, const struct audit_call *call, uint64_t settles
 {
 	uint32_t at = (uint32_t)(q->end++ % AUDIT_ROOM), bucket = bucket_of(call);
 
-	q->slots[at] =
-		(struct slot){ .call = *call, .next = NONE, .settles = settles, .open = true };
+	q->slots[at] = (struct slot){ .call = *call,
+				      .next = NONE,
+				      .settles = settles,
+				      .since_ns = call->ns,
+				      .open = true };
 	if (q->bucket_first[bucket] == NONE)
 		q->bucket_first[bucket] = at;
 	else
@@ -207,6 +213,27 @@ void audit_match__seen(struct audit_match *m, const struct audit_call *call)
 	put(q, call, m->settles);
 }
 
+void audit_match__inside(struct audit_match *m, const struct audit_call *call)
+{
+	struct queue *q = &m->samples;
+
+	for (uint32_t at = q->bucket_first[bucket_of(call)]; at != NONE; at = q->slots[at].next) {
+		struct slot *s = &q->slots[at];
+
+		if (same_call(&s->call, call) && s->call.ns <= call->ns + SLACK_NS)
+			s->since_ns = m->inside_ns = call->ns;
+	}
+}
+
+bool audit_match__waits(const struct audit_match *m, uint64_t now_ns)
+{
+	const struct queue *q = &m->samples;
+	const struct slot *first = &q->slots[q->first % AUDIT_ROOM];
+
+	return now_ns < m->inside_ns + AUDIT_GRACE_NS ||
+	       (q->first != q->end && first->open && now_ns > first->call.ns + AUDIT_LOOK_NS);
+}
+
 void audit_match__settle(struct audit_match *m)
 {
 	m->settles++;
@@ -227,7 +254,8 @@ const struct audit_call *audit_match__fresh(struct audit_match *m, uint32_t **ta
 	while (m->fresh < m->settled) {
 		struct slot *s = place(q, m->fresh++);
 
-		if (s->open) {
+		if (s->open && !s->given) {
+			s->given = true;
 			*tag = &s->tag;
 			return &s->call;
 		}
@@ -235,27 +263,47 @@ const struct audit_call *audit_match__fresh(struct audit_match *m, uint32_t **ta
 	return NULL;
 }
 
+/* Its thread was found in its call since it began, and may be there still. */
+static bool is_inside(const struct slot *s, uint64_t now_ns)
+{
+	return s->since_ns != s->call.ns && now_ns < s->since_ns + AUDIT_GRACE_NS;
+}
+
+/* Behind all others, which it is not to hold up; it can be judged after the next settling. */
+static void put_off_first(struct queue *q)
+{
+	struct slot s = *place(q, q->first);
+
+	drop_first(q);
+	put(q, &s.call, s.settles);
+	s.next = NONE;
+	*place(q, q->end - 1) = s;
+}
+
 bool audit_match__orphan(struct audit_match *m, uint64_t now_ns, struct audit_call *out,
 			 uint32_t *tag)
 {
 	struct queue *q = &m->samples;
 
-	for (; q->first < m->settled; drop_first(q)) {
+	while (q->first < m->settled) {
 		const struct slot *s = place(q, q->first);
 
-		if (!s->open)
-			continue;
-		/* Sooner if there are many: then it is no rare lateness of a hook. */
-		if (now_ns < s->call.ns + AUDIT_GRACE_NS && q->end - q->first < AUDIT_ROOM / 2)
-			return false;
-		if (s->call.ns <= m->lost_ns) {
-			m->unjudged++;
+		if (s->open && is_inside(s, now_ns)) {
+			put_off_first(q);
 			continue;
 		}
-		*out = s->call;
-		*tag = s->tag;
+		/* Sooner if there are many: then it is no rare lateness of a hook. */
+		if (s->open && now_ns < s->call.ns + AUDIT_GRACE_NS &&
+		    q->end - q->first < AUDIT_ROOM / 2)
+			return false;
+		if (s->open && s->call.ns > m->lost_ns) {
+			*out = s->call;
+			*tag = s->tag;
+			drop_first(q);
+			return true;
+		}
+		m->unjudged += s->open;
 		drop_first(q);
-		return true;
 	}
 	return false;
 }

@@ -19,8 +19,11 @@
 #include "bpf/event.h"
 
 #define AUDIT_ROOM 32768 /* samples, and sights of hooks, that can wait */
-/* A sample that no hook speaks of by then is of a call that none saw. Hooks behind the function's begin may be late. */
+/* A sample that no hook speaks of by then is of a call that none saw. Hooks behind the function's begin may be late, and see
+ * a call that lasts longer when it ends: so the time counts from when its thread was last found inside. */
 #define AUDIT_GRACE_NS 2000000000ULL
+/* Threads are looked for that have been inside for so long. */
+#define AUDIT_LOOK_NS 500000000ULL
 
 /* One call, as one of the two saw it. */
 struct audit_call {
@@ -47,6 +50,10 @@ void audit_match__sample(struct audit_match *m, const struct audit_call *call);
  */
 void audit_match__cut(struct audit_match *m, uint64_t now_ns);
 void audit_match__seen(struct audit_match *m, const struct audit_call *call);
+/* Its thread is still in that call, at that time, and no hook has seen it. */
+void audit_match__inside(struct audit_match *m, const struct audit_call *call);
+/* Whether a sample has waited so long that its thread is to be looked for. */
+bool audit_match__waits(const struct audit_match *m, uint64_t now_ns);
 /* All that hooks had said before the last cut has been taken too: what waits may be judged. */
 void audit_match__settle(struct audit_match *m);
 /* Samples, or sights of hooks, were lost that are no younger than now_ns: those that wait are not judged. */

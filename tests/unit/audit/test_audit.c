@@ -121,6 +121,51 @@ static void test_what_is_left_over(void **state)
 	assert_int_equal(orphans(UINT64_MAX), 1);
 }
 
+/* A hook that no begin was seen by sees a call when it ends, however long that takes. */
+static void test_who_is_still_inside(void **state)
+{
+	struct audit_call call = call_at(LATER + S), other = call_at(LATER + 2 * S);
+	uint32_t *tag, last;
+
+	(void)state;
+	sample(LATER);
+	assert_false(audit_match__waits(m, LATER + AUDIT_LOOK_NS));
+	assert_true(audit_match__waits(m, LATER + AUDIT_LOOK_NS + 1));
+	audit_match__settle(m);
+	assert_non_null(audit_match__fresh(m, &tag));
+	*tag = 17;
+	for (int i = 1; i < 60; i++) {
+		call.ns = LATER + (uint64_t)i * S;
+		audit_match__inside(m, &call);
+		audit_match__settle(m);
+		assert_int_equal(orphans(call.ns + AUDIT_GRACE_NS - 1), 0);
+		assert_true(audit_match__waits(m, call.ns + S));
+		assert_null(audit_match__fresh(m, &tag));
+	}
+	/* Others are not held up by it. */
+	other.args[1]++;
+	other.ns = call.ns;
+	audit_match__sample(m, &other);
+	audit_match__cut(m, UINT64_MAX);
+	call.ns += S;
+	audit_match__inside(m, &call);
+	audit_match__settle(m);
+	assert_true(audit_match__orphan(m, call.ns + AUDIT_GRACE_NS - 1, &other, &last));
+	assert_int_equal(other.args[1], call.args[1] + 1);
+	assert_false(audit_match__orphan(m, call.ns + AUDIT_GRACE_NS - 1, &other, &last));
+	audit_match__settle(m);
+	/* It is not there any more, and nobody saw it leave. */
+	assert_true(audit_match__orphan(m, call.ns + AUDIT_GRACE_NS, &other, &last));
+	assert_true(other.ns == LATER && last == 17);
+	/* Or somebody did. */
+	sample(LATER + 100 * S);
+	call.ns = LATER + 101 * S;
+	audit_match__inside(m, &call);
+	seen(LATER + 110 * S, true);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+}
+
 static void test_what_makes_another_call(void **state)
 {
 	struct audit_call call = call_at(LATER);
@@ -441,6 +486,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_in_either_order, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_is_left_over, begin, end),
+		cmocka_unit_test_setup_teardown(test_who_is_still_inside, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_makes_another_call, begin, end),
 		cmocka_unit_test_setup_teardown(test_times_have_to_fit, begin, end),
 		cmocka_unit_test_setup_teardown(test_counts_are_exact, begin, end),
