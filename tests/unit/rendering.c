@@ -33,20 +33,26 @@ int rendering__teardown(void **state)
 	return 0;
 }
 
+/* The renderer of the format, which is made when it is first asked for. */
+static struct renderer *renderer_of(const char *format)
+{
+	for (size_t i = 0; i < RENDERER_CNT; i++) {
+		if (!renderers[i].renderer) {
+			renderers[i].format = format;
+			renderers[i].renderer = renderer__new(format);
+		}
+		if (!strcmp(renderers[i].format, format))
+			return renderers[i].renderer;
+	}
+	return NULL;
+}
+
 void render_in(const char *format, const struct record *r, const struct render_opts *o)
 {
-	size_t i = 0;
+	struct renderer *renderer = renderer_of(format);
 
-	while (i < RENDERER_CNT && renderers[i].renderer &&
-	       strcmp(renderers[i].format, format) != 0)
-		i++;
-	assert_true(i < RENDERER_CNT);
-	if (!renderers[i].renderer) {
-		renderers[i].format = format;
-		renderers[i].renderer = renderer__new(format);
-	}
-	assert_non_null(renderers[i].renderer);
-	assert_int_equal(renderer__render(renderers[i].renderer, r, o, &rendering), 0);
+	assert_non_null(renderer);
+	assert_int_equal(renderer__render(renderer, r, o, &rendering), 0);
 }
 
 json_t *rendering__line(const struct record *r, const struct render_opts *o)
