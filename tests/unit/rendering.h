@@ -21,7 +21,7 @@
 	"\","
 /* The id of a record that is no call. */
 #define OWN_ID "\"id\":\"" FIXTURE_RUN_ID "-s12\","
-#define HOST                                                                               \
+#define HOST_JSON                                                                          \
 	"\"host\":{\"name\":\"web1\",\"machine_id\":\"0123456789abcdef0123456789abcdef\"," \
 	"\"boot_id\":\"" FIXTURE_BOOT_ID "\"}}"
 

@@ -58,7 +58,7 @@ static void test_golden_plain(void **state)
 				     "\"status\":\"ok\",\"origin\":\"user\",\"toctou\":true,\"changed\":false,"
 				     "\"total_len\":4096,\"iov\":[{\"base\":\"0x55d0c0de0000\",\"len\":4096}],"
 				     "\"iov_exit\":null,\"confirmed\":null,\"pinned\":null},"
-				     "\"truncated\":[]," HOST);
+				     "\"truncated\":[]," HOST_JSON);
 	free(s);
 }
 
@@ -179,7 +179,7 @@ static void test_summary(void **state)
 		"\"errors\":{\"EPERM\":2,\"EFAULT\":5},\"abis\":[{\"abi\":\"x86_64\",\"calls\":7}],"
 		"\"changed\":true,\"low\":\"0x0000000000001000\","
 		"\"high\":\"0x00007fffffffefff\","
-		"\"truncated\":[]," HOST);
+		"\"truncated\":[]," HOST_JSON);
 	s->r.summary.error_cnt = 0;
 	s->r.summary.changed = UNKNOWN;
 	s->r.summary.range_known = false;
@@ -309,7 +309,7 @@ static void test_golden_hostile(void **state)
 				     "\"toctou\":true,\"changed\":true,\"total_len\":9007199254740991,"
 				     "\"iov\":[{\"base\":\"0xffffffffffffffff\",\"len\":9007199254740991}],"
 				     "\"iov_exit\":[{\"base\":\"0x0\",\"len\":0},{\"base\":\"0x0\",\"len\":0}],\"confirmed\":null,\"pinned\":null},"
-				     "\"truncated\":[]," HOST);
+				     "\"truncated\":[]," HOST_JSON);
 	free(s);
 }
 

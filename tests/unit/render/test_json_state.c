@@ -90,7 +90,7 @@ static void test_state(void **state)
 	r.stats = (struct stats_info){ counters, COUNTER_CNT, 5 };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("stats") OWN_ID "\"counters\":" COUNTERS
-					       ",\"in_flight\":5,\"truncated\":[]," HOST);
+					       ",\"in_flight\":5,\"truncated\":[]," HOST_JSON);
 
 	r.type = REC_LOST;
 	r.lost = (struct lost_info){ 10, counters + 5, 2, START_NS - 1000000000, START_NS };
@@ -99,20 +99,20 @@ static void test_state(void **state)
 			  "\"count\":10,\"by\":{\"ring_full\":0,\"state_full\":0},"
 			  "\"since\":\"2026-11-21T19:28:10.123456789Z\","
 			  "\"until\":\"2026-11-21T19:28:11.123456789Z\"," //
-			  "\"truncated\":[]," HOST);
+			  "\"truncated\":[]," HOST_JSON);
 
 	r.type = REC_ERROR;
 	r.error = (struct error_info){ "hooks_silent", "say \"why\"", 0, 0 };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("error") OWN_ID
 			  "\"code\":\"hooks_silent\",\"message\":\"say \\\"why\\\"\","
-			  "\"since\":null,\"until\":null,\"truncated\":[]," HOST);
+			  "\"since\":null,\"until\":null,\"truncated\":[]," HOST_JSON);
 	r.error = (struct error_info){ "hooks_back", "again", START_NS - 1000000000, START_NS };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("error") OWN_ID "\"code\":\"hooks_back\",\"message\":\"again\","
 					       "\"since\":\"2026-11-21T19:28:10.123456789Z\","
 					       "\"until\":\"2026-11-21T19:28:11.123456789Z\","
-					       "\"truncated\":[]," HOST);
+					       "\"truncated\":[]," HOST_JSON);
 
 	r.type = REC_STOP;
 	r.stop = (struct stop_info){ "signal", "SIGTERM", { counters, COUNTER_CNT, 0 }, true, false,
@@ -122,7 +122,7 @@ static void test_state(void **state)
 			  "\"reason\":\"signal\",\"signal\":\"SIGTERM\",\"counters\":" COUNTERS
 			  ",\"in_flight\":0,\"balanced\":true,\"complete\":false,"
 			  "\"incomplete\":[\"lost\",\"hooks_silent\"],"
-			  "\"truncated\":[]," HOST);
+			  "\"truncated\":[]," HOST_JSON);
 }
 
 /* Bytes of its name that are no text stand beside it, in every line. */
