@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "audit/match.h"
-#include "options/options.h"
+#include "base/options.h"
 #include "event/record.h"
 
 struct audit_process {

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 #include "bpf/event.h"
-#include "options/options.h"
+#include "base/options.h"
 #include "event/record.h"
 
 /* Where a process is, as far as it is known. */

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "options/options.h"
+#include "base/options.h"
 #include "kernel/pid_watch.h"
 
 struct pvm_memory;

@@ -74,34 +74,6 @@ static int refuse_word(int c, const char *word)
 	return EX_USAGE;
 }
 
-int option__set(struct option_parse *p, const struct option_def *d, const char *value)
-{
-	char allowed[128];
-
-	if (d->arg && !*value) {
-		option__allowed(d, allowed, sizeof(allowed));
-		log__error("--%s: '' is not valid; allowed: %s", d->name,
-			   *allowed ? allowed : "at least one character");
-		return EX_USAGE;
-	}
-	return d->set(p, d, value);
-}
-
-int option__note(struct option_parse *p, const struct option_setting *s)
-{
-	struct options *o = p->o;
-	struct option_setting *grown =
-		realloc(o->settings, (o->setting_cnt + 1) * sizeof(*o->settings));
-
-	if (!grown) {
-		log__error("--%s: out of memory", s->def->name);
-		return EX_SOFTWARE;
-	}
-	o->settings = grown;
-	o->settings[o->setting_cnt++] = *s;
-	return 0;
-}
-
 static int take(struct option_parse *p, const struct option_setting *s)
 {
 	int err = option__set(p, s->def, s->value);

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "options/options.h"
+#include "base/options.h"
 #include "render/text.h"
 
 static void put_text(struct text_line *t, const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options - the table of options, and what takes their values, strictly. */
+/* table - the table of options, and what takes their values, strictly. */
 #include "options/table.h"
 
 #include <linux/types.h>
@@ -16,8 +16,6 @@
 
 #define JSON_INT_MAX ((1ULL << 53) - 1) /* settings are told in the start record */
 #define CALL_BYTES_MAX 0x7ffff000ULL	/* moved by one call at most: MAX_RW_COUNT of the kernel */
-#define KIB 1024ULL
-#define MIB (1024 * KIB)
 #define ALLOW_PID "a process id from 1 to 2147483647"
 #define ALLOW_UID "a uid from 0 to 4294967294 or the name of an account"
 #define ALLOW_COMM "1 to 15 bytes, the length of a task's name"
@@ -31,77 +29,6 @@ static const char *const outcome_names[] = { "success", "failure", NULL };
 static const enum outcome_filter outcome_values[] = { OUTCOME_SUCCESS, OUTCOME_FAILURE };
 static const char *const attach_names[] = { "tracepoint", "fentry", NULL };
 static const char *const resolve_names[] = { "auto", "kfunc", "walk", NULL };
-
-void option__number(const struct option_def *d, uint64_t n, char *buf, size_t sz)
-{
-	if (d->unit && n >= MIB && n % MIB == 0)
-		snprintf(buf, sz, "%lluM", (unsigned long long)(n / MIB));
-	else if (d->unit && n >= KIB && n % KIB == 0)
-		snprintf(buf, sz, "%lluK", (unsigned long long)(n / KIB));
-	else
-		snprintf(buf, sz, "%llu", (unsigned long long)n);
-}
-
-void option__allowed(const struct option_def *d, char *buf, size_t sz)
-{
-	char min[24], max[24];
-	size_t len = 0;
-
-	buf[0] = '\0';
-	if (d->names_of) {
-		snprintf(buf, sz, "%s", d->names_of());
-	} else if (d->names) {
-		for (size_t i = 0; d->names[i] && len < sz; i++)
-			len += (size_t)snprintf(buf + len, sz - len, "%s%s", i ? ", " : "",
-						d->names[i]);
-	} else if (d->max) {
-		option__number(d, d->min, min, sizeof(min));
-		option__number(d, d->max, max, sizeof(max));
-		snprintf(buf, sz, "%s to %s%s", min, max, d->allowed ? d->allowed : "");
-	} else if (d->allowed) {
-		snprintf(buf, sz, "%s", d->allowed);
-	}
-}
-
-int option__refuse(const struct option_def *d, const char *value, const char *why)
-{
-	log__error("--%s: '%.200s'%s %s", d->name, value, strlen(value) > 200 ? "..." : "", why);
-	return EX_USAGE;
-}
-
-int option__refuse_allowed(const struct option_def *d, const char *value, const char *why)
-{
-	char allowed[128], text[192];
-
-	option__allowed(d, allowed, sizeof(allowed));
-	snprintf(text, sizeof(text), "%s; allowed: %s", why, allowed);
-	return option__refuse(d, value, text);
-}
-
-int option__refuse_value(const struct option_def *d, const char *value)
-{
-	return option__refuse_allowed(d, value, "is not valid");
-}
-
-bool option__digits(const char *text, size_t len, uint64_t *out)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned digit = (unsigned)text[i] - '0';
-
-		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, digit, &n))
-			return false;
-	}
-	*out = n;
-	return len > 0;
-}
-
-bool option__all_digits(const char *text)
-{
-	return *text && text[strspn(text, "0123456789")] == '\0';
-}
 
 static void store_number(struct options *o, const struct option_def *d, uint64_t n)
 {
