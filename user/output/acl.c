@@ -49,9 +49,9 @@ static bool is_others(const struct owner *owner, const struct posix_acl_xattr_en
 
 	switch (le16toh(entry->e_tag)) {
 	case ACL_USER:
-		return !place__is_ours(owner, id);
+		return !owner__is_ours(owner, id);
 	case ACL_GROUP:
-		return !place__is_our_group(owner, id);
+		return !owner__is_our_group(owner, id);
 	default:
 		return false; /* these the mode shows */
 	}

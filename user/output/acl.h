@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "output/place.h"
+#include "output/owner.h"
 
 /* Whether what fd (O_PATH will do) stands for has a list: then the group's bits of its mode are the most that any entry
  * of it may do. */

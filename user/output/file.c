@@ -100,7 +100,7 @@ static int judge_file(const struct opening *o, int fd, const struct stat *st)
 			 (unsigned long)st->st_nlink);
 		return -EMLINK;
 	}
-	if (!place__is_ours(o->owner, st->st_uid) && !is_left_over(o, st)) {
+	if (!owner__is_ours(o->owner, st->st_uid) && !is_left_over(o, st)) {
 		snprintf(
 			o->why, WHY_SZ,
 			"it belongs to uid %u, who may write and read it: remove it, or give it to "

@@ -16,21 +16,11 @@
 
 static const struct owner nobody_else = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 
-bool place__is_ours(const struct owner *owner, uid_t uid)
-{
-	return uid == 0 || uid == geteuid() || (owner->uid != (uid_t)-1 && uid == owner->uid);
-}
-
-bool place__is_our_group(const struct owner *owner, gid_t gid)
-{
-	return gid == 0 || gid == getegid() || (owner->gid != (gid_t)-1 && gid == owner->gid);
-}
-
 bool place__others_write(const struct owner *owner, int fd, const struct stat *st)
 {
-	if (!place__is_ours(owner, st->st_uid) || st->st_mode & S_IWOTH)
+	if (!owner__is_ours(owner, st->st_uid) || st->st_mode & S_IWOTH)
 		return true;
-	return st->st_mode & S_IWGRP && (!place__is_our_group(owner, st->st_gid) || acl__has(fd));
+	return st->st_mode & S_IWGRP && (!owner__is_our_group(owner, st->st_gid) || acl__has(fd));
 }
 
 static bool on_proc(int fd)
@@ -100,7 +90,7 @@ static int step(struct place *p, const char *name, char *rest)
 		return err;
 	if (p->proc)
 		return enter(p, openat(p->dir_fd, name, DIR_FLAGS));
-	if (p->strange && !place__is_ours(&nobody_else, st.st_uid))
+	if (p->strange && !owner__is_ours(&nobody_else, st.st_uid))
 		return -ELOOP;
 	return follow_text(p, name, rest);
 }

@@ -12,14 +12,8 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 
-/* Whom outputs are for. */
-struct owner {
-	uid_t uid; /* (uid_t)-1: whoever we are */
-	gid_t gid;
-	bool made_up; /* the uid was chosen for this run, and is nobody's */
-};
+#include "output/owner.h"
 
 struct place {
 	int dir_fd;   /* O_PATH; -1: none */
@@ -38,9 +32,6 @@ int place__find(struct place *p, const char *path, const struct owner *owner);
 int place__follow(struct place *p);
 void place__leave(struct place *p);
 
-/* Whether uid is root, ourselves or the owner; gid a group of one of them. */
-bool place__is_ours(const struct owner *owner, uid_t uid);
-bool place__is_our_group(const struct owner *owner, gid_t gid);
 /* Whether what fd stands for, with st, can be written to by any other. By its owner he can set that right at any
  * time, so he counts. */
 bool place__others_write(const struct owner *owner, int fd, const struct stat *st);

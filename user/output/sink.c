@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "output/lines.h"
 
 #define MARK_PER_BYTES 64 /* shortest line, on average, for which there is room among the marks */
 #define WRITE_MAX (1 << 20)
@@ -123,16 +124,6 @@ int sink__put_first(struct sink *s, const char *line, size_t len)
 	return 0;
 }
 
-size_t sink__whole_lines(const char *data, size_t len, size_t max)
-{
-	const char *last;
-
-	if (len <= max)
-		return len;
-	last = memrchr(data, '\n', max);
-	return last ? (size_t)(last - data) + 1 : 0;
-}
-
 /* Pending lines that lie in one piece, the oldest ones; NULL: none. */
 static const char *front(const struct sink *s, size_t *len)
 {
@@ -141,7 +132,7 @@ static const char *front(const struct sink *s, size_t *len)
 
 	if (!all)
 		return NULL;
-	*len = sink__whole_lines(data, all, WRITE_MAX);
+	*len = lines__whole(data, all, WRITE_MAX);
 	if (!*len)
 		*len = (size_t)((const char *)memchr(data, '\n', all) - data) + 1;
 	return data;
@@ -339,4 +330,10 @@ uint64_t sink__written_weight(const struct sink *s)
 uint64_t sink__errors(const struct sink *s)
 {
 	return s->errors;
+}
+
+bool sink__turn_due(const struct sink *s)
+{
+	return s->max_size && s->kind == SINK_FILE && s->file_size >= s->next_turn &&
+	       (uint64_t)s->file_size + sink__pending(s) + s->max_line > s->max_size;
 }

@@ -4,6 +4,7 @@
 #ifndef PVM_SINK_IMPL_H
 #define PVM_SINK_IMPL_H
 
+#include "output/file.h"
 #include "output/file_watch.h"
 #include "output/sink.h"
 
@@ -77,12 +78,11 @@ struct sink {
 int sink_file__write(struct sink *s, const char *data, size_t len, size_t *out);
 int sink_stream__write(struct sink *s, const char *data, size_t len, size_t *out);
 
-/* Length of the whole lines within the first max bytes; 0 if the first line is longer. */
-size_t sink__whole_lines(const char *data, size_t len, size_t max);
-
 /* Descriptors. 0 or -errno after a message. */
 int sink_open__stdout(struct sink *s);
 int sink_open__path(struct sink *s);
+/* Opens the path, whatever s writes to now. 0 or -errno, and why. */
+int sink_open__file(const struct sink *s, struct output_file *file, char why[WHY_SZ]);
 /* Makes fd, which becomes ours, the place where lines go. */
 int sink_open__adopt(struct sink *s, int fd);
 /* Keeps what is written next within the file's limit: shortens *len to whole lines. 1: there was no room for one, so

@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "output/lines.h"
+
 #define SOCKET_GROUP 16384 /* a local socket takes this as one buffer or not at all */
 #define TTY_GROUP 4096
 #define DEVICE_GROUP 65536
@@ -65,12 +67,12 @@ static int pipe_group(struct sink *s, const char *data, size_t len, size_t *grou
 	if (ioctl(s->fd, FIONREAD, &unread))
 		unread = 1;
 	if (unread) {
-		*group = sink__whole_lines(data, len, PIPE_BUF);
+		*group = lines__whole(data, len, PIPE_BUF);
 		return *group ? 0 : wait_empty(s, unread);
 	}
 	/* Asked each time: a reader may resize its pipe. */
 	capacity = fcntl(s->fd, F_GETPIPE_SZ);
-	*group = sink__whole_lines(data, len, capacity > PIPE_BUF ? (size_t)capacity : PIPE_BUF);
+	*group = lines__whole(data, len, capacity > PIPE_BUF ? (size_t)capacity : PIPE_BUF);
 	if (*group)
 		return 0;
 	*group = line_rest(s, data, len);
@@ -85,7 +87,7 @@ out:
 /* The same for all other kinds: whole lines up to max, or as much of the first one. */
 static size_t plain_group(const struct sink *s, const char *data, size_t len, size_t max)
 {
-	size_t group = s->mid ? 0 : sink__whole_lines(data, len, max);
+	size_t group = s->mid ? 0 : lines__whole(data, len, max);
 
 	if (group)
 		return group;

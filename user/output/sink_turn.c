@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "output/file.h"
+#include "output/lines.h"
 
 #define RETRY_PART 8 /* of a file's limit, before it is tried again */
 
@@ -84,12 +85,6 @@ int sink__turn(struct sink *s)
 	return 0;
 }
 
-bool sink__turn_due(const struct sink *s)
-{
-	return s->max_size && s->kind == SINK_FILE && s->file_size >= s->next_turn &&
-	       (uint64_t)s->file_size + sink__pending(s) + s->max_line > s->max_size;
-}
-
 int sink_turn__make_room(struct sink *s, const char *data, size_t *len)
 {
 	size_t room, fit, first;
@@ -100,7 +95,7 @@ int sink_turn__make_room(struct sink *s, const char *data, size_t *len)
 	room = (uint64_t)s->file_size < s->max_size ? s->max_size - (uint64_t)s->file_size : 0;
 	if (*len <= room)
 		return 0;
-	fit = sink__whole_lines(data, *len, room);
+	fit = lines__whole(data, *len, room);
 	if (!fit && s->file_size >= s->next_turn) {
 		err = sink__turn(s);
 		if (!err)
