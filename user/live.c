@@ -12,7 +12,7 @@
 #include "kernel/sysctl.h"
 #include "kernel/tracer.h"
 #include "loop.h"
-#include "probe/explain.h"
+#include "kernel/support.h"
 #include "report.h"
 #include "to_recording.h"
 
@@ -41,7 +41,7 @@ static int load(struct live *l)
 	int err;
 
 	libbpf_log__setup(l->options->verbose);
-	if ((err = privileges__check()) || (err = probe__kernel(l->options->btf, &l->types)) ||
+	if ((err = privileges__check()) || (err = support__check(l->options->btf, &l->types)) ||
 	    (err = privileges__choose(&l->privileges, l->options->user)) ||
 	    (err = tracer__open(&l->tracer, l->options)))
 		return err;

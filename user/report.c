@@ -6,28 +6,10 @@
 #include <string.h>
 
 #include "run_facts.h"
+#include "event/unseen.h"
 #include "version.h"
 
 #define LIBBPF_SZ 32
-
-/* The first ones always; all of them with hooks on the calls' own functions. */
-static const char *const unseen[] = {
-	("calls that a SECCOMP_RET_KILL_THREAD filter, seccomp's strict mode or, on older kernels, "
-	 "SECCOMP_RET_KILL_PROCESS ends without reaching a hook"),
-	"other ways to another process's memory: ptrace, /proc/PID/mem, shared memory",
-	"calls that seccomp refuses or a ptracer takes over: they do not come to the hooked function",
-	"calls that were running when the hooks were attached",
-	("attempts by numbers that the kernel does not carry out: x32's where it has none, on older "
-	 "kernels those with bits set above the low 32"),
-};
-#define UNSEEN_ALWAYS 2
-#define UNSEEN_CNT (sizeof(unseen) / sizeof(unseen[0]))
-
-const char *const *report__unseen(bool fentry, size_t *cnt)
-{
-	*cnt = fentry ? UNSEEN_CNT : UNSEEN_ALWAYS;
-	return unseen;
-}
 
 void report__note(struct report *r, const char *note)
 {
@@ -135,7 +117,7 @@ int report__start(struct report *r)
 		.user = facts.user,
 		.instance = c->run_id,
 	};
-	rec.start.unseen = report__unseen(facts.fentry, &rec.start.unseen_cnt);
+	rec.start.unseen = unseen__list(facts.fentry, &rec.start.unseen_cnt);
 	/* A recording's header says it. */
 	return c->to.ops->tell(c->to.ctx, &rec, NULL);
 }

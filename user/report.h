@@ -19,8 +19,6 @@ struct report {
 	size_t note_cnt;
 };
 
-/* What the attach method does not see, a sentence each. */
-const char *const *report__unseen(bool fentry, size_t *cnt);
 void report__note(struct report *r, const char *note);
 void report__books(struct report *r, struct books *b);
 /* Each: 0, -EAGAIN if the sink has no room now, -ENOMEM. */

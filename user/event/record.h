@@ -12,7 +12,7 @@
 #include "bpf/event.h"
 #include "event/container.h"
 #include "event/host.h"
-#include "kernel/witness_info.h"
+#include "event/witness_info.h"
 
 /* One process of a call. */
 struct task_info {

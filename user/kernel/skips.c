@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel/skips.h"
 
-#include "kernel/witness_info.h"
+#include "event/witness_info.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
 {

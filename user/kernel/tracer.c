@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -23,7 +24,7 @@
 #include "base/log.h"
 #include "kernel/module_types.h"
 #include "kernel/privileges.h"
-#include "probe/explain.h"
+#include "kernel/support.h"
 #include "pvmtrace.skel.h"
 #include "kernel/self_test.h"
 #include "kernel/summaries.h"
@@ -56,7 +57,7 @@ static void configure(struct tracer *t)
 	struct pvmtrace_bpf *skel = t->skel;
 
 	skel->rodata->cfg_use_kfunc = strcmp(o->resolve, "walk") != 0 &&
-				      probe__has_vpid_kfunc(o->btf);
+				      support__has_vpid_kfunc(o->btf);
 	skel->rodata->cfg_ops = o->ops;
 	skel->rodata->cfg_no_self = o->no_self;
 	skel->rodata->cfg_outcome = o->outcome == OUTCOME_SUCCESS   ? 1
@@ -111,7 +112,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 	t->options = o;
 	t->rows = cpus > 0 && cpus < PVM_CPU_ROWS ? (size_t)cpus : PVM_CPU_ROWS;
 	t->single_cpu = sysconf(_SC_NPROCESSORS_ONLN) < 2;
-	t->in_pid_ns = probe__in_pid_ns();
+	t->in_pid_ns = support__in_pid_ns();
 	if (t->in_pid_ns &&
 	    (o->filter[PVM_CALLER][FILTER_PID].cnt || o->filter[PVM_TARGET][FILTER_PID].cnt)) {
 		log__error("--target-pid and --caller-pid take pids of the host, which cannot be "
@@ -129,9 +130,9 @@ int tracer__open(struct tracer **out, const struct options *o)
 		int err = errno;
 
 		free(t);
-		return probe__explain("opening the BPF programs", err);
+		return support__explain("opening the BPF programs", err);
 	}
-	if (!strcmp(o->resolve, "kfunc") && !probe__has_vpid_kfunc(o->btf)) {
+	if (!strcmp(o->resolve, "kfunc") && !support__has_vpid_kfunc(o->btf)) {
 		log__error("--resolve kfunc: %s",
 			   sysctl__jit_is_off()
 				   ? SYSCTL_JIT " is 0: programs can call no kernel function"
@@ -203,7 +204,7 @@ static int load(void *ctx)
 			"--btf: with '%s' the programs cannot be loaded: it is another kernel's, or "
 			"this kernel was built without BTF and has no such hooks",
 			t->options->btf);
-	return probe__explain("loading the BPF programs", -err);
+	return support__explain("loading the BPF programs", -err);
 }
 
 /* What the user half reads and writes of the kernel half's maps while it runs. */
@@ -212,7 +213,7 @@ static int map_elements(struct tracer *t)
 	t->commands.queue = kernel_map__elements(t->skel->maps.pvm_commands);
 	t->memories = kernel_map__elements(t->skel->maps.pvm_memories);
 	if (!t->commands.queue || !t->memories)
-		return probe__explain("mapping the kernel half's memory", errno);
+		return support__explain("mapping the kernel half's memory", errno);
 	return 0;
 }
 
@@ -227,7 +228,7 @@ int tracer__load(struct tracer *t)
 	err = filter_fill(t->options, bpf_map__fd(t->skel->maps.pvm_filter_uid),
 			  bpf_map__fd(t->skel->maps.pvm_filter_comm));
 	if (err)
-		return probe__explain("filling the filters", -err);
+		return support__explain("filling the filters", -err);
 	return map_elements(t);
 }
 
@@ -257,13 +258,13 @@ int tracer__look(struct tracer *t)
 
 	t->skel->links.pvm_look = bpf_program__attach_iter(t->skel->progs.pvm_look, NULL);
 	if (!t->skel->links.pvm_look)
-		return probe__explain("attaching the task iterator", errno);
+		return support__explain("attaching the task iterator", errno);
 	err = look(t, 0);
 	if (err)
-		return probe__explain("running the task iterator", -err);
+		return support__explain("running the task iterator", -err);
 	err = filter_bind_pids(t->options, bpf_map__fd(t->skel->maps.pvm_filter_pid), look_pid, t,
 			       t->watch);
-	return err < 0 ? probe__explain("binding the pid filters", -err) : err;
+	return err < 0 ? support__explain("binding the pid filters", -err) : err;
 }
 
 static int attach_iterators(struct tracer *t)
@@ -272,17 +273,17 @@ static int attach_iterators(struct tracer *t)
 
 	skel->links.pvm_sweep = bpf_program__attach_iter(skel->progs.pvm_sweep, NULL);
 	if (!skel->links.pvm_sweep)
-		return probe__explain("attaching the task iterator", errno);
+		return support__explain("attaching the task iterator", errno);
 	skel->links.pvm_apply =
 		kernel_map__iterator(skel->progs.pvm_apply, skel->maps.pvm_commands);
 	skel->links.pvm_take = kernel_map__iterator(skel->progs.pvm_take, skel->maps.pvm_summaries);
 	if (!skel->links.pvm_apply || !skel->links.pvm_take)
-		return probe__explain("attaching the iterators over maps", errno);
+		return support__explain("attaching the iterators over maps", errno);
 	if (bpf_program__autoload(skel->progs.pvm_sweep_dead)) {
 		skel->links.pvm_sweep_dead =
 			kernel_map__iterator(skel->progs.pvm_sweep_dead, skel->maps.pvm_state);
 		if (!skel->links.pvm_sweep_dead)
-			return probe__explain("attaching the iterator over calls", errno);
+			return support__explain("attaching the iterator over calls", errno);
 	}
 	t->commands.iterator = skel->links.pvm_apply;
 	t->commands.shared = &skel->bss->pvm_shared;
@@ -300,7 +301,7 @@ int tracer__attach(struct tracer *t)
 	if (err)
 		return err;
 	err = hooks__attach(&t->hooks);
-	return err ? probe__explain("attaching the hooks", -err) : 0;
+	return err ? support__explain("attaching the hooks", -err) : 0;
 }
 
 void tracer__go(struct tracer *t)
@@ -493,10 +494,10 @@ int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn
 {
 	t->calls = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_calls), call, ctx, NULL);
 	if (!t->calls)
-		return probe__explain("mapping the ring of calls", errno);
+		return support__explain("mapping the ring of calls", errno);
 	t->arrays = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_arrays), array, ctx, NULL);
 	if (!t->arrays)
-		return probe__explain("mapping the ring of arrays", errno);
+		return support__explain("mapping the ring of arrays", errno);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #include "bpf/event.h"
-#include "options/options.h"
+#include "base/options.h"
 #include "event/predict.h"
 #include "event/record.h"
 

@@ -22,7 +22,7 @@
 #include "kernel/session.h"
 #include "kernel/skips.h"
 #include "kernel/sysctl.h"
-#include "kernel/witness_info.h"
+#include "event/witness_info.h"
 
 #define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 #define LSMS "/sys/kernel/security/lsm"

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/witness_info.h"
+#include "event/witness_info.h"
 
 struct btf;
 struct bpf_link;

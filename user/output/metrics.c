@@ -104,7 +104,7 @@ static int check_owner(const struct metrics *m)
 
 	if (fstatat(m->dir_fd, m->name, &st, AT_SYMLINK_NOFOLLOW))
 		return 0;
-	if (place__is_ours(&m->owner, st.st_uid) || privileges__is_made_up(st.st_uid))
+	if (owner__is_ours(&m->owner, st.st_uid) || privileges__is_made_up(st.st_uid))
 		return 0;
 	return -EEXIST;
 }

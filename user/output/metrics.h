@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "books.h"
+#include "event/counts.h"
 #include "output/place.h"
 
 struct metrics_info {

@@ -17,7 +17,7 @@
 #include <linux/types.h>
 
 #include "bpf/event.h"
-#include "books.h"
+#include "event/counts.h"
 #include "output/file_watch.h"
 #include "event/host.h"
 #include "output/place.h"

@@ -13,7 +13,7 @@
 #include "kernel/libbpf_log.h"
 #include "base/log.h"
 #include "kernel/privileges.h"
-#include "probe/explain.h"
+#include "kernel/support.h"
 #include "kernel/tracer.h"
 
 /* A sysctl of one number; -1: cannot be read. */
@@ -57,14 +57,14 @@ static void read_facts(struct probe_report *r, const char *btf)
 	uname(&r->uts);
 	snprintf(r->libbpf, sizeof(r->libbpf), "%u.%u", libbpf_major_version(),
 		 libbpf_minor_version());
-	r->btf = probe__has_btf();
-	r->vpid_kfunc = (r->btf || btf) && probe__has_vpid_kfunc(btf);
+	r->btf = support__has_btf();
+	r->vpid_kfunc = (r->btf || btf) && support__has_vpid_kfunc(btf);
 	r->jit = read_number("/proc/sys/net/core/bpf_jit_enable");
 	r->unprivileged_bpf_disabled = read_number("/proc/sys/kernel/unprivileged_bpf_disabled");
-	probe__lockdown(r->lockdown, sizeof(r->lockdown));
+	support__lockdown(r->lockdown, sizeof(r->lockdown));
 	r->missing = privileges__missing(&r->caps_effective);
 	r->init_user_ns = privileges__in_init_user_ns();
-	r->init_pid_ns = !probe__in_pid_ns();
+	r->init_pid_ns = !support__in_pid_ns();
 	r->cgroup = cgroup_layout();
 	/* Without rights a refusal looks like a lack. */
 	ring = r->missing || !r->init_user_ns
@@ -106,7 +106,7 @@ static int try_start(struct probe_report *r, const struct options *o)
 	const char *note;
 	int err;
 
-	if ((err = privileges__check()) || (err = probe__kernel(o->btf, &types)) ||
+	if ((err = privileges__check()) || (err = support__check(o->btf, &types)) ||
 	    (err = privileges__choose(&p, o->user)) || (err = tracer__open(&t, o)))
 		return err;
 	if (!(err = tracer__load(t)) && !(err = tracer__look(t)) &&

@@ -7,7 +7,7 @@
 #include "kernel/privileges.h"
 #include "probe/facts.h"
 #include "render/common.h"
-#include "report.h"
+#include "event/unseen.h"
 #include "render/text_line.h"
 #include "version.h"
 
@@ -108,7 +108,7 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		say(s, r->witness_note);
 	if (r->witnesses.remains)
 		say(s, r->witnesses.remains);
-	unseen = report__unseen(r->fentry, &cnt);
+	unseen = unseen__list(r->fentry, &cnt);
 	for (size_t i = 0; i < cnt; i++)
 		say(s, unseen[i]);
 }

@@ -18,6 +18,7 @@
 
 #include "capture.h"
 #include "child.h"
+#include "books.h"
 #include "output/metrics.h"
 
 static const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
@@ -96,7 +97,7 @@ static void what_stands_in_it(void **state)
 	free(text);
 }
 
-/* A new counter needs a line in render/metrics.c that says what it is. */
+/* A new counter needs a line in output/metrics_text.c that says what it is. */
 static void each_counter_is_there_and_explained(void **state)
 {
 	struct metrics_info info = sample();

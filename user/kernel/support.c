@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probe/explain.h"
+#include "kernel/support.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -23,7 +23,7 @@
 #define INIT_PID_NS "pid:[4026531836]"
 
 /* Its file holds all modes, the one in force in brackets. */
-void probe__lockdown(char *out, size_t size)
+void support__lockdown(char *out, size_t size)
 {
 	char text[128] = "";
 	FILE *f = fopen(LOCKDOWN_PATH, "re");
@@ -40,18 +40,18 @@ void probe__lockdown(char *out, size_t size)
 		snprintf(out, size, "%.*s", (int)strcspn(mode + 1, "]"), mode + 1);
 }
 
-bool probe__has_btf(void)
+bool support__has_btf(void)
 {
 	return !access(KERNEL_TYPES_PATH, R_OK);
 }
 
-int probe__kernel(const char *btf, enum kernel_types *types)
+int support__check(const char *btf, enum kernel_types *types)
 {
 	union bpf_attr attr = {};
 	char lockdown[32];
 	int err;
 
-	probe__lockdown(lockdown, sizeof(lockdown));
+	support__lockdown(lockdown, sizeof(lockdown));
 	if (!strcmp(lockdown, "confidentiality")) {
 		log__error("the kernel is locked down (confidentiality mode, see %s): "
 			   "BPF may not read memory there",
@@ -80,7 +80,7 @@ static bool locked_memory_is_limited(void)
 	return !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY;
 }
 
-int probe__explain(const char *what, int err)
+int support__explain(const char *what, int err)
 {
 	if (sysctl__jit_is_off())
 		log__error("%s: " SYSCTL_JIT " is 0: if that is why, set it to 1", what);
@@ -119,7 +119,7 @@ int probe__explain(const char *what, int err)
 	}
 }
 
-bool probe__has_vpid_kfunc(const char *btf)
+bool support__has_vpid_kfunc(const char *btf)
 {
 	struct btf *types = kernel_types__load(btf);
 	bool has = types && !sysctl__jit_is_off() &&
@@ -129,7 +129,7 @@ bool probe__has_vpid_kfunc(const char *btf)
 	return has;
 }
 
-bool probe__in_pid_ns(void)
+bool support__in_pid_ns(void)
 {
 	char link[64];
 	ssize_t len = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);

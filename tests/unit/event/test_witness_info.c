@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "kernel/witness_info.h"
+#include "event/witness_info.h"
 
 static void expect_remains(uint8_t bits, const char *const *has, const char *const *lacks)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kernel/witness_info.h"
+#include "event/witness_info.h"
 
 #include <stddef.h>
 #include <stdio.h>

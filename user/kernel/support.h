@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* explain - asks the kernel whether tracing can work, and says in one sentence what is missing. */
-#ifndef PVM_PROBE_H
-#define PVM_PROBE_H
+/* support - asks the kernel whether tracing can work, and says in one sentence what is missing. */
+#ifndef PVM_SUPPORT_H
+#define PVM_SUPPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,18 +10,18 @@
 
 /* BTF (a copy of it, or NULL; see kernel/types.h), ring buffer, bpf(2) itself, lockdown. 0 and *types, or
  * EX_UNAVAILABLE or EX_USAGE after a message. */
-int probe__kernel(const char *btf, enum kernel_types *types);
+int support__check(const char *btf, enum kernel_types *types);
 /* Whether the kernel's BTF can be read. */
-bool probe__has_btf(void);
+bool support__has_btf(void);
 /* The mode of lockdown, "" where it cannot be read. */
-void probe__lockdown(char *out, size_t size);
+void support__lockdown(char *out, size_t size);
 /* Says why loading or attaching failed with err (a positive errno), in words that help. Returns the
  * exit status for it. what: "load" or "attach". */
-int probe__explain(const char *what, int err);
+int support__explain(const char *what, int err);
 /* Whether the kernel has the kfunc that looks up a pid in the caller's namespace (6.13), and programs can
  * call it. btf: as above. */
-bool probe__has_vpid_kfunc(const char *btf);
+bool support__has_vpid_kfunc(const char *btf);
 /* Whether this process is outside the initial pid namespace. */
-bool probe__in_pid_ns(void);
+bool support__in_pid_ns(void);
 
 #endif
