@@ -4,16 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "event/identity.h"
 #include "base/digits.h"
-#include "base/table.h"
-
-#define CUT_PREFIX "[...]" /* cannot be taken for a whole path, which begins with a slash */
-#define CUT_PREFIX_LEN (sizeof(CUT_PREFIX) - 1)
-#define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
-#define DETACHED_PREFIX_LEN (sizeof(DETACHED_PREFIX) - 1)
+#include "base/lru.h"
+#include "event/path.h"
 
 /* A process since one of its execs: what is summed up may be told when there has been another. */
 struct proc_key {
@@ -23,10 +18,8 @@ struct proc_key {
 };
 
 struct proc {
-	UT_hash_handle hh;
-	TAILQ_ENTRY(proc) lru;
+	struct lru_node node;
 	struct proc_key key;
-	uint64_t used;	/* tick of the last use */
 	uint64_t stamp; /* changes with the strings */
 	uint64_t exe_ino;
 	uint32_t exe_dev;
@@ -41,10 +34,8 @@ struct proc {
 };
 
 struct cgroup {
-	UT_hash_handle hh;
-	TAILQ_ENTRY(cgroup) lru;
+	struct lru_node node;
 	struct pvm_cgroup_key key;
-	uint64_t used;
 	uint64_t stamp;
 	char *path;
 	size_t len;
@@ -53,16 +44,10 @@ struct cgroup {
 	size_t container_cnt, container_end;
 };
 
-TAILQ_HEAD(proc_list, proc);
-TAILQ_HEAD(cgroup_list, cgroup);
-
 struct identity {
 	struct identity_opts opts;
-	struct proc *procs;
-	struct cgroup *cgroups;
-	struct proc_list proc_lru; /* the least recently used first */
-	struct cgroup_list cgroup_lru;
-	uint64_t tick;
+	struct lru procs, cgroups;
+	uint64_t tick; /* of both */
 	size_t bytes;
 	uint64_t evicted;
 };
@@ -85,15 +70,16 @@ struct identity *identity__new(const struct identity_opts *opts)
 	if (!id)
 		return NULL;
 	id->opts = *opts;
-	TAILQ_INIT(&id->proc_lru);
-	TAILQ_INIT(&id->cgroup_lru);
+	lru__init(&id->procs, sizeof(struct proc), offsetof(struct proc, key),
+		  sizeof(struct proc_key), &id->tick);
+	lru__init(&id->cgroups, sizeof(struct cgroup), offsetof(struct cgroup, key),
+		  sizeof(struct pvm_cgroup_key), &id->tick);
 	return id;
 }
 
 static void proc__free(struct identity *id, struct proc *p)
 {
-	HASH_DEL(id->procs, p);
-	TAILQ_REMOVE(&id->proc_lru, p, lru);
+	lru__remove(&id->procs, &p->node);
 	id->bytes -= (p->exe ? p->exe_len : 0) + (p->args ? p->args_len : 0);
 	free(p->exe);
 	free(p->args);
@@ -102,8 +88,7 @@ static void proc__free(struct identity *id, struct proc *p)
 
 static void cgroup__free(struct identity *id, struct cgroup *c)
 {
-	HASH_DEL(id->cgroups, c);
-	TAILQ_REMOVE(&id->cgroup_lru, c, lru);
+	lru__remove(&id->cgroups, &c->node);
 	id->bytes -= c->path ? c->len : 0;
 	free(c->path);
 	free(c->containers);
@@ -117,9 +102,9 @@ void identity__free(struct identity *id)
 
 	if (!id)
 		return;
-	while ((p = TAILQ_FIRST(&id->proc_lru)))
+	while ((p = lru__oldest(&id->procs)))
 		proc__free(id, p);
-	while ((c = TAILQ_FIRST(&id->cgroup_lru)))
+	while ((c = lru__oldest(&id->cgroups)))
 		cgroup__free(id, c);
 	free(id);
 }
@@ -154,174 +139,50 @@ static void cgroup__evict(struct identity *id, struct cgroup *c)
 	forget_cgroup(id, &key);
 }
 
-/* The analyzer does not follow how a removal moves the head of a list. */
-/* NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 /* Back within all bounds. What was used just now goes last, so only if it does not fit alone. */
 static void trim(struct identity *id)
 {
 	struct proc *p;
 	struct cgroup *c;
 
-	while (HASH_COUNT(id->procs) > id->opts.proc_max)
-		proc__evict(id, TAILQ_FIRST(&id->proc_lru));
-	while (HASH_COUNT(id->cgroups) > id->opts.cgroup_max)
-		cgroup__evict(id, TAILQ_FIRST(&id->cgroup_lru));
+	while (lru__cnt(&id->procs) > id->opts.proc_max)
+		proc__evict(id, lru__oldest(&id->procs));
+	while (lru__cnt(&id->cgroups) > id->opts.cgroup_max)
+		cgroup__evict(id, lru__oldest(&id->cgroups));
 	while (id->bytes > id->opts.bytes_max) {
-		p = TAILQ_FIRST(&id->proc_lru);
-		c = TAILQ_FIRST(&id->cgroup_lru);
-		if (p && (!c || p->used < c->used))
+		p = lru__oldest(&id->procs);
+		c = lru__oldest(&id->cgroups);
+		if (p && (!c || p->node.used < c->node.used))
 			proc__evict(id, p);
 		else
 			cgroup__evict(id, c);
 	}
 }
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
-
-static void proc__touch(struct identity *id, struct proc *p)
-{
-	p->used = ++id->tick;
-	if (!TAILQ_NEXT(p, lru))
-		return;
-	TAILQ_REMOVE(&id->proc_lru, p, lru);
-	TAILQ_INSERT_TAIL(&id->proc_lru, p, lru);
-}
-
-static void cgroup__touch(struct identity *id, struct cgroup *c)
-{
-	c->used = ++id->tick;
-	if (!TAILQ_NEXT(c, lru))
-		return;
-	TAILQ_REMOVE(&id->cgroup_lru, c, lru);
-	TAILQ_INSERT_TAIL(&id->cgroup_lru, c, lru);
-}
 
 static struct proc *proc__find(struct identity *id, uint32_t pid, uint64_t start_ns,
 			       uint32_t exec_id)
 {
-	struct proc_key key = { .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
-	struct proc *p;
+	const struct proc_key key = { .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
 
-	HASH_FIND(hh, id->procs, &key, sizeof(key), p);
-	if (p)
-		proc__touch(id, p);
-	return p;
+	return lru__find(&id->procs, &key);
 }
 
 static struct proc *proc__get(struct identity *id, uint32_t pid, uint64_t start_ns,
 			      uint32_t exec_id)
 {
-	struct proc *p = proc__find(id, pid, start_ns, exec_id);
+	const struct proc_key key = { .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
+	struct proc *p = lru__get(&id->procs, &key);
 
-	if (p)
-		return p;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return NULL;
-	p->key = (struct proc_key){ .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
-	entity_id(id->opts.boot_id, pid, start_ns, p->entity, sizeof(p->entity));
-	HASH_ADD(hh, id->procs, key, sizeof(p->key), p);
-	if (!p->hh.tbl) {
-		free(p);
-		return NULL;
-	}
-	TAILQ_INSERT_TAIL(&id->proc_lru, p, lru);
-	p->used = ++id->tick;
+	if (p && !p->entity[0])
+		entity_id(id->opts.boot_id, pid, start_ns, p->entity, sizeof(p->entity));
 	return p;
 }
 
 static struct cgroup *cgroup__find(struct identity *id, uint64_t cgroup_id, uint8_t hier)
 {
-	struct pvm_cgroup_key key = { .id = cgroup_id, .hier = hier };
-	struct cgroup *c;
+	const struct pvm_cgroup_key key = { .id = cgroup_id, .hier = hier };
 
-	HASH_FIND(hh, id->cgroups, &key, sizeof(key), c);
-	if (c)
-		cgroup__touch(id, c);
-	return c;
-}
-
-static struct cgroup *cgroup__get(struct identity *id, uint64_t cgroup_id, uint8_t hier)
-{
-	struct cgroup *c = cgroup__find(id, cgroup_id, hier);
-
-	if (c)
-		return c;
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return NULL;
-	c->key = (struct pvm_cgroup_key){ .id = cgroup_id, .hier = hier };
-	HASH_ADD(hh, id->cgroups, key, sizeof(c->key), c);
-	if (!c->hh.tbl) {
-		free(c);
-		return NULL;
-	}
-	TAILQ_INSERT_TAIL(&id->cgroup_lru, c, lru);
-	c->used = ++id->tick;
-	return c;
-}
-
-static char *put_bytes(char *at, const char *text)
-{
-	size_t len = strlen(text);
-
-	memcpy(at, text, len);
-	return at + len;
-}
-
-/* The first names of a path that lacks some, or came in two parts. */
-static char *join_first(char *at, const struct pvm_path *rec)
-{
-	const char *name = (const char *)rec->data + rec->gap;
-	const char *end = (const char *)rec->data + rec->len;
-
-	for (; name < end; name += strlen(name) + 1) {
-		*at++ = '/';
-		at = put_bytes(at, name);
-	}
-	/* The names that follow begin with a slash. */
-	return rec->flags & PVM_PATH_GAP ? put_bytes(at, CGROUP_GAP) - 1 : at;
-}
-
-/* Turns names from the last one upwards into a path of len bytes, without a NUL. NULL: no memory. */
-static char *join_names(const struct pvm_path *rec, size_t *len)
-{
-	const char *names = (const char *)rec->data;
-	size_t left = rec->gap ? rec->gap : rec->len; /* those that remain, each with its NUL */
-	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + sizeof(CGROUP_GAP) + rec->len);
-	char *at = path;
-	bool named = false;
-
-	if (!path)
-		return NULL;
-	/* A file without a root (memfd) is nowhere by its nature. */
-	if (rec->flags & PVM_PATH_DETACHED && !(rec->flags & PVM_PATH_NAME)) {
-		memcpy(at, DETACHED_PREFIX, DETACHED_PREFIX_LEN);
-		at += DETACHED_PREFIX_LEN;
-	}
-	if (rec->flags & PVM_PATH_CUT) {
-		memcpy(at, CUT_PREFIX, CUT_PREFIX_LEN);
-		at += CUT_PREFIX_LEN;
-	}
-	if (rec->gap)
-		at = join_first(at, rec);
-	while (left) {
-		const char *before = left > 1 ? memrchr(names, '\0', left - 1) : NULL;
-		const char *name = before ? before + 1 : names;
-		size_t name_len = (size_t)(names + left - 1 - name);
-
-		/* A root that is mounted nowhere is called "/" itself. */
-		if (name_len && !(name_len == 1 && *name == '/')) {
-			*at++ = '/';
-			memcpy(at, name, name_len);
-			at += name_len;
-			named = true;
-		}
-		left = (size_t)(name - names);
-	}
-	if (!named)
-		*at++ = '/';
-	*len = (size_t)(at - path);
-	return path;
+	return lru__find(&id->cgroups, &key);
 }
 
 static int put_exe(struct identity *id, const struct pvm_path *rec)
@@ -330,7 +191,7 @@ static int put_exe(struct identity *id, const struct pvm_path *rec)
 	size_t len;
 	char *exe;
 
-	exe = p ? join_names(rec, &len) : NULL;
+	exe = p ? path__join(rec, &len) : NULL;
 	if (!exe) {
 		forget_proc(id, rec->pid);
 		return -ENOMEM;
@@ -376,12 +237,12 @@ static int cgroup__find_containers(struct cgroup *c)
 
 static int put_cgroup(struct identity *id, const struct pvm_path *rec)
 {
-	struct pvm_cgroup_key key = { .id = rec->id, .hier = rec->hier };
-	struct cgroup *c = cgroup__get(id, rec->id, rec->hier);
+	const struct pvm_cgroup_key key = { .id = rec->id, .hier = rec->hier };
+	struct cgroup *c = lru__get(&id->cgroups, &key);
 	size_t len;
 	char *path;
 
-	path = c ? join_names(rec, &len) : NULL;
+	path = c ? path__join(rec, &len) : NULL;
 	if (!path) {
 		if (c && !c->path)
 			cgroup__free(id, c);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "event/path.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/container.h"
+
+#define CUT_PREFIX "[...]" /* cannot be taken for a whole path, which begins with a slash */
+#define CUT_PREFIX_LEN (sizeof(CUT_PREFIX) - 1)
+#define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
+#define DETACHED_PREFIX_LEN (sizeof(DETACHED_PREFIX) - 1)
+
+static char *put_bytes(char *at, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(at, text, len);
+	return at + len;
+}
+
+/* The first names of a path that lacks some, or came in two parts. */
+static char *join_first(char *at, const struct pvm_path *rec)
+{
+	const char *name = (const char *)rec->data + rec->gap;
+	const char *end = (const char *)rec->data + rec->len;
+
+	for (; name < end; name += strlen(name) + 1) {
+		*at++ = '/';
+		at = put_bytes(at, name);
+	}
+	/* The names that follow begin with a slash. */
+	return rec->flags & PVM_PATH_GAP ? put_bytes(at, CGROUP_GAP) - 1 : at;
+}
+
+char *path__join(const struct pvm_path *rec, size_t *len)
+{
+	const char *names = (const char *)rec->data;
+	size_t left = rec->gap ? rec->gap : rec->len; /* those that remain, each with its NUL */
+	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + sizeof(CGROUP_GAP) + rec->len);
+	char *at = path;
+	bool named = false;
+
+	if (!path)
+		return NULL;
+	/* A file without a root (memfd) is nowhere by its nature. */
+	if (rec->flags & PVM_PATH_DETACHED && !(rec->flags & PVM_PATH_NAME)) {
+		memcpy(at, DETACHED_PREFIX, DETACHED_PREFIX_LEN);
+		at += DETACHED_PREFIX_LEN;
+	}
+	if (rec->flags & PVM_PATH_CUT) {
+		memcpy(at, CUT_PREFIX, CUT_PREFIX_LEN);
+		at += CUT_PREFIX_LEN;
+	}
+	if (rec->gap)
+		at = join_first(at, rec);
+	while (left) {
+		const char *before = left > 1 ? memrchr(names, '\0', left - 1) : NULL;
+		const char *name = before ? before + 1 : names;
+		size_t name_len = (size_t)(names + left - 1 - name);
+
+		/* A root that is mounted nowhere is called "/" itself. */
+		if (name_len && !(name_len == 1 && *name == '/')) {
+			*at++ = '/';
+			memcpy(at, name, name_len);
+			at += name_len;
+			named = true;
+		}
+		left = (size_t)(name - names);
+	}
+	if (!named)
+		*at++ = '/';
+	*len = (size_t)(at - path);
+	return path;
+}
