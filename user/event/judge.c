@@ -126,7 +126,8 @@ bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge
 	return list_passes(list, place, &containers);
 }
 
-bool judge__task(const struct options *o, enum pvm_who who, const struct task_info *task)
+/* The same of a process; task->task is not NULL. */
+static bool judge_task(const struct options *o, enum pvm_who who, const struct task_info *task)
 {
 	const struct judge_place place = {
 		.path = task->cgroup,
@@ -214,7 +215,7 @@ static bool task_passes(const struct options *o, enum pvm_who who, const struct 
 	       (values_pass(&o->filter[who][FILTER_UID], task, match_uid, false) ||
 		values_pass(&o->filter[who][FILTER_UID], task, match_process_uid, false)) &&
 	       comm_passes(&o->filter[who][FILTER_COMM], who, task) &&
-	       (!task->task || judge__task(o, who, task));
+	       (!task->task || judge_task(o, who, task));
 }
 
 /* Never hides a result that is not known. */
@@ -248,7 +249,7 @@ static bool left_open_passes(const struct options *o, enum pvm_who who,
 {
 	if (!task->task || !(task->task->flags & (PVM_TASK_CGROUP_WAIT | PVM_TASK_REJECTED)))
 		return true;
-	return !(task->task->flags & PVM_TASK_REJECTED) && judge__task(o, who, task);
+	return !(task->task->flags & PVM_TASK_REJECTED) && judge_task(o, who, task);
 }
 
 bool judge__left_open(const struct options *o, const struct call_info *call)

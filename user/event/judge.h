@@ -34,8 +34,6 @@ struct judge_place {
  * decide, nor where names and namespaces contradict each other.
  */
 bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place);
-/* The same of a process; task->task is not NULL. */
-bool judge__task(const struct options *o, enum pvm_who who, const struct task_info *task);
 /* Whether a whole call passes all filters, those included that the kernel half applies while tracing: for
  * recordings. A pid there means a number, for there is no process any more to bind it to. */
 bool judge__call(const struct options *o, const struct call_info *call);

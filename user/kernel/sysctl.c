@@ -18,7 +18,8 @@ static bool reads_zero(int fd)
 	return len > 0 && text[0] == '0' && (text[1] == '\n' || text[1] == '\0');
 }
 
-bool sysctl__is_zero(const char *file)
+/* Whether it is 0 now. What cannot be read, because it is not there or not for us, is not said to be. */
+static bool is_zero(const char *file)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	bool zero = fd >= 0 && reads_zero(fd);
@@ -30,17 +31,17 @@ bool sysctl__is_zero(const char *file)
 
 bool sysctl__ftrace_is_off(void)
 {
-	return sysctl__is_zero(SYSCTL_FTRACE_FILE);
+	return is_zero(SYSCTL_FTRACE_FILE);
 }
 
 bool sysctl__kprobes_are_off(void)
 {
-	return sysctl__is_zero(KPROBES_SWITCH);
+	return is_zero(KPROBES_SWITCH);
 }
 
 bool sysctl__jit_is_off(void)
 {
-	return sysctl__is_zero(SYSCTL_JIT_FILE);
+	return is_zero(SYSCTL_JIT_FILE);
 }
 
 void sysctl__watch(struct sysctl_watch *w, const char *file)

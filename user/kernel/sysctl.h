@@ -11,9 +11,6 @@
 #define SYSCTL_FTRACE_FILE "/proc/sys/kernel/ftrace_enabled"
 #define KPROBES_SWITCH "/sys/kernel/debug/kprobes/enabled"
 
-/* Whether it is 0 now. What cannot be read, because it is not there or not for us, is not said to be. */
-bool sysctl__is_zero(const char *file);
-
 /*
  * While kernel.ftrace_enabled is 0, no hook on a kernel function runs, be it fentry, fexit or a kprobe at its begin
  * (kernel/trace/ftrace.c, ftrace_enable_sysctl). What is attached meanwhile stays dead, and on Linux 5.10 takes all of
@@ -38,7 +35,7 @@ struct sysctl_watch {
 /* If it cannot be watched, nothing is ever told. */
 void sysctl__watch(struct sysctl_watch *w, const char *file);
 bool sysctl__is_watched(const struct sysctl_watch *w);
-/* As sysctl__is_zero, of the file that is watched: also where it could not be opened any more. */
+/* Whether the file that is watched holds 0 now, also where it could not be opened any more. */
 bool sysctl__watched_is_zero(const struct sysctl_watch *w);
 /* Since the last time. */
 bool sysctl__was_written(struct sysctl_watch *w);
