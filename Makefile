@@ -240,7 +240,7 @@ live: ## the live tests (as root: real BPF, real calls)
 package: ## the tests of the package (as root: in a Debian 12 made for them, and booted in QEMU)
 	$(CHECK) build package
 
-lint: build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h ## shellcheck, cppcheck, clang-tidy, clang-format
+lint: all ## shellcheck, cppcheck, clang-tidy, clang-format, and the rules of the house
 	@tests/lint
 
 manual: ## bring pvmtrace-events(5) in line with docs/events.md, which it is made of
