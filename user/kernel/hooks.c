@@ -18,6 +18,7 @@
 #include "pvmtrace.skel.h"
 #include "kernel/skips.h"
 #include "kernel/sysctl.h"
+#include "kernel/witness_find.h"
 
 /* Programs of fentry.h on the functions of the calls. */
 #define ENTRY_PREFIX "pvm_f_"
@@ -270,7 +271,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	if (!err && extent >= HOOKS_CONFIRMED)
 		choose_confirm(h, types);
 	if (!err && extent >= HOOKS_WITNESSED) {
-		witness__find(&h->witness, skel, types, fentry);
+		witness_find__kinds(&h->witness, skel, types, fentry);
 		witness__choose(&h->witness, skel, fentry);
 		choose_calls(h);
 	}

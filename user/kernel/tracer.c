@@ -1,98 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* tracer - from the opening of the skeleton to attached hooks, and the end; what is special of it is asked here, too. */
 #include "kernel/tracer.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
-#include <linux/membarrier.h>
 
-#include "kernel/commands.h"
-#include "kernel/hooks.h"
+#include "kernel/configure.h"
 #include "kernel/map.h"
 #include "kernel/types.h"
 #include "base/log.h"
-#include "kernel/module_types.h"
 #include "kernel/privileges.h"
 #include "kernel/support.h"
 #include "pvmtrace.skel.h"
-#include "kernel/self_test.h"
-#include "kernel/summaries.h"
 #include "kernel/sysctl.h"
 #include "kernel/tracer_filter.h"
-
-#define HOOKS_END_NS 10000000L
-/* --audit: word of 58,000 calls, between two looks of the reader. */
-#define SEEN_RING_SZ (4u << 20)
-
-struct tracer {
-	struct pvmtrace_bpf *skel;
-	const struct options *options;
-	struct hooks hooks;
-	struct ring_buffer *calls, *arrays;
-	struct summaries summaries;
-	struct commands commands;
-	const struct pvm_memory *memories; /* of the kernel half, mapped */
-	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
-	size_t rows;		/* of counters that can be in use */
-	struct module_types_missing missing;
-	bool in_pid_ns, single_cpu, detached;
-	struct self_test test;
-	struct pid_watch watch[2]; /* by enum pvm_who */
-};
-
-static void configure(struct tracer *t)
-{
-	const struct options *o = t->options;
-	struct pvmtrace_bpf *skel = t->skel;
-
-	skel->rodata->cfg_use_kfunc = strcmp(o->resolve, "walk") != 0 &&
-				      support__has_vpid_kfunc(o->btf);
-	skel->rodata->cfg_ops = o->ops;
-	skel->rodata->cfg_no_self = o->no_self;
-	skel->rodata->cfg_outcome = o->outcome == OUTCOME_SUCCESS   ? 1
-				    : o->outcome == OUTCOME_FAILURE ? 2
-								    : 0;
-	skel->rodata->cfg_min_bytes = o->min_bytes;
-	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;
-	skel->rodata->cfg_aggregate = o->aggregate_s > 0;
-	skel->rodata->cfg_audit = o->audit;
-	skel->rodata->cfg_parked_ns = o->in_flight_after_ms * 1000000ULL;
-	for (int who = 0; who < 2; who++) {
-		const struct filter_list *list = o->filter[who];
-
-		skel->rodata->cfg_has_pid[who] = filter_mask(&list[FILTER_PID]);
-		skel->rodata->cfg_has_uid[who] = filter_mask(&list[FILTER_UID]);
-		skel->rodata->cfg_has_comm[who] = filter_mask(&list[FILTER_COMM]);
-		skel->rodata->cfg_has_cgroup[who] = filter_mask(&list[FILTER_CGROUP]) |
-						    filter_mask(&list[FILTER_CONTAINER]);
-	}
-	skel->rodata->cfg_digest_key[0] = t->digest_key[0];
-	skel->rodata->cfg_digest_key[1] = t->digest_key[1];
-	bpf_map__set_max_entries(skel->maps.pvm_calls, (uint32_t)o->ring_bytes);
-	bpf_map__set_max_entries(skel->maps.pvm_arrays, (uint32_t)o->array_ring_bytes);
-	bpf_map__set_max_entries(skel->maps.pvm_seen,
-				 o->audit ? SEEN_RING_SZ : (uint32_t)sysconf(_SC_PAGESIZE));
-	if (!o->aggregate_s)
-		bpf_map__set_max_entries(skel->maps.pvm_known, 1);
-	skel->rodata->cfg_memories = filter_includes(&o->filter[PVM_TARGET][FILTER_PID]);
-	bpf_program__set_autoload(skel->progs.pvm_exec, skel->rodata->cfg_memories);
-	if (skel->rodata->cfg_memories)
-		bpf_map__set_max_entries(skel->maps.pvm_memories, skel->rodata->cfg_memories);
-	bpf_map__set_max_entries(skel->maps.pvm_filter_pid, filter_room(o, FILTER_PID));
-	bpf_map__set_max_entries(skel->maps.pvm_filter_uid, filter_room(o, FILTER_UID));
-	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));
-}
+#include "kernel/tracer_impl.h"
 
 uint64_t tracer__map_bytes(const struct tracer *t)
 {
@@ -140,7 +71,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 		tracer__close(t);
 		return EX_UNAVAILABLE;
 	}
-	configure(t);
+	configure__skeleton(t->skel, t->options, t->digest_key);
 	*out = t;
 	return 0;
 }
@@ -184,7 +115,7 @@ static int load_less(struct tracer *t, enum hooks_extent extent)
 	t->skel = pvmtrace_bpf__open_opts(&opts);
 	if (!t->skel)
 		return -errno;
-	configure(t);
+	configure__skeleton(t->skel, t->options, t->digest_key);
 	return load_skel(t, extent);
 }
 
@@ -366,20 +297,6 @@ struct pin_key tracer__pin_key(const struct tracer *t)
 	return hooks__key(&t->hooks);
 }
 
-size_t tracer__alive(struct tracer *t, enum pvm_who who)
-{
-	return pid_watch__alive(&t->watch[who]);
-}
-
-bool tracer__memory_left(struct tracer *t)
-{
-	uint32_t cnt = t->skel->rodata->cfg_memories;
-
-	return filter_memory_left(t->memories, cnt) &&
-	       (tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX) ||
-		filter_memory_left(t->memories, cnt));
-}
-
 uint32_t tracer__host_pid(const struct tracer *t)
 {
 	return t->skel->bss->pvm_shared.self_pid[0];
@@ -422,39 +339,6 @@ bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p)
 	return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 }
 
-void tracer__counts(struct tracer *t, struct pvm_counts *out)
-{
-	const struct pvm_shared *shared = &t->skel->bss->pvm_shared;
-
-	memset(out, 0, sizeof(*out));
-	for (size_t row = 0; row < t->rows; row++)
-		for (size_t i = 0; i < PVM_C_CNT; i++)
-			out->n[i] += __atomic_load_n(&shared->rows[row].n[i], __ATOMIC_RELAXED);
-}
-
-uint64_t tracer__skipped_runs(const struct tracer *t)
-{
-	return hooks__skipped(&t->hooks);
-}
-
-uint64_t tracer__misses(const struct tracer *t)
-{
-	return hooks__misses(&t->hooks);
-}
-
-int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
-{
-	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
-	int err;
-
-	shared->sweep_phase = phase;
-	shared->sweep_older_ns = older_ns;
-	err = kernel_map__run(t->skel->links.pvm_sweep);
-	if (!err && t->skel->links.pvm_sweep_dead)
-		err = kernel_map__run(t->skel->links.pvm_sweep_dead);
-	return err;
-}
-
 void tracer__detach(struct tracer *t)
 {
 	hooks__detach(&t->hooks);
@@ -488,106 +372,4 @@ int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, st
 void tracer__self_test_seen(struct tracer *t, const void *data, size_t size)
 {
 	self_test__seen(&t->test, data, size);
-}
-
-int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx)
-{
-	t->calls = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_calls), call, ctx, NULL);
-	if (!t->calls)
-		return support__explain("mapping the ring of calls", errno);
-	t->arrays = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_arrays), array, ctx, NULL);
-	if (!t->arrays)
-		return support__explain("mapping the ring of arrays", errno);
-	return 0;
-}
-
-int tracer__seen_fd(const struct tracer *t)
-{
-	return bpf_map__fd(t->skel->maps.pvm_seen);
-}
-
-int tracer__poll_fd(struct tracer *t)
-{
-	return ring_buffer__epoll_fd(t->calls);
-}
-
-int tracer__consume_calls(struct tracer *t)
-{
-	return ring_buffer__consume(t->calls);
-}
-
-int tracer__consume_arrays(struct tracer *t)
-{
-	return ring_buffer__consume(t->arrays);
-}
-
-void tracer__tick(struct tracer *t)
-{
-	if (witness__wants_sweep(&t->hooks.witness))
-		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
-	hooks__tick(&t->hooks);
-	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
-}
-
-/* Hooks run inside of RCU's read side, and this system call waits for that (membarrier(2)). Where it is not
- * to be had (nohz_full), or waits for nothing (kernel/sched/membarrier.c: a single CPU, whose hooks may have been
- * preempted all the same), time has to do: hooks take microseconds. */
-void tracer__await_hooks(const struct tracer *t)
-{
-	const struct timespec time = { .tv_nsec = HOOKS_END_NS };
-
-	if (t->single_cpu || syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		nanosleep(&time, NULL);
-}
-
-uint64_t tracer__summaries_left(struct tracer *t)
-{
-	struct pvm_counts counts;
-
-	tracer__counts(t, &counts);
-	return counts.n[PVM_C_SUMMARISED] - t->summaries.calls;
-}
-
-int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
-{
-	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
-
-	if (!t->summaries.taking) {
-		if (!tracer__summaries_left(t))
-			return 0;
-		__atomic_add_fetch(&shared->window, 1, __ATOMIC_SEQ_CST);
-		tracer__await_hooks(t);
-	}
-	return summaries__take(&t->summaries, take, ctx);
-}
-
-void tracer__forget_proc(struct tracer *t, uint32_t pid)
-{
-	const struct pvm_command command = { .kind = PVM_FORGET_PROC, .pid = pid };
-
-	commands__put(&t->commands, &command);
-}
-
-void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
-{
-	const struct pvm_command command = { .kind = PVM_FORGET_CGROUP, .cgroup = *key };
-
-	commands__put(&t->commands, &command);
-}
-
-void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
-			  const struct pvm_cgroup_val *val)
-{
-	const struct pvm_command command = {
-		.kind = PVM_JUDGE_CGROUP,
-		.cgroup = *key,
-		.verdict = *val,
-	};
-
-	commands__put(&t->commands, &command);
-}
-
-void tracer__apply(struct tracer *t)
-{
-	commands__apply(&t->commands);
 }

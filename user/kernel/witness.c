@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* witness - loads, attaches and counts the witnesses that were found. */
 #include "kernel/witness.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -15,177 +14,18 @@
 #include "bpf/event.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "kernel/preempt.h"
-#include "preempt.skel.h"
 #include "pvmtrace.skel.h"
 #include "kernel/self_test.h"
 #include "kernel/session.h"
 #include "kernel/skips.h"
-#include "kernel/sysctl.h"
+#include "kernel/witness_find.h"
 #include "event/witness_info.h"
 
-#define KPROBES "/sys/bus/event_source/devices/kprobe/type"
-#define LSMS "/sys/kernel/security/lsm"
-#define MODES "/sys/kernel/debug/sched/preempt"
-#define TEXT_SZ 4096
 #define STACKLESS "a thread was found that has no shadow stack: "
 #define FIRE_TRIES 3
 #define OVER_MIN 8192
 /* LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go. */
 #define LRU_ASIDE 128
-#define ENTRY_PREFIX "pvm_f_"
-
-/* A line of text that the kernel tells, "" if it does not. */
-static void read_text(const char *path, char text[TEXT_SZ])
-{
-	FILE *f = fopen(path, "re");
-	size_t len = f ? fread(text, 1, TEXT_SZ - 1, f) : 0;
-
-	text[len] = '\0';
-	if (f)
-		fclose(f);
-}
-
-static bool kernel_preempts(void)
-{
-	struct utsname name = { .version = "" };
-	char modes[TEXT_SZ];
-
-	(void)uname(&name);
-	read_text(MODES, modes);
-	return preempt__in_kernel(name.version, modes);
-}
-
-/* The fact, by a program that runs where the tracer's will. */
-static bool hook_is_preemptible(bool fentry)
-{
-	struct preempt_bpf *skel = preempt_bpf__open();
-	struct bpf_program *prog, *other;
-	struct bpf_link *link = NULL;
-	struct preempt_look look = { .fentry = fentry };
-
-	if (!skel)
-		return preempt__of_hook(&look);
-	prog = fentry ? skel->progs.pvm_preempt_fentry : skel->progs.pvm_preempt_tp;
-	other = fentry ? skel->progs.pvm_preempt_tp : skel->progs.pvm_preempt_fentry;
-	bpf_program__set_autoload(other, false);
-	if (!preempt_bpf__load(skel))
-		link = bpf_program__attach(prog);
-	if (link) {
-		for (int i = 0; i < 3 && !skel->bss->ran; i++)
-			self_test__call();
-		look.ran = skel->bss->ran;
-		look.guarded = skel->bss->guarded;
-		look.told = skel->bss->told;
-		look.pinned = skel->bss->pinned;
-	} else {
-		log__debug("whether hooks can be preempted could not be tried");
-	}
-	bpf_link__destroy(link);
-	preempt_bpf__destroy(skel);
-	return preempt__of_hook(&look);
-}
-
-static const char *function_of(const struct bpf_program *prog)
-{
-	const char *slash = strchr(bpf_program__section_name(prog), '/');
-
-	return slash ? slash + 1 : "";
-}
-
-static bool has_function(const struct btf *types, const char *name)
-{
-	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0;
-}
-
-/* The functions that the calls end up in here: those of the hooks of fentry.h. */
-static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
-			   const struct btf *types)
-{
-	struct bpf_program *prog;
-
-	bpf_object__for_each_program(prog, skel->obj) {
-		const char *name = function_of(prog);
-
-		if (w->function_cnt < WITNESS_FUNCTIONS &&
-		    !strncmp(bpf_program__name(prog), ENTRY_PREFIX, strlen(ENTRY_PREFIX)) &&
-		    has_function(types, name))
-			w->functions[w->function_cnt++] = name;
-	}
-}
-
-/* The type of a structure's member; NULL: it has none of that name. */
-static const struct btf_type *member(const struct btf *types, const struct btf_type *t,
-				     const char *name)
-{
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), name))
-			return btf__type_by_id(types, btf_members(t)[i].type);
-	return NULL;
-}
-
-static const struct btf_type *structure(const struct btf *types, const char *name)
-{
-	int id = btf__find_by_name_kind(types, name, BTF_KIND_STRUCT);
-
-	return id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
-}
-
-/* Whether the kernel was built with what kprobe.multi needs (CONFIG_FPROBE). */
-static bool has_multi(const struct btf *types)
-{
-	return structure(types, "fprobe") && structure(types, "bpf_kprobe_multi_link");
-}
-
-/* And whether it lets it be attached: then the next best can still be loaded. */
-static bool try_multi(struct witness *w, bool at_return)
-{
-	const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	const struct bpf_prog_load_opts load = {
-		.sz = sizeof(load),
-		.expected_attach_type = BPF_TRACE_KPROBE_MULTI,
-	};
-	const struct bpf_link_create_opts opts = {
-		.sz = sizeof(opts),
-		.kprobe_multi = { .flags = at_return ? BPF_F_KPROBE_MULTI_RETURN : 0,
-				  .cnt = (uint32_t)w->function_cnt,
-				  .syms = w->functions },
-	};
-	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "pvm_try", "Dual BSD/GPL", nothing,
-				 sizeof(nothing) / sizeof(nothing[0]), &load);
-	int link = prog < 0 ? -1 : bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
-
-	if (link < 0) {
-		log__debug("kprobe.multi%s: %s", at_return ? ", returns" : "", strerror(errno));
-		w->refused |= at_return ? WITNESS_RETURNS : WITNESS_MULTI;
-	} else {
-		close(link);
-	}
-	if (prog >= 0)
-		close(prog);
-	return link >= 0;
-}
-
-/* Returns that come from a pool go unseen when as many calls are inside as it has: anybody can park some. */
-static bool has_pool(const struct btf *types)
-{
-	return member(types, structure(types, "fprobe"), "rethook") != NULL;
-}
-
-/* A program attaches to the stub also where the kernel never calls it. */
-static bool has_lsm(void)
-{
-	char text[TEXT_SZ], *at;
-
-	read_text(LSMS, text);
-	for (at = strtok(text, ",\n"); at; at = strtok(NULL, ",\n"))
-		if (!strcmp(at, "bpf"))
-			return true;
-	return false;
-}
 
 /* A build that counts what witnesses cost (Makefile) does without. */
 #ifdef PVM_NO_WITNESSES
@@ -202,41 +42,9 @@ static bool has_lsm(void)
 
 void witness__look(struct witness *w, bool fentry)
 {
-	*w = (struct witness){ .preemptible = WITNESSES && !ENDS_UNSEEN && kernel_preempts() &&
-					      hook_is_preemptible(fentry),
+	*w = (struct witness){ .preemptible = WITNESSES && !ENDS_UNSEEN &&
+					      witness_find__preemptible(fentry),
 			       .session = -1 };
-}
-
-/* Before 6.1 a program of a kprobe must not use a map that takes memory as it goes. The registers of the caller are had
- * from a helper that is older (5.15). */
-static bool can_witness(const struct btf *types)
-{
-	return structure(types, "bpf_mem_alloc") != NULL;
-}
-
-/* The kernel counts the runs of kprobes that it skips since it tells of links what these missed (6.7). */
-static bool counts_skips(const struct btf *types)
-{
-	const struct btf_type *by_kind = member(types, structure(types, "bpf_link_info"), "");
-
-	return member(types, member(types, by_kind, "kprobe_multi"), "missed") != NULL;
-}
-
-void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
-		   bool fentry)
-{
-	if (!w->preemptible || !can_witness(types))
-		return;
-	find_functions(w, skel, types);
-	w->counted = counts_skips(types);
-	w->multi = has_multi(types) && try_multi(w, false);
-	w->returns = w->multi && !has_pool(types) && try_multi(w, true);
-	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
-	w->end = !w->returns && !fentry;
-	w->permit = has_lsm();
-	/* A thread that it does not see is found by the one that sees all, at the latest; if it can be told at all. */
-	if (w->returns && w->permit && member(types, structure(types, "task_struct"), "ret_stack"))
-		w->session_type = session__type(types);
 }
 
 /* Elements of pvm_over (bpf/stages.h). */

@@ -50,9 +50,6 @@ struct witness {
 /* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here. No witness is in
  * force then. Needs CAP_BPF and CAP_PERFMON. */
 void witness__look(struct witness *w, bool fentry);
-/* After that: which witnesses can be had. types: of the kernel. */
-void witness__find(struct witness *w, const struct pvmtrace_bpf *skel, const struct btf *types,
-		   bool fentry);
 bool witness__any(const struct witness *w);
 /* Before loading: what of skel is loaded. */
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry);

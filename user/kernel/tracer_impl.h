@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tracer_impl - what the parts of the tracer share: tracer.c (from open to attach, and the end) and tracer_run.c (what it does
+ * in between). */
+#ifndef PVM_TRACER_IMPL_H
+#define PVM_TRACER_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+
+#include "base/options.h"
+#include "bpf/event.h"
+#include "kernel/commands.h"
+#include "kernel/hooks.h"
+#include "kernel/module_types.h"
+#include "kernel/pid_watch.h"
+#include "kernel/self_test.h"
+#include "kernel/summaries.h"
+
+struct pvmtrace_bpf;
+struct ring_buffer;
+
+struct tracer {
+	struct pvmtrace_bpf *skel;
+	const struct options *options;
+	struct hooks hooks;
+	struct ring_buffer *calls, *arrays;
+	struct summaries summaries;
+	struct commands commands;
+	const struct pvm_memory *memories; /* of the kernel half, mapped */
+	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
+	size_t rows;		/* of counters that can be in use */
+	struct module_types_missing missing;
+	bool in_pid_ns, single_cpu, detached;
+	struct self_test test;
+	struct pid_watch watch[2]; /* by enum pvm_who */
+};
+
+#endif

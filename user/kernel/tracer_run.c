@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tracer_run - what is asked of a tracer that is attached: counters, sweeps, rings, sums, and what the kernel half is to
+ * forget. */
+#include "kernel/tracer.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/membarrier.h>
+
+#include "kernel/map.h"
+#include "kernel/support.h"
+#include "kernel/tracer_filter.h"
+#include "kernel/tracer_impl.h"
+#include "pvmtrace.skel.h"
+
+#define HOOKS_END_NS 10000000L
+
+size_t tracer__alive(struct tracer *t, enum pvm_who who)
+{
+	return pid_watch__alive(&t->watch[who]);
+}
+
+bool tracer__memory_left(struct tracer *t)
+{
+	uint32_t cnt = t->skel->rodata->cfg_memories;
+
+	return filter_memory_left(t->memories, cnt) &&
+	       (tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX) ||
+		filter_memory_left(t->memories, cnt));
+}
+
+void tracer__counts(struct tracer *t, struct pvm_counts *out)
+{
+	const struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t row = 0; row < t->rows; row++)
+		for (size_t i = 0; i < PVM_C_CNT; i++)
+			out->n[i] += __atomic_load_n(&shared->rows[row].n[i], __ATOMIC_RELAXED);
+}
+
+uint64_t tracer__skipped_runs(const struct tracer *t)
+{
+	return hooks__skipped(&t->hooks);
+}
+
+uint64_t tracer__misses(const struct tracer *t)
+{
+	return hooks__misses(&t->hooks);
+}
+
+int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
+{
+	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+	int err;
+
+	shared->sweep_phase = phase;
+	shared->sweep_older_ns = older_ns;
+	err = kernel_map__run(t->skel->links.pvm_sweep);
+	if (!err && t->skel->links.pvm_sweep_dead)
+		err = kernel_map__run(t->skel->links.pvm_sweep_dead);
+	return err;
+}
+
+int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx)
+{
+	t->calls = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_calls), call, ctx, NULL);
+	if (!t->calls)
+		return support__explain("mapping the ring of calls", errno);
+	t->arrays = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_arrays), array, ctx, NULL);
+	if (!t->arrays)
+		return support__explain("mapping the ring of arrays", errno);
+	return 0;
+}
+
+int tracer__seen_fd(const struct tracer *t)
+{
+	return bpf_map__fd(t->skel->maps.pvm_seen);
+}
+
+int tracer__poll_fd(struct tracer *t)
+{
+	return ring_buffer__epoll_fd(t->calls);
+}
+
+int tracer__consume_calls(struct tracer *t)
+{
+	return ring_buffer__consume(t->calls);
+}
+
+int tracer__consume_arrays(struct tracer *t)
+{
+	return ring_buffer__consume(t->arrays);
+}
+
+void tracer__tick(struct tracer *t)
+{
+	if (witness__wants_sweep(&t->hooks.witness))
+		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
+	hooks__tick(&t->hooks);
+	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
+}
+
+/* Hooks run inside of RCU's read side, and this system call waits for that (membarrier(2)). Where it is not
+ * to be had (nohz_full), or waits for nothing (kernel/sched/membarrier.c: a single CPU, whose hooks may have been
+ * preempted all the same), time has to do: hooks take microseconds. */
+void tracer__await_hooks(const struct tracer *t)
+{
+	const struct timespec time = { .tv_nsec = HOOKS_END_NS };
+
+	if (t->single_cpu || syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&time, NULL);
+}
+
+uint64_t tracer__summaries_left(struct tracer *t)
+{
+	struct pvm_counts counts;
+
+	tracer__counts(t, &counts);
+	return counts.n[PVM_C_SUMMARISED] - t->summaries.calls;
+}
+
+int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
+{
+	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+
+	if (!t->summaries.taking) {
+		if (!tracer__summaries_left(t))
+			return 0;
+		__atomic_add_fetch(&shared->window, 1, __ATOMIC_SEQ_CST);
+		tracer__await_hooks(t);
+	}
+	return summaries__take(&t->summaries, take, ctx);
+}
+
+void tracer__forget_proc(struct tracer *t, uint32_t pid)
+{
+	const struct pvm_command command = { .kind = PVM_FORGET_PROC, .pid = pid };
+
+	commands__put(&t->commands, &command);
+}
+
+void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
+{
+	const struct pvm_command command = { .kind = PVM_FORGET_CGROUP, .cgroup = *key };
+
+	commands__put(&t->commands, &command);
+}
+
+void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
+			  const struct pvm_cgroup_val *val)
+{
+	const struct pvm_command command = {
+		.kind = PVM_JUDGE_CGROUP,
+		.cgroup = *key,
+		.verdict = *val,
+	};
+
+	commands__put(&t->commands, &command);
+}
+
+void tracer__apply(struct tracer *t)
+{
+	commands__apply(&t->commands);
+}
