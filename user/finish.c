@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "finish.h"
+/* finish - the end of a run: from the mark on which entries are ignored to the `stop` record. */
+#include "loop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +8,6 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "loop.h"
 
 #define NS_PER_MS 1000000ULL
 /* Of the five seconds that are promised. */

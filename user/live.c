@@ -85,6 +85,19 @@ static int attach(struct live *l)
 	return tracer__attach(l->tracer);
 }
 
+static bool has_room(void *ctx)
+{
+	return collector__room(ctx);
+}
+
+static int open_audit(struct live *l)
+{
+	struct collector *c = &l->collector;
+	const struct audit_listener to = { l->options, &c->clock, has_room, collector__on_call, c };
+
+	return audit__open(&l->loop.audit, &to, &l->source.kernel);
+}
+
 /* Everything that needs privileges. */
 static int set_up(struct live *l)
 {
@@ -108,7 +121,7 @@ static int set_up(struct live *l)
 	    (err = tracer__self_test(l->tracer, drain_for_test, &l->source, l->source.known.abis,
 				     &l->source.known.abi_cnt)))
 		return err;
-	if (l->options->audit && (err = audit__open(&l->loop.audit, c, &l->source.kernel)))
+	if (l->options->audit && (err = open_audit(l)))
 		return err;
 	l->source.known.audit = l->options->audit;
 	key = tracer__pin_key(l->tracer);

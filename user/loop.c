@@ -10,7 +10,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "finish.h"
 #include "base/log.h"
 
 #define NS_PER_MS 1000000ULL

@@ -55,5 +55,7 @@ struct loop {
 int loop__open(struct loop *l);
 /* Tells `start`, runs until something ends it, tells `stop`. The exit status of the program. */
 int loop__run(struct loop *l);
+/* Ends a run (finish.c). Returns the exit status of the program. */
+int finish__run(struct loop *l);
 
 #endif

@@ -12,7 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "finish.h"
+#include "loop.h"
 #include "lines.h"
 #include "live_run.h"
 #include "scratch.h"

@@ -16,7 +16,7 @@
 #include "audit/match.h"
 #include "audit/samples.h"
 #include "audit/who.h"
-#include "collector.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "kernel/kernel.h"
 #include "kernel/self_test.h"
@@ -33,7 +33,7 @@ struct positions {
 };
 
 struct audit {
-	struct collector *collector;
+	struct audit_listener to;
 	const struct kernel *kernel;
 	struct audit_match *match;
 	struct audit_probes *probes;
@@ -56,7 +56,7 @@ struct audit {
 
 static uint64_t now_boot(const struct audit *a)
 {
-	return clock__boot_now(&a->collector->clock);
+	return clock__boot_now(a->to.clock);
 }
 
 static void count(struct audit *a, enum pvm_count what, uint64_t n)
@@ -249,13 +249,13 @@ static void tell_orphan(struct audit *a, const struct audit_call *call, uint32_t
 	}
 	count(a, PVM_C_AUDITED, 1);
 	count(a, PVM_C_SEEN, 1);
-	if (!audit_who__passes(a->collector->options, call, who, a->begin_ns)) {
+	if (!audit_who__passes(a->to.options, call, who, a->begin_ns)) {
 		count(a, PVM_C_FILTERED, 1);
 		return;
 	}
 	count(a, PVM_C_SUBMITTED, 1);
 	make_record(call, who, &record);
-	(void)collector__on_call(a->collector, &record, sizeof(record));
+	(void)a->to.take(a->to.ctx, &record, sizeof(record));
 }
 
 void audit__tell(struct audit *a, bool all)
@@ -267,7 +267,7 @@ void audit__tell(struct audit *a, bool all)
 	if (!a)
 		return;
 	now = all ? UINT64_MAX : now_boot(a);
-	while (collector__room(a->collector) && audit_match__orphan(a->match, now, &call, &tag))
+	while (a->to.room(a->to.ctx) && audit_match__orphan(a->match, now, &call, &tag))
 		tell_orphan(a, &call, tag);
 	unjudged = audit_match__unjudged(a->match);
 	if (unjudged) {
@@ -315,7 +315,7 @@ static bool prove(struct audit *a)
 	return true;
 }
 
-int audit__open(struct audit **out, struct collector *c, const struct kernel *kernel)
+int audit__open(struct audit **out, const struct audit_listener *to, const struct kernel *kernel)
 {
 	struct audit *a = calloc(1, sizeof(*a));
 	int fd = kernel->ops->seen_fd(kernel->tracer), err;
@@ -327,7 +327,7 @@ int audit__open(struct audit **out, struct collector *c, const struct kernel *ke
 		return EX_SOFTWARE;
 	}
 	*out = a;
-	a->collector = c;
+	a->to = *to;
 	a->kernel = kernel;
 	a->self = (uint32_t)getpid();
 	a->end_ns = UINT64_MAX;

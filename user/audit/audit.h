@@ -9,15 +9,26 @@
 #define PVM_AUDIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct audit;
-struct collector;
+struct clock_base;
 struct kernel;
+struct options;
+
+/* Whom the calls are told to that nobody saw. All is kept, not copied. */
+struct audit_listener {
+	const struct options *options;
+	const struct clock_base *clock;
+	bool (*room)(void *ctx);			 /* whether it takes a record now */
+	int (*take)(void *ctx, void *data, size_t size); /* a PVM_CALL record */
+	void *ctx;
+};
 
 /* Sets the probes, and proves them by a call of our own; the tracer is attached. Needs CAP_PERFMON, nothing later does.
  * 0, or a sysexits status after a message. */
-int audit__open(struct audit **out, struct collector *c, const struct kernel *kernel);
+int audit__open(struct audit **out, const struct audit_listener *to, const struct kernel *kernel);
 void audit__close(struct audit *a); /* takes NULL, as all others do */
 
 /* From now on (the hooks tell calls) calls are compared, and up to audit__end (they are about to stop). */
@@ -27,7 +38,7 @@ void audit__end(struct audit *a);
 int audit__fd(const struct audit *a);
 /* Empties the rings and compares: often, whatever else there is to do. */
 void audit__look(struct audit *a);
-/* Tells the calls that nobody saw, as far as the collector has room; all that are left, once hooks and probes have
+/* Tells the calls that nobody saw, as far as there is room for them; all that are left, once hooks and probes have
  * ended. */
 void audit__tell(struct audit *a, bool all);
 /* Whether calls wait for word of hooks so long that the sweep is to say who is still inside (bpf/audit.h), for the next
