@@ -342,7 +342,6 @@ bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p)
 void tracer__detach(struct tracer *t)
 {
 	hooks__detach(&t->hooks);
-	t->detached = true;
 }
 
 /* Runs in the child of the self-test: from now on the kernel half takes it for us. */

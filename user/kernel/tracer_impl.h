@@ -33,7 +33,7 @@ struct tracer {
 	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
 	size_t rows;		/* of counters that can be in use */
 	struct module_types_missing missing;
-	bool in_pid_ns, single_cpu, detached;
+	bool in_pid_ns, single_cpu;
 	struct self_test test;
 	struct pid_watch watch[2]; /* by enum pvm_who */
 };
