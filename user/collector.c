@@ -34,8 +34,8 @@ int collector__open(struct collector *c, const struct options *o)
 	int err;
 
 	c->options = o;
-	c->to = (struct destination){ &to_lines, &c->lines };
-	if ((err = lines__open(&c->lines, c, o)) || (err = c->from.ops->open(c->from.ctx, c)))
+	err = c->from.ops->open(c->from.ctx, c);
+	if (err)
 		return err;
 	memcpy(id.boot_id, c->host.boot_id, sizeof(id.boot_id));
 	c->decoder = decoder__new(c->run_id);
@@ -68,7 +68,6 @@ int collector__close(struct collector *c)
 	identity__free(c->identity);
 	arrays__free(c->arrays);
 	decoder__free(c->decoder);
-	lines__close(&c->lines);
 	return err;
 }
 

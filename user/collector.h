@@ -19,17 +19,18 @@
 #include "options/options.h"
 #include "output/sink.h"
 #include "source.h"
-#include "to_lines.h"
 
 #define SINK_BUFFER (4u << 20) /* at least */
 #define RUN_ID_SZ 17
+
+struct lines;
 
 struct collector {
 	const struct options *options;
 	struct source from;    /* where the facts of the run come from */
 	struct destination to; /* where its records go */
 	struct sink *sink;
-	struct lines lines; /* for the sink; also the destination, if there is no other */
+	struct lines *lines; /* for the sink; also the destination, if there is no other */
 	struct host host;
 	struct clock_base clock;
 	uint64_t clock_recorded; /* steps of it that the destination has */
@@ -46,7 +47,7 @@ struct collector {
 	bool full;		/* --count was reached: what comes now is filtered */
 };
 
-/* Everything but source and sink, which must be set in c before. 0 or a sysexits status after a message. */
+/* Opens all but source, sink and lines (lines__open), which must be set in c before. 0 or a sysexits status after a message. */
 int collector__open(struct collector *c, const struct options *o);
 /* Closes the destination, too, whose result it gives: 0 or -errno. */
 int collector__close(struct collector *c);

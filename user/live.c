@@ -15,12 +15,14 @@
 #include "kernel/support.h"
 #include "report.h"
 #include "to_recording.h"
+#include "to_lines.h"
 
 struct live {
 	const struct options *options;
 	struct privileges privileges;
 	struct tracer *tracer;
 	struct from_kernel source;
+	struct lines lines;
 	struct to_recording recording;
 	struct collector collector;
 	struct report report;
@@ -69,8 +71,8 @@ static int open_sink(struct live *l, const struct owner *owner)
 	if (sink__open(&c->sink, &sink) ||
 	    sink__check_reopen(c->sink, l->privileges.uid, l->privileges.gid))
 		return EX_IOERR;
-	sink__on_new(c->sink, lines__on_new_file, &c->lines);
-	return 0;
+	sink__on_new(c->sink, lines__on_new_file, &l->lines);
+	return lines__open(&l->lines, c, o);
 }
 
 /* Whoever switches the hooks off from now on is noticed. */
@@ -199,6 +201,7 @@ int live__run(const struct options *o)
 	}
 	if (collector__close(&l.collector) && !status)
 		status = EX_IOERR;
+	lines__close(&l.lines);
 	sink__close(l.collector.sink);
 	audit__close(l.loop.audit);
 	tracer__close(l.tracer);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "to_lines.h"
 
 #define NS_PER_MS 1000000ULL
 
@@ -83,7 +84,7 @@ static void handle_reopen(struct loop *l)
 	sink__quiet_reopen(c->sink, false);
 	collector__look_at_host(c);
 	if (sink__reopen(c->sink) == 0)
-		lines__on_new_file(&c->lines, "signal");
+		lines__on_new_file(c->lines, "signal");
 	if (l->ready)
 		notify__say(&l->notify, "READY=1");
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "to_lines.h"
 
 static const char *describe(enum file_change change)
 {
@@ -88,7 +89,7 @@ static void watch_log(struct outputs *o, uint64_t now)
 		return;
 	switch (sink__reopen(c->sink)) {
 	case 0:
-		lines__on_new_file(&c->lines, file_change__name(change));
+		lines__on_new_file(c->lines, file_change__name(change));
 		if (change != FILE_MOVED)
 			tell(o, state, "output file",
 			     ": a new one was opened; what was written meanwhile may be gone");

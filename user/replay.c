@@ -13,6 +13,7 @@
 #include "from_recording.h"
 #include "output/recording.h"
 #include "report.h"
+#include "to_lines.h"
 
 /* A reader may be slow for as long as it likes: nothing is lost meanwhile. */
 #define WAIT_MS 1000
@@ -21,6 +22,7 @@ struct replay {
 	struct recording *recording;
 	struct from_recording from;
 	struct collector collector;
+	struct lines lines;
 	struct report report;
 	bool stopped; /* the recording's own end was told */
 	char note[2][256];
@@ -208,11 +210,10 @@ static int open_all(struct replay *r, const struct options *o)
 	header = recording__header(r->recording);
 	if (sink__open(&c->sink, &sink) || sink__check_reopen(c->sink, geteuid(), getegid()))
 		return EX_IOERR;
-	sink__on_new(c->sink, lines__on_new_file, &c->lines);
+	sink__on_new(c->sink, lines__on_new_file, &r->lines);
 	from_recording__begin(&r->from, header);
 	c->from = (struct source){ &from_recording, &r->from };
-	err = collector__open(c, o);
-	if (err)
+	if ((err = lines__open(&r->lines, c, o)) || (err = collector__open(c, o)))
 		return err;
 	r->report.collector = c;
 	put_notes(r, header);
@@ -230,6 +231,7 @@ int replay__run(const struct options *o)
 		status = run(&r);
 	sink__close(r.collector.sink);
 	(void)collector__close(&r.collector);
+	lines__close(&r.lines);
 	recording__close(r.recording);
 	return status;
 }

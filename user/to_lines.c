@@ -13,6 +13,8 @@
 int lines__open(struct lines *l, struct collector *c, const struct options *o)
 {
 	l->collector = c;
+	c->lines = l;
+	c->to = (struct destination){ &to_lines, l };
 	l->renderer = renderer__new(o->format);
 	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
 					       .max_line = o->max_line,
@@ -44,9 +46,27 @@ static void stamp(const struct lines *l, struct record *rec)
 	rec->told_ns = c->from.ops->told_ns(c->from.ctx);
 }
 
+static int put_reopen(struct lines *l, const char *reason)
+{
+	struct record rec = {
+		.type = REC_REOPEN,
+		.real_ns = clock__real_now(),
+		.reopen = { .instance = l->collector->run_id, .reason = reason },
+	};
+	int err;
+
+	stamp(l, &rec);
+	err = renderer__render(l->renderer, &rec, &l->render_opts, &l->json);
+	if (!err)
+		err = sink__put_first(l->collector->sink, l->json.buf, l->json.len);
+	if (!err)
+		l->seq++;
+	return err;
+}
+
 void lines__on_new_file(void *ctx, const char *reason)
 {
-	if (lines__put_reopen(ctx, reason))
+	if (put_reopen(ctx, reason))
 		log__error("out of memory");
 }
 
@@ -78,24 +98,6 @@ int lines__put(struct lines *l, struct record *rec, uint64_t weight)
 	sink__commit(l->collector->sink, l->json.len, weight);
 	l->seq++;
 	return 0;
-}
-
-int lines__put_reopen(struct lines *l, const char *reason)
-{
-	struct record rec = {
-		.type = REC_REOPEN,
-		.real_ns = clock__real_now(),
-		.reopen = { .instance = l->collector->run_id, .reason = reason },
-	};
-	int err;
-
-	stamp(l, &rec);
-	err = renderer__render(l->renderer, &rec, &l->render_opts, &l->json);
-	if (!err)
-		err = sink__put_first(l->collector->sink, l->json.buf, l->json.len);
-	if (!err)
-		l->seq++;
-	return err;
 }
 
 bool lines__room(void *ctx)

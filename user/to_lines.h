@@ -22,15 +22,14 @@ struct lines {
 
 extern const struct destination_ops to_lines; /* ctx: struct lines */
 
-/* c is kept; its sink, host, run id and source are asked from the first line on. 0, or EX_SOFTWARE after a message. */
+/* Becomes the lines and the destination of c, whose sink, host, run id and source are asked from the first line on. 0, or
+ * EX_SOFTWARE after a message. */
 int lines__open(struct lines *l, struct collector *c, const struct options *o);
 void lines__close(struct lines *l);
 /* Numbers, renders and commits a record; its type, time and payload are given. weight: as sink__commit. 0, -EAGAIN if
  * the sink has no room, -ENOMEM. */
 int lines__put(struct lines *l, struct record *rec, uint64_t weight);
-/* The same for `reopen`, which goes before whatever is pending. */
-int lines__put_reopen(struct lines *l, const char *reason);
-/* For sink__on_new; ctx is the lines. */
+/* Tells `reopen`, which goes before whatever is pending. For sink__on_new; ctx is the lines. */
 void lines__on_new_file(void *ctx, const char *reason);
 /* As the ops of these names, for whoever renders some records too. */
 bool lines__room(void *ctx);

@@ -10,19 +10,20 @@
 #include "outputs.h"
 #include "run_facts.h"
 #include "version.h"
+#include "to_lines.h"
 
 static bool room(void *ctx)
 {
 	struct to_recording *r = ctx;
 
-	return lines__room(&r->collector->lines) && recorder__room(r->recorder);
+	return lines__room(r->collector->lines) && recorder__room(r->recorder);
 }
 
 static int flush(void *ctx)
 {
 	struct to_recording *r = ctx;
 	int err = recorder__flush(r->recorder);
-	int sink_err = lines__flush(&r->collector->lines);
+	int sink_err = lines__flush(r->collector->lines);
 
 	return sink_err ? sink_err : err;
 }
@@ -74,7 +75,7 @@ static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint
 static int tell(void *ctx, struct record *rec, const struct frame_books *books)
 {
 	struct to_recording *r = ctx;
-	int err = lines__put(&r->collector->lines, rec, 0);
+	int err = lines__put(r->collector->lines, rec, 0);
 
 	/* No room: the recording goes without it, as it would if it were cut here. */
 	if (!err && books && !keep(r, FRAME_TOLD, &rec->told_ns, sizeof(rec->told_ns)))
@@ -104,7 +105,7 @@ static int close_it(void *ctx)
 	return recorder__close(r->recorder);
 }
 
-const struct destination_ops to_recording = {
+static const struct destination_ops to_recording = {
 	.room = room,
 	.flush = flush,
 	.keep = keep,

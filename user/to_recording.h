@@ -15,8 +15,6 @@ struct to_recording {
 	struct recorder *recorder;
 };
 
-extern const struct destination_ops to_recording; /* ctx: struct to_recording */
-
 /* Begins the recording of a live run of c: all that `start` will say is known to c's source. owner: whom the file is given
  * to. key: as tracer__pin_key. 0, or EX_CANTCREAT after a message. */
 int to_recording__open(struct to_recording *r, struct collector *c, const struct owner *owner,

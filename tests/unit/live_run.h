@@ -8,6 +8,7 @@
 #include "fake_kernel.h"
 #include "fixture.h"
 #include "loop.h"
+#include "to_lines.h"
 
 #define RUN_LINES 64
 
@@ -16,6 +17,7 @@ struct live_run {
 	struct tracer fake;
 	struct from_kernel source;
 	struct collector collector;
+	struct lines to_lines;
 	struct report report;
 	struct loop loop;
 	/* What came out. */

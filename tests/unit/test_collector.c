@@ -17,10 +17,12 @@
 #include "from_kernel.h"
 #include "from_recording.h"
 #include "scratch.h"
+#include "to_lines.h"
 
 /* A collector that writes to the file "out". */
 static struct collector c;
 static struct options options;
+static struct lines lines;
 static struct tracer fake;
 static struct from_kernel kernel = { .kernel = { &fake_kernel_ops, &fake } };
 
@@ -33,13 +35,15 @@ static int setup(void **state)
 	memset(&c, 0, sizeof(c));
 	c.sink = open_out();
 	c.from = (struct source){ &from_kernel, &kernel };
-	return options__parse(&options, 1, argv) || collector__open(&c, &options);
+	return options__parse(&options, 1, argv) || lines__open(&lines, &c, &options) ||
+	       collector__open(&c, &options);
 }
 
 static int teardown(void **state)
 {
 	sink__close(c.sink);
 	(void)collector__close(&c);
+	lines__close(&lines);
 	return scratch__teardown(state);
 }
 
@@ -75,7 +79,7 @@ static void test_told(void **state)
 	make(&sum, 1000000);
 	assert_int_equal(put(&sum), 0);
 	expect_books(1000005, 0, 0);
-	assert_int_equal(c.lines.seq, 2);
+	assert_int_equal(lines.seq, 2);
 	assert_int_equal(sink__pending_weight(c.sink), 1000005);
 }
 
@@ -140,7 +144,7 @@ static void test_no_room(void **state)
 		told += 3;
 	assert_int_equal(err, -EAGAIN);
 	expect_books(told, 0, 0);
-	assert_int_equal(c.lines.seq, told / 3);
+	assert_int_equal(lines.seq, told / 3);
 	assert_int_equal(sink__drain(c.sink, 1000), 0);
 	assert_int_equal(put(&sum), 0);
 	expect_books(told + 3, 0, 0);

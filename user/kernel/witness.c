@@ -18,7 +18,7 @@
 #include "kernel/self_test.h"
 #include "kernel/session.h"
 #include "kernel/skips.h"
-#include "kernel/witness_find.h"
+#include "kernel/witness_need.h"
 #include "event/witness_info.h"
 
 #define STACKLESS "a thread was found that has no shadow stack: "
@@ -43,7 +43,7 @@
 void witness__look(struct witness *w, bool fentry)
 {
 	*w = (struct witness){ .preemptible = WITNESSES && !ENDS_UNSEEN &&
-					      witness_find__preemptible(fentry),
+					      witness_need__of_hooks(fentry),
 			       .session = -1 };
 }
 

@@ -7,22 +7,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
+#include <linux/types.h>
 
 #include "base/log.h"
-#include "kernel/preempt.h"
-#include "kernel/self_test.h"
+#include "bpf/event.h"
 #include "kernel/session.h"
 #include "kernel/sysctl.h"
-#include "preempt.skel.h"
 #include "pvmtrace.skel.h"
 
 #define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 #define LSMS "/sys/kernel/security/lsm"
-#define MODES "/sys/kernel/debug/sched/preempt"
 #define TEXT_SZ 4096
 #define ENTRY_PREFIX "pvm_f_"
 
@@ -35,51 +32,6 @@ static void read_text(const char *path, char text[TEXT_SZ])
 	text[len] = '\0';
 	if (f)
 		fclose(f);
-}
-
-static bool kernel_preempts(void)
-{
-	struct utsname name = { .version = "" };
-	char modes[TEXT_SZ];
-
-	(void)uname(&name);
-	read_text(MODES, modes);
-	return preempt__in_kernel(name.version, modes);
-}
-
-/* The fact, by a program that runs where the tracer's will. */
-static bool hook_is_preemptible(bool fentry)
-{
-	struct preempt_bpf *skel = preempt_bpf__open();
-	struct bpf_program *prog, *other;
-	struct bpf_link *link = NULL;
-	struct preempt_look look = { .fentry = fentry };
-
-	if (!skel)
-		return preempt__of_hook(&look);
-	prog = fentry ? skel->progs.pvm_preempt_fentry : skel->progs.pvm_preempt_tp;
-	other = fentry ? skel->progs.pvm_preempt_tp : skel->progs.pvm_preempt_fentry;
-	bpf_program__set_autoload(other, false);
-	if (!preempt_bpf__load(skel))
-		link = bpf_program__attach(prog);
-	if (link) {
-		for (int i = 0; i < 3 && !skel->bss->ran; i++)
-			self_test__call();
-		look.ran = skel->bss->ran;
-		look.guarded = skel->bss->guarded;
-		look.told = skel->bss->told;
-		look.pinned = skel->bss->pinned;
-	} else {
-		log__debug("whether hooks can be preempted could not be tried");
-	}
-	bpf_link__destroy(link);
-	preempt_bpf__destroy(skel);
-	return preempt__of_hook(&look);
-}
-
-bool witness_find__preemptible(bool fentry)
-{
-	return kernel_preempts() && hook_is_preemptible(fentry);
 }
 
 static const char *function_of(const struct bpf_program *prog)

@@ -13,7 +13,6 @@
 /* {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
 void json_head(struct json *j, struct render_cache *cache, const struct record *r,
 	       const char *type);
-void json_host(struct json *j, struct render_cache *cache, const struct host *host);
 
 /* What of a call's line can be cut. */
 extern const struct fit_format json_format;
@@ -24,8 +23,6 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c);
 /* true, false, or null for what is not known. */
 void json_tristate(struct json *j, const char *key, enum tristate value);
-/* Each of them null. */
-void json_nulls(struct json *j, const char *const *keys, size_t cnt);
 /* The keys of a caller or target. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
 /* The same keys of a target that is not resolved; all are null. */

@@ -18,12 +18,6 @@ const struct fit_format json_format = {
 	.counts_first = true,
 };
 
-void json_nulls(struct json *j, const char *const *keys, size_t cnt)
-{
-	for (size_t i = 0; i < cnt; i++)
-		json__null(j, keys[i]);
-}
-
 void json_tristate(struct json *j, const char *key, enum tristate value)
 {
 	if (value == UNKNOWN)
@@ -64,7 +58,7 @@ static void put_host(struct json *j, const struct host *host)
 }
 
 /* A run has one host, and every line tells it: it is rendered once. */
-void json_host(struct json *j, struct render_cache *cache, const struct host *host)
+static void json_host(struct json *j, struct render_cache *cache, const struct host *host)
 {
 	struct cached_host *last = &cache->host;
 	size_t from = j->len + j->comma;
@@ -93,7 +87,7 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	if (!c->target.task) {
-		json_nulls(j, (const char *const[]){ "resolved_at", "moved", "confirmed" }, 3);
+		json__nulls(j, (const char *const[]){ "resolved_at", "moved", "confirmed" }, 3);
 	} else {
 		if (c->raw->resolved == PVM_RESOLVED_EXIT)
 			JSON_WORD(j, "resolved_at", "exit");

@@ -31,7 +31,7 @@ static void put_kinds(struct json *j, struct fit_plan *plan, const struct summar
 	if (s->range_known)
 		common__range(j, s->low, s->high);
 	else
-		json_nulls(j, (const char *const[]){ "low", "high" }, 2);
+		json__nulls(j, (const char *const[]){ "low", "high" }, 2);
 	fit__end(j, plan);
 }
 

@@ -98,7 +98,7 @@ static void put_args(struct json *j, struct fit_plan *plan, const struct task_in
 	size_t left = t->args_len, len;
 
 	if (!at) {
-		json_nulls(j, (const char *const[]){ "args", "args_cut" }, 2);
+		json__nulls(j, (const char *const[]){ "args", "args_cut" }, 2);
 		return;
 	}
 	json__open_arr(j, "args");
@@ -190,7 +190,7 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 	if (task->flags & PVM_TASK_EXE) {
 		put_file(j, plan->cache, t);
 	} else {
-		json_nulls(j, file_keys, sizeof(file_keys) / sizeof(file_keys[0]));
+		json__nulls(j, file_keys, sizeof(file_keys) / sizeof(file_keys[0]));
 	}
 	put_args(j, plan, t);
 }
@@ -243,7 +243,7 @@ static void put_home(struct json *j, struct fit_plan *plan, const struct task_in
 		     bool is_target)
 {
 	if (t == &no_task || !fit__begin(j, plan, FIT_NS + is_target)) {
-		json_nulls(j, (const char *const[]){ "containers", "ns" }, 2);
+		json__nulls(j, (const char *const[]){ "containers", "ns" }, 2);
 		return;
 	}
 	put_containers(j, t);

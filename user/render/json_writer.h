@@ -231,4 +231,7 @@ static inline void json__end_line(struct json *j)
 	json__one_char(j, NULL, '\n', false);
 }
 
+/* Each of them null. */
+void json__nulls(struct json *j, const char *const *keys, size_t cnt);
+
 #endif

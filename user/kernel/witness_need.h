@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* witness_need - whether hooks can be preempted here, so that they pass over calls: asked of the kernel, and tried. */
+#ifndef PVM_WITNESS_NEED_H
+#define PVM_WITNESS_NEED_H
+
+#include <stdbool.h>
+
+/* Finds out by running a program (without fentry: on a tracepoint). Needs CAP_BPF and CAP_PERFMON. */
+bool witness_need__of_hooks(bool fentry);
+
+#endif
