@@ -12,10 +12,9 @@
 
 int lines__open(struct lines *l, struct collector *c, const struct options *o)
 {
-	l->collector = c;
+	*l = (struct lines){ .collector = c, .renderer = renderer__new(o->format) };
 	c->lines = l;
 	c->to = (struct destination){ &to_lines, l };
-	l->renderer = renderer__new(o->format);
 	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
 					       .max_line = o->max_line,
 					       .args = o->verbose > 0 };
