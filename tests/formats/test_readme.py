@@ -15,7 +15,7 @@ README, EVENTS, OPERATIONS, PERFORMANCE = ((ROOT / name).read_text() for name in
 
 def test_each_metric_is_in_the_table():
     """But for the counters, which have a name in common there."""
-    source = (ROOT / "user" / "render" / "metrics.c").read_text()
+    source = (ROOT / "user" / "output" / "metrics_text.c").read_text()
     names = set(re.findall(r"\bput_(?:head|gauge|time)\(f, \"(\w+)\"", source))
     table = OPERATIONS.partition("\n## Metrics\n")[2].partition("\n## ")[0]
     assert len(names) >= 8 and {n for n in names if f"`pvmtrace_{n}" not in table} == set()
