@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decode - checks the bytes of a call record and turns them into a struct call_info. */
+/* decode - turns the bytes of a call record, or of a sum of calls, into what is said of them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "event/decode.h"
 #include "event/decode_array.h"
+#include "event/decode_check.h"
 #include "event/decode_written.h"
+#include "event/relation.h"
 #include "bpf/rules.h"
 #include "base/digits.h"
 
 #define RUN_ID_MAX 32
-
-#define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
-#define CALL_FLAGS                                                                  \
-	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
-	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | MEMORY_FLAGS)
-#define TASK_FLAGS                                                                     \
-	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
-	 PVM_TASK_REJECTED | PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER)
-#define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
-#define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
 
 struct decoder {
 	char run_id[RUN_ID_MAX + 1];
@@ -60,13 +52,7 @@ void decoder__free(struct decoder *d)
 
 int decode__type(const void *data, size_t size)
 {
-	const struct pvm_hdr *hdr = data;
-
-	if (size < sizeof(*hdr) || hdr->size != size || hdr->version != PVM_WIRE_VERSION)
-		return -EBADMSG;
-	if (hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY)
-		return -EBADMSG;
-	return hdr->type;
+	return decode_check__type(data, size);
 }
 
 /* Of a side's array as the kernel reads it; 0: it reads none. */
@@ -75,73 +61,6 @@ static uint64_t side_bytes(const struct pvm_call *call, bool remote)
 	uint64_t cnt = pvm_used_count(remote ? &call->remote : &call->local, remote);
 
 	return cnt <= PVM_IOV_MAX ? cnt * pvm_element_sz(call->abi) : 0;
-}
-
-static bool side_valid(const struct pvm_side *side, bool remote, uint32_t elem)
-{
-	uint64_t cnt = pvm_used_count(side, remote);
-	bool is_inline = cnt >= 1 && cnt <= PVM_INLINE_CNT;
-	uint32_t len = is_inline ? (uint32_t)cnt * elem : 0;
-
-	if (side->flags & ~SIDE_FLAGS)
-		return false;
-	if ((side->entry_len && side->entry_len != len) ||
-	    (side->exit_len && side->exit_len != len))
-		return false;
-	if (side->flags & SIDE_RING_FLAGS)
-		return (side->flags & PVM_SIDE_RING) && !(side->flags & PVM_SIDE_SAME) &&
-		       !is_inline && cnt && cnt <= PVM_IOV_MAX;
-	if (side->flags & PVM_SIDE_SAME)
-		return (side->flags & PVM_SIDE_ENTRY) && (side->flags & PVM_SIDE_EXIT) &&
-		       side->entry_len && !side->exit_len;
-	return true;
-}
-
-static bool task_valid(const struct pvm_task *task)
-{
-	const uint8_t mnt = PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER;
-
-	return !(task->flags & ~TASK_FLAGS) && (task->flags & mnt) != mnt &&
-	       task->hier <= PVM_HIER_MEMORY;
-}
-
-static bool owner_valid(const struct pvm_call *call)
-{
-	const struct pvm_owner *owner = &call->owner;
-
-	return !(call->flags & PVM_CALL_OWNER) ||
-	       (call->resolved && owner->pid && !(owner->flags & ~TASK_FLAGS) &&
-		owner->hier <= PVM_HIER_MEMORY);
-}
-
-/* Behind all data, of which every part is a multiple of 8 bytes. */
-static size_t pins_offset(const struct pvm_call *call)
-{
-	return sizeof(*call) + call->local.entry_len + call->remote.entry_len +
-	       call->local.exit_len + call->remote.exit_len;
-}
-
-static bool call_valid(const struct pvm_call *call, size_t size)
-{
-	uint32_t elem;
-	size_t used;
-
-	if (decode__type(call, size) != PVM_CALL || size < sizeof(*call))
-		return false;
-	if (call->phase < PVM_COMPLETE || call->phase > PVM_ENDED || call->abi < PVM_ABI_X86_64 ||
-	    call->abi >= PVM_ABI_CNT || call->op < PVM_READ || call->op > PVM_WRITE ||
-	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
-	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
-	    (call->flags & ~(CALL_FLAGS | (call->phase == PVM_ORPHAN ? PVM_CALL_AUDIT : 0))))
-		return false;
-	elem = pvm_element_sz(call->abi);
-	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
-		return false;
-	if (!task_valid(&call->caller) || !task_valid(&call->target) || !owner_valid(call))
-		return false;
-	used = pins_offset(call) + (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);
-	/* A sweep takes the room before it knows how much there is to tell. */
-	return call->phase == PVM_IN_FLIGHT ? size >= used : size == used;
 }
 
 static const uint8_t *take(const uint8_t **at, uint16_t len)
@@ -333,7 +252,7 @@ static void decode_pins(const struct decoder *d, const struct pvm_call *call, st
 	if (!(call->flags & PVM_CALL_PINS) || !d->key.page_shift || call->phase != PVM_COMPLETE ||
 	    !out->ret_known)
 		return;
-	out->pins = (const void *)((const uint8_t *)call + pins_offset(call));
+	out->pins = (const void *)((const uint8_t *)call + decode_check__pins(call));
 	if (!is_whole(&out->remote))
 		return;
 	out->confirmed = predict__check(&d->key, out->pins, out->remote.iov, out->remote.captured,
@@ -360,69 +279,6 @@ static void decode_id(const struct decoder *d, const struct pvm_call *call, stru
 	*at++ = '-';
 	at = put_hex(at, call->entry_ns, 1);
 	*at = '\0';
-}
-
-static bool same_ids(const struct task_info *a, const struct task_info *b)
-{
-	if (a->container_cnt != b->container_cnt)
-		return false;
-	for (size_t i = 0; i < a->container_cnt; i++) {
-		if (a->containers[i].len != b->containers[i].len ||
-		    memcmp(a->containers[i].id, b->containers[i].id, a->containers[i].len))
-			return false;
-	}
-	return true;
-}
-
-/* Two cgroups of one container's name in different places: one of them may be an impostor's. */
-static bool same_place(const struct task_info *a, const struct task_info *b)
-{
-	return a->task->hier == b->task->hier && a->container_end == b->container_end &&
-	       !memcmp(a->cgroup, b->cgroup, a->container_end);
-}
-
-static enum tristate same_container(const struct task_info *a, const struct task_info *b)
-{
-	const struct pvm_task *x = a->task, *y = b->task;
-
-	if (!a->cgroup || !b->cgroup || a->cgroup_cut || b->cgroup_cut)
-		return UNKNOWN;
-	if (!same_ids(a, b))
-		return NO;
-	if (a->container_cnt)
-		return same_place(a, b) ? YES : UNKNOWN;
-	/* There may be one whose engine gives its cgroups no name that is known here. */
-	return x->ns_pid && x->ns_mnt && x->ns_pid == y->ns_pid && x->ns_mnt == y->ns_mnt ? YES
-											  : UNKNOWN;
-}
-
-/* What is not known of two things is not equal either. */
-static enum tristate same_if(bool known, bool equal)
-{
-	return !known ? UNKNOWN : equal ? YES : NO;
-}
-
-/* What the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
-static bool is_user_of(const struct pvm_task *caller, const struct pvm_task *target)
-{
-	return target->uid == caller->uid && target->euid == caller->uid &&
-	       target->suid == caller->uid && target->gid == caller->gid &&
-	       target->egid == caller->gid && target->sgid == caller->gid;
-}
-
-static void decode_relation(const struct pvm_call *call, struct call_info *out)
-{
-	const struct pvm_task *caller = &call->caller, *target = &call->target;
-	bool creds = caller->flags & target->flags & PVM_TASK_CREDS;
-
-	out->same_uid = same_if(creds, caller->uid == target->uid);
-	out->same_user = same_if(creds, is_user_of(caller, target));
-	out->same_pid_ns =
-		same_if(caller->ns_pid && target->ns_pid, caller->ns_pid == target->ns_pid);
-	out->same_mnt_ns =
-		same_if(caller->ns_mnt && target->ns_mnt, caller->ns_mnt == target->ns_mnt);
-	out->same_memory =
-		same_if(call->flags & PVM_CALL_MEMORY_KNOWN, call->flags & PVM_CALL_SAME_MEMORY);
 }
 
 /* Told in the same way as the two sides, of whom more is known. */
@@ -452,8 +308,7 @@ static void decode_tasks(struct decoder *d, const struct pvm_call *call, struct 
 {
 	identity__fill(id, &call->caller, true, &out->caller);
 	out->caller.real_start_ns = clock__real_of(clock, call->caller.start_ns);
-	out->same_uid = out->same_user = out->same_container = UNKNOWN;
-	out->same_pid_ns = out->same_mnt_ns = out->same_memory = UNKNOWN;
+	relation__none(out);
 	out->owner = (struct task_info){ .task = NULL };
 	if (call->resolved == PVM_UNRESOLVED) {
 		identity__fill(id, NULL, false, &out->target);
@@ -464,8 +319,7 @@ static void decode_tasks(struct decoder *d, const struct pvm_call *call, struct 
 	out->target.real_start_ns = clock__real_of(clock, call->target.start_ns);
 	if (call->flags & PVM_CALL_OWNER)
 		decode_owner(d, &call->owner, id, &out->owner);
-	decode_relation(call, out);
-	out->same_container = same_container(&out->caller, &out->target);
+	relation__fill(call, out);
 }
 
 int decode__call(struct decoder *d, const void *data, size_t size, const struct arrays *arrays,
@@ -474,7 +328,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	const struct pvm_call *call = data;
 	struct snapshots inl;
 
-	if (((uintptr_t)data & 7) || !call_valid(call, size))
+	if (((uintptr_t)data & 7) || !decode_check__call(call, size))
 		return -EBADMSG;
 	inl = snapshots__of(call, arrays);
 	out->raw = call;
@@ -539,13 +393,9 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	const struct pvm_tally *tally;
 	int err;
 
-	if (((uintptr_t)data & 7) || decode__type(data, size) != PVM_SUMMARY ||
-	    size != sizeof(*sum))
+	if (((uintptr_t)data & 7) || !decode_check__summary(sum, size))
 		return -EBADMSG;
 	tally = &sum->tally;
-	if (!tally->calls || tally->outcome < PVM_SUCCEEDED || tally->outcome > PVM_UNKNOWN ||
-	    tally->reason < PVM_OVERFLOW || tally->reason > PVM_AGGREGATE)
-		return -EBADMSG;
 	memcpy(&d->first, sum->call, sizeof(d->first));
 	/* Of the first call only. */
 	d->first.flags &= ~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "event/decode.h"
+#include "event/names.h"
 
 #define NAME(err) [err] = #err
 

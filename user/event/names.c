@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_name - the words for what the kernel half gives numbers. */
-#include "event/decode.h"
+#include "event/names.h"
+
+#include <linux/types.h>
+
+#include "bpf/event.h"
 
 const char *abi_name(int abi)
 {

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* names - the words for what the kernel half gives numbers. */
+#ifndef PVM_NAMES_H
+#define PVM_NAMES_H
+
+#include <stdbool.h>
+
+/* "EPERM" for 1; an unknown one gives "E<number>" in a static buffer. */
+const char *errno_name(int err);
+/* "x86_64", "i386", "x32", "arm64", "arm". */
+const char *abi_name(int abi);
+/* "complete", "in_flight", "unfinished", "ended", "orphan". */
+const char *phase_name(int phase);
+/* Whether a hook saw how the call ended. */
+bool phase_has_exit(int phase);
+
+#endif

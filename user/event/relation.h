@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* relation - what the two processes of a call have in common. Pure. */
+#ifndef PVM_RELATION_H
+#define PVM_RELATION_H
+
+#include "event/record.h"
+
+/* Sets all of it to unknown. */
+void relation__none(struct call_info *out);
+/* Fills it in; call has a target, and out's task_infos are filled. */
+void relation__fill(const struct pvm_call *call, struct call_info *out);
+
+#endif
