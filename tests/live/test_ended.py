@@ -22,8 +22,6 @@ MANY = 1500  # threads, one after another: far more than have to wait until the 
 NOBODY = 2**30  # no pid is as large
 ME = ("--caller-pid", os.getpid())
 
-pytestmark = pytest.mark.skipif(not ENDED.exists(), reason=f"{ENDED} is not built (make build-live)")
-
 
 def methods(*marks):
     fentry = pytest.param(("--attach", "fentry"), marks=[pytest.mark.needs("fentry"), *marks], id="fentry")
