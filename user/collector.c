@@ -144,16 +144,16 @@ static bool is_last(const struct pvm_call *call)
 static void remind_task(struct collector *c, const struct task_info *info)
 {
 	const struct pvm_task *task = info->task;
-	const struct pvm_cgroup_key key = { .id = task ? task->cgroup_id : 0,
-					    .hier = task ? task->hier : 0 };
 
-	if (!task || !c->reminders)
+	if (!task)
 		return;
-	if (!info->exe && task->flags & PVM_TASK_EXE) {
+	if (!info->exe && task->flags & PVM_TASK_EXE && c->reminders) {
 		c->reminders--;
 		c->from.ops->forget_proc(c->from.ctx, task->pid);
 	}
-	if (!info->cgroup && task->hier) {
+	if (!info->cgroup && task->hier && c->reminders) {
+		const struct pvm_cgroup_key key = { .id = task->cgroup_id, .hier = task->hier };
+
 		c->reminders--;
 		c->from.ops->forget_cgroup(c->from.ctx, &key);
 	}

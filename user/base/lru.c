@@ -10,24 +10,9 @@ void lru__init(struct lru *t, size_t size, size_t key_at, size_t key_len, uint64
 	TAILQ_INIT(&t->order);
 }
 
-void *lru__find(struct lru *t, const void *key)
-{
-	struct lru_node *node;
-
-	HASH_FIND(hh, t->all, key, t->key_len, node);
-	if (!node)
-		return NULL;
-	node->used = ++*t->tick;
-	if (TAILQ_NEXT(node, place)) {
-		TAILQ_REMOVE(&t->order, node, place);
-		TAILQ_INSERT_TAIL(&t->order, node, place);
-	}
-	return node;
-}
-
 void *lru__get(struct lru *t, const void *key)
 {
-	struct lru_node *node = lru__find(t, key);
+	struct lru_node *node = lru__find(t, key, t->key_len);
 	char *own;
 
 	if (node)

@@ -8,6 +8,7 @@
 #define HOST_NAME_SZ 65 /* HOST_NAME_MAX of Linux, and a NUL */
 #define MACHINE_ID_FILE "/etc/machine-id"
 
+/* The first three stand in each line. */
 struct host {
 	char name[HOST_NAME_SZ]; /* nodename of uname(2), or what the user said */
 	char machine_id[33];	 /* of MACHINE_ID_FILE; "" if there is none */

@@ -164,7 +164,7 @@ static struct proc *proc__find(struct identity *id, uint32_t pid, uint64_t start
 {
 	const struct proc_key key = { .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
 
-	return lru__find(&id->procs, &key);
+	return lru__find(&id->procs, &key, sizeof(key));
 }
 
 static struct proc *proc__get(struct identity *id, uint32_t pid, uint64_t start_ns,
@@ -182,7 +182,7 @@ static struct cgroup *cgroup__find(struct identity *id, uint64_t cgroup_id, uint
 {
 	const struct pvm_cgroup_key key = { .id = cgroup_id, .hier = hier };
 
-	return lru__find(&id->cgroups, &key);
+	return lru__find(&id->cgroups, &key, sizeof(key));
 }
 
 static int put_exe(struct identity *id, const struct pvm_path *rec)

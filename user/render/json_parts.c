@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_parts - what records of several types have in common. */
+#include <stddef.h>
 #include <string.h>
 
 #include "render/common.h"
@@ -57,15 +58,17 @@ static void put_host(struct json *j, const struct host *host)
 	json__close_obj(j);
 }
 
+/* The texts of a host that stand in each line: name, machine_id and boot_id, which come first. */
+#define HOST_RENDERED_SZ offsetof(struct host, kernel)
+
 /* A run has one host, and every line tells it: it is rendered once. */
 static void json_host(struct json *j, struct render_cache *cache, const struct host *host)
 {
 	struct cached_host *last = &cache->host;
 	size_t from = j->len + j->comma;
 
-	if (last->len && !memcmp(last->host.name, host->name, sizeof(host->name)) &&
-	    !memcmp(last->host.machine_id, host->machine_id, sizeof(host->machine_id)) &&
-	    !memcmp(last->host.boot_id, host->boot_id, sizeof(host->boot_id))) {
+	/* What stands behind the end of a text may differ: then it is rendered once more. */
+	if (last->len && !memcmp(&last->host, host, HOST_RENDERED_SZ)) {
 		json__raw(j, NULL, last->text, last->len);
 		return;
 	}
