@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "collector.h"
 #include "event/judge.h"
+#include "event/names.h"
 
 /* A snapshot is submitted before its call, but its ring may be held up behind a writer that was
  * interrupted. It is waited for until the call ended this long ago: what is older is not coming (it was evicted),
@@ -41,7 +42,7 @@ static void facts(void *ctx, struct run_facts *out)
 
 	*out = f->known;
 	out->fentry = k->ops->fentry(k->tracer);
-	out->resolve = k->ops->resolve(k->tracer);
+	out->resolve = resolve_name(k->ops->resolve(k->tracer));
 	out->confirms = k->ops->confirms(k->tracer);
 	out->witnesses = k->ops->witness(k->tracer, NULL);
 	out->pid = k->ops->host_pid(k->tracer);

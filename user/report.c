@@ -8,6 +8,7 @@
 #include "run_facts.h"
 #include "event/unseen.h"
 #include "version.h"
+#include "event/names.h"
 
 #define LIBBPF_SZ 32
 
@@ -101,7 +102,7 @@ int report__start(struct report *r)
 	rec.start = (struct start_info){
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
-		.attach = facts.fentry ? "fentry" : "tracepoint",
+		.attach = attach_name(facts.fentry ? ATTACH_FENTRY : ATTACH_TRACEPOINT),
 		.resolve = facts.resolve,
 		.confirms = facts.confirms,
 		.witnesses = witness_info__of(facts.witnesses),
@@ -237,8 +238,9 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 	struct metrics_info info = {
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
-		.attach = k->ops->fentry(k->tracer) ? "fentry" : "tracepoint",
-		.resolve = k->ops->resolve(k->tracer),
+		.attach =
+			attach_name(k->ops->fentry(k->tracer) ? ATTACH_FENTRY : ATTACH_TRACEPOINT),
+		.resolve = resolve_name(k->ops->resolve(k->tracer)),
 		.books = &b,
 		.start_ns = r->start_ns,
 		.last_call_ns = c->last_call_ns,

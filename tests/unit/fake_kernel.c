@@ -21,10 +21,10 @@ static bool fentry(const struct tracer *t)
 	return t->fentry;
 }
 
-static const char *resolve(const struct tracer *t)
+static enum resolve_method resolve(const struct tracer *t)
 {
 	(void)t;
-	return "walk";
+	return RESOLVE_WALK;
 }
 
 static struct confirm_info confirms(const struct tracer *t)

@@ -31,6 +31,10 @@ struct filter_list {
 	size_t cnt;
 };
 
+/* Where the hooks are, and how the target is looked up: in the order of the options' names (options/table.c). */
+enum attach_method { ATTACH_TRACEPOINT, ATTACH_FENTRY };
+enum resolve_method { RESOLVE_AUTO, RESOLVE_KFUNC, RESOLVE_WALK };
+
 enum outcome_filter { OUTCOME_ANY, OUTCOME_SUCCESS, OUTCOME_FAILURE };
 
 struct option_def;
@@ -67,12 +71,12 @@ struct options {
 	uint64_t ring_bytes; /* ring of calls, a power of two times the page size; 8 MiB by default */
 	uint64_t array_ring_bytes; /* ring of arrays, likewise; 4 MiB by default */
 	const char *user;	   /* NULL: choose */
-	const char *resolve;	   /* "auto", "kfunc" or "walk": how the target is looked up */
-	const char *attach;	   /* "tracepoint" or "fentry": where the hooks are */
-	const char *record;	   /* write raw records to this file; NULL: render them */
-	const char *replay;	   /* read them from this file instead of tracing */
-	const char *btf;	   /* a copy of the kernel's BTF; NULL: where it always is */
-	bool audit;		   /* compare the calls with what perf's probes see */
+	enum resolve_method resolve;
+	enum attach_method attach;
+	const char *record; /* write raw records to this file; NULL: render them */
+	const char *replay; /* read them from this file instead of tracing */
+	const char *btf;    /* a copy of the kernel's BTF; NULL: where it always is */
+	bool audit;	    /* compare the calls with what perf's probes see */
 	bool fail_on_loss;
 	bool quiet; /* only errors on stderr */
 	unsigned verbose;

@@ -30,3 +30,20 @@ bool phase_has_exit(int phase)
 {
 	return phase == PVM_COMPLETE || phase == PVM_ORPHAN;
 }
+
+const char *attach_name(enum attach_method attach)
+{
+	return attach == ATTACH_FENTRY ? "fentry" : "tracepoint";
+}
+
+const char *resolve_name(enum resolve_method resolve)
+{
+	switch (resolve) {
+	case RESOLVE_KFUNC:
+		return "kfunc";
+	case RESOLVE_WALK:
+		return "walk";
+	default:
+		return NULL;
+	}
+}

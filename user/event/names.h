@@ -5,12 +5,18 @@
 
 #include <stdbool.h>
 
+#include "base/options.h"
+
 /* "EPERM" for 1; an unknown one gives "E<number>" in a static buffer. */
 const char *errno_name(int err);
 /* "x86_64", "i386", "x32", "arm64", "arm". */
 const char *abi_name(int abi);
 /* "complete", "in_flight", "unfinished", "ended", "orphan". */
 const char *phase_name(int phase);
+/* "tracepoint", "fentry". */
+const char *attach_name(enum attach_method attach);
+/* "kfunc", "walk"; NULL: neither is in force. */
+const char *resolve_name(enum resolve_method resolve);
 /* Whether a hook saw how the call ended. */
 bool phase_has_exit(int phase);
 

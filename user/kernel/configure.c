@@ -18,8 +18,7 @@
 void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 			 const uint64_t digest_key[2])
 {
-	skel->rodata->cfg_use_kfunc = strcmp(o->resolve, "walk") != 0 &&
-				      support__has_vpid_kfunc(o->btf);
+	skel->rodata->cfg_use_kfunc = o->resolve != RESOLVE_WALK && support__has_vpid_kfunc(o->btf);
 	skel->rodata->cfg_ops = o->ops;
 	skel->rodata->cfg_no_self = o->no_self;
 	skel->rodata->cfg_outcome = o->outcome == OUTCOME_SUCCESS   ? 1

@@ -63,7 +63,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 		free(t);
 		return support__explain("opening the BPF programs", err);
 	}
-	if (!strcmp(o->resolve, "kfunc") && !support__has_vpid_kfunc(o->btf)) {
+	if (o->resolve == RESOLVE_KFUNC && !support__has_vpid_kfunc(o->btf)) {
 		log__error("--resolve kfunc: %s",
 			   sysctl__jit_is_off()
 				   ? SYSCTL_JIT " is 0: programs can call no kernel function"
@@ -256,12 +256,12 @@ void tracer__close(struct tracer *t)
 
 bool tracer__fentry(const struct tracer *t)
 {
-	return !strcmp(t->options->attach, "fentry");
+	return t->options->attach == ATTACH_FENTRY;
 }
 
-const char *tracer__resolve(const struct tracer *t)
+enum resolve_method tracer__resolve(const struct tracer *t)
 {
-	return t->skel->rodata->cfg_use_kfunc ? "kfunc" : "walk";
+	return t->skel->rodata->cfg_use_kfunc ? RESOLVE_KFUNC : RESOLVE_WALK;
 }
 
 bool tracer__in_pid_ns(const struct tracer *t)

@@ -27,6 +27,7 @@ static const char *const op_names[] = { "read", "write", NULL };
 static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
 static const char *const outcome_names[] = { "success", "failure", NULL };
 static const enum outcome_filter outcome_values[] = { OUTCOME_SUCCESS, OUTCOME_FAILURE };
+/* In the order of enum attach_method and enum resolve_method; the first one is the default. */
 static const char *const attach_names[] = { "tracepoint", "fentry", NULL };
 static const char *const resolve_names[] = { "auto", "kfunc", "walk", NULL };
 
@@ -156,9 +157,12 @@ static int name_index(const char *const *names, const char *text)
 
 static int set_name(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	if (name_index(d->names, value) < 0)
+	int i = name_index(d->names, value);
+
+	if (i < 0)
 		return option__refuse_value(d, value);
-	return set_text(p, d, value);
+	store_number(p->o, d, (uint64_t)i);
+	return 0;
 }
 
 /* Takes one value of a filter with two names. 0 and *left, the names that still pass. */
@@ -370,6 +374,6 @@ void option__reset(struct option_parse *p, const struct option_def *d)
 	memset((char *)p->o + d->offset, 0, d->size);
 	if (d->def)
 		store_number(p->o, d, d->def);
-	else if (d->def_text)
+	else if (d->def_text && d->set != set_name)
 		store_text(p->o, d, d->def_text);
 }

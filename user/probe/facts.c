@@ -176,7 +176,7 @@ int probe_report__run(const struct options *o)
 	}
 	libbpf_log__setup(o->verbose);
 	read_facts(&r, o->btf);
-	r.fentry = !strcmp(o->attach, "fentry");
+	r.fentry = o->attach == ATTACH_FENTRY;
 	log__keep(r.reason, sizeof(r.reason));
 	r.status = try_start(&r, o);
 	log__keep(NULL, 0);

@@ -35,9 +35,9 @@ struct probe_report {
 	char audit_error[160];	   /* why --audit cannot be had; "": it can */
 
 	/* The tracer's own start, up to the self-test. */
-	int status;	     /* what it would exit with */
-	char reason[1000];   /* what it said; "" if it works */
-	const char *resolve; /* "kfunc" or "walk"; NULL: it did not come so far */
+	int status;		     /* what it would exit with */
+	char reason[1000];	     /* what it said; "" if it works */
+	enum resolve_method resolve; /* RESOLVE_AUTO: it did not come so far */
 	struct confirm_info confirms;
 	struct witness_info witnesses;
 	char witness_note[WITNESS_NOTE_SZ]; /* "": none */

@@ -10,6 +10,7 @@
 #include "event/unseen.h"
 #include "render/text_line.h"
 #include "version.h"
+#include "event/names.h"
 
 #define SENTENCES_MAX 16
 #define PROBE_SCHEMA "pvmtrace-probe/1"
@@ -64,7 +65,7 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 	say(s, "every process_vm_readv and process_vm_writev of this machine, of all processes and "
 	       "containers, also failed ones");
 	say_abis(s, r, true);
-	say(s, !strcmp(r->resolve, "kfunc")
+	say(s, r->resolve == RESOLVE_KFUNC
 		       ? "whom a call means: the kernel's own look-up is used"
 		       : "whom a call means: by a walk over the kernel's table of ids");
 	if (r->confirms.target)
@@ -310,7 +311,7 @@ static void json_all(struct json *j, const struct probe_report *r)
 	json_rights(j, r);
 	json_hooks(j, r);
 	json_abis(j, r);
-	json__str(j, "resolve", r->resolve);
+	json__str(j, "resolve", resolve_name(r->resolve));
 	common__confirms(j, &r->confirms, true);
 	common__witnesses(j, &r->witnesses, true);
 	json__bool(j, "audit", !r->audit_error[0]);

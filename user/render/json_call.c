@@ -92,8 +92,8 @@ static void side_end(const struct json *j, struct fit_plan *plan, bool remote)
 }
 
 /* remote: a constant. */
-static inline __attribute__((always_inline)) void
-put_side(struct json *j, struct fit_plan *plan, const struct array_info *a, bool remote)
+static inline __attribute__((always_inline)) void put_side(struct json *j, struct fit_plan *plan,
+							   const struct array_info *a, bool remote)
 {
 	if (side_begin(j, plan, remote)) {
 		json__hex(j, "addr", a->addr);

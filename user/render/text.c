@@ -8,6 +8,7 @@
  * that they do not need. On a narrow terminal the flags stand before the range, because the end of
  * the line is what is cut.
  */
+#include <errno.h>
 #include <string.h>
 
 #include <linux/types.h>
@@ -167,7 +168,7 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 	};
 	const struct pvm_call *raw = c->raw;
 	const enum array_status l = c->local.status, r = c->remote.status;
-	const bool denied = c->error && (!strcmp(c->error, "EPERM") || !strcmp(c->error, "EACCES"));
+	const bool denied = c->ret_known && (c->ret == -EPERM || c->ret == -EACCES);
 	const struct {
 		const char *name;
 		bool holds;

@@ -54,8 +54,8 @@ static void defaults(void **state)
 	assert_string_equal(o.format, "json");
 	assert_null(o.output);
 	assert_null(o.user);
-	assert_string_equal(o.resolve, "auto");
-	assert_string_equal(o.attach, "tracepoint");
+	assert_int_equal(o.resolve, RESOLVE_AUTO);
+	assert_int_equal(o.attach, ATTACH_TRACEPOINT);
 	assert_int_equal(o.iov_limit, 32);
 	assert_int_equal(o.max_line, 8000);
 	assert_int_equal(o.stats_interval_s, 60);

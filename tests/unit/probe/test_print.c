@@ -35,7 +35,7 @@ static struct probe_report good_host(void)
 		.hooks = { { .name = "tp_btf/sys_enter", .used = true, .attaches = true },
 			   { .name = "fentry/x", .error = "load: no" } },
 		.hook_cnt = 2,
-		.resolve = "walk",
+		.resolve = RESOLVE_WALK,
 		.confirms = { .target = true, .pages = PAGES_KPROBE },
 		.witnesses = witness_info__of(WITNESS_KNOWN),
 		.abis = { { .name = "x86_64", .covered = true, .proven = true },
