@@ -188,7 +188,7 @@ static int choose(struct option_choice *c, const struct option_def *d, const cha
 
 static int set_op(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	unsigned left;
+	unsigned left = 0;
 	int err = choose(&p->op, d, value, &left);
 
 	if (err)
@@ -199,12 +199,12 @@ static int set_op(struct option_parse *p, const struct option_def *d, const char
 
 static int set_outcome(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	unsigned left;
+	unsigned left = 0;
 	int err = choose(&p->outcome, d, value, &left);
 
 	if (err)
 		return err;
-	p->o->outcome = left == 3 ? OUTCOME_ANY : outcome_values[left - 1];
+	p->o->outcome = left == 3 ? OUTCOME_ANY : outcome_values[left & 1 ? 0 : 1];
 	return 0;
 }
 

@@ -130,7 +130,7 @@ static const char *front(const struct sink *s, size_t *len)
 	const char *data = s->first_len ? s->first : s->buf + s->old_start;
 	size_t all = s->first_len ? s->first_len : s->old_end - s->old_start;
 
-	if (!all)
+	if (!data || !all)
 		return NULL;
 	*len = lines__whole(data, all, WRITE_MAX);
 	if (!*len)
