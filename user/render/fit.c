@@ -355,14 +355,16 @@ static void fit_text(struct fit_plan *plan, unsigned int part, const struct call
 static void fit_hex(struct fit_plan *plan, unsigned int part, const struct call_info *c,
 		    int64_t limit, int64_t *room)
 {
-	unsigned int of = part - FIT_EXE_HEX + FIT_EXE;
-	struct bytes whole = text_of(c, of);
-	size_t len = whole.len;
+	unsigned int of = part >= FIT_EXE_HEX ? part - FIT_EXE_HEX + FIT_EXE : FIT_CNT;
+	struct bytes whole;
 	const char *shown;
 	int64_t cost;
+	size_t len;
 
-	if (!(plan->given & FIT_BIT(of)))
+	if (of >= FIT_CNT || !(plan->given & FIT_BIT(of)))
 		return;
+	whole = text_of(c, of);
+	len = whole.len;
 	if (limit < INT64_MAX && (plan->shortened & FIT_BIT(of)))
 		return;
 	shown = fit__text(plan, (enum fit_part)of, whole.at, &len);
