@@ -184,6 +184,7 @@ static void test_start(void **state)
 	}
 	assert_true(told.real_ns == header.real_ns);
 	source.known.audit = false;
+	collector.from = (struct source){ NULL, NULL };
 }
 
 /* The counters that a recording holds of a moment are those that its live line had. */
