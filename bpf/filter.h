@@ -189,9 +189,9 @@ static __always_inline bool filter_op(u32 op)
 /* Of a known result only. */
 static __always_inline bool filter_result(s64 ret)
 {
-	if (cfg_outcome == 1 && ret < 0)
+	if (cfg_outcome == PVM_SUCCEEDED && ret < 0)
 		return false;
-	if (cfg_outcome == 2 && ret >= 0)
+	if (cfg_outcome == PVM_FAILED && ret >= 0)
 		return false;
 	return !cfg_min_bytes || (ret > 0 && (u64)ret >= cfg_min_bytes);
 }

@@ -10,7 +10,7 @@
 const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
 const volatile __u32 cfg_ops = 0;	   /* 1 << enum pvm_op that pass; 0: all */
 const volatile bool cfg_no_self = false;
-const volatile __u32 cfg_outcome = 0; /* 1: only successes, 2: only failures */
+const volatile __u32 cfg_outcome = 0; /* enum pvm_outcome that passes; 0: any */
 const volatile __u64 cfg_min_bytes = 0;
 const volatile __u32 cfg_has_pid[2] = {};
 const volatile __u32 cfg_memories = 0; /* processes in pvm_memories */

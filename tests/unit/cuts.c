@@ -302,7 +302,7 @@ static void longest_call(struct sample *s, struct host *host)
 	s->f.call.op = PVM_WRITE;
 	s->f.call.phase = PVM_UNFINISHED;
 	s->f.call.kind = PVM_KIND_PIDFD;
-	c->outcome = OUTCOME_FAILED;
+	c->outcome = PVM_FAILED;
 	c->error = "EPROTONOSUPPORT";
 	c->ret = INT64_MIN;
 	c->duration_ns = c->requested = c->transferred = c->flags = UINT64_MAX;

@@ -41,7 +41,7 @@ static void fill_start(struct own_records *own)
 		.ring_bytes = 1 << 23,
 		.array_ring_bytes = 1 << 22,
 		.ops = 1u << PVM_READ,
-		.outcome = OUTCOME_FAILURE,
+		.outcome = PVM_FAILED,
 		.count = 5,
 	};
 	own->value = (struct filter_value){ .exclude = true, .text = "stra\"ce" };

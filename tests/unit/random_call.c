@@ -86,10 +86,10 @@ void random_call(struct sample *s)
 	struct call_info *c = &s->r.call;
 	size_t len;
 
-	c->outcome = (enum outcome)fixture__below(3);
+	c->outcome = (enum pvm_outcome)(PVM_SUCCEEDED + fixture__below(3));
 	c->ret_known = fixture__below(2);
 	c->ret = (int64_t)random_number();
-	c->error = c->outcome == OUTCOME_FAILED ? "EPROTONOSUPPORT" : NULL;
+	c->error = c->outcome == PVM_FAILED ? "EPROTONOSUPPORT" : NULL;
 	c->duration_ns = random_number();
 	c->requested = random_number();
 	c->flags = random_number();

@@ -132,7 +132,7 @@ struct sample *sample__new(void)
 	c = &s->r.call;
 	c->raw = &s->f.call;
 	c->confirmed = UNKNOWN;
-	c->outcome = OUTCOME_SUCCEEDED;
+	c->outcome = PVM_SUCCEEDED;
 	c->ret_known = c->duration_known = c->requested_known = c->transferred_known = true;
 	c->ret = 4096;
 	c->duration_ns = 1830;

@@ -35,8 +35,6 @@ struct filter_list {
 enum attach_method { ATTACH_TRACEPOINT, ATTACH_FENTRY };
 enum resolve_method { RESOLVE_AUTO, RESOLVE_KFUNC, RESOLVE_WALK };
 
-enum outcome_filter { OUTCOME_ANY, OUTCOME_SUCCESS, OUTCOME_FAILURE };
-
 struct option_def;
 
 /* One option as it was given. */
@@ -49,7 +47,7 @@ struct option_setting {
 struct options {
 	struct filter_list filter[2][FILTER_FIELD_CNT]; /* [enum pvm_who][enum filter_field] */
 	uint32_t ops;					/* bits 1 << enum pvm_op; 0: any */
-	enum outcome_filter outcome;
+	uint32_t outcome;				/* enum pvm_outcome; 0: any */
 	uint64_t min_bytes;
 	bool no_self;
 

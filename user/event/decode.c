@@ -170,20 +170,13 @@ static void decode_side(struct decoder *d, const struct pvm_call *call, const st
 	array__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
 }
 
-static enum outcome outcome_of(uint8_t outcome)
-{
-	return outcome == PVM_SUCCEEDED ? OUTCOME_SUCCEEDED
-	       : outcome == PVM_FAILED	? OUTCOME_FAILED
-					: OUTCOME_UNKNOWN;
-}
-
 static void decode_outcome(const struct pvm_call *call, struct call_info *out)
 {
-	out->outcome = outcome_of(pvm_outcome_of(call->phase, call->ret));
-	out->ret_known = out->transferred_known = out->outcome != OUTCOME_UNKNOWN;
+	out->outcome = (enum pvm_outcome)pvm_outcome_of(call->phase, call->ret);
+	out->ret_known = out->transferred_known = out->outcome != PVM_UNKNOWN;
 	out->ret = out->ret_known ? call->ret : 0;
-	out->error = out->outcome == OUTCOME_FAILED ? errno_name((int)-call->ret) : NULL;
-	out->transferred = out->outcome == OUTCOME_SUCCEEDED ? (uint64_t)call->ret : 0;
+	out->error = out->outcome == PVM_FAILED ? errno_name((int)-call->ret) : NULL;
+	out->transferred = out->outcome == PVM_SUCCEEDED ? (uint64_t)call->ret : 0;
 }
 
 static bool is_whole(const struct array_info *a)
@@ -405,7 +398,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	err = decode__call(d, &d->first, sizeof(d->first), NULL, id, clock, &out->call);
 	if (err)
 		return err;
-	out->call.outcome = outcome_of(tally->outcome);
+	out->call.outcome = (enum pvm_outcome)tally->outcome;
 	/* Of the first call only: the others may have had other results and arrays. */
 	out->call.ret_known = out->call.duration_known = false;
 	out->call.requested_known = false;

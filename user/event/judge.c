@@ -221,11 +221,11 @@ static bool task_passes(const struct options *o, enum pvm_who who, const struct 
 /* Never hides a result that is not known. */
 static bool result_passes(const struct options *o, const struct call_info *call)
 {
-	if (call->outcome == OUTCOME_UNKNOWN)
+	if (call->outcome == PVM_UNKNOWN)
 		return true;
-	if (o->outcome == OUTCOME_SUCCESS && call->outcome != OUTCOME_SUCCEEDED)
+	if (o->outcome == PVM_SUCCEEDED && call->outcome != PVM_SUCCEEDED)
 		return false;
-	if (o->outcome == OUTCOME_FAILURE && call->outcome != OUTCOME_FAILED)
+	if (o->outcome == PVM_FAILED && call->outcome != PVM_FAILED)
 		return false;
 	return !o->min_bytes || (call->transferred_known && call->transferred >= o->min_bytes);
 }

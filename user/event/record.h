@@ -101,11 +101,9 @@ struct array_info {
 	uint64_t total_len; /* sum over iov, saturating at UINT64_MAX */
 };
 
-enum outcome { OUTCOME_SUCCEEDED, OUTCOME_FAILED, OUTCOME_UNKNOWN };
-
 struct call_info {
 	const struct pvm_call *raw;
-	enum outcome outcome;
+	enum pvm_outcome outcome;
 	bool ret_known;
 	int64_t ret;	   /* meaningful if ret_known */
 	const char *error; /* errno's name ("EPERM"), NULL if none; an unknown errno: "E<number>" */

@@ -21,9 +21,7 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	skel->rodata->cfg_use_kfunc = o->resolve != RESOLVE_WALK && support__has_vpid_kfunc(o->btf);
 	skel->rodata->cfg_ops = o->ops;
 	skel->rodata->cfg_no_self = o->no_self;
-	skel->rodata->cfg_outcome = o->outcome == OUTCOME_SUCCESS   ? 1
-				    : o->outcome == OUTCOME_FAILURE ? 2
-								    : 0;
+	skel->rodata->cfg_outcome = o->outcome;
 	skel->rodata->cfg_min_bytes = o->min_bytes;
 	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;
 	skel->rodata->cfg_aggregate = o->aggregate_s > 0;

@@ -82,7 +82,7 @@ static int check_filters(const struct options *o)
 	if (o->no_self && caller && caller == target)
 		log__error("--no-self: with --caller-pid %u and --target-pid %u no call can match",
 			   caller, target);
-	else if (o->outcome == OUTCOME_FAILURE && o->min_bytes)
+	else if (o->outcome == PVM_FAILED && o->min_bytes)
 		log__error("--min-bytes %llu: with --outcome failure no call can match: what fails "
 			   "moves nothing",
 			   (unsigned long long)o->min_bytes);

@@ -26,7 +26,7 @@
 static const char *const op_names[] = { "read", "write", NULL };
 static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
 static const char *const outcome_names[] = { "success", "failure", NULL };
-static const enum outcome_filter outcome_values[] = { OUTCOME_SUCCESS, OUTCOME_FAILURE };
+static const enum pvm_outcome outcome_values[] = { PVM_SUCCEEDED, PVM_FAILED };
 /* In the order of enum attach_method and enum resolve_method; the first one is the default. */
 static const char *const attach_names[] = { "tracepoint", "fentry", NULL };
 static const char *const resolve_names[] = { "auto", "kfunc", "walk", NULL };
@@ -204,7 +204,7 @@ static int set_outcome(struct option_parse *p, const struct option_def *d, const
 
 	if (err)
 		return err;
-	p->o->outcome = left == 3 ? OUTCOME_ANY : outcome_values[left & 1 ? 0 : 1];
+	p->o->outcome = left == 3 ? 0 : outcome_values[left & 1 ? 0 : 1];
 	return 0;
 }
 

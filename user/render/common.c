@@ -54,13 +54,13 @@ void common__run(struct json *j, const struct record *r)
 	json__str(j, "run", r->run);
 }
 
-void common__outcome(struct json *j, enum outcome outcome)
+void common__outcome(struct json *j, enum pvm_outcome outcome)
 {
 	switch (outcome) {
-	case OUTCOME_SUCCEEDED:
+	case PVM_SUCCEEDED:
 		JSON_WORD(j, "outcome", "success");
 		break;
-	case OUTCOME_FAILED:
+	case PVM_FAILED:
 		JSON_WORD(j, "outcome", "failure");
 		break;
 	default:
@@ -231,8 +231,8 @@ void common__filters(struct json *j, const struct options *o, bool nulls)
 	if (o->ops & 1u << PVM_WRITE)
 		json__str(j, NULL, "write");
 	json__close_arr(j);
-	if (o->outcome != OUTCOME_ANY)
-		json__str(j, "outcome", o->outcome == OUTCOME_SUCCESS ? "success" : "failure");
+	if (o->outcome)
+		json__str(j, "outcome", o->outcome == PVM_SUCCEEDED ? "success" : "failure");
 	else if (nulls)
 		json__null(j, "outcome");
 	json__u64(j, "min_bytes", o->min_bytes);

@@ -13,7 +13,7 @@
 #define FIRST_LINE_MIN 1024
 
 /* "outcome": "success", "failure" or "unknown". */
-void common__outcome(struct json *j, enum outcome outcome);
+void common__outcome(struct json *j, enum pvm_outcome outcome);
 /* Of a call: "flags", "flag_names". */
 void common__flags(struct json *j, uint64_t flags);
 /* "start", "stats", "lost", "reopen", "error", "stop" */

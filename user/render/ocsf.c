@@ -333,13 +333,13 @@ static void put_class(struct json *j, const struct record *r)
 	json__u64(j, "activity_id", activity);
 	json__u64(j, "type_uid", MEMORY_ACTIVITY * 100 + activity);
 	put_severity(j, INFORMATIONAL);
-	if (c->outcome == OUTCOME_SUCCEEDED)
+	if (c->outcome == PVM_SUCCEEDED)
 		put_status(j, STATUS_SUCCESS);
 	else
-		put_status(j, c->outcome == OUTCOME_FAILED ? STATUS_FAILURE : STATUS_UNKNOWN);
+		put_status(j, c->outcome == PVM_FAILED ? STATUS_FAILURE : STATUS_UNKNOWN);
 	if (c->error)
 		json__str(j, "status_code", c->error);
-	else if (c->outcome == OUTCOME_SUCCEEDED)
+	else if (c->outcome == PVM_SUCCEEDED)
 		JSON_WORD(j, "status_code", "0");
 }
 

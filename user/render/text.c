@@ -86,13 +86,13 @@ static void put_amount(struct text_line *t, const struct call_info *c, unsigned 
 
 static void put_result(struct text_line *t, const struct call_info *c)
 {
-	text__tint(t, c->outcome == OUTCOME_SUCCEEDED ? TINT_GOOD
-		      : c->outcome == OUTCOME_FAILED  ? TINT_BAD
-						      : TINT_ODD);
-	text__put(t, c->outcome == OUTCOME_SUCCEEDED ? "ok"
-		     : c->outcome != OUTCOME_FAILED  ? "?"
-		     : c->error			     ? c->error
-						     : "failed");
+	text__tint(t, c->outcome == PVM_SUCCEEDED ? TINT_GOOD
+		      : c->outcome == PVM_FAILED  ? TINT_BAD
+						  : TINT_ODD);
+	text__put(t, c->outcome == PVM_SUCCEEDED ? "ok"
+		     : c->outcome != PVM_FAILED	 ? "?"
+		     : c->error			 ? c->error
+						 : "failed");
 	text__tint(t, TINT_PLAIN);
 }
 

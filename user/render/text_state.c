@@ -80,9 +80,9 @@ static void put_filters(struct text_line *t, const struct options *o)
 	}
 	if (o->ops == 1u << PVM_READ || o->ops == 1u << PVM_WRITE)
 		text__put(t, o->ops == 1u << PVM_READ ? " --op read" : " --op write");
-	if (o->outcome != OUTCOME_ANY)
-		text__put(t, o->outcome == OUTCOME_SUCCESS ? " --outcome success"
-							   : " --outcome failure");
+	if (o->outcome)
+		text__put(t, o->outcome == PVM_SUCCEEDED ? " --outcome success"
+							 : " --outcome failure");
 	if (o->min_bytes) {
 		text__put(t, " --min-bytes ");
 		text__u64(t, o->min_bytes);

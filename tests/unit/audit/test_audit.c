@@ -432,7 +432,7 @@ static void test_replayed(void **state)
 		.caller = { .pid = 4242, .uid = 1000, .process_uid = 1000, .comm = "dumper" }
 	};
 	const struct call_info call = { .raw = &raw,
-					.outcome = OUTCOME_UNKNOWN,
+					.outcome = PVM_UNKNOWN,
 					.caller = { .task = &raw.caller, .bare = true } };
 
 	(void)state;
@@ -451,7 +451,7 @@ static void test_replayed(void **state)
 	value = (struct filter_value){ .number = 7 };
 	options.filter[PVM_TARGET][FILTER_PID] = options.filter[PVM_TARGET][FILTER_UID] =
 		(struct filter_list){ .values = &value, .cnt = 1 };
-	options.outcome = OUTCOME_SUCCESS;
+	options.outcome = PVM_SUCCEEDED;
 	assert_true(judge__call(&options, &call));
 	options.ops = 1u << PVM_WRITE;
 	assert_false(judge__call(&options, &call));

@@ -23,7 +23,7 @@ static void test_plain(void **state)
 	(void)state;
 	fixture__call(&f);
 	decoding__call(&f, &c);
-	assert_int_equal(c.outcome, OUTCOME_SUCCEEDED);
+	assert_int_equal(c.outcome, PVM_SUCCEEDED);
 	assert_true(c.ret_known);
 	assert_int_equal(c.ret, 4096);
 	assert_null(c.error);
@@ -158,31 +158,31 @@ static void test_outcomes(void **state)
 	static const struct {
 		uint8_t phase;
 		int64_t ret;
-		enum outcome outcome;
+		enum pvm_outcome outcome;
 		const char *error;
 		bool known;
 		int64_t transferred;
 		enum tristate partial;
 		bool duration;
 	} cases[] = {
-		{ PVM_COMPLETE, 4096, OUTCOME_SUCCEEDED, NULL, true, 4096, NO, true },
-		{ PVM_COMPLETE, 100, OUTCOME_SUCCEEDED, NULL, true, 100, YES, true },
-		{ PVM_COMPLETE, 0, OUTCOME_SUCCEEDED, NULL, true, 0, NO, true },
-		{ PVM_COMPLETE, -1, OUTCOME_FAILED, "EPERM", true, 0, NO, true },
-		{ PVM_COMPLETE, -4095, OUTCOME_FAILED, "E4095", true, 0, NO, true },
-		{ PVM_COMPLETE, -4096, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
-		{ PVM_COMPLETE, INT64_MIN, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
-		{ PVM_COMPLETE, INT64_MAX, OUTCOME_SUCCEEDED, NULL, true, INT64_MAX, NO, true },
-		{ PVM_IN_FLIGHT, 4096, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
-		{ PVM_IN_FLIGHT, -1, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
-		{ PVM_UNFINISHED, 4096, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, true },
-		{ PVM_ENDED, 4096, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
-		{ PVM_ENDED, -1, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
-		{ PVM_ORPHAN, -13, OUTCOME_FAILED, "EACCES", true, 0, NO, false },
-		{ PVM_ORPHAN, -38, OUTCOME_FAILED, "ENOSYS", true, 0, NO, false },
-		{ PVM_ORPHAN, 0, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
-		{ PVM_ORPHAN, 310, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
-		{ PVM_ORPHAN, -5000, OUTCOME_UNKNOWN, NULL, false, 0, UNKNOWN, false },
+		{ PVM_COMPLETE, 4096, PVM_SUCCEEDED, NULL, true, 4096, NO, true },
+		{ PVM_COMPLETE, 100, PVM_SUCCEEDED, NULL, true, 100, YES, true },
+		{ PVM_COMPLETE, 0, PVM_SUCCEEDED, NULL, true, 0, NO, true },
+		{ PVM_COMPLETE, -1, PVM_FAILED, "EPERM", true, 0, NO, true },
+		{ PVM_COMPLETE, -4095, PVM_FAILED, "E4095", true, 0, NO, true },
+		{ PVM_COMPLETE, -4096, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, true },
+		{ PVM_COMPLETE, INT64_MIN, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, true },
+		{ PVM_COMPLETE, INT64_MAX, PVM_SUCCEEDED, NULL, true, INT64_MAX, NO, true },
+		{ PVM_IN_FLIGHT, 4096, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, true },
+		{ PVM_IN_FLIGHT, -1, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, true },
+		{ PVM_UNFINISHED, 4096, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, true },
+		{ PVM_ENDED, 4096, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, false },
+		{ PVM_ENDED, -1, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, false },
+		{ PVM_ORPHAN, -13, PVM_FAILED, "EACCES", true, 0, NO, false },
+		{ PVM_ORPHAN, -38, PVM_FAILED, "ENOSYS", true, 0, NO, false },
+		{ PVM_ORPHAN, 0, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, false },
+		{ PVM_ORPHAN, 310, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, false },
+		{ PVM_ORPHAN, -5000, PVM_UNKNOWN, NULL, false, 0, UNKNOWN, false },
 	};
 	static const struct iov_elem elem = { 4096, 4096 };
 	struct fixture_call f;

@@ -321,7 +321,7 @@ static void test_audit(void **state)
 	decoding__call(&f, &c);
 	assert_int_equal(c.local.status, ARRAY_LOST);
 	assert_int_equal(c.remote.status, ARRAY_LOST);
-	assert_true(c.outcome == OUTCOME_UNKNOWN && !c.ret_known && !c.duration_known);
+	assert_true(c.outcome == PVM_UNKNOWN && !c.ret_known && !c.duration_known);
 	assert_true(c.caller.bare && !c.caller.entity_id[0] && !c.caller.exe);
 	f.call.phase = PVM_COMPLETE;
 	decoding__refuse(&f);

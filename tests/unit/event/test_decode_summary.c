@@ -53,7 +53,7 @@ static void test_sums(void **state)
 	assert_true(out.sums_known);
 	assert_int_equal(out.first_ns, sum.tally.first_ns + 2000);
 	assert_int_equal(out.last_ns, sum.tally.last_ns + 2000);
-	assert_int_equal(out.call.outcome, OUTCOME_SUCCEEDED);
+	assert_int_equal(out.call.outcome, PVM_SUCCEEDED);
 	assert_int_equal(out.call.raw->op, PVM_READ);
 	assert_int_equal(out.call.caller.task->pid, 4242);
 	assert_int_equal(out.call.target.task->pid, 991);
@@ -96,7 +96,7 @@ static void test_outcomes(void **state)
 	sum.tally.bytes = 0;
 	sum.tally.errors[PVM_USUAL_EPERM] = 3;
 	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
-	assert_int_equal(out.call.outcome, OUTCOME_FAILED);
+	assert_int_equal(out.call.outcome, PVM_FAILED);
 	assert_null(out.call.error);
 	assert_true(out.sums_known && out.bytes == 0);
 	fixture__call(&f);
@@ -105,7 +105,7 @@ static void test_outcomes(void **state)
 	fixture__summary(&sum, &f.call);
 	sum.tally.outcome = PVM_UNKNOWN;
 	assert_int_equal(decode(&sum, sizeof(sum), &out), 0);
-	assert_int_equal(out.call.outcome, OUTCOME_UNKNOWN);
+	assert_int_equal(out.call.outcome, PVM_UNKNOWN);
 	assert_false(out.sums_known || out.call.transferred_known);
 	assert_null(out.call.target.task);
 }
@@ -263,9 +263,9 @@ static void check_sane(const struct summary_info *out)
 	const struct call_info *c = &out->call;
 
 	assert_true(out->calls > 0);
-	assert_true(c->outcome == OUTCOME_SUCCEEDED || c->outcome == OUTCOME_FAILED ||
-		    c->outcome == OUTCOME_UNKNOWN);
-	assert_int_equal(out->sums_known, c->outcome != OUTCOME_UNKNOWN);
+	assert_true(c->outcome == PVM_SUCCEEDED || c->outcome == PVM_FAILED ||
+		    c->outcome == PVM_UNKNOWN);
+	assert_int_equal(out->sums_known, c->outcome != PVM_UNKNOWN);
 	assert_int_equal(c->local.captured + c->remote.captured, 0);
 	assert_true(strnlen(c->id, sizeof(c->id)) < sizeof(c->id));
 	assert_true(strnlen(c->caller.entity_id, sizeof(c->caller.entity_id)) <

@@ -300,7 +300,7 @@ static void make_call(struct call_info *call)
 	raw.call.caller.flags |= PVM_TASK_MNT_HOST;
 	*call = (struct call_info){
 		.raw = &raw.call,
-		.outcome = OUTCOME_SUCCEEDED,
+		.outcome = PVM_SUCCEEDED,
 		.transferred_known = true,
 		.transferred = 64,
 		.caller = { .task = &raw.call.caller, .cgroup = "/in", .cgroup_len = 3 },
@@ -505,7 +505,7 @@ static void test_failed_call(void **state)
 
 	(void)state;
 	make_call(&call);
-	call.outcome = OUTCOME_FAILED;
+	call.outcome = PVM_FAILED;
 	call.transferred = 0;
 	expect(&call, yes, true);
 	expect(&call, no, false);
@@ -526,7 +526,7 @@ static void test_unknown_result(void **state)
 
 	(void)state;
 	make_call(&call);
-	call.outcome = OUTCOME_UNKNOWN;
+	call.outcome = PVM_UNKNOWN;
 	call.transferred_known = false;
 	call.transferred = 0;
 	expect(&call, yes, true);

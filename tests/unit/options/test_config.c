@@ -105,7 +105,7 @@ static void the_command_line_wins(void **state)
 	assert_false(o.filter[1][FILTER_PID].values[0].exclude);
 	assert_int_equal(o.filter[0][FILTER_COMM].cnt, 1);
 	assert_int_equal(o.ops, 1u << 2);
-	assert_int_equal(o.outcome, OUTCOME_FAILURE);
+	assert_int_equal(o.outcome, PVM_FAILED);
 	assert_true(!o.quiet && o.verbose == 1);
 	assert_true(options__on_command_line(&o, "max-line"));
 	assert_false(options__on_command_line(&o, "iov-limit"));

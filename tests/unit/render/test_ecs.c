@@ -85,7 +85,7 @@ static void test_failure(void **state)
 	memcpy(s->f.call.caller.comm, "\xff\x01\"", 4);
 	c->caller.containers = nested;
 	c->caller.container_cnt = 2;
-	c->outcome = OUTCOME_FAILED;
+	c->outcome = PVM_FAILED;
 	c->ret = -3;
 	c->error = "ESRCH";
 	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
@@ -135,7 +135,7 @@ static void test_summary(void **state)
 	s->r.summary.error_cnt = 0;
 	s->r.summary.changed = UNKNOWN;
 	s->r.summary.range_known = false;
-	s->r.call.outcome = OUTCOME_UNKNOWN;
+	s->r.call.outcome = PVM_UNKNOWN;
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
 	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
 	expect_text(line, "event.outcome", "unknown");

@@ -184,7 +184,7 @@ static void test_summary(void **state)
 	s->r.summary.changed = UNKNOWN;
 	s->r.summary.range_known = false;
 	s->f.call.op = PVM_WRITE;
-	s->r.call.outcome = OUTCOME_UNKNOWN;
+	s->r.call.outcome = PVM_UNKNOWN;
 	s->r.summary.sums_known = false;
 	json_decref(rendering__line(&s->r, &rendering_defaults));
 	assert_non_null(memmem(
@@ -257,7 +257,7 @@ static void test_golden_hostile(void **state)
 	s->f.call.op = PVM_WRITE;
 	s->f.call.kind = PVM_KIND_PIDFD;
 	s->f.call.abi = PVM_ABI_I386;
-	c->outcome = OUTCOME_FAILED;
+	c->outcome = PVM_FAILED;
 	c->ret = -1;
 	c->error = "EPERM";
 	c->requested_known = false;
@@ -469,7 +469,7 @@ static void break_out(struct sample *s, struct host *host)
 	strcpy(s->r.call.caller.entity_id, BREAKOUT);
 	strcpy(s->r.call.target.entity_id, BREAKOUT);
 	s->r.call.error = BREAKOUT;
-	s->r.call.outcome = OUTCOME_FAILED;
+	s->r.call.outcome = PVM_FAILED;
 }
 
 /* Whatever a string holds, and whoever should have checked it: it is one string. */
@@ -486,7 +486,7 @@ static void test_no_string_makes_keys(void **state)
 		struct sample *bad = sample__new();
 
 		s->r.call.error = "EPERM";
-		s->r.call.outcome = OUTCOME_FAILED;
+		s->r.call.outcome = PVM_FAILED;
 		break_out(bad, &host);
 		memset(keys, 0, sizeof(keys));
 		line = rendering__line_in(formats[i], &s->r, &rendering_defaults);

@@ -70,7 +70,7 @@ static void test_failure(void **state)
 	s->f.call.op = PVM_WRITE;
 	memset(&c->target, 0, sizeof(c->target));
 	c->target_arg = -2147483647 - 1;
-	c->outcome = OUTCOME_FAILED;
+	c->outcome = PVM_FAILED;
 	c->ret = -1;
 	c->error = "EPERM";
 	c->requested_known = false;
@@ -151,7 +151,7 @@ static void test_summary(void **state)
 	s->r.summary.error_cnt = 0;
 	s->r.summary.changed = UNKNOWN;
 	s->r.summary.range_known = false;
-	s->r.call.outcome = OUTCOME_UNKNOWN;
+	s->r.call.outcome = PVM_UNKNOWN;
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
 	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
 	expect_text(line, "status", "Unknown");

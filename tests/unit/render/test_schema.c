@@ -96,10 +96,10 @@ static void be_consistent(struct sample *s)
 	enum tristate both = c->target.task ? YES : UNKNOWN;
 
 	s->r.seq |= 1;
-	c->ret_known = c->transferred_known = c->outcome != OUTCOME_UNKNOWN;
-	c->ret = c->outcome == OUTCOME_FAILED ? -1 - (int64_t)(ret & 4095) : (int64_t)ret;
-	s->f.call.phase = c->outcome == OUTCOME_UNKNOWN ? PVM_IN_FLIGHT : PVM_COMPLETE;
-	if (c->outcome == OUTCOME_UNKNOWN)
+	c->ret_known = c->transferred_known = c->outcome != PVM_UNKNOWN;
+	c->ret = c->outcome == PVM_FAILED ? -1 - (int64_t)(ret & 4095) : (int64_t)ret;
+	s->f.call.phase = c->outcome == PVM_UNKNOWN ? PVM_IN_FLIGHT : PVM_COMPLETE;
+	if (c->outcome == PVM_UNKNOWN)
 		c->partial = UNKNOWN;
 	rendering__set_relation(s, both);
 	if (!c->owner.exe_len)

@@ -90,12 +90,12 @@ static void test_failure(void **state)
 
 	(void)state;
 	rendering__set_relation(s, UNKNOWN);
-	c->outcome = OUTCOME_FAILED;
+	c->outcome = PVM_FAILED;
 	c->error = "EPERM";
 	c->ret = -1;
 	c->transferred = 0;
 	expect_has(&s->r, "read     0/4096 EPERM   uid=1000 0x55d0c0de0000+4096         denied\n");
-	c->outcome = OUTCOME_UNKNOWN;
+	c->outcome = PVM_UNKNOWN;
 	c->error = NULL;
 	c->ret_known = c->transferred_known = false;
 	s->f.call.phase = PVM_IN_FLIGHT;
@@ -153,14 +153,14 @@ static void test_summary(void **state)
 	       "other container, other user");
 	s->r.summary.range_known = false;
 	rendering__set_relation(s, UNKNOWN);
-	s->r.call.outcome = OUTCOME_FAILED;
+	s->r.call.outcome = PVM_FAILED;
 	s->r.summary.bytes = 0;
 	s->r.summary.calls = 1;
 	s->r.summary.error_cnt = 0;
 	s->r.summary.changed = NO;
 	s->r.summary.last_ns = s->r.summary.first_ns - 1;
 	expect_has(&s->r, "read          0 failed  uid=1000 (1 call in 0 ms)\n");
-	s->r.call.outcome = OUTCOME_UNKNOWN;
+	s->r.call.outcome = PVM_UNKNOWN;
 	s->r.summary.sums_known = false;
 	s->r.call.target.task = NULL;
 	s->r.call.target_arg = -5;
