@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/rooms.py finds what it is there for: it is given graphs with and without a fault."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import rooms  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def at_the_top(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def test_each_room_has_a_row():
+    allowed, wrong = rooms.rooms_allowed()
+    there = {f"user/{name}/" for name in os.listdir("user") if (ROOT / "user" / name).is_dir()} | {"user/"}
+    assert wrong == [] and set(allowed) == there
+
+
+@pytest.mark.parametrize("graph, found", [
+    ({}, []),
+    ({"a": ["b", "c"], "b": ["c"], "c": []}, []),
+    ({"a": ["b"], "b": ["a"]}, [["a", "b"]]),
+    ({"a": ["b"], "b": ["c"], "c": ["a", "d"], "d": []}, [["a", "b", "c"]]),
+    ({"a": ["b"], "b": ["a"], "c": ["d"], "d": ["c", "a"]}, [["a", "b"], ["c", "d"]]),
+])
+def test_circles(graph, found):
+    assert rooms.circles(graph) == found
+
+
+def test_a_room_below_knows_none_above():
+    allowed, _ = rooms.rooms_allowed()
+    first, last = list(allowed)[0], "user/"
+    below, above = first[len("user/"):] + "x", "y"
+    assert rooms.check_rooms({(above, below, "")}) == []
+    wrong, = rooms.check_rooms({(below, above, 'it includes "y.h"')})
+    assert first in wrong and last in wrong and 'it includes "y.h"' in wrong
+    wrong, = rooms.check_rooms({("nowhere/x", below, "")})
+    assert "is not in the table" in wrong
+
+
+@pytest.mark.parametrize("included, called, found", [
+    ({"a.c": {"a.h", "b.h"}, "a.h": set(), "b.c": {"b.h"}, "b.h": set()}, {"a": {"b": {"f"}}}, []),
+    ({"a.h": {"b.h"}, "b.h": {"a.h"}}, {}, ["headers include each other"]),
+    ({"a.c": {"b.h"}, "a.h": set(), "b.c": {"a.h"}, "b.h": set()}, {}, ["include each other's headers"]),
+    ({}, {"a": {"b": {"f"}}, "b": {"a": {"g"}}}, ["files call each other: a -> b (f); b -> a (g)"]),
+])
+def test_files_know_each_other_one_way(included, called, found):
+    wrong = rooms.check_circles(included, called)
+    assert len(wrong) == len(found) and all(part in line for part, line in zip(found, wrong))
