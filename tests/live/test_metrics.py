@@ -13,6 +13,8 @@ from pvm import AS_ME, MY_NAME, ONLY_ME, PVMTRACE, Tracer, parse_time, poll, \
     trigger, trigger_one
 from pvm_host import status
 
+# A crowd of processes, 40,000 pairs of them.
+FLOODS = True
 
 
 def read(path):
