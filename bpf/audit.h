@@ -41,13 +41,13 @@ static __always_inline void audit_seen(struct pt_regs *regs, u32 abi_op, bool at
 }
 
 /* A thread of which no hook has seen a call: whether it is in one. Its exit may still be seen, and then nobody else is to
- * have told the call. */
+ * have told the call. Before 5.15 the registers of other threads are not to be had. */
 static __always_inline void audit_inside(struct task_struct *task)
 {
 	struct pt_regs *regs;
 	u32 abi_op;
 
-	if (!cfg_audit)
+	if (!cfg_audit || !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	abi_op = arch_number(arch_exit_number(regs));

@@ -64,9 +64,10 @@ enum {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-/* Does the helper that gives the current task as a typed pointer exist (5.11)? */
+/* Do the helpers exist that give the current task as a typed pointer (5.11), and the registers of a task (5.15)? */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158,
+	BPF_FUNC_task_pt_regs = 175,
 };
 
 #if defined(__TARGET_ARCH_x86)

@@ -37,6 +37,7 @@ OPTIONAL = {
     "task_struct.migration_disabled": "5.11, with CONFIG_SMP or 6.17; without it, tracepoints are not taken to be preemptible, fentry is",
     "task_struct.ret_stack": "CONFIG_FUNCTION_GRAPH_TRACER; without it no returns are seen, and no sessions taken",
     "bpf_func_id.BPF_FUNC_get_current_task_btf": "5.11; before it, the untyped helper",
+    "bpf_func_id.BPF_FUNC_task_pt_regs": "5.15; before it, nobody knows which threads are still inside of calls that no hook saw",
     "cgroup.ancestors": "6.1; before it, the chain of parents",
     "cgroup_subsys_id.pids_cgrp_id": "CONFIG_CGROUP_PIDS",
     "cgroup_subsys_id.memory_cgrp_id": "CONFIG_MEMCG",
