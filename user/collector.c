@@ -6,8 +6,8 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "event/judge.h"
 #include "base/log.h"
+#include "event/judge.h"
 
 /* Half of what the kernel half has room for: the collector evicts first, and tells. */
 #define PROC_MAX 8192

@@ -9,13 +9,13 @@
 #include "from_kernel.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/privileges.h"
+#include "kernel/support.h"
 #include "kernel/sysctl.h"
 #include "kernel/tracer.h"
 #include "loop.h"
-#include "kernel/support.h"
 #include "report.h"
-#include "to_recording.h"
 #include "to_lines.h"
+#include "to_recording.h"
 
 struct live {
 	const struct options *options;

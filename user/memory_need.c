@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory_need.h"
 
-#include "collector.h"
 #include "base/log.h"
+#include "collector.h"
 #include "kernel/tracer.h"
 
 #define MIB (1ULL << 20)

@@ -8,8 +8,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "collector.h"
 #include "base/log.h"
+#include "collector.h"
 #include "from_recording.h"
 #include "output/recording.h"
 #include "report.h"

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run_facts.h"
-#include "event/unseen.h"
-#include "version.h"
 #include "event/names.h"
+#include "event/unseen.h"
+#include "run_facts.h"
+#include "version.h"
 
 #define LIBBPF_SZ 32
 

@@ -10,8 +10,8 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
 #include "books.h"
+#include "bpf/event.h"
 #include "event/record.h"
 #include "options/options.h"
 

@@ -9,8 +9,8 @@
 #include "collector.h"
 #include "outputs.h"
 #include "run_facts.h"
-#include "version.h"
 #include "to_lines.h"
+#include "version.h"
 
 static bool room(void *ctx)
 {

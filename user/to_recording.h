@@ -4,8 +4,8 @@
 #ifndef PVM_TO_RECORDING_H
 #define PVM_TO_RECORDING_H
 
-#include "event/predict.h"
 #include "destination.h"
+#include "event/predict.h"
 #include "output/place.h"
 
 struct collector;

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "audit/audit.h"
-#include "report.h"
 #include "kernel/kernel.h"
 #include "kernel/sysctl.h"
+#include "report.h"
 
 /* One that hooks depend on. */
 struct watch_switch {

@@ -12,9 +12,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "loop.h"
 #include "lines.h"
 #include "live_run.h"
+#include "loop.h"
 #include "scratch.h"
 
 #define CALL "process_vm_access"

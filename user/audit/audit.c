@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/audit.h"
+
 #include <linux/types.h>
 
 #include "bpf/rules.h"
-#include "audit/audit.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>

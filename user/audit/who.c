@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <linux/types.h>
-
-#include "bpf/rules.h"
 #include "audit/who.h"
 
-#include <fcntl.h>
+#include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/text_file.h"
+#include "bpf/rules.h"
 
 #define NS_PER_TICK (1000000000ULL / 100) /* USER_HZ is 100 on both architectures */
-
-/* Bytes read, 0 where there is nothing to read; text ends in NUL. */
-static size_t read_file(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[len > 0 ? len : 0] = '\0';
-	return len > 0 ? (size_t)len : 0;
-}
 
 /* What stands behind a line's name in /proc/PID/status; NULL: there is no such line. */
 static const char *line_of(const char *text, const char *name)
@@ -65,7 +52,7 @@ static uint64_t start_of(uint32_t pid)
 	char path[64], text[1024], *at;
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	if (!read_file(path, text, sizeof(text)) || !(at = strrchr(text, ')')))
+	if (!text_file__read(path, text, sizeof(text)) || !(at = strrchr(text, ')')))
 		return 0;
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
@@ -78,7 +65,8 @@ static uint32_t uid_of(uint32_t pid, uint32_t otherwise)
 	uint32_t uid;
 
 	snprintf(path, sizeof(path), "/proc/%u/status", pid);
-	if (!read_file(path, text, sizeof(text)) || !put_numbers(line_of(text, "\nUid:"), &uid, 1))
+	if (!text_file__read(path, text, sizeof(text)) ||
+	    !put_numbers(line_of(text, "\nUid:"), &uid, 1))
 		return otherwise;
 	return uid;
 }
@@ -91,7 +79,7 @@ static void read_process(const char *folder, struct audit_process *p)
 	size_t len;
 
 	snprintf(path, sizeof(path), "%s/status", folder);
-	if (!read_file(path, text, sizeof(text)))
+	if (!text_file__read(path, text, sizeof(text)))
 		return;
 	caps = line_of(text, "\nCapEff:");
 	if (!caps || !put_numbers(line_of(text, "\nTgid:"), &p->pid, 1) ||
@@ -102,7 +90,7 @@ static void read_process(const char *folder, struct audit_process *p)
 	p->caps = strtoull(caps, NULL, 16);
 	put_namespaces(line_of(text, "\nNStgid:"), p);
 	snprintf(path, sizeof(path), "%s/comm", folder);
-	len = read_file(path, text, sizeof(text));
+	len = text_file__read(path, text, sizeof(text));
 	if (len && text[len - 1] == '\n')
 		len--;
 	memcpy(p->comm, text, len < sizeof(p->comm) ? len : sizeof(p->comm) - 1);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* arrays - snapshots of long arrays by (tid, entry, side, look), oldest out first. */
+#include "event/arrays.h"
+
 #include <errno.h>
 #include <linux/types.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/event.h"
-#include "event/arrays.h"
 #include "base/table.h"
+#include "bpf/event.h"
 
 #define ARRAY_BYTES_MAX (PVM_IOV_MAX * 16)
 

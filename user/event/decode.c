@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decode - turns the bytes of a call record, or of a sum of calls, into what is said of them. */
+#include "event/decode.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "event/decode.h"
+#include "base/digits.h"
+#include "bpf/rules.h"
 #include "event/decode_array.h"
 #include "event/decode_check.h"
 #include "event/decode_written.h"
 #include "event/relation.h"
-#include "bpf/rules.h"
-#include "base/digits.h"
 
 #define RUN_ID_MAX 32
 

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "event/arrays.h"
 #include "base/clock.h"
+#include "event/arrays.h"
 #include "event/identity.h"
 #include "event/names.h"
 #include "event/predict.h"

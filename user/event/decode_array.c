@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decode_array - entry is the claim, exit repairs what was unreadable then and shows what
  * changed. */
+#include "event/decode_array.h"
+
 #include <string.h>
 
 #include <linux/types.h>
 
 #include "bpf/rules.h"
-#include "event/decode_array.h"
 
 /* Both looks at an array, reduced to what can be used. */
 struct looks {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* identity - what the kernel half sends once about processes and cgroups, remembered within
  * bounds. */
+#include "event/identity.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "event/identity.h"
 #include "base/digits.h"
 #include "base/lru.h"
 #include "event/path.h"

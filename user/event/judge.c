@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "event/judge.h"
+
 #include <linux/types.h>
 
 #include "bpf/rules.h"
-#include "event/judge.h"
 
 #include <fnmatch.h>
 #include <string.h>

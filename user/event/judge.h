@@ -9,8 +9,8 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
 #include "base/options.h"
+#include "bpf/event.h"
 #include "event/record.h"
 
 /* Where a process is, as far as it is known. */

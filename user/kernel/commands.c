@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "kernel/map.h"
 #include "base/log.h"
+#include "kernel/map.h"
 
 void commands__put(struct commands *c, const struct pvm_command *command)
 {

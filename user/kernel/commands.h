@@ -8,8 +8,8 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
 #include "bpf/command.h"
+#include "bpf/event.h"
 
 struct bpf_link;
 

@@ -12,20 +12,14 @@
 
 #include <linux/bpf.h>
 
-#include "bpf/event.h"
-#include "kernel/types.h"
 #include "base/log.h"
-#include "pvmtrace.skel.h"
+#include "bpf/event.h"
+#include "kernel/call_programs.h"
 #include "kernel/skips.h"
 #include "kernel/sysctl.h"
+#include "kernel/types.h"
 #include "kernel/witness_find.h"
-
-/* Programs of fentry.h on the functions of the calls. */
-#define ENTRY_PREFIX "pvm_f_"
-#define EXIT_PREFIX "pvm_x_"
-/* And those for where others may see the same call. */
-#define ENTRY_BESIDE_PREFIX "pvm_fw_"
-#define EXIT_BESIDE_PREFIX "pvm_xw_"
+#include "pvmtrace.skel.h"
 
 #define PIN_FUNCTION "pin_user_pages_remote"
 #define PIN_ARGUMENTS 6 /* as pvm_pin reads them */
@@ -36,25 +30,11 @@
 #else
 #define WITNESSES_ALONE false
 #endif
-#define KPROBES "/sys/bus/event_source/devices/kprobe/type"
-
-static bool has_prefix(const struct bpf_program *prog, const char *prefix)
-{
-	return !strncmp(bpf_program__name(prog), prefix, strlen(prefix));
-}
 
 static bool is_call_hook(const struct bpf_program *prog)
 {
 	return has_prefix(prog, ENTRY_PREFIX) || has_prefix(prog, EXIT_PREFIX) ||
 	       has_prefix(prog, ENTRY_BESIDE_PREFIX) || has_prefix(prog, EXIT_BESIDE_PREFIX);
-}
-
-/* The kernel function that a program names in its section: "fexit/mm_access". */
-static const char *function_of(const struct bpf_program *prog)
-{
-	const char *slash = strchr(bpf_program__section_name(prog), '/');
-
-	return slash ? slash + 1 : "";
 }
 
 /*

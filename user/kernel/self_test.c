@@ -15,8 +15,8 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
 #include "base/log.h"
+#include "bpf/event.h"
 
 #define WAIT_STEP_NS 1000000L
 #define WAIT_STEPS 1000 /* a second: far more than the ring takes */

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/map.h"
 #include "base/log.h"
+#include "kernel/map.h"
 
 /* The kernel gathers up to eight pages before it copies (kernel/bpf/bpf_iter.c: bpf_seq_read), so all of a batch comes
  * from one such turn, and no record is cut in two. */

@@ -14,16 +14,16 @@
 
 #include <linux/bpf.h>
 
+#include "base/log.h"
 #include "kernel/configure.h"
 #include "kernel/map.h"
-#include "kernel/types.h"
-#include "base/log.h"
 #include "kernel/privileges.h"
 #include "kernel/support.h"
-#include "pvmtrace.skel.h"
 #include "kernel/sysctl.h"
 #include "kernel/tracer_filter.h"
 #include "kernel/tracer_impl.h"
+#include "kernel/types.h"
+#include "pvmtrace.skel.h"
 
 uint64_t tracer__map_bytes(const struct tracer *t)
 {

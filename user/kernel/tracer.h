@@ -11,8 +11,8 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
 #include "base/options.h"
+#include "bpf/event.h"
 #include "event/predict.h"
 #include "event/record.h"
 

@@ -9,8 +9,8 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
 #include "base/log.h"
+#include "bpf/event.h"
 
 static uint32_t verdict_of(const struct filter_value *value)
 {

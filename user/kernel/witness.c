@@ -11,15 +11,15 @@
 
 #include <linux/bpf.h>
 
-#include "bpf/event.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "pvmtrace.skel.h"
+#include "bpf/event.h"
+#include "event/witness_info.h"
 #include "kernel/self_test.h"
 #include "kernel/session.h"
 #include "kernel/skips.h"
 #include "kernel/witness_need.h"
-#include "event/witness_info.h"
+#include "pvmtrace.skel.h"
 
 #define STACKLESS "a thread was found that has no shadow stack: "
 #define FIRE_TRIES 3

@@ -5,7 +5,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,33 +12,15 @@
 #include <linux/types.h>
 
 #include "base/log.h"
+#include "base/text_file.h"
 #include "bpf/event.h"
+#include "kernel/call_programs.h"
 #include "kernel/session.h"
 #include "kernel/sysctl.h"
 #include "pvmtrace.skel.h"
 
-#define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 #define LSMS "/sys/kernel/security/lsm"
 #define TEXT_SZ 4096
-#define ENTRY_PREFIX "pvm_f_"
-
-/* A line of text that the kernel tells, "" if it does not. */
-static void read_text(const char *path, char text[TEXT_SZ])
-{
-	FILE *f = fopen(path, "re");
-	size_t len = f ? fread(text, 1, TEXT_SZ - 1, f) : 0;
-
-	text[len] = '\0';
-	if (f)
-		fclose(f);
-}
-
-static const char *function_of(const struct bpf_program *prog)
-{
-	const char *slash = strchr(bpf_program__section_name(prog), '/');
-
-	return slash ? slash + 1 : "";
-}
 
 static bool has_function(const struct btf *types, const char *name)
 {
@@ -55,8 +36,7 @@ static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
 	bpf_object__for_each_program(prog, skel->obj) {
 		const char *name = function_of(prog);
 
-		if (w->function_cnt < WITNESS_FUNCTIONS &&
-		    !strncmp(bpf_program__name(prog), ENTRY_PREFIX, strlen(ENTRY_PREFIX)) &&
+		if (w->function_cnt < WITNESS_FUNCTIONS && has_prefix(prog, ENTRY_PREFIX) &&
 		    has_function(types, name))
 			w->functions[w->function_cnt++] = name;
 	}
@@ -128,7 +108,7 @@ static bool has_lsm(void)
 {
 	char text[TEXT_SZ], *at;
 
-	read_text(LSMS, text);
+	text_file__read(LSMS, text, sizeof(text));
 	for (at = strtok(text, ",\n"); at; at = strtok(NULL, ",\n"))
 		if (!strcmp(at, "bpf"))
 			return true;

@@ -2,10 +2,10 @@
 #include "kernel/witness_need.h"
 
 #include <bpf/libbpf.h>
-#include <stdio.h>
 #include <sys/utsname.h>
 
 #include "base/log.h"
+#include "base/text_file.h"
 #include "kernel/preempt.h"
 #include "kernel/self_test.h"
 #include "preempt.skel.h"
@@ -13,24 +13,13 @@
 #define MODES "/sys/kernel/debug/sched/preempt"
 #define TEXT_SZ 4096
 
-/* A line of text that the kernel tells, "" if it does not. */
-static void read_text(const char *path, char text[TEXT_SZ])
-{
-	FILE *f = fopen(path, "re");
-	size_t len = f ? fread(text, 1, TEXT_SZ - 1, f) : 0;
-
-	text[len] = '\0';
-	if (f)
-		fclose(f);
-}
-
 static bool kernel_preempts(void)
 {
 	struct utsname name = { .version = "" };
 	char modes[TEXT_SZ];
 
 	(void)uname(&name);
-	read_text(MODES, modes);
+	text_file__read(MODES, modes, sizeof(modes));
 	return preempt__in_kernel(name.version, modes);
 }
 

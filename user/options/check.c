@@ -6,8 +6,8 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
 #include "base/log.h"
+#include "bpf/event.h"
 
 /* What has a meaning for a trace only: nothing is silently left undone. */
 static int check_replay(const struct options *o)

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "bpf/event.h"
 #include "event/cgroup_pattern.h"
 #include "event/container.h"
-#include "base/log.h"
 
 #define COMM_MAX (PVM_COMM_SZ - 1)
 #define PID_TOP 2147483647ULL

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "bpf/event.h"
 #include "event/host.h"
 #include "kernel/types.h"
-#include "base/log.h"
 #include "render/render.h"
 
 #define JSON_INT_MAX ((1ULL << 53) - 1) /* settings are told in the start record */

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "output/acl.h"
 #include "base/log.h"
 #include "kernel/privileges.h"
+#include "output/acl.h"
 
 #define OPEN_TRIES 8
 #define OPEN_FLAGS (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)

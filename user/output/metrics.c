@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "output/acl.h"
 #include "base/log.h"
 #include "kernel/privileges.h"
+#include "output/acl.h"
 
 #define FILE_MODE 0644 /* whoever runs the exporter reads it */
 

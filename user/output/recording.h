@@ -18,8 +18,8 @@
 
 #include "bpf/event.h"
 #include "event/counts.h"
-#include "output/file_watch.h"
 #include "event/host.h"
+#include "output/file_watch.h"
 #include "output/place.h"
 
 #define RECORDING_MAGIC "PVMTRACE" /* 8 bytes without a NUL */

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "audit/samples.h"
+#include "base/log.h"
 #include "event/decode.h"
 #include "kernel/libbpf_log.h"
-#include "base/log.h"
 #include "kernel/privileges.h"
 #include "kernel/support.h"
 #include "kernel/tracer.h"

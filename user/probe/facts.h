@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <sys/utsname.h>
 
+#include "event/record.h"
 #include "options/options.h"
 #include "probe/hooks.h"
-#include "event/record.h"
 
 enum cgroup_layout { CGROUP_NONE, CGROUP_V1, CGROUP_V2, CGROUP_HYBRID };
 

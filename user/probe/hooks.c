@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probe.skel.h"
 #include "kernel/sysctl.h"
+#include "probe.skel.h"
 
 #define ENOTSUPP 524 /* the kernel's own, which has no name here */
 

@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "render/json_writer.h"
+#include "event/names.h"
+#include "event/unseen.h"
 #include "kernel/privileges.h"
 #include "probe/facts.h"
 #include "render/common.h"
-#include "event/unseen.h"
+#include "render/json_writer.h"
 #include "render/text_line.h"
 #include "version.h"
-#include "event/names.h"
 
 #define SENTENCES_MAX 16
 #define PROBE_SCHEMA "pvmtrace-probe/1"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "render/common.h"
+
 #include <linux/types.h>
 
 #include "bpf/rules.h"
-#include "render/common.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #define PVM_RENDER_COMMON_H
 
 #include "base/clock.h"
-#include "render/cache.h"
 #include "base/options.h"
+#include "render/cache.h"
 #include "render/fit.h"
 
 /* Shippers know a file by its first record, and Filebeat takes no file that is shorter. */

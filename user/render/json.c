@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json - schema pvmtrace/1: which file renders which record. */
-#include "render/formats.h"
 #include "render/json.h"
+
+#include "render/formats.h"
 
 int render_json(struct render_cache *cache, const struct record *r, const struct render_opts *o,
 		struct json *out)

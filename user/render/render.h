@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "render/json_writer.h"
 #include "event/record.h"
+#include "render/json_writer.h"
 
 struct render_opts {
 	uint32_t iov_limit; /* elements a side; UINT32_MAX: all */

@@ -8,6 +8,8 @@
  * that they do not need. On a narrow terminal the flags stand before the range, because the end of
  * the line is what is cut.
  */
+#include "render/text.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -16,7 +18,6 @@
 #include "bpf/rules.h"
 #include "render/fit.h"
 #include "render/formats.h"
-#include "render/text.h"
 
 #define NARROW 120 /* terminals of fewer columns */
 

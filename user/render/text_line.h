@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "render/json_writer.h"
 #include "render/cache.h"
+#include "render/json_writer.h"
 #include "render/render.h"
 
 #define TEXT_AMOUNT_SZ 8 /* "1023.9K" and a NUL */

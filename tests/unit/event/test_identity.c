@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixture.h"
 #include "event/identity.h"
+#include "fixture.h"
 
 /* A literal with the NUL of its last name. */
 #define NAMES(text) text, sizeof(text)

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fixture.h"
 #include "event/judge.h"
+#include "fixture.h"
 #include "options/options.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -13,8 +13,8 @@
 #include <linux/types.h>
 
 #include "bpf/rules.h"
-#include "fixture.h"
 #include "event/predict.h"
+#include "fixture.h"
 
 #define PAGE 4096ULL
 #define CHUNK 1024 /* pages */

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "books.h"
+#include "event/witness_info.h"
 #include "fixture.h"
 #include "kernel/skips.h"
-#include "event/witness_info.h"
 
 #define MULTI (WITNESS_MULTI | WITNESS_RETURNS)
 #define OLD (WITNESS_MULTI | WITNESS_END) /* up to 6.12 returns come from a pool */

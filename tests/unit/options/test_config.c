@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "capture.h"
 #include "fixture.h"
-#include "base/log.h"
 #include "options/options.h"
 #include "options/table.h"
 #include "scratch.h"

@@ -14,9 +14,9 @@
 
 #include <linux/types.h>
 
+#include "base/log.h"
 #include "bpf/event.h"
 #include "capture.h"
-#include "base/log.h"
 #include "options/options.h"
 #include "options/table.h"
 #include "render/render.h"

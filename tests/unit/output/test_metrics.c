@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "books.h"
 #include "capture.h"
 #include "child.h"
-#include "books.h"
 #include "output/metrics.h"
 
 static const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };

@@ -18,9 +18,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "capture.h"
 #include "child.h"
-#include "base/clock.h"
 #include "lines.h"
 #include "output/sink_impl.h"
 

@@ -22,8 +22,8 @@
 #include "capture.h"
 #include "child.h"
 #include "lines.h"
-#include "scratch.h"
 #include "output/sink_impl.h"
+#include "scratch.h"
 
 #define DISK_SZ (256 << 10)
 

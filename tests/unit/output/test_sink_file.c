@@ -19,8 +19,8 @@
 #include "capture.h"
 #include "child.h"
 #include "lines.h"
-#include "scratch.h"
 #include "output/sink_impl.h"
+#include "scratch.h"
 
 #define SOMEBODY 61234
 #define MALLORY 4321

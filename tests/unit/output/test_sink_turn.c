@@ -15,8 +15,8 @@
 
 #include "capture.h"
 #include "lines.h"
-#include "scratch.h"
 #include "output/sink_impl.h"
+#include "scratch.h"
 
 #define LIMIT 65536
 #define LINE 700

@@ -13,8 +13,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "capture.h"
 #include "base/log.h"
+#include "capture.h"
 #include "kernel/privileges.h"
 #include "probe/facts.h"
 
