@@ -343,3 +343,13 @@ const char *common__type(enum record_type type)
 		return "other";
 	}
 }
+
+void common__counters(struct json *j, const char *key, const struct counter *counters, size_t cnt,
+		      bool zeroes)
+{
+	json__open_obj(j, key);
+	for (size_t i = 0; i < cnt; i++)
+		if (counters[i].value || zeroes)
+			json__u64(j, counters[i].name, counters[i].value);
+	json__close_obj(j);
+}

@@ -66,4 +66,8 @@ void common__limits(struct json *j, const struct options *o, bool nulls);
 void common__pad(struct json *j, size_t pad);
 void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt);
 
+/* An object of counters; zeroes: also of those that are 0. */
+void common__counters(struct json *j, const char *key, const struct counter *counters, size_t cnt,
+		      bool zeroes);
+
 #endif

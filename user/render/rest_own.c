@@ -67,14 +67,8 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 static void put_counters(struct json *j, const struct own_plan *plan, const char *key,
 			 const struct counter *counters, size_t cnt)
 {
-	if (!own__shows(plan, OWN_COUNTERS))
-		return;
-	json__open_obj(j, key);
-	for (size_t i = 0; i < cnt; i++) {
-		if (counters[i].value || own__shows(plan, OWN_ZEROES))
-			json__u64(j, counters[i].name, counters[i].value);
-	}
-	json__close_obj(j);
+	if (own__shows(plan, OWN_COUNTERS))
+		common__counters(j, key, counters, cnt, own__shows(plan, OWN_ZEROES));
 }
 
 static void put_stats(struct json *j, const struct own_plan *plan, const struct stats_info *s)
