@@ -30,13 +30,9 @@ static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
 static __always_inline int function_enter(unsigned long long *ctx, u32 abi, u32 op,
 					  enum pvm_hook hook)
 {
-	struct task_struct *self = current_task();
-	struct pt_regs *regs;
+	struct pt_regs *regs = function_regs(ctx);
 
-	if (BESIDE(hook) && here_is_inside((u64)self))
-		return 0;
-	regs = function_regs(ctx);
-	call_enter(regs, self, ARCH_CALL(arch_function_abi(regs, abi), op), hook);
+	call_enter(regs, current_task(), ARCH_CALL(arch_function_abi(regs, abi), op), hook);
 	return 0;
 }
 
@@ -44,8 +40,12 @@ static __always_inline int function_exit(unsigned long long *ctx, u32 abi, u32 o
 					 enum pvm_hook hook)
 {
 	struct pt_regs *regs = function_regs(ctx);
+	struct task_struct *self = current_task();
+	u32 abi_op = ARCH_CALL(arch_function_abi(regs, abi), op);
 
-	call_exit(regs, current_task(), ARCH_CALL(arch_function_abi(regs, abi), op), ctx[1], hook);
+	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, abi_op))
+		return 0;
+	call_exit(regs, self, abi_op, ctx[1], hook);
 	return 0;
 }
 

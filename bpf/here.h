@@ -21,7 +21,7 @@
 /* What the hooks on a CPU last did (here.h). */
 struct pvm_here {
 	u64 inside; /* the thread whose call was taken here and is not over, with HERE_PERMITTED; 0: none */
-	u64 awaited; /* the thread whose return was seen here, and its exit not yet; 0: none. Of that call: */
+	u64 awaited; /* the thread whose return was seen here, and its last hook not yet; 0: none. Of that call: */
 	u64 args;   /* sum of its arguments */
 	u32 abi_op; /* ARCH_CALL */
 } __attribute__((aligned(64)));
@@ -96,15 +96,10 @@ static __always_inline void here_enter(struct pvm_state *s, u64 task)
 	h->inside = task;
 }
 
-/* The last hook on a call: behind the return the exit; with fentry, whose exit comes before it, the return. */
-#define HERE_LAST (cfg_last == PVM_SAW_EXIT ? PVM_SAW_EXIT : PVM_SAW_RETURN)
-
-/* An exit hook: whether the last one follows it. hook: a constant. */
+/* An exit hook: whether the last one (cfg_last) follows it. hook: a constant. */
 static __always_inline bool here_is_followed(enum pvm_hook hook)
 {
-	if (saw_of(hook) == PVM_SAW_RETURN)
-		return cfg_quick && HERE_LAST == PVM_SAW_EXIT;
-	return saw_of(hook) == PVM_SAW_FEXIT && cfg_quick;
+	return saw_of(hook) == PVM_SAW_RETURN && cfg_quick;
 }
 
 /* One that is followed by the last has dealt with the thread's call. That of another thread, for which the last is awaited
@@ -123,7 +118,7 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op
 	s->awaits = 1;
 }
 
-/* The last hook: whether it was awaited here. It is wrong only if the awaited one was passed over, and so were all other
+/* The last hook, with cfg_quick: whether it was awaited here. It is wrong only if the awaited one was passed over, and so were all other
  * hooks on a call with the same arguments that the thread has made since. */
 static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 abi_op)
 {
@@ -160,7 +155,7 @@ static __always_inline void here_settle(struct pvm_state *s, u64 task)
 	if (h->awaited == task)
 		h->awaited = 0;
 	else
-		s->seen |= HERE_LAST;
+		s->seen |= cfg_last;
 	s->awaits = 0;
 }
 

@@ -52,9 +52,6 @@ static __always_inline void witness_exit(s64 ret, enum pvm_hook hook)
 	u32 abi_op;
 
 	regs = witness_regs(self, &abi_op);
-	if (hook == HOOK_RETURN && cfg_quick && HERE_LAST == PVM_SAW_RETURN &&
-	    here_was_awaited(regs, (u64)self, abi_op))
-		return;
 	if (abi_op)
 		call_exit(regs, self, abi_op, ret, hook);
 }

@@ -25,6 +25,7 @@ static int64_t shift;	  /* ns, by which CLOCK_REALTIME was set */
 static int64_t suspended; /* ns, for which the machine was: CLOCK_MONOTONIC goes without them */
 static struct tracer fake;
 static struct record told;
+static struct abi_info told_abis[RUN_ABIS]; /* what it points to is gone by the time that it is looked at */
 static struct frame_books books; /* how what was told can be told again */
 static struct options options;
 static struct collector collector = { .options = &options };
@@ -52,6 +53,12 @@ static int tell(void *ctx, struct record *rec, const struct frame_books *how)
 	(void)ctx;
 	assert_true(!how == (rec->type == REC_START));
 	told = *rec;
+	if (rec->type == REC_START) {
+		assert_true(rec->start.abi_cnt <= RUN_ABIS);
+		for (size_t i = 0; i < rec->start.abi_cnt; i++)
+			told_abis[i] = rec->start.abis[i];
+		told.start.abis = told_abis;
+	}
 	books = how ? *how : (struct frame_books){ 0 };
 	return 0;
 }

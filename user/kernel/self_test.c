@@ -29,6 +29,11 @@ void self_test__call(void)
 	(void)process_vm_readv(getpid(), NULL, 0, NULL, 0, 0);
 }
 
+void self_test__call_write(void)
+{
+	(void)process_vm_writev(getpid(), NULL, 0, NULL, 0, 0);
+}
+
 bool self_test__call_on_child(void)
 {
 	char from = 'x', to = 0;

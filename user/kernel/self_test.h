@@ -31,6 +31,7 @@ int self_test__run(struct self_test *t, const struct self_test_env *env, struct 
 void self_test__seen(struct self_test *t, const void *data, size_t size);
 /* One native call on ourselves, of no consequence. */
 void self_test__call(void);
+void self_test__call_write(void);
 /* One on a child, whose memory the kernel asks permission for. false: it was refused, by whomever, or could not be tried. */
 bool self_test__call_on_child(void);
 

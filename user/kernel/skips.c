@@ -31,9 +31,7 @@ uint64_t skips__bound(const struct skips *s)
 	/* Then an exit without an entry is not told. */
 	if (s->fentry && !s->beside)
 		return s->entries;
-	if (!s->fentry || !s->quick)
-		cnt = least(cnt, s->entries);
-	return least(cnt, s->exits);
+	return least(cnt, least(s->entries, s->exits));
 }
 
 uint64_t skips__bound_since(const struct skips *at, const struct skips *now)

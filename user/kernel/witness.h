@@ -29,8 +29,9 @@ struct witness {
 	bool permit;	  /* lsm/ptrace_access_check */
 	bool counted;	  /* the kernel counts what it skips of them, */
 	bool ftrace_was_off, kprobes_were_off;	  /* but not what it does while a switch is off */
-	const char *functions[WITNESS_FUNCTIONS]; /* names in the skeleton */
+	const char *functions[WITNESS_FUNCTIONS]; /* that they are on */
 	size_t function_cnt;
+	bool around; /* the first hooks are on the same functions, and come between those at a begin and those at an end */
 	struct bpf_link *links[WITNESS_LINKS];
 	size_t cnt;
 	struct bpf_link *begins, *ends; /* of these, what multi and returns are attached by */

@@ -21,17 +21,28 @@
 
 #define LSMS "/sys/kernel/security/lsm"
 #define TEXT_SZ 4096
+#define CALLED_BY_ALL "process_vm_rw"
 
 static bool has_function(const struct btf *types, const char *name)
 {
 	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0;
 }
 
-/* The functions that the calls end up in here: those of the hooks of fentry.h. */
+/*
+ * The functions that the calls end up in here: those of the hooks of fentry.h. With these attached, it costs less to be on the
+ * one that all of them call (mm/process_vm_access.c): a function that has both a fentry hook and fprobe's is entered by a list of
+ * both.
+ */
 static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
-			   const struct btf *types)
+			   const struct btf *types, bool fentry)
 {
 	struct bpf_program *prog;
+
+	if (fentry && has_function(types, CALLED_BY_ALL)) {
+		w->functions[w->function_cnt++] = CALLED_BY_ALL;
+		return;
+	}
+	w->around = fentry;
 
 	bpf_object__for_each_program(prog, skel->obj) {
 		const char *name = function_of(prog);
@@ -135,7 +146,7 @@ void witness_find__kinds(struct witness *w, const struct pvmtrace_bpf *skel,
 {
 	if (!w->preemptible || !can_witness(types))
 		return;
-	find_functions(w, skel, types);
+	find_functions(w, skel, types, fentry);
 	w->counted = counts_skips(types);
 	w->multi = has_multi(types) && try_multi(w, false);
 	w->returns = w->multi && !has_pool(types) && try_multi(w, true);
