@@ -25,7 +25,8 @@ static int64_t shift;	  /* ns, by which CLOCK_REALTIME was set */
 static int64_t suspended; /* ns, for which the machine was: CLOCK_MONOTONIC goes without them */
 static struct tracer fake;
 static struct record told;
-static struct abi_info told_abis[RUN_ABIS]; /* what it points to is gone by the time that it is looked at */
+static struct abi_info
+	told_abis[RUN_ABIS];	 /* what it points to is gone by the time that it is looked at */
 static struct frame_books books; /* how what was told can be told again */
 static struct options options;
 static struct collector collector = { .options = &options };
