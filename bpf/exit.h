@@ -225,55 +225,57 @@ static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_ho
 	return s->stage == STAGE_REJECTED && call_reject(s, ret);
 }
 
-/* Told, summed up, lost or filtered: what becomes of a call that the hook has dealt with. */
-static __always_inline void call_settle(struct pvm_state *s, u32 slot, bool tell)
-{
-	if (!tell) {
-		count(PVM_C_FILTERED);
-		return;
-	}
-	call_look_again(s);
-	if (!cfg_aggregate || !call_aggregate(s, slot))
-		call_submit(s, slot);
-}
+/* What an exit makes of its call. */
+enum exit_verdict {
+	EXIT_FILTERED,
+	EXIT_TOLD,    /* summed up or lost if need be */
+	EXIT_COUNTED, /* a filter dropped it at its begin */
+};
 
-/* The exit of a call whose begin was seen: counted already if a filter dropped it there. */
-static __always_inline void exit_begun(struct pvm_state *s, s64 ret, enum pvm_hook hook)
+/* The exit of a call whose begin was seen. */
+static __always_inline enum exit_verdict exit_begun(struct pvm_state *s, s64 ret,
+						    enum pvm_hook hook)
 {
 	u32 stage = s->stage;
-	bool tell = call_close(s, ret, hook);
 
-	if (stage != STAGE_FILTERED)
-		call_settle(s, SLOT_OWN, tell);
+	if (call_close(s, ret, hook))
+		return EXIT_TOLD;
+	return stage == STAGE_FILTERED ? EXIT_COUNTED : EXIT_FILTERED;
 }
 
-/* The exit of a call whose begin no hook saw. s: what the thread has, or NULL. The state that was made for it, where the
- * thread keeps that. */
-static __always_inline struct pvm_state *exit_orphan(struct pvm_state *s, struct pt_regs *regs,
+/* The exit of a call whose begin no hook saw. s: what was begun for it (orphan_begin), at slot. */
+static __always_inline enum exit_verdict exit_orphan(struct pvm_state *s, struct pt_regs *regs,
 						     struct task_struct *self, u32 abi_op, s64 ret,
-						     enum pvm_hook hook)
+						     u32 slot, enum pvm_hook hook)
 {
-	u32 slot;
-
-	s = orphan_begin(s, self, hook);
-	if (!s)
-		return NULL;
-	slot = orphan_slot(s, hook);
 	count(PVM_C_SEEN);
 	if (BESIDE(hook))
 		look_for_stack(self);
 	audit_seen(regs, abi_op, true, true);
 	s->hook = HOOK_OF(hook);
-	call_settle(s, slot, call_orphan(s, regs, self, abi_op, ret, slot));
-	return slot == SLOT_OWN ? s : NULL;
+	return call_orphan(s, regs, self, abi_op, ret, slot) ? EXIT_TOLD : EXIT_FILTERED;
+}
+
+/* One way out for both, which the verifier follows once. */
+static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit_verdict verdict)
+{
+	if (verdict == EXIT_FILTERED)
+		count(PVM_C_FILTERED);
+	if (verdict != EXIT_TOLD)
+		return;
+	call_look_again(s);
+	if (!cfg_aggregate || !call_aggregate(s, slot))
+		call_submit(s, slot);
 }
 
 static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
 				      s64 ret, enum pvm_hook hook)
 {
+	enum exit_verdict verdict;
 	enum call_found found;
 	struct pvm_state *s;
 	u64 task = (u64)self;
+	u32 slot = SLOT_OWN;
 
 	if (is_self(OF_CURRENT(self, tgid))) {
 		self_exit(abi_op);
@@ -285,11 +287,19 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	if (BESIDE(hook) && cfg_quick)
 		here_end(s, task);
 	found = call_find(s, self, regs, abi_op, hook);
-	if (found == CALL_FOUND)
-		exit_begun(s, ret, hook);
-	if (found == CALL_UNSEEN)
-		s = exit_orphan(s, regs, self, abi_op, ret, hook);
-	if (found != CALL_OVER && s && state_end(s, task, hook) && here_is_followed(hook))
+	if (found == CALL_OVER)
+		return;
+	if (found == CALL_FOUND) {
+		verdict = exit_begun(s, ret, hook);
+	} else {
+		s = orphan_begin(s, self, hook);
+		if (!s)
+			return;
+		slot = orphan_slot(s, hook);
+		verdict = exit_orphan(s, regs, self, abi_op, ret, slot, hook);
+	}
+	exit_settle(s, slot, verdict);
+	if (slot == SLOT_OWN && state_end(s, task, hook) && here_is_followed(hook))
 		here_await(s, task, abi_op);
 }
 

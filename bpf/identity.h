@@ -366,12 +366,21 @@ enum pvm_whose {
 	OF_OWNER, /* of the target's memory (memory.h) */
 };
 
+PVM_ASSERT(__builtin_offsetof(struct pvm_call, target) ==
+	   __builtin_offsetof(struct pvm_call, caller) + sizeof(struct pvm_task));
+
+/* Caller or target of a call; who: enum pvm_who. By a sum and not by a choice, behind which the verifier would follow all
+ * that comes twice. */
+static __always_inline struct pvm_task *side_of(struct pvm_call *call, u32 who)
+{
+	barrier_var(who);
+	return (void *)&call->caller + (who & 1) * sizeof(struct pvm_task);
+}
+
 static __always_inline struct pvm_task *id_of(struct pvm_state *s, struct pvm_names *names,
 					      u32 whose)
 {
-	if (whose == OF_OWNER)
-		return &names->owner;
-	return whose == OF_TARGET ? &s->call.target : &s->call.caller;
+	return whose == OF_OWNER ? &names->owner : side_of(&s->call, whose);
 }
 
 /* type: PVM_EXE or PVM_CGROUP; task: the process, which must still be the one that the call knows. whose: enum
@@ -531,8 +540,8 @@ static __always_inline bool sent_is(const struct pvm_sent *sent, const struct pv
 	       sent->epoch == pvm_shared.epoch;
 }
 
-/* The part of identity_send that is rare. who: enum pvm_who; slot: enum pvm_slot. The target is walked to once more: what was held cannot be
- * handed over as a scalar. */
+/* The part of identity_send that is rare. who: enum pvm_who; slot: enum pvm_slot. The target is walked to once more: what was
+ * held cannot be handed over as a scalar. */
 __noinline int identity_settle(u32 who, u32 slot)
 {
 	struct pvm_state *s = state_at(slot);
@@ -544,8 +553,8 @@ __noinline int identity_settle(u32 who, u32 slot)
 
 	if (!s)
 		return 0;
-	id = who == PVM_TARGET ? &s->call.target : &s->call.caller;
-	sent = who == PVM_TARGET ? &s->sent[PVM_TARGET] : &s->sent[PVM_CALLER];
+	id = side_of(&s->call, who);
+	sent = &s->sent[who & 1];
 	if (who == PVM_TARGET) {
 		task = target_walk(&s->call);
 		if (!task || raw_tgid(task) != id->pid || raw_start(task) != id->start_ns)
