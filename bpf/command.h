@@ -23,6 +23,9 @@ struct pvm_command {
 
 #define PVM_COMMAND_CNT 128
 
+/* Summaries that are read at once. */
+#define PVM_SUMMARY_BATCH 32
+
 PVM_ASSERT(sizeof(struct pvm_command) == 32);
 
 #endif

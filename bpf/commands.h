@@ -3,7 +3,8 @@
  * commands.h - what the reader wants of hash maps, done here. It never does it itself: a task that is preempted amid a
  * bpf(2) map operation keeps hooks that count on bpf_prog_active (kprobes, classic tracepoints) from running on its CPU.
  * A program's own map operations do not (kernel/bpf/syscall.c: bpf_disable_instrumentation). An iterator runs for each
- * element of a map, and once more without one, when the reader reads it.
+ * element of a map, and once more without one, when the reader reads it. Some hosts allow no iterator but those over tasks:
+ * there one over a task of the reader's does it for all elements at once (user/kernel/iterators.c).
  */
 #ifndef PVM_COMMANDS_H
 #define PVM_COMMANDS_H
@@ -12,18 +13,13 @@
 #include "command.h"
 #include "maps.h"
 
-/* Over pvm_commands. Keys and values are copied: helpers of 5.10 take no pointers into an element. */
-SEC("iter/bpf_map_elem")
-int pvm_apply(struct bpf_iter__bpf_map_elem *ctx)
+/* Keys and values are copied: helpers of 5.10 take no pointers into an element. */
+static __always_inline void command_apply(struct pvm_command *at)
 {
-	struct pvm_command *at = ctx->value;
+	struct pvm_cgroup_key cgroup = at->cgroup;
 	struct pvm_cgroup_val verdict;
-	struct pvm_cgroup_key cgroup;
 	u32 pid;
 
-	if (!at)
-		return 0;
-	cgroup = at->cgroup;
 	switch (at->kind) {
 	case PVM_FORGET_PROC:
 		pid = at->pid;
@@ -38,35 +34,88 @@ int pvm_apply(struct bpf_iter__bpf_map_elem *ctx)
 		break;
 	}
 	at->kind = 0;
+}
+
+/* Over pvm_commands. */
+SEC("iter/bpf_map_elem")
+int pvm_apply(struct bpf_iter__bpf_map_elem *ctx)
+{
+	if (ctx->value)
+		command_apply(ctx->value);
+	return 0;
+}
+
+static long apply_each(void *map, u32 *key, struct pvm_command *at, void *ctx)
+{
+	command_apply(at);
+	return 0;
+}
+
+/* bpf_for_each_map_elem: 5.13. */
+SEC("iter/task")
+int pvm_apply_all(struct bpf_iter__task *ctx)
+{
+	if (ctx->task && !ctx->meta->seq_num)
+		bpf_for_each_map_elem(&pvm_commands, apply_each, NULL, 0);
 	return 0;
 }
 
 /*
- * Over pvm_summaries: writes those of closed windows to the reader, each once, and removes those that were written by an
- * earlier run. Not by the same one: where it goes on after a pause, the kernel counts the elements that it left behind in
- * a bucket. The header, which is zero until then, says what was written.
+ * Writes a summary of a closed window to the reader, once, and removes it if it was written by an earlier run. Not by the
+ * same one: where it goes on after a pause, the kernel counts the elements that it left behind in a bucket. The header,
+ * which is zero until then, says what was written. Whether it was now.
  */
-SEC("iter/bpf_map_elem")
-int pvm_take(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline bool summary_take(struct seq_file *seq, const struct pvm_summary_key *at,
+					 struct pvm_summary *sum)
 {
-	struct pvm_summary *sum = ctx->value;
-	struct pvm_summary_key *at = ctx->key, key;
+	struct pvm_summary_key key = *at;
 
-	if (!at || !sum)
-		return 0;
-	key = *at;
 	if (key.window == pvm_shared.window)
-		return 0;
+		return false;
 	if (sum->hdr.size) {
 		bpf_map_delete_elem(&pvm_summaries, &key);
-		return 0;
+		return false;
 	}
 	sum->hdr.type = PVM_SUMMARY;
 	sum->hdr.version = PVM_WIRE_VERSION;
 	sum->hdr.size = sizeof(*sum);
 	/* No room for it now: the kernel comes back to this element. */
-	if (bpf_seq_write(ctx->meta->seq, sum, sizeof(*sum)))
+	if (bpf_seq_write(seq, sum, sizeof(*sum)))
 		sum->hdr.size = 0;
+	return sum->hdr.size;
+}
+
+/* Over pvm_summaries. */
+SEC("iter/bpf_map_elem")
+int pvm_take(struct bpf_iter__bpf_map_elem *ctx)
+{
+	if (ctx->key && ctx->value)
+		summary_take(ctx->meta->seq, ctx->key, ctx->value);
+	return 0;
+}
+
+/* How many more may be written now. Not on the stack, where the verifier would follow each of its values. */
+static u32 take_left;
+
+static long take_each(void *map, const struct pvm_summary_key *key, struct pvm_summary *sum,
+		      struct seq_file **seq)
+{
+	if (summary_take(*seq, key, sum))
+		take_left--;
+	return !take_left;
+}
+
+/* All that is written at one task has to have room at once, or the kernel drops it: so it is no more than that, and the
+ * reader comes again. */
+SEC("iter/task")
+int pvm_take_all(struct bpf_iter__task *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+
+	if (!ctx->task || ctx->meta->seq_num)
+		return 0;
+	take_left = PVM_SUMMARY_BATCH;
+	bpf_for_each_map_elem(&pvm_summaries, take_each, &seq, 0);
 	return 0;
 }
 

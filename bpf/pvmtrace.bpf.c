@@ -134,6 +134,21 @@ int pvm_sweep_dead(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+static long sweep_each(void *map, const u64 *key, struct pvm_state *s, void *ctx)
+{
+	sweep_state(s, *key);
+	return 0;
+}
+
+/* The same at once (commands.h). */
+SEC("iter/task")
+int pvm_sweep_dead_all(struct bpf_iter__task *ctx)
+{
+	if (ctx->task && !ctx->meta->seq_num)
+		bpf_for_each_map_elem(&pvm_state, sweep_each, NULL, 0);
+	return 0;
+}
+
 /* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to
  * it; and of the host. */
 SEC("iter/task")

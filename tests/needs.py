@@ -27,6 +27,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from exit32 import CARRIED_OUT, CODE_ARM, CODE_X86, EM_386, EM_ARM, EM_X86_64, elf
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("PVMTRACE_BUILD", ROOT / "build"))
 MACHINE = os.uname().machine
@@ -78,32 +80,6 @@ def syscall(nr, *args):
 
 
 # ---- 32-bit calls -----------------------------------------------------------------------------------------------
-
-CARRIED_OUT = 7  # the exit status of the programs below
-# mov $1 (exit), %eax; mov $7, %ebx; int $0x80; hlt, which ends a program with a signal
-CODE_X86 = b"\xb8\x01\0\0\0\xbb\x07\0\0\0\xcd\x80\xf4"
-# mov r0, #7; mov r7, #1; svc #0; udf #0
-CODE_ARM = struct.pack("<4I", 0xE3A00007, 0xE3A07001, 0xEF000000, 0xE7F000F0)
-EM_386, EM_ARM, EM_X86_64 = 3, 40, 62
-EF_ARM_EABI5 = 0x05000000
-
-
-def elf(machine, code):
-    """A program of one page that is nothing but this code."""
-    wide, base = machine == EM_X86_64, 0x400000
-    head, phead = (64, 56) if wide else (52, 32)
-    entry = base + head + phead
-    ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + bytes(9)
-    size = head + phead + len(code)
-    flags = EF_ARM_EABI5 if machine == EM_ARM else 0
-    header = ident + struct.pack("<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH", 2, machine, 1, entry, head, 0, flags,
-                                 head, phead, 1, 0, 0, 0)
-    if wide:
-        segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 4096)
-    else:
-        segment = struct.pack("<IIIIIIII", 1, 0, base, base, size, size, 5, 4096)
-    return header + segment + code
-
 
 def carried_out(program):
     """Why a program's one call, its exit by way of 32-bit calls, was not carried out; None: it was."""
@@ -303,10 +279,19 @@ def perf_kprobes():
     return None if path.exists() else "this kernel has none (CONFIG_KPROBE_EVENTS)"
 
 
+def has_symbol(name):
+    with open("/proc/kallsyms", encoding="ascii", errors="replace") as symbols:
+        return any(line.split()[2] == name for line in symbols)
+
+
 @need("the kernel function that resolves a pid (bpf_task_from_vpid, Linux 6.13)")
 def kfunc():
-    with open("/proc/kallsyms", encoding="ascii", errors="replace") as symbols:
-        return None if any(line.split()[2] == "bpf_task_from_vpid" for line in symbols) else "there is none"
+    return None if has_symbol("bpf_task_from_vpid") else "there is none"
+
+
+@need("programs that look at each element of a map (bpf_for_each_map_elem, Linux 5.13)")
+def for_each():
+    return None if has_symbol("bpf_for_each_map_elem") else "there is none"
 
 
 @need("tracepoints that can be preempted (Linux 7)")
@@ -316,8 +301,7 @@ def witnesses():
 
 @need("a kernel that knows whose memory it is (CONFIG_MEMCG)")
 def memcg():
-    with open("/proc/kallsyms", encoding="ascii", errors="replace") as symbols:
-        return None if any(line.split()[2] == "mm_update_next_owner" for line in symbols) else "mm->owner is not kept"
+    return None if has_symbol("mm_update_next_owner") else "mm->owner is not kept"
 
 
 def asked(*options):

@@ -58,6 +58,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason=f"fentry does not see {mark.args[0]}"))
         if mark and os.environ.get("PVM_HOOKS") == "witness":
             item.add_marker(pytest.mark.skip(reason=f"witnesses do not see {mark.args[0]}"))
+        if mark and os.environ.get("PVM_HOOKS") == "hogs" and needs.has("witnesses"):
+            item.add_marker(pytest.mark.skip(reason=f"only hooks that can be passed over see {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

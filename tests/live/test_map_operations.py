@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from needs import any_hierarchy, which
-from pvm import AS_ME, Held, ONLY_ME, TRIGGERS, Tracer, poll, trigger_one
+from pvm import AS_ME, BUILD, Held, ONLY_ME, PVMTRACE, TRIGGERS, Tracer, poll, trigger_one
 from pvm_host import cgroup_name, status
 from pvm_tally import freeze
 from pvm_lender import Lender
@@ -24,6 +24,10 @@ FLOODS = True
 LINE = re.compile(r"(?:\d+ +)?(?:\[pid +\d+\] )?bpf\((\w+)(.*)")
 PROCS_MAX, CGROUPS_MAX = 8192, 4096  # what user/collector.c remembers
 TICKS = 2.5  # seconds: of two ticks
+# Of a build that does as on a host which allows iterators over tasks only (Makefile).
+WAYS = pytest.mark.parametrize("binary", [
+    pytest.param(PVMTRACE, id="over_maps"),
+    pytest.param(BUILD / "vm" / "pvmtrace-tasks", marks=pytest.mark.needs("for_each"), id="over_tasks")])
 
 
 class Watched:
@@ -60,8 +64,8 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched(tmp_path, *args):
-    with Tracer(*args) as t, Watched(t.pid, tmp_path / "bpf") as w:
+def watched(tmp_path, *args, binary=PVMTRACE):
+    with Tracer(*args, binary=binary) as t, Watched(t.pid, tmp_path / "bpf") as w:
         yield t, w
 
 
@@ -100,11 +104,12 @@ def test_process_that_ends_and_leaves_its_memory(tmp_path):
         w.expect_no_map_operations(BPF_ITER_CREATE=1)
 
 
+@WAYS
 @pytest.mark.parametrize("option", ["--caller-cgroup", "--target-cgroup"])
-def test_verdicts_on_cgroups(tmp_path, cgroups, option):
+def test_verdicts_on_cgroups(tmp_path, cgroups, option, binary):
     """They arrive in the kernel half all the same: later calls are dropped there."""
     where = cgroups.make(any_hierarchy(), f"/{cgroup_name()}")
-    with watched(tmp_path, option, f"!/{where.name}", *ONLY_ME) as (t, w):
+    with watched(tmp_path, option, f"!/{where.name}", *ONLY_ME, binary=binary) as (t, w):
         for _ in range(3):
             trigger_one("pvmcall", *AS_ME, "self", preexec_fn=cgroups.join(where))
             time.sleep(TICKS / 2)
@@ -119,9 +124,10 @@ def filtered_in_the_kernel(stop):
     return counters["seen"] - counters["submitted"] - counters["summarised"]
 
 
-def test_sums_that_are_asked_for(tmp_path, programs):
+@WAYS
+def test_sums_that_are_asked_for(tmp_path, programs, binary):
     """More than one reading of them, while calls are added."""
-    with Adding("--aggregate", 1, "--caller-comm", FLOOD) as (t, tally), Watched(t.pid, tmp_path / "bpf") as w:
+    with Adding("--aggregate", 1, "--caller-comm", FLOOD, binary=binary) as (t, tally), Watched(t.pid, tmp_path / "bpf") as w:
         flood = programs.flood(120, 0)
         tally.wait(lambda: len({r["first"] for _, r in tally.summaries}) >= 3, 20, "the summaries")
         pid, n = made(flood)
@@ -131,9 +137,10 @@ def test_sums_that_are_asked_for(tmp_path, programs):
     assert tally.of(pid) == n
 
 
-def test_sums_of_what_found_no_room(tmp_path, programs):
+@WAYS
+def test_sums_of_what_found_no_room(tmp_path, programs, binary):
     """More of them than are read at once."""
-    with Adding(*SMALL, *OURS) as (t, tally):
+    with Adding(*SMALL, *OURS, binary=binary) as (t, tally):
         freeze(t)
         programs.fill()
         run = programs.crowd("line", 50, 8, 2)
@@ -151,9 +158,10 @@ def evicted(t):
 
 
 @pytest.mark.slow
-def test_processes_that_are_forgotten(tmp_path, programs):
+@WAYS
+def test_processes_that_are_forgotten(tmp_path, programs, binary):
     """Whoever calls again after that is known again."""
-    with Held("pvmcall", *AS_ME, "step") as h, watched(tmp_path, *OURS) as (t, w):
+    with Held("pvmcall", *AS_ME, "step") as h, watched(tmp_path, *OURS, binary=binary) as (t, w):
         h.line()
         h.step()
         run = programs.crowd("line", 100, PROCS_MAX // 100 + 5, 1, timeout=120)
@@ -168,12 +176,13 @@ def test_processes_that_are_forgotten(tmp_path, programs):
 
 
 @pytest.mark.slow
-def test_cgroups_that_are_forgotten(tmp_path, cgroups):
+@WAYS
+def test_cgroups_that_are_forgotten(tmp_path, cgroups, binary):
     """The same of a cgroup's path, and of the verdict on it."""
     top = cgroups.make(any_hierarchy(), f"/{cgroup_name()}")
     dirs = [cgroups.make(any_hierarchy(), f"/{top.name}/{i}") for i in range(CGROUPS_MAX + 50)]
     with Held("pvmcall", *AS_ME, "step") as h, \
-            watched(tmp_path, "--caller-cgroup", f"!*/{top.name}/1", *ONLY_ME) as (t, w):
+            watched(tmp_path, "--caller-cgroup", f"!*/{top.name}/1", *ONLY_ME, binary=binary) as (t, w):
         h.line()
         for where in [*dirs, *dirs[:2]]:
             cgroups.move(h.pid, where)

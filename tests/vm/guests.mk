@@ -25,14 +25,17 @@ build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 
 # Builds for tests, of which one file is compiled otherwise. witness: the first hooks are not attached, so that in the live
 # tests the witnesses have to see everything. first: without witnesses, to count what they cost (tests/vm/instructions.py).
-# ended: no hook sees how a call ends (tests/live/test_ended.py).
+# ended: no hook sees how a call ends (tests/live/test_ended.py). tasks: as on a host that allows iterators over tasks only
+# (tests/live/test_map_operations.py).
 build/vm/witness/hooks.o: VARIANT := -DPVM_WITNESSES_ALONE
 build/vm/witness/hooks.o: user/kernel/hooks.c
 build/vm/first/witness.o: VARIANT := -DPVM_NO_WITNESSES
 build/vm/first/witness.o: user/kernel/witness.c
 build/vm/ended/witness.o: VARIANT := -DPVM_ENDS_UNSEEN
 build/vm/ended/witness.o: user/kernel/witness.c
-build/vm/witness/hooks.o build/vm/first/witness.o build/vm/ended/witness.o: build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
+build/vm/tasks/iterators.o: VARIANT := -DPVM_NO_MAP_ITERATORS
+build/vm/tasks/iterators.o: user/kernel/iterators.c
+build/vm/witness/hooks.o build/vm/first/witness.o build/vm/ended/witness.o build/vm/tasks/iterators.o: build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
 	@mkdir -p $(@D)
 	$(call tell,CC)
 	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(VARIANT) $(CFLAGS) $(DEPENDENCIES) -c user/kernel/$(@F:.o=.c) -o $@
@@ -44,6 +47,10 @@ build/vm/pvmtrace-witness: build/vm/witness/hooks.o $(USER_OBJ) build/flags buil
 build/vm/pvmtrace-ended: build/vm/ended/witness.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) $(LIBS) -o $@
+
+build/vm/pvmtrace-tasks: build/vm/tasks/iterators.o $(USER_OBJ) build/flags build/files
+	$(call tell,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/iterators.o,$(USER_OBJ)) $(LIBS) -o $@
 
 build/vm/pvmtrace-first: build/vm/first/witness.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
@@ -94,7 +101,7 @@ cross:
 		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= $(CROSS_GOALS)
 
 .PHONY: build-vm check-vm check-btf
-build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-ended build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so
+build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-ended build/vm/pvmtrace-tasks build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so
 
 check-btf: ## vmlinux.h against the types of this machine's kernel and of the other ones (BTF='6.1 host')
 	@$(call install_missing,$(BTF_PKGS))

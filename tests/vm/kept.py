@@ -10,7 +10,7 @@ import subprocess
 
 import kernels
 
-SOURCES = ("bpf", "user", "vmlinux", "tests/live", "tests/needs.py", "tests/lacking",
+SOURCES = ("bpf", "user", "vmlinux", "tests/live", "tests/needs.py", "tests/exit32.py", "tests/lacking",
            *(f"tests/vm/{name}" for name in ("audit.py", "checks.py", "confirm.py", "btf.py", "modules.py", "switches.py",
                                              "volumes.py", "init", "init-live", "live.py", "load.py", "test_load.py", "verify.c")))
 WHERE = kernels.HOME / "results"

@@ -107,13 +107,15 @@ def contents(kernel, words, seconds, part):
     """What the guest has besides its Debian."""
     build = kernel.build
     found = {"init": HERE / "init-live", "arguments": shlex.join(words), "seconds": str(seconds)}
-    shared = [kernels.ROOT / "tests" / name for name in ("needs.py", "lacking")]
+    shared = [kernels.ROOT / name for name in ("tests/needs.py", "tests/exit32.py", "tests/lacking", "packaging/pvmtrace.service")]
     for path in [*shared, *LIVE.glob("*.py"), *(kernels.ROOT / "docs").glob("*.json")]:
         found[f"pvmtrace/{path.relative_to(kernels.ROOT)}"] = path
     for path in (build / "vm" / "live").glob("pvm*"):
         if not path.suffix:
             found[f"pvmtrace/build/live/{path.name}"] = path
-    found["pvmtrace/build/vm/pvmtrace-ended"] = build / "vm" / "pvmtrace-ended"
+    for name in ("pvmtrace-ended", "pvmtrace-tasks"):
+        found[f"pvmtrace/build/vm/{name}"] = build / "vm" / name
+    found["pvmtrace/build/live/pvmclock.so"] = build / "live" / "pvmclock.so"
     found["pvmtrace/build/pvmtrace"] = build / ("vm/pvmtrace-witness" if part == "witness" else "pvmtrace")
     return found
 
@@ -122,6 +124,7 @@ def known(kernel, part):
     """What a guest has, and what not, for the first process's environment: test_needs holds the probes against it."""
     there, absent = list(ALWAYS), []
     (there if kernel.version >= (6, 13) else absent).append("kfunc")
+    (there if kernel.version >= (5, 13) else absent).append("for_each")
     if kernel.arch == "amd64":
         (there if kernel.version >= WITNESS_FROM else absent).append("witnesses")
     there += ["cgroup_pids", "cgroup_memory", "cgroup_hybrid"] if part == "hybrid" and kernel.version < (6, 0) else []

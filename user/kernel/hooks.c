@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "bpf/event.h"
 #include "kernel/call_programs.h"
+#include "kernel/iterators.h"
 #include "kernel/skips.h"
 #include "kernel/sysctl.h"
 #include "kernel/types.h"
@@ -221,6 +222,21 @@ static void forget_confirm(struct pvmtrace_bpf *skel)
 	bpf_program__set_autoload(skel->progs.pvm_pin_end, false);
 }
 
+/* What more there is where ftrace works. */
+static int choose_by_types(struct hooks *h, const struct btf *types, enum hooks_extent extent)
+{
+	int err = h->fentry ? choose_fentry(h, types) : 0;
+
+	if (!err && extent >= HOOKS_CONFIRMED)
+		choose_confirm(h, types);
+	if (!err && extent >= HOOKS_WITNESSED) {
+		witness_find__kinds(&h->witness, h->skel, types, h->fentry);
+		witness__choose(&h->witness, h->skel, h->fentry);
+		choose_calls(h);
+	}
+	return err;
+}
+
 int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry,
 		  enum hooks_extent extent)
 {
@@ -239,22 +255,17 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	skel->rodata->cfg_typed_regs = true;
 	choose_calls(h);
 	forget_confirm(skel);
-	if (sysctl__ftrace_is_off())
-		return 0;
 	types = kernel_types__load(btf);
 	if (!types) {
-		log__debug("the kernel's types: %s", strerror(errno));
-		return fentry ? refuse("anything", -errno) : 0;
+		const int why = -errno;
+
+		log__debug("the kernel's types: %s", strerror(-why));
+		if (fentry)
+			return refuse("anything", why);
+	} else if (!sysctl__ftrace_is_off()) {
+		err = choose_by_types(h, types, extent);
 	}
-	if (fentry)
-		err = choose_fentry(h, types);
-	if (!err && extent >= HOOKS_CONFIRMED)
-		choose_confirm(h, types);
-	if (!err && extent >= HOOKS_WITNESSED) {
-		witness_find__kinds(&h->witness, skel, types, fentry);
-		witness__choose(&h->witness, skel, fentry);
-		choose_calls(h);
-	}
+	iterators__choose(skel, types);
 	btf__free(types);
 	return err;
 }

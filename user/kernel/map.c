@@ -39,17 +39,31 @@ void *kernel_map__elements(const struct bpf_map *map)
 	return at == MAP_FAILED ? NULL : at;
 }
 
-struct bpf_link *kernel_map__iterator(const struct bpf_program *prog, const struct bpf_map *map)
+static struct bpf_link *iterator(const struct bpf_program *prog, union bpf_iter_link_info *info)
 {
-	union bpf_iter_link_info info = { .map = { .map_fd = (uint32_t)bpf_map__fd(map) } };
 	struct bpf_iter_attach_opts opts;
 
 	/* libbpf looks at the padding too. */
 	memset(&opts, 0, sizeof(opts));
 	opts.sz = sizeof(opts);
-	opts.link_info = &info;
-	opts.link_info_len = sizeof(info);
+	opts.link_info = info;
+	opts.link_info_len = sizeof(*info);
 	return bpf_program__attach_iter(prog, &opts);
+}
+
+struct bpf_link *kernel_map__iterator(const struct bpf_program *prog, const struct bpf_map *map)
+{
+	union bpf_iter_link_info info = { .map = { .map_fd = (uint32_t)bpf_map__fd(map) } };
+
+	return iterator(prog, &info);
+}
+
+/* The number of a thread stands where that of a map's descriptor does: older kernels see nothing that they do not know. */
+struct bpf_link *kernel_map__iterator_of_self(const struct bpf_program *prog)
+{
+	union bpf_iter_link_info info = { .map = { .map_fd = (uint32_t)gettid() } };
+
+	return iterator(prog, &info);
 }
 
 int kernel_map__begin(const struct bpf_link *iterator)

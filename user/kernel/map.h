@@ -21,6 +21,8 @@ uint64_t kernel_map__bytes(const struct bpf_object *obj);
 void *kernel_map__elements(const struct bpf_map *map);
 /* Makes ready the iterator that runs prog for each element of map, and once without one. NULL: errno says why. */
 struct bpf_link *kernel_map__iterator(const struct bpf_program *prog, const struct bpf_map *map);
+/* Likewise one over tasks, of which it shows the calling thread alone; before Linux 6.1 all, this one somewhere among them. */
+struct bpf_link *kernel_map__iterator_of_self(const struct bpf_program *prog);
 
 /* An iterator at its beginning: a descriptor, or -errno. */
 int kernel_map__begin(const struct bpf_link *iterator);

@@ -9,7 +9,8 @@
 
 /* The kernel gathers up to eight pages before it copies (kernel/bpf/bpf_iter.c: bpf_seq_read), so all of a batch comes
  * from one such turn, and no record is cut in two. */
-_Static_assert(SUMMARY_BATCH * sizeof(struct pvm_summary) <= 8 * 4096, "a batch is read at once");
+_Static_assert(PVM_SUMMARY_BATCH * sizeof(struct pvm_summary) <= 8 * 4096,
+	       "a batch is read at once");
 
 void summaries__close(struct summaries *s)
 {

@@ -9,9 +9,7 @@
 
 #include <linux/types.h>
 
-#include "bpf/event.h"
-
-#define SUMMARY_BATCH 32
+#include "bpf/command.h"
 
 struct bpf_link;
 
@@ -22,7 +20,7 @@ struct summaries {
 	bool came;	/* this run of the iterator has told some: another one has to remove them */
 	int fd;		/* while taking */
 	size_t at, cnt; /* in batch */
-	struct pvm_summary batch[SUMMARY_BATCH];
+	struct pvm_summary batch[PVM_SUMMARY_BATCH];
 };
 
 /*

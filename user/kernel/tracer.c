@@ -198,39 +198,18 @@ int tracer__look(struct tracer *t)
 	return err < 0 ? support__explain("binding the pid filters", -err) : err;
 }
 
-static int attach_iterators(struct tracer *t)
-{
-	struct pvmtrace_bpf *skel = t->skel;
-
-	skel->links.pvm_sweep = bpf_program__attach_iter(skel->progs.pvm_sweep, NULL);
-	if (!skel->links.pvm_sweep)
-		return support__explain("attaching the task iterator", errno);
-	skel->links.pvm_apply =
-		kernel_map__iterator(skel->progs.pvm_apply, skel->maps.pvm_commands);
-	skel->links.pvm_take = kernel_map__iterator(skel->progs.pvm_take, skel->maps.pvm_summaries);
-	if (!skel->links.pvm_apply || !skel->links.pvm_take)
-		return support__explain("attaching the iterators over maps", errno);
-	if (bpf_program__autoload(skel->progs.pvm_sweep_dead)) {
-		skel->links.pvm_sweep_dead =
-			kernel_map__iterator(skel->progs.pvm_sweep_dead, skel->maps.pvm_state);
-		if (!skel->links.pvm_sweep_dead)
-			return support__explain("attaching the iterator over calls", errno);
-	}
-	t->commands.iterator = skel->links.pvm_apply;
-	t->commands.shared = &skel->bss->pvm_shared;
-	t->summaries.iterator = skel->links.pvm_take;
-	return 0;
-}
-
 int tracer__attach(struct tracer *t)
 {
 	struct pvmtrace_bpf *skel = t->skel;
 	int err;
 
 	skel->bss->pvm_shared.stopping = PVM_NO_EXITS;
-	err = attach_iterators(t);
+	err = iterators__attach(skel, &t->iterators);
 	if (err)
 		return err;
+	t->commands.iterator = t->iterators.apply;
+	t->commands.shared = &skel->bss->pvm_shared;
+	t->summaries.iterator = t->iterators.take;
 	err = hooks__attach(&t->hooks);
 	return err ? support__explain("attaching the hooks", -err) : 0;
 }
@@ -315,7 +294,7 @@ static int try_without(struct tracer *t, const struct privileges *p)
 
 	if (privileges__drop(p))
 		return -1;
-	if (kernel_map__run(t->skel->links.pvm_sweep))
+	if (kernel_map__run(t->iterators.sweep))
 		return 1;
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(t->skel->progs.pvm_death), &info, &len))
 		return 1;

@@ -14,6 +14,7 @@
 #include "bpf/event.h"
 #include "kernel/commands.h"
 #include "kernel/hooks.h"
+#include "kernel/iterators.h"
 #include "kernel/module_types.h"
 #include "kernel/pid_watch.h"
 #include "kernel/self_test.h"
@@ -26,6 +27,7 @@ struct tracer {
 	struct pvmtrace_bpf *skel;
 	const struct options *options;
 	struct hooks hooks;
+	struct iterators iterators;
 	struct ring_buffer *calls, *arrays;
 	struct summaries summaries;
 	struct commands commands;

@@ -61,9 +61,9 @@ int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
 
 	shared->sweep_phase = phase;
 	shared->sweep_older_ns = older_ns;
-	err = kernel_map__run(t->skel->links.pvm_sweep);
-	if (!err && t->skel->links.pvm_sweep_dead)
-		err = kernel_map__run(t->skel->links.pvm_sweep_dead);
+	err = kernel_map__run(t->iterators.sweep);
+	if (!err && t->iterators.dead)
+		err = kernel_map__run(t->iterators.dead);
 	return err;
 }
 

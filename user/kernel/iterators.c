@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/iterators.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "base/log.h"
+#include "bpf/event.h"
+#include "kernel/map.h"
+#include "kernel/support.h"
+#include "pvmtrace.skel.h"
+
+/* A build for tests (Makefile): as on a host that allows none over maps. */
+#ifdef PVM_NO_MAP_ITERATORS
+#define OVER_MAPS_ALLOWED false
+#else
+#define OVER_MAPS_ALLOWED true
+#endif
+
+/* What programs of iter/bpf_map_elem attach to (kernel/bpf/map_iter.c). */
+#define OVER_MAPS "bpf_iter_bpf_map_elem"
+
+/* Each kernel that we run on has these; what refuses them is a host that lists what programs may attach to. */
+static bool are_allowed_over_maps(const struct btf *types)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	struct bpf_prog_load_opts opts = {
+		.sz = sizeof(opts),
+		.expected_attach_type = BPF_TRACE_ITER,
+	};
+	int id = types ? btf__find_by_name_kind(types, OVER_MAPS, BTF_KIND_FUNC) : -1, prog;
+
+	if (id < 0)
+		return true;
+	opts.attach_btf_id = (uint32_t)id;
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "pvm_try", "Dual BSD/GPL", nothing,
+			     sizeof(nothing) / sizeof(nothing[0]), &opts);
+	if (prog < 0) {
+		log__debug("iterators over maps: %s", strerror(errno));
+		return false;
+	}
+	close(prog);
+	return true;
+}
+
+void iterators__choose(struct pvmtrace_bpf *skel, const struct btf *types)
+{
+	const bool over_maps = OVER_MAPS_ALLOWED && are_allowed_over_maps(types);
+
+	bpf_program__set_autoload(skel->progs.pvm_apply, over_maps);
+	bpf_program__set_autoload(skel->progs.pvm_take, over_maps);
+	bpf_program__set_autoload(skel->progs.pvm_apply_all, !over_maps);
+	bpf_program__set_autoload(skel->progs.pvm_take_all, !over_maps);
+	bpf_program__set_autoload(skel->progs.pvm_sweep_dead_all,
+				  !over_maps && bpf_program__autoload(skel->progs.pvm_sweep_dead));
+	if (!over_maps)
+		bpf_program__set_autoload(skel->progs.pvm_sweep_dead, false);
+}
+
+static struct bpf_link *keep(struct bpf_link **link, struct bpf_link *made)
+{
+	*link = made;
+	return made;
+}
+
+/* The other way, over a task of ours: it does all at once. */
+static struct bpf_link *over_map(struct bpf_link **link, const struct bpf_program *prog,
+				 const struct bpf_map *map, struct bpf_link **other,
+				 const struct bpf_program *all)
+{
+	return bpf_program__autoload(prog) ? keep(link, kernel_map__iterator(prog, map))
+					   : keep(other, kernel_map__iterator_of_self(all));
+}
+
+int iterators__attach(struct pvmtrace_bpf *skel, struct iterators *out)
+{
+	*out = (struct iterators){ .sweep = NULL };
+	out->sweep =
+		keep(&skel->links.pvm_sweep, bpf_program__attach_iter(skel->progs.pvm_sweep, NULL));
+	if (!out->sweep)
+		return support__explain("attaching the task iterator", errno);
+	out->apply = over_map(&skel->links.pvm_apply, skel->progs.pvm_apply,
+			      skel->maps.pvm_commands, &skel->links.pvm_apply_all,
+			      skel->progs.pvm_apply_all);
+	if (!out->apply)
+		return support__explain("attaching the iterator over commands", errno);
+	out->take = over_map(&skel->links.pvm_take, skel->progs.pvm_take, skel->maps.pvm_summaries,
+			     &skel->links.pvm_take_all, skel->progs.pvm_take_all);
+	if (!out->take)
+		return support__explain("attaching the iterator over summaries", errno);
+	if (!bpf_program__autoload(skel->progs.pvm_sweep_dead) &&
+	    !bpf_program__autoload(skel->progs.pvm_sweep_dead_all))
+		return 0;
+	out->dead = over_map(&skel->links.pvm_sweep_dead, skel->progs.pvm_sweep_dead,
+			     skel->maps.pvm_state, &skel->links.pvm_sweep_dead_all,
+			     skel->progs.pvm_sweep_dead_all);
+	return out->dead ? 0 : support__explain("attaching the iterator over calls", errno);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* iterators - which of the kernel half's iterators run here, and over what. */
+#ifndef PVM_ITERATORS_H
+#define PVM_ITERATORS_H
+
+#include <stdbool.h>
+
+struct btf;
+struct bpf_link;
+struct pvmtrace_bpf;
+
+/* Links of the skeleton's: they go with it. */
+struct iterators {
+	const struct bpf_link *sweep; /* over all tasks */
+	const struct bpf_link *dead;  /* over the states of calls; NULL: it is not needed */
+	const struct bpf_link *apply; /* carries out the commands */
+	const struct bpf_link *take;  /* writes the summaries */
+};
+
+/* Before loading: finds out by loading a program whether this host allows iterators over maps. types: the kernel's; NULL:
+ * unknown, then it does. Needs CAP_BPF and CAP_PERFMON. */
+void iterators__choose(struct pvmtrace_bpf *skel, const struct btf *types);
+/* 0, or an exit status after a message. */
+int iterators__attach(struct pvmtrace_bpf *skel, struct iterators *out);
+
+#endif
