@@ -24,6 +24,21 @@ static const char *describe(enum file_change change)
 	}
 }
 
+static enum reopen_reason reopen_reason(enum file_change change)
+{
+	switch (change) {
+	case FILE_EMPTIED:
+		return REOPEN_EMPTIED;
+	case FILE_MOVED:
+		return REOPEN_MOVED;
+	case FILE_REPLACED:
+		return REOPEN_REPLACED;
+	case FILE_REMOVED:
+	default:
+		return REOPEN_REMOVED;
+	}
+}
+
 /* Once, and again as soon as there is room for it in the output. */
 static void tell(struct outputs *o, struct output_state *state, const char *what, const char *rest)
 {
@@ -89,7 +104,7 @@ static void watch_log(struct outputs *o, uint64_t now)
 		return;
 	switch (sink__reopen(c->sink)) {
 	case 0:
-		lines__on_new_file(c->lines, file_change__name(change));
+		lines__on_new_file(c->lines, reopen_reason(change));
 		if (change != FILE_MOVED)
 			tell(o, state, "output file",
 			     ": a new one was opened; what was written meanwhile may be gone");

@@ -45,7 +45,7 @@ static void stamp(const struct lines *l, struct record *rec)
 	rec->told_ns = c->from.ops->told_ns(c->from.ctx);
 }
 
-static int put_reopen(struct lines *l, const char *reason)
+static int put_reopen(struct lines *l, enum reopen_reason reason)
 {
 	struct record rec = {
 		.type = REC_REOPEN,
@@ -63,7 +63,7 @@ static int put_reopen(struct lines *l, const char *reason)
 	return err;
 }
 
-void lines__on_new_file(void *ctx, const char *reason)
+void lines__on_new_file(void *ctx, enum reopen_reason reason)
 {
 	if (put_reopen(ctx, reason))
 		log__error("out of memory");
@@ -75,7 +75,7 @@ static void turn_file(struct lines *l)
 	struct sink *sink = l->collector->sink;
 
 	if (sink__turn_due(sink) && !sink__flush(sink) && sink__turn_due(sink) && !sink__turn(sink))
-		lines__on_new_file(l, "size");
+		lines__on_new_file(l, REOPEN_SIZE);
 }
 
 /* Renders into the line buffer and copies the line to the sink: one copy of 2 KB keeps the writer and the

@@ -30,7 +30,7 @@ void lines__close(struct lines *l);
  * the sink has no room, -ENOMEM. */
 int lines__put(struct lines *l, struct record *rec, uint64_t weight);
 /* Tells `reopen`, which goes before whatever is pending. For sink__on_new; ctx is the lines. */
-void lines__on_new_file(void *ctx, const char *reason);
+void lines__on_new_file(void *ctx, enum reopen_reason reason);
 /* As the ops of these names, for whoever renders some records too. */
 bool lines__room(void *ctx);
 int lines__flush(void *ctx);

@@ -80,7 +80,7 @@ void own_records__fill(struct own_records *own)
 	r = own->r;
 	fill_start(own);
 	r[1] = record_of(REC_REOPEN);
-	r[1].reopen = (struct reopen_info){ FIXTURE_RUN_ID, "signal" };
+	r[1].reopen = (struct reopen_info){ FIXTURE_RUN_ID, REOPEN_SIGNAL };
 	r[2] = record_of(REC_STATS);
 	r[2].stats = stats;
 	r[3] = record_of(REC_LOST);

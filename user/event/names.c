@@ -47,3 +47,14 @@ const char *resolve_name(enum resolve_method resolve)
 		return NULL;
 	}
 }
+
+const char *reopen_name(enum reopen_reason reason)
+{
+	static const char *const names[] = {
+		[REOPEN_SIGNAL] = "signal",	[REOPEN_SIZE] = "size",
+		[REOPEN_EMPTIED] = "emptied",	[REOPEN_MOVED] = "moved",
+		[REOPEN_REPLACED] = "replaced", [REOPEN_REMOVED] = "removed",
+	};
+
+	return names[reason];
+}

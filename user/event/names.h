@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* names - the words for what the kernel half gives numbers. */
+/* names - the words for what has numbers inside. */
 #ifndef PVM_NAMES_H
 #define PVM_NAMES_H
 
 #include <stdbool.h>
 
 #include "base/options.h"
+#include "event/record.h"
 
 /* "EPERM" for 1; an unknown one gives "E<number>" in a static buffer. */
 const char *errno_name(int err);
@@ -17,6 +18,8 @@ const char *phase_name(int phase);
 const char *attach_name(enum attach_method attach);
 /* "kfunc", "walk"; NULL: neither is in force. */
 const char *resolve_name(enum resolve_method resolve);
+/* "signal", "size", "emptied", "moved", "replaced", "removed". */
+const char *reopen_name(enum reopen_reason reason);
 /* Whether a hook saw how the call ended. */
 bool phase_has_exit(int phase);
 

@@ -224,10 +224,19 @@ struct lost_info {
 	uint64_t since_ns, until_ns; /* ns since 1970 */
 };
 
+/* Why a file begins anew: what we were told, our own limit, or what others did to it. */
+enum reopen_reason {
+	REOPEN_SIGNAL,
+	REOPEN_SIZE,
+	REOPEN_EMPTIED,
+	REOPEN_MOVED,
+	REOPEN_REPLACED,
+	REOPEN_REMOVED,
+};
+
 struct reopen_info {
 	const char *instance; /* the run id */
-	/* "signal", "size", or what others did: "emptied", "moved", "replaced", "removed" */
-	const char *reason;
+	enum reopen_reason reason;
 };
 
 struct error_info {

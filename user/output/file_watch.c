@@ -169,13 +169,3 @@ enum file_change file_watch__look(const struct file_watch *w, int fd, off_t size
 	}
 	return own.st_size < size ? FILE_EMPTIED : FILE_SAME;
 }
-
-const char *file_change__name(enum file_change change)
-{
-	static const char *const names[] = {
-		[FILE_SAME] = "same",	      [FILE_EMPTIED] = "emptied", [FILE_MOVED] = "moved",
-		[FILE_REPLACED] = "replaced", [FILE_REMOVED] = "removed",
-	};
-
-	return names[change];
-}

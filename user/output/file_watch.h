@@ -38,7 +38,5 @@ enum file_change file_watch__look(const struct file_watch *w, int fd, off_t size
 /* Whether mode, owner, group or access control list are others than at the begin or at the last change that was noticed.
  * Only of a regular file with a path. Then now says how they are: "mode 0666, uid 0, gid 0". */
 bool file_watch__access_changed(struct file_watch *w, int fd, char *now, size_t size);
-/* "emptied" and so on, as the key `reason` has it. */
-const char *file_change__name(enum file_change change);
 
 #endif

@@ -184,13 +184,13 @@ static int note_error(struct sink *s, int err)
 	return err;
 }
 
-void sink__on_new(struct sink *s, void (*on_new)(void *ctx, const char *reason), void *ctx)
+void sink__on_new(struct sink *s, void (*on_new)(void *ctx, enum reopen_reason reason), void *ctx)
 {
 	s->on_new = on_new;
 	s->ctx = ctx;
 }
 
-static void say_new(struct sink *s, const char *reason)
+static void say_new(struct sink *s, enum reopen_reason reason)
 {
 	if (s->on_new)
 		s->on_new(s->ctx, reason);
@@ -199,7 +199,7 @@ static void say_new(struct sink *s, const char *reason)
 void sink__renew(struct sink *s)
 {
 	if (s->kind == SINK_FILE && sink_file__begin_anew(s))
-		say_new(s, file_change__name(FILE_EMPTIED));
+		say_new(s, REOPEN_EMPTIED);
 }
 
 enum file_change sink__look(const struct sink *s)
@@ -243,7 +243,7 @@ int sink__flush(struct sink *s)
 		sink__renew(s);
 	while ((data = front(s, &len)) != NULL) {
 		if (sink_turn__make_room(s, data, &len)) {
-			say_new(s, "size");
+			say_new(s, REOPEN_SIZE);
 			continue;
 		}
 		s->wait = SINK_WAIT_OUT;

@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "event/record.h"
 #include "output/file_watch.h"
 #include "output/place.h"
 
@@ -74,9 +75,9 @@ int sink__retry_ms(const struct sink *s);
  * stays, nothing is lost, stderr says what to change. Pending lines are flushed to the old file
  * first; what the old file does not take goes to the new one. */
 int sink__reopen(struct sink *s);
-/* Who is told that a file begins anew in the middle of a flush, by our own turning ("size") or because others made it
- * shorter ("emptied"), and is to put the `reopen` record first. */
-void sink__on_new(struct sink *s, void (*on_new)(void *ctx, const char *reason), void *ctx);
+/* Who is told that a file begins anew in the middle of a flush, by our own turning (REOPEN_SIZE) or because others made it
+ * shorter (REOPEN_EMPTIED), and is to put the `reopen` record first. */
+void sink__on_new(struct sink *s, void (*on_new)(void *ctx, enum reopen_reason reason), void *ctx);
 /* Whether failures of sink__reopen are not said, until it works. */
 void sink__quiet_reopen(struct sink *s, bool quiet);
 /* What others did to the file since it was opened. */

@@ -37,7 +37,7 @@ struct sink {
 	int turn_error;	   /* errno, since the last file was to be left; 0: it was */
 	bool quiet_reopen; /* that it fails has been said */
 	off_t next_turn;   /* not tried again before the file is so long */
-	void (*on_new)(void *ctx, const char *reason);
+	void (*on_new)(void *ctx, enum reopen_reason reason);
 	void *ctx;
 	int fd;
 	enum sink_kind kind;

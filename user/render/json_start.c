@@ -3,6 +3,7 @@
  * FIRST_LINE_MIN bytes long. */
 #include <string.h>
 
+#include "event/names.h"
 #include "render/common.h"
 #include "render/json.h"
 
@@ -75,7 +76,7 @@ static void put_reopen(struct json *j, const struct own_plan *plan, const struct
 {
 	json_head(j, plan->cache, r, "reopen");
 	put_text_or_null(j, "instance", r->reopen.instance);
-	json__str(j, "reason", r->reopen.reason);
+	json__str(j, "reason", reopen_name(r->reopen.reason));
 	common__pad(j, plan->pad);
 	json_own_end(j, plan, r);
 }

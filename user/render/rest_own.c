@@ -2,6 +2,7 @@
 /* rest_own - of the records that the tracer tells about itself. */
 #include <string.h>
 
+#include "event/names.h"
 #include "render/common.h"
 #include "render/rest.h"
 
@@ -86,7 +87,7 @@ void rest__own(struct json *j, const struct own_plan *plan, const struct record 
 		break;
 	case REC_REOPEN:
 		put_text(j, "instance", r->reopen.instance);
-		put_text(j, "reason", r->reopen.reason);
+		json__str(j, "reason", reopen_name(r->reopen.reason));
 		common__pad(j, plan->pad);
 		break;
 	case REC_STATS:

@@ -21,12 +21,12 @@
 #define LIMIT 65536
 #define LINE 700
 
-static const char *last_reason;
+static int last_reason; /* enum reopen_reason, -1: none */
 static unsigned int news;
 
-static void on_new(void *ctx, const char *reason)
+static void on_new(void *ctx, enum reopen_reason reason)
 {
-	last_reason = reason;
+	last_reason = (int)reason;
 	news++;
 	assert_int_equal(sink__put_first(ctx, "reopen\n", 7), 0);
 }
@@ -42,7 +42,7 @@ static struct sink *open_limited(unsigned int keep)
 	struct sink *s;
 
 	news = 0;
-	last_reason = NULL;
+	last_reason = -1;
 	assert_int_equal(sink__open(&s, &opts), 0);
 	sink__on_new(s, on_new, s);
 	return s;
@@ -65,7 +65,7 @@ static void expect_part(const char *name, uint32_t *next, bool first)
 static void as_the_collector(struct sink *s)
 {
 	if (sink__turn_due(s) && !sink__flush(s) && sink__turn_due(s) && !sink__turn(s))
-		on_new(s, "size");
+		on_new(s, REOPEN_SIZE);
 }
 
 static void turns_at_its_limit(void **state)
@@ -80,7 +80,7 @@ static void turns_at_its_limit(void **state)
 		assert_int_equal(sink__flush(s), 0);
 	}
 	assert_int_equal(news, 2);
-	assert_string_equal(last_reason, "size");
+	assert_int_equal(last_reason, REOPEN_SIZE);
 	expect_part("out.2", &next, true);
 	expect_part("out.1", &next, false);
 	expect_part("out", &next, false);
@@ -191,7 +191,7 @@ static void sees_what_others_do(void **state)
 	put_text(s, "two\n", false);
 	assert_int_equal(sink__flush(s), 0);
 	expect_file("out", "reopen\ntwo\n");
-	assert_string_equal(last_reason, "emptied");
+	assert_int_equal(last_reason, REOPEN_EMPTIED);
 	assert_int_equal(sink__look(s), FILE_SAME);
 	/* With nothing to write, too. */
 	assert_int_equal(truncate("out", 3), 0);
