@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "event/error_code.h"
+
 uint64_t books__in_flight(const struct pvm_counts *kernel)
 {
 	const __u64 *n = kernel->n;
@@ -118,7 +120,7 @@ void books__doubt(struct doubts *d, const char *reason)
 size_t books__incomplete(const struct books *b, const struct doubts *d,
 			 const char *out[BOOKS_REASONS])
 {
-	static const char skipped[] = "hooks_skipped"; /* also an error's code */
+	const char *skipped = error_code_name(ERROR_HOOKS_SKIPPED);
 	size_t cnt = 0;
 
 	if (b->lost)

@@ -221,7 +221,7 @@ static bool handle_output(struct loop *l)
 	if (err && err != -EAGAIN && !l->failing_since_ns)
 		l->failing_since_ns = clock__boot_now(&c->clock);
 	if (!err && l->failing_since_ns &&
-	    !report__error(l->report, "output_failing",
+	    !report__error(l->report, ERROR_OUTPUT_FAILING,
 			   "the output could not be written for a while; nothing written was lost, "
 			   "see `lost` for calls that found no room meanwhile",
 			   l->failing_since_ns))

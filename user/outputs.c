@@ -47,7 +47,7 @@ static void tell(struct outputs *o, struct output_state *state, const char *what
 	if (state->told)
 		return;
 	snprintf(message, sizeof(message), "the %s %s%s", what, describe(state->change), rest);
-	state->told = !report__error(o->report, "output_replaced", message, state->fine_ns);
+	state->told = !report__error(o->report, ERROR_OUTPUT_REPLACED, message, state->fine_ns);
 	if (state->told)
 		log__error("%s", message);
 }
@@ -61,8 +61,8 @@ static void tell_others(struct outputs *o, struct output_state *state, const cha
 	if (state->others_wrote) {
 		snprintf(message, sizeof(message),
 			 "others wrote to the %s%s: what was in it may be gone", what, left);
-		state->others_wrote =
-			report__error(o->report, "output_replaced", message, state->fine_ns) != 0;
+		state->others_wrote = report__error(o->report, ERROR_OUTPUT_REPLACED, message,
+						    state->fine_ns) != 0;
 		if (!state->others_wrote)
 			log__error("%s", message);
 	}
@@ -70,7 +70,7 @@ static void tell_others(struct outputs *o, struct output_state *state, const cha
 		snprintf(message, sizeof(message),
 			 "others changed who may read or write the %s: %s now", what,
 			 state->access);
-		if (report__error(o->report, "output_access", message, state->fine_ns))
+		if (report__error(o->report, ERROR_OUTPUT_ACCESS, message, state->fine_ns))
 			return;
 		log__error("%s", message);
 		state->access[0] = '\0';
@@ -161,7 +161,7 @@ static void watch_turns(struct outputs *o)
 	snprintf(message, sizeof(message),
 		 "the output file grows beyond --max-size: there can be no new one: %s",
 		 strerror(err));
-	o->turn_told = !report__error(o->report, "rotation_failed", message, 0);
+	o->turn_told = !report__error(o->report, ERROR_ROTATION_FAILED, message, 0);
 }
 
 void outputs__tick(struct outputs *o)

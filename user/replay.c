@@ -152,7 +152,7 @@ static int put_end(struct replay *r, const char *reason)
 		return 0;
 	last->real_ns = r->from.told_ns = clock__real_now();
 	books__of_told(&last->kernel, &last->user, &r->collector.books);
-	report__doubt(&r->report, reason);
+	books__doubt(&r->report.doubts, reason);
 	return report__stop(&r->report, reason, NULL, &complete);
 }
 

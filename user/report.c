@@ -174,28 +174,23 @@ int report__lost(struct report *r)
 	return err;
 }
 
-/* Errors that cost no call, or whose calls are counted as lost: all others are taken to. */
-static const char *const harmless[] = { "audit_back",	   "confirms_back", "confirms_silent",
-					"hooks_back",	   "output_access", "output_failing",
-					"rotation_failed", "target_gone",   "caller_gone" };
-
-void report__doubt(struct report *r, const char *reason)
+void report__doubt(struct report *r, enum error_code code)
 {
-	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
-		if (!strcmp(reason, harmless[i]))
-			return;
-	books__doubt(&r->doubts, reason);
+	if (!error_code_is_harmless(code))
+		books__doubt(&r->doubts, error_code_name(code));
 }
 
-int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,
-		       uint64_t until_ns)
+/* name: the code's; of a recording it may be unknown here. */
+static int tell_error(struct report *r, enum error_code code, const char *name, const char *message,
+		      uint64_t since_ns, uint64_t until_ns)
 {
 	struct moment now = told_at(r);
 	struct record rec = { .type = REC_ERROR, .real_ns = now.real_ns };
 
-	report__doubt(r, code);
+	if (!error_code_is_harmless(code))
+		books__doubt(&r->doubts, name);
 	rec.error = (struct error_info){
-		.code = code,
+		.code = name,
 		.message = message,
 		.since_ns = date_by(&now, since_ns),
 		.until_ns = date_by(&now, until_ns),
@@ -203,7 +198,13 @@ int report__error_span(struct report *r, const char *code, const char *message, 
 	return tell(r, &rec);
 }
 
-int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns)
+int report__error_span(struct report *r, enum error_code code, const char *message,
+		       uint64_t since_ns, uint64_t until_ns)
+{
+	return tell_error(r, code, error_code_name(code), message, since_ns, until_ns);
+}
+
+int report__error(struct report *r, enum error_code code, const char *message, uint64_t since_ns)
 {
 	return report__error_span(r, code, message, since_ns, 0);
 }
@@ -271,8 +272,8 @@ int report__again(struct report *r, const struct frame_books *books)
 			r->told_ns = books->since_ns;
 		return report__lost(r);
 	case REC_ERROR:
-		return report__error_span(r, books->text, books->message, books->since_ns,
-					  books->until_ns);
+		return tell_error(r, error_code_of(books->text), books->text, books->message,
+				  books->since_ns, books->until_ns);
 	case REC_STOP:
 		return report__stop(r, books->text, books->signal[0] ? books->signal : NULL,
 				    &complete);

@@ -5,6 +5,7 @@
 
 #include "books.h"
 #include "collector.h"
+#include "event/error_code.h"
 #include "kernel/kernel.h"
 #include "output/metrics.h"
 
@@ -14,7 +15,7 @@ struct report {
 	uint64_t told_ns;      /* its time, CLOCK_BOOTTIME; of a replay ns since 1970 */
 	uint64_t lost_records; /* how many of them there were */
 	uint64_t start_ns;     /* time of the `start` record */
-	struct doubts doubts;  /* report__doubt */
+	struct doubts doubts;  /* why calls may be missing: see report__doubt */
 	const char *notes[8];
 	size_t note_cnt;
 };
@@ -26,13 +27,14 @@ int report__start(struct report *r);
 int report__stats(struct report *r);
 int report__lost(struct report *r); /* only if something was lost since the last one */
 /* since, until: CLOCK_BOOTTIME, as clock__boot_now has it; of a replay ns since 1970; 0: null. Both are dated by what the
- * clocks say now, so that one that was set in between makes no span longer, shorter or negative. Whether it can be told or not, the run is incomplete from now on, but for codes that
- * are known to cost no call (report.c). */
-int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns);
-int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,
-		       uint64_t until_ns);
-/* A call may have been missed, for this reason, which stop names: the run is not complete. */
-void report__doubt(struct report *r, const char *reason);
+ * clocks say now, so that one that was set in between makes no span longer, shorter or negative. Whether it can be told or
+ * not, the run is incomplete from now on, but for codes that cost no call. */
+int report__error(struct report *r, enum error_code code, const char *message, uint64_t since_ns);
+int report__error_span(struct report *r, enum error_code code, const char *message,
+		       uint64_t since_ns, uint64_t until_ns);
+/* A call may have been missed, for this reason, which stop names: the run is not complete, but for codes that cost no
+ * call. */
+void report__doubt(struct report *r, enum error_code code);
 /* complete: set to what the record says of the run. */
 int report__stop(struct report *r, const char *reason, const char *signal, bool *complete);
 /* Writes the metrics file, if there is to be one. */

@@ -45,11 +45,11 @@ static void fall_silent(struct watch *w)
 {
 	if (!w->silent_since_ns) {
 		w->silent_since_ns = w->fired_ns;
-		report__doubt(w->report, "hooks_silent");
+		report__doubt(w->report, ERROR_HOOKS_SILENT);
 		log__error(SILENT " any more; if that stays so, restart pvmtrace");
 	}
 	if (!w->silence_told)
-		w->silence_told = !report__error_span(w->report, "hooks_silent", SILENT,
+		w->silence_told = !report__error_span(w->report, ERROR_HOOKS_SILENT, SILENT,
 						      w->silent_since_ns, 0);
 }
 
@@ -57,10 +57,10 @@ static void fall_silent(struct watch *w)
 static void fire_again(struct watch *w, uint64_t now)
 {
 	if (!w->silence_told &&
-	    report__error_span(w->report, "hooks_silent", SILENT, w->silent_since_ns, now))
+	    report__error_span(w->report, ERROR_HOOKS_SILENT, SILENT, w->silent_since_ns, now))
 		return;
 	w->silence_told = true;
-	if (report__error_span(w->report, "hooks_back",
+	if (report__error_span(w->report, ERROR_HOOKS_BACK,
 			       "the hooks fire again; calls in between were not seen",
 			       w->silent_since_ns, now))
 		return;
@@ -90,11 +90,11 @@ static void watch_blackout(struct watch *w, uint64_t before)
 {
 	struct watch_switch *s = &w->ftrace;
 
-	report__doubt(w->report, "hooks_silent");
+	report__doubt(w->report, ERROR_HOOKS_SILENT);
 	if (!s->off_since_ns)
 		s->off_since_ns = before;
 	log__warn(SYSCTL_FTRACE " was written to: calls may not have been seen for a moment");
-	s->written = report__error_span(w->report, "hooks_silent",
+	s->written = report__error_span(w->report, ERROR_HOOKS_SILENT,
 					SYSCTL_FTRACE
 					" was written to: calls may not have been seen "
 					"for a moment",
@@ -111,7 +111,8 @@ static void watch_confirms(struct watch *w, struct watch_switch *s, uint64_t bef
 
 	if (!s->off_since_ns)
 		s->off_since_ns = before;
-	s->written = report__error_span(w->report, off ? "confirms_silent" : "confirms_back",
+	s->written = report__error_span(w->report,
+					off ? ERROR_CONFIRMS_SILENT : ERROR_CONFIRMS_BACK,
 					off ? silent : back, s->off_since_ns,
 					off ? 0 : w->fired_ns) != 0;
 	if (!off && !s->written)
@@ -171,7 +172,7 @@ static void watch_skips(struct watch *w)
 	snprintf(message, sizeof(message),
 		 "the kernel passed over the hooks of at most %llu calls, which may be missing",
 		 (unsigned long long)skipped);
-	if (report__error(w->report, "hooks_skipped", message, 0))
+	if (report__error(w->report, ERROR_HOOKS_SKIPPED, message, 0))
 		return;
 	if (!w->skips_told)
 		log__warn("%s", message);
@@ -206,8 +207,8 @@ static bool asks_for_processes(const struct options *o, enum pvm_who who)
 /* A filter that no process can pass any more is silence that looks like peace. */
 static void watch_processes(struct watch *w, enum pvm_who who)
 {
-	static const char
-		*const kinds[] = { [PVM_CALLER] = "caller_gone", [PVM_TARGET] = "target_gone" };
+	static const enum error_code
+		kinds[] = { [PVM_CALLER] = ERROR_CALLER_GONE, [PVM_TARGET] = ERROR_TARGET_GONE };
 	static const char *const messages[] = {
 		[PVM_CALLER] = "the last process of --caller-pid has ended: no call will be told",
 		[PVM_TARGET] =
@@ -229,11 +230,11 @@ static void audit_falls_silent(struct watch *w)
 {
 	if (!w->audit_since_ns) {
 		w->audit_since_ns = w->audit_fired_ns;
-		report__doubt(w->report, "audit_silent");
+		report__doubt(w->report, ERROR_AUDIT_SILENT);
 		log__error(AUDIT_SILENT " any more: is " KPROBES_SWITCH " 0?");
 	}
 	if (!w->audit_told)
-		w->audit_told = !report__error_span(w->report, "audit_silent", AUDIT_SILENT,
+		w->audit_told = !report__error_span(w->report, ERROR_AUDIT_SILENT, AUDIT_SILENT,
 						    w->audit_since_ns, 0);
 }
 
@@ -243,11 +244,11 @@ static void audit_fires_again(struct watch *w, uint64_t now)
 	bool was_told = w->audit_told;
 
 	if (!was_told &&
-	    report__error_span(w->report, "audit_silent", AUDIT_SILENT, w->audit_since_ns, now))
+	    report__error_span(w->report, ERROR_AUDIT_SILENT, AUDIT_SILENT, w->audit_since_ns, now))
 		return;
 	w->audit_told = true;
 	if (was_told &&
-	    report__error_span(w->report, "audit_back", AUDIT_BACK, w->audit_since_ns, now))
+	    report__error_span(w->report, ERROR_AUDIT_BACK, AUDIT_BACK, w->audit_since_ns, now))
 		return;
 	log__warn(AUDIT_BACK);
 	w->audit_since_ns = 0;
@@ -281,11 +282,11 @@ static void watch_audit_cpus(struct watch *w)
 		return;
 	if (!w->cpus_since_ns) {
 		w->cpus_since_ns = w->audit_fired_ns;
-		report__doubt(w->report, "audit_silent");
+		report__doubt(w->report, ERROR_AUDIT_SILENT);
 		log__error(AUDIT_CPUS);
 	}
 	w->cpus_told =
-		!report__error_span(w->report, "audit_silent", AUDIT_CPUS, w->cpus_since_ns, 0);
+		!report__error_span(w->report, ERROR_AUDIT_SILENT, AUDIT_CPUS, w->cpus_since_ns, 0);
 }
 
 /* What was not compared. */
@@ -299,7 +300,7 @@ static void watch_audit_lost(struct watch *w)
 	snprintf(message, sizeof(message),
 		 "a ring was full: %llu calls were not compared so far: calls may be missing",
 		 (unsigned long long)lost);
-	if (report__error(w->report, "audit_lost", message, 0))
+	if (report__error(w->report, ERROR_AUDIT_LOST, message, 0))
 		return;
 	if (!w->audit_lost)
 		log__warn("--audit: %s", message);

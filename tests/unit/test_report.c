@@ -110,15 +110,15 @@ static void test_error(void **state)
 		begin();
 		shift = steps[i];
 		real = clock__real_now();
-		assert_int_equal(report__error_span(&report, "hooks_back", "", now - 5 * NS_PER_S,
-						    now - NS_PER_S),
+		assert_int_equal(report__error_span(&report, ERROR_HOOKS_BACK, "",
+						    now - 5 * NS_PER_S, now - NS_PER_S),
 				 0);
 		assert_true(told.error.until_ns - told.error.since_ns == 4 * NS_PER_S);
 		assert_true(told.error.until_ns < told.real_ns);
 		assert_true(told.error.until_ns + 2 * NS_PER_S > real);
-		assert_int_equal(report__error(&report, "hooks_silent", "", now - NS_PER_S), 0);
+		assert_int_equal(report__error(&report, ERROR_HOOKS_SILENT, "", now - NS_PER_S), 0);
 		assert_true(told.error.since_ns < told.real_ns && !told.error.until_ns);
-		assert_int_equal(report__error(&report, "target_gone", "", 0), 0);
+		assert_int_equal(report__error(&report, ERROR_TARGET_GONE, "", 0), 0);
 		assert_true(!told.error.since_ns && !told.error.until_ns);
 	}
 }
@@ -141,7 +141,7 @@ static void test_suspended(void **state)
 	assert_true(clock__real_of(&collector.clock, after) < clock__real_now() + NS_PER_S);
 	clock__check(&collector.clock);
 	assert_int_equal(collector.clock.total, 1);
-	assert_int_equal(report__error_span(&report, "hooks_back", "", before, after), 0);
+	assert_int_equal(report__error_span(&report, ERROR_HOOKS_BACK, "", before, after), 0);
 	assert_true(told.error.until_ns - told.error.since_ns == after - before);
 	assert_true(after - before >= HOUR_NS);
 	collector.clock = (struct clock_base){ 0 };
@@ -231,12 +231,12 @@ static void test_stop(void **state)
 
 	(void)state;
 	begin();
-	report__doubt(&report, "target_gone"); /* costs no call */
+	report__doubt(&report, ERROR_TARGET_GONE); /* costs no call */
 	assert_int_equal(report__stop(&report, "signal", "SIGTERM", &complete), 0);
 	assert_true(complete && told.stop.balanced && !told.stop.incomplete_cnt);
 	assert_string_equal(books.text, "signal");
 	assert_string_equal(books.signal, "SIGTERM");
-	report__doubt(&report, "hooks_silent");
+	report__doubt(&report, ERROR_HOOKS_SILENT);
 	collector.books.lost_unswept = 1;
 	fake.counts.n[PVM_C_SEEN] = 1;
 	assert_int_equal(report__stop(&report, "duration", NULL, &complete), 0);

@@ -24,7 +24,8 @@ static bool probing, probes_written, lacks_cpu; /* the audit's */
 static uint64_t not_compared;
 static struct options options;
 static struct {
-	char code[32], message[128];
+	enum error_code code;
+	char message[128];
 	uint64_t since_ns, until_ns;
 } told[8];
 static size_t told_cnt;
@@ -102,26 +103,26 @@ void collector__set_key(struct collector *c, const struct pin_key *key)
 	keys_set++;
 }
 
-void report__doubt(struct report *r, const char *reason)
+void report__doubt(struct report *r, enum error_code code)
 {
-	books__doubt(&r->doubts, reason);
+	books__doubt(&r->doubts, error_code_name(code));
 }
 
-int report__error_span(struct report *r, const char *code, const char *message, uint64_t since_ns,
-		       uint64_t until_ns)
+int report__error_span(struct report *r, enum error_code code, const char *message,
+		       uint64_t since_ns, uint64_t until_ns)
 {
 	(void)r;
 	if (!taking)
 		return -EAGAIN;
 	assert_true(told_cnt < sizeof(told) / sizeof(told[0]));
-	strncpy(told[told_cnt].code, code, sizeof(told[0].code) - 1);
+	told[told_cnt].code = code;
 	strncpy(told[told_cnt].message, message, sizeof(told[0].message) - 1);
 	told[told_cnt].since_ns = since_ns;
 	told[told_cnt++].until_ns = until_ns;
 	return 0;
 }
 
-int report__error(struct report *r, const char *code, const char *message, uint64_t since_ns)
+int report__error(struct report *r, enum error_code code, const char *message, uint64_t since_ns)
 {
 	return report__error_span(r, code, message, since_ns, 0);
 }
@@ -169,14 +170,14 @@ static void test_one_silent_tick(void **state)
 	good = w.fired_ns;
 	tick(false, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "hooks_silent");
+	assert_int_equal(told[0].code, ERROR_HOOKS_SILENT);
 	assert_true(told[0].since_ns == good && !told[0].until_ns);
 	assert_string_equal(report.doubts.reasons[0], "hooks_silent");
 	tick(false, true);
 	assert_int_equal(told_cnt, 1);
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
-	assert_string_equal(told[1].code, "hooks_back");
+	assert_int_equal(told[1].code, ERROR_HOOKS_BACK);
 	assert_true(told[1].since_ns == good && told[1].until_ns > good);
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
@@ -199,8 +200,8 @@ static void test_silence_that_ends_at_the_look(void **state)
 	fake.firing = FIRING_AGAIN;
 	watch__tick(&w);
 	assert_int_equal(told_cnt, 2);
-	assert_string_equal(told[0].code, "hooks_silent");
-	assert_string_equal(told[1].code, "hooks_back");
+	assert_int_equal(told[0].code, ERROR_HOOKS_SILENT);
+	assert_int_equal(told[1].code, ERROR_HOOKS_BACK);
 	assert_true(told[1].since_ns == good && told[1].until_ns > good);
 	assert_int_equal(report.doubts.cnt, 1);
 	assert_string_equal(report.doubts.reasons[0], "hooks_silent");
@@ -212,7 +213,7 @@ static void test_silence_that_ends_at_the_look(void **state)
 	watch__tick(&w);
 	tick(true, true);
 	assert_int_equal(told_cnt, 4);
-	assert_string_equal(told[3].code, "hooks_back");
+	assert_int_equal(told[3].code, ERROR_HOOKS_BACK);
 }
 
 /* What could not be told while it lasted is told with its end, and the run is incomplete in any case. */
@@ -228,9 +229,9 @@ static void test_silence_while_the_output_is_full(void **state)
 	tick(true, false);
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
-	assert_string_equal(told[0].code, "hooks_silent");
+	assert_int_equal(told[0].code, ERROR_HOOKS_SILENT);
 	assert_true(told[0].since_ns == good && told[0].until_ns > good);
-	assert_string_equal(told[1].code, "hooks_back");
+	assert_int_equal(told[1].code, ERROR_HOOKS_BACK);
 }
 
 static void test_skips_are_told_as_they_grow(void **state)
@@ -242,7 +243,7 @@ static void test_skips_are_told_as_they_grow(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "hooks_skipped");
+	assert_int_equal(told[0].code, ERROR_HOOKS_SKIPPED);
 	assert_string_equal(
 		told[0].message,
 		"the kernel passed over the hooks of at most 3 calls, which may be missing");
@@ -272,7 +273,7 @@ static void test_processes_end(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "target_gone");
+	assert_int_equal(told[0].code, ERROR_TARGET_GONE);
 	*list = (struct filter_list){ 0 };
 }
 
@@ -291,7 +292,7 @@ static void test_switch_between_two_looks(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "hooks_silent");
+	assert_int_equal(told[0].code, ERROR_HOOKS_SILENT);
 	assert_true(told[0].since_ns >= good && told[0].until_ns > told[0].since_ns);
 }
 
@@ -308,8 +309,8 @@ static void test_switch_that_stays_off(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
-	assert_string_equal(told[0].code, "hooks_silent");
-	assert_string_equal(told[1].code, "hooks_back");
+	assert_int_equal(told[0].code, ERROR_HOOKS_SILENT);
+	assert_int_equal(told[1].code, ERROR_HOOKS_BACK);
 }
 
 /* With hooks on every call it costs confirmations, and no call. */
@@ -324,13 +325,13 @@ static void test_switch_of_what_confirms(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "confirms_silent");
+	assert_int_equal(told[0].code, ERROR_CONFIRMS_SILENT);
 	assert_true(fake.ftrace_was_off && told[0].since_ns && !told[0].until_ns);
 	written = true;
 	off = false;
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
-	assert_string_equal(told[1].code, "confirms_back");
+	assert_int_equal(told[1].code, ERROR_CONFIRMS_BACK);
 	assert_true(told[1].since_ns == told[0].since_ns && told[1].until_ns > told[1].since_ns);
 	assert_int_equal(report.doubts.cnt, 0);
 }
@@ -365,19 +366,19 @@ static void test_switch_of_kprobes_that_confirm(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "confirms_silent");
+	assert_int_equal(told[0].code, ERROR_CONFIRMS_SILENT);
 	assert_true(told[0].since_ns >= good && !told[0].until_ns);
 	assert_non_null(strstr(told[0].message, KPROBES_SWITCH));
 	kprobes_off = false;
 	kprobes_written = true;
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
-	assert_string_equal(told[1].code, "confirms_back");
+	assert_int_equal(told[1].code, ERROR_CONFIRMS_BACK);
 	assert_true(told[1].since_ns == told[0].since_ns && told[1].until_ns > told[1].since_ns);
 	kprobes_written = true;
 	tick(true, true);
 	assert_int_equal(told_cnt, 3);
-	assert_string_equal(told[2].code, "confirms_back");
+	assert_int_equal(told[2].code, ERROR_CONFIRMS_BACK);
 	assert_true(told[2].since_ns > told[1].since_ns && told[2].until_ns > told[2].since_ns);
 }
 
@@ -397,7 +398,7 @@ static void test_switch_of_kprobes_at_the_start(void **state)
 	tick(true, true);
 	assert_true(fake.kprobes_were_off);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "confirms_silent");
+	assert_int_equal(told[0].code, ERROR_CONFIRMS_SILENT);
 }
 
 /* The audit's probes are looked at like the hooks: off for a while, and for a moment between two looks. */
@@ -413,14 +414,14 @@ static void test_audit_falls_silent(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "audit_silent");
+	assert_int_equal(told[0].code, ERROR_AUDIT_SILENT);
 	assert_true(told[0].since_ns == good && !told[0].until_ns);
 	assert_string_equal(report.doubts.reasons[0], "audit_silent");
 	probing = true;
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
-	assert_string_equal(told[1].code, "audit_back");
+	assert_int_equal(told[1].code, ERROR_AUDIT_BACK);
 	assert_true(told[1].since_ns == good && told[1].until_ns > good);
 	good = w.audit_fired_ns;
 	probes_written = true;
@@ -428,7 +429,7 @@ static void test_audit_falls_silent(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 3);
-	assert_string_equal(told[2].code, "audit_silent");
+	assert_int_equal(told[2].code, ERROR_AUDIT_SILENT);
 	assert_true(told[2].since_ns == good && told[2].until_ns > good);
 }
 
@@ -446,7 +447,7 @@ static void test_audit_lacks_a_cpu(void **state)
 	probing = false;
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "audit_silent");
+	assert_int_equal(told[0].code, ERROR_AUDIT_SILENT);
 	assert_true(told[0].since_ns && !told[0].until_ns);
 	assert_string_equal(report.doubts.reasons[0], "audit_silent");
 }
@@ -460,7 +461,7 @@ static void test_audit_cannot_compare(void **state)
 	tick(true, true);
 	tick(true, true);
 	assert_int_equal(told_cnt, 1);
-	assert_string_equal(told[0].code, "audit_lost");
+	assert_int_equal(told[0].code, ERROR_AUDIT_LOST);
 	not_compared = 4;
 	tick(true, true);
 	assert_int_equal(told_cnt, 2);
