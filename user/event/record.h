@@ -212,7 +212,7 @@ struct start_info {
 };
 
 struct stats_info {
-	const struct counter *counters;
+	const struct counter *counters; /* by enum book */
 	size_t counter_cnt;
 	uint64_t in_flight;
 };

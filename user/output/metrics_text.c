@@ -3,41 +3,35 @@
  * but for the causes of loss, which are labels of pvmtrace_lost_total. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "output/metrics.h"
 
-static const struct {
-	const char *name, *help;
-} helps[] = {
-	{ "seen", "Calls that reached a hook" },
-	{ "emitted", "Calls told" },
-	{ "summarised", "Calls told together with others" },
-	{ "filtered", "Calls dropped by a filter" },
-	{ "submitted", "Calls that found room in the ring" },
-	{ "in_flight_emitted", "Records of calls that were still inside the kernel" },
-	{ "in_flight_untold", "Such records that found no room and were tried again" },
-	{ "array_lost", "Long lists that found no room; their calls were told without them" },
-	{ "array_evicted",
-	  "Long lists held for calls still inside that were given up for newer ones" },
-	{ "identity_lost", "Paths and arguments that found no room and are sent again" },
-	{ "identity_full", "Paths and arguments sent, but with no room to note it" },
-	{ "identity_evicted", "Paths and arguments forgotten for newer ones" },
-	{ "self_tests", "Calls of the tracer itself, to prove that the hooks fire" },
-	{ "audited", "Calls that only the probes of --audit saw; they are in seen too" },
-	{ "audit_lost", "Calls that --audit could not compare: a ring was full" },
-	{ "skipped_runs", "Calls that the kernel may have passed all hooks over for, at most" },
+/* Those of loss have one for all. */
+static const char *const helps[BOOK_CNT] = {
+	[BOOK_SEEN] = "Calls that reached a hook",
+	[BOOK_EMITTED] = "Calls told",
+	[BOOK_SUMMARISED] = "Calls told together with others",
+	[BOOK_FILTERED] = "Calls dropped by a filter",
+	[BOOK_SUBMITTED] = "Calls that found room in the ring",
+	[BOOK_IN_FLIGHT_EMITTED] = "Records of calls that were still inside the kernel",
+	[BOOK_IN_FLIGHT_UNTOLD] = "Such records that found no room and were tried again",
+	[BOOK_ARRAY_LOST] = "Long lists that found no room; their calls were told without them",
+	[BOOK_ARRAY_EVICTED] =
+		"Long lists held for calls still inside that were given up for newer ones",
+	[BOOK_IDENTITY_LOST] = "Paths and arguments that found no room and are sent again",
+	[BOOK_IDENTITY_FULL] = "Paths and arguments sent, but with no room to note it",
+	[BOOK_IDENTITY_EVICTED] = "Paths and arguments forgotten for newer ones",
+	[BOOK_SELF_TESTS] = "Calls of the tracer itself, to prove that the hooks fire",
+	[BOOK_AUDITED] = "Calls that only the probes of --audit saw; they are in seen too",
+	[BOOK_AUDIT_LOST] = "Calls that --audit could not compare: a ring was full",
+	[BOOK_SKIPPED_RUNS] = "Calls that the kernel may have passed all hooks over for, at most",
 };
 
 /* A counter that has no line above is still told. */
-static const char *help_of(const char *name)
+static const char *help_of(size_t book)
 {
-	for (size_t i = 0; i < sizeof(helps) / sizeof(helps[0]); i++) {
-		if (!strcmp(helps[i].name, name))
-			return helps[i].help;
-	}
-	return "Counter of this name in the stats record";
+	return helps[book] ? helps[book] : "Counter of this name in the stats record";
 }
 
 static void put_head(FILE *f, const char *name, const char *type, const char *help)
@@ -65,10 +59,10 @@ static void put_counters(FILE *f, const struct books *b)
 	for (size_t i = 0; i < b->cnt; i++) {
 		const struct counter *c = &b->counters[i];
 
-		if (!strncmp(c->name, "lost", 4))
+		if (i == BOOK_LOST || (i >= BOOK_CAUSES && i < BOOK_CAUSES_END))
 			continue;
 		snprintf(name, sizeof(name), "%s_total", c->name);
-		put_head(f, name, "counter", help_of(c->name));
+		put_head(f, name, "counter", help_of(i));
 		fprintf(f, "pvmtrace_%s %llu\n", name, (unsigned long long)c->value);
 	}
 	put_head(f, "lost_total", "counter", "Calls lost, by cause");

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "event/counts.h"
 #include "render/text.h"
 
 static void put_text(struct text_line *t, const char *text)
@@ -32,7 +33,7 @@ static void put_counters(struct text_line *t, const struct stats_info *s)
 	for (size_t i = 0; i < s->counter_cnt; i++) {
 		const struct counter *c = &s->counters[i];
 
-		if (!c->value && strcmp(c->name, "seen") != 0 && strcmp(c->name, "lost") != 0)
+		if (!c->value && i != BOOK_SEEN && i != BOOK_LOST)
 			continue;
 		put_counter(t, sep, c);
 		sep = ", ";
