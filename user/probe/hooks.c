@@ -88,7 +88,7 @@ static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_r
 	}
 	r->attaches = true;
 	/* Of use where it attaches, and done without where it does not. */
-	r->used |= !strcmp(r->name, "fentry/mm_access");
+	r->used |= chosen == skel->progs.pvm_try_fe_access;
 	bpf_link__destroy(link);
 }
 
