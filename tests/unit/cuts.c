@@ -327,7 +327,7 @@ static void longest_summary(struct sample *s)
 	struct summary_info *sum = &s->r.summary;
 
 	sample__summarise(s);
-	sum->reason = "aggregate";
+	sum->reason = PVM_AGGREGATE;
 	sum->calls = sum->bytes = sum->duration_ns = sum->first_ns = sum->last_ns = UINT64_MAX;
 }
 

@@ -130,7 +130,7 @@ void random_summary(struct sample *s)
 
 	random_call(s);
 	sample__summarise(s);
-	sum->reason = fixture__below(2) ? "overflow" : "aggregate";
+	sum->reason = fixture__below(2) ? PVM_OVERFLOW : PVM_AGGREGATE;
 	sum->sums_known = fixture__below(4);
 	sum->calls = random_number();
 	sum->bytes = random_number();

@@ -218,7 +218,7 @@ void sample__summarise(struct sample *s)
 	c->error = NULL;
 	memset(&c->local, 0, sizeof(c->local));
 	memset(&c->remote, 0, sizeof(c->remote));
-	sum->reason = "overflow";
+	sum->reason = PVM_OVERFLOW;
 	sum->calls = 7;
 	sum->sums_known = true;
 	sum->bytes = 28672;
@@ -226,10 +226,10 @@ void sample__summarise(struct sample *s)
 	sum->first_ns = START_NS - 1500000000;
 	sum->last_ns = START_NS;
 	sum->error_cnt = 2;
-	sum->errors[0] = (struct named_count){ "EPERM", 2 };
-	sum->errors[1] = (struct named_count){ "EFAULT", 5 };
+	sum->errors[0] = (struct error_count){ "EPERM", 2 };
+	sum->errors[1] = (struct error_count){ "EFAULT", 5 };
 	sum->abi_cnt = 1;
-	sum->abis[0] = (struct named_count){ "x86_64", 7 };
+	sum->abis[0] = (struct abi_count){ PVM_ABI_X86_64, 7 };
 	sum->changed = YES;
 	sum->range_known = true;
 	sum->low = 0x1000;

@@ -352,13 +352,13 @@ static void decode_errors(const struct pvm_tally *tally, int64_t first, struct s
 		return;
 	for (size_t i = 0; i < PVM_USUAL_CNT; i++) {
 		if (tally->errors[i])
-			out->errors[out->error_cnt++] = (struct named_count){
+			out->errors[out->error_cnt++] = (struct error_count){
 				.name = errno_name(usual[i]),
 				.calls = tally->errors[i],
 			};
 	}
 	if (!out->error_cnt && pvm_is_error(first))
-		out->errors[out->error_cnt++] = (struct named_count){
+		out->errors[out->error_cnt++] = (struct error_count){
 			.name = errno_name((int)-first),
 			.calls = tally->calls,
 		};
@@ -369,8 +369,8 @@ static void decode_kinds(const struct pvm_tally *tally, struct summary_info *out
 	out->abi_cnt = 0;
 	for (int abi = PVM_ABI_X86_64; abi < PVM_ABI_CNT; abi++) {
 		if (tally->abis[abi])
-			out->abis[out->abi_cnt++] = (struct named_count){
-				.name = abi_name(abi),
+			out->abis[out->abi_cnt++] = (struct abi_count){
+				.abi = (enum pvm_abi)abi,
 				.calls = tally->abis[abi],
 			};
 	}
@@ -408,7 +408,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	out->call.transferred = tally->bytes;
 	out->call.transferred_known = tally->outcome != PVM_UNKNOWN;
 	out->call.error = NULL;
-	out->reason = tally->reason == PVM_OVERFLOW ? "overflow" : "aggregate";
+	out->reason = (enum pvm_reason)tally->reason;
 	out->calls = tally->calls;
 	out->sums_known = tally->outcome != PVM_UNKNOWN;
 	out->bytes = tally->bytes;

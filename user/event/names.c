@@ -48,6 +48,11 @@ const char *resolve_name(enum resolve_method resolve)
 	}
 }
 
+const char *reason_name(enum pvm_reason reason)
+{
+	return reason == PVM_OVERFLOW ? "overflow" : "aggregate";
+}
+
 const char *reopen_name(enum reopen_reason reason)
 {
 	static const char *const names[] = {

@@ -18,6 +18,8 @@ const char *phase_name(int phase);
 const char *attach_name(enum attach_method attach);
 /* "kfunc", "walk"; NULL: neither is in force. */
 const char *resolve_name(enum resolve_method resolve);
+/* "overflow", "aggregate". */
+const char *reason_name(enum pvm_reason reason);
 /* "signal", "size", "emptied", "moved", "replaced", "removed". */
 const char *reopen_name(enum reopen_reason reason);
 /* Whether a hook saw how the call ended. */

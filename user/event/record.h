@@ -131,24 +131,29 @@ struct call_info {
 		confirmed; /* whether they are those that remote and ret predict; see predict.h */
 };
 
-/* How many calls of a sum are of one kind. */
-struct named_count {
+/* How many calls of a sum ended in that errno, or came by that ABI. */
+struct error_count {
 	const char *name;
+	uint64_t calls;
+};
+
+struct abi_count {
+	enum pvm_abi abi;
 	uint64_t calls;
 };
 
 /* Calls told together. */
 struct summary_info {
 	struct call_info call; /* the first of them: who, whom and what are those of all */
-	const char *reason;    /* "overflow" or "aggregate" */
+	enum pvm_reason reason;
 	uint64_t calls;
 	bool sums_known; /* bytes and duration */
 	uint64_t bytes;
 	uint64_t duration_ns;
 	uint64_t first_ns, last_ns;		  /* entries, ns since 1970 */
-	struct named_count errors[PVM_USUAL_CNT]; /* of those that failed */
+	struct error_count errors[PVM_USUAL_CNT]; /* of those that failed */
 	size_t error_cnt;
-	struct named_count abis[PVM_ABI_ARM];
+	struct abi_count abis[PVM_ABI_ARM];
 	size_t abi_cnt;
 	enum tristate changed; /* a list of one of them */
 	bool range_known;      /* low and high: the lowest and highest byte that they named */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/digits.h"
+#include "event/names.h"
 
 #define FLAGS_KNOWN ((uint64_t)(PVM_FLAG_PIDFD | PVM_FLAG_NOWAIT))
 
@@ -101,11 +102,11 @@ void common__dev(struct json *j, const char *key, uint32_t dev)
 	json__str(j, key, text);
 }
 
-void common__counts(struct json *j, const char *key, const struct named_count *counts, size_t cnt)
+void common__errors(struct json *j, const struct summary_info *s)
 {
-	json__open_obj(j, key);
-	for (size_t i = 0; i < cnt; i++)
-		json__u64(j, counts[i].name, counts[i].calls);
+	json__open_obj(j, "errors");
+	for (size_t i = 0; i < s->error_cnt; i++)
+		json__u64(j, s->errors[i].name, s->errors[i].calls);
 	json__close_obj(j);
 }
 
@@ -114,7 +115,7 @@ void common__abis(struct json *j, const struct summary_info *s)
 	json__open_arr(j, "abis");
 	for (size_t i = 0; i < s->abi_cnt; i++) {
 		json__open_obj(j, NULL);
-		json__str(j, "abi", s->abis[i].name);
+		json__str(j, "abi", abi_name(s->abis[i].abi));
 		json__u64(j, "calls", s->abis[i].calls);
 		json__close_obj(j);
 	}

@@ -30,9 +30,9 @@ void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_i
 void common__containers(struct json *j, const struct task_info *t);
 /* How the two processes of a call are related, a word; kinship: enum pvm_kinship. */
 const char *common__kinship(unsigned int kinship);
-/* Of a sum: an object of calls by name; "abis", a list of objects as it is in `start`; "low" and "high", in as many digits
- * as make them sort. */
-void common__counts(struct json *j, const char *key, const struct named_count *counts, size_t cnt);
+/* Of a sum: "errors", an object of calls by errno; "abis", a list of objects as it is in `start`; "low" and "high", in as
+ * many digits as make them sort. */
+void common__errors(struct json *j, const struct summary_info *s);
 void common__abis(struct json *j, const struct summary_info *s);
 void common__range(struct json *j, uint64_t low, uint64_t high);
 /* Whether the argument named another process at exit. */

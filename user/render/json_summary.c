@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_summary - process_vm_summary: calls told together. Who and whom as in a call, whose parts it shares; how
  * many and how much is never cut. */
+#include "event/names.h"
 #include "render/common.h"
 #include "render/json.h"
 
@@ -25,7 +26,7 @@ static void put_kinds(struct json *j, struct fit_plan *plan, const struct summar
 {
 	if (!fit__begin(j, plan, FIT_TOP))
 		return;
-	common__counts(j, "errors", s->errors, s->error_cnt);
+	common__errors(j, s);
 	common__abis(j, s);
 	json_tristate(j, "changed", s->changed);
 	if (s->range_known)
@@ -40,7 +41,7 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	const struct summary_info *s = &r->summary;
 
 	json_head(j, plan->cache, r, "process_vm_summary");
-	json__str(j, "reason", s->reason);
+	json__str(j, "reason", reason_name(s->reason));
 	json_caller(j, plan, &s->call);
 	json_target(j, plan, &s->call);
 	json_relation(j, plan, &s->call);

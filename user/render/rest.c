@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "event/decode.h"
+#include "event/names.h"
 #include "render/common.h"
 
 void rest__number_text(struct json *j, const char *key, uint32_t value)
@@ -360,7 +361,7 @@ static void put_kinds(struct json *j, struct fit_plan *plan, const struct summar
 	if (!fit__begin(j, plan, FIT_TOP))
 		return;
 	if (s->error_cnt)
-		common__counts(j, "errors", s->errors, s->error_cnt);
+		common__errors(j, s);
 	common__abis(j, s);
 	put_tristate(j, "changed", s->changed);
 	if (s->range_known)
@@ -371,7 +372,7 @@ static void put_kinds(struct json *j, struct fit_plan *plan, const struct summar
 void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
 		   unsigned int lacks)
 {
-	json__str(j, "reason", s->reason);
+	json__str(j, "reason", reason_name(s->reason));
 	json__u64(j, "calls", s->calls);
 	if (s->sums_known) {
 		json__u64(j, "bytes_transferred", s->bytes);

@@ -16,6 +16,7 @@
 #include <linux/types.h>
 
 #include "bpf/rules.h"
+#include "event/names.h"
 #include "render/fit.h"
 #include "render/formats.h"
 
@@ -145,6 +146,11 @@ static void begin_flag(struct text_line *t, size_t number, unsigned int col)
 	text__tint(t, TINT_NOTE);
 }
 
+static bool is_native(enum pvm_abi abi)
+{
+	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64;
+}
+
 /* The flags that hold, in the order of how much they should catch the eye, behind as many others as were put before.
  * of_pair: only those that are the same for all calls of a sum. */
 static void add_flags(struct text_line *t, const struct call_info *c, bool of_pair, size_t put,
@@ -162,11 +168,6 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		[PVM_ORPHAN] = "orphan",
 		[PVM_ENDED] = "end unseen",
 	};
-	static const char *const abis[] = {
-		[PVM_ABI_I386] = "i386",
-		[PVM_ABI_X32] = "x32",
-		[PVM_ABI_ARM] = "arm",
-	};
 	const struct pvm_call *raw = c->raw;
 	const enum array_status l = c->local.status, r = c->remote.status;
 	const bool denied = c->ret_known && (c->ret == -EPERM || c->ret == -EACCES);
@@ -181,8 +182,7 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		{ "other container", c->same_container == NO, true },
 		{ "other user", c->same_uid == NO, true },
 		{ "set-id", c->same_uid == YES && c->same_user == NO, true },
-		{ raw->abi <= PVM_ABI_ARM ? abis[raw->abi] : NULL,
-		  raw->abi != PVM_ABI_X86_64 && raw->abi != PVM_ABI_ARM64, false },
+		{ abi_name(raw->abi), !is_native(raw->abi), false },
 		{ raw->phase <= PVM_ENDED ? phases[raw->phase] : NULL, raw->phase != PVM_COMPLETE,
 		  false },
 		{ "seen by the audit only", raw->flags & PVM_CALL_AUDIT, false },
@@ -209,23 +209,18 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 	text__tint(t, TINT_PLAIN);
 }
 
-static bool is_native(const char *abi)
-{
-	return !strcmp(abi, "x86_64") || !strcmp(abi, "arm64");
-}
-
 /* Of a sum: how many calls came by other ABIs, and what holds of the two processes. */
 static void put_sum_flags(struct text_line *t, const struct summary_info *s, unsigned int col)
 {
 	size_t put = 0;
 
 	for (size_t i = 0; i < s->abi_cnt; i++) {
-		if (is_native(s->abis[i].name))
+		if (is_native(s->abis[i].abi))
 			continue;
 		begin_flag(t, put++, col);
 		text__u64(t, s->abis[i].calls);
 		text__put(t, " ");
-		text__put(t, s->abis[i].name);
+		text__put(t, abi_name(s->abis[i].abi));
 	}
 	add_flags(t, &s->call, true, put, col);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/names.h"
 #include "random_call.h"
 #include "render/fit.h"
 #include "rendering.h"
@@ -265,7 +266,8 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 	assert_int_equal(json_is_null(json_object_get(line, "relation")),
 			 line__cuts(line, "relation"));
 	assert_string_equal(json_string_value(json_object_get(line, "type")), "process_vm_summary");
-	assert_string_equal(json_string_value(json_object_get(line, "reason")), sum->reason);
+	assert_string_equal(json_string_value(json_object_get(line, "reason")),
+			    reason_name(sum->reason));
 	assert_true(json_integer_value(json_object_get(line, "calls")) ==
 		    (json_int_t)clamp(sum->calls));
 	assert_int_equal(json_is_null(json_object_get(line, "duration_ns")), !sum->sums_known);

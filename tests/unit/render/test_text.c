@@ -180,8 +180,8 @@ static void test_flags_of_a_summary(void **state)
 	(void)state;
 	sample__summarise(s);
 	s->r.summary.abi_cnt = 2;
-	s->r.summary.abis[0] = (struct named_count){ "i386", 5 };
-	s->r.summary.abis[1] = (struct named_count){ "arm64", 2 };
+	s->r.summary.abis[0] = (struct abi_count){ PVM_ABI_I386, 5 };
+	s->r.summary.abis[1] = (struct abi_count){ PVM_ABI_ARM64, 2 };
 	s->f.call.abi = PVM_ABI_X32;
 	s->f.call.kinship = PVM_KIN_PARENT;
 	s->f.call.flags = PVM_CALL_TARGET_MOVED;
