@@ -96,8 +96,8 @@ static void expect_named(struct pair *p, const char *path)
 			return;
 		}
 	}
-	fail_msg("%s, --max-line %u: %s is missing and not named: %.*s", p->f->name, p->max_line,
-		 path, (int)rendering.len, rendering.buf);
+	fail_msg("%s, --max-line %u: %s is missing and not named: %.*s", format_names[p->f->format],
+		 p->max_line, path, (int)rendering.len, rendering.buf);
 }
 
 static bool is_prefix(const json_t *whole, const json_t *part)
@@ -156,7 +156,8 @@ static void compare_objects(struct pair *p, const json_t *whole, const json_t *p
 	}
 	json_object_foreach((json_t *)part, key, value) {
 		if (!json_object_get(whole, key))
-			fail_msg("%s: %s.%s is not in the whole line", p->f->name, path, key);
+			fail_msg("%s: %s.%s is not in the whole line", format_names[p->f->format],
+				 path, key);
 	}
 }
 
@@ -183,11 +184,12 @@ static void compare(struct pair *p, const json_t *whole, const json_t *part, con
 		compare_arrays(p, whole, part, path);
 	} else if (!json_equal(whole, part) && is_shortened(whole, part, path)) {
 		if (!is_named_or_hex(p, path))
-			fail_msg("%s: %s is cut short and not named", p->f->name, path);
+			fail_msg("%s: %s is cut short and not named", format_names[p->f->format],
+				 path);
 		p->found++;
 	} else if (!json_equal(whole, part)) {
 		if (!p->f->prefix_of || strcmp(path, p->f->prefix_of) || !is_prefix(whole, part))
-			fail_msg("%s: %s has another value", p->f->name, path);
+			fail_msg("%s: %s has another value", format_names[p->f->format], path);
 		expect_named(p, path);
 	}
 }
@@ -196,7 +198,7 @@ void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t i
 		 const uint32_t *limits, size_t limit_cnt)
 {
 	struct render_opts o = { .iov_limit = UINT32_MAX, .max_line = WHOLE };
-	json_t *whole = rendering__line_in(f->name, r, &o), *line;
+	json_t *whole = rendering__line_in(f->format, r, &o), *line;
 
 	assert_true(json_is_array(names_of(f, whole)));
 	assert_int_equal(json_array_size(names_of(f, whole)), 0);
@@ -205,7 +207,7 @@ void cuts__check(const struct cuts_format *f, const struct record *r, uint32_t i
 		struct pair p = { .f = f, .max_line = limits[i] };
 
 		o.max_line = limits[i];
-		line = rendering__line_in(f->name, r, &o);
+		line = rendering__line_in(f->format, r, &o);
 		p.line = line;
 		compare(&p, whole, line, "");
 		assert_int_equal(p.found > 0, json_array_size(names_of(f, line)) > 0);
@@ -392,16 +394,16 @@ void cuts__order(void **state)
 		s->args[i] = i % 8 ? 'a' : '\0';
 	for (uint32_t i = 0; i < 32; i++)
 		s->iov[0][i] = s->iov[1][i] = (struct iov_elem){ 0x7ffd12345000, 4096 };
-	line = rendering__line_in(f->name, &s->r, &o);
+	line = rendering__line_in(f->format, &s->r, &o);
 	assert_true(cuts__names(f, line, f->args));
 	assert_false(cuts__names(f, line, local) || cuts__names(f, line, remote));
 	json_decref(line);
 	o.max_line = 4800;
-	line = rendering__line_in(f->name, &s->r, &o);
+	line = rendering__line_in(f->format, &s->r, &o);
 	assert_true(cuts__names(f, line, local) && !cuts__names(f, line, remote));
 	json_decref(line);
 	o.max_line = FIT_LINE;
-	line = rendering__line_in(f->name, &s->r, &o);
+	line = rendering__line_in(f->format, &s->r, &o);
 	assert_true(cuts__names(f, line, f->args));
 	assert_true(json_array_size(cuts__at(line, local)) >= FIT_ELEMENTS);
 	assert_true(json_array_size(cuts__at(line, remote)) > 2 * FIT_ELEMENTS);
@@ -425,8 +427,8 @@ static void expect_minimum(const struct cuts_format *f, const json_t *line, cons
 		want = FIT_ELEMENTS;
 	if (shown < want || (shown < cnt && !cuts__names(f, line, path)))
 		fail_msg("%s, --max-line %u: %s shows %zu of %u, %u at least, not named: %.*s",
-			 f->name, o->max_line, path, shown, cnt, want, (int)rendering.len,
-			 rendering.buf);
+			 format_names[f->format], o->max_line, path, shown, cnt, want,
+			 (int)rendering.len, rendering.buf);
 }
 
 /* Of the path that the memory's owner executes its end, and as much as a minimum is. */
@@ -442,8 +444,8 @@ static void expect_owner(const struct cuts_format *f, const json_t *line, const 
 	snprintf(path, sizeof(path), "%s.target.memory_of.exe", f->rest);
 	exe = cuts__at(line, path);
 	if (!exe)
-		fail_msg("%s, --max-line %u: no %s: %.*s", f->name, o->max_line, path,
-			 (int)rendering.len, rendering.buf);
+		fail_msg("%s, --max-line %u: no %s: %.*s", format_names[f->format], o->max_line,
+			 path, (int)rendering.len, rendering.buf);
 	len = json_string_length(exe);
 	/* A byte of it may take six when it is escaped, and what is no text becomes three. */
 	if (cuts__names(f, line, path))
@@ -461,7 +463,7 @@ static void check_minimums(const struct cuts_format *f, const struct record *r)
 			     : n < 8 ? FIT_LINE + fixture__below(6000)
 				     : FIT_LINE + fixture__below(60000);
 		o.iov_limit = n % 4 ? 32 : UINT32_MAX;
-		line = rendering__line_in(f->name, r, &o);
+		line = rendering__line_in(f->format, r, &o);
 		expect_minimum(f, line, "remote.iov", r->call.remote.captured, &o);
 		expect_owner(f, line, &r->call, &o);
 		json_decref(line);
@@ -504,7 +506,7 @@ void cuts__host(void **state)
 	snprintf(path, sizeof(path), "%s.host.name_hex", f->rest);
 	fill_limits(limits, 1024, 400, 5);
 	s->r.host = &host;
-	line = rendering__line_in(f->name, &s->r, &rendering_defaults);
+	line = rendering__line_in(f->format, &s->r, &rendering_defaults);
 	expect_text(line, path, "77ffc285");
 	json_decref(line);
 	memset(host.name, 0xff, sizeof(host.name) - 1);
@@ -514,7 +516,7 @@ void cuts__host(void **state)
 	own_records__fill(&own);
 	for (size_t i = 0; i < OWN_RECORDS; i++) {
 		own.r[i].host = &host;
-		line = rendering__line_in(f->name, &own.r[i], &rendering_defaults);
+		line = rendering__line_in(f->format, &own.r[i], &rendering_defaults);
 		assert_true(json_is_string(cuts__at(line, path)));
 		json_decref(line);
 	}

@@ -8,7 +8,7 @@
 
 /* A format, and the object that holds `truncated`. */
 struct cuts_format {
-	const char *name;
+	enum record_format format;
 	const char *rest;
 	const char *args;      /* path of the arguments */
 	const char *prefix_of; /* path of a string that may be cut short; NULL: none */

@@ -14,11 +14,8 @@
 struct json rendering;
 const struct render_opts rendering_defaults = { .iov_limit = 32, .max_line = 8000 };
 
-/* A test program renders in few formats, and with one renderer of each, as a run does. */
-static struct {
-	const char *format;
-	struct renderer *renderer;
-} renderers[4];
+/* One of each format, as a run has; NULL: not yet asked for. */
+static struct renderer *renderers[FORMAT_TEXT + 1];
 
 #define RENDERER_CNT (sizeof(renderers) / sizeof(renderers[0]))
 
@@ -26,41 +23,28 @@ int rendering__teardown(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < RENDERER_CNT; i++) {
-		renderer__free(renderers[i].renderer);
-		renderers[i].renderer = NULL;
+		renderer__free(renderers[i]);
+		renderers[i] = NULL;
 	}
 	json__free(&rendering);
 	return 0;
 }
 
-/* The renderer of the format, which is made when it is first asked for. */
-static struct renderer *renderer_of(const char *format)
+void render_in(enum record_format format, const struct record *r, const struct render_opts *o)
 {
-	for (size_t i = 0; i < RENDERER_CNT; i++) {
-		if (!renderers[i].renderer) {
-			renderers[i].format = format;
-			renderers[i].renderer = renderer__new(format);
-		}
-		if (!strcmp(renderers[i].format, format))
-			return renderers[i].renderer;
-	}
-	return NULL;
-}
-
-void render_in(const char *format, const struct record *r, const struct render_opts *o)
-{
-	struct renderer *renderer = renderer_of(format);
-
-	assert_non_null(renderer);
-	assert_int_equal(renderer__render(renderer, r, o, &rendering), 0);
+	if (!renderers[format])
+		renderers[format] = renderer__new(format);
+	assert_non_null(renderers[format]);
+	assert_int_equal(renderer__render(renderers[format], r, o, &rendering), 0);
 }
 
 json_t *rendering__line(const struct record *r, const struct render_opts *o)
 {
-	return rendering__line_in("json", r, o);
+	return rendering__line_in(FORMAT_JSON, r, o);
 }
 
-json_t *rendering__line_in(const char *format, const struct record *r, const struct render_opts *o)
+json_t *rendering__line_in(enum record_format format, const struct record *r,
+			   const struct render_opts *o)
 {
 	json_error_t error;
 	json_t *line;

@@ -58,12 +58,13 @@ extern const struct render_opts rendering_defaults;
 int rendering__teardown(void **state);
 
 /* Renders to `rendering`, with the one renderer of that format. */
-void render_in(const char *format, const struct record *r, const struct render_opts *o);
+void render_in(enum record_format format, const struct record *r, const struct render_opts *o);
 /* Renders to a line within its bounds, and returns it as jansson, the strictest of readers,
  * understands it. */
 json_t *rendering__line(const struct record *r, const struct render_opts *o);
 /* The same in another format. */
-json_t *rendering__line_in(const char *format, const struct record *r, const struct render_opts *o);
+json_t *rendering__line_in(enum record_format format, const struct record *r,
+			   const struct render_opts *o);
 /* The last line is this one. */
 void rendering__expect(const char *expected);
 

@@ -35,6 +35,9 @@ struct filter_list {
 enum attach_method { ATTACH_TRACEPOINT, ATTACH_FENTRY };
 enum resolve_method { RESOLVE_AUTO, RESOLVE_KFUNC, RESOLVE_WALK };
 
+/* How records are written: in the order of the formats' names (render/formats.h). */
+enum record_format { FORMAT_JSON, FORMAT_ECS, FORMAT_OCSF, FORMAT_TEXT };
+
 struct option_def;
 
 /* One option as it was given. */
@@ -51,7 +54,7 @@ struct options {
 	uint64_t min_bytes;
 	bool no_self;
 
-	const char *format;	   /* the name of a renderer; "json" by default */
+	enum record_format format;
 	const char *output;	   /* NULL: stdout */
 	bool allow_fifo;	   /* the output may be a named pipe of others */
 	uint64_t max_size;	   /* of the output file, bytes; 0: no limit */

@@ -96,14 +96,9 @@ static int set_verbose(struct option_parse *p, const struct option_def *d, const
 	return 0;
 }
 
-static void store_text(struct options *o, const struct option_def *d, const char *text)
-{
-	memcpy((char *)o + d->offset, &text, sizeof(text));
-}
-
 static int set_text(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	store_text(p->o, d, value);
+	memcpy((char *)p->o + d->offset, &value, sizeof(value));
 	return 0;
 }
 
@@ -135,13 +130,6 @@ static int set_user(struct option_parse *p, const struct option_def *d, const ch
 {
 	if (!option__all_digits(value) && !getpwnam(value))
 		return option__refuse(d, value, "is not an account and not a uid");
-	return set_text(p, d, value);
-}
-
-static int set_format(struct option_parse *p, const struct option_def *d, const char *value)
-{
-	if (!renderer__knows(value))
-		return option__refuse_value(d, value);
 	return set_text(p, d, value);
 }
 
@@ -249,8 +237,8 @@ const struct option_def options_table[] = {
 	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(no_self),
 	  .help = "no calls of a process on itself" },
 
-	{ "format", .letter = 'f', .group = GROUP_OUTPUT, .arg = "FORMAT", .set = set_format,
-	  MEMBER(format), .names_of = renderer__names, .def_text = "json",
+	{ "format", .letter = 'f', .group = GROUP_OUTPUT, .arg = "FORMAT", .set = set_name,
+	  MEMBER(format), .names = format_names, .def_text = "json",
 	  .help = "how records are written" },
 	{ "output", .letter = 'o', .group = GROUP_OUTPUT, .arg = "FILE", .set = set_output,
 	  MEMBER(output), .help = "append to FILE instead of writing to stdout (-)" },
@@ -374,6 +362,4 @@ void option__reset(struct option_parse *p, const struct option_def *d)
 	memset((char *)p->o + d->offset, 0, d->size);
 	if (d->def)
 		store_number(p->o, d, d->def);
-	else if (d->def_text && d->set != set_name)
-		store_text(p->o, d, d->def_text);
 }

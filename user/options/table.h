@@ -40,11 +40,10 @@ struct option_def {
 	const char *help;
 	/* Stores a value, never NULL or empty where arg is set. 0, or an exit status after a message. */
 	int (*set)(struct option_parse *p, const struct option_def *d, const char *value);
-	size_t offset, size;	/* of the member of struct options */
-	uint64_t min, max, def; /* numbers; max 0: no number */
-	const char *def_text;
-	const char *const *names;      /* the values there are, up to a NULL ... */
-	const char *(*names_of)(void); /* ... or as one text */
+	size_t offset, size;	  /* of the member of struct options */
+	uint64_t min, max, def;	  /* numbers; max 0: no number */
+	const char *def_text;	  /* of the first of names */
+	const char *const *names; /* the values there are, up to a NULL */
 	const char *allowed; /* what a value may be, where the members above do not say it all */
 	enum option_group group;
 	enum filter_field field;

@@ -23,9 +23,7 @@ void option__allowed(const struct option_def *d, char *buf, size_t sz)
 	size_t len = 0;
 
 	buf[0] = '\0';
-	if (d->names_of) {
-		snprintf(buf, sz, "%s", d->names_of());
-	} else if (d->names) {
+	if (d->names) {
 		for (size_t i = 0; d->names[i] && len < sz; i++)
 			len += (size_t)snprintf(buf + len, sz - len, "%s%s", i ? ", " : "",
 						d->names[i]);

@@ -15,6 +15,7 @@
 #include "kernel/privileges.h"
 #include "kernel/support.h"
 #include "kernel/tracer.h"
+#include "render/render.h"
 
 /* A sysctl of one number; -1: cannot be read. */
 static int read_number(const char *path)
@@ -167,11 +168,12 @@ static void try_hooks(struct probe_report *r)
 int probe_report__run(const struct options *o)
 {
 	static struct probe_report r;
-	bool json = options__on_command_line(o, "format") && !strcmp(o->format, "json");
+	bool given = options__on_command_line(o, "format");
+	bool json = given && o->format == FORMAT_JSON;
 	bool ok = true;
 
-	if (options__on_command_line(o, "format") && !json && strcmp(o->format, "text") != 0) {
-		log__error("--probe: told as json or text, not as '%s'", o->format);
+	if (given && !json && o->format != FORMAT_TEXT) {
+		log__error("--probe: told as json or text, not as '%s'", format_names[o->format]);
 		return EX_USAGE;
 	}
 	libbpf_log__setup(o->verbose);

@@ -6,6 +6,7 @@
 #include "render/cache.h"
 #include "render/render.h"
 
+/* In the order of enum record_format. */
 #define FORMATS(FORMAT) FORMAT(json) FORMAT(ecs) FORMAT(ocsf) FORMAT(text)
 
 /* What renderer__render does, with the renderer's cache. */

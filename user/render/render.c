@@ -2,53 +2,30 @@
 #include "render/render.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "render/formats.h"
 
-struct format {
-	const char *name;
-	int (*render)(struct render_cache *cache, const struct record *r,
-		      const struct render_opts *o, struct json *out);
-};
+typedef int format_renders(struct render_cache *cache, const struct record *r,
+			   const struct render_opts *o, struct json *out);
 
 struct renderer {
-	const struct format *format;
+	format_renders *render;
 	struct render_cache cache;
 };
 
-#define ROW(name) { #name, render_##name },
-static const struct format formats[] = { FORMATS(ROW) };
+#define RENDERS(name) render_##name,
+static format_renders *const formats[] = { FORMATS(RENDERS) };
+_Static_assert(sizeof(formats) / sizeof(formats[0]) == FORMAT_TEXT + 1, "each format has its row");
 
-static const struct format *find(const char *name)
+#define NAME(name) #name,
+const char *const format_names[] = { FORMATS(NAME) NULL };
+
+struct renderer *renderer__new(enum record_format format)
 {
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!strcmp(formats[i].name, name))
-			return &formats[i];
-	}
-	return NULL;
-}
-
-bool renderer__knows(const char *format)
-{
-	return find(format) != NULL;
-}
-
-#define SEPARATOR ", "
-#define SEPARATED(name) SEPARATOR #name
-
-const char *renderer__names(void)
-{
-	return FORMATS(SEPARATED) + sizeof(SEPARATOR) - 1;
-}
-
-struct renderer *renderer__new(const char *format)
-{
-	const struct format *found = find(format);
-	struct renderer *renderer = found ? calloc(1, sizeof(*renderer)) : NULL;
+	struct renderer *renderer = calloc(1, sizeof(*renderer));
 
 	if (renderer)
-		renderer->format = found;
+		renderer->render = formats[format];
 	return renderer;
 }
 
@@ -60,5 +37,5 @@ void renderer__free(struct renderer *renderer)
 int renderer__render(struct renderer *renderer, const struct record *r, const struct render_opts *o,
 		     struct json *out)
 {
-	return renderer->format->render(&renderer->cache, r, o, out);
+	return renderer->render(&renderer->cache, r, o, out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* render - the renderings of a record: record in, bytes out, and no I/O. What a line is made of beside its record is
- * kept by its renderer, and changes nothing in it. A further format is one new file and one row of FORMATS. */
+ * kept by its renderer, and changes nothing in it. A further format is one new file, one row of FORMATS, and its place in
+ * enum record_format. */
 #ifndef PVM_RENDER_H
 #define PVM_RENDER_H
 
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "event/record.h"
 #include "render/json_writer.h"
 
@@ -21,12 +23,11 @@ struct render_opts {
 
 struct renderer;
 
-/* Whether there is a format of that name. */
-bool renderer__knows(const char *format);
-/* "json, ..." for messages. */
-const char *renderer__names(void);
-/* NULL: there is no such format, or no memory. */
-struct renderer *renderer__new(const char *format);
+/* The names of the formats by enum record_format, up to a NULL. */
+extern const char *const format_names[];
+
+/* NULL: no memory. */
+struct renderer *renderer__new(enum record_format format);
 void renderer__free(struct renderer *renderer);
 /* Renders r into out (reset first), one line with its LF, never longer than o->max_line.
  * 0, or -ENOMEM. */

@@ -11,7 +11,9 @@
 #include "cuts.h"
 #include "own_record.h"
 
-static struct cuts_format ecs = { .name = "ecs", .rest = "pvmtrace", .args = "process.args" };
+static struct cuts_format ecs = { .format = FORMAT_ECS,
+				  .rest = "pvmtrace",
+				  .args = "process.args" };
 
 static void expect_list(const json_t *line, const char *path, const char *only)
 {
@@ -24,7 +26,7 @@ static void expect_list(const json_t *line, const char *path, const char *only)
 static void test_call(void **state)
 {
 	struct sample *s = sample__new();
-	json_t *line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+	json_t *line = rendering__line_in(FORMAT_ECS, &s->r, &rendering_defaults);
 
 	(void)state;
 	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
@@ -88,7 +90,7 @@ static void test_failure(void **state)
 	c->outcome = PVM_FAILED;
 	c->ret = -3;
 	c->error = "ESRCH";
-	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+	line = rendering__line_in(FORMAT_ECS, &s->r, &rendering_defaults);
 	line__keys(line, "@timestamp ecs event process container error host pvmtrace");
 	expect_list(line, "event.type", "change");
 	expect_text(line, "event.action", "process_vm_writev");
@@ -113,7 +115,7 @@ static void test_summary(void **state)
 
 	(void)state;
 	sample__summarise(s);
-	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+	line = rendering__line_in(FORMAT_ECS, &s->r, &rendering_defaults);
 	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
 	line__keys(cuts__at(line, "event"),
 		   "sequence created id module dataset kind category type action outcome "
@@ -137,7 +139,7 @@ static void test_summary(void **state)
 	s->r.summary.range_known = false;
 	s->r.call.outcome = PVM_UNKNOWN;
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
-	line = rendering__line_in("ecs", &s->r, &rendering_defaults);
+	line = rendering__line_in(FORMAT_ECS, &s->r, &rendering_defaults);
 	expect_text(line, "event.outcome", "unknown");
 	line__keys(cuts__at(line, "pvmtrace"),
 		   "run reason calls first last caller target abis truncated");
@@ -156,7 +158,7 @@ static void test_own(void **state)
 	(void)state;
 	own_records__fill(&own);
 	for (size_t i = 0; i < OWN_RECORDS; i++) {
-		line = rendering__line_in("ecs", &own.r[i], &rendering_defaults);
+		line = rendering__line_in(FORMAT_ECS, &own.r[i], &rendering_defaults);
 		expect_text(line, "event.action", actions[i]);
 		expect_text(line, "event.kind", own.r[i].type == REC_STATS ? "metric" : "event");
 		expect_list(line, "event.category", "host");
@@ -166,12 +168,12 @@ static void test_own(void **state)
 		expect_text(line, "pvmtrace.run", FIXTURE_RUN_ID);
 		json_decref(line);
 	}
-	line = rendering__line_in("ecs", &own.r[5], &rendering_defaults);
+	line = rendering__line_in(FORMAT_ECS, &own.r[5], &rendering_defaults);
 	expect_text(line, "event.outcome", "failure");
 	expect_number(line, "pvmtrace.counters.seen", 10);
 	expect_number(line, "pvmtrace.counters.ended", (json_int_t)JSON_MAX_INT);
 	json_decref(line);
-	line = rendering__line_in("ecs", &own.r[4], &rendering_defaults);
+	line = rendering__line_in(FORMAT_ECS, &own.r[4], &rendering_defaults);
 	expect_text(line, "error.message", "say \"why\"");
 	expect_text(line, "event.start", "2026-11-21T19:28:11.123455789Z");
 	json_decref(line);

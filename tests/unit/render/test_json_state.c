@@ -169,7 +169,7 @@ static void test_state_short(void **state)
 		many[i] = (struct counter){ "a_counter_of_some_length", i % 3 ? 0 : UINT64_MAX };
 	r.type = REC_STOP;
 	r.stop = (struct stop_info){ "signal", NULL, { many, 20, 1 }, true, true, NULL, 0 };
-	render_in("json", &r, &o);
+	render_in(FORMAT_JSON, &r, &o);
 	assert_true(rendering.len <= 1024);
 	r.stop.stats.counter_cnt = 60;
 	line = rendering__line(&r, &o);

@@ -12,7 +12,7 @@
 #include "own_record.h"
 
 static struct cuts_format ocsf = {
-	.name = "ocsf",
+	.format = FORMAT_OCSF,
 	.rest = "unmapped",
 	.args = "actor.process.cmd_line",
 	.prefix_of = "actor.process.cmd_line",
@@ -21,7 +21,7 @@ static struct cuts_format ocsf = {
 static void test_call(void **state)
 {
 	struct sample *s = sample__new();
-	json_t *line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	json_t *line = rendering__line_in(FORMAT_OCSF, &s->r, &rendering_defaults);
 
 	(void)state;
 	line__keys(line, "time category_uid class_uid activity_id type_uid severity_id status_id "
@@ -74,7 +74,7 @@ static void test_failure(void **state)
 	c->ret = -1;
 	c->error = "EPERM";
 	c->requested_known = false;
-	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	line = rendering__line_in(FORMAT_OCSF, &s->r, &rendering_defaults);
 	expect_number(line, "activity_id", 8);
 	expect_number(line, "type_uid", 100408);
 	expect_number(line, "status_id", 2);
@@ -96,11 +96,11 @@ static void test_base_address(void **state)
 	(void)state;
 	s->r.call.remote.captured = 4;
 	memset(s->iov[1], 0, sizeof(s->iov[1]));
-	line = rendering__line_in("ocsf", &s->r, &o);
+	line = rendering__line_in(FORMAT_OCSF, &s->r, &o);
 	assert_null(cuts__at(line, "base_address"));
 	json_decref(line);
 	s->iov[1][3] = (struct iov_elem){ 0xabc, 1 };
-	line = rendering__line_in("ocsf", &s->r, &o);
+	line = rendering__line_in(FORMAT_OCSF, &s->r, &o);
 	expect_text(line, "base_address", "0xabc");
 	json_decref(line);
 	free(s);
@@ -116,7 +116,7 @@ static void test_cmd_line(void **state)
 	(void)state;
 	memcpy(s->args, args, sizeof(args));
 	s->r.call.caller.args_len = sizeof(args);
-	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	line = rendering__line_in(FORMAT_OCSF, &s->r, &rendering_defaults);
 	expect_text(line, "actor.process.cmd_line", "a  \xef\xbf\xbd\"\\\n b");
 	assert_int_equal(json_array_size(cuts__at(line, "unmapped.caller.args_hex")), 4);
 	json_decref(line);
@@ -131,7 +131,7 @@ static void test_summary(void **state)
 
 	(void)state;
 	sample__summarise(s);
-	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	line = rendering__line_in(FORMAT_OCSF, &s->r, &rendering_defaults);
 	line__keys(line,
 		   "time category_uid class_uid activity_id type_uid severity_id status_id status "
 		   "status_code count start_time end_time metadata device actor process unmapped");
@@ -153,7 +153,7 @@ static void test_summary(void **state)
 	s->r.summary.range_known = false;
 	s->r.call.outcome = PVM_UNKNOWN;
 	memset(&s->r.call.target, 0, sizeof(s->r.call.target));
-	line = rendering__line_in("ocsf", &s->r, &rendering_defaults);
+	line = rendering__line_in(FORMAT_OCSF, &s->r, &rendering_defaults);
 	expect_text(line, "status", "Unknown");
 	expect_text(line, "process.uid", "unresolved:pid:991");
 	line__keys(cuts__at(line, "unmapped"),
@@ -172,7 +172,7 @@ static void test_own(void **state)
 	(void)state;
 	own_records__fill(&own);
 	for (size_t i = 0; i < OWN_RECORDS; i++) {
-		line = rendering__line_in("ocsf", &own.r[i], &rendering_defaults);
+		line = rendering__line_in(FORMAT_OCSF, &own.r[i], &rendering_defaults);
 		expect_number(line, "class_uid", 0);
 		expect_number(line, "type_uid", 99);
 		expect_text(line, "activity_name", names[i]);
@@ -185,7 +185,7 @@ static void test_own(void **state)
 	/* What is not known is not there, and does not have a name that says so. */
 	nameless.machine_id[0] = '\0';
 	own.r[4].host = &nameless;
-	line = rendering__line_in("ocsf", &own.r[4], &rendering_defaults);
+	line = rendering__line_in(FORMAT_OCSF, &own.r[4], &rendering_defaults);
 	assert_null(cuts__at(line, "device.uid"));
 	expect_text(line, "device.instance_uid", FIXTURE_BOOT_ID);
 	expect_text(line, "status_code", "hooks_silent");

@@ -84,7 +84,7 @@ static void put(FILE *lines, const struct record *r, uint32_t max_line)
 {
 	const struct render_opts o = { .iov_limit = 4, .max_line = max_line };
 
-	render_in("json", r, &o);
+	render_in(FORMAT_JSON, r, &o);
 	assert_int_equal(fwrite(rendering.buf, 1, rendering.len, lines), rendering.len);
 }
 
@@ -148,7 +148,7 @@ static void test_lengths(void **state)
 	for (uint32_t max = 1024; max < 3200; max++) {
 		const struct render_opts o = { .iov_limit = 32, .max_line = max };
 
-		render_in("json", &s->r, &o);
+		render_in(FORMAT_JSON, &s->r, &o);
 		if (rendering.len != len)
 			assert_int_equal(fwrite(rendering.buf, 1, rendering.len, lines),
 					 rendering.len);
@@ -199,7 +199,7 @@ static void test_refuses(void **state)
 
 	(void)state;
 	assert_non_null(lines);
-	render_in("json", &s->r, &rendering_defaults);
+	render_in(FORMAT_JSON, &s->r, &rendering_defaults);
 	*strchr(rendering.buf, '.') = ',';
 	assert_int_equal(fwrite(rendering.buf, 1, rendering.len, lines), rendering.len);
 	free(s);

@@ -23,7 +23,7 @@ static const struct render_opts colored = { .iov_limit = 32, .max_line = 8000, .
 
 static void render(const struct record *r, const struct render_opts *o)
 {
-	render_in("text", r, o);
+	render_in(FORMAT_TEXT, r, o);
 	assert_true(rendering.len > 0 && rendering.len <= o->max_line);
 }
 
