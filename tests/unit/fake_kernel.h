@@ -39,9 +39,7 @@ struct tracer {
 	enum pvm_phase swept[FAKE_SWEEPS];
 	uint32_t stopping_at[FAKE_SWEEPS]; /* shared.stopping at each sweep */
 	size_t sweep_cnt;
-	unsigned int ticks, arrays_asked;
-	size_t forgotten; /* processes and cgroups */
-	struct pvm_cgroup_val judged;
+	unsigned int ticks;
 	bool going, detached, ftrace_was_off, kprobes_were_off;
 	bool self_test_seen;
 };
