@@ -8,8 +8,8 @@
 
 #define ELEM_MIN (sizeof("{\"base\":\"0x0\",\"len\":0},") - 1)
 #define NO_PARENT FIT_CNT
-#define FIRST_ARRAY FIT_REMOTE_EXIT
-#define LAST_ARRAY FIT_LOCAL_IOV
+#define FIRST_LIST FIT_REMOTE_EXIT
+#define LAST_LIST FIT_LOCAL_IOV
 #define CUT "[...]" /* as identity marks paths that the kernel half had to cut */
 #define CUT_LEN (sizeof(CUT) - 1)
 #define CUT_LEAST 16 /* bytes of a path: fewer say nothing */
@@ -27,7 +27,7 @@ bool fit__begin_measured(const struct json *j, struct fit_plan *plan, enum fit_p
 {
 	if (!(plan->given & FIT_BIT(part)))
 		return false;
-	plan->seen |= FIT_BIT(part);
+	plan->present |= FIT_BIT(part);
 	account(j, plan);
 	plan->open[plan->depth++] = (uint8_t)part;
 	return true;
@@ -164,7 +164,7 @@ void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 	json__close_arr(j);
 }
 
-/* An array of elements: those that there are, and those that the limit lets through. */
+/* The elements of a list: those that there are, and those that the limit lets through. */
 struct elements {
 	const struct iov_elem *iov;
 	uint32_t cnt;
@@ -210,7 +210,7 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 	plan->whole = true;
 	plan->cut = 0;
 	plan->args = UINT32_MAX;
-	for (unsigned int part = FIRST_ARRAY; part <= LAST_ARRAY; part++) {
+	for (unsigned int part = FIRST_LIST; part <= LAST_LIST; part++) {
 		struct elements e = elements_of(c, part, o);
 
 		*shown_of(plan, part) = e.want;
@@ -247,13 +247,13 @@ static int64_t children_cost(const struct fit_plan *plan, unsigned int parent)
 	int64_t cost = 0;
 
 	for (unsigned int part = 0; part < FIT_CNT; part++) {
-		if (fit_rows[part].parent == parent && (plan->seen & FIT_BIT(part)))
+		if (fit_rows[part].parent == parent && (plan->present & FIT_BIT(part)))
 			cost += cut_sz(plan, part);
 	}
 	return cost;
 }
 
-/* Gives an array elements, up to max of them and as many as there is room for; to show all of it frees its name's
+/* Gives a list elements, up to max of them and as many as there is room for; to show all of it frees its name's
  * place. */
 static void fit_elements(struct fit_plan *plan, unsigned int part, const struct elements *e,
 			 uint32_t max, int64_t *room)
@@ -387,7 +387,7 @@ static void fit_part(struct fit_plan *plan, unsigned int part, const struct call
 	struct elements e;
 
 	switch (fit_rows[part].kind) {
-	case KIND_ARRAY:
+	case KIND_LIST:
 		e = elements_of(c, part, o);
 		fit_elements(plan, part, &e, minimum ? FIT_ELEMENTS : UINT32_MAX, room);
 		break;
@@ -419,8 +419,8 @@ static bool has_room(const struct fit_plan *plan, unsigned int part)
 {
 	const uint64_t counts = FIT_BIT(FIT_LOCAL) | FIT_BIT(FIT_REMOTE);
 
-	if (plan->format->counts_first && fit_rows[part].kind == KIND_ARRAY &&
-	    (plan->seen & ~plan->done & counts))
+	if (plan->format->counts_first && fit_rows[part].kind == KIND_LIST &&
+	    (plan->present & ~plan->done & counts))
 		return false;
 	return has_parent(plan, part);
 }
@@ -434,7 +434,7 @@ static void fit_parts(struct fit_plan *plan, const struct call_info *c, const st
 			const struct fit_row *row = &fit_rows[part];
 
 			if ((minimum ? row->minimum : row->want) != turn ||
-			    !(plan->seen & ~plan->done & FIT_BIT(part)) || !has_room(plan, part))
+			    !(plan->present & ~plan->done & FIT_BIT(part)) || !has_room(plan, part))
 				continue;
 			fit_part(plan, part, c, o, minimum, room);
 		}
@@ -447,12 +447,12 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 {
 	int64_t room = (int64_t)o->max_line - (int64_t)len;
 
-	for (unsigned int part = FIRST_ARRAY; part <= LAST_ARRAY; part++) {
+	for (unsigned int part = FIRST_LIST; part <= LAST_LIST; part++) {
 		if (elements_of(c, part, o).cnt > *shown_of(plan, part))
-			plan->seen |= FIT_BIT(part);
+			plan->present |= FIT_BIT(part);
 	}
 	if (c->caller.args && c->caller.args_len)
-		plan->seen |= FIT_BIT(FIT_ARGS);
+		plan->present |= FIT_BIT(FIT_ARGS);
 	for (unsigned int part = 0; part < FIT_CNT; part++)
 		room += plan->bytes[part];
 	room -= children_cost(plan, NO_PARENT);
@@ -462,7 +462,7 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 	fit_parts(plan, c, o, false, &room);
 	plan->cut = 0;
 	for (unsigned int part = 0; part < FIT_CNT; part++) {
-		if ((plan->seen & ~plan->done & FIT_BIT(part)) && has_parent(plan, part))
+		if ((plan->present & ~plan->done & FIT_BIT(part)) && has_parent(plan, part))
 			plan->cut |= FIT_BIT(part);
 	}
 }

@@ -29,7 +29,7 @@
 struct fit_format {
 	enum fit_format_id id;
 	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
-	bool counts_first; /* no room for the counts of an array: none for any elements but the first */
+	bool counts_first; /* no room for the counts of a list: none for any elements but the first */
 };
 
 #define FIT_TEXTS (FIT_TARGET_CGROUP - FIT_EXE + 1)
@@ -47,13 +47,13 @@ struct fit_plan {
 	uint64_t given;	    /* else those that are, FIT_BIT */
 	uint64_t cut;	    /* parts that are named in `truncated` */
 	uint32_t iov[2];    /* elements shown, [local, remote] */
-	uint32_t exit[2];   /* the same of the exit's arrays */
+	uint32_t exit[2];   /* the same of the lists at exit */
 	uint32_t args;	    /* arguments shown */
 	int64_t args_spent; /* room that these took */
 	uint64_t shortened; /* paths that are shown in part, FIT_BIT */
 	struct fit_cut texts[FIT_TEXTS];
 	uint64_t done;		     /* parts that are written whole, FIT_BIT */
-	uint64_t seen;		     /* parts that have something to write */
+	uint64_t present;	     /* parts that have something to write */
 	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
 	size_t mark;		     /* up to here bytes are accounted for */
 	uint8_t open[FIT_DEPTH];     /* parts that have begun, outermost first */
@@ -82,7 +82,7 @@ static inline void fit__end(const struct json *j, struct fit_plan *plan)
 const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
 		      size_t *len);
 
-/* Elements of an array, as fit reckons with them: {"base":"0x..","len":..}. */
+/* Elements of a list, as fit reckons with them: {"base":"0x..","len":..}. */
 static inline void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov,
 				     uint32_t cnt)
 {

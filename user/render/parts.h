@@ -28,7 +28,7 @@
 	PART(TARGET, CNT, WHOLE, WHO, WHO, FORM("target.*"), FORM2("Target.process.*", "pvmtrace.target.*"),            \
 	     FORM2("process.*", "unmapped.target.*"))                                                                   \
 	PART(RELATION, CNT, WHOLE, WHO, WHO, OR_NULL("relation", "relation"), IN_REST("relation"))                      \
-	/* of the remote array all but its status and first element */                                                  \
+	/* of the remote list all but its status and first element */                                                   \
 	PART(REMOTE, CNT, WHOLE, WHO, WHO, FORM("remote.*"), IN_REST("remote.*"))                                       \
 	PART(LOCAL, CNT, WHOLE, WHO, WHO, OR_NULL("local", "local"), IN_REST("local"))                                  \
 	PART(NS, CALLER, WHOLE, HOME, HOME, NS_OR_NULL("caller"), IN_REST2("caller.ns", "caller.containers"))           \
@@ -56,10 +56,10 @@
 	PART(OWNER_EXE_HEX, TARGET, TEXT_HEX, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.exe_hex"))                 \
 	PART(CGROUP_HEX, CALLER, TEXT_HEX, HEX, HEX, IN_ALL("caller.cgroup_hex"))                                       \
 	PART(TARGET_CGROUP_HEX, TARGET, TEXT_HEX, HEX, HEX, IN_ALL("target.cgroup_hex"))                                \
-	PART(REMOTE_EXIT, REMOTE, ARRAY, LATE_ARRAY, ARRAY_2, IN_ALL("remote.iov_exit"))                                \
-	PART(LOCAL_EXIT, LOCAL, ARRAY, LAST_ARRAY, ARRAY_3, IN_ALL("local.iov_exit"))                                   \
-	PART(REMOTE_IOV, CNT, ARRAY, RANGE, ARRAY_1, IN_ALL("remote.iov"))                                              \
-	PART(LOCAL_IOV, LOCAL, ARRAY, LATE_ARRAY, ARRAY_2, IN_ALL("local.iov"))                                         \
+	PART(REMOTE_EXIT, REMOTE, LIST, LATE_LIST, LIST_2, IN_ALL("remote.iov_exit"))                                   \
+	PART(LOCAL_EXIT, LOCAL, LIST, LAST_LIST, LIST_3, IN_ALL("local.iov_exit"))                                      \
+	PART(REMOTE_IOV, CNT, LIST, RANGE, LIST_1, IN_ALL("remote.iov"))                                                \
+	PART(LOCAL_IOV, LOCAL, LIST, LATE_LIST, LIST_2, IN_ALL("local.iov"))                                            \
 	PART(ARGS_HEX, CALLER, BULK, COPIES, COPIES, IN_ALL("caller.args_hex"))                                         \
 	PART(ARGS, CALLER, ARGS, ARGS, ARGS, FORM("caller.args"), FORM("process.args"), FORM("actor.process.cmd_line")) \
 	/* arguments that stand in the line a second time */                                                            \
@@ -75,7 +75,7 @@ enum fit_kind {
 	KIND_BULK,     /* likewise, and has no minimum unless it is short */
 	KIND_TEXT,     /* a path, of which both ends can be shown */
 	KIND_TEXT_HEX, /* its bytes in hex */
-	KIND_ARRAY,    /* of elements, the first of which can be shown */
+	KIND_LIST,     /* a list, whose first elements can be shown */
 	KIND_ARGS,     /* the first of them can be shown */
 };
 
@@ -85,13 +85,13 @@ enum fit_turn {
 	TURN_WHO,
 	TURN_RANGE,
 	TURN_HOME,
-	TURN_ARRAY_1,
-	TURN_ARRAY_2,
-	TURN_ARRAY_3,
+	TURN_LIST_1,
+	TURN_LIST_2,
+	TURN_LIST_3,
 	TURN_PATH,
 	TURN_OWNER_PATH,
-	TURN_LATE_ARRAY,
-	TURN_LAST_ARRAY,
+	TURN_LATE_LIST,
+	TURN_LAST_LIST,
 	TURN_HEX,
 	TURN_OWNER_HEX,
 	TURN_ARGS,

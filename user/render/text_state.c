@@ -25,7 +25,7 @@ static void put_counter(struct text_line *t, const char *sep, const struct count
 	text__u64(t, c->value);
 }
 
-/* Those that are not 0, and always what came in and what was lost. */
+/* Puts those that are not 0, and always what came in and what was lost. */
 static void put_counters(struct text_line *t, const struct stats_info *s)
 {
 	const char *sep = "";
@@ -54,22 +54,22 @@ static void put_date(struct text_line *t, uint64_t real_ns)
 		text__put(t, text);
 }
 
-static void put_list(struct text_line *t, const char *side, const char *field,
-		     const struct filter_list *list)
+static void put_filter(struct text_line *t, const char *whose, const char *field,
+		       const struct filter_list *list)
 {
 	for (size_t i = 0; i < list->cnt; i++) {
 		text__put(t, " --");
-		text__put(t, side);
+		text__put(t, whose);
 		text__put(t, field);
 		text__put(t, list->values[i].exclude ? " !" : " ");
 		put_text(t, list->values[i].text);
 	}
 }
 
-/* As they would be given. */
+/* Puts them as they would be given. */
 static void put_filters(struct text_line *t, const struct options *o)
 {
-	static const char *const sides[] = { [PVM_CALLER] = "caller-", [PVM_TARGET] = "target-" };
+	static const char *const whose[] = { [PVM_CALLER] = "caller-", [PVM_TARGET] = "target-" };
 	static const char *const fields[FILTER_FIELD_CNT] = {
 		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
 		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container",
@@ -77,7 +77,7 @@ static void put_filters(struct text_line *t, const struct options *o)
 
 	for (int who = PVM_CALLER; who <= PVM_TARGET; who++) {
 		for (int field = 0; field < FILTER_FIELD_CNT; field++)
-			put_list(t, sides[who], fields[field], &o->filter[who][field]);
+			put_filter(t, whose[who], fields[field], &o->filter[who][field]);
 	}
 	if (o->ops == 1u << PVM_READ || o->ops == 1u << PVM_WRITE)
 		text__put(t, o->ops == 1u << PVM_READ ? " --op read" : " --op write");
@@ -92,7 +92,7 @@ static void put_filters(struct text_line *t, const struct options *o)
 		text__put(t, " --no-self");
 }
 
-/* Only where the hooks need some. */
+/* They are spoken of only where the hooks need some. */
 static void put_witnesses(struct text_line *t, const struct witness_info *w)
 {
 	char list[WITNESS_LIST_SZ];
