@@ -18,7 +18,7 @@
 #define REMINDERS 64
 /* Records between two looks at signals and timers: well under a millisecond's work. */
 #define BATCH 512
-/* Between two looks for an array that is still to come. */
+/* It is the time between two looks for an array that is still to come. */
 #define ARRAY_WAIT_NS 100000L
 
 int collector__open(struct collector *c, const struct options *o)
@@ -93,7 +93,7 @@ void collector__look_at_host(struct collector *c)
 
 	if (c->options->host_name || !host__name_changed(&c->host, name))
 		return;
-	/* No room: it is read once more the next time. */
+	/* Where there is no room, it is read once more the next time. */
 	if (c->to.ops->keep(c->to.ctx, FRAME_HOST, name, sizeof(name)))
 		return;
 	memcpy(c->host.name, name, sizeof(name));

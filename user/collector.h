@@ -40,7 +40,7 @@ struct collector {
 	char run_id[RUN_ID_SZ]; /* 16 hex digits, random */
 	/* Calls by what became of their last record; in_flight records are counted apart. */
 	struct books_user books;
-	uint64_t last_call_ns;	/* entry of the last call told, ns since 1970; 0: none */
+	uint64_t last_call_ns;	/* entry of the last call emitted, ns since 1970; 0: none */
 	unsigned int reminders; /* until the next tick */
 	unsigned int batch;	/* records since the loop last looked at its other work */
 	uint64_t array_bytes;	/* taken from the ring of arrays since it was last gone to */

@@ -10,7 +10,7 @@
 #include "base/log.h"
 
 #define NS_PER_MS 1000000ULL
-/* Of the five seconds that are promised. */
+/* It is what the end takes at most of the five seconds that are promised. */
 #define FINISH_NS (4400 * NS_PER_MS)
 #define GRACE_NS (100 * NS_PER_MS) /* for calls that are inside to return */
 #define STEP_NS (2 * NS_PER_MS)
@@ -63,7 +63,7 @@ static bool drain_rings(struct loop *l, uint64_t deadline_ns)
 	}
 }
 
-/* The same for the summaries, of the window that is open too. What a recording does not take is lost. */
+/* Does the same for the summaries, those of the window that is open too. What a recording does not take is lost. */
 static bool drain_summaries(struct loop *l, uint64_t deadline_ns)
 {
 	const struct kernel *k = &l->source->kernel;
@@ -85,7 +85,7 @@ static bool drain_summaries(struct loop *l, uint64_t deadline_ns)
 	return true;
 }
 
-/* And for the calls that nobody saw. */
+/* Does the same for the calls that nobody saw. */
 static bool drain_audit(struct loop *l, uint64_t deadline_ns)
 {
 	struct collector *c = l->collector;
@@ -112,7 +112,7 @@ static uint64_t in_flight(const struct kernel *k)
 	return books__in_flight(&n);
 }
 
-/* What the rings still hold is lost with them. */
+/* Counts as lost what the rings still hold. */
 static void abandon(struct loop *l)
 {
 	const struct kernel *k = &l->source->kernel;
@@ -176,7 +176,7 @@ static void say_losses(const struct loop *l, const struct books *b, bool written
 		   written && l->report->lost_records ? "; see the `lost` records" : "");
 }
 
-/* What no counter counts. */
+/* Says why calls may be missing that no counter counts. */
 static void say_doubts(const struct doubts *d)
 {
 	for (size_t i = 0; i < d->cnt; i++)

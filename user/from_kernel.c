@@ -9,9 +9,9 @@
 #include "event/judge.h"
 #include "event/names.h"
 
-/* A snapshot is submitted before its call, but its ring may be held up behind a writer that was
- * interrupted. It is waited for until the call ended this long ago: what is older is not coming (it was evicted),
- * and a flood of such calls must not stop the reader. */
+/* A snapshot is sent before its call, but its ring may be held up behind a writer that was interrupted. It is waited
+ * for until the call ended this long ago: what is older is not coming (it was evicted), and a flood of such calls must
+ * not stop the reader. */
 #define ARRAY_AGE_NS (5 * 1000000ULL)
 
 static void make_run_id(char *out, size_t size)

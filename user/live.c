@@ -37,7 +37,7 @@ static int drain_for_test(void *ctx)
 	return from_kernel__drain(ctx, &got);
 }
 
-/* What is asked of the kernel before anything is written. */
+/* Asks of the kernel what has to be known before anything is written. */
 static int load(struct live *l)
 {
 	int err;
@@ -100,7 +100,7 @@ static int open_audit(struct live *l)
 	return audit__open(&l->loop.audit, &to, &l->source.kernel);
 }
 
-/* Everything that needs privileges. */
+/* Does all that needs privileges. */
 static int set_up(struct live *l)
 {
 	struct owner owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
@@ -131,7 +131,7 @@ static int set_up(struct live *l)
 	return l->options->record ? to_recording__open(&l->recording, c, &owner, &key) : 0;
 }
 
-/* Only where something would be confirmed by them. */
+/* They are spoken of only where something would be confirmed by them. */
 static void note_kprobes(struct live *l)
 {
 	enum page_hook pages = tracer__confirms(l->tracer).pages;

@@ -101,7 +101,7 @@ static void say_ready(struct loop *l)
 	notify__say(&l->notify, state);
 }
 
-/* With each stats record, but not behind it: the output may take nothing. */
+/* It is said with each stats record, but not behind it: the output may take nothing. */
 static void say_status(struct loop *l)
 {
 	char state[160];
@@ -153,7 +153,7 @@ static void tick(struct loop *l, uint64_t now)
 	watch__tick(&l->watch);
 }
 
-/* What is due by the clock. */
+/* Does what is due by the clock. */
 static void handle_time(struct loop *l)
 {
 	const struct options *o = l->collector->options;

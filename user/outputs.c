@@ -39,7 +39,7 @@ static enum reopen_reason reopen_reason(enum file_change change)
 	}
 }
 
-/* Once, and again as soon as there is room for it in the output. */
+/* Tells it once, as soon as there is room for it in the output. */
 static void tell(struct outputs *o, struct output_state *state, const char *what, const char *rest)
 {
 	char message[200];
@@ -52,7 +52,7 @@ static void tell(struct outputs *o, struct output_state *state, const char *what
 		log__error("%s", message);
 }
 
-/* What the file lets others do, or what they did with it, costs it neither its name nor its begin. */
+/* Tells what the file lets others do, or what they did with it, which costs it neither its name nor its begin. */
 static void tell_others(struct outputs *o, struct output_state *state, const char *what,
 			const char *left)
 {
@@ -146,7 +146,7 @@ void outputs__look_at_recording(struct outputs *o, struct recorder *recorder, ui
 	}
 }
 
-/* The limit of the output file cannot be kept. */
+/* Tells once that the limit of the output file cannot be kept. */
 static void watch_turns(struct outputs *o)
 {
 	int err = sink__turn_error(o->report->collector->sink);

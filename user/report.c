@@ -18,7 +18,7 @@ void report__note(struct report *r, const char *note)
 		r->notes[r->note_cnt++] = note;
 }
 
-/* Both halves' counters as they stand. */
+/* Fetches both halves' counters as they stand. */
 static void count(const struct report *r, struct pvm_counts *kernel, struct books_user *user)
 {
 	const struct collector *c = r->collector;
@@ -65,7 +65,7 @@ static int tell(struct report *r, struct record *rec)
 	return c->to.ops->tell(c->to.ctx, rec, &frame);
 }
 
-/* When a record is told: now, or when it was. */
+/* Returns when a record is told: now, or when it was. */
 static struct moment told_at(const struct report *r)
 {
 	const struct source *from = &r->collector->from;
@@ -73,7 +73,7 @@ static struct moment told_at(const struct report *r)
 	return from->ops->now(from->ctx);
 }
 
-/* Another moment, as far from the first one as it really was. 0 stays 0: there is none. */
+/* Dates another moment, as far from the first one as it really was. 0 stays 0: there is none. */
 static uint64_t date_by(const struct moment *now, uint64_t boot_ns)
 {
 	return boot_ns ? now->real_ns - (now->boot_ns - boot_ns) : 0;

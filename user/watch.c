@@ -161,7 +161,7 @@ static void watch_kprobes(struct watch *w, uint64_t before)
 		       KPROBES_BACK);
 }
 
-/* While a hook does not let another task's in on its CPU, calls can go by unseen. */
+/* While a hook is preempted, the kernel does not run it for another task on that CPU: its calls can go by unseen. */
 static void watch_skips(struct watch *w)
 {
 	uint64_t skipped = w->kernel->ops->skipped_runs(w->kernel->tracer);
@@ -179,7 +179,7 @@ static void watch_skips(struct watch *w)
 	w->skips_told = skipped;
 }
 
-/* Fewer pages than a list needs are no evidence any more once hooks on them were skipped. */
+/* Fewer pages than a list needs are no evidence any more once runs of the hooks on them were skipped. */
 static void watch_pages(struct watch *w)
 {
 	struct collector *c = w->report->collector;
@@ -225,7 +225,7 @@ static void watch_processes(struct watch *w, enum pvm_who who)
 	w->gone_told[who] = true;
 }
 
-/* As fall_silent. */
+/* Does for perf's probes what fall_silent does for the hooks. */
 static void audit_falls_silent(struct watch *w)
 {
 	if (!w->audit_since_ns) {
@@ -238,7 +238,8 @@ static void audit_falls_silent(struct watch *w)
 						    w->audit_since_ns, 0);
 }
 
-/* As fire_again; also after a switch that went off and on between two looks. */
+/* Does for perf's probes what fire_again does for the hooks, also after a switch that went off and on between two
+ * looks. */
 static void audit_fires_again(struct watch *w, uint64_t now)
 {
 	bool was_told = w->audit_told;
@@ -255,7 +256,7 @@ static void audit_fires_again(struct watch *w, uint64_t now)
 	w->audit_told = false;
 }
 
-/* The hooks' own look was a call for the probes, too. */
+/* The call that the hooks are watched by was one for the probes, too. */
 static void watch_audit(struct watch *w)
 {
 	uint64_t now = clock__boot_now(&w->report->collector->clock);
@@ -289,7 +290,7 @@ static void watch_audit_cpus(struct watch *w)
 		!report__error_span(w->report, ERROR_AUDIT_SILENT, AUDIT_CPUS, w->cpus_since_ns, 0);
 }
 
-/* What was not compared. */
+/* Tells how many calls were not compared. */
 static void watch_audit_lost(struct watch *w)
 {
 	uint64_t lost = audit__lost(w->audit);

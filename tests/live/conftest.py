@@ -96,7 +96,7 @@ def tracer():
 
 @pytest.fixture
 def wide():
-    """A tracer that shows arrays whole."""
+    """A tracer that shows lists whole."""
     return pvm.SHARED.get("--iov-limit", "all", "--max-line", 1 << 20, max_line=1 << 20)
 
 

@@ -425,7 +425,7 @@ def expect_array(have, known, limit, what):
 
 
 def expect_call(event, call, phase="complete", limit=32):
-    """The record says what the program says: numbers, arrays, result."""
+    """The record says what the program says: numbers, lists, result."""
     assert event["phase"] == phase
     assert event["op"] == call["op"]
     assert event["abi"] == call["abi"]

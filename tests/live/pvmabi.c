@@ -46,7 +46,7 @@ __asm__(".text\n"
 	"	ret\n"
 	".size int80, . - int80\n");
 
-static char *low; /* below 4 GiB: arrays on the first page, data on the next two */
+static char *low; /* below 4 GiB: lists on the first page, data on the next two */
 
 static struct side side32(int page_off, const struct iovec *iov, uint64_t count)
 {

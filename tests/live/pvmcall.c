@@ -92,7 +92,7 @@ static int case_pid(char **argv)
 	return finish(&c, (pid_t)(int32_t)c.pid);
 }
 
-/* array SIDE: that side's array lies on unmapped memory */
+/* array SIDE: that side's list lies on unmapped memory */
 static int case_array_fault(char **argv)
 {
 	struct call c = plain(READ, getpid());
@@ -170,7 +170,7 @@ static int case_edge(char **argv)
 {
 	char *pages = must_map(2 * PAGE, PROT_READ | PROT_WRITE, 0);
 	bool local = !strcmp(argv[1], "local");
-	size_t before = 4 * sizeof(struct iovec); /* bytes of the array on the first page */
+	size_t before = 4 * sizeof(struct iovec); /* bytes of the list on the first page */
 	struct call c = plain(READ, getpid());
 	static struct iovec copy[4];
 	struct iovec *iov;
@@ -232,8 +232,8 @@ static int case_short(char **argv)
 	return finish(&c, getpid());
 }
 
-/* late SIDE COUNT FIRST: an array of COUNT elements in a file mapping of which pages from the
- * FIRSTth on are not present */
+/* late SIDE COUNT FIRST: a list of COUNT elements in a file mapping of which pages from the FIRSTth on are not
+ * present */
 static int case_late(char **argv)
 {
 	bool local = !strcmp(argv[0], "local");

@@ -2,9 +2,9 @@
 /*
  * pvmdecoy [late] [nobody|exec|gone] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
  * another one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with
- * the local array on a page that only this program can provide (the kernel reads that before it looks the pid up), and
+ * the local list on a page that only this program can provide (the kernel reads that before it looks the pid up), and
  * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number ("exec": the decoy executes
- * sleep; "gone": it ends, and nobody is in its place); provides the page and reports; ends. Arrays have COUNT elements
+ * sleep; "gone": it ends, and nobody is in its place); provides the page and reports; ends. Lists have COUNT elements
  * (1 to 256). "late": three calls at once after a first one that is not reported, and the page is where their bytes go,
  * so that the kernel looks the pid up before the decoy is replaced.
  */

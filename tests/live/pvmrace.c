@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmrace - N calls with an array of COUNT elements whose first element a second thread keeps
+ * pvmrace - N calls with a list of COUNT elements whose first element a second thread keeps
  * rewriting (or, with 0, leaves alone). pvmrace N COUNT 0|1
  */
 #include "trigger.h"

@@ -63,8 +63,8 @@ static void child(uint32_t action, bool fatal)
 	struct call c = call_of(READ, getpid(), &l, 1, &r, 1, 0);
 	pthread_t t;
 
-	/* The kernel never looks at the arrays of a refused call, and a fork leaves out pages of files: so that
-	 * they can be read. */
+	/* The kernel never looks at the lists of a refused call, and a fork leaves out pages of files: so that they can
+	 * be read. */
 	(void)*(volatile size_t *)&l.iov_len;
 	(void)*(volatile size_t *)&r.iov_len;
 	if (action == SECCOMP_RET_USER_NOTIF) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arrays: edges of pages, pages not there yet, threads that rewrite them, long ones."""
+"""The lists: edges of pages, pages not there yet, threads that rewrite them, long ones."""
 
 import pytest
 
@@ -107,7 +107,7 @@ def test_iov_limit_all_is_still_cut_by_the_line():
 
 
 def race(tracer, n, count, really=True):
-    """(what the trigger told, the whole calls of it) of n calls whose array a second thread rewrites, or does not"""
+    """(what the trigger told, the whole calls of it) of n calls whose list a second thread rewrites, or does not"""
     run = trigger_one("pvmrace", n, count, int(really))
     told = [e for e in tracer.of(run["pid"]) if e["phase"] != "in_flight"]
     events = [e for e in told if e["phase"] == "complete"]

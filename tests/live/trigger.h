@@ -36,7 +36,7 @@
 struct side {
 	uint64_t addr;
 	uint64_t count;
-	const struct iovec *known; /* what the array holds; NULL: do not say */
+	const struct iovec *known; /* what the list holds; NULL: do not say */
 	size_t known_cnt;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* random_call - calls as no kernel makes them: every field at random, strings of hostile bytes, arrays of up to
- * 1024 elements. */
+/* random_call - calls as no kernel makes them: every field at random, strings of hostile bytes, lists of up to 1024
+ * elements. */
 #ifndef PVM_RANDOM_CALL_H
 #define PVM_RANDOM_CALL_H
 

@@ -44,7 +44,7 @@ void rendering__set_relation(struct sample *s, enum tristate value);
 /* Makes the target one that works in the memory of victim(99). */
 void sample__borrow(struct sample *s);
 
-/* The same with long arrays, another one at exit, and names that need their hex. */
+/* The same with long lists, another one at exit, and names that need their hex. */
 struct sample *sample__long(void);
 
 /* The same call as one of seven that are told together (REC_SUMMARY). Its identities can be changed before and after. */

@@ -178,7 +178,7 @@ static void look_for_lost(struct audit *a)
 	a->lost_known = ours;
 }
 
-/* Soon, for many a caller lives for moments only. */
+/* It is asked soon, for many a caller lives for moments only. */
 static void ask_who(struct audit *a)
 {
 	const struct audit_call *call;

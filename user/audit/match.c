@@ -10,8 +10,8 @@
 
 #define BUCKETS 16384 /* a power of two */
 #define NONE UINT32_MAX
-/* Both sides have one clock, but what we make of perf's may be off. To allow for more than that costs nothing: of calls
- * that are all alike another one is then taken for the missed one. */
+/* Both have one clock, but what we make of perf's may be off. To allow for more than that costs nothing: of calls that
+ * are all alike another one is then taken for the missed one. */
 #define SLACK_NS 10000000ULL
 /* How long a sight waits for its sample: the thread may be put off the CPU between the two. One from behind the
  * sample's place waits for the next look at the samples only, and so long as not all of them were looked at. */
@@ -92,7 +92,7 @@ static void take_out(struct queue *q, uint32_t prev, uint32_t at)
 	q->slots[at].open = false;
 }
 
-/* The oldest one, which is the first in its bucket. */
+/* Drops the oldest one, which is the first in its bucket. */
 static void drop_first(struct queue *q)
 {
 	if (place(q, q->first)->open)

@@ -9,7 +9,7 @@
 
 #define PVM_IOV_LIMIT_ALL UINT32_MAX
 
-/* What a filter looks at. The pairs exist for both sides, indexed by enum pvm_who. */
+/* What a filter looks at. Each exists for the caller and for the target, by enum pvm_who. */
 enum filter_field {
 	FILTER_PID,
 	FILTER_COMM,

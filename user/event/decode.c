@@ -56,7 +56,7 @@ int decode__type(const void *data, size_t size)
 	return decode_check__type(data, size);
 }
 
-/* Of a side's array as the kernel reads it; 0: it reads none. */
+/* How many bytes of a side's list the kernel reads; 0: none. */
 static uint64_t side_bytes(const struct pvm_call *call, bool remote)
 {
 	uint64_t cnt = pvm_used_count(remote ? &call->remote : &call->local, remote);
@@ -131,7 +131,8 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 		if (side->flags & PVM_SIDE_SAME)
 			look[1] = look[0];
 	}
-	/* A call that was dropped for its target at entry, and told at the end of the run all the same; or an audit's. */
+	/* Such a call was filtered for its target at entry, and is told at the end of the run all the same; or it is an
+	 * audit's. */
 	look[call->phase == PVM_ORPHAN].lost |= !(side->flags & (PVM_SIDE_ENTRY | PVM_SIDE_EXIT));
 	/* An orphan's only look is the one at its exit: it is the claim, and nothing is beside
 	 * it. */
@@ -141,7 +142,7 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 	}
 }
 
-/* exit: what was seen at exit is used too. */
+/* exit: whether what was seen at exit is used too. */
 static void decode_side(struct decoder *d, const struct pvm_call *call, const struct snapshots *inl,
 			bool remote, bool exit, struct array_info *out)
 {
@@ -222,7 +223,7 @@ static bool is_certain(const struct array_info *a)
 	return is_whole(a) && a->status != ARRAY_LATE && a->changed == NO;
 }
 
-/* After the sides and the outcome. */
+/* Comes after the sides and the outcome. */
 static void decode_amounts(struct call_info *out)
 {
 	uint64_t local = out->local.total_len, remote = out->remote.total_len;
@@ -235,8 +236,8 @@ static void decode_amounts(struct call_info *out)
 		out->partial = out->transferred && out->transferred < out->requested ? YES : NO;
 }
 
-/* After the sides and the outcome. What the kernel did is evidence; what the caller's memory showed at exit is not
- * needed beside it. */
+/* Comes after the sides and the outcome. What the kernel did is evidence; what the caller's memory showed at exit is
+ * not needed beside it. */
 static void decode_pins(const struct decoder *d, const struct pvm_call *call, struct call_info *out)
 {
 	uint64_t local = is_certain(&out->local) ? out->local.total_len : LOCAL_UNKNOWN;
@@ -400,7 +401,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	if (err)
 		return err;
 	out->call.outcome = (enum pvm_outcome)tally->outcome;
-	/* Of the first call only: the others may have had other results and arrays. */
+	/* Of the first call only: the others may have had other results and lists. */
 	out->call.ret_known = out->call.duration_known = false;
 	out->call.requested_known = false;
 	out->call.partial = UNKNOWN;

@@ -9,13 +9,13 @@
 
 #include "bpf/rules.h"
 
-/* Both looks at an array, reduced to what can be used. */
+/* Both looks at a list, reduced to what can be used. */
 struct looks {
 	const struct array_shape *s;
 	const uint8_t *entry, *exit;
 	unsigned int entry_ok, exit_ok; /* pages */
-	unsigned int full;		/* all pages of the array */
-	uint32_t off;			/* of the array in its first page */
+	unsigned int full;		/* all pages of the list */
+	uint32_t off;			/* of the list in its first page */
 };
 
 static uint32_t array_bytes(const struct array_shape *s)
@@ -138,7 +138,7 @@ static void capture_exit(struct array_info *out, const struct looks *l, struct i
 	out->iov_exit = to;
 }
 
-/* A difference on one page is enough to say that the array changed; that it did not is said only if all that was
+/* A difference on one page is enough to say that the list changed; that it did not is said only if all that was
  * captured was seen twice. */
 static enum tristate compare(const struct looks *l)
 {

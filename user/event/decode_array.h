@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decode_array - makes one claim of the two looks that were taken at an array. */
+/* decode_array - makes one claim of the two looks that were taken at a list. */
 #ifndef PVM_DECODE_ARRAY_H
 #define PVM_DECODE_ARRAY_H
 
@@ -8,14 +8,14 @@
 
 #include "event/record.h"
 
-/* An array as the kernel sees it: cnt elements (1 to PVM_IOV_MAX) of elem bytes (8 or 16). */
+/* A list as the kernel sees it: cnt elements (1 to PVM_IOV_MAX) of elem bytes (8 or 16). */
 struct array_shape {
 	uint64_t addr;
 	uint32_t cnt;
 	uint32_t elem;
 };
 
-/* One look at an array. */
+/* One look at a list: its array, as far as it was read. */
 struct array_look {
 	const uint8_t *bytes; /* cnt * elem of them; NULL: not taken, or nothing was readable */
 	uint8_t ok;	      /* bit n: page n was readable */

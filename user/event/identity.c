@@ -140,7 +140,7 @@ static void cgroup__evict(struct identity *id, struct cgroup *c)
 	forget_cgroup(id, &key);
 }
 
-/* Back within all bounds. What was used just now goes last, so only if it does not fit alone. */
+/* Evicts until all is within its bounds again. What was used just now goes last, so only if it does not fit alone. */
 static void trim(struct identity *id)
 {
 	struct proc *p;
@@ -211,7 +211,7 @@ static int put_exe(struct identity *id, const struct pvm_path *rec)
 	return 0;
 }
 
-/* Of its path. 0 or -ENOMEM. */
+/* Finds the containers that its path names. 0 or -ENOMEM. */
 static int cgroup__find_containers(struct cgroup *c)
 {
 	struct containers found;

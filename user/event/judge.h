@@ -40,7 +40,7 @@ bool judge__call(const struct options *o, const struct call_info *call);
 /* While tracing: whether a call passes what the kernel half left open, since it had no verdict on a cgroup yet. A filter
  * on the target holds for the named process or for the owner of its memory. */
 bool judge__left_open(const struct options *o, const struct call_info *call);
-/* Whether there are such filters for a side. */
+/* Whether there are such filters on the caller, or on the target. */
 bool judge__needed(const struct options *o, enum pvm_who who);
 
 #endif

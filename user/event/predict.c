@@ -37,9 +37,9 @@ static bool local_used_up(uint64_t local_total, int64_t ret, uint32_t shift)
 }
 
 /*
- * Elements without bytes are passed over, each other one is held in chunks, and a chunk is held whole before
- * anything is copied. The end comes when the local side is used up, or with a page of either side that cannot be
- * reached: then one chunk more may have been held. False: more bytes moved than there are.
+ * Elements without bytes count for nothing, each other one is held in chunks, and a chunk is held whole before anything
+ * is copied. The end comes when the local side is used up, or with a page of either side that cannot be reached: then
+ * one chunk more may have been held. False: more bytes moved than there are.
  */
 static bool count_pages(struct amount *out, const struct iov_elem *iov, uint32_t cnt,
 			uint64_t bytes, bool used_up, uint32_t shift)
@@ -69,7 +69,7 @@ static bool count_pages(struct amount *out, const struct iov_elem *iov, uint32_t
 	return !bytes;
 }
 
-/* Whether the first pages of the array, as many as were held, are those. */
+/* Whether the pages that were held are the first ones that the list names. */
 static bool same_pages(const struct pin_key *key, const struct pvm_pins *pins,
 		       const struct iov_elem *iov, uint32_t cnt)
 {

@@ -76,7 +76,7 @@ struct iov_elem {
 	uint64_t len;
 };
 
-/* Elements [first, first + cnt) of an array that could not be read. */
+/* Elements [first, first + cnt) of a list that could not be read. */
 struct iov_gap {
 	uint32_t first;
 	uint32_t cnt;

@@ -190,7 +190,7 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	bpf_program__set_autoload(skel->progs.pvm_pin_end, !h->pins_by_fexit);
 }
 
-/* Which of the hooks on the calls themselves are loaded. */
+/* Chooses which of the hooks on the calls themselves are loaded. */
 static void choose_calls(struct hooks *h)
 {
 	struct pvmtrace_bpf *skel = h->skel;

@@ -54,7 +54,7 @@ void hooks__detach(struct hooks *h);
 /* Known once they are attached. */
 struct confirm_info hooks__confirms(const struct hooks *h);
 /* What sums of pages are made with; its page_shift is 0 if there are none. Pages may lack once the kernel has skipped
- * both hooks. */
+ * runs of both hooks. */
 struct pin_key hooks__key(const struct hooks *h);
 /* Calls that the kernel passed all hooks on them over for, at most: of each kind of hook it counts the runs that it
  * skipped, and a call that one of them saw is told. */

@@ -26,7 +26,7 @@ size_t pid_watch__alive(struct pid_watch *w)
 {
 	size_t alive = w->unwatched;
 
-	/* Negative descriptors are skipped. An error leaves no event, so the process counts as alive. */
+	/* poll(2) ignores negative descriptors. An error leaves no event, so the process counts as alive. */
 	(void)poll(w->fds, w->cnt, 0);
 	for (size_t i = 0; i < w->cnt; i++) {
 		if (w->fds[i].fd >= 0 && w->fds[i].revents & POLLIN) {

@@ -23,7 +23,7 @@ struct preempt_look {
 	bool pinned; /* it ran with migration forbidden, which a program that cannot be preempted has no need of */
 };
 
-/* Whether a hook there can be preempted, and is skipped for others' calls meanwhile. */
+/* Whether a hook there can be preempted, so that it passes over others' calls meanwhile. */
 bool preempt__of_hook(const struct preempt_look *look);
 
 #endif

@@ -20,9 +20,9 @@ struct skips {
 };
 
 /*
- * Calls that are missing, at most. A call that any hook saw is told, so one that is missing was skipped by every kind of
- * them, and stands in the count of each kind that sees all calls: the least of these counts. What permits accesses
- * (WITNESS_PERMIT) sees not all, and nothing is taken off for what it saw. Not 0: `complete` is false.
+ * Calls that are missing, at most. A call that any hook saw is told, so one that is missing was passed over by every
+ * kind of them, and stands in the count of each kind that sees all calls: the least of these counts. What permits
+ * accesses (WITNESS_PERMIT) sees not all, and nothing is taken off for what it saw. Not 0: `complete` is false.
  */
 uint64_t skips__bound(const struct skips *s);
 

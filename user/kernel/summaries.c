@@ -32,7 +32,7 @@ static int begin(struct summaries *s)
 	return 0;
 }
 
-/* The next ones. None: the iterator has come to its end. 0 or -errno. */
+/* Fetches the next ones; none: the iterator has come to its end. 0 or -errno. */
 static int fill(struct summaries *s)
 {
 	long n = kernel_map__read(s->fd, s->batch, sizeof(s->batch));

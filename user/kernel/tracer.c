@@ -97,8 +97,8 @@ static int load_skel(struct tracer *t, enum hooks_extent extent)
 	return pvmtrace_bpf__load(t->skel);
 }
 
-/* Once more from the beginning, but with less: a verifier that does not like a hook that only confirms must not keep us
- * from tracing, nor take the witnesses with it. */
+/* Begins once more, but with less: a verifier that does not like a hook that only confirms must not keep us from
+ * tracing, nor take the witnesses with it. */
 static int load_less(struct tracer *t, enum hooks_extent extent)
 {
 	const struct bpf_object_open_opts opts = {
@@ -323,7 +323,7 @@ void tracer__detach(struct tracer *t)
 	hooks__detach(&t->hooks);
 }
 
-/* Runs in the child of the self-test: from now on the kernel half takes it for us. */
+/* Runs in the child of the self-test, which the kernel half takes for us from now on. */
 static int be_self(void *ctx)
 {
 	return look(ctx, 1);

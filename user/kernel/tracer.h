@@ -37,7 +37,7 @@ uint64_t tracer__map_bytes(const struct tracer *t);
 
 /* Whether the hooks are on the calls' own functions (--attach fentry). */
 bool tracer__fentry(const struct tracer *t);
-/* "kfunc" or "walk": how targets are looked up. */
+/* How targets are looked up; RESOLVE_AUTO: not known yet. */
 enum resolve_method tracer__resolve(const struct tracer *t);
 /* The collector runs outside the initial pid namespace: sweeps see that namespace only. */
 bool tracer__in_pid_ns(const struct tracer *t);

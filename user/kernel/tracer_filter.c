@@ -84,7 +84,7 @@ struct pid_binder {
 	int fd;
 	filter_look_fn look;
 	void *ctx;
-	struct pid_watch *watch; /* by side */
+	struct pid_watch *watch; /* by enum pvm_who */
 	uint32_t place;		 /* the last one that was given */
 };
 

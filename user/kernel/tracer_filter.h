@@ -12,7 +12,7 @@ struct pvm_memory;
 
 /* Which verdicts a filter has values for: bits 1 << enum pvm_verdict. */
 uint32_t filter_mask(const struct filter_list *list);
-/* Entries that a map for this field needs, both sides together; at least 1. */
+/* Entries that a map for this field needs, for caller and target together; at least 1. */
 uint32_t filter_room(const struct options *o, enum filter_field field);
 /* How many values include. */
 uint32_t filter_includes(const struct filter_list *list);
@@ -24,8 +24,8 @@ int filter_fill(const struct options *o, int uid_fd, int comm_fd);
 typedef int (*filter_look_fn)(void *ctx, uint32_t pid, uint32_t place, uint32_t *tgid,
 			      uint64_t *start_ns);
 
-/* Puts the pids into the map, bound to the processes that have them now. 0; EX_USAGE with a message that names
- * option and value if one is not a process's; else -errno. Those that are asked for are watched from then on, by side. */
+/* Puts the pids into the map, bound to the processes that have them now. 0; EX_USAGE with a message that names option
+ * and value if one is not a process's; else -errno. Those that are asked for are watched from then on. */
 int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, void *ctx,
 		     struct pid_watch watch[2]);
 /* Whether one of these cnt processes, which change meanwhile, has left a memory that others still work in. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* witness - the hooks that see what the first ones are passed over for (bpf/witness.h): whether this kernel needs them,
- * which of them it has, and how many calls can still have gone by unseen. */
+/* witness - the hooks that see what the first ones pass over (bpf/witness.h): whether this kernel needs them, which of
+ * them it has, and how many calls can still have gone by unseen. */
 #ifndef PVM_WITNESS_H
 #define PVM_WITNESS_H
 

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "bpf/event.h"
 
-/* What has a meaning for a trace only: nothing is silently left undone. */
+/* Refuses what has a meaning for a trace only: nothing is silently left undone. */
 static int check_replay(const struct options *o)
 {
 	for (size_t i = 0; o->replay && i < o->setting_cnt; i++) {
@@ -33,7 +33,7 @@ static bool was_given(const struct options *o, const char *name)
 	return false;
 }
 
-/* The limit of the output file, against what it depends on. */
+/* Holds the limit of the output file against what it depends on. */
 static int check_max_size(const struct options *o)
 {
 	const unsigned long long limit = o->max_size;
@@ -58,7 +58,7 @@ static int check_allow_fifo(const struct options *o)
 	return EX_USAGE;
 }
 
-/* The one process that a list wants, 0 if it wants none or several. */
+/* Returns the one process that a filter wants, 0 if it wants none or several. */
 static uint32_t only_one(const struct filter_list *list)
 {
 	uint32_t one = 0;
@@ -73,7 +73,7 @@ static uint32_t only_one(const struct filter_list *list)
 	return one;
 }
 
-/* Filters that leave nothing to each other. */
+/* Refuses filters that leave nothing to each other. */
 static int check_filters(const struct options *o)
 {
 	const uint32_t caller = only_one(&o->filter[PVM_CALLER][FILTER_PID]);

@@ -14,7 +14,7 @@
 
 #define FILE_MAX (256u << 10)
 #define LINE_MAX_SZ 8192u
-#define ERRORS_MAX 10 /* wrong lines that are told */
+#define ERRORS_MAX 10 /* wrong lines that are said */
 #define BLANKS " \t\r"
 #define BOM "\xef\xbb\xbf"
 

@@ -35,7 +35,7 @@ void metrics__open(struct metrics *m, const char *path, const struct owner *owne
 	if (!path)
 		return;
 	m->name = slash ? slash + 1 : path;
-	/* What does not fit cannot be opened either, and is told when it is written. */
+	/* What does not fit cannot be opened either, which is said when it is written. */
 	if (slash && (size_t)(slash - path) < sizeof(m->dir))
 		memcpy(m->dir, path, slash == path ? 1 : (size_t)(slash - path));
 	else if (!slash)

@@ -18,7 +18,7 @@ struct metrics_info {
 	const char *resolve; /* "kfunc" or "walk" */
 	const struct books *books;
 	uint64_t start_ns;     /* ns since 1970 */
-	uint64_t last_call_ns; /* likewise, of the last call told; 0: none yet */
+	uint64_t last_call_ns; /* likewise, entry of the last call emitted; 0: none yet */
 	uint64_t ring_bytes, array_ring_bytes;
 	size_t alive[2]; /* by enum pvm_who: processes that a pid filter asks for */
 	bool running;	 /* false: written at the end */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics - the counters in Prometheus's text format: counter x of the `stats` record is pvmtrace_x_total,
- * but for the causes of loss, which are labels of pvmtrace_lost_total. */
+/* metrics_text - the counters in Prometheus's text format: counter x of the `stats` record is pvmtrace_x_total, but for
+ * the causes of loss, which are labels of pvmtrace_lost_total. */
 #include <stdio.h>
 #include <stdlib.h>
 

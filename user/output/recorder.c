@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recorder - the writing side of recording.h. */
+/* recorder - writes what recording.h describes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recording - the reading side. */
+/* recording - reads what recording.h describes. */
 #include "output/recording.h"
 
 #include <errno.h>

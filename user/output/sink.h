@@ -88,8 +88,8 @@ void sink__renew(struct sink *s);
 bool sink__others_wrote(struct sink *s);
 /* Likewise, whether they changed who may read or write it: then now says how it is. */
 bool sink__access_changed(struct sink *s, char *now, size_t size);
-/* Whether another line might not fit within the file's limit. Then, once everything is flushed, sink__turn goes on
- * with a new file: 0, and the next line must be the `reopen` record; -errno: told on stderr, once; the old one goes on. */
+/* Whether another line might not fit within the file's limit. Then, once everything is flushed, sink__turn goes on with
+ * a new file: 0, and the next line must be the `reopen` record; -errno: said on stderr, once; the old one goes on. */
 bool sink__turn_due(const struct sink *s);
 int sink__turn(struct sink *s);
 /* errno of the last try to turn, 0 if it worked. */

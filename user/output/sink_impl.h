@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sink_impl - what the parts of the sink share: sink.c (buffer and errors), sink_open.c
- * (descriptors), sink_file.c (regular files), sink_stream.c (pipes, sockets, character devices). */
+/* sink_impl - what the parts of the sink share: sink.c (buffer and errors), sink_open.c (descriptors), sink_file.c
+ * (regular files), sink_stream.c (pipes, sockets, character devices), sink_reopen.c and sink_turn.c (from one file to
+ * the next). */
 #ifndef PVM_SINK_IMPL_H
 #define PVM_SINK_IMPL_H
 

@@ -18,7 +18,7 @@ void common__outcome(struct json *j, enum pvm_outcome outcome);
 void common__flags(struct json *j, uint64_t flags);
 /* "start", "stats", "lost", "reopen", "error", "stop" */
 const char *common__type(enum record_type type);
-/* What became of an array, a word. */
+/* What became of a list's array, a word. */
 const char *common__status(enum array_status status);
 /* "pinned": the pages that the kernel held. */
 void common__pinned(struct json *j, const struct pvm_pins *pins);

@@ -79,7 +79,7 @@ static void put_origin(struct json *j, const struct array_info *a)
 	json_tristate(j, "changed", a->changed);
 }
 
-/* Around keys that a remote array can do without. The local one is a part as a whole. */
+/* Stands around keys that a remote list can do without. The local one is a part as a whole. */
 static bool side_begin(const struct json *j, struct fit_plan *plan, bool remote)
 {
 	return !remote || fit__begin(j, plan, FIT_REMOTE);
@@ -121,7 +121,7 @@ static inline __attribute__((always_inline)) void put_side(struct json *j, struc
 	side_end(j, plan, remote);
 }
 
-/* What the kernel's own work says of the remote array. */
+/* What the kernel's own work says of the remote list. */
 static void put_confirmed(struct json *j, const struct call_info *c)
 {
 	json__str(j, "confirmed", c->confirmed == YES ? "pages" : NULL);

@@ -238,7 +238,7 @@ static void put_containers(struct json *j, const struct task_info *t)
 		json__null(j, "containers");
 }
 
-/* Where the process lives. */
+/* Puts where the process lives. */
 static void put_home(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     bool is_target)
 {

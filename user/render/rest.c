@@ -55,7 +55,7 @@ static void put_hex_of(struct json *j, struct fit_plan *plan, enum fit_part part
 	fit__end(j, plan);
 }
 
-/* Of a path: of what is shown of it. */
+/* Puts the bytes of what is shown of a path. */
 static void put_text_hex(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
 			 const char *bytes, size_t len)
 {
@@ -181,7 +181,7 @@ static void put_ns(struct json *j, const struct pvm_task *task)
 	json__close_obj(j);
 }
 
-/* Where the process lives. */
+/* Puts where the process lives. */
 static void put_home(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     unsigned int target)
 {
@@ -295,7 +295,7 @@ static void put_gaps(struct json *j, const struct array_info *a)
 	json__close_arr(j);
 }
 
-/* What was seen of an array, but not its elements. */
+/* Puts what was seen of a list but for its elements. */
 static void put_look(struct json *j, const struct array_info *a)
 {
 	json__hex(j, "addr", a->addr);

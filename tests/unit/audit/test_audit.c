@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_audit - what perf's probe saw is paired with what hooks saw, whichever is told first, and what is left over is a
+/* test_audit - what perf's probe saw is paired with what hooks saw, whichever comes first, and what is left over is a
  * call that no hook saw; and what the filters make of such a call. */
 #include <setjmp.h>
 #include <stdarg.h>

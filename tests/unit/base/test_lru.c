@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_lru - elements are found by their key, and the one that was used least recently is known, whatever was found,
+/* test_lru - entries are found by their key, and the one that was used least recently is known, whatever was found,
  * made and removed before: by comparison with a plain array. */
 #include <setjmp.h>
 #include <stdarg.h>

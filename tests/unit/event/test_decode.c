@@ -85,7 +85,7 @@ static void test_pins(void **state)
 	decoding__call(&f, &c);
 	assert_int_equal(c.confirmed, NO);
 
-	/* The array was not read whole: what was held is told, and nothing else. */
+	/* The list was not read whole: what was held is told, and nothing else. */
 	fixture__call(&f);
 	fixture__data(&f, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
 	f.call.remote.flags = f.call.local.flags = 0;

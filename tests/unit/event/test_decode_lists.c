@@ -15,7 +15,7 @@
 
 #define PAGE 4096
 
-/* Which count the kernel uses, and what becomes of arrays it refuses. */
+/* Which count the kernel uses, and what becomes of lists that it refuses. */
 static void test_counts(void **state)
 {
 	static const struct {
@@ -47,7 +47,7 @@ static void test_counts(void **state)
 		assert_false(c.local.user);
 		assert_int_equal(c.requested_known, cases[i].count == 0);
 		assert_int_equal(c.requested, 0);
-		/* An array nobody could have read is not carried either. */
+		/* A list that nobody could have read is not carried either. */
 		fixture__data(&f, &elem, 16, NULL, 0, NULL, 0, NULL, 0);
 		decoding__refuse(&f);
 	}
@@ -174,7 +174,7 @@ static void test_two_looks(void **state)
 		{ both, 0, 2, false, ARRAY_PARTIAL, UNKNOWN, 1, 8, 0, { 0, 3 } },
 		{ both, 0, 0, false, ARRAY_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
 		{ PVM_SIDE_ENTRY, 0, 0, false, ARRAY_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
-		/* Bits of pages that the array does not lie on say nothing. */
+		/* Bits of pages that the list does not lie on say nothing. */
 		{ both, 0xfc, 0xfc, true, ARRAY_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
 		{ both, 0xff, 0xff, false, ARRAY_OK, NO, 4, 15, 0, { 0, 0 } },
 	};
@@ -184,7 +184,7 @@ static void test_two_looks(void **state)
 		check_two_looks(&cases[i]);
 }
 
-/* A long array of cnt elements { i + add, i }, looked at with these masks; NO_RECORD: none came. */
+/* A long list of cnt elements { i + add, i }, looked at with these masks; NO_RECORD: none came. */
 #define NO_RECORD 0x100
 
 static void put_long(const struct pvm_call *call, bool at_exit, uint32_t cnt, uint64_t add,

@@ -140,7 +140,7 @@ static void test_cgroup(void **state)
 		if (judge(&o, PVM_CALLER, c->path) != c->pass)
 			fail_msg("'%s': %s is %s", c->options, c->path ? c->path : "(unknown)",
 				 c->pass ? "dropped" : "let through");
-		/* The other side has no filter. */
+		/* The other of the two has no filter. */
 		assert_true(judge(&o, PVM_TARGET, c->path));
 		options__free(&o);
 	}

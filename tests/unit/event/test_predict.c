@@ -219,7 +219,7 @@ static void test_nothing_to_say(void **state)
 	const struct iov_elem e = { BASE, 3 * PAGE };
 
 	(void)state;
-	/* More bytes than fit on what was seen: a hook was passed over. */
+	/* More bytes than fit on what was seen: a run of a hook was skipped. */
 	assert_int_equal(predict__check(&key, &pins, &e, 1, 3 * PAGE, 3 * PAGE), UNKNOWN);
 	pins.pages = 0;
 	assert_int_equal(predict__check(&key, &pins, &e, 1, 3 * PAGE, -EPERM), UNKNOWN);

@@ -10,7 +10,8 @@
 #include "kernel/self_test.h"
 #include "kernel/tracer.h"
 
-/* Of the calls to come: which are seen, and at which the kernel skips a hook, or all hooks; bits from the lowest. */
+/* Of the calls to come: which are seen, and at which the kernel skips a run of a hook, or of all hooks; bits from the
+ * lowest. */
 static unsigned int seen, missed, lost;
 static unsigned int calls;
 static uint64_t self_tests, misses, skipped;

@@ -168,8 +168,8 @@ static void look(struct thread *t, enum hook hook, bool last)
 	t->awaited = !t->inside && !last;
 }
 
-/* One call, of which each hook is skipped or not: percent says how often. true: it is missing. One that goes by it says
- * nothing of it. */
+/* One call, at which each hook's run is skipped or not: percent says how often. true: it is missing. One that goes by
+ * it says nothing of it. */
 static bool play(struct skips *s, struct thread *t, const uint64_t *percent)
 {
 	const enum hook *order = orders[s->fentry && !s->quick];

@@ -18,7 +18,7 @@
 
 #define GOLDEN "tests/golden/calls.pvmtrace"
 #define BOOT_NS 6000000000 /* from the boot to the fixture's calls, and to START_NS */
-#define MANY 40		   /* elements of a long array */
+#define MANY 40		   /* elements of a long list */
 #define CONTAINER_NAMES ID64 "\0docker"
 
 static const struct pin_key pin_key = { { 7, 77 }, 12, 0 };
@@ -193,7 +193,7 @@ static void put_hostile(void)
 	put_call(&f);
 }
 
-/* Parked, told, and done after its remote array was changed; and arrays that could not be read. */
+/* Parked, told, and done after its remote list was changed; and lists that could not be read. */
 static void put_parked(void)
 {
 	static const struct iov_elem first = { 0x55d0c0de0000, 4096 },

@@ -211,7 +211,7 @@ static void check_used(const json_t *line, const struct sample *s, const struct 
 	assert_true(rendering.len + strlen(text) + 100 > o->max_line);
 }
 
-/* Without the counts of an array there are no elements, but for the first remote one. */
+/* Without the counts of a list there are no elements, but for the first remote one. */
 static void check_counts_first(const json_t *line)
 {
 	if (!line__cuts(line, "local") && !line__cuts(line, "remote.*"))
