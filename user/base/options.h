@@ -24,6 +24,7 @@ struct filter_value {
 	bool exclude;	  /* it was written with a leading '!' */
 	const char *text; /* without the '!'; points into argv or into config_text */
 	uint32_t number;  /* FILTER_PID, FILTER_UID */
+	bool none;	  /* FILTER_CONTAINER: it means who is in no container */
 };
 
 struct filter_list {

@@ -82,7 +82,7 @@ static bool id_matches(const char *value, const struct container *id)
 static enum tristate container_hit(const struct filter_value *value, const struct containers *c,
 				   enum pvm_home home)
 {
-	if (!strcmp(value->text, "none"))
+	if (value->none)
 		return none_hit(c, home);
 	if (value->exclude && c->cnt)
 		return !id_matches(value->text, &c->list[0]) ? NO : c->claimed ? UNKNOWN : YES;

@@ -78,6 +78,7 @@ static int parse_filter(const struct option_def *d, const char *value, struct fi
 		fault = cgroup_pattern__fault(v->text);
 		break;
 	case FILTER_CONTAINER:
+		v->none = !strcmp(v->text, "none");
 		return check_container(d, value, v->text);
 	default:
 		break;
@@ -103,8 +104,7 @@ static bool covers(enum filter_field field, const struct filter_value *exclusion
 		return true;
 	if (field == FILTER_CGROUP)
 		return cgroup_pattern__covers(exclusion->text, wanted->text);
-	return field == FILTER_CONTAINER && strcmp(exclusion->text, "none") != 0 &&
-	       strcmp(wanted->text, "none") != 0 &&
+	return field == FILTER_CONTAINER && !exclusion->none && !wanted->none &&
 	       !strncasecmp(wanted->text, exclusion->text, strlen(exclusion->text));
 }
 
