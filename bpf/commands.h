@@ -40,8 +40,10 @@ static __always_inline void command_apply(struct pvm_command *at)
 SEC("iter/bpf_map_elem")
 int pvm_apply(struct bpf_iter__bpf_map_elem *ctx)
 {
-	if (ctx->value)
-		command_apply(ctx->value);
+	struct pvm_command *at = ctx->value;
+
+	if (at)
+		command_apply(at);
 	return 0;
 }
 
@@ -89,8 +91,11 @@ static __always_inline bool summary_take(struct seq_file *seq, const struct pvm_
 SEC("iter/bpf_map_elem")
 int pvm_take(struct bpf_iter__bpf_map_elem *ctx)
 {
-	if (ctx->key && ctx->value)
-		summary_take(ctx->meta->seq, ctx->key, ctx->value);
+	const struct pvm_summary_key *at = ctx->key;
+	struct pvm_summary *sum = ctx->value;
+
+	if (at && sum)
+		summary_take(ctx->meta->seq, at, sum);
 	return 0;
 }
 
