@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config, items):
         mark = item.get_closest_marker("unseen_by_fentry")
         if mark and pvm.ATTACH == "fentry":
             item.add_marker(pytest.mark.skip(reason=f"fentry does not see {mark.args[0]}"))
-        if mark and os.environ.get("PVM_HOOKS") == "witness":
+        if mark and pvm.WITNESSES_ALONE:
             item.add_marker(pytest.mark.skip(reason=f"witnesses do not see {mark.args[0]}"))
         if mark and os.environ.get("PVM_HOOKS") == "hogs" and needs.has("witnesses"):
             item.add_marker(pytest.mark.skip(reason=f"only hooks that can be passed over see {mark.args[0]}"))
@@ -141,4 +141,6 @@ def programs(tmp_path):
 @pytest.fixture
 def off(public_dir):
     """A prefix for a tracer that sees this switch of the kernel off."""
+    if pvm.WITNESSES_ALONE:
+        pytest.skip("then hardly a witness stands")
     return functools.partial(switched_off, public_dir)

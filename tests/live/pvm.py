@@ -70,6 +70,9 @@ def own_call(pid=0, flags=0, local=(0, 0), remote=(0, 0), nr=SYS_READV):
 
 # The attach method that tests run with which ask for none.
 ATTACH = os.environ.get("PVM_ATTACH", "tracepoint")
+# A pass of the guests where no hook but the witnesses is attached (tests/vm/live.py).
+WITNESSES_ALONE = os.environ.get("PVM_HOOKS") == "witness"
+SEES_REFUSED = ATTACH == "tracepoint" and not WITNESSES_ALONE  # by seccomp
 
 
 class Tracer:

@@ -2,7 +2,7 @@
 """A set of calls, and for each line of a table of filters which of them get through."""
 
 from needs import has
-from pvm import ATTACH, Held, MY_NAME, trigger, trigger_one
+from pvm import Held, MY_NAME, SEES_REFUSED, trigger, trigger_one
 from pvm_arch import COMPAT_BYTES, COMPAT_CALL, COMPAT_NEED
 from pvm_host import KILLED_CALLS_RETURN
 
@@ -14,7 +14,7 @@ FAILED = {"g>a", "g>b", "g>none", "b>a", "d>d refused"}
 MOVED_65 = {"d>d 65"}
 KILLED = {"k>k killed"}
 # Refused by seccomp: some kernels do not tell of it, and fentry does not see it.
-UNKNOWN = KILLED if KILLED_CALLS_RETURN and ATTACH == "tracepoint" else set()
+UNKNOWN = KILLED if KILLED_CALLS_RETURN and SEES_REFUSED else set()
 ALL |= UNKNOWN
 SELF |= UNKNOWN
 BY_GAMMA = {"g>a", "g>b", "g>g", "g>none"}

@@ -232,9 +232,8 @@ def test_a_sum_of_a_full_ring_says_what_its_calls_were(programs, caller):
     assert (bad["low"], bad["high"]) == ("0x0000000000000001", "0x0000000000000010")
 
 
+@pytest.mark.unseen_by_fentry("what seccomp refuses")
 def test_an_unusual_error_has_a_sum_of_its_own(programs, caller):
-    if ATTACH == "fentry":
-        pytest.skip("fentry does not see what seccomp refuses")
     with Adding(*SMALL, *OURS) as (tracer, tally):
         def act():
             caller.step("nobody 2")
