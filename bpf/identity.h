@@ -26,7 +26,7 @@
 #define PATH_LAST \
 	16 /* of more than PATH_DEPTH cgroups, so many are kept at the end, the rest from the root on */
 #define PATH_LAST_SZ 1024 /* and at most so many bytes of a long path */
-#define ARGS_SMALL 512
+#define ARGS_SMALL 1024
 /* One name fits into each record; and the two parts of a path that lacks some leave each other room. */
 PVM_ASSERT(NAME_SZ <= PATH_SMALL && PATH_LAST_SZ + NAME_SZ <= PATH_LARGE && PATH_LAST < PATH_DEPTH);
 #define ARGS_TRIES 3 /* then they are taken for unreadable until the next exec */
@@ -420,14 +420,12 @@ __noinline int path_send(u64 task, u32 type, u32 whose, u32 slot)
 	return sent > 0;
 }
 
-static __always_inline int args_try(struct pvm_task *id, u64 start, u32 total, const u32 room)
+static __always_inline int args_try(struct pvm_task *id, u64 start, u32 total, u32 len,
+				    const u32 room)
 {
 	struct pvm_args *args;
-	u32 len = total;
 	char first, last;
 
-	if (len > room)
-		len = room;
 	/* A reservation that is given up again takes its room in the ring all the same: look first, on both of the
 	 * pages. */
 	if (!len || bpf_probe_read_user(&first, 1, (void *)start) ||
@@ -461,12 +459,14 @@ static __always_inline int args_send(struct pvm_task *id)
 	struct mm_struct *mm = BPF_CORE_READ(current_untyped(), mm);
 	u64 start = BPF_CORE_READ(mm, arg_start);
 	u64 size = BPF_CORE_READ(mm, arg_end) - start;
+	u32 len;
 
 	if (size > (1U << 30)) /* prctl(PR_SET_MM) can set anything */
 		return 0;
-	if (size <= ARGS_SMALL)
-		return args_try(id, start, size, ARGS_SMALL);
-	return args_try(id, start, size, PVM_ARGS_MAX);
+	len = size < cfg_args_bytes ? size : cfg_args_bytes;
+	if (len <= ARGS_SMALL)
+		return args_try(id, start, size, len, ARGS_SMALL);
+	return args_try(id, start, size, len, PVM_ARGS_MAX);
 }
 
 static __always_inline void args_settle(struct pvm_proc_val *val, struct pvm_task *id)
@@ -484,7 +484,7 @@ static __always_inline void args_settle(struct pvm_proc_val *val, struct pvm_tas
 static __always_inline int proc_send(struct pvm_task *id, struct task_struct *task, u32 whose,
 				     u32 slot)
 {
-	bool is_caller = whose == OF_CALLER;
+	bool is_caller = whose == OF_CALLER, wants_args = is_caller && cfg_args_bytes;
 	struct pvm_proc_val *old, val = {};
 	u32 pid = id->pid;
 
@@ -501,13 +501,13 @@ static __always_inline int proc_send(struct pvm_task *id, struct task_struct *ta
 		val.exe_ino = id->exe_ino;
 		val.exe_dev = id->exe_dev;
 	}
-	if (is_caller && !val.args_sent)
+	if (wants_args && !val.args_sent)
 		args_settle(&val, id);
 	if (!val.exe_sent && !val.args_sent)
 		return 0;
 	if (bpf_map_update_elem(&pvm_procs, &pid, &val, BPF_ANY))
 		count(PVM_C_IDENTITY_FULL);
-	return (val.exe_sent || !(id->flags & PVM_TASK_EXE)) && (val.args_sent || !is_caller);
+	return (val.exe_sent || !(id->flags & PVM_TASK_EXE)) && (val.args_sent || !wants_args);
 }
 
 static __always_inline int cgroup_known(struct pvm_task *id, struct task_struct *task, u32 whose,

@@ -27,6 +27,7 @@ int collector__open(struct collector *c, const struct options *o)
 		.proc_max = PROC_MAX,
 		.cgroup_max = CGROUP_MAX,
 		.bytes_max = BYTES_MAX,
+		.args_max = o->args_bytes,
 		.on_evict_proc = c->from.ops->forget_proc,
 		.on_evict_cgroup = c->from.ops->forget_cgroup,
 		.ctx = c->from.ctx,

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -85,22 +86,41 @@ def test_no_arguments_but_the_name(tracer):
     assert tracer.one(p.pid)["caller"]["args"] == [str(TRIGGERS / "pvmone")]
 
 
-def test_very_long_arguments(tracer):
-    """More than is carried: cut, and said."""
-    long = "a" * 100_000
-    p = subprocess.Popen([PVMCALL, "self", long], stdout=subprocess.DEVNULL)
-    assert p.wait(10) == 0
-    event = tracer.one(p.pid)
-    assert event["caller"]["args_cut"] is True
-    program, word, rest = event["caller"]["args"]
-    assert (program, word) == (str(PVMCALL), "self") and rest == "a" * len(rest) and 1000 < len(rest) < len(long)
+@pytest.mark.parametrize("options,room", [((), 1024), (("--args", 4096), 4096), (("--args", 1025), 1025), (("--args", 3), 3)])
+def test_very_long_arguments(options, room):
+    """More than is read: cut, and said."""
+    command = [str(PVMCALL), "self", "a" * 100_000]
+    with Tracer(*options) as t:
+        p = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        assert p.wait(10) == 0
+        caller = t.one(p.pid)["caller"]
+    assert t.start["limits"]["args_bytes"] == room
+    assert caller["args_cut"] is True and "\0".join(caller["args"]) == "\0".join(command)[:room]
 
 
-def test_arguments_crowd_out_nothing(tracer):
+def test_no_arguments_are_read(tmp_path):
+    """Which can hold secrets: neither told nor recorded, nor told of a recording that has them."""
+    command = [str(PVMCALL), "self", "hunter2"]
+    files = [tmp_path / "with", tmp_path / "without"]
+    with Tracer("--args", "none") as t, Tracer("--record", files[0]) as u, Tracer("--record", files[1], "--args", "none") as v:
+        p = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        assert p.wait(10) == 0
+        assert t.one(p.pid)["caller"]["args"] is None and t.start["limits"]["args_bytes"] == 0
+        for recorder in (u, v):
+            recorder.kick(signal.SIGTERM)
+            assert recorder.proc.wait(10) == 0
+    assert [b"hunter2" in f.read_bytes() for f in files] == [True, False]
+    for file, options, args in [(files[0], (), command), (files[0], ("--args", "none"), None), (files[1], (), None)]:
+        with Tracer("--replay", file, *options) as r:
+            r.finish()
+            assert [e["caller"]["args"] for e in r.events(p.pid)] == [args]
+
+
+def test_arguments_crowd_out_nothing():
     """1,000 arguments of bytes that take six each, and a list whose last element could be the one that counts."""
-    with Held("pvmcall", "counts", "20", "20", *["\x01\x02\x03"] * 1000) as p:
+    with Tracer("--args", 4096) as t, Held("pvmcall", "counts", "20", "20", *["\x01\x02\x03"] * 1000) as p:
         facts = p.line()
-        event = tracer.of(facts["pid"])[0]
+        event = t.of(facts["pid"])[0]
     assert len(event["remote"]["iov"]) == len(event["local"]["iov"]) == 20
     assert event["truncated"] == ["caller.args"]
     assert event["caller"]["args"][:4] == [str(PVMCALL), "counts", "20", "20"]

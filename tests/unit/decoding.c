@@ -18,7 +18,10 @@ const struct pin_key decoding_key = { { 7, 77 }, 12, 0 };
 
 int decoding__setup(void **state)
 {
-	struct identity_opts opts = { .proc_max = 16, .cgroup_max = 16, .bytes_max = 65536 };
+	struct identity_opts opts = { .proc_max = 16,
+				      .cgroup_max = 16,
+				      .bytes_max = 65536,
+				      .args_max = PVM_ARGS_MAX };
 
 	(void)state;
 	memcpy(opts.boot_id, FIXTURE_BOOT_ID, sizeof(opts.boot_id));

@@ -70,7 +70,8 @@ static int setup(void **state)
 {
 	static const struct identity_opts opts = { .proc_max = 4,
 						   .cgroup_max = 4,
-						   .bytes_max = 4096 };
+						   .bytes_max = 4096,
+						   .args_max = PVM_ARGS_MAX };
 
 	(void)state;
 	collector.arrays = arrays__new(4096);

@@ -297,26 +297,30 @@ int identity__put_args(struct identity *id, const void *data, size_t size)
 	const struct pvm_args *rec = data;
 	struct proc *p;
 	char *args;
+	size_t len;
 
 	if (size < sizeof(*rec) || rec->hdr.size != size || rec->hdr.version != PVM_WIRE_VERSION ||
 	    rec->hdr.type != PVM_ARGS)
 		return -EBADMSG;
 	if (rec->len > PVM_ARGS_MAX || rec->len > size - sizeof(*rec) || rec->total < rec->len)
 		return -EBADMSG;
+	if (!id->opts.args_max)
+		return 0;
+	len = rec->len < id->opts.args_max ? rec->len : id->opts.args_max;
 	p = proc__get(id, rec->pid, rec->start_ns, rec->exec_id);
-	args = p ? malloc(rec->len + 1) : NULL;
+	args = p ? malloc(len + 1) : NULL;
 	if (!args) {
 		forget_proc(id, rec->pid);
 		return -ENOMEM;
 	}
-	memcpy(args, rec->data, rec->len);
-	args[rec->len] = '\0';
-	id->bytes += rec->len;
+	memcpy(args, rec->data, len);
+	args[len] = '\0';
+	id->bytes += len;
 	id->bytes -= p->args ? p->args_len : 0;
 	free(p->args);
 	p->args = args;
-	p->args_len = rec->len;
-	p->args_cut = rec->total > rec->len;
+	p->args_len = len;
+	p->args_cut = rec->total > len;
 	p->stamp = next_stamp();
 	trim(id);
 	return 0;

@@ -20,6 +20,7 @@ struct identity_opts {
 	size_t proc_max;   /* processes */
 	size_t cgroup_max; /* cgroups */
 	size_t bytes_max;  /* strings of all of them together */
+	size_t args_max;   /* bytes of a command line that are kept; 0: none */
 	char boot_id[37];
 	/* Forget in the kernel half. Either may be NULL. */
 	void (*on_evict_proc)(void *ctx, uint32_t pid);

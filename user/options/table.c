@@ -70,6 +70,11 @@ static int set_iov_limit(struct option_parse *p, const struct option_def *d, con
 	return 0;
 }
 
+static int set_args(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	return set_number(p, d, strcmp(value, "none") != 0 ? value : "0");
+}
+
 static int set_flag(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	(void)value;
@@ -250,6 +255,9 @@ const struct option_def options_table[] = {
 		  "least 4 times --max-line" },
 	{ "keep", .group = GROUP_OUTPUT, .arg = "N", .set = set_number, MEMBER(keep), .max = 999,
 	  .def = 9, .help = "with --max-size: how many older files stay" },
+	{ "args", .group = GROUP_OUTPUT, .arg = "BYTES|none", .set = set_args, MEMBER(args_bytes),
+	  .max = PVM_ARGS_MAX, .def = 1024, .allowed = ", or none",
+	  .help = "what is read of a caller's command line, which can hold secrets" },
 	{ "iov-limit", .group = GROUP_OUTPUT, .arg = "N|all", .set = set_iov_limit,
 	  MEMBER(iov_limit), .max = PVM_IOV_MAX, .def = 32, .allowed = ", or all",
 	  .help = "elements shown of each array" },

@@ -255,6 +255,7 @@ void common__limits(struct json *j, const struct options *o, bool nulls)
 {
 	json__open_obj(j, "limits");
 	json__u64(j, "iov_limit", o->iov_limit < PVM_IOV_MAX ? o->iov_limit : PVM_IOV_MAX);
+	json__u64(j, "args_bytes", o->args_bytes);
 	json__u64(j, "max_line", o->max_line);
 	json__u64(j, "stats_interval_s", o->stats_interval_s);
 	json__u64(j, "in_flight_after_ms", o->in_flight_after_ms);

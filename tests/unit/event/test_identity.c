@@ -51,6 +51,7 @@ static struct identity *new_identity(struct evictions *e, size_t procs, size_t c
 		.proc_max = procs,
 		.cgroup_max = cgroups,
 		.bytes_max = bytes,
+		.args_max = PVM_ARGS_MAX,
 		.boot_id = FIXTURE_BOOT_ID,
 		.on_evict_proc = e ? on_proc : NULL,
 		.on_evict_cgroup = e ? on_cgroup : NULL,
@@ -526,22 +527,43 @@ static void test_entity_id(void **state)
 	assert_string_equal(text, "5f0c");
 }
 
+/* What is kept of a command line is bounded by the options, also of one that was recorded with more. */
+static void test_args_within_bounds(void **state)
+{
+	struct identity_opts opts = { .proc_max = 4,
+				      .cgroup_max = 4,
+				      .bytes_max = 4096,
+				      .args_max = 5 };
+	struct identity *id = identity__new(&opts);
+	struct pvm_task task;
+	struct task_info t;
+
+	(void)state;
+	task_of(&task);
+	assert_int_equal(put_args(id, &task, NAMES("./dumper"), 9), 0);
+	identity__fill(id, &task, true, &t);
+	assert_int_equal(t.args_len, 5);
+	assert_memory_equal(t.args, "./dum", 5);
+	assert_true(t.args_cut);
+	identity__free(id);
+	opts.args_max = 0;
+	id = identity__new(&opts);
+	assert_int_equal(put_args(id, &task, NAMES("./dumper"), 9), 0);
+	identity__fill(id, &task, true, &t);
+	assert_null(t.args);
+	identity__free(id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_exe_match),
-		cmocka_unit_test(test_args),
-		cmocka_unit_test(test_cgroups),
-		cmocka_unit_test(test_stamps),
-		cmocka_unit_test(test_evict_count),
-		cmocka_unit_test(test_evict_bytes),
-		cmocka_unit_test(test_too_big),
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_mutations),
-		cmocka_unit_test(test_entity_id),
-		cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_container_lists),
+		cmocka_unit_test(test_paths),	    cmocka_unit_test(test_exe_match),
+		cmocka_unit_test(test_args),	    cmocka_unit_test(test_args_within_bounds),
+		cmocka_unit_test(test_cgroups),	    cmocka_unit_test(test_stamps),
+		cmocka_unit_test(test_evict_count), cmocka_unit_test(test_evict_bytes),
+		cmocka_unit_test(test_too_big),	    cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_mutations),   cmocka_unit_test(test_entity_id),
+		cmocka_unit_test(test_gaps),	    cmocka_unit_test(test_container_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ static void defaults(void **state)
 	assert_int_equal(o.resolve, RESOLVE_AUTO);
 	assert_int_equal(o.attach, ATTACH_TRACEPOINT);
 	assert_int_equal(o.iov_limit, 32);
+	assert_int_equal(o.args_bytes, 1024);
 	assert_int_equal(o.max_line, 8000);
 	assert_int_equal(o.stats_interval_s, 60);
 	assert_int_equal(o.in_flight_after_ms, 1000);
@@ -241,6 +242,9 @@ static const struct {
 	{ { "--min-bytes", "-1" }, { "--min-bytes: '-1'", "0 to 2147479552" } },
 	{ { "--min-bytes", "2147479553" }, { "--min-bytes: '2147479553'", "0 to 2147479552" } },
 	{ { "--min-bytes", "4294967296" }, { "--min-bytes: '4294967296'", "0 to 2147479552" } },
+	{ { "--args", "4097" }, { "--args: '4097'", "0 to 4096, or none" } },
+	{ { "--args", "all" }, { "--args: 'all'", "0 to 4096, or none" } },
+	{ { "--args" }, { "--args:", "missing" } },
 	{ { "--iov-limit", "1025" }, { "--iov-limit: '1025'", "0 to 1024, or all" } },
 	{ { "--iov-limit", "ALL" }, { "--iov-limit: 'ALL'", "0 to 1024, or all" } },
 	{ { "--ring-size", "32K" }, { "--ring-size: '32K'", "64K to 1024M, a power of two" } },
@@ -445,6 +449,7 @@ static const char *const promised[] = {
 	"no-self",
 	"format",
 	"output",
+	"args",
 	"iov-limit",
 	"max-line",
 	"stats-interval",

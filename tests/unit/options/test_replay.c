@@ -42,6 +42,7 @@ static const struct {
 	{ "allow-fifo", NULL, "--output=x" },
 	{ "max-size", "1M", "--output=x" },
 	{ "keep", "7", "--max-size=1M" },
+	{ "args", "7", NULL },
 	{ "iov-limit", "7", NULL },
 	{ "max-line", "2000", NULL },
 	{ "count", "7", NULL },
