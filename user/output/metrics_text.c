@@ -10,7 +10,7 @@
 /* Those of loss have one for all. */
 static const char *const helps[BOOK_CNT] = {
 	[BOOK_SEEN] = "Calls that reached a hook",
-	[BOOK_EMITTED] = "Calls told",
+	[BOOK_EMITTED] = "Calls told by a record of their own",
 	[BOOK_SUMMARISED] = "Calls told together with others",
 	[BOOK_FILTERED] = "Calls dropped by a filter",
 	[BOOK_SUBMITTED] = "Calls that found room in the ring",
@@ -86,7 +86,8 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 	put_gauge(f, "running", "1 while the tracer runs, 0 once it has ended", info->running);
 	put_time(f, "start_timestamp_seconds", "When tracing began", info->start_ns);
 	put_time(f, "last_call_timestamp_seconds",
-		 "Entry of the last call told; 0 if there was none", info->last_call_ns);
+		 "Entry of the last call told by a record of its own; 0 if there was none",
+		 info->last_call_ns);
 	put_gauge(f, "in_flight", "Calls inside the kernel now", info->books->in_flight);
 	put_head(f, "filter_processes", "gauge",
 		 "Processes of --caller-pid and --target-pid that have not ended; 0 without these");
