@@ -3,27 +3,34 @@
 #include "kernel/self_test.h"
 #include "kernel/tracer.h"
 
-#define FIRE_TRIES 3
+#define FIRE_TRIES 4
 
-static bool fires(struct tracer *t)
+enum own_call { SEEN, PASSED_OVER, UNSEEN };
+
+/* That it was passed over shows in the misses of one of its hooks, even where none of others' calls was lost. */
+static enum own_call call(struct tracer *t)
 {
 	struct pvm_counts before, after;
+	uint64_t misses = tracer__misses(t);
 
 	tracer__counts(t, &before);
 	self_test__call();
 	tracer__counts(t, &after);
-	return after.n[PVM_C_SELF_TESTS] > before.n[PVM_C_SELF_TESTS];
+	if (after.n[PVM_C_SELF_TESTS] > before.n[PVM_C_SELF_TESTS])
+		return SEEN;
+	return tracer__misses(t) > misses ? PASSED_OVER : UNSEEN;
 }
 
-/* That our own call was passed over shows in the misses of one of its hooks, even where none of others' calls was lost. */
 enum tracer_firing tracer__firing(struct tracer *t)
 {
-	uint64_t skipped = tracer__skipped_runs(t), misses = tracer__misses(t);
+	bool unseen = false;
 
-	if (fires(t))
-		return FIRING;
-	for (int i = 0; i < FIRE_TRIES; i++)
-		if (fires(t))
-			return tracer__misses(t) > misses ? FIRING : FIRING_AGAIN;
-	return tracer__skipped_runs(t) > skipped ? FIRING : FIRING_NOT;
+	for (int i = 0; i < FIRE_TRIES; i++) {
+		enum own_call found = call(t);
+
+		if (found == SEEN)
+			return unseen ? FIRING_AGAIN : FIRING;
+		unseen |= found == UNSEEN;
+	}
+	return unseen ? FIRING_NOT : FIRING;
 }
