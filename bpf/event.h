@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * event.h - the wall between the kernel half and the user half: every record that passes through
- * a ring, and the control block and counters that both sides see. Nothing else is shared.
+ * a ring, and the control block and counters that both sides see. With command.h, rules.h and keys.h that is all that they
+ * share.
  *
  * Rules: fixed-width fields, explicit enum values, every record starts with struct pvm_hdr and its
  * size, variable data last. Append only; the layout is asserted below, so on both sides. All
@@ -489,7 +490,7 @@ struct pvm_shared {
 	struct pvm_counts rows[PVM_CPU_ROWS];
 };
 
-/* Hooks, in the order in which a call comes by them. */
+/* Hooks. In which order a call comes by them: bpf/stages.h. */
 enum pvm_saw {
 	PVM_SAW_ENTER = 1 << 0,	 /* tracepoint sys_enter */
 	PVM_SAW_FENTRY = 1 << 1, /* the function begins: fentry */

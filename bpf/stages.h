@@ -2,7 +2,7 @@
 /*
  * stages.h - which call a hook is in: the one that an earlier hook saw, or another.
  *
- * A call comes by the hooks in the order of enum pvm_saw (event.h), by each of them once. So a hook that finds its own bit in
+ * A call comes by the hooks in one order (saw_excludes), by each of them once. So a hook that finds its own bit in
  * the thread's state, or that of one from further on, is in a new call, whatever became of the old one; a hook that
  * finds neither is in the same. No clock, and nothing to clear: a hook that the kernel passed over leaves a state that the
  * next one recognises. It errs only if all hooks from some place on missed the old call and all up to there the new one;
@@ -23,20 +23,23 @@
 
 #define SAW_FROM(bit) (~((bit)-1U))
 
-/* Bits that, found by this hook, are those of another call. */
+/* Bits that, found by this hook, are those of another call: its own, and of those that a call comes by later. With fentry the
+ * witnesses are between its two hooks, or around them (cfg_around). */
 static __always_inline u32 saw_excludes(enum pvm_saw saw)
 {
 	switch (saw) {
 	case PVM_SAW_ENTER:
 		return SAW_FROM(PVM_SAW_ENTER);
 	case PVM_SAW_FENTRY:
+		return saw | SAW_FROM(cfg_around ? PVM_SAW_PERMIT : PVM_SAW_BEGIN);
 	case PVM_SAW_BEGIN:
-		return saw | SAW_FROM(PVM_SAW_PERMIT);
+		return saw | SAW_FROM(PVM_SAW_PERMIT) | (cfg_around ? PVM_SAW_FENTRY : 0);
 	case PVM_SAW_PERMIT:
 		return SAW_FROM(PVM_SAW_PERMIT);
 	case PVM_SAW_FEXIT:
+		return saw | SAW_FROM(PVM_SAW_EXIT) | (cfg_around ? PVM_SAW_RETURN : 0);
 	case PVM_SAW_RETURN:
-		return saw | SAW_FROM(PVM_SAW_EXIT);
+		return saw | SAW_FROM(PVM_SAW_EXIT) | (cfg_around ? 0 : PVM_SAW_FEXIT);
 	default:
 		return saw;
 	}

@@ -5,16 +5,17 @@
 #define PVM_SWEEP_H
 
 #include "arch.h"
+#include "audit.h"
 #include "base.h"
 #include "call.h"
 #include "current.h"
+#include "here.h"
 #include "maps.h"
 #include "memory.h"
 #include "reader.h"
 #include "settings.h"
 #include "stages.h"
 #include "state.h"
-#include "summary.h"
 #include "target.h"
 #include "task.h"
 #include "tell.h"
@@ -100,15 +101,19 @@ static __always_inline bool sweep_is_out(struct pvm_state *s, u64 now)
 	return false;
 }
 
-/* What is to be done of a call whose last word has been said. The entry stays: its thread's next hook, or another thread's
+/* What is to be done of a call whose last word has been said. by: the thread; 0: it is dead. The entry stays: its thread's next hook, or another thread's
  * with the same struct task_struct, may be at it. */
-static __always_inline void sweep_close(struct pvm_state *s, u64 entry_ns)
+static __always_inline void sweep_close(struct pvm_state *s, u64 by, u64 entry_ns)
 {
 	if (pvm_shared.sweep_phase == PVM_UNFINISHED) {
 		s->stage = STAGE_IDLE;
 	} else {
 		s->out_ns = entry_ns;
 		s->out_at_ns = 0;
+		if (cfg_quick && by)
+			here_leave(
+				s->row,
+				by); /* at worst it was another thread's by now, whose next hook then looks itself */
 	}
 }
 
@@ -135,7 +140,7 @@ static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 
 	    bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call) ||
 	    s->exiting || s->stage != stage || s->call.entry_ns != entry_ns)
 		return;
-	sweep_close(s, entry_ns);
+	sweep_close(s, by, entry_ns);
 	if (dropped && !call_may_move(&copy->call)) {
 		count(PVM_C_FILTERED);
 		return;

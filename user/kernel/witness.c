@@ -77,6 +77,7 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	if (w->returns && w->around)
 		last |= PVM_SAW_RETURN;
 	skel->rodata->cfg_last = last;
+	skel->rodata->cfg_around = w->around;
 	skel->rodata->cfg_witness = witness__any(w);
 	skel->rodata->cfg_ends_unseen = ENDS_UNSEEN;
 	skel->rodata->cfg_stacks = w->returns;
@@ -213,13 +214,25 @@ static bool fires(struct pvmtrace_bpf *skel, enum witness_bit bit)
 	return sees(skel, bit, call_read) && sees(skel, bit, call_write);
 }
 
-/* What one was attached by, or in part. */
-static void drop(struct witness *w, size_t before, enum witness_bit bit)
+/* From now on begins are looked at of each call, by kprobe.multi, in the session's place. Whether it is so. */
+static bool begin_exactly(struct witness *w, struct pvmtrace_bpf *skel)
+{
+	skel->bss->begins_exact = 1;
+	w->exact = w->multi &&
+		   (w->begins || attach_multi(w, skel->progs.pvm_begin, false, &w->begins));
+	skel->bss->begins_exact = w->exact;
+	return w->exact;
+}
+
+/* What one was attached by, or in part. Without returns it is not known at a begin that the call before is over (bpf/here.h). */
+static void drop(struct witness *w, struct pvmtrace_bpf *skel, size_t before, enum witness_bit bit)
 {
 	while (w->cnt > before)
 		bpf_link__destroy(w->links[--w->cnt]);
-	if (bit == WITNESS_RETURNS)
+	if (bit == WITNESS_RETURNS) {
 		w->ends = NULL;
+		(void)begin_exactly(w, skel);
+	}
 	if (bit != WITNESS_MULTI)
 		return;
 	w->begins = NULL;
@@ -240,7 +253,7 @@ static void attach_and_try(struct witness *w, struct pvmtrace_bpf *skel, enum wi
 	if (*in_force)
 		return;
 	*(attached ? &w->silent : &w->refused) |= bit;
-	drop(w, before, bit);
+	drop(w, skel, before, bit);
 }
 
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
@@ -311,11 +324,7 @@ bool witness__tick(struct witness *w, struct pvmtrace_bpf *skel)
 	if (!w->returns || w->stackless || !skel->bss->stackless_seen)
 		return false;
 	w->stackless = true;
-	skel->bss->begins_exact = 1;
-	w->exact = w->multi &&
-		   (w->begins || attach_multi(w, skel->progs.pvm_begin, false, &w->begins));
-	skel->bss->begins_exact = w->exact;
-	if (w->exact)
+	if (begin_exactly(w, skel))
 		log__info(STACKLESS "begins of calls are seen by kprobe.multi from now on");
 	else
 		log__warn(STACKLESS "begins of calls are not seen by kprobe.multi: %s",

@@ -28,21 +28,13 @@ static bool has_function(const struct btf *types, const char *name)
 	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0;
 }
 
-/*
- * The functions that the calls end up in here: those of the hooks of fentry.h. With these attached, it costs less to be on the
- * one that all of them call (mm/process_vm_access.c): a function that has both a fentry hook and fprobe's is entered by a list of
- * both.
- */
+/* The functions that the calls end up in here: those of the hooks of fentry.h. */
 static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
-			   const struct btf *types, bool fentry)
+			   const struct btf *types)
 {
 	struct bpf_program *prog;
 
-	if (fentry && has_function(types, CALLED_BY_ALL)) {
-		w->functions[w->function_cnt++] = CALLED_BY_ALL;
-		return;
-	}
-	w->around = fentry;
+	w->function_cnt = 0;
 
 	bpf_object__for_each_program(prog, skel->obj) {
 		const char *name = function_of(prog);
@@ -108,6 +100,23 @@ static bool try_multi(struct witness *w, bool at_return)
 	return link >= 0;
 }
 
+/*
+ * With fentry on those functions it costs less to be on the one that all of them call (mm/process_vm_access.c): a function that
+ * has both a fentry hook and fprobe's is entered by a list of both. Whether it can be used here: a compiler may have made
+ * several of it, or none.
+ */
+static bool find_between(struct witness *w, const struct btf *types)
+{
+	if (!has_function(types, CALLED_BY_ALL))
+		return false;
+	w->functions[0] = CALLED_BY_ALL;
+	w->function_cnt = 1;
+	if (!has_multi(types) || try_multi(w, false))
+		return true;
+	w->refused = 0;
+	return false;
+}
+
 /* Returns that come from a pool go unseen when as many calls are inside as it has: anybody can park some. */
 static bool has_pool(const struct btf *types)
 {
@@ -146,7 +155,10 @@ void witness_find__kinds(struct witness *w, const struct pvmtrace_bpf *skel,
 {
 	if (!w->preemptible || !can_witness(types))
 		return;
-	find_functions(w, skel, types, fentry);
+	if (!fentry || !find_between(w, types)) {
+		w->around = fentry;
+		find_functions(w, skel, types);
+	}
 	w->counted = counts_skips(types);
 	w->multi = has_multi(types) && try_multi(w, false);
 	w->returns = w->multi && !has_pool(types) && try_multi(w, true);
