@@ -21,7 +21,6 @@
 #include "settings.h"
 #include "stages.h"
 #include "state.h"
-#include "summary.h"
 #include "target.h"
 #include "task.h"
 #include "tell.h"

@@ -10,6 +10,8 @@
 #include "arch.h"
 #include "base.h"
 #include "call.h"
+#include "hooks.h"
+#include "iovec.h"
 #include "settings.h"
 #include "stages.h"
 #include "state.h"

@@ -3,7 +3,6 @@
 #ifndef PVM_EXIT_H
 #define PVM_EXIT_H
 
-#include "arch.h"
 #include "audit.h"
 #include "base.h"
 #include "call.h"

@@ -26,6 +26,11 @@ enum pvm_hook {
 	HOOK_ALONE = 0x100,
 };
 
+PVM_ASSERT(HOOK_PERMIT < HOOK_ALONE);
+/* What begins a call by walking to its target (call.h): the witnesses, behind all others. */
+PVM_ASSERT(HOOK_ACCESS < HOOK_BEGIN && HOOK_BEGIN < HOOK_RETURN && HOOK_RETURN < HOOK_END &&
+	   HOOK_END < HOOK_PERMIT);
+
 /* Which one it is, whether alone or not. */
 #define HOOK_OF(hook) ((hook) & ~HOOK_ALONE)
 

@@ -17,6 +17,7 @@
 #include "names.h"
 #include "read.h"
 #include "reader.h"
+#include "settings.h"
 #include "state.h"
 #include "task.h"
 

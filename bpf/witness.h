@@ -19,7 +19,6 @@
 #include "exit.h"
 #include "here.h"
 #include "hooks.h"
-#include "settings.h"
 
 /* The registers that the current thread came with; *abi_op: its call as ARCH_CALL, 0 if it is none of ours. */
 static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u32 *abi_op)

@@ -69,13 +69,27 @@ def watched(tmp_path, *args, binary=PVMTRACE):
         yield t, w
 
 
-def test_plain(tmp_path):
-    with watched(tmp_path, *ONLY_ME) as (t, w):
+@pytest.mark.parametrize("options", [
+    pytest.param((), id="plain"), pytest.param(("--metrics", "metrics.prom"), id="metrics"),
+    pytest.param(("--audit",), id="audit", marks=pytest.mark.needs("perf_kprobes"))])
+def test_little_asked(tmp_path, options):
+    options = [tmp_path / o if o.endswith(".prom") else o for o in options]
+    with watched(tmp_path, *options, *ONLY_ME) as (t, w):
         pid = trigger_one("pvmcall", *AS_ME, "self")["pid"]
         time.sleep(TICKS)
         t.stop()
         assert len(t.events(pid)) == 1
         w.expect_no_map_operations()
+
+
+def test_recording(tmp_path):
+    with watched(tmp_path, "--record", tmp_path / "calls", *ONLY_ME) as (t, w):
+        trigger_one("pvmcall", *AS_ME, "self")
+        time.sleep(TICKS)
+        t.kick(signal.SIGTERM)
+        assert t.proc.wait(10) == 0
+        w.expect_no_map_operations()
+    assert (tmp_path / "calls").stat().st_size > 0
 
 
 def test_call_in_flight(tmp_path):

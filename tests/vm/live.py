@@ -26,7 +26,8 @@ NEEDS_HYBRID = "cgroup_hybrid"
 HYBRID = ["test_cgroups", "test_identity"]
 # With --attach fentry a start takes several times as long, since each of the eight programs is verified by itself.
 FENTRY_TIMES = 2
-# Left out of that pass, to save a guest's time: files whose outcome cannot depend on the hooks, and why.
+# Left out of that pass, and of the one of witnesses alone, to save a guest's time: files whose outcome cannot depend on the
+# hooks, and why.
 SAME_WITH_FENTRY = {
     "test_sinks": "what becomes of lines behind the rings",
     "test_rotation": "the same",
@@ -99,7 +100,7 @@ def arguments(part, short=False, lacks=()):
     names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32, "hogs": HOGS}.get(part)
     files = [f"tests/live/{name}.py" for name in names] if names else ["tests/live"]
     chosen = NO32_SHORT_WORDS if short and part == "no32" else []
-    ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part == "fentry" else []
+    ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part in ("fentry", "witness") else []
     return ["-m", "not slow", *chosen, *ignored, *files]
 
 

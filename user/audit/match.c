@@ -56,7 +56,7 @@ static uint32_t bucket_of(const struct audit_call *call)
 {
 	uint64_t hash = call->tid ^ (uint64_t)call->op << 40 ^ (uint64_t)abi_of(call) << 48;
 
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < PVM_ARG_CNT; i++) {
 		hash = (hash ^ call->args[i]) * 0x9e3779b97f4a7c15ULL;
 		hash ^= hash >> 32;
 	}

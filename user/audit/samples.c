@@ -32,8 +32,8 @@ struct function {
 	const char *name;
 	uint8_t abi;
 	uint8_t op;
-	bool may_lack;	 /* there are kernels that carry out no such calls */
-	uint8_t regs[6]; /* of each argument, its place in the sample */
+	bool may_lack;		   /* there are kernels that carry out no such calls */
+	uint8_t regs[PVM_ARG_CNT]; /* of each argument, its place in the sample */
 };
 
 #if defined(__x86_64__)
@@ -318,7 +318,7 @@ static void put_sample(const struct cpu *cpu, const struct sample *s,
 	call.abi = abi_of(f, s->regs_abi);
 	call.op = f->op;
 	mask = call.abi == PVM_ABI_I386 || call.abi == PVM_ABI_ARM ? UINT32_MAX : UINT64_MAX;
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < PVM_ARG_CNT; i++)
 		call.args[i] = s->regs[f->regs[i]] & mask;
 	reader->sample(reader->ctx, &call);
 }

@@ -10,7 +10,7 @@
 #include "base/table.h"
 #include "bpf/event.h"
 
-#define ARRAY_BYTES_MAX (PVM_IOV_MAX * 16)
+#define ARRAY_BYTES_MAX (PVM_IOV_MAX * PVM_ELEMENT_MAX)
 
 struct key {
 	uint64_t entry_ns;

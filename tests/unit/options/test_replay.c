@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_options_replay - of each option, whether it is taken beside --replay. */
+/* test_replay - of each option, whether it is taken beside --replay. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
