@@ -16,6 +16,7 @@ from pvm_users import IN_PID_NS, as_user, hidden, public_copy
 
 USED = ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_exit", "tp_btf/sched_process_exec", "iter/task"]
 LSM = "lsm/ptrace_access_check"
+OF_WITNESSES = ("kprobe.multi/", "kretprobe.multi/", LSM)
 
 
 def probe(*args, status=EX_OK, attach="tracepoint", **kw):
@@ -25,6 +26,11 @@ def probe(*args, status=EX_OK, attach="tracepoint", **kw):
     report = json.loads(run.out)
     assert report["exit_status"] == status and report["works"] == (status == EX_OK)
     return report
+
+
+def first_hooks(report):
+    """What a run needs; where hooks are preempted there are more (test_witnesses)."""
+    return [h for h in report["hooks"] if h["used"] and not h["hook"].startswith(OF_WITNESSES)]
 
 
 def bpf_ids():
@@ -47,7 +53,7 @@ def test_as_root():
     assert r["cgroup"] == ("hybrid" if v1 and v2 else "v1" if v1 else "v2")
     assert r["unprivileged_bpf_disabled"] == int(Path("/proc/sys/kernel/unprivileged_bpf_disabled").read_text())
     hooks = {h["hook"]: h for h in r["hooks"]}
-    assert [h for h in hooks if hooks[h]["used"]] == USED + (["fentry/mm_access"] if r["confirms"]["target"] else [])
+    assert [h["hook"] for h in first_hooks(r)] == USED + (["fentry/mm_access"] if r["confirms"]["target"] else [])
     assert all(hooks[h]["attaches"] for h in USED)
     assert all((h["error"] is None) == h["attaches"] for h in r["hooks"])
     assert any(h.startswith("fentry/") for h in hooks) and any(h.startswith("kprobe/") for h in hooks)
@@ -140,10 +146,10 @@ def test_with_fentry():
     """Whether it works or not: the hooks that it needs are marked, and not those of the other method."""
     works = pvmtrace("--attach", "fentry", "--duration", 1).status == EX_OK
     r = probe(attach="fentry", status=EX_OK if works else EX_UNAVAILABLE)
-    used = [h["hook"] for h in r["hooks"] if h["used"] and h["hook"] != "fentry/mm_access"]
+    used = [h["hook"] for h in first_hooks(r) if h["hook"] != "fentry/mm_access"]
     assert used[:3] == [h for h in USED if "/sys_" not in h]
     assert len(used) > 3 and all("_sys_process_vm_" in h for h in used[3:])
-    assert works == all(h["attaches"] for h in r["hooks"] if h["used"])
+    assert works == all(h["attaches"] for h in first_hooks(r))
 
 
 def test_for_people():
@@ -172,7 +178,7 @@ def test_without_rights(public_dir):
 
 def test_with_the_two_capabilities(public_dir):
     r = probe(binary=public_copy(public_dir), prefix=as_user(",+bpf,+perfmon", room=True))
-    assert r["capabilities"]["missing"] == [] and all(h["attaches"] for h in r["hooks"] if h["used"])
+    assert r["capabilities"]["missing"] == [] and all(h["attaches"] for h in first_hooks(r))
 
 
 def test_one_capability_is_missing(public_dir):
