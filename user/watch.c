@@ -74,6 +74,8 @@ static void watch_silence(struct watch *w)
 	uint64_t now = clock__boot_now(&w->report->collector->clock);
 	enum tracer_firing firing = w->kernel->ops->firing(w->kernel->tracer);
 
+	if (firing == FIRING_UNKNOWN)
+		return;
 	/* A silence that ends at this very look was one all the same. */
 	if (firing != FIRING)
 		fall_silent(w);

@@ -216,6 +216,27 @@ static void test_silence_that_ends_at_the_look(void **state)
 	assert_int_equal(told[3].code, ERROR_HOOKS_BACK);
 }
 
+/* Where each call of a look was passed over, a silence neither begins nor ends. */
+static void test_a_look_that_says_nothing(void **state)
+{
+	uint64_t good;
+
+	(void)state;
+	begin();
+	good = w.fired_ns;
+	fake.firing = FIRING_UNKNOWN;
+	watch__tick(&w);
+	assert_int_equal(told_cnt, 0);
+	assert_true(w.fired_ns == good);
+	tick(false, true);
+	assert_int_equal(told_cnt, 1);
+	assert_true(told[0].since_ns == good);
+	fake.firing = FIRING_UNKNOWN;
+	watch__tick(&w);
+	assert_int_equal(told_cnt, 1);
+	assert_int_equal(report.doubts.cnt, 1);
+}
+
 /* What could not be told while it lasted is told with its end, and the run is incomplete in any case. */
 static void test_silence_while_the_output_is_full(void **state)
 {
@@ -486,6 +507,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_silent_tick),
 		cmocka_unit_test(test_silence_that_ends_at_the_look),
+		cmocka_unit_test(test_a_look_that_says_nothing),
 		cmocka_unit_test(test_silence_while_the_output_is_full),
 		cmocka_unit_test(test_switch_between_two_looks),
 		cmocka_unit_test(test_switch_that_stays_off),

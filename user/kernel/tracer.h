@@ -85,9 +85,10 @@ int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, st
 void tracer__self_test_seen(struct tracer *t, const void *data, size_t size);
 /* Whether the hooks see this very program. */
 enum tracer_firing {
-	FIRING_NOT,   /* no call of several */
-	FIRING_AGAIN, /* not the first one, but a later one: they were silent until now */
-	FIRING,	      /* or the kernel skips their runs, which it counts, and which is no silence */
+	FIRING_NOT,	/* no call of several */
+	FIRING_AGAIN,	/* not the first one, but a later one: they were silent until now */
+	FIRING_UNKNOWN, /* the kernel passed over each of several, which it counts */
+	FIRING,
 };
 
 /* By a self-test call that is only counted, and more of them if the counter does not move. */

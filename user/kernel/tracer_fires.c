@@ -32,5 +32,5 @@ enum tracer_firing tracer__firing(struct tracer *t)
 			return unseen ? FIRING_AGAIN : FIRING;
 		unseen |= found == UNSEEN;
 	}
-	return unseen ? FIRING_NOT : FIRING;
+	return unseen ? FIRING_NOT : FIRING_UNKNOWN;
 }
