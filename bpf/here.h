@@ -118,8 +118,8 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op
 	s->awaits = 1;
 }
 
-/* The last hook, with cfg_quick: whether it was awaited here. It is wrong only if the awaited one was passed over, and so were all other
- * hooks on a call with the same arguments that the thread has made since. */
+/* The last hook, with cfg_quick: whether it was awaited here. It is wrong only if the awaited one was passed over, and so
+ * were all other hooks on a call with the same arguments that the thread has made since. */
 static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 abi_op)
 {
 	struct pvm_here *h = here_at(here_row());

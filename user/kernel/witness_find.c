@@ -111,10 +111,10 @@ static bool find_between(struct witness *w, const struct btf *types)
 		return false;
 	w->functions[0] = CALLED_BY_ALL;
 	w->function_cnt = 1;
-	if (!has_multi(types) || try_multi(w, false))
+	if (!has_multi(types))
 		return true;
-	w->refused = 0;
-	return false;
+	w->multi = try_multi(w, false);
+	return w->multi;
 }
 
 /* Returns that come from a pool go unseen when as many calls are inside as it has: anybody can park some. */
@@ -157,10 +157,11 @@ void witness_find__kinds(struct witness *w, const struct pvmtrace_bpf *skel,
 		return;
 	if (!fentry || !find_between(w, types)) {
 		w->around = fentry;
+		w->refused = 0;
 		find_functions(w, skel, types);
+		w->multi = has_multi(types) && try_multi(w, false);
 	}
 	w->counted = counts_skips(types);
-	w->multi = has_multi(types) && try_multi(w, false);
 	w->returns = w->multi && !has_pool(types) && try_multi(w, true);
 	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
 	w->end = !w->returns && !fentry;
