@@ -10,9 +10,13 @@ import kernels
 import live
 import root
 
-# The passes: the kernel as it is, and one whose tasks are preempted wherever they are.
-PASSES = ["load", "load full"]
+# The passes: the kernel as it is; one whose tasks are preempted wherever they are; and by builds for tests
+# (guests.mk), one that has kprobes in the place of kprobe.multi, and one of which only the witnesses see the calls.
+PASSES = ["load", "load full", "load kprobes", "load alone"]
 WORDS = {"load full": "preempt=full"}
+BUILDS = {"load kprobes": "pvmtrace-kprobes", "load alone": "pvmtrace-witness"}
+# How a column of theirs is called besides the kernel.
+TITLES = {**WORDS, "load kprobes": "kprobes", "load alone": "witnesses alone"}
 MEMORY = "4G"
 SECONDS = 3000
 
@@ -21,9 +25,17 @@ Result = collections.namedtuple("Result", "verdict why figures")
 
 def passes(kernel, how_many, short=False):
     """how_many: "none" or "all". short: what make check takes."""
-    if how_many == "none" or kernel.arch != "amd64" or short and kernel.name != "newest":
+    if how_many == "none" or short and kernel.name != "newest":
         return []
-    return PASSES if kernel.has_preempt_dynamic() and not short else PASSES[:1]
+    if short or kernel.arch != "amd64":
+        return PASSES[:1]
+    return [*PASSES[:1], *(WORDS if kernel.has_preempt_dynamic() else []),
+            *(BUILDS if kernel.version >= live.WITNESS_FROM else [])]
+
+
+def form(kernel, part, short):
+    """What is run of it (test_load.py): "short" where the guest is slow."""
+    return "short" if short or kernel.arch != "amd64" else "few" if part in BUILDS else "whole"
 
 
 def parse(text, part):
@@ -50,10 +62,12 @@ def run(kernel, part, short=False, chosen=None, seconds=SECONDS):
     files = live.contents(kernel, words, seconds, part)
     files["pvmtrace/tests/vm/test_load.py"] = kernels.ROOT / "tests" / "vm" / "test_load.py"
     files["pvmtrace/build/live/pvmtally.so"] = kernel.build / "live" / "pvmtally.so"
+    if part in BUILDS:
+        files["pvmtrace/build/pvmtrace"] = kernel.build / "vm" / BUILDS[part]
     guest.make_initrd(initrd, files, root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
-                          f"{WORDS.get(part, '')} PVM_LOAD={'short' if short else 'whole'}")
+                          f"{WORDS.get(part, '')} PVM_LOAD={form(kernel, part, short)}")
     finally:
         initrd.unlink()
     return parse(text, part)

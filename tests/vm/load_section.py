@@ -68,7 +68,7 @@ def shown(result):
 
 def titles(columns):
     """(column, pass) -> what to call it, of those that ran"""
-    return {(column, part): column.title + (f", {load.WORDS[part]}" if part in load.WORDS else "")
+    return {(column, part): column.title + (f", {load.TITLES[part]}" if part in load.TITLES else "")
             for column in columns for part in load.PASSES if any(key[0] == part for key in column.load)}
 
 
