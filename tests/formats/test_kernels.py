@@ -80,7 +80,27 @@ def test_cells_are_exact_or_explained(columns):
     assert f"| tracepoint: map writer | {cell} | {cell} | - |" in lines
     assert "| fentry: stop | - | - | not complete (hooks_skipped) [2] |" in lines
     assert lines[-2].startswith("1. ") and "bpf_prog_active" in lines[-2] and lines[-1].startswith("2. ")
-    assert "commit 1234567 on 2026-01-02" in "\n".join(lines)
+    assert "| commit | 1234567 on 2026-01-02 | 1234567 on 2026-01-02 | 1234567 on 2026-01-02 |" in lines
+
+
+def test_what_did_not_run_stays_as_it_was(columns, monkeypatch):
+    """Its cells, their reasons and its commit; what ran apart from the rest of its column is told with a commit of its own."""
+    text = report.with_load(KERNELS, columns)
+    monkeypatch.setattr(kept, "when", lambda name, part: "commit 89abcde on 2026-01-03")
+    old, newer, arm = (report.Column(name) for name in ("6.1", "5.10", "arm64-newest"))
+    old.title, old.release, newer.title, newer.release = "6.1.0-50", "6.1.0-50-amd64", "5.10.0-32", "5.10.0-32-amd64"
+    arm.title, arm.release = "7.3.4 arm64", "7.3.4+deb13-arm64"
+    old.load["load", "fentry: stop"] = stopped()
+    newer.load["load", "tracepoint: hogs"] = loaded(7, complete=7)
+    arm.load["load", "tracepoint: hogs"] = load.Result("FAIL", "it fell", None)
+    section = load_section.written(report.with_load(text, [old, newer, arm]))
+    before = load_section.written(text)
+    assert section["7.3.4"] == before["7.3.4"] and section["7.3.4, preempt=full"] == before["7.3.4, preempt=full"]
+    changed = {name for name, cell in section["6.1.0-50"].items() if cell != before["6.1.0-50"][name]}
+    assert changed == {"fentry: stop", "commit"} and section["6.1.0-50"]["fentry: stop"].text == "complete"
+    assert section["6.1.0-50"]["commit"].text == f"{before['6.1.0-50']['commit'].text}; fentry: 89abcde on 2026-01-03"
+    assert section["5.10.0-32"] == {"tracepoint: hogs": ("7", None), "commit": ("89abcde on 2026-01-03", None)}
+    assert load_section.counts([arm], text)["7.3.4 arm64"] == "0/1"
 
 
 def test_no_cell_is_let_pass(columns):
