@@ -22,7 +22,7 @@ BUILD = ROOT / "build"
 OUT, ERR, TALLY = Path("/tmp/load.out"), Path("/tmp/load.err"), Path("/tmp/load.tally")
 # Whether there is time for all, or only for what tells most; or whether it is of a build of which only few are asked.
 SHORT, FEW = (os.environ.get("PVM_LOAD") == form for form in ("short", "few"))
-SECONDS = 400  # the longest that a load may take
+SECONDS = 1200  # the longest that a load may take, in a guest that has a third of a CPU
 HOG = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1"]
 
 # hogs: programs that only use a CPU, beside it. program: its own count of calls comes from pvmload, or by pvmtally.
