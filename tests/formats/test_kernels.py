@@ -105,9 +105,9 @@ def test_what_did_not_run_stays_as_it_was(columns, monkeypatch):
 
 def test_no_cell_is_let_pass(columns):
     """What no reason fits is no cell to be written as if it were explained."""
-    assert load_section.reason("tracepoint: hogs", loaded(10, 1, complete=9), "7.3.4") == load_section.UNKNOWN
-    assert load_section.reason("tracepoint: hogs", load.Result("FAIL", "it\nfell", None), "7.3.4") == "FAIL: it fell"
-    assert all(load_section.reason(key[1], r, c.release) is None for c in columns for key, r in c.load.items() if "hogs" in key[1])
+    assert load_section.reason("tracepoint: hogs", loaded(10, 1, complete=9), "7.3.4", "load") == load_section.UNKNOWN
+    assert load_section.reason("tracepoint: hogs", load.Result("FAIL", "it\nfell", None), "7.3.4", "load") == "FAIL: it fell"
+    assert all(load_section.reason(key[1], r, c.release, key[0]) is None for c in columns for key, r in c.load.items() if "hogs" in key[1])
 
 
 def test_one_section_is_written(columns):

@@ -15,6 +15,8 @@ import root
 PASSES = ["load", "load full", "load kprobes", "load alone"]
 WORDS = {"load full": "preempt=full"}
 BUILDS = {"load kprobes": "pvmtrace-kprobes", "load alone": "pvmtrace-witness"}
+# What sees begins, returns and, with tracepoints, ends there.
+WITNESSES = {"load kprobes": "kprobe,,raw_syscalls/sys_exit", "load alone": "kprobe.multi,kretprobe.multi,"}
 # How a column of theirs is called besides the kernel.
 TITLES = {**WORDS, "load kprobes": "kprobes", "load alone": "witnesses alone"}
 MEMORY = "4G"
@@ -67,7 +69,7 @@ def run(kernel, part, short=False, chosen=None, seconds=SECONDS):
     guest.make_initrd(initrd, files, root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
-                          f"{WORDS.get(part, '')} PVM_LOAD={form(kernel, part, short)}")
+                          f"{WORDS.get(part, '')} PVM_LOAD={form(kernel, part, short)} PVM_WITNESSES={WITNESSES.get(part, '')}")
     finally:
         initrd.unlink()
     return parse(text, part)

@@ -26,9 +26,9 @@ MAPS = """A task that is preempted inside of a map operation of bpf(2) keeps the
    CPU, all but the permission check's (`bpf_prog_active`), and preempted first hooks keep it from running those. The
    permission check's takes a call for the one before it, if all ends of that were passed over (docs/design.md, Witnesses).
    It takes a descriptor of a map; `skipped_runs` bounds what is missing, and `--audit` tells it."""
-FENTRY = """With `--attach fentry` tasks are preempted inside the first hooks, and up to 6.12 no witness sees each return: a
-   `kretprobe` takes from a pool that parked or preempted calls empty (docs/design.md, Witnesses). With tracepoints it is
-   exact there."""
+FENTRY = """With `--attach fentry` tasks are preempted inside the first hooks, and up to 6.12, and wherever kprobe.multi is refused,
+   no witness sees each return: a `kretprobe` takes from a pool that parked or preempted calls empty (docs/design.md,
+   Witnesses). With tracepoints it is exact there."""
 BOUND = """Before 6.7 the kernel does not count the runs of kprobes that it passes over, so that beside fentry's hooks it is not
    known that they saw everything."""
 
@@ -49,7 +49,7 @@ RUN = "commit"
 Cell = collections.namedtuple("Cell", "text why")
 
 
-def reason(name, result, release):
+def reason(name, result, release, part):
     """Why a cell is not exact; None if it is."""
     f, version = result.figures, tuple(map(int, re.findall(r"\d+", release)[:2]))
     if f is None or result.verdict != "ok":
@@ -62,7 +62,7 @@ def reason(name, result, release):
         return MAPS
     if way.startswith("fentry") and "made" not in f and version < (6, 7):
         return BOUND
-    return FENTRY if way.startswith("fentry") and version < (7, 0) else UNKNOWN
+    return FENTRY if way.startswith("fentry") and (version < (7, 0) or part == "load kprobes") else UNKNOWN
 
 
 def notes(figures):
@@ -96,7 +96,7 @@ def moment(column, part):
 
 def found(columns):
     """title -> {row: Cell}, of what ran now"""
-    return {title: {**{key[1]: Cell(shown(r), reason(key[1], r, column.release)) for key, r in column.load.items() if key[0] == part},
+    return {title: {**{key[1]: Cell(shown(r), reason(key[1], r, column.release, part)) for key, r in column.load.items() if key[0] == part},
                     RUN: Cell(moment(column, part), None)} for (column, part), title in titles(columns).items()}
 
 

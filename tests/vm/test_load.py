@@ -22,6 +22,8 @@ BUILD = ROOT / "build"
 OUT, ERR, TALLY = Path("/tmp/load.out"), Path("/tmp/load.err"), Path("/tmp/load.tally")
 # Whether there is time for all, or only for what tells most; or whether it is of a build of which only few are asked.
 SHORT, FEW = (os.environ.get("PVM_LOAD") == form for form in ("short", "few"))
+# What sees begins, returns and ends of calls beside the first hooks, of a build of which that is known.
+WITNESSES = os.environ.get("PVM_WITNESSES")
 SECONDS = 1200  # the longest that a load may take, in a guest that has a third of a CPU
 HOG = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1"]
 
@@ -211,16 +213,28 @@ def measure(tracer, load_):
     return figures
 
 
+def witnesses_in_force():
+    with open(OUT, encoding="utf-8") as lines:
+        return json.loads(next(lines))["witnesses"]
+
+
 def is_whole(tracer):
     """Nothing but who works in BPF maps keeps this one from seeing both ends of each call."""
-    with open(OUT, encoding="utf-8") as lines:
-        witnesses = json.loads(next(lines))["witnesses"]
-    return not tracer.way.unguarded and (not witnesses["needed"] or witnesses["return"] == "kretprobe.multi")
+    found = witnesses_in_force()
+    return not tracer.way.unguarded and (not found["needed"] or bool(found["return"] or found["end"]))
+
+
+def are_expected(way):
+    """With fentry a tracepoint sees no ends."""
+    found = witnesses_in_force()
+    names = [found["begin"] or "", found["return"] or "", found["end"] or ""]
+    return not WITNESSES or names == WITNESSES.split(",")[:2] + ["" if way.attach == "fentry" else WITNESSES.split(",")[2]]
 
 
 def judge(figures, tracer):
     """Every call is told, and once. Beside who works in BPF maps a kernel may pass all hooks over: that is counted."""
     way = tracer.way
+    assert are_expected(way), witnesses_in_force()
     assert figures["made"] and not figures["twice"] and not figures.get("unknown"), figures
     assert "ring_full" not in figures["lost"] and not figures["together"], f"too fast for this tracer: {figures}"
     assert figures["missing"] <= (figures["skipped_runs"] if way.unguarded and not way.audit else 0), figures
@@ -244,6 +258,14 @@ def judge_stop(tracer):
     assert stop["type"] == "stop" and stop["balanced"], stop
     assert tracer.missing <= figures["skipped_runs"], figures
     assert stop["complete"] or tracer.missing or tracer.way.unguarded or overstates(tracer.way), figures
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mounts():
+    """As systemd has them: raw_syscalls/sys_exit is found in tracefs, debugfs says where tasks are preempted and whether
+    kprobes run."""
+    for kind, where in (("debugfs", "/sys/kernel/debug"), ("tracefs", "/sys/kernel/tracing")):
+        subprocess.run(["mount", "-t", kind, kind, where], check=True)
 
 
 class Runs:
