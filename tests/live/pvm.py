@@ -211,7 +211,7 @@ class Tracer:
 
     def stderr(self):
         self.errors.flush()
-        return os.pread(self.errors.fileno(), 1 << 20, 0).decode(errors="replace")
+        return os.pread(self.errors.fileno(), os.fstat(self.errors.fileno()).st_size, 0).decode(errors="replace")
 
     def kick(self, sig):
         os.kill(self.pid, sig)

@@ -146,6 +146,7 @@ def test_a_thread_rewrites_the_array(wide, count):
 @pytest.mark.parametrize("count", [1, 64])
 def test_nothing_changes_without_a_race(wide, count):
     _, events = race(wide, 1000, count, False)
+    assert events
     for e in events:
         for side in SIDES:
             assert e[side]["changed"] is False and e[side]["iov_exit"] is None
@@ -162,4 +163,4 @@ def test_a_call_that_writes_over_its_own_list(wide, over, count):
     assert event["ret"] == 16 * count
     hit, other = ("remote", "local") if over == "remote" else ("local", "remote")
     assert (event[hit]["changed"], event[hit]["iov_exit"]) == (True, None)
-    assert event[other]["changed"] is False and "5ec2e7" not in str(event)
+    assert (event[other]["changed"], event[other]["iov_exit"]) == (False, None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pvm import ATTACH, AS_ME, Held, ONLY_ME, STOP_TIMEOUT, Tracer, parse_time, pvmtrace, trigger_one
-from pvm_arch import COMPAT_CALL, COMPAT_NEED, SYS_BPF
+from pvm_arch import COMPAT, COMPAT_CALL, COMPAT_NEED, SYS_BPF
 from pvm_ftrace import Observer
 
 NAMES = ["seen", "emitted", "summarised", "filtered", "lost", "lost_ring_full", "lost_state_full",
@@ -143,10 +143,11 @@ def test_seen_counts_every_call():
 
 @pytest.mark.needs(COMPAT_NEED)
 def test_seen_counts_32_bit_calls():
-    with Tracer(*ONLY_ME) as t:
-        trigger_one(*COMPAT_CALL, "read")
+    with Tracer("--caller-comm", COMPAT_CALL[0]) as t:
+        pid = trigger_one(*COMPAT_CALL, "read")["pid"]
         t.stop()
-        assert t.counters["filtered"] >= 1 and t.counters["seen"] >= 1
+        assert [(e["caller"]["pid"], e["abi"]) for e in t.events()] == [(pid, COMPAT)]
+        assert t.counters["emitted"] == t.counters["seen"] - t.counters["filtered"] == 1
 
 
 def test_events_come_soon():
@@ -191,7 +192,9 @@ def test_stdout_is_records_only(tracer):
     with Tracer("-vv") as t:
         trigger_one("pvmcall", "self")
         t.stop()
-        assert t.stderr() != ""
+        said = t.stderr().splitlines()
+        for begin in ("libbpf: ", "pvmtrace: tracing as "):
+            assert [line for line in said if line.startswith(begin)], begin
     with Tracer("-q") as t:
         t.stop()
         assert t.stderr() == ""

@@ -112,6 +112,7 @@ def test_terminal(recorded, width):
     assert all(len(line) <= width for line in plain)
     assert all((len(line) == width) or CUT not in line for line in plain)
     assert len(found) == len(lines(recorded))
+    assert any(CUT in line for line in plain)
     if width == 20:
         assert all(line.endswith(CUT) for line in plain)
 

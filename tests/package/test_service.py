@@ -106,8 +106,9 @@ def test_metrics_can_be_written(quiet):
         path = quiet.path("/var/lib/pvmtrace/pvmtrace.prom")
         poll(path.exists, 10)
         # Of another user: node_exporter.
-        quiet.run("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "cat",
-                  "/var/lib/pvmtrace/pvmtrace.prom")
+        text = quiet.run("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "cat",
+                         "/var/lib/pvmtrace/pvmtrace.prom")
+        assert "\npvmtrace_running 1\n" in text
         s.stop()
 
 

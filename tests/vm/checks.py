@@ -136,6 +136,7 @@ class Run:
     def facts(self, step):
         s = self.session.steps[step]
         assert s.status == 0, f"{step}: status {s.status}: {s.said[-3:]}"
+        assert s.facts, f"{step}: it told nothing"
         return [json.loads(line) for line in s.facts]
 
     def events(self, pid):
