@@ -7,6 +7,9 @@ void fake_kernel__reset(struct tracer *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->firing = FIRING;
+	t->resolve = RESOLVE_WALK;
+	t->witness = WITNESS_KNOWN;
+	t->host_pid = 1;
 }
 
 void fake_kernel__add(struct tracer *t, void *data, size_t size)
@@ -16,6 +19,14 @@ void fake_kernel__add(struct tracer *t, void *data, size_t size)
 	t->counts.n[PVM_C_SUBMITTED]++;
 }
 
+static void note_order(struct tracer *t, char what)
+{
+	size_t len = strlen(t->order);
+
+	if (len < FAKE_ORDER)
+		t->order[len] = what;
+}
+
 static bool fentry(const struct tracer *t)
 {
 	return t->fentry;
@@ -23,8 +34,7 @@ static bool fentry(const struct tracer *t)
 
 static enum resolve_method resolve(const struct tracer *t)
 {
-	(void)t;
-	return RESOLVE_WALK;
+	return t->resolve;
 }
 
 static struct confirm_info confirms(const struct tracer *t)
@@ -34,10 +44,9 @@ static struct confirm_info confirms(const struct tracer *t)
 
 static uint8_t witness(const struct tracer *t, const char **note)
 {
-	(void)t;
 	if (note)
 		*note = NULL;
-	return WITNESS_KNOWN;
+	return t->witness;
 }
 
 static struct pin_key pin_key(const struct tracer *t)
@@ -47,8 +56,7 @@ static struct pin_key pin_key(const struct tracer *t)
 
 static uint32_t host_pid(const struct tracer *t)
 {
-	(void)t;
-	return 1;
+	return t->host_pid;
 }
 
 static bool in_pid_ns(const struct tracer *t)
@@ -98,24 +106,33 @@ static int seen_fd(const struct tracer *t)
 	return -1;
 }
 
+/* How many were consumed, or what a callback ended it with: as libbpf. */
+static int consume(struct tracer *t, const struct fake_record *records, size_t cnt, size_t *at,
+		   tracer_sample_fn on_record)
+{
+	int err = 0, n = 0;
+
+	for (; !err && *at < cnt; n++) {
+		const struct fake_record *r = &records[(*at)++];
+
+		err = on_record(t->ctx, r->data, r->size);
+	}
+	return err ? err : n;
+}
+
 static int consume_calls(struct tracer *t)
 {
-	int err = 0;
-
+	note_order(t, 'c');
 	if (t->on_consume)
 		t->on_consume(t);
-	while (!err && t->call_at < t->call_cnt) {
-		const struct fake_record *r = &t->calls[t->call_at++];
-
-		err = t->on_call(t->ctx, r->data, r->size);
-	}
-	return err;
+	return consume(t, t->calls, t->call_cnt, &t->call_at, t->on_call);
 }
 
 static int consume_arrays(struct tracer *t)
 {
-	(void)t;
-	return 0;
+	note_order(t, 'a');
+	t->array_reads++;
+	return consume(t, t->arrays, t->array_cnt, &t->array_at, t->on_array);
 }
 
 static int take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
@@ -184,34 +201,33 @@ static void kprobes_were_off(struct tracer *t)
 
 static void forget_proc(struct tracer *t, uint32_t pid)
 {
-	(void)t;
-	(void)pid;
+	t->forgotten_procs++;
+	t->forgotten_proc = pid;
 }
 
 static void forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
 {
-	(void)t;
-	(void)key;
+	t->forgotten_cgroups++;
+	t->forgotten_cgroup = *key;
 }
 
 static void judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
 			 const struct pvm_cgroup_val *val)
 {
-	(void)t;
-	(void)key;
-	(void)val;
+	t->judged_cgroups++;
+	t->judged_cgroup = *key;
+	t->verdict = *val;
 }
 
 static void apply(struct tracer *t)
 {
-	(void)t;
+	note_order(t, '!');
 }
 
 static void self_test_seen(struct tracer *t, const void *data, size_t size)
 {
 	(void)data;
-	(void)size;
-	t->self_test_seen = true;
+	t->self_test_seen = size;
 }
 
 const struct kernel_ops fake_kernel_ops = {

@@ -6,10 +6,13 @@
 
 #include <linux/types.h>
 
+#include "bpf/keys.h"
+#include "event/witness_info.h"
 #include "kernel/kernel.h"
 
 #define FAKE_RECORDS 64
 #define FAKE_SWEEPS 8
+#define FAKE_ORDER 16
 
 struct fake_record {
 	void *data; /* kept, not copied */
@@ -19,29 +22,40 @@ struct fake_record {
 struct tracer {
 	/* Set by the test. */
 	bool fentry, in_pid_ns, memory_left;
+	enum resolve_method resolve;
+	uint8_t witness;
+	uint32_t host_pid;
 	struct confirm_info confirms;
 	struct pin_key pin_key;
 	struct pvm_counts counts;
 	uint64_t skipped;
 	enum tracer_firing firing;
 	size_t alive[2]; /* by enum pvm_who */
-	struct fake_record calls[FAKE_RECORDS], summaries[FAKE_RECORDS];
-	size_t call_cnt, summary_cnt;
-	/* The callback of the ring of calls, and what is called each time it is read. */
-	tracer_sample_fn on_call;
+	struct fake_record calls[FAKE_RECORDS], arrays[FAKE_RECORDS], summaries[FAKE_RECORDS];
+	size_t call_cnt, array_cnt, summary_cnt;
+	/* The callbacks of the rings, and what is called each time that of calls is read. */
+	tracer_sample_fn on_call, on_array;
 	void *ctx;
 	void (*on_consume)(struct tracer *t);
 	/* Called by a sweep, before it is written down. */
 	void (*on_sweep)(struct tracer *t, enum pvm_phase phase);
 	/* What it was told. */
 	struct pvm_shared shared;
-	size_t call_at, summary_at; /* how many were taken */
+	size_t call_at, array_at, summary_at; /* how many were taken */
+	/* The rings of arrays and of calls were read, and what was ordered was to be done: "a", "c", "!", the first ones. */
+	char order[FAKE_ORDER + 1];
+	size_t array_reads;
+	/* What it is to forget and what to think of a cgroup: how many of each, and the last. */
+	size_t forgotten_procs, forgotten_cgroups, judged_cgroups;
+	uint32_t forgotten_proc;
+	struct pvm_cgroup_key forgotten_cgroup, judged_cgroup;
+	struct pvm_cgroup_val verdict;
 	enum pvm_phase swept[FAKE_SWEEPS];
 	uint32_t stopping_at[FAKE_SWEEPS]; /* shared.stopping at each sweep */
 	size_t sweep_cnt;
 	unsigned int ticks;
 	bool going, detached, ftrace_was_off, kprobes_were_off;
-	bool self_test_seen;
+	size_t self_test_seen; /* bytes of the record */
 };
 
 extern const struct kernel_ops fake_kernel_ops;

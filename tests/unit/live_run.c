@@ -53,6 +53,7 @@ void live_run__begin(struct sink *sink, const char *const *args)
 	assert_int_equal(options__parse(&run.options, argc, argv), 0);
 	fake_kernel__reset(&run.fake);
 	run.fake.on_call = collector__on_call;
+	run.fake.on_array = collector__on_array;
 	run.fake.ctx = c;
 	run.source.kernel = (struct kernel){ &fake_kernel_ops, &run.fake };
 	run.source.known.user = "nobody";
