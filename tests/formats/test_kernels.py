@@ -100,6 +100,7 @@ def test_what_did_not_run_stays_as_it_was(columns, monkeypatch):
     assert changed == {"fentry: stop", "commit"} and section["6.1.0-50"]["fentry: stop"].text == "complete"
     assert section["6.1.0-50"]["commit"].text == f"{before['6.1.0-50']['commit'].text}; fentry: 89abcde on 2026-01-03"
     assert section["5.10.0-32"] == {"tracepoint: hogs": ("7", None), "commit": ("89abcde on 2026-01-03", None)}
+    assert section["7.3.4 arm64"]["commit"].text == "89abcde on 2026-01-03, short"
     assert load_section.counts([arm], text)["7.3.4 arm64"] == "0/1"
 
 

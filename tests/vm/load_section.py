@@ -5,6 +5,7 @@ import collections
 import re
 
 import kept
+import kernels
 import load
 
 TITLE = "## Under load"
@@ -17,9 +18,9 @@ if=/dev/zero of=/dev/null bs=1` on two CPUs beside threads that call in a loop, 
 `strace -f` of a shell, and 60 calls that are parked in the kernel. `attack`: 32 threads of nice 19 that call in a loop on one
 CPU, and a victim on it that calls 5,000 times, once in 10 ms. `map writers`: 16 such threads and four victims on one CPU,
 beside threads that write to a BPF map (bpf(2)). `stop`: whether the run of the tracer then said that nothing was missing.
-`audit`: with `--audit`. `-`: not run. Of arm64, whose guests are slow, all of that with fewer calls (the victim makes 300).
+`audit`: with `--audit`. `-`: not run. `short`: with fewer calls (the victim makes 300).
 `kprobes`: a build for tests to which kprobe.multi is refused, so that kprobes and raw_syscalls/sys_exit are in its place.
-`witnesses alone`: one that attaches witnesses, and neither tracepoints nor fentry.
+`witnesses alone`: one that attaches witnesses, and neither tracepoints nor fentry (of both, the victim makes 1,000).
 """
 
 MAPS = """A task that is preempted inside of a map operation of bpf(2) keeps the kernel from running the witnesses on that
@@ -90,8 +91,9 @@ def titles(columns):
 
 
 def moment(column, part):
-    """Of which commit, and on which day."""
-    return kept.when(column.name, part).replace("commit ", "")
+    """Of which commit, and on which day; and whether it was the short form."""
+    short = ", short" if load.form(kernels.Kernel(column.name), part, False) == "short" else ""
+    return kept.when(column.name, part).replace("commit ", "") + short
 
 
 def found(columns):

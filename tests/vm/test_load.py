@@ -46,7 +46,7 @@ LOADS = {
     "stress-ng 4": load(3, f"{STRESS} --vm-rw 4 --vm-rw-ops 4000", f"{STRESS} --vm-rw 4 --vm-rw-ops 1000"),
     "stress-ng 8": load(3, f"{STRESS} --vm-rw 8 --vm-rw-ops 4000"),
     "strace": load(3, SHELL.format(20), SHELL.format(3)),
-    "attack": load(0, f"{ATTACK} -m 5000", f"{ATTACK} -m 300"),
+    "attack": load(0, f"{ATTACK} -m {1000 if FEW else 5000}", f"{ATTACK} -m 300"),
     "parked": load(3, "pvmload -t 4 -n 2000 -N 0 -P 60", "pvmload -t 4 -n 500 -N 0 -P 60"),
     "map writer, nice 0": load(0, f"{WRITERS} -b 1 -B 0 -m 500", unguarded=True),
     "map writers, nice 19": load(0, f"{WRITERS} -b 8 -B 19 -m 500", f"{WRITERS} -b 8 -B 19 -m 50", unguarded=True),
