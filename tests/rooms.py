@@ -3,7 +3,7 @@
 """Checks what the files below user/ know of each other, in the sources and in the objects that were made of them.
 
 The table of rooms in docs/design.md says which room may know which. It is a circle if a room knows one that knows it, by
-way of others too; or a file one. A function that no other file calls is static, or not there."""
+way of others too; or a file one. A function that no other file calls is static, and one that only tests call is not there."""
 
 import collections
 import os
@@ -15,6 +15,7 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 STORY = "user/"
 OF_ALL = {"version.h"}  # one constant
 INCLUDE = re.compile(r'^\s*#\s*include "([^"]+)"', re.M)
+NO_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)  # comments and strings
 ROW = re.compile(r"^\| `(user/[a-z]*/?)` \|(?:[^|]*)\|([^|]*)\|")
 
 
@@ -141,21 +142,31 @@ def check_circles(included, called):
     return wrong
 
 
+def times(name, text):
+    return len(re.findall(rf"\b{name}\b", text))
+
+
 def check_static(home, called):
+    """What no other file calls is static, unless a test calls it too; what not even its own does is only a test's."""
     used = {name for by in called.values() for names in by.values() for name in names} | {"main"}
-    if not os.path.isdir("build/tests/unit"):
+    tested, built = set(), os.path.isdir("build/tests/unit")
+    if not built:
         print("rooms: the unit tests are not built, so whether functions could be static was not looked at", file=sys.stderr)
-        return []
     for where, _, names in os.walk("build/tests/unit"):
         for name in names:
             if name.endswith(".o"):
-                used |= symbols(os.path.join(where, name))[1]
+                tested |= symbols(os.path.join(where, name))[1]
     wrong = []
     for name in sorted(set(home) - used):
         path = f"user/{home[name]}.c"
         with open(path, encoding="utf-8") as f:
-            if not re.search(rf"^extern .*\b{name}\b", f.read(), re.M):  # the assembler's
-                wrong.append(f"{path}: {name} is called by no other file: it is static, or not there")
+            text = f.read()
+        if re.search(rf"^extern .*\b{name}\b", text, re.M):  # the assembler's
+            continue
+        if times(name, NO_CODE.sub(" ", text)) < 2:
+            wrong.append(f"{path}: {name} is called by nobody but tests, if by those: it is not there")
+        elif built and name not in tested:
+            wrong.append(f"{path}: {name} is called by no other file: it is static")
     return wrong
 
 

@@ -204,6 +204,7 @@ int live__run(const struct options *o)
 	lines__close(&l.lines);
 	sink__close(l.collector.sink);
 	audit__close(l.loop.audit);
+	loop__close(&l.loop);
 	tracer__close(l.tracer);
 	return status;
 }

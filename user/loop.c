@@ -53,6 +53,14 @@ int loop__open(struct loop *l)
 	return 0;
 }
 
+void loop__close(struct loop *l)
+{
+	metrics__close(&l->metrics);
+	notify__close(&l->notify);
+	if (l->signal_fd >= 0)
+		close(l->signal_fd);
+}
+
 static void handle_signals(struct loop *l)
 {
 	struct signalfd_siginfo info;

@@ -53,6 +53,8 @@ struct loop {
  * is anything to lose.
  * 0, or EX_SOFTWARE after a message. */
 int loop__open(struct loop *l);
+/* Also if it could not be opened. */
+void loop__close(struct loop *l);
 /* Tells `start`, runs until something ends it, tells `stop`. The exit status of the program. */
 int loop__run(struct loop *l);
 /* Ends a run (finish.c). Returns the exit status of the program. */

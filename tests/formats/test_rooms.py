@@ -55,3 +55,17 @@ def test_a_room_below_knows_none_above():
 def test_files_know_each_other_one_way(included, called, found):
     wrong = rooms.check_circles(included, called)
     assert len(wrong) == len(found) and all(part in line for part, line in zip(found, wrong))
+
+
+@pytest.mark.parametrize("text, found", [
+    ("int f(void)\n{\n}\n", True),
+    ('int f(void) { /* not f() */\n\tsay("f"); // f\n}\n', True),
+    ("int f(void)\n{\n}\n\nint g(void)\n{\n\treturn f();\n}\n", False),
+    ("extern int f;\n", False),
+])
+def test_what_only_tests_call_is_not_there(tmp_path, monkeypatch, text, found):
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / "a.c").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert ["f is called by nobody but tests" in line for line in rooms.check_static({"f": "a"}, {})] == [True] * found
+    assert rooms.check_static({"f": "a"}, {"b": {"a": {"f"}}}) == []

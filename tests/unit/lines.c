@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lines.h"
+#include "output/sink_impl.h"
 
 int open_as_stdout(struct sink **out, int fd, size_t max_line, size_t buffer)
 {
@@ -51,6 +52,11 @@ bool put_line(struct sink *s, uint32_t no, size_t len, uint64_t weight)
 	p[len - 1] = '\n';
 	sink__commit(s, len, weight);
 	return true;
+}
+
+uint64_t written_weight(const struct sink *s)
+{
+	return s->committed_weight - sink__pending_weight(s);
 }
 
 bool take(struct got *got, int fd, size_t max)

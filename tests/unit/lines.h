@@ -24,6 +24,9 @@ int open_as_file(struct sink **out, const char *path, uid_t uid, gid_t gid);
 /* Commits line number no of len bytes (at least LINE_MIN). False: there is no room. */
 bool put_line(struct sink *s, uint32_t no, size_t len, uint64_t weight);
 
+/* The calls that s says are out: those that were put, but for what is pending. */
+uint64_t written_weight(const struct sink *s);
+
 /* Reads up to max bytes that are there now. False at the end. */
 bool take(struct got *got, int fd, size_t max);
 /* Puts a file's contents into got, from its start. */

@@ -89,7 +89,7 @@ void live_run__end(void)
 		close(watches[i]->file);
 		close(watches[i]->notify);
 	}
-	close(run.loop.signal_fd);
+	loop__close(&run.loop);
 	(void)collector__close(&run.collector);
 	lines__close(&run.to_lines);
 	sink__close(run.collector.sink);

@@ -160,7 +160,8 @@ static void test_array_is_fetched(void **state)
 	fake_kernel__add(&run.fake, &f, f.call.hdr.size);
 	assert_true(drain(0));
 	assert_string_equal(run.fake.order, "ca!");
-	assert_int_equal(arrays__bytes(run.collector.arrays), 0);
+	assert_null(arrays__find(run.collector.arrays, f.call.caller.tid, f.call.entry_ns, true,
+				 false));
 	assert_string_equal(status("remote"), "ok");
 	assert_int_equal(json_integer_value(json_object_get(side("remote"), "captured")), LONG_CNT);
 	live_run__end();

@@ -154,11 +154,6 @@ void arrays__drop(struct arrays *a, uint32_t tid, uint64_t entry_ns)
 	}
 }
 
-size_t arrays__bytes(const struct arrays *a)
-{
-	return a->bytes;
-}
-
 uint64_t arrays__evicted(const struct arrays *a)
 {
 	return a->evicted;

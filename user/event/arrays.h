@@ -21,7 +21,6 @@ const struct pvm_array *arrays__find(const struct arrays *a, uint32_t tid, uint6
 				     bool remote, bool at_exit);
 /* Forgets all snapshots of one call. */
 void arrays__drop(struct arrays *a, uint32_t tid, uint64_t entry_ns);
-size_t arrays__bytes(const struct arrays *a);
 uint64_t arrays__evicted(const struct arrays *a);
 
 #endif

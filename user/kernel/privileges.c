@@ -483,15 +483,3 @@ int privileges__drop(const struct privileges *p)
 		return still("the process is dumpable");
 	return 0;
 }
-
-int privileges__drop_cap_bpf(void)
-{
-	int err = set_caps(false);
-
-	if (!err)
-		err = verify_caps(false, false);
-	/* Giving up a capability may have reset it. */
-	if (!err && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0))
-		err = failed("PR_SET_DUMPABLE");
-	return err;
-}

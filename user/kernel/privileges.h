@@ -13,7 +13,7 @@ struct privileges {
 	gid_t gid;
 	bool change_user; /* we run as uid 0 and become uid:gid; else we stay who we are */
 	bool made_up;	  /* uid is one that nobody has */
-	bool keep_cap_bpf; /* set by the caller before the drop: bpf(2) is refused without it (before 5.19) */
+	bool keep_cap_bpf; /* set by the caller before the drop, who tried: bpf(2) is refused without it (before 5.19) */
 	char name[64]; /* the account's name, or the number in decimal where there is no account */
 };
 
@@ -46,9 +46,5 @@ bool privileges__is_made_up(uid_t uid);
  * no_new_privs and clears dumpable, and then reads everything back. 0, or EX_SOFTWARE (70) after a message:
  * then the caller must not go on. */
 int privileges__drop(const struct privileges *p);
-
-/* Whether bpf(2) still works on open descriptors without capabilities on this kernel is probed by
- * the caller; this undoes a kept CAP_BPF. 0 or EX_SOFTWARE. */
-int privileges__drop_cap_bpf(void);
 
 #endif

@@ -176,7 +176,6 @@ static int note_error(struct sink *s, int err)
 	if (err == -EAGAIN || err == -EPIPE)
 		return err;
 	s->wait = SINK_WAIT_TIME;
-	s->errors++;
 	if (!s->failing)
 		log__error("cannot write to %s: %s; lines are held back and tried again", s->name,
 			   strerror(-err));
@@ -307,11 +306,6 @@ int sink__retry_ms(const struct sink *s)
 	}
 }
 
-bool sink__is_tty(const struct sink *s)
-{
-	return s->kind == SINK_TTY;
-}
-
 size_t sink__pending(const struct sink *s)
 {
 	return s->first_len + (s->old_end - s->old_start) + s->young_end - s->mid;
@@ -320,16 +314,6 @@ size_t sink__pending(const struct sink *s)
 uint64_t sink__pending_weight(const struct sink *s)
 {
 	return s->committed_weight - s->written_weight;
-}
-
-uint64_t sink__written_weight(const struct sink *s)
-{
-	return s->written_weight;
-}
-
-uint64_t sink__errors(const struct sink *s)
-{
-	return s->errors;
 }
 
 bool sink__turn_due(const struct sink *s)

@@ -56,13 +56,9 @@ int sink__flush(struct sink *s);
 /* The same, but waits up to timeout_ms for a slow or failing output. */
 int sink__drain(struct sink *s, int timeout_ms);
 
-int sink__fd(const struct sink *s); /* for poll(2) */
-bool sink__is_tty(const struct sink *s);
+int sink__fd(const struct sink *s);		     /* for poll(2) */
 size_t sink__pending(const struct sink *s);	     /* bytes not yet written */
 uint64_t sink__pending_weight(const struct sink *s); /* calls not yet written */
-uint64_t sink__written_weight(const struct sink *s); /* calls written since open, over all files */
-/* Tries that failed, other than by a slow or gone reader. */
-uint64_t sink__errors(const struct sink *s);
 /* What to wait for before the next sink__flush: the events to poll sink__fd for (0 where poll
  * cannot tell: then only time helps; POLLERR and POLLHUP, which poll always tells, mean that the
  * reader has gone), and the time after which to try in any case, in ms (0: nothing is pending). */

@@ -71,7 +71,6 @@ struct sink {
 	int unread;	      /* bytes in the pipe when it was last waited for */
 	unsigned same_unread; /* how often it has not moved since */
 	int failing;	      /* errno of the first failure since the last success */
-	uint64_t errors;
 };
 
 /* Each writes from data, which holds whole lines, and sets *out to the bytes from its start that

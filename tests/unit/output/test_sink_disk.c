@@ -73,8 +73,8 @@ static void fill_up(const char *name, off_t leave)
 static void check_disk(struct sink *s, struct got *got, const char *name, uint64_t lines)
 {
 	take_file(got, name);
-	assert_int_equal(check_lines(got->data, got->len, 0), sink__written_weight(s));
-	assert_int_equal(sink__written_weight(s) + sink__pending_weight(s), lines);
+	assert_int_equal(check_lines(got->data, got->len, 0), written_weight(s));
+	assert_int_equal(written_weight(s) + sink__pending_weight(s), lines);
 }
 
 /* A disk that is always full, with a little room now and then, until there is enough. */
@@ -84,8 +84,10 @@ static void exercise_disk(struct sink *s, unsigned seed)
 	struct got got = { 0 };
 	char said[CAPTURE_SZ];
 	uint32_t no = 0;
+	unsigned int failures = 0;
 	off_t ballast;
 	size_t len;
+	bool full;
 
 	fill_up("ballast", 0);
 	ballast = DISK_SZ / 2;
@@ -95,7 +97,9 @@ static void exercise_disk(struct sink *s, unsigned seed)
 		len = LINE_MIN + (size_t)rand_r(&seed) % 7900;
 		if (put_line(s, no, rand_r(&seed) % 2 ? len : 300, 1))
 			no++;
-		if (sink__flush(s) == -ENOSPC && rand_r(&seed) % 4 == 0) {
+		full = sink__flush(s) == -ENOSPC;
+		failures += full;
+		if (full && rand_r(&seed) % 4 == 0) {
 			ballast -= rand_r(&seed) % 9000;
 			assert_int_equal(truncate("ballast", ballast > 0 ? ballast : 0), 0);
 		}
@@ -103,13 +107,13 @@ static void exercise_disk(struct sink *s, unsigned seed)
 	}
 	unlink("ballast");
 	capture__end(&capture, said);
-	assert_in_range(sink__errors(s), 30, 10000);
-	assert_true(sink__written_weight(s) > 50);
+	assert_in_range(failures, 30, 10000);
+	assert_true(written_weight(s) > 50);
 	assert_true(sink__pending(s) > 0);
 	/* Somebody makes room, and takes what was there. */
 	if (s->append) {
 		assert_int_equal(truncate("out", 0), 0);
-		len = sink__written_weight(s);
+		len = written_weight(s);
 		capture__start(&capture, STDERR_FILENO);
 		while (sink__drain(s, 0) == -ENOSPC) {
 			take_file(&got, "out");
@@ -119,7 +123,7 @@ static void exercise_disk(struct sink *s, unsigned seed)
 		capture__end(&capture, said);
 		take_file(&got, "out");
 		assert_int_equal(check_lines(got.data, got.len, (uint32_t)len), no);
-		assert_int_equal(sink__written_weight(s), no);
+		assert_int_equal(written_weight(s), no);
 	}
 	assert_int_equal(s->mid, 0);
 	got__free(&got);
@@ -172,7 +176,7 @@ static void test_full_disk_inside(void **state)
 	capture__start(&capture, STDERR_FILENO);
 	assert_int_equal(sink__flush(s), -ENOSPC);
 	assert_int_equal(sink__flush(s), -ENOSPC);
-	assert_int_equal(lseek(fd, 0, SEEK_CUR), sink__written_weight(s) * 3000);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), written_weight(s) * 3000);
 	take_file(&got, "out");
 	assert_int_equal(got.len, 200000);
 	unlink("ballast");
@@ -226,7 +230,7 @@ static void test_full_disk_said_once(void **state)
 	capture__end(&capture, said);
 	assert_non_null(strstr(said, "works again"));
 	check_disk(s, &got, "out", no);
-	assert_int_equal(sink__written_weight(s), no);
+	assert_int_equal(written_weight(s), no);
 	sink__close(s);
 	got__free(&got);
 }
@@ -260,7 +264,7 @@ static void test_full_disk_reopen(void **state)
 	assert_true(new.len > 7);
 	assert_memory_equal(new.data, "reopen\n", 7);
 	assert_int_equal(check_lines(new.data + 7, new.len - 7, middle), no);
-	assert_int_equal(sink__written_weight(s), no);
+	assert_int_equal(written_weight(s), no);
 	sink__close(s);
 	got__free(&old);
 	got__free(&new);
@@ -296,14 +300,14 @@ static void append_only(bool rotate)
 	if (rotate) {
 		assert_int_equal(rename("out", "out.1"), 0);
 		assert_int_equal(sink__reopen(s), 0);
-		first = (uint32_t)sink__written_weight(s);
+		first = (uint32_t)written_weight(s);
 	}
 	unlink("ballast");
 	assert_int_equal(sink__flush(s), 0);
 	capture__end(&capture, said);
 	take_file(&got, "out");
 	assert_int_equal(check_lines(got.data, got.len, first), no);
-	assert_int_equal(sink__written_weight(s), no);
+	assert_int_equal(written_weight(s), no);
 	assert_int_equal(sink__pending(s), 0);
 	sink__close(s);
 	close(old);

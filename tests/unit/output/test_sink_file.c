@@ -44,7 +44,6 @@ static void test_new_file(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_true(fcntl(sink__fd(s), F_GETFL) & O_APPEND);
 	assert_true(fcntl(sink__fd(s), F_GETFD) & FD_CLOEXEC);
-	assert_false(sink__is_tty(s));
 	put_text(s, "one\n", false);
 	assert_int_equal(sink__flush(s), 0);
 	/* Somebody truncates it (copytruncate): no hole. */
@@ -228,7 +227,7 @@ static void test_reopen(void **state)
 	put_text(s, "five\n", false);
 	assert_int_equal(sink__flush(s), 0);
 	assert_int_equal(sink__pending(s), 0);
-	assert_int_equal(sink__written_weight(s), 5);
+	assert_int_equal(written_weight(s), 5);
 	expect_file("out.1", "one\ntwo\n");
 	expect_file("out.2", "");
 	expect_file("out", "reopen 2\nreopen 1\nthree\nfour\nfive\n");
@@ -282,7 +281,7 @@ static void test_reopen_fails(void **state)
 		expect_file("out.1", "one\ntwo\nthree\n");
 		assert_int_equal(rmdir("sub"), 0);
 	}
-	assert_int_equal(sink__written_weight(s), geteuid() == 0 ? 3 : 2);
+	assert_int_equal(written_weight(s), geteuid() == 0 ? 3 : 2);
 	sink__close(s);
 }
 
