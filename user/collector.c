@@ -51,7 +51,7 @@ int collector__open(struct collector *c, const struct options *o)
 
 uint64_t collector__bytes(const struct options *o)
 {
-	uint64_t buffer = 4ULL * o->max_line > SINK_BUFFER ? 4ULL * o->max_line : SINK_BUFFER;
+	uint64_t buffer = sink__buffer(o->max_line);
 
 	/* A fourth of the buffer is for its marks; a line is rendered twice at most. */
 	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + HELD_MAX;

@@ -16,21 +16,20 @@
 #include "event/host.h"
 #include "event/identity.h"
 #include "event/record.h"
-#include "options/options.h"
+#include "base/options.h"
 #include "output/sink.h"
 #include "source.h"
 
-#define SINK_BUFFER (4u << 20) /* at least */
 #define RUN_ID_SZ 17
 
-struct lines;
+struct to_lines;
 
 struct collector {
 	const struct options *options;
 	struct source from;    /* where the facts of the run come from */
 	struct destination to; /* where its records go */
 	struct sink *sink;
-	struct lines *lines; /* for the sink; also the destination, if there is no other */
+	struct to_lines *lines; /* for the sink; also the destination, if there is no other */
 	struct host host;
 	struct clock_base clock;
 	uint64_t clock_recorded; /* steps of it that the destination has */
@@ -47,7 +46,7 @@ struct collector {
 	bool full;		/* --count was reached: what comes now is filtered */
 };
 
-/* Opens all but source, sink and lines (lines__open), which must be set in c before. 0 or a sysexits status after a message. */
+/* Opens all but source, sink and lines (to_lines__open), which must be set in c before. 0 or a sysexits status after a message. */
 int collector__open(struct collector *c, const struct options *o);
 /* Closes the destination, too, whose result it gives: 0 or -errno. */
 int collector__close(struct collector *c);

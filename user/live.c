@@ -22,7 +22,7 @@ struct live {
 	struct privileges privileges;
 	struct tracer *tracer;
 	struct from_kernel source;
-	struct lines lines;
+	struct to_lines lines;
 	struct to_recording recording;
 	struct collector collector;
 	struct report report;
@@ -52,27 +52,6 @@ static int load(struct live *l)
 	if ((err = tracer__load(l->tracer)))
 		return err;
 	return tracer__look(l->tracer);
-}
-
-static int open_sink(struct live *l, const struct owner *owner)
-{
-	const struct options *o = l->options;
-	struct collector *c = &l->collector;
-	struct sink_opts sink = {
-		.path = o->output,
-		.owner = *owner,
-		.allow_fifo = o->allow_fifo,
-		.max_size = o->max_size,
-		.keep = o->keep,
-		.max_line = o->max_line,
-		.buffer = o->max_line * 4 > SINK_BUFFER ? (size_t)o->max_line * 4 : SINK_BUFFER,
-	};
-
-	if (sink__open(&c->sink, &sink) ||
-	    sink__check_reopen(c->sink, l->privileges.uid, l->privileges.gid))
-		return EX_IOERR;
-	sink__on_new(c->sink, lines__on_new_file, &l->lines);
-	return lines__open(&l->lines, c, o);
 }
 
 /* Whoever switches the hooks off from now on is noticed. */
@@ -113,7 +92,8 @@ static int set_up(struct live *l)
 	if (l->privileges.change_user)
 		owner = (struct owner){ l->privileges.uid, l->privileges.gid,
 					l->privileges.made_up };
-	if ((err = open_sink(l, &owner)))
+	if ((err = to_lines__open_output(&l->lines, c, l->options, &owner, l->privileges.uid,
+					 l->privileges.gid)))
 		return err;
 	metrics__open(&l->loop.metrics, l->options->metrics, &owner);
 	c->from = (struct source){ &from_kernel, &l->source };
@@ -201,7 +181,7 @@ int live__run(const struct options *o)
 	}
 	if (collector__close(&l.collector) && !status)
 		status = EX_IOERR;
-	lines__close(&l.lines);
+	to_lines__close(&l.lines);
 	sink__close(l.collector.sink);
 	audit__close(l.loop.audit);
 	loop__close(&l.loop);

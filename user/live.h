@@ -3,7 +3,7 @@
 #ifndef PVM_LIVE_H
 #define PVM_LIVE_H
 
-#include "options/options.h"
+#include "base/options.h"
 
 /* Traces until something ends the run. The exit status of the program. */
 int live__run(const struct options *o);

@@ -92,7 +92,7 @@ static void handle_reopen(struct loop *l)
 	sink__quiet_reopen(c->sink, false);
 	collector__look_at_host(c);
 	if (sink__reopen(c->sink) == 0)
-		lines__on_new_file(c->lines, REOPEN_SIGNAL);
+		to_lines__on_new_file(c->lines, REOPEN_SIGNAL);
 	if (l->ready)
 		notify__say(&l->notify, "READY=1");
 }

@@ -2,12 +2,11 @@
 /* main - wires the parts: which of them the options ask for. */
 #include <bpf/libbpf.h>
 #include <stdio.h>
-#include <sysexits.h>
 
 #include "base/log.h"
 #include "live.h"
 #include "memory_need.h"
-#include "options/options.h"
+#include "options/command_line.h"
 #include "probe/facts.h"
 #include "render/schema.h"
 #include "replay.h"
@@ -15,16 +14,9 @@
 
 static int print_config(const struct options *o)
 {
-	uint64_t need;
 	int status = options__print(o);
 
-	if (status)
-		return status;
-	need = memory_need__mib(o);
-	if (need)
-		printf("\n# memory: needs %llu MiB at most: what MemoryMax= of a service must leave\n",
-		       (unsigned long long)need);
-	return fflush(stdout) ? EX_IOERR : 0;
+	return status ? status : memory_need__print(o);
 }
 
 static int print_version(void)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory_need.h"
 
+#include <stdint.h>
+#include <stdio.h>
+#include <sysexits.h>
+
 #include "base/log.h"
 #include "collector.h"
 #include "kernel/tracer.h"
@@ -12,7 +16,8 @@
 #define BOOKKEEPING (6 * MIB)
 #define RECORDER (3 * MIB)
 
-uint64_t memory_need__mib(const struct options *o)
+/* 0: it cannot be computed here. */
+static uint64_t mib(const struct options *o)
 {
 	struct tracer *t = NULL;
 	uint64_t bytes = 0;
@@ -28,4 +33,14 @@ uint64_t memory_need__mib(const struct options *o)
 		return 0;
 	bytes += BASE + BOOKKEEPING + collector__bytes(o) + (o->record ? RECORDER : 0);
 	return (bytes + MIB - 1) / MIB;
+}
+
+int memory_need__print(const struct options *o)
+{
+	uint64_t need = mib(o);
+
+	if (need)
+		printf("\n# memory: needs %llu MiB at most: what MemoryMax= of a service must leave\n",
+		       (unsigned long long)need);
+	return fflush(stdout) ? EX_IOERR : 0;
 }

@@ -3,12 +3,11 @@
 #ifndef PVM_MEMORY_NEED_H
 #define PVM_MEMORY_NEED_H
 
-#include <stdint.h>
+#include "base/options.h"
 
-#include "options/options.h"
-
-/* In MiB, the kernel's part (rings and maps, which count for the memory cgroup from Linux 5.11 on) included, full as
- * they can get; 0: it cannot be computed here. Needs no rights. */
-uint64_t memory_need__mib(const struct options *o);
+/* Writes it to stdout as a comment of a configuration file, in MiB; nothing where it cannot be computed. The kernel's part
+ * (rings and maps, which count for the memory cgroup from Linux 5.11 on) is in it, full as they can get. Needs no rights. 0,
+ * or EX_IOERR. */
+int memory_need__print(const struct options *o);
 
 #endif

@@ -104,7 +104,7 @@ static void watch_log(struct outputs *o, uint64_t now)
 		return;
 	switch (sink__reopen(c->sink)) {
 	case 0:
-		lines__on_new_file(c->lines, reopen_reason(change));
+		to_lines__on_new_file(c->lines, reopen_reason(change));
 		if (change != FILE_MOVED)
 			tell(o, state, "output file",
 			     ": a new one was opened; what was written meanwhile may be gone");
@@ -118,9 +118,8 @@ static void watch_log(struct outputs *o, uint64_t now)
 	}
 }
 
-void outputs__look_at_recording(struct outputs *o, struct recorder *recorder, uint64_t now)
+bool outputs__look_at_recording(struct outputs *o, struct recorder *recorder, uint64_t now)
 {
-	struct collector *c = o->report->collector;
 	struct output_state *state = &o->recording;
 	enum file_change change = recorder__look(recorder), before = state->change;
 
@@ -129,21 +128,16 @@ void outputs__look_at_recording(struct outputs *o, struct recorder *recorder, ui
 		(void)recorder__access_changed(recorder, state->access, sizeof(state->access));
 		tell_others(o, state, "recording", ", which is cut off");
 		fine(state, now);
-		return;
+		return false;
 	}
 	state->change = change;
 	if (change == FILE_EMPTIED) {
 		state->told = false;
 		tell(o, state, "recording", ": it begins anew");
-		if (!recorder__begin_anew(recorder)) {
-			c->clock_recorded = c->clock.total - c->clock.cnt;
-			collector__record_clock(c);
-			(void)recorder__put(recorder, FRAME_HOST, c->host.name,
-					    sizeof(c->host.name), 0);
-		}
 	} else if (change == FILE_REMOVED || before != FILE_SAME) {
 		tell(o, state, "recording", ": it is still written, where nobody may find it");
 	}
+	return change == FILE_EMPTIED;
 }
 
 /* Tells once that the limit of the output file cannot be kept. */

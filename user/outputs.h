@@ -27,7 +27,8 @@ struct outputs {
 
 /* A file that lost its name gets a second look before it is opened anew: who rotates sends SIGHUP meanwhile. */
 void outputs__tick(struct outputs *o);
-/* For the destination that writes a recording: the same look at its file. now_ns: CLOCK_BOOTTIME. */
-void outputs__look_at_recording(struct outputs *o, struct recorder *recorder, uint64_t now_ns);
+/* For the destination that writes a recording: the same look at its file. Whether it was emptied, and so is to begin anew.
+ * now_ns: CLOCK_BOOTTIME. */
+bool outputs__look_at_recording(struct outputs *o, struct recorder *recorder, uint64_t now_ns);
 
 #endif

@@ -22,7 +22,7 @@ struct replay {
 	struct recording *recording;
 	struct from_recording from;
 	struct collector collector;
-	struct lines lines;
+	struct to_lines lines;
 	struct report report;
 	bool stopped; /* the recording's own end was told */
 	char note[2][256];
@@ -194,26 +194,16 @@ static int open_all(struct replay *r, const struct options *o)
 {
 	struct collector *c = &r->collector;
 	const struct recording_header *header;
-	struct sink_opts sink = {
-		.path = o->output,
-		.owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 },
-		.allow_fifo = o->allow_fifo,
-		.max_size = o->max_size,
-		.keep = o->keep,
-		.max_line = o->max_line,
-		.buffer = (size_t)o->max_line * 4 + (1u << 20),
-	};
+	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	int err = recording__open(&r->recording, o->replay);
 
 	if (err)
 		return err;
 	header = recording__header(r->recording);
-	if (sink__open(&c->sink, &sink) || sink__check_reopen(c->sink, geteuid(), getegid()))
-		return EX_IOERR;
-	sink__on_new(c->sink, lines__on_new_file, &r->lines);
 	from_recording__begin(&r->from, header);
 	c->from = (struct source){ &from_recording, &r->from };
-	if ((err = lines__open(&r->lines, c, o)) || (err = collector__open(c, o)))
+	if ((err = to_lines__open_output(&r->lines, c, o, &ourselves, geteuid(), getegid())) ||
+	    (err = collector__open(c, o)))
 		return err;
 	r->report.collector = c;
 	put_notes(r, header);
@@ -231,7 +221,7 @@ int replay__run(const struct options *o)
 		status = run(&r);
 	sink__close(r.collector.sink);
 	(void)collector__close(&r.collector);
-	lines__close(&r.lines);
+	to_lines__close(&r.lines);
 	recording__close(r.recording);
 	return status;
 }

@@ -3,7 +3,7 @@
 #ifndef PVM_REPLAY_H
 #define PVM_REPLAY_H
 
-#include "options/options.h"
+#include "base/options.h"
 
 /* Reads o->replay to its end. The exit status of the program. */
 int replay__run(const struct options *o);

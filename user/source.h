@@ -13,7 +13,7 @@
 #include "books.h"
 #include "bpf/event.h"
 #include "event/record.h"
-#include "options/options.h"
+#include "base/options.h"
 
 struct collector;
 struct run_facts;

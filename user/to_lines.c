@@ -10,9 +10,9 @@
 #include "collector.h"
 #include "output/terminal.h"
 
-int lines__open(struct lines *l, struct collector *c, const struct options *o)
+int to_lines__open(struct to_lines *l, struct collector *c, const struct options *o)
 {
-	*l = (struct lines){ .collector = c, .renderer = renderer__new(o->format) };
+	*l = (struct to_lines){ .collector = c, .renderer = renderer__new(o->format) };
 	c->lines = l;
 	c->to = (struct destination){ &to_lines, l };
 	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
@@ -29,13 +29,32 @@ int lines__open(struct lines *l, struct collector *c, const struct options *o)
 	return EX_SOFTWARE;
 }
 
-void lines__close(struct lines *l)
+int to_lines__open_output(struct to_lines *l, struct collector *c, const struct options *o,
+			  const struct owner *owner, uid_t uid, gid_t gid)
+{
+	const struct sink_opts opts = {
+		.path = o->output,
+		.owner = *owner,
+		.allow_fifo = o->allow_fifo,
+		.max_size = o->max_size,
+		.keep = o->keep,
+		.max_line = o->max_line,
+		.buffer = sink__buffer(o->max_line),
+	};
+
+	if (sink__open(&c->sink, &opts) || sink__check_reopen(c->sink, uid, gid))
+		return EX_IOERR;
+	sink__on_new(c->sink, to_lines__on_new_file, l);
+	return to_lines__open(l, c, o);
+}
+
+void to_lines__close(struct to_lines *l)
 {
 	renderer__free(l->renderer);
 	json__free(&l->json);
 }
 
-static void stamp(const struct lines *l, struct record *rec)
+static void stamp(const struct to_lines *l, struct record *rec)
 {
 	const struct collector *c = l->collector;
 
@@ -45,7 +64,7 @@ static void stamp(const struct lines *l, struct record *rec)
 	rec->told_ns = c->from.ops->told_ns(c->from.ctx);
 }
 
-static int put_reopen(struct lines *l, enum reopen_reason reason)
+static int put_reopen(struct to_lines *l, enum reopen_reason reason)
 {
 	struct record rec = {
 		.type = REC_REOPEN,
@@ -63,24 +82,24 @@ static int put_reopen(struct lines *l, enum reopen_reason reason)
 	return err;
 }
 
-void lines__on_new_file(void *ctx, enum reopen_reason reason)
+void to_lines__on_new_file(void *ctx, enum reopen_reason reason)
 {
 	if (put_reopen(ctx, reason))
 		log__error("out of memory");
 }
 
 /* Turns to a new file between two lines, if nothing is pending, so that `reopen` has its place in the order. */
-static void turn_file(struct lines *l)
+static void turn_file(struct to_lines *l)
 {
 	struct sink *sink = l->collector->sink;
 
 	if (sink__turn_due(sink) && !sink__flush(sink) && sink__turn_due(sink) && !sink__turn(sink))
-		lines__on_new_file(l, REOPEN_SIZE);
+		to_lines__on_new_file(l, REOPEN_SIZE);
 }
 
 /* Renders into the line buffer and copies the line to the sink: one copy of 2 KB keeps the writer and the
  * sink apart. */
-int lines__put(struct lines *l, struct record *rec, uint64_t weight)
+int to_lines__put(struct to_lines *l, struct record *rec, uint64_t weight)
 {
 	char *to;
 	int err;
@@ -99,16 +118,16 @@ int lines__put(struct lines *l, struct record *rec, uint64_t weight)
 	return 0;
 }
 
-bool lines__room(void *ctx)
+bool to_lines__room(void *ctx)
 {
-	const struct lines *l = ctx;
+	const struct to_lines *l = ctx;
 
 	return sink__reserve(l->collector->sink) != NULL;
 }
 
-int lines__flush(void *ctx)
+int to_lines__flush(void *ctx)
 {
-	struct lines *l = ctx;
+	struct to_lines *l = ctx;
 	int err = sink__flush(l->collector->sink);
 
 	/* A window can be drawn to another size. */
@@ -128,14 +147,14 @@ static int keep(void *ctx, enum frame_kind kind, const void *data, size_t size)
 
 static int identity(void *ctx, const struct raw_record *raw)
 {
-	struct lines *l = ctx;
+	struct to_lines *l = ctx;
 
 	return collector__learn(l->collector, raw);
 }
 
 static enum verdict judge(void *ctx, const struct raw_record *raw, struct record *rec)
 {
-	struct collector *c = ((struct lines *)ctx)->collector;
+	struct collector *c = ((struct to_lines *)ctx)->collector;
 
 	if (collector__decode(c, raw, &rec->call))
 		return VERDICT_NONSENSE;
@@ -146,13 +165,13 @@ static enum verdict judge(void *ctx, const struct raw_record *raw, struct record
 static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint64_t calls)
 {
 	(void)raw;
-	return lines__put(ctx, rec, calls);
+	return to_lines__put(ctx, rec, calls);
 }
 
 static int tell(void *ctx, struct record *rec, const struct frame_books *books)
 {
 	(void)books;
-	return lines__put(ctx, rec, 0);
+	return to_lines__put(ctx, rec, 0);
 }
 
 /* What the sink holds is the sink's. */
@@ -176,8 +195,8 @@ static int close_it(void *ctx)
 }
 
 const struct destination_ops to_lines = {
-	.room = lines__room,
-	.flush = lines__flush,
+	.room = to_lines__room,
+	.flush = to_lines__flush,
 	.keep = keep,
 	.identity = identity,
 	.judge = judge,

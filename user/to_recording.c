@@ -16,14 +16,14 @@ static bool room(void *ctx)
 {
 	struct to_recording *r = ctx;
 
-	return lines__room(r->collector->lines) && recorder__room(r->recorder);
+	return to_lines__room(r->collector->lines) && recorder__room(r->recorder);
 }
 
 static int flush(void *ctx)
 {
 	struct to_recording *r = ctx;
 	int err = recorder__flush(r->recorder);
-	int sink_err = lines__flush(r->collector->lines);
+	int sink_err = to_lines__flush(r->collector->lines);
 
 	return sink_err ? sink_err : err;
 }
@@ -75,7 +75,7 @@ static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint
 static int tell(void *ctx, struct record *rec, const struct frame_books *books)
 {
 	struct to_recording *r = ctx;
-	int err = lines__put(r->collector->lines, rec, 0);
+	int err = to_lines__put(r->collector->lines, rec, 0);
 
 	/* No room: the recording goes without it, as it would if it were cut here. */
 	if (!err && books && !keep(r, FRAME_TOLD, &rec->told_ns, sizeof(rec->told_ns)))
@@ -91,11 +91,25 @@ static uint64_t unwritten(void *ctx)
 	return recorder__flush(r->recorder) ? recorder__pending(r->recorder) : 0;
 }
 
+/* A reader who begins here knows of no step of the clock. */
+static void put_clock(const struct to_recording *r)
+{
+	struct collector *c = r->collector;
+
+	c->clock_recorded = c->clock.total - c->clock.cnt;
+	collector__record_clock(c);
+}
+
 static void look(void *ctx, struct outputs *o, uint64_t now_ns)
 {
 	struct to_recording *r = ctx;
+	const struct host *host = &r->collector->host;
 
-	outputs__look_at_recording(o, r->recorder, now_ns);
+	if (!outputs__look_at_recording(o, r->recorder, now_ns) ||
+	    recorder__begin_anew(r->recorder))
+		return;
+	put_clock(r);
+	(void)keep(r, FRAME_HOST, host->name, sizeof(host->name));
 }
 
 static int close_it(void *ctx)
@@ -133,8 +147,7 @@ int to_recording__open(struct to_recording *r, struct collector *c, const struct
 	if (recorder__create(&r->recorder, c->options->record, &header, owner))
 		return EX_CANTCREAT;
 	c->to = (struct destination){ &to_recording, r };
-	c->clock_recorded = c->clock.total - c->clock.cnt;
-	collector__record_clock(c);
+	put_clock(r);
 	if (key->page_shift)
 		(void)keep(r, FRAME_KEY, key, sizeof(*key));
 	recorder__keep_head(r->recorder);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lines - numbered lines that show when a part of them is missing, for the tests of the sink. */
-#ifndef PVM_LINES_H
-#define PVM_LINES_H
+#ifndef PVM_UNIT_LINES_H
+#define PVM_UNIT_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "live_run.h"
+#include "options/command_line.h"
 #include "scratch.h"
 
 #define ARGS_MAX 8
@@ -62,9 +63,9 @@ void live_run__begin(struct sink *sink, const char *const *args)
 	watch_switches();
 	c->sink = sink ? sink : open_out();
 	c->from = (struct source){ &from_kernel, &run.source };
-	assert_int_equal(lines__open(&run.to_lines, c, &run.options), 0);
+	assert_int_equal(to_lines__open(&run.to_lines, c, &run.options), 0);
 	assert_int_equal(collector__open(c, &run.options), 0);
-	sink__on_new(c->sink, lines__on_new_file, &run.to_lines);
+	sink__on_new(c->sink, to_lines__on_new_file, &run.to_lines);
 	run.report.collector = c;
 	run.loop.source = &run.source;
 	run.loop.collector = c;
@@ -91,7 +92,7 @@ void live_run__end(void)
 	}
 	loop__close(&run.loop);
 	(void)collector__close(&run.collector);
-	lines__close(&run.to_lines);
+	to_lines__close(&run.to_lines);
 	sink__close(run.collector.sink);
 	options__free(&run.options);
 }

@@ -17,7 +17,7 @@ struct live_run {
 	struct tracer fake;
 	struct from_kernel source;
 	struct collector collector;
-	struct lines to_lines;
+	struct to_lines to_lines;
 	struct report report;
 	struct loop loop;
 	/* What came out. */

@@ -3,7 +3,7 @@
 #ifndef PVM_OWN_RECORD_H
 #define PVM_OWN_RECORD_H
 
-#include "options/options.h"
+#include "base/options.h"
 #include "rendering.h"
 
 /* One record of each type that is no call, REC_START first. */

@@ -16,13 +16,14 @@
 #include "fixture.h"
 #include "from_kernel.h"
 #include "from_recording.h"
+#include "options/command_line.h"
 #include "scratch.h"
 #include "to_lines.h"
 
 /* A collector that writes to the file "out". */
 static struct collector c;
 static struct options options;
-static struct lines lines;
+static struct to_lines lines;
 static struct tracer fake;
 static struct from_kernel kernel = { .kernel = { &fake_kernel_ops, &fake } };
 
@@ -35,7 +36,7 @@ static int setup(void **state)
 	memset(&c, 0, sizeof(c));
 	c.sink = open_out();
 	c.from = (struct source){ &from_kernel, &kernel };
-	return options__parse(&options, 1, argv) || lines__open(&lines, &c, &options) ||
+	return options__parse(&options, 1, argv) || to_lines__open(&lines, &c, &options) ||
 	       collector__open(&c, &options);
 }
 
@@ -43,7 +44,7 @@ static int teardown(void **state)
 {
 	sink__close(c.sink);
 	(void)collector__close(&c);
-	lines__close(&lines);
+	to_lines__close(&lines);
 	return scratch__teardown(state);
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "live_run.h"
+#include "options/command_line.h"
 #include "replay.h"
 #include "scratch.h"
 #include "to_recording.h"

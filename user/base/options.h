@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* options - what the user asks for: plain data that every room may read. options/ fills it. */
-#ifndef PVM_BASE_OPTIONS_H
-#define PVM_BASE_OPTIONS_H
+#ifndef PVM_OPTIONS_H
+#define PVM_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,6 +3,7 @@
 #include "options/table.h"
 
 #include <string.h>
+#include <sysexits.h>
 
 #include <linux/types.h>
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* help - the help text, made of the table of options. */
-#include "options/table.h"
+#include "options/command_line.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
+
+#include "options/table.h"
 
 #define TEXT_COL 34 /* where the explanations begin */
 #define WIDTH 98

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parse - the command line by getopt_long, which is fed from the table; then, below it, the file. */
-#include "options/table.h"
+#include "options/command_line.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "base/log.h"
+#include "options/table.h"
 
 #define LONG_ONLY 256 /* long options return this plus their row, letters return themselves */
 

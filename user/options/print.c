@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* print - the options in force as a configuration file, made of the table of options. */
-#include "options/table.h"
+#include "options/command_line.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "base/log.h"
+#include "options/table.h"
 #include "render/text_line.h"
 
 #define WIDTH 98

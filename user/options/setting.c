@@ -3,6 +3,7 @@
 #include "options/table.h"
 
 #include <stdlib.h>
+#include <sysexits.h>
 
 #include "base/log.h"
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "options/options.h"
+#include "base/options.h"
 
 enum option_group {
 	GROUP_FILTER,

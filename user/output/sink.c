@@ -12,12 +12,18 @@
 #include "base/log.h"
 #include "output/lines.h"
 
+#define BUFFER_MIN ((size_t)4 << 20)
 #define MARK_PER_BYTES 64 /* shortest line, on average, for which there is room among the marks */
 #define WRITE_MAX (1 << 20)
 #define FAILING_RETRY_MS 200
 #define EMPTY_RETRY_MS 1
 #define STALLED_RETRY_MS 5
 #define STALLED_AFTER 20 /* tries without any byte read */
+
+size_t sink__buffer(size_t max_line)
+{
+	return 4 * max_line > BUFFER_MIN ? 4 * max_line : BUFFER_MIN;
+}
 
 int sink__open(struct sink **out, const struct sink_opts *opts)
 {

@@ -38,6 +38,8 @@ struct sink_opts {
 	size_t buffer;	    /* bytes to hold back at most; at least 4 * max_line */
 };
 
+/* How much a run holds back of lines that are so long at most. */
+size_t sink__buffer(size_t max_line);
 /* 0 and *out, or -errno (message on stderr says which path and why). */
 int sink__open(struct sink **out, const struct sink_opts *opts);
 void sink__close(struct sink *s); /* takes NULL; does not flush */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "audit/samples.h"
@@ -15,6 +16,7 @@
 #include "kernel/privileges.h"
 #include "kernel/support.h"
 #include "kernel/tracer.h"
+#include "options/command_line.h"
 #include "render/render.h"
 
 /* A sysctl of one number; -1: cannot be read. */

@@ -9,7 +9,7 @@
 #include <sys/utsname.h>
 
 #include "event/record.h"
-#include "options/options.h"
+#include "base/options.h"
 #include "probe/hooks.h"
 
 enum cgroup_layout { CGROUP_NONE, CGROUP_V1, CGROUP_V2, CGROUP_HYBRID };

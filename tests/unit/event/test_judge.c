@@ -11,7 +11,7 @@
 
 #include "event/judge.h"
 #include "fixture.h"
-#include "options/options.h"
+#include "options/command_line.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"

@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "capture.h"
 #include "fixture.h"
-#include "options/options.h"
+#include "options/command_line.h"
 #include "options/table.h"
 #include "scratch.h"
 

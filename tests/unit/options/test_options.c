@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <linux/types.h>
@@ -17,7 +18,7 @@
 #include "base/log.h"
 #include "bpf/event.h"
 #include "capture.h"
-#include "options/options.h"
+#include "options/command_line.h"
 #include "options/table.h"
 #include "render/render.h"
 

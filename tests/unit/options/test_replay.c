@@ -9,13 +9,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <linux/types.h>
 
 #include "bpf/event.h"
 #include "capture.h"
-#include "options/options.h"
+#include "options/command_line.h"
 #include "options/table.h"
 #include "scratch.h"
 

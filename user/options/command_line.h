@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options - the command line and the configuration file: one table of options, strict values, clear errors. */
-#ifndef PVM_OPTIONS_H
-#define PVM_OPTIONS_H
+/* command_line - the command line and the configuration file: one table of options, strict values, clear errors. */
+#ifndef PVM_COMMAND_LINE_H
+#define PVM_COMMAND_LINE_H
 
 #include <stdbool.h>
-#include <sysexits.h>
 
 #include "base/options.h"
 
