@@ -5,6 +5,44 @@
 
 #include "event/error_code.h"
 
+static uint64_t *row_of(struct books_user *b, enum fate fate)
+{
+	uint64_t *const rows[FATE_CNT] = {
+		[FATE_EMITTED] = &b->emitted,
+		[FATE_SUMMARISED] = &b->summarised,
+		[FATE_IN_FLIGHT] = &b->in_flight_emitted,
+		[FATE_FILTERED] = &b->filtered,
+		[FATE_LOST_OUTPUT] = &b->lost_output,
+		[FATE_LOST_DECODE] = &b->lost_decode,
+		[FATE_LOST_UNSWEPT] = &b->lost_unswept,
+	};
+
+	return rows[fate];
+}
+
+void books__book(struct books_user *b, enum fate fate, uint64_t calls)
+{
+	*row_of(b, fate) += calls;
+}
+
+void books__take_back(struct books_user *b, uint64_t calls)
+{
+	uint64_t events = calls < b->emitted ? calls : b->emitted;
+
+	b->emitted -= events;
+	b->summarised -= calls - events;
+	books__book(b, FATE_LOST_OUTPUT, calls);
+}
+
+uint64_t books__unbooked(const struct pvm_counts *kernel, const struct books_user *b)
+{
+	uint64_t sent = kernel->n[PVM_C_SUBMITTED] + kernel->n[PVM_C_SUMMARISED];
+	uint64_t booked =
+		b->emitted + b->summarised + b->filtered + b->lost_output + b->lost_decode;
+
+	return sent > booked ? sent - booked : 0;
+}
+
 uint64_t books__in_flight(const struct pvm_counts *kernel)
 {
 	const __u64 *n = kernel->n;

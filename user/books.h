@@ -22,6 +22,24 @@ struct doubts {
 	size_t cnt;
 };
 
+/* What becomes of a call. */
+enum fate {
+	FATE_EMITTED,
+	FATE_SUMMARISED,
+	FATE_IN_FLIGHT, /* told, and still inside: it is over with a later record */
+	FATE_FILTERED,
+	FATE_LOST_OUTPUT,
+	FATE_LOST_DECODE,
+	FATE_LOST_UNSWEPT,
+	FATE_CNT,
+};
+
+/* The one place where calls enter the user half's books: each once, by its last record, but for FATE_IN_FLIGHT. */
+void books__book(struct books_user *b, enum fate fate, uint64_t calls);
+/* Calls that were booked as told did not reach the output after all: they are lost. */
+void books__take_back(struct books_user *b, uint64_t calls);
+/* Calls that the kernel half has sent, and that are not booked. */
+uint64_t books__unbooked(const struct pvm_counts *kernel, const struct books_user *b);
 /* Calls that are still inside: seen, and not yet told, filtered or lost. */
 uint64_t books__in_flight(const struct pvm_counts *kernel);
 void books__fill(struct books *b, const struct pvm_counts *kernel, const struct books_user *user);

@@ -178,43 +178,19 @@ bool collector__passes(const struct collector *c, const struct call_info *call)
 	return c->from.ops->passes(c->from.ctx, call);
 }
 
-enum fate { FATE_TOLD, FATE_FILTERED, FATE_LOST_OUTPUT, FATE_LOST_DECODE };
-
+/* calls: for how many rec is the last record, none if it is of a call that is still inside. */
 static void book_told(struct collector *c, const struct record *rec, uint64_t calls)
 {
 	struct books_user *b = &c->books;
 
 	if (rec->type == REC_SUMMARY) {
-		b->summarised += calls;
+		books__book(b, FATE_SUMMARISED, calls);
 		return;
 	}
-	if (calls)
-		b->emitted += calls;
-	else
-		b->in_flight_emitted++;
+	books__book(b, calls ? FATE_EMITTED : FATE_IN_FLIGHT, calls ? calls : 1);
 	c->last_call_ns = rec->real_ns;
 	if (c->options->count && b->emitted + b->in_flight_emitted >= c->options->count)
 		c->full = true;
-}
-
-/* The one place where calls enter the books: each once, by its last record. calls: for how many rec is the last, none if
- * it is of a call that is still inside. */
-static void book(struct collector *c, enum fate fate, const struct record *rec, uint64_t calls)
-{
-	switch (fate) {
-	case FATE_TOLD:
-		book_told(c, rec, calls);
-		break;
-	case FATE_FILTERED:
-		c->books.filtered += calls;
-		break;
-	case FATE_LOST_OUTPUT:
-		c->books.lost_output += calls;
-		break;
-	case FATE_LOST_DECODE:
-		c->books.lost_decode += calls;
-		break;
-	}
 }
 
 /* Tells a record that was judged, and books its calls. Of a summary that finds no room nothing is lost: it comes again. */
@@ -224,18 +200,18 @@ static int settle(struct collector *c, const struct raw_record *raw, struct reco
 	int err;
 
 	if (verdict == VERDICT_NONSENSE) {
-		book(c, FATE_LOST_DECODE, rec, calls);
+		books__book(&c->books, FATE_LOST_DECODE, calls);
 		return 0;
 	}
 	if (verdict == VERDICT_FILTERED || c->full) {
-		book(c, FATE_FILTERED, rec, calls);
+		books__book(&c->books, FATE_FILTERED, calls);
 		return 0;
 	}
 	err = c->to.ops->put(c->to.ctx, raw, rec, calls);
 	if (!err)
-		book(c, FATE_TOLD, rec, calls);
+		book_told(c, rec, calls);
 	else if (rec->type == REC_CALL)
-		book(c, FATE_LOST_OUTPUT, rec, calls);
+		books__book(&c->books, FATE_LOST_OUTPUT, calls);
 	return err;
 }
 
@@ -277,16 +253,6 @@ int collector__on_summary(void *ctx, void *data, size_t size)
 	return settle(c, &raw, &rec,
 		      collector__passes(c, &rec.summary.call) ? VERDICT_PASSES : VERDICT_FILTERED,
 		      rec.summary.calls);
-}
-
-void collector__take_back(struct collector *c, uint64_t calls)
-{
-	struct books_user *b = &c->books;
-	uint64_t events = calls < b->emitted ? calls : b->emitted;
-
-	b->emitted -= events;
-	b->summarised -= calls - events;
-	b->lost_output += calls;
 }
 
 int collector__learn(struct collector *c, const struct raw_record *raw)

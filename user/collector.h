@@ -63,8 +63,6 @@ int collector__on_array(void *ctx, void *data, size_t size);
 
 /* For tracer__take_summaries. */
 int collector__on_summary(void *ctx, void *data, size_t size);
-/* Calls that were counted as told, but did not reach the output after all, are lost. */
-void collector__take_back(struct collector *c, uint64_t calls);
 
 /* Whether a record may be taken from the rings: there is room for what it becomes. */
 bool collector__room(struct collector *c);

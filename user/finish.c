@@ -76,7 +76,7 @@ static bool drain_summaries(struct loop *l, uint64_t deadline_ns)
 		if (now >= deadline_ns)
 			return false;
 		if (err && sink__reserve(c->sink)) {
-			c->books.lost_output += k->ops->summaries_left(k->tracer);
+			books__book(&c->books, FATE_LOST_OUTPUT, k->ops->summaries_left(k->tracer));
 			break;
 		}
 		if (err)
@@ -117,17 +117,11 @@ static void abandon(struct loop *l)
 {
 	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
-	struct books_user *b = &c->books;
-	uint64_t handled =
-		b->emitted + b->summarised + b->filtered + b->lost_output + b->lost_decode;
 	struct pvm_counts n;
-	uint64_t sent;
 
 	k->ops->counts(k->tracer, &n);
-	sent = n.n[PVM_C_SUBMITTED] + n.n[PVM_C_SUMMARISED];
-	if (sent > handled)
-		b->lost_output += sent - handled;
-	collector__take_back(c, sink__pending_weight(c->sink));
+	books__book(&c->books, FATE_LOST_OUTPUT, books__unbooked(&n, &c->books));
+	books__take_back(&c->books, sink__pending_weight(c->sink));
 }
 
 /* No entry from the mark on; calls inside get a moment to return; the rest is told as unfinished. */
@@ -153,7 +147,7 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 	if (in_flight(k))
 		k->ops->sweep(k->tracer, PVM_UNFINISHED, 0);
 	k->ops->detach(k->tracer);
-	l->collector->books.lost_unswept = in_flight(k);
+	books__book(&l->collector->books, FATE_LOST_UNSWEPT, in_flight(k));
 	return ok && drain_rings(l, deadline_ns) && drain_audit(l, deadline_ns) &&
 	       drain_summaries(l, deadline_ns);
 }
@@ -212,7 +206,7 @@ int finish__run(struct loop *l)
 	watch__tick(&l->watch);
 	ok = end_calls(l, deadline_ns);
 	/* Calls that a recording does not take are lost, not told. */
-	collector__take_back(c, c->to.ops->unwritten(c->to.ctx));
+	books__take_back(&c->books, c->to.ops->unwritten(c->to.ctx));
 	if (ok && !sink__reserve(c->sink))
 		(void)sink__drain(c->sink, 100);
 	if (ok) {

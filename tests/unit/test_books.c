@@ -257,6 +257,51 @@ static void test_of_told(void **state)
 	expect(&b, "seen", 36);
 }
 
+/* Whatever was to be taken back of, the sum stays. */
+static void test_take_back(void **state)
+{
+	struct books_user b = { 0 };
+
+	(void)state;
+	books__book(&b, FATE_EMITTED, 10);
+	books__book(&b, FATE_SUMMARISED, 100);
+	books__take_back(&b, 0);
+	assert_int_equal(b.lost_output, 0);
+	books__take_back(&b, 4);
+	assert_int_equal(b.emitted + b.summarised, 106);
+	assert_int_equal(b.lost_output, 4);
+	books__take_back(&b, 56);
+	assert_int_equal(b.emitted + b.summarised, 50);
+	assert_int_equal(b.lost_output, 60);
+	assert_true(b.emitted <= 10 && b.summarised <= 100);
+	books__take_back(&b, 50);
+	assert_int_equal(b.emitted + b.summarised, 0);
+	assert_int_equal(b.lost_output, 110);
+}
+
+/* Each fate has a counter of its own; what is sent is booked by one of them, but for what only a sweep would have told. */
+static void test_book(void **state)
+{
+	struct pvm_counts k = { .n = { [PVM_C_SUBMITTED] = 1000, [PVM_C_SUMMARISED] = 100 } };
+	struct books_user b = { 0 };
+
+	(void)state;
+	for (int fate = 0; fate < FATE_CNT; fate++)
+		books__book(&b, (enum fate)fate, 1u << fate);
+	assert_int_equal(b.emitted, 1u << FATE_EMITTED);
+	assert_int_equal(b.summarised, 1u << FATE_SUMMARISED);
+	assert_int_equal(b.in_flight_emitted, 1u << FATE_IN_FLIGHT);
+	assert_int_equal(b.filtered, 1u << FATE_FILTERED);
+	assert_int_equal(b.lost_output, 1u << FATE_LOST_OUTPUT);
+	assert_int_equal(b.lost_decode, 1u << FATE_LOST_DECODE);
+	assert_int_equal(b.lost_unswept, 1u << FATE_LOST_UNSWEPT);
+	assert_int_equal(books__unbooked(&k, &b),
+			 1100 - ((1u << FATE_CNT) - 1) + b.in_flight_emitted + b.lost_unswept);
+	k.n[PVM_C_SUBMITTED] = 0;
+	k.n[PVM_C_SUMMARISED] = 1;
+	assert_int_equal(books__unbooked(&k, &b), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -266,6 +311,8 @@ int main(void)
 		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(test_in_flight),
 		cmocka_unit_test(test_of_told),
+		cmocka_unit_test(test_take_back),
+		cmocka_unit_test(test_book),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

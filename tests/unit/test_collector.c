@@ -151,26 +151,6 @@ static void test_no_room(void **state)
 	expect_books(told + 3, 0, 0);
 }
 
-/* Whatever was to be taken back of, the sum stays. */
-static void test_take_back(void **state)
-{
-	(void)state;
-	c.books.emitted = 10;
-	c.books.summarised = 100;
-	collector__take_back(&c, 0);
-	assert_int_equal(c.books.lost_output, 0);
-	collector__take_back(&c, 4);
-	assert_int_equal(c.books.emitted + c.books.summarised, 106);
-	assert_int_equal(c.books.lost_output, 4);
-	collector__take_back(&c, 56);
-	assert_int_equal(c.books.emitted + c.books.summarised, 50);
-	assert_int_equal(c.books.lost_output, 60);
-	assert_true(c.books.emitted <= 10 && c.books.summarised <= 100);
-	collector__take_back(&c, 50);
-	assert_int_equal(c.books.emitted + c.books.summarised, 0);
-	assert_int_equal(c.books.lost_output, 110);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,7 +159,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_after_the_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replayed_filters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_take_back, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
