@@ -98,7 +98,7 @@ def test_what_did_not_run_stays_as_it_was(columns, monkeypatch):
     assert section["7.3.4"] == before["7.3.4"] and section["7.3.4, preempt=full"] == before["7.3.4, preempt=full"]
     changed = {name for name, cell in section["6.1.0-50"].items() if cell != before["6.1.0-50"][name]}
     assert changed == {"fentry: stop", "commit"} and section["6.1.0-50"]["fentry: stop"].text == "complete"
-    assert section["6.1.0-50"]["commit"].text == f"{before['6.1.0-50']['commit'].text}; fentry: 89abcde on 2026-01-03"
+    assert section["6.1.0-50"]["commit"].text == f"{before['6.1.0-50']['commit'].text}; fentry: stop: 89abcde on 2026-01-03"
     assert section["5.10.0-32"] == {"tracepoint: hogs": ("7", None), "commit": ("89abcde on 2026-01-03", None)}
     assert section["7.3.4 arm64"]["commit"].text == "89abcde on 2026-01-03, short"
     assert load_section.counts([arm], text)["7.3.4 arm64"] == "0/1"
@@ -122,3 +122,12 @@ def test_one_section_is_written(columns):
     assert re.findall("^## .*", written, re.M).index(load_section.TITLE) == len(re.findall("^## .*", bare, re.M)) - 1
     row = dict(zip(first_table(written)[0].split(" | ")[1:], first_table(written)[-1].split(" | ")[1:]))
     assert row["7.3.4"] == "4/4" and row["6.1.0-50"] == "2/2" and row["6.12.117"] == "-"
+
+
+def test_what_ran_apart_is_called_by_its_way():
+    old = {name: load_section.Cell("1", None) for name in ("a: x", "a: y", "a: z", "b: x", load_section.RUN)}
+    for ran, told in (("xyz", "a"), ("xy", "a without z"), ("z", "a: z")):
+        new = {f"a: {name}": load_section.Cell("2", None) for name in ran}
+        out = load_section.joined(old, {**new, load_section.RUN: load_section.Cell("later", None)})
+        assert out[load_section.RUN].text == f"1; {told}: later" and [out[name].text for name in new] == ["2"] * len(ran)
+        assert out["b: x"].text == "1"

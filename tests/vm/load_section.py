@@ -118,12 +118,20 @@ def written(text):
     return out
 
 
+def apart(way, old, new):
+    """What to call the rows of a way that ran now, where not all did."""
+    ran, left = ([name.partition(": ")[2] for name in names if name.partition(":")[0] == way] for names in (new, old.keys() - new.keys()))
+    if len(ran) < len(left):
+        return f"{way}: {', '.join(ran)}"
+    return way + (f" without {', '.join(sorted(left))}" if left else "")
+
+
 def joined(old, new):
     """A column's cells: those that ran now, and the others as they were. What ran apart from the rest is called by its way."""
     out = {**old, **new}
     if new and old.keys() - new.keys():
         ways = dict.fromkeys(name.partition(":")[0] for name in new if name != RUN)
-        out[RUN] = Cell(f"{old[RUN].text}; {' and '.join(ways)}: {new[RUN].text}", None)
+        out[RUN] = Cell(f"{old[RUN].text}; {' and '.join(apart(way, old, new) for way in ways)}: {new[RUN].text}", None)
     return out
 
 
