@@ -43,7 +43,7 @@ struct {
 } pvm_cgroups SEC(".maps");
 
 /* Calls that found no room in the ring, or are aggregated: told together. So many pairs of processes in
- * the second or two between two visits of the reader; memory is taken as they come, 16 MiB at most. */
+ * the second or two between two visits of the reader; memory is taken as they come. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);

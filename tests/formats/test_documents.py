@@ -100,3 +100,22 @@ def test_each_key_of_the_glossary_exists():
     keys |= {f"{name}.{key}" for section, names in below.items() for name in names for key in sections[section]}
     named = re.findall(r"`([^`]+)`", " ".join(re.findall(r"^\|.*\|.*\|(.*)\|$", chapter("Glossary"), re.M)))
     assert len(named) > 30 and set(named) - keys == set()
+
+
+def figures(text):
+    """Numbers of at least four digits, without what separates thousands; those of code are none."""
+    prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))
+    return {n.replace(",", "") for n in re.findall(r"(?<![\w.,:-])\d{1,3}(?:,\d{3})+(?![\w.,]\d)|(?<![\w.,:-])\d{4,}(?![\w.,-]\d|\w)", prose)}
+
+
+# What is not this program's: the kernel's own limit of elements, and a page.
+KERNELS = {"1024", "4096"}
+
+
+def test_a_limit_stands_in_one_place():
+    """Others link to it."""
+    table = re.search(r"^## Limits\n(.*?)^## ", (ROOT / "docs" / "operations.md").read_text(), re.M | re.S)[1]
+    limits = figures(table) - KERNELS
+    assert {"8192", "32768", "8000"} <= limits
+    rest = {path.name: limits & figures(path.read_text().replace(table, "")) for path in DOCUMENTS if path.name != "CHANGELOG.md"}
+    assert {name: found for name, found in rest.items() if found} == {}
