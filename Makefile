@@ -221,8 +221,7 @@ CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
 .PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-cost check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
-	@command -v $(PYTHON) >/dev/null || $(call install_missing,python3) || \
-		{ echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+	@tests/have-python $(PYTHON) $(call install_missing,python3)
 	$(CHECK) setup build lint $(if $(filter x86_64,$(MACHINE)),vm) unit formats btf quiet package floods
 
 check-quick: ## the unit tests and the live tests that are not slow
@@ -260,7 +259,7 @@ bench-vm: ## as root: count what a traced call costs on other kernels, in instru
 	+@$(MAKE) build/vm/pvmtrace-static build/vm/pvmtrace-first build/vm/caller
 	@$(PYTHON) -B tests/vm/instructions.py $(LIMITS) $(if $(filter all,$(VM)),6.1 6.12 newest,$(VM))
 
-check-cost: ## as root: fail if witnesses cost a call more than they may on the newest kernel (takes minutes)
+check-cost: ## as root: fail if witnesses cost a call more than they may on the newest kernel (some two minutes of one CPU)
 	+@$(MAKE) bench-vm VM=newest LIMITS=--limits
 
 check-fresh: ## as root: prove 'make run' and 'make check' on a minimal Debian 12 (FRESH_ARGS=--help)
@@ -278,11 +277,7 @@ setup: ## as root: install what building and running needs, if anything is missi
 
 setup-check: ## as root: the same, and what the tests and lint need
 	@$(call install_missing,$(CHECK_PKGS) $(PACKAGE_PKGS))
-	@command -v promtool >/dev/null || test -x build/promtool || $(MAKE) build/promtool || \
-		echo "setup: no promtool: the test that needs it will be skipped"
-
-build/promtool:
-	@tests/get-promtool $@
+	@tests/get-promtool build/promtool
 
 # stdout belongs to the records alone, so that `make run | jq .` works. Sub-makes look at the machine anew
 # after the set-up; exec puts the tracer where Ctrl-C and make's own signals reach it.

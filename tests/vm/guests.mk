@@ -117,10 +117,8 @@ check-btf: ## vmlinux.h against the types of this machine's kernel and of the ot
 check-vm: ## as root: run the tracer on other kernels, in QEMU (VM='5.10 newest', all by default)
 	@$(call install_missing,$(VM_PKGS) $(if $(VM_ARM),qemu-system-arm lld))
 	+@$(MAKE) build-vm
-	+@$(call shadow,build/$(OTHER_CLANG)) && \
-		$(MAKE) -C build/$(OTHER_CLANG) CLANG=$(OTHER_CLANG) build/vm/pvmtrace-static build/pvmtrace.bpf.o
-	+@if $(PYTHON) -B tests/vm/newest_clang.py; then $(call shadow,build/newest-clang) && $(MAKE) -C build/newest-clang \
-		CLANG=$(CURDIR)/$(NEWEST_CLANG) build/vm/pvmtrace-static build/pvmtrace.bpf.o; fi
+	+@MAKE="$(MAKE)" tests/vm/with-clang $(OTHER_CLANG) build/$(OTHER_CLANG)
+	+@! $(PYTHON) -B tests/vm/newest_clang.py || MAKE="$(MAKE)" tests/vm/with-clang $(CURDIR)/$(NEWEST_CLANG) build/newest-clang
 	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64)
 	$(if $(VM_ARM),+@$(MAKE) cross ARCH=arm64 CLANG=$(OTHER_CLANG) CROSS_DIR=build/arm64-$(OTHER_CLANG) \
 		CROSS_GOALS='build/vm/pvmtrace-static build/pvmtrace.bpf.o')
