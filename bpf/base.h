@@ -8,7 +8,10 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "control.h"
 #include "event.h"
+#include "keys.h"
 #include "rules.h"
+#include "types.h"
 
 #endif

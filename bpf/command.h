@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* command.h - the wall the other way: what the user half wants done to the kernel half's maps (commands.h). The rules of
- * event.h, which goes before it, hold here too. */
+ * event.h hold here too. */
 #ifndef PVM_COMMAND_H
 #define PVM_COMMAND_H
 
-#include "event.h"
+#include "keys.h"
+#include "types.h"
 
 enum pvm_command_kind {
 	PVM_FORGET_PROC = 1,   /* pid: its paths are to be sent again */

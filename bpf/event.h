@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * event.h - the wall between the kernel half and the user half: every record that passes through
- * a ring, and the control block and counters that both sides see. With command.h, rules.h and keys.h that is all that they
- * share.
+ * event.h - the wall between the kernel half and the user half: every record that passes through a ring, or is read from an
+ * iterator. With control.h, command.h, functions.h, keys.h and rules.h, and what types.h gives them all, that is all that
+ * the halves share.
  *
  * Rules: fixed-width fields, explicit enum values, every record starts with struct pvm_hdr and its
  * size, variable data last. Append only; the layout is asserted below, so on both sides. All
@@ -11,12 +11,7 @@
 #ifndef PVM_EVENT_H
 #define PVM_EVENT_H
 
-/* Both sides know the __u64 family: the user half by <linux/types.h>, the kernel half by
- * vmlinux/vmlinux.h; each includes its own before this file. */
-
-#define PVM_ASSERT(condition) _Static_assert(condition, #condition)
-/* Of what stands in a mask: all values below it are let through. */
-#define PVM_IS_POWER_OF_2(x) ((x) && !((x) & ((x)-1)))
+#include "types.h"
 
 /* All times are CLOCK_BOOTTIME of the kernel itself (bpf_ktime_get_boot_ns, 5.8): it goes on in suspend, and no time
  * namespace shifts it. */
@@ -28,8 +23,18 @@
 #define PVM_INLINE_SZ (PVM_INLINE_CNT * PVM_ELEMENT_MAX)
 #define PVM_PATH_MAX 4096     /* bytes of an executable's or a cgroup's path that are carried */
 #define PVM_ARGS_MAX 4096     /* bytes of arguments that are carried */
-#define PVM_CPU_ROWS 256      /* rows of counters; CPUs beyond share them */
 #define PVM_NO_ID 0xffffffffu /* loginuid or sessionid that is not set; a namespace not known */
+
+/* An element of an array as 64-bit ABIs lay it out, and as 32-bit ones do. */
+struct pvm_element {
+	__u64 base;
+	__u64 len;
+};
+
+struct pvm_element32 {
+	__u32 base;
+	__u32 len;
+};
 
 enum pvm_type {
 	PVM_CALL = 1,	    /* struct pvm_call, in the ring of calls */
@@ -233,7 +238,7 @@ struct pvm_pins {
 
 /* One attempted call. Its identity on this boot is (caller.tid, entry_ns): one thread cannot be in
  * two calls at once. Data: local entry, remote entry, local exit, remote exit, without gaps, each
- * as long as its side says; elements as the ABI lays them out (two 64-bit or two 32-bit words). With
+ * as long as its side says; elements as the ABI lays them out. With
  * PVM_CALL_PINS a struct pvm_pins follows. Behind that there is something without meaning in flight only. */
 struct pvm_call {
 	struct pvm_hdr hdr;
@@ -411,98 +416,8 @@ struct pvm_seen {
 	__u8 inside; /* boolean: no hook's, but of a thread that the sweep found in the call */
 };
 
-/* What is counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in
- * exactly one of SUBMITTED, SUMMARISED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in
- * flight. */
-enum pvm_count {
-	PVM_C_SEEN = 0,		  /* calls that reached a hook: entries, and exits without one */
-	PVM_C_SUBMITTED = 1,	  /* last records of a call that found room in the ring */
-	PVM_C_FILTERED = 2,	  /* calls dropped by a filter in the kernel */
-	PVM_C_RING_FULL = 3,	  /* calls lost: no room in the ring, and none in a summary */
-	PVM_C_STATE_FULL = 4,	  /* calls lost: no room in the table of calls in flight */
-	PVM_C_STATE_STALE = 5,	  /* none: such calls are told as ended */
-	PVM_C_IN_FLIGHT_TOLD = 6, /* in_flight records that found room */
-	PVM_C_IN_FLIGHT_UNTOLD =
-		7,		 /* in_flight records that did not: tried again at the next sweep */
-	PVM_C_ARRAY_LOST = 8,	 /* snapshots of long arrays that found no room: no call is lost */
-	PVM_C_IDENTITY_LOST = 9, /* paths and arguments that found no room: sent again later */
-	PVM_C_IDENTITY_FULL =
-		10, /* those that were sent, but found no room to be remembered as sent */
-	PVM_C_SELF_TESTS = 11, /* the collector's own calls: in no other counter */
-	PVM_C_SUMMARISED = 12, /* calls that are in a summary */
-	/* Both by the user half too: */
-	PVM_C_AUDITED = 13,    /* calls that only the audit saw; they are in SEEN and SUBMITTED */
-	PVM_C_AUDIT_LOST = 14, /* sights of calls that were not compared: a ring was full */
-	PVM_C_USED,	       /* how many there are so far, */
-	PVM_C_CNT = 16,	       /* and for how many recordings have room */
-};
-
-struct pvm_counts {
-	__u64 n[PVM_C_CNT];
-};
-
-/* Values of pvm_shared.stopping: how far the end of a run has come. Self-test calls always count. */
-enum pvm_stopping {
-	PVM_RUNNING = 0,
-	PVM_NO_ENTRIES = 1, /* entries are ignored from now on */
-	PVM_NO_EXITS =
-		2, /* exits too: what is still in flight is told by the last sweep. Also before
-			     * `start`, so that nothing is told ahead of it */
-};
-
-/* A process that --target-pid includes, with its memory. */
-struct pvm_memory {
-	__u64 mm;   /* address; 0: it is gone */
-	__u64 left; /* address of one that it no longer has, but others still work in; 0: none */
-	__u64 bases[2]; /* mmap_base of the two: another memory there has another one, as a rule */
-	__u64 leader;	/* address of its main thread's struct task_struct */
-	struct pvm_task id; /* what it was when it was bound, or last executed a file */
-};
-
-/* Where things stand in structures of file systems, whose types are not the kernel's own but of its modules
- * (user/kernel/module_types.c). All are offsets in bytes. Mapped into the user half, which can learn them late. */
-struct pvm_module_types {
-	__u32 btrfs;	   /* 1: these are known */
-	__u32 btrfs_inode; /* of the inode, in what btrfs keeps of it */
-	__u32 btrfs_root;  /* of the pointer to its subvolume's root there */
-	__u32 btrfs_dev;   /* of the device, in the root */
-	__u32 btrfs_id;	   /* of its id there */
-	__u32 overlay; /* 1: an open file keeps the real one; 2: it keeps a structure that holds it */
-	__u32 overlay_real; /* 2: of the real file there */
-	__u32 maps_real;    /* /proc/PID/maps shows the real file of an overlay's: before 6.8 */
-};
-
-/* The control block: one global variable of the kernel half, mapped into the user half. */
-struct pvm_shared {
-	__u32 asleep;	   /* the reader sleeps: the next record wakes it, and clears this */
-	__u32 stopping;	   /* enum pvm_stopping */
-	__u32 epoch;	   /* moved by the reader when it changed a map of identities or verdicts */
-	__u32 arrays_high; /* the ring of arrays is more than half full: drain it now */
-	__u32 self_pid[2]; /* host pid of the collector, and of the child of its self-test; 0: none */
-	__u32 self_slot;   /* which of these the "who am I" iterator sets */
-	__u32 self_announce;  /* self-test calls are put into the ring, not only counted */
-	__u64 sweep_older_ns; /* the sweep tells calls older than this */
-	__u32 sweep_phase;    /* PVM_IN_FLIGHT or PVM_UNFINISHED */
-	__u32 look_pid;	      /* what the "look" iterator is to look up; it sets this to 0 */
-	__u64 look_start_ns;  /* what it found: start of the process */
-	__u32 look_tgid;      /* and its pid; 0: nothing */
-	__u32 window; /* of summaries: moved by the reader, which then takes the old one's */
-	struct pvm_counts rows[PVM_CPU_ROWS];
-};
-
-/* Hooks. In which order a call comes by them: bpf/stages.h. */
-enum pvm_saw {
-	PVM_SAW_ENTER = 1 << 0,	 /* tracepoint sys_enter */
-	PVM_SAW_FENTRY = 1 << 1, /* the function begins: fentry */
-	PVM_SAW_BEGIN = 1 << 2,	 /* the same: a witness */
-	PVM_SAW_PERMIT = 1 << 3, /* leave to reach into the target's memory */
-	PVM_SAW_FEXIT = 1 << 4,	 /* the function ends: fexit */
-	PVM_SAW_RETURN = 1 << 5, /* the same: a witness */
-	PVM_SAW_EXIT = 1 << 6,	 /* tracepoint sys_exit */
-	PVM_SAW_END = 1 << 7,	 /* the same: a witness */
-};
-
-PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_CPU_ROWS));
+PVM_ASSERT(sizeof(struct pvm_element) == PVM_ELEMENT_MAX);
+PVM_ASSERT(sizeof(struct pvm_element32) == 8);
 PVM_ASSERT(sizeof(struct pvm_hdr) == 8);
 PVM_ASSERT(sizeof(struct pvm_task) == 152);
 PVM_ASSERT(sizeof(struct pvm_owner) == 64);
@@ -519,12 +434,5 @@ PVM_ASSERT(sizeof(struct pvm_path) == 88);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);
 PVM_ASSERT(sizeof(struct pvm_seen) == 64);
-PVM_ASSERT(PVM_C_USED <= PVM_C_CNT);
-PVM_ASSERT(sizeof(struct pvm_counts) == 128);
-PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
-PVM_ASSERT(sizeof(struct pvm_module_types) == 32);
-PVM_ASSERT(sizeof(struct pvm_memory) == 192);
-
-#include "keys.h"
 
 #endif /* PVM_EVENT_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* keys.h - keys and values of the maps that both halves write: filters, and what user space was sent. A part of event.h,
- * which includes it. */
+/* keys.h - keys and values of the maps that both halves write: filters, and what user space was sent. */
 #ifndef PVM_KEYS_H
 #define PVM_KEYS_H
 
 #include "event.h"
+#include "types.h"
 
 /* Filters. A map entry's value says what it means that the key is there. */
 enum pvm_verdict {
@@ -66,8 +66,18 @@ struct pvm_proc_val {
 	__u32 pad1;
 };
 
+/* A process that --target-pid includes, with its memory. */
+struct pvm_memory {
+	__u64 mm;   /* address; 0: it is gone */
+	__u64 left; /* address of one that it no longer has, but others still work in; 0: none */
+	__u64 bases[2]; /* mmap_base of the two: another memory there has another one, as a rule */
+	__u64 leader;	/* address of its main thread's struct task_struct */
+	struct pvm_task id; /* what it was when it was bound, or last executed a file */
+};
+
 PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
 PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
+PVM_ASSERT(sizeof(struct pvm_memory) == 192);
 /* PVM_PASS_BIT of both sides. */
 PVM_ASSERT(2 * PVM_HOME_CNT <= 32);
 

@@ -7,6 +7,7 @@
 #define PVM_RULES_H
 
 #include "event.h"
+#include "types.h"
 
 #define PVM_RULE static inline __attribute__((always_inline, unused))
 
@@ -30,7 +31,8 @@ PVM_RULE __s32 pvm_target_arg(const __u64 *args)
 /* Bytes of one element of an array. */
 PVM_RULE __u32 pvm_element_sz(__u32 abi)
 {
-	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? PVM_ELEMENT_MAX : 8;
+	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? sizeof(struct pvm_element)
+							     : sizeof(struct pvm_element32);
 }
 
 /* Elements that the kernel will use: lib/iov_iter.c takes the local count as unsigned int, the remote one as unsigned

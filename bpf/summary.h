@@ -81,12 +81,15 @@ __noinline int range_add_elements(u32 slot, u32 off, u32 cnt)
 	for (u32 i = 0; i < RANGE_CHUNK; i++) {
 		if (i >= cnt)
 			break;
-		if (size == 16)
-			range_add(&s->tally, *(u64 *)(s->data + off + i * 16),
-				  *(u64 *)(s->data + off + i * 16 + 8));
-		else
-			range_add(&s->tally, *(u32 *)(s->data + off + i * 8),
-				  *(u32 *)(s->data + off + i * 8 + 4));
+		if (size == sizeof(struct pvm_element)) {
+			const struct pvm_element *e = (void *)(s->data + off);
+
+			range_add(&s->tally, e[i].base, e[i].len);
+		} else {
+			const struct pvm_element32 *e = (void *)(s->data + off);
+
+			range_add(&s->tally, e[i].base, e[i].len);
+		}
 	}
 	return 0;
 }

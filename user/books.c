@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bpf/control.h"
 #include "event/error_code.h"
 
 static uint64_t *row_of(struct books_user *b, enum fate fate)

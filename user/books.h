@@ -7,9 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/types.h>
-
-#include "bpf/event.h"
+#include "bpf/control.h"
 #include "event/counts.h"
 
 #define BOOKS_DOUBTS 8

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "bpf/keys.h"
 #include "event/judge.h"
 
 /* Half of what the kernel half has room for: the collector evicts first, and tells. */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "bpf/control.h"
 
 #define NS_PER_MS 1000000ULL
 /* It is what the end takes at most of the five seconds that are promised. */

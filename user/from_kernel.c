@@ -5,6 +5,8 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "collector.h"
 #include "event/judge.h"
 #include "event/names.h"

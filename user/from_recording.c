@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "collector.h"
 #include "event/judge.h"
 #include "run_facts.h"

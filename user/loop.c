@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "bpf/control.h"
 #include "to_lines.h"
 
 #define NS_PER_MS 1000000ULL

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "event/names.h"
 #include "event/unseen.h"
 #include "run_facts.h"

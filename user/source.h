@@ -8,10 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/types.h>
-
 #include "books.h"
-#include "bpf/event.h"
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "event/record.h"
 #include "base/options.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "bpf/keys.h"
 #include "kernel/sysctl.h"
 
 #define SILENT "the hooks do not fire: calls are not seen"

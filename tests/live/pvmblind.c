@@ -3,9 +3,8 @@
  * pvmblind - makes the hooks of a tracer blind while a command runs, as whatever keeps them from running would: it tells
  * them, in the block that they share with the tracer, that the run is at its end. pvmblind PID COMMAND...
  */
+#include "bpf/control.h"
 #include "trigger.h"
-
-#include "bpf/event.h"
 
 #include <stddef.h>
 

@@ -8,7 +8,7 @@ import time
 
 from pvm import ONLY_ME, Tracer, parse_time, poll
 
-# bpf/event.h, struct pvm_shared
+# bpf/control.h, struct pvm_shared
 SELF_PID, ALIGNED = 16, 128
 
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "fake_kernel.h"
 
 void fake_kernel__reset(struct tracer *t)

@@ -4,8 +4,7 @@
 #ifndef PVM_FAKE_KERNEL_H
 #define PVM_FAKE_KERNEL_H
 
-#include <linux/types.h>
-
+#include "bpf/control.h"
 #include "bpf/keys.h"
 #include "event/witness_info.h"
 #include "kernel/kernel.h"

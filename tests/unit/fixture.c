@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include <linux/types.h>
-
 #include "bpf/rules.h"
 #include "fixture.h"
 

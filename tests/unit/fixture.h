@@ -3,7 +3,6 @@
 #ifndef PVM_FIXTURE_H
 #define PVM_FIXTURE_H
 
-#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

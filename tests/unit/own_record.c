@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "bpf/keys.h"
 #include "own_record.h"
 
 /* Up to `lost` in the order of enum book. */

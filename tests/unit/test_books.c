@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "books.h"
+#include "bpf/control.h"
 
 /* No two sums of these are equal by chance. */
 static const struct pvm_counts kernel = { .n = {

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "bpf/control.h"
 #include "lines.h"
 #include "live_run.h"
 #include "loop.h"

@@ -9,9 +9,9 @@
 
 #include <errno.h>
 
-#include <linux/types.h>
-
 #include "base/clock.h"
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "live_run.h"
 #include "scratch.h"
 

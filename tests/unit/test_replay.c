@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "bpf/control.h"
 #include "live_run.h"
 #include "options/command_line.h"
 #include "replay.h"

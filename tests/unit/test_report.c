@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/control.h"
 #include "fake_kernel.h"
 #include "from_kernel.h"
 #include "from_recording.h"

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "bpf/keys.h"
 #include "fake_kernel.h"
 #include "watch.h"
 

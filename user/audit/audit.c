@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/audit.h"
 
-#include <linux/types.h>
-
 #include "bpf/rules.h"
 
 #include <bpf/libbpf.h>
@@ -19,6 +17,7 @@
 #include "audit/who.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "bpf/control.h"
 #include "kernel/kernel.h"
 #include "kernel/self_test.h"
 #include "kernel/sysctl.h"

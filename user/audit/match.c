@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <linux/types.h>
-
 #include "bpf/event.h"
 
 #define BUCKETS 16384 /* a power of two */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/who.h"
 
-#include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text_file.h"
+#include "bpf/keys.h"
 #include "bpf/rules.h"
 
 #define NS_PER_TICK (1000000000ULL / 100) /* USER_HZ is 100 on both architectures */

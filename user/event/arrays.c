@@ -3,7 +3,6 @@
 #include "event/arrays.h"
 
 #include <errno.h>
-#include <linux/types.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -11,10 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <linux/types.h>
-
-#include "bpf/event.h"
-
 #define CONTAINERS_MAX 8	 /* nested deeper are left out */
 #define CONTAINERS_TEXT_MAX 1024 /* bytes of all ids, likewise */
 /* Stands in a path where names are missing. No path of the kernel has two slashes in a row. */

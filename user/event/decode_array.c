@@ -3,9 +3,8 @@
  * changed. */
 #include "event/decode_array.h"
 
+#include <stddef.h>
 #include <string.h>
-
-#include <linux/types.h>
 
 #include "bpf/rules.h"
 
@@ -40,17 +39,21 @@ static struct looks looks__of(const struct array_shape *s, const struct array_lo
 	};
 }
 
+_Static_assert(sizeof(struct iov_elem) == sizeof(struct pvm_element) &&
+		       offsetof(struct iov_elem, len) == offsetof(struct pvm_element, len),
+	       "the elements of 64-bit callers are copied as they are");
+
 static void widen(const uint8_t *bytes, uint32_t cnt, uint32_t elem, struct iov_elem *to)
 {
-	uint32_t words[2];
+	struct pvm_element32 narrow;
 
 	if (elem == sizeof(*to)) {
 		memcpy(to, bytes, cnt * sizeof(*to));
 		return;
 	}
 	for (uint32_t i = 0; i < cnt; i++) {
-		memcpy(words, bytes + i * sizeof(words), sizeof(words));
-		to[i] = (struct iov_elem){ .base = words[0], .len = words[1] };
+		memcpy(&narrow, bytes + i * sizeof(narrow), sizeof(narrow));
+		to[i] = (struct iov_elem){ .base = narrow.base, .len = narrow.len };
 	}
 }
 

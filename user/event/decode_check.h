@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/types.h>
-
 #include "bpf/event.h"
 
 /* Returns the type of a record, an enum pvm_type; or -EBADMSG when the bytes cannot be a record of ours (shorter than a

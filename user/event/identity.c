@@ -9,6 +9,7 @@
 
 #include "base/digits.h"
 #include "base/lru.h"
+#include "bpf/keys.h"
 #include "event/path.h"
 
 /* A process since one of its execs: what is summed up may be told when there has been another. */

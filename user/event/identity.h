@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/keys.h"
 #include "event/record.h"
 
 struct identity;

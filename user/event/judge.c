@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event/judge.h"
 
-#include <linux/types.h>
-
 #include "bpf/rules.h"
 
 #include <fnmatch.h>
 #include <string.h>
 
+#include "bpf/keys.h"
 #include "event/container.h"
 
 bool judge__needed(const struct options *o, enum pvm_who who)

@@ -7,10 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <linux/types.h>
-
 #include "base/options.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "event/record.h"
 
 /* Where a process is, as far as it is known. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event/names.h"
 
-#include <linux/types.h>
-
 #include "bpf/event.h"
 
 const char *abi_name(int abi)

@@ -5,8 +5,6 @@
 
 #include <stddef.h>
 
-#include <linux/types.h>
-
 #include "bpf/event.h"
 
 /* Returns the path that rec, which was checked, stands for: *len bytes without a NUL, the caller's to free. NULL: no memory. */

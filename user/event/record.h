@@ -4,7 +4,6 @@
 #ifndef PVM_RECORD_H
 #define PVM_RECORD_H
 
-#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

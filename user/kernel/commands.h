@@ -6,10 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <linux/types.h>
-
 #include "bpf/command.h"
-#include "bpf/event.h"
+#include "bpf/control.h"
 
 struct bpf_link;
 

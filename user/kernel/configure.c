@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <linux/types.h>
-
+#include "bpf/control.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "kernel/support.h"
 #include "kernel/tracer_filter.h"
 #include "pvmtrace.skel.h"

@@ -13,7 +13,7 @@
 #include <linux/bpf.h>
 
 #include "base/log.h"
-#include "bpf/event.h"
+#include "bpf/control.h"
 #include "kernel/call_programs.h"
 #include "kernel/iterators.h"
 #include "kernel/skips.h"

@@ -11,7 +11,7 @@
 #include <linux/bpf.h>
 
 #include "base/log.h"
-#include "bpf/event.h"
+#include "bpf/control.h"
 #include "kernel/map.h"
 #include "kernel/support.h"
 #include "pvmtrace.skel.h"

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/types.h>
-
+#include "bpf/control.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "event/predict.h"
 #include "event/record.h"
 #include "kernel/tracer.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/control.h"
 #include "kernel/types.h"
 
 #define MODULE_PATH "/sys/kernel/btf/%s"

@@ -6,9 +6,7 @@
 
 #include <stdbool.h>
 
-#include <linux/types.h>
-
-#include "bpf/event.h"
+#include "bpf/control.h"
 
 /* Which of them could not be asked for yet, because they are not loaded. */
 struct module_types_missing {

@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/types.h>
-
 #include "base/log.h"
 #include "bpf/event.h"
 

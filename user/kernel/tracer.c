@@ -15,6 +15,8 @@
 #include <linux/bpf.h>
 
 #include "base/log.h"
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "kernel/configure.h"
 #include "kernel/map.h"
 #include "kernel/privileges.h"

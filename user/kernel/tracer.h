@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/types.h>
-
 #include "base/options.h"
+#include "bpf/control.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "event/predict.h"
 #include "event/record.h"
 

@@ -7,10 +7,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <linux/types.h>
-
 #include "base/log.h"
-#include "bpf/event.h"
+#include "bpf/keys.h"
 
 static uint32_t verdict_of(const struct filter_value *value)
 {

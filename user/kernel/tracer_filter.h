@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/options.h"
+#include "bpf/keys.h"
 #include "kernel/pid_watch.h"
 
 struct pvm_memory;

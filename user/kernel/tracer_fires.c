@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tracer_fires - whether the hooks see this very program. */
+#include "bpf/control.h"
 #include "kernel/self_test.h"
 #include "kernel/tracer.h"
 

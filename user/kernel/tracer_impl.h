@@ -8,10 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <linux/types.h>
-
 #include "base/options.h"
-#include "bpf/event.h"
+#include "bpf/keys.h"
 #include "kernel/commands.h"
 #include "kernel/hooks.h"
 #include "kernel/iterators.h"

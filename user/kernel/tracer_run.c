@@ -12,6 +12,8 @@
 
 #include <linux/membarrier.h>
 
+#include "bpf/control.h"
+#include "bpf/keys.h"
 #include "kernel/map.h"
 #include "kernel/support.h"
 #include "kernel/tracer_filter.h"

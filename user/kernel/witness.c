@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bpf/event.h"
+#include "bpf/control.h"
 #include "event/witness_info.h"
 #include "kernel/self_test.h"
 #include "kernel/session.h"

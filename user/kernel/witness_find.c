@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include <linux/bpf.h>
-#include <linux/types.h>
 
 #include "base/log.h"
 #include "base/text_file.h"
-#include "bpf/event.h"
+#include "bpf/control.h"
 #include "kernel/call_programs.h"
 #include "kernel/session.h"
 #include "kernel/sysctl.h"

@@ -5,10 +5,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <linux/types.h>
-
 #include "base/log.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 
 /* Refuses what has a meaning for a trace only: nothing is silently left undone. */
 static int check_replay(const struct options *o)

@@ -3,7 +3,6 @@
 #include "options/table.h"
 
 #include <errno.h>
-#include <linux/types.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>

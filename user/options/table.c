@@ -2,7 +2,6 @@
 /* table - the table of options, and what takes their values, strictly. */
 #include "options/table.h"
 
-#include <linux/types.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "base/log.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "event/host.h"
 #include "kernel/types.h"
 #include "render/render.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "bpf/keys.h"
 #include "output/metrics.h"
 
 /* Those of loss have one for all. */

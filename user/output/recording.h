@@ -14,9 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <linux/types.h>
-
-#include "bpf/event.h"
+#include "bpf/control.h"
 #include "event/counts.h"
 #include "event/host.h"
 #include "output/file_watch.h"

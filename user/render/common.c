@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "render/common.h"
 
-#include <linux/types.h>
-
 #include "bpf/rules.h"
 
 #include <string.h>
 
 #include "base/digits.h"
+#include "bpf/keys.h"
 #include "event/names.h"
 
 #define FLAGS_KNOWN ((uint64_t)(PVM_FLAG_PIDFD | PVM_FLAG_NOWAIT))

@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <linux/types.h>
-
 #include "bpf/rules.h"
 #include "event/names.h"
 #include "render/fit.h"

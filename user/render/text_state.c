@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "bpf/keys.h"
 #include "event/counts.h"
 #include "render/text.h"
 

@@ -15,6 +15,7 @@
 #include "audit/match.h"
 #include "audit/who.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "event/judge.h"
 
 #define US 1000ULL

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <linux/types.h>
-
 #include "bpf/rules.h"
 #include "decoding.h"
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/keys.h"
 #include "event/identity.h"
 #include "fixture.h"
 

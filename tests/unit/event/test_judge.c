@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/keys.h"
 #include "event/judge.h"
 #include "fixture.h"
 #include "options/command_line.h"

@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <linux/types.h>
-
 #include "bpf/rules.h"
 #include "event/predict.h"
 #include "fixture.h"

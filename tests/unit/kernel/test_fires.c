@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/control.h"
 #include "kernel/self_test.h"
 #include "kernel/tracer.h"
 

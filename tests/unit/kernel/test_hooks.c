@@ -17,6 +17,7 @@
 
 #include <linux/bpf.h>
 
+#include "bpf/control.h"
 #include "kernel/call_programs.h"
 #include "kernel/hooks.h"
 #include "pvmtrace.skel.h"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "books.h"
+#include "bpf/control.h"
 #include "event/witness_info.h"
 #include "fixture.h"
 #include "kernel/skips.h"

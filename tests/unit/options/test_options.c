@@ -13,10 +13,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <linux/types.h>
-
 #include "base/log.h"
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "capture.h"
 #include "options/command_line.h"
 #include "options/table.h"

@@ -12,9 +12,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <linux/types.h>
-
-#include "bpf/event.h"
 #include "capture.h"
 #include "options/command_line.h"
 #include "options/table.h"

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "books.h"
+#include "bpf/control.h"
 #include "capture.h"
 #include "child.h"
 #include "output/metrics.h"

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/control.h"
 #include "event/predict.h"
 #include "output/recording.h"
 #include "rendering.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "books.h"
+#include "bpf/control.h"
 #include "child.h"
 #include "own_record.h"
 #include "random_call.h"

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* control.h - the part of the wall that is no record: what one half steers the other by, what is counted, and by which hooks
+ * a call is seen. Both see it in memory at once. The rules of event.h hold here too. */
+#ifndef PVM_CONTROL_H
+#define PVM_CONTROL_H
+
+#include "types.h"
+
+#define PVM_CPU_ROWS 256 /* rows of counters; CPUs beyond share them */
+
+/* What is counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in
+ * exactly one of SUBMITTED, SUMMARISED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in
+ * flight. */
+enum pvm_count {
+	PVM_C_SEEN = 0,		  /* calls that reached a hook: entries, and exits without one */
+	PVM_C_SUBMITTED = 1,	  /* last records of a call that found room in the ring */
+	PVM_C_FILTERED = 2,	  /* calls dropped by a filter in the kernel */
+	PVM_C_RING_FULL = 3,	  /* calls lost: no room in the ring, and none in a summary */
+	PVM_C_STATE_FULL = 4,	  /* calls lost: no room in the table of calls in flight */
+	PVM_C_STATE_STALE = 5,	  /* none: such calls are told as ended */
+	PVM_C_IN_FLIGHT_TOLD = 6, /* in_flight records that found room */
+	PVM_C_IN_FLIGHT_UNTOLD =
+		7,		 /* in_flight records that did not: tried again at the next sweep */
+	PVM_C_ARRAY_LOST = 8,	 /* snapshots of long arrays that found no room: no call is lost */
+	PVM_C_IDENTITY_LOST = 9, /* paths and arguments that found no room: sent again later */
+	PVM_C_IDENTITY_FULL =
+		10, /* those that were sent, but found no room to be remembered as sent */
+	PVM_C_SELF_TESTS = 11, /* the collector's own calls: in no other counter */
+	PVM_C_SUMMARISED = 12, /* calls that are in a summary */
+	/* Both by the user half too: */
+	PVM_C_AUDITED = 13,    /* calls that only the audit saw; they are in SEEN and SUBMITTED */
+	PVM_C_AUDIT_LOST = 14, /* sights of calls that were not compared: a ring was full */
+	PVM_C_USED,	       /* how many there are so far, */
+	PVM_C_CNT = 16,	       /* and for how many recordings have room */
+};
+
+struct pvm_counts {
+	__u64 n[PVM_C_CNT];
+};
+
+/* Values of pvm_shared.stopping: how far the end of a run has come. Self-test calls always count. */
+enum pvm_stopping {
+	PVM_RUNNING = 0,
+	PVM_NO_ENTRIES = 1, /* entries are ignored from now on */
+	PVM_NO_EXITS =
+		2, /* exits too: what is still in flight is told by the last sweep. Also before
+			     * `start`, so that nothing is told ahead of it */
+};
+
+/* The control block: one global variable of the kernel half, mapped into the user half. */
+struct pvm_shared {
+	__u32 asleep;	   /* the reader sleeps: the next record wakes it, and clears this */
+	__u32 stopping;	   /* enum pvm_stopping */
+	__u32 epoch;	   /* moved by the reader when it changed a map of identities or verdicts */
+	__u32 arrays_high; /* the ring of arrays is more than half full: drain it now */
+	__u32 self_pid[2]; /* host pid of the collector, and of the child of its self-test; 0: none */
+	__u32 self_slot;   /* which of these the "who am I" iterator sets */
+	__u32 self_announce;  /* self-test calls are put into the ring, not only counted */
+	__u64 sweep_older_ns; /* the sweep tells calls older than this */
+	__u32 sweep_phase;    /* PVM_IN_FLIGHT or PVM_UNFINISHED */
+	__u32 look_pid;	      /* what the "look" iterator is to look up; it sets this to 0 */
+	__u64 look_start_ns;  /* what it found: start of the process */
+	__u32 look_tgid;      /* and its pid; 0: nothing */
+	__u32 window; /* of summaries: moved by the reader, which then takes the old one's */
+	struct pvm_counts rows[PVM_CPU_ROWS];
+};
+
+/* Where things stand in structures of file systems, whose types are not the kernel's own but of its modules
+ * (user/kernel/module_types.c). All are offsets in bytes. Mapped into the user half, which can learn them late. */
+struct pvm_module_types {
+	__u32 btrfs;	   /* 1: these are known */
+	__u32 btrfs_inode; /* of the inode, in what btrfs keeps of it */
+	__u32 btrfs_root;  /* of the pointer to its subvolume's root there */
+	__u32 btrfs_dev;   /* of the device, in the root */
+	__u32 btrfs_id;	   /* of its id there */
+	__u32 overlay; /* 1: an open file keeps the real one; 2: it keeps a structure that holds it */
+	__u32 overlay_real; /* 2: of the real file there */
+	__u32 maps_real;    /* /proc/PID/maps shows the real file of an overlay's: before 6.8 */
+};
+
+/* Hooks. In which order a call comes by them: bpf/stages.h. */
+enum pvm_saw {
+	PVM_SAW_ENTER = 1 << 0,	 /* tracepoint sys_enter */
+	PVM_SAW_FENTRY = 1 << 1, /* the function begins: fentry */
+	PVM_SAW_BEGIN = 1 << 2,	 /* the same: a witness */
+	PVM_SAW_PERMIT = 1 << 3, /* leave to reach into the target's memory */
+	PVM_SAW_FEXIT = 1 << 4,	 /* the function ends: fexit */
+	PVM_SAW_RETURN = 1 << 5, /* the same: a witness */
+	PVM_SAW_EXIT = 1 << 6,	 /* tracepoint sys_exit */
+	PVM_SAW_END = 1 << 7,	 /* the same: a witness */
+};
+
+PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_CPU_ROWS));
+PVM_ASSERT(PVM_C_USED <= PVM_C_CNT);
+PVM_ASSERT(sizeof(struct pvm_counts) == 128);
+PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
+PVM_ASSERT(sizeof(struct pvm_module_types) == 32);
+
+#endif
