@@ -11,6 +11,7 @@
 
 #include "base.h"
 #include "current.h"
+#include "functions.h"
 #include "settings.h"
 
 /* A register of the call. Not everywhere do hooks get a pointer to them that the verifier lets follow. */
@@ -173,7 +174,7 @@ static __always_inline u64 arch_user_address(u64 addr)
 #if defined(__TARGET_ARCH_x86)
 
 #define ARCH_FUNCTIONS(each) \
-	each(x64, "__x64_sys_", PVM_ABI_X86_64) each(ia32, "__ia32_sys_", PVM_ABI_I386)
+	each(x64, PVM_SYS, PVM_ABI_X86_64) each(ia32, PVM_SYS_IA32, PVM_ABI_I386)
 
 /* Of any function, at its begin and at its end. */
 static __always_inline u64 arch_function_second(struct pt_regs *regs)
@@ -194,7 +195,7 @@ static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
 
 #else
 
-#define ARCH_FUNCTIONS(each) each(arm64, "__arm64_sys_", PVM_ABI_ARM64)
+#define ARCH_FUNCTIONS(each) each(arm64, PVM_SYS, PVM_ABI_ARM64)
 
 static __always_inline u64 arch_function_second(struct pt_regs *regs)
 {

@@ -8,11 +8,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#if defined(__TARGET_ARCH_arm64)
-#define SYS "__arm64_sys_"
-#else
-#define SYS "__x64_sys_"
-#endif
+#include "functions.h"
 
 __u32 ran;     /* times a program ran, of any task; */
 __u32 pinned;  /* of these, with migration forbidden */
@@ -43,7 +39,7 @@ int pvm_preempt_tp(void *ctx)
 	return look();
 }
 
-SEC("fentry/" SYS "process_vm_readv")
+SEC("fentry/" PVM_SYS "process_vm_readv")
 int pvm_preempt_fentry(void *ctx)
 {
 	return look();

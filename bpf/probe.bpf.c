@@ -6,11 +6,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 
-#if defined(__TARGET_ARCH_arm64)
-#define SYS "__arm64_sys_"
-#else
-#define SYS "__x64_sys_"
-#endif
+#include "functions.h"
 
 #define TRY(name, hook)               \
 	SEC(hook)                     \
@@ -27,19 +23,19 @@ TRY(exec, "tp_btf/sched_process_exec")
 TRY(iter, "iter/task")
 
 /* ... and those that it could: they cost other system calls nothing. */
-TRY(fe_read, "fentry/" SYS "process_vm_readv")
-TRY(fx_read, "fexit/" SYS "process_vm_readv")
-TRY(fe_write, "fentry/" SYS "process_vm_writev")
-TRY(fx_write, "fexit/" SYS "process_vm_writev")
-#if !defined(__TARGET_ARCH_arm64)
-TRY(fe_ia32, "fentry/__ia32_sys_process_vm_readv")
+TRY(fe_read, "fentry/" PVM_SYS "process_vm_readv")
+TRY(fx_read, "fexit/" PVM_SYS "process_vm_readv")
+TRY(fe_write, "fentry/" PVM_SYS "process_vm_writev")
+TRY(fx_write, "fexit/" PVM_SYS "process_vm_writev")
+#ifdef PVM_SYS_IA32
+TRY(fe_ia32, "fentry/" PVM_SYS_IA32 "process_vm_readv")
 #endif
 TRY(fe_access, "fentry/mm_access")
-TRY(kp_read, "kprobe/" SYS "process_vm_readv")
+TRY(kp_read, "kprobe/" PVM_SYS "process_vm_readv")
 
 /* ... and, where the first ones can be preempted, does: see witness.h. */
-TRY(km_read, "kprobe.multi/" SYS "process_vm_readv")
-TRY(kr_read, "kretprobe.multi/" SYS "process_vm_readv")
+TRY(km_read, "kprobe.multi/" PVM_SYS "process_vm_readv")
+TRY(kr_read, "kretprobe.multi/" PVM_SYS "process_vm_readv")
 TRY(lsm_access, "lsm/ptrace_access_check")
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -15,9 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/types.h>
-
 #include "bpf/event.h"
+#include "bpf/functions.h"
 #include "kernel/sysctl.h"
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
@@ -36,6 +35,12 @@ struct function {
 	uint8_t regs[PVM_ARG_CNT]; /* of each argument, its place in the sample */
 };
 
+#define BOTH_CALLS(prefix, abi, may_lack, ...)                                    \
+	{ prefix "process_vm_readv", abi, PVM_READ, may_lack, __VA_ARGS__ },      \
+	{                                                                         \
+		prefix "process_vm_writev", abi, PVM_WRITE, may_lack, __VA_ARGS__ \
+	}
+
 #if defined(__x86_64__)
 
 enum { BX, CX, DX, SI, DI, BP, R8, R9, R10, REGS };
@@ -53,10 +58,8 @@ enum { BX, CX, DX, SI, DI, BP, R8, R9, R10, REGS };
 	}
 
 static const struct function functions[] = {
-	{ "__x64_sys_process_vm_readv", PVM_ABI_X86_64, PVM_READ, false, NATIVE },
-	{ "__x64_sys_process_vm_writev", PVM_ABI_X86_64, PVM_WRITE, false, NATIVE },
-	{ "__ia32_sys_process_vm_readv", PVM_ABI_I386, PVM_READ, true, COMPAT },
-	{ "__ia32_sys_process_vm_writev", PVM_ABI_I386, PVM_WRITE, true, COMPAT },
+	BOTH_CALLS(PVM_SYS, PVM_ABI_X86_64, false, NATIVE),
+	BOTH_CALLS(PVM_SYS_IA32, PVM_ABI_I386, true, COMPAT),
 };
 
 /* regs_abi: of the program, which may make calls of the other one. */
@@ -72,8 +75,7 @@ enum { REGS = 6 };
 #define REGS_MASK 0x3fULL
 
 static const struct function functions[] = {
-	{ "__arm64_sys_process_vm_readv", PVM_ABI_ARM64, PVM_READ, false, { 0, 1, 2, 3, 4, 5 } },
-	{ "__arm64_sys_process_vm_writev", PVM_ABI_ARM64, PVM_WRITE, false, { 0, 1, 2, 3, 4, 5 } },
+	BOTH_CALLS(PVM_SYS, PVM_ABI_ARM64, false, { 0, 1, 2, 3, 4, 5 }),
 };
 
 static uint8_t abi_of(const struct function *f, uint64_t regs_abi)
