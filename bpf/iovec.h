@@ -80,14 +80,14 @@ static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32
 }
 
 /* Which snapshot of which call: the caller is the current thread. */
-struct array_look {
+struct snapshot_id {
 	u64 entry_ns;
 	bool remote;
 	bool at_exit;
 };
 
-static __always_inline struct pvm_array *array_reserve(const struct array_look *look,
-						       const u32 room, u32 len)
+static __always_inline struct pvm_array *array_reserve(const struct snapshot_id *id, const u32 room,
+						       u32 len)
 {
 	struct pvm_array *array = bpf_ringbuf_reserve(&pvm_arrays, sizeof(*array) + room, 0);
 
@@ -96,10 +96,10 @@ static __always_inline struct pvm_array *array_reserve(const struct array_look *
 	array->hdr.size = sizeof(*array) + room;
 	array->hdr.type = PVM_ARRAY;
 	array->hdr.version = PVM_WIRE_VERSION;
-	array->entry_ns = look->entry_ns;
+	array->entry_ns = id->entry_ns;
 	array->tid = (u32)bpf_get_current_pid_tgid();
-	array->remote = look->remote;
-	array->at_exit = look->at_exit;
+	array->remote = id->remote;
+	array->at_exit = id->at_exit;
 	array->pad = 0;
 	array->off = 0;
 	array->len = len;
@@ -131,26 +131,25 @@ static __always_inline u64 list_digest(const u8 *data, u32 len, const u32 room)
 }
 
 /* --aggregate has to know whether a long list changed. Other users leave that to user space, which keeps both looks. */
-static __always_inline void looks_compare(const struct array_look *look, u64 digest)
+static __always_inline void looks_compare(const struct snapshot_id *id, u64 digest)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
 
 	if (!s)
 		return;
-	if (!look->at_exit) {
-		s->looks[look->remote] = LOOKS_FIRST;
-		s->digest[look->remote] = digest;
-	} else if (s->looks[look->remote] == LOOKS_FIRST) {
-		s->looks[look->remote] = digest == s->digest[look->remote] ? LOOKS_EQUAL
-									   : LOOKS_DIFFER;
+	if (!id->at_exit) {
+		s->looks[id->remote] = LOOKS_FIRST;
+		s->digest[id->remote] = digest;
+	} else if (s->looks[id->remote] == LOOKS_FIRST) {
+		s->looks[id->remote] = digest == s->digest[id->remote] ? LOOKS_EQUAL : LOOKS_DIFFER;
 	}
 }
 
 /* -1: no room; 0: not readable in one go; else the mask of pages. */
-static __always_inline int long_read(const struct array_look *look, u64 addr, u32 len,
+static __always_inline int long_read(const struct snapshot_id *id, u64 addr, u32 len,
 				     const u32 room)
 {
-	struct pvm_array *array = array_reserve(look, room, len);
+	struct pvm_array *array = array_reserve(id, room, len);
 	u8 ok;
 
 	if (!array)
@@ -162,15 +161,15 @@ static __always_inline int long_read(const struct array_look *look, u64 addr, u3
 	ok = pvm_page_mask(addr, len);
 	array->ok = ok;
 	if (cfg_aggregate)
-		looks_compare(look, list_digest(array->data, len, room));
+		looks_compare(id, list_digest(array->data, len, room));
 	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
 	return ok;
 }
 
 /* Page by page, each to its own page of the record, so that offsets are the verifier's constants. */
-static __always_inline int long_read_split(const struct array_look *look, u64 addr, u32 len)
+static __always_inline int long_read_split(const struct snapshot_id *id, u64 addr, u32 len)
 {
-	struct pvm_array *array = array_reserve(look, PVM_ARRAY_PAGES * PVM_PAGE_SZ, len);
+	struct pvm_array *array = array_reserve(id, PVM_ARRAY_PAGES * PVM_PAGE_SZ, len);
 	u32 off = addr & (PVM_PAGE_SZ - 1), first = page_rest(addr), ok = 0;
 	u64 at = addr - off;
 
@@ -211,29 +210,29 @@ static __always_inline void arrays_watch(void)
 	wake();
 }
 
-enum array_look_flag {
-	ARRAY_REMOTE = 1,
-	ARRAY_AT_EXIT = 2,
+enum snapshot_flag {
+	SNAPSHOT_REMOTE = 1,
+	SNAPSHOT_AT_EXIT = 2,
 };
 
-/* Sends a snapshot of a long array. flags: enum array_look_flag. -1: no room; else the mask of the pages that were read. */
+/* Sends a snapshot of a long array. flags: enum snapshot_flag. -1: no room; else the mask of the pages that were read. */
 __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags)
 {
-	const struct array_look look = {
+	const struct snapshot_id id = {
 		.entry_ns = entry_ns,
-		.remote = flags & ARRAY_REMOTE,
-		.at_exit = !!(flags & ARRAY_AT_EXIT),
+		.remote = flags & SNAPSHOT_REMOTE,
+		.at_exit = !!(flags & SNAPSHOT_AT_EXIT),
 	};
 	int ok;
 
 	if (len <= 64 * PVM_ELEMENT_MAX)
-		ok = long_read(&look, addr, len, 64 * PVM_ELEMENT_MAX);
+		ok = long_read(&id, addr, len, 64 * PVM_ELEMENT_MAX);
 	else if (len <= 256 * PVM_ELEMENT_MAX)
-		ok = long_read(&look, addr, len, 256 * PVM_ELEMENT_MAX);
+		ok = long_read(&id, addr, len, 256 * PVM_ELEMENT_MAX);
 	else
-		ok = long_read(&look, addr, len, PVM_IOV_MAX * PVM_ELEMENT_MAX);
+		ok = long_read(&id, addr, len, PVM_IOV_MAX * PVM_ELEMENT_MAX);
 	if (!ok)
-		ok = long_read_split(&look, addr, len);
+		ok = long_read_split(&id, addr, len);
 	if (ok < 0)
 		count(PVM_C_ARRAY_LOST);
 	arrays_watch();
@@ -243,12 +242,12 @@ __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags)
 /* The call was filtered at its exit: user space need not keep its arrays. */
 static __always_inline void arrays_drop(const struct pvm_state *s)
 {
-	const struct array_look look = { .entry_ns = s->call.entry_ns, .at_exit = true };
+	const struct snapshot_id id = { .entry_ns = s->call.entry_ns, .at_exit = true };
 	struct pvm_array *array;
 
 	if (!((s->call.local.flags | s->call.remote.flags) & PVM_SIDE_RING))
 		return;
-	array = array_reserve(&look, 0, 0);
+	array = array_reserve(&id, 0, 0);
 	if (!array)
 		return; /* they go when they are the oldest */
 	array->hdr.type = PVM_ARRAY_DROP;
@@ -274,7 +273,7 @@ static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side
 		return len;
 	}
 	side->flags |= PVM_SIDE_RING;
-	ok = array_send(s->call.entry_ns, addr, len, remote ? ARRAY_REMOTE : 0);
+	ok = array_send(s->call.entry_ns, addr, len, remote ? SNAPSHOT_REMOTE : 0);
 	if (ok < 0)
 		side->flags |= PVM_SIDE_ENTRY_LOST;
 	else
@@ -322,7 +321,7 @@ static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side,
 	if (cnt > PVM_INLINE_CNT) {
 		side->flags |= PVM_SIDE_RING;
 		ok = array_send(s->call.entry_ns, addr, len,
-				(remote ? ARRAY_REMOTE : 0) | ARRAY_AT_EXIT);
+				(remote ? SNAPSHOT_REMOTE : 0) | SNAPSHOT_AT_EXIT);
 		if (ok < 0)
 			side->flags |= PVM_SIDE_EXIT_LOST;
 		else
