@@ -53,11 +53,18 @@ static long apply_each(void *map, u32 *key, struct pvm_command *at, void *ctx)
 	return 0;
 }
 
+/* Whether an iterator over tasks is at its first one, at which everything is done. It comes to others where it is shown all
+ * of them (kernel_map__iterator_of_self), and at its end once more without any. */
+static __always_inline bool at_first_task(const struct bpf_iter__task *ctx)
+{
+	return ctx->task && !ctx->meta->seq_num;
+}
+
 /* bpf_for_each_map_elem: 5.13. */
 SEC("iter/task")
 int pvm_apply_all(struct bpf_iter__task *ctx)
 {
-	if (ctx->task && !ctx->meta->seq_num)
+	if (at_first_task(ctx))
 		bpf_for_each_map_elem(&pvm_commands, apply_each, NULL, 0);
 	return 0;
 }
@@ -117,7 +124,7 @@ int pvm_take_all(struct bpf_iter__task *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
 
-	if (!ctx->task || ctx->meta->seq_num)
+	if (!at_first_task(ctx))
 		return 0;
 	take_left = PVM_SUMMARY_BATCH;
 	bpf_for_each_map_elem(&pvm_summaries, take_each, &seq, 0);

@@ -144,7 +144,7 @@ static long sweep_each(void *map, const u64 *key, struct pvm_state *s, void *ctx
 SEC("iter/task")
 int pvm_sweep_dead_all(struct bpf_iter__task *ctx)
 {
-	if (ctx->task && !ctx->meta->seq_num)
+	if (at_first_task(ctx))
 		bpf_for_each_map_elem(&pvm_state, sweep_each, NULL, 0);
 	return 0;
 }
