@@ -274,17 +274,17 @@ static void longest_task(struct task_info *t, struct pvm_task *task)
 	t->container_cnt = 1;
 }
 
-static void longest_side(struct array_info *a, struct iov_elem *iov)
+static void longest_side(struct list_info *a, struct iov_elem *iov)
 {
-	*a = (struct array_info){
+	*a = (struct list_info){
 		.addr = UINT64_MAX,
 		.count = UINT64_MAX,
-		.status = ARRAY_PARTIAL,
+		.status = LIST_PARTIAL,
 		.user = true,
 		.changed = NO,
 		.captured = PVM_IOV_MAX,
 		.iov = iov,
-		.gap_cnt = ARRAY_GAPS_MAX,
+		.gap_cnt = LIST_GAPS_MAX,
 		.total_len = UINT64_MAX,
 	};
 	for (size_t i = 0; i < PVM_IOV_MAX; i++)

@@ -32,20 +32,20 @@ static uint64_t random_number(void)
 	return fixture__random() >> fixture__below(64);
 }
 
-static void random_side(struct array_info *a, struct iov_elem *iov, struct iov_elem *exit)
+static void random_side(struct list_info *a, struct iov_elem *iov, struct iov_elem *exit)
 {
 	uint32_t max = fixture__below(3) ? 12 : PVM_IOV_MAX + 1;
 
 	memset(a, 0, sizeof(*a));
 	a->addr = random_number();
 	a->count = random_number();
-	a->status = (enum array_status)fixture__below(ARRAY_LOST + 1);
+	a->status = (enum list_status)fixture__below(LIST_LOST + 1);
 	a->changed = (enum tristate)((int)fixture__below(3) - 1);
 	a->captured = fixture__below(max);
 	a->user = a->captured;
 	a->iov = iov;
 	a->total_len = random_number();
-	a->gap_cnt = fixture__below(ARRAY_GAPS_MAX + 1);
+	a->gap_cnt = fixture__below(LIST_GAPS_MAX + 1);
 	for (uint32_t i = 0; i < a->gap_cnt; i++)
 		a->gaps[i] = (struct iov_gap){ fixture__below(1024), fixture__below(1024) };
 	for (uint32_t i = 0; i < a->captured; i++)

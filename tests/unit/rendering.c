@@ -84,11 +84,11 @@ void line__keys(const json_t *object, const char *expected)
 	assert_string_equal(keys, expected);
 }
 
-static void sample_side(struct array_info *a, struct iov_elem *iov)
+static void sample_side(struct list_info *a, struct iov_elem *iov)
 {
-	*a = (struct array_info){
+	*a = (struct list_info){
 		.count = 1,
-		.status = ARRAY_OK,
+		.status = LIST_OK,
 		.user = true,
 		.changed = NO,
 		.captured = 1,

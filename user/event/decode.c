@@ -8,7 +8,7 @@
 
 #include "base/digits.h"
 #include "bpf/rules.h"
-#include "event/decode_array.h"
+#include "event/decode_list.h"
 #include "event/decode_check.h"
 #include "event/decode_written.h"
 #include "event/relation.h"
@@ -85,14 +85,14 @@ static struct snapshots snapshots__of(const struct pvm_call *call, const struct 
 }
 
 /* A long array's look: its bytes came by the other ring, or they should have. */
-static struct array_look look_ring(const struct pvm_call *call, const struct pvm_side *side,
-				   bool remote, bool at_exit, uint32_t len,
-				   const struct arrays *arrays)
+static struct list_look look_ring(const struct pvm_call *call, const struct pvm_side *side,
+				  bool remote, bool at_exit, uint32_t len,
+				  const struct arrays *arrays)
 {
 	uint8_t taken = at_exit ? PVM_SIDE_EXIT : PVM_SIDE_ENTRY;
 	uint8_t lost = at_exit ? PVM_SIDE_EXIT_LOST : PVM_SIDE_ENTRY_LOST;
 	uint8_t ok = at_exit ? side->exit_ok : side->entry_ok;
-	struct array_look look = { 0 };
+	struct list_look look = { 0 };
 	const struct pvm_array *array;
 
 	if (side->flags & lost) {
@@ -112,7 +112,7 @@ static struct array_look look_ring(const struct pvm_call *call, const struct pvm
 }
 
 static void decode_looks(const struct pvm_call *call, const struct snapshots *inl, bool remote,
-			 uint32_t len, struct array_look look[2])
+			 uint32_t len, struct list_look look[2])
 {
 	const struct pvm_side *side = remote ? &call->remote : &call->local;
 
@@ -120,11 +120,11 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 		look[0] = look_ring(call, side, remote, false, len, inl->arrays);
 		look[1] = look_ring(call, side, remote, true, len, inl->arrays);
 	} else {
-		look[0] = (struct array_look){
+		look[0] = (struct list_look){
 			.bytes = side->flags & PVM_SIDE_ENTRY ? inl->at[remote][0] : NULL,
 			.ok = side->entry_ok,
 		};
-		look[1] = (struct array_look){
+		look[1] = (struct list_look){
 			.bytes = side->flags & PVM_SIDE_EXIT ? inl->at[remote][1] : NULL,
 			.ok = side->exit_ok,
 		};
@@ -138,23 +138,23 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 	 * it. */
 	if (call->phase == PVM_ORPHAN) {
 		look[0] = look[1];
-		look[1] = (struct array_look){ 0 };
+		look[1] = (struct list_look){ 0 };
 	}
 }
 
 /* exit: whether what was seen at exit is used too. */
 static void decode_side(struct decoder *d, const struct pvm_call *call, const struct snapshots *inl,
-			bool remote, bool exit, struct array_info *out)
+			bool remote, bool exit, struct list_info *out)
 {
 	const struct pvm_side *side = remote ? &call->remote : &call->local;
 	uint64_t cnt = pvm_used_count(side, remote);
-	struct array_look look[2];
-	struct array_shape shape;
+	struct list_look look[2];
+	struct list_shape shape;
 
 	out->addr = side->addr;
 	out->count = side->count;
 	if (!cnt || cnt > PVM_IOV_MAX) {
-		out->status = cnt ? ARRAY_INVALID : ARRAY_NONE;
+		out->status = cnt ? LIST_INVALID : LIST_NONE;
 		out->user = false;
 		out->changed = UNKNOWN;
 		out->captured = out->exit_cnt = out->gap_cnt = 0;
@@ -163,13 +163,13 @@ static void decode_side(struct decoder *d, const struct pvm_call *call, const st
 		out->total_len = 0;
 		return;
 	}
-	shape = (struct array_shape){ .addr = side->addr,
-				      .cnt = (uint32_t)cnt,
-				      .elem = pvm_element_sz(call->abi) };
+	shape = (struct list_shape){ .addr = side->addr,
+				     .cnt = (uint32_t)cnt,
+				     .elem = pvm_element_sz(call->abi) };
 	decode_looks(call, inl, remote, shape.cnt * shape.elem, look);
 	if (!exit)
-		look[call->phase == PVM_ORPHAN ? 0 : 1] = (struct array_look){ 0 };
-	array__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
+		look[call->phase == PVM_ORPHAN ? 0 : 1] = (struct list_look){ 0 };
+	list__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
 }
 
 static void decode_outcome(const struct pvm_call *call, struct call_info *out)
@@ -181,9 +181,9 @@ static void decode_outcome(const struct pvm_call *call, struct call_info *out)
 	out->transferred = out->outcome == PVM_SUCCEEDED ? (uint64_t)call->ret : 0;
 }
 
-static bool is_whole(const struct array_info *a)
+static bool is_whole(const struct list_info *a)
 {
-	return a->status == ARRAY_OK || a->status == ARRAY_LATE || a->status == ARRAY_NONE;
+	return a->status == LIST_OK || a->status == LIST_LATE || a->status == LIST_NONE;
 }
 
 /*
@@ -194,15 +194,15 @@ static bool is_whole(const struct array_info *a)
 static void decode_written(struct decoder *d, const struct pvm_call *call,
 			   const struct snapshots *inl, struct call_info *out)
 {
-	struct array_info *sides[2] = { &out->local, &out->remote };
+	struct list_info *sides[2] = { &out->local, &out->remote };
 	const struct written w = written__of(out);
 	bool hit[2], vague = w.list && !is_whole(w.list);
 
 	for (int remote = 0; remote < 2; remote++)
 		hit[remote] = written__hits(&w, sides[remote], side_bytes(call, remote));
 	for (int remote = 0; remote < 2; remote++) {
-		struct array_info *a = sides[remote];
-		bool late = a->status != ARRAY_OK || call->phase == PVM_ORPHAN;
+		struct list_info *a = sides[remote];
+		bool late = a->status != LIST_OK || call->phase == PVM_ORPHAN;
 
 		if (hit[remote] ||
 		    (w.list && late && !written__can_be_list(a->iov, a->captured, call->abi)))
@@ -218,9 +218,9 @@ static void decode_written(struct decoder *d, const struct pvm_call *call,
 }
 
 /* As far as can be told: it was read whole before the kernel did, and was the same afterwards. */
-static bool is_certain(const struct array_info *a)
+static bool is_certain(const struct list_info *a)
 {
-	return is_whole(a) && a->status != ARRAY_LATE && a->changed == NO;
+	return is_whole(a) && a->status != LIST_LATE && a->changed == NO;
 }
 
 /* Comes after the sides and the outcome. */

@@ -51,9 +51,9 @@ static bool covers(const struct iov_elem *iov, uint32_t cnt, uint64_t bytes, uin
 	return false;
 }
 
-bool written__hits(const struct written *w, const struct array_info *list, uint64_t len)
+bool written__hits(const struct written *w, const struct list_info *list, uint64_t len)
 {
-	const struct array_info *to = w->list;
+	const struct list_info *to = w->list;
 
 	if (!to || !len)
 		return false;

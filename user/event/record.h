@@ -58,14 +58,14 @@ static inline size_t task_container_len(const struct task_info *t)
 	return t->container_cnt ? t->containers[0].len : 0;
 }
 
-enum array_status {
-	ARRAY_OK,
-	ARRAY_NONE,
-	ARRAY_INVALID,
-	ARRAY_PARTIAL,
-	ARRAY_LATE,
-	ARRAY_FAULT,
-	ARRAY_LOST,
+enum list_status {
+	LIST_OK,
+	LIST_NONE,
+	LIST_INVALID,
+	LIST_PARTIAL,
+	LIST_LATE,
+	LIST_FAULT,
+	LIST_LOST,
 };
 
 enum tristate { NO = 0, YES = 1, UNKNOWN = -1 };
@@ -81,12 +81,12 @@ struct iov_gap {
 	uint32_t cnt;
 };
 
-#define ARRAY_GAPS_MAX 4 /* 16 KiB lie on at most 5 pages */
+#define LIST_GAPS_MAX 4 /* 16 KiB lie on at most 5 pages */
 
-struct array_info {
+struct list_info {
 	uint64_t addr;
 	uint64_t count;
-	enum array_status status;
+	enum list_status status;
 	bool user; /* something was read from the caller's memory: origin and toctou */
 	enum tristate changed;
 	uint32_t captured; /* elements in iov */
@@ -95,7 +95,7 @@ struct array_info {
 	const struct iov_elem
 		*iov_exit; /* NULL unless changed is YES, and if it may be what the call wrote */
 	uint32_t exit_cnt;
-	struct iov_gap gaps[ARRAY_GAPS_MAX]; /* what is missing in iov */
+	struct iov_gap gaps[LIST_GAPS_MAX]; /* what is missing in iov */
 	uint32_t gap_cnt;
 	uint64_t total_len; /* sum over iov, saturating at UINT64_MAX */
 };
@@ -123,7 +123,7 @@ struct call_info {
 	enum tristate same_container;
 	enum tristate same_pid_ns, same_mnt_ns;
 	enum tristate same_memory;
-	struct array_info local, remote;
+	struct list_info local, remote;
 	const struct pvm_pins
 		*pins; /* pages that the kernel held; NULL: not known, or not surely all */
 	enum tristate

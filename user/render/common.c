@@ -70,12 +70,12 @@ void common__outcome(struct json *j, enum pvm_outcome outcome)
 	}
 }
 
-const char *common__status(enum array_status status)
+const char *common__status(enum list_status status)
 {
 	static const char *const names[] = {
-		[ARRAY_OK] = "ok",	     [ARRAY_NONE] = "none", [ARRAY_INVALID] = "invalid",
-		[ARRAY_PARTIAL] = "partial", [ARRAY_LATE] = "late", [ARRAY_FAULT] = "fault",
-		[ARRAY_LOST] = "lost",
+		[LIST_OK] = "ok",	    [LIST_NONE] = "none", [LIST_INVALID] = "invalid",
+		[LIST_PARTIAL] = "partial", [LIST_LATE] = "late", [LIST_FAULT] = "fault",
+		[LIST_LOST] = "lost",
 	};
 
 	return names[status];

@@ -19,7 +19,7 @@ void common__flags(struct json *j, uint64_t flags);
 /* "start", "stats", "lost", "reopen", "error", "stop" */
 const char *common__type(enum record_type type);
 /* What became of a list's array, a word. */
-const char *common__status(enum array_status status);
+const char *common__status(enum list_status status);
 /* "pinned": the pages that the kernel held. */
 void common__pinned(struct json *j, const struct pvm_pins *pins);
 /* "major:minor", in hex digits. */

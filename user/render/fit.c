@@ -175,7 +175,7 @@ static struct elements elements_of(const struct call_info *c, unsigned int part,
 				   const struct render_opts *o)
 {
 	bool remote = part == FIT_REMOTE_IOV || part == FIT_REMOTE_EXIT;
-	const struct array_info *a = remote ? &c->remote : &c->local;
+	const struct list_info *a = remote ? &c->remote : &c->local;
 	struct elements e;
 
 	if (part == FIT_LOCAL_IOV || part == FIT_REMOTE_IOV)

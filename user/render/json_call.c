@@ -51,7 +51,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct call_in
 	fit__end(j, plan);
 }
 
-static void put_gaps(struct json *j, const struct array_info *a)
+static void put_gaps(struct json *j, const struct list_info *a)
 {
 	if (!a->gap_cnt) {
 		json__empty_arr(j, "unread");
@@ -67,7 +67,7 @@ static void put_gaps(struct json *j, const struct array_info *a)
 	json__close_arr(j);
 }
 
-static void put_origin(struct json *j, const struct array_info *a)
+static void put_origin(struct json *j, const struct list_info *a)
 {
 	if (a->user) {
 		JSON_WORD(j, "origin", "user");
@@ -93,7 +93,7 @@ static void side_end(const struct json *j, struct fit_plan *plan, bool remote)
 
 /* remote: a constant. */
 static inline __attribute__((always_inline)) void put_side(struct json *j, struct fit_plan *plan,
-							   const struct array_info *a, bool remote)
+							   const struct list_info *a, bool remote)
 {
 	if (side_begin(j, plan, remote)) {
 		json__hex(j, "addr", a->addr);

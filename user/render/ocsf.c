@@ -309,7 +309,7 @@ static void put_unresolved(struct json *j, const struct call_info *c)
 /* The first range that has bytes in it, and what was asked for altogether. */
 static void put_memory(struct json *j, const struct call_info *c)
 {
-	const struct array_info *a = &c->remote;
+	const struct list_info *a = &c->remote;
 
 	for (uint32_t i = 0; i < a->captured; i++) {
 		if (!a->iov[i].len)

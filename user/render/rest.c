@@ -283,7 +283,7 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 	fit__end(j, plan);
 }
 
-static void put_gaps(struct json *j, const struct array_info *a)
+static void put_gaps(struct json *j, const struct list_info *a)
 {
 	json__open_arr(j, "unread");
 	for (uint32_t i = 0; i < a->gap_cnt; i++) {
@@ -296,7 +296,7 @@ static void put_gaps(struct json *j, const struct array_info *a)
 }
 
 /* Puts what was seen of a list but for its elements. */
-static void put_look(struct json *j, const struct array_info *a)
+static void put_look(struct json *j, const struct list_info *a)
 {
 	json__hex(j, "addr", a->addr);
 	json__u64(j, "count", a->count);
@@ -320,7 +320,7 @@ static void put_confirmed(struct json *j, const struct call_info *c)
 
 static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	const struct array_info *local = &c->local, *remote = &c->remote;
+	const struct list_info *local = &c->local, *remote = &c->remote;
 
 	if (fit__begin(j, plan, FIT_LOCAL)) {
 		json__open_obj(j, "local");

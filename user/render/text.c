@@ -97,7 +97,7 @@ static void put_result(struct text_line *t, const struct call_info *c)
 }
 
 /* The first element that is not empty, or the first one. */
-static const struct iov_elem *first_range(const struct array_info *a)
+static const struct iov_elem *first_range(const struct list_info *a)
 {
 	for (uint32_t i = 0; i < a->captured; i++) {
 		if (a->iov[i].len)
@@ -109,12 +109,12 @@ static const struct iov_elem *first_range(const struct array_info *a)
 static void put_range(struct text_line *t, const struct call_info *c, const struct render_opts *o)
 {
 	static const char *const nothing[] = {
-		[ARRAY_OK] = "-",	   [ARRAY_NONE] = "-",
-		[ARRAY_INVALID] = "-",	   [ARRAY_PARTIAL] = "unreadable",
-		[ARRAY_LATE] = "-",	   [ARRAY_FAULT] = "unreadable",
-		[ARRAY_LOST] = "not kept",
+		[LIST_OK] = "-",	  [LIST_NONE] = "-",
+		[LIST_INVALID] = "-",	  [LIST_PARTIAL] = "unreadable",
+		[LIST_LATE] = "-",	  [LIST_FAULT] = "unreadable",
+		[LIST_LOST] = "not kept",
 	};
-	const struct array_info *a = &c->remote;
+	const struct list_info *a = &c->remote;
 	const struct iov_elem *e = o->iov_limit ? first_range(a) : NULL;
 	char len[TEXT_AMOUNT_SZ];
 
@@ -167,7 +167,7 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		[PVM_ENDED] = "end unseen",
 	};
 	const struct pvm_call *raw = c->raw;
-	const enum array_status l = c->local.status, r = c->remote.status;
+	const enum list_status l = c->local.status, r = c->remote.status;
 	const bool denied = c->ret_known && (c->ret == -EPERM || c->ret == -EACCES);
 	const struct {
 		const char *name;
@@ -188,11 +188,11 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,
 		  true, true },
 		{ "same memory", c->same_memory == YES && raw->kinship != PVM_KIN_SELF, true },
-		{ "late", l == ARRAY_LATE || r == ARRAY_LATE, false },
-		{ "partly unreadable", l == ARRAY_PARTIAL || r == ARRAY_PARTIAL, false },
-		{ "unreadable", l == ARRAY_FAULT || r == ARRAY_FAULT, false },
-		{ "invalid count", l == ARRAY_INVALID || r == ARRAY_INVALID, false },
-		{ "not kept", l == ARRAY_LOST || r == ARRAY_LOST, false },
+		{ "late", l == LIST_LATE || r == LIST_LATE, false },
+		{ "partly unreadable", l == LIST_PARTIAL || r == LIST_PARTIAL, false },
+		{ "unreadable", l == LIST_FAULT || r == LIST_FAULT, false },
+		{ "invalid count", l == LIST_INVALID || r == LIST_INVALID, false },
+		{ "not kept", l == LIST_LOST || r == LIST_LOST, false },
 		{ "deleted exe", raw->caller.flags & PVM_TASK_EXE_DELETED, true },
 		{ "pidfd", c->flags & PVM_FLAG_PIDFD, false },
 		{ "confirmed", c->confirmed == YES, false },

@@ -38,7 +38,7 @@ static void test_plain(void **state)
 	assert_int_equal(c.same_container, UNKNOWN);
 	assert_int_equal(c.caller.real_start_ns, 5000002000);
 	assert_string_equal(c.caller.entity_id, "5f0c2b7e-1092-12a05f200");
-	assert_int_equal(c.local.status, ARRAY_OK);
+	assert_int_equal(c.local.status, LIST_OK);
 	assert_true(c.local.user);
 	assert_int_equal(c.local.changed, NO);
 	assert_int_equal(c.local.captured, 1);
@@ -209,7 +209,7 @@ static void test_outcomes(void **state)
 			assert_null(c.error);
 		assert_int_equal(c.partial, cases[i].partial);
 		assert_int_equal(c.duration_known, cases[i].duration);
-		assert_int_equal(c.local.status, ARRAY_OK);
+		assert_int_equal(c.local.status, LIST_OK);
 		assert_int_equal(c.local.changed, cases[i].phase == PVM_ORPHAN ? UNKNOWN : NO);
 	}
 }

@@ -20,13 +20,13 @@ static void test_counts(void **state)
 {
 	static const struct {
 		uint64_t count;
-		enum array_status local, remote;
+		enum list_status local, remote;
 	} cases[] = {
-		{ 0, ARRAY_NONE, ARRAY_NONE },
-		{ 1025, ARRAY_INVALID, ARRAY_INVALID },
-		{ 1ULL << 32, ARRAY_NONE, ARRAY_INVALID },
-		{ UINT64_MAX, ARRAY_INVALID, ARRAY_INVALID },
-		{ (1ULL << 32) + 1025, ARRAY_INVALID, ARRAY_INVALID },
+		{ 0, LIST_NONE, LIST_NONE },
+		{ 1025, LIST_INVALID, LIST_INVALID },
+		{ 1ULL << 32, LIST_NONE, LIST_INVALID },
+		{ UINT64_MAX, LIST_INVALID, LIST_INVALID },
+		{ (1ULL << 32) + 1025, LIST_INVALID, LIST_INVALID },
 	};
 	static const struct iov_elem elem = { 1, 2 };
 	struct fixture_call f;
@@ -55,7 +55,7 @@ static void test_counts(void **state)
 	fixture__call(&f);
 	f.call.local.count = (1ULL << 32) + 1;
 	decoding__call(&f, &c);
-	assert_int_equal(c.local.status, ARRAY_OK);
+	assert_int_equal(c.local.status, LIST_OK);
 	assert_int_equal(c.local.captured, 1);
 	f.call.remote.count = (1ULL << 32) + 1;
 	decoding__refuse(&f);
@@ -105,7 +105,7 @@ static void test_total_saturates(void **state)
 struct two_looks {
 	uint8_t flags, entry_ok, exit_ok;
 	bool differ; /* the exit saw other lengths */
-	enum array_status status;
+	enum list_status status;
 	enum tristate changed;
 	uint32_t captured;
 	uint64_t total; /* entry's lengths are 1, 2, 4, 8; the exit's ten times that */
@@ -145,38 +145,38 @@ static void check_two_looks(const struct two_looks *t)
 	assert_int_equal(c.remote.gap_cnt, t->gap.cnt > 0);
 	if (t->gap.cnt)
 		assert_memory_equal(&c.remote.gaps[0], &t->gap, sizeof(t->gap));
-	assert_int_equal(c.requested_known, t->status == ARRAY_OK || t->status == ARRAY_LATE);
+	assert_int_equal(c.requested_known, t->status == LIST_OK || t->status == LIST_LATE);
 }
 
 static void test_two_looks(void **state)
 {
 	const uint8_t both = PVM_SIDE_ENTRY | PVM_SIDE_EXIT;
 	const struct two_looks cases[] = {
-		{ both, 3, 3, false, ARRAY_OK, NO, 4, 15, 0, { 0, 0 } },
-		{ both, 3, 3, true, ARRAY_OK, YES, 4, 15, 4, { 0, 0 } },
-		{ both, 3, 1, true, ARRAY_OK, YES, 4, 15, 2, { 0, 0 } },
-		{ both, 3, 0, true, ARRAY_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
-		{ PVM_SIDE_ENTRY, 3, 0, false, ARRAY_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
+		{ both, 3, 3, false, LIST_OK, NO, 4, 15, 0, { 0, 0 } },
+		{ both, 3, 3, true, LIST_OK, YES, 4, 15, 4, { 0, 0 } },
+		{ both, 3, 1, true, LIST_OK, YES, 4, 15, 2, { 0, 0 } },
+		{ both, 3, 0, true, LIST_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
+		{ PVM_SIDE_ENTRY, 3, 0, false, LIST_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
 		/* Equal where both saw it, but not all was seen twice. */
-		{ both, 1, 3, false, ARRAY_LATE, UNKNOWN, 4, 15, 0, { 0, 0 } },
-		{ both, 3, 1, false, ARRAY_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
-		{ both, 1, 1, false, ARRAY_PARTIAL, NO, 2, 3, 0, { 2, 2 } },
+		{ both, 1, 3, false, LIST_LATE, UNKNOWN, 4, 15, 0, { 0, 0 } },
+		{ both, 3, 1, false, LIST_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
+		{ both, 1, 1, false, LIST_PARTIAL, NO, 2, 3, 0, { 2, 2 } },
 		/* What entry could not see is the exit's; both saw the first page, and there it
 		 * changed. */
-		{ both, 1, 3, true, ARRAY_LATE, YES, 4, 3 + 120, 4, { 0, 0 } },
-		{ both, 0, 3, true, ARRAY_LATE, UNKNOWN, 4, 150, 0, { 0, 0 } },
+		{ both, 1, 3, true, LIST_LATE, YES, 4, 3 + 120, 4, { 0, 0 } },
+		{ both, 0, 3, true, LIST_LATE, UNKNOWN, 4, 150, 0, { 0, 0 } },
 		/* Each look has another page; the third element is put together of both. */
-		{ both, 1, 2, false, ARRAY_LATE, UNKNOWN, 4, 15, 0, { 0, 0 } },
-		{ both, 2, 1, false, ARRAY_LATE, UNKNOWN, 4, 15, 0, { 0, 0 } },
-		{ both, 2, 1, true, ARRAY_LATE, UNKNOWN, 4, 10 + 20 + 4 + 8, 0, { 0, 0 } },
-		{ both, 1, 1, true, ARRAY_PARTIAL, YES, 2, 3, 2, { 2, 2 } },
-		{ both, 2, 0, false, ARRAY_PARTIAL, UNKNOWN, 1, 8, 0, { 0, 3 } },
-		{ both, 0, 2, false, ARRAY_PARTIAL, UNKNOWN, 1, 8, 0, { 0, 3 } },
-		{ both, 0, 0, false, ARRAY_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
-		{ PVM_SIDE_ENTRY, 0, 0, false, ARRAY_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
+		{ both, 1, 2, false, LIST_LATE, UNKNOWN, 4, 15, 0, { 0, 0 } },
+		{ both, 2, 1, false, LIST_LATE, UNKNOWN, 4, 15, 0, { 0, 0 } },
+		{ both, 2, 1, true, LIST_LATE, UNKNOWN, 4, 10 + 20 + 4 + 8, 0, { 0, 0 } },
+		{ both, 1, 1, true, LIST_PARTIAL, YES, 2, 3, 2, { 2, 2 } },
+		{ both, 2, 0, false, LIST_PARTIAL, UNKNOWN, 1, 8, 0, { 0, 3 } },
+		{ both, 0, 2, false, LIST_PARTIAL, UNKNOWN, 1, 8, 0, { 0, 3 } },
+		{ both, 0, 0, false, LIST_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
+		{ PVM_SIDE_ENTRY, 0, 0, false, LIST_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
 		/* Bits of pages that the list does not lie on say nothing. */
-		{ both, 0xfc, 0xfc, true, ARRAY_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
-		{ both, 0xff, 0xff, false, ARRAY_OK, NO, 4, 15, 0, { 0, 0 } },
+		{ both, 0xfc, 0xfc, true, LIST_FAULT, UNKNOWN, 0, 0, 0, { 0, 4 } },
+		{ both, 0xff, 0xff, false, LIST_OK, NO, 4, 15, 0, { 0, 0 } },
 	};
 
 	(void)state;
@@ -227,7 +227,7 @@ static void test_long_arrays(void **state)
 
 	(void)state;
 	decode_long(1024, both, 0x1f, 0x1f, 0, &c);
-	assert_int_equal(c.remote.status, ARRAY_OK);
+	assert_int_equal(c.remote.status, LIST_OK);
 	assert_int_equal(c.remote.captured, 1024);
 	assert_int_equal(c.remote.total_len, 1023 * 512);
 	assert_int_equal(c.remote.changed, NO);
@@ -239,14 +239,14 @@ static void test_long_arrays(void **state)
 	/* Pages 0, 2 and 4 are missing: 3 gaps; an element on the border belongs to both of its
 	 * pages. */
 	decode_long(1024, PVM_SIDE_ENTRY, 0x0a, 0, 0, &c);
-	assert_int_equal(c.remote.status, ARRAY_PARTIAL);
+	assert_int_equal(c.remote.status, LIST_PARTIAL);
 	assert_int_equal(c.remote.gap_cnt, 3);
 	assert_int_equal(c.remote.gaps[0].first, 0);
 	assert_int_equal(c.remote.gaps[0].cnt, 255);
 	assert_int_equal(c.remote.iov[0].len, 255);
 	assert_int_equal(c.remote.captured, 512);
 	decode_long(9, both, 0, 1, 5, &c);
-	assert_int_equal(c.remote.status, ARRAY_LATE);
+	assert_int_equal(c.remote.status, LIST_LATE);
 	assert_int_equal(c.remote.iov[0].base, 5);
 	assert_int_equal(c.remote.changed, UNKNOWN);
 }
@@ -258,23 +258,23 @@ static void test_lost_arrays(void **state)
 
 	(void)state;
 	decode_long(9, both | PVM_SIDE_ENTRY_LOST, NO_RECORD, 1, 0, &c);
-	assert_int_equal(c.remote.status, ARRAY_LATE);
+	assert_int_equal(c.remote.status, LIST_LATE);
 	assert_int_equal(c.remote.changed, UNKNOWN);
 	decode_long(9, both | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST, NO_RECORD, NO_RECORD, 0,
 		    &c);
-	assert_int_equal(c.remote.status, ARRAY_LOST);
+	assert_int_equal(c.remote.status, LIST_LOST);
 	assert_int_equal(c.remote.captured, 0);
 	assert_false(c.remote.user);
 	assert_false(c.requested_known);
 	/* Said to be sent, but not there: evicted meanwhile. */
 	decode_long(9, both, NO_RECORD | 1, NO_RECORD | 1, 0, &c);
-	assert_int_equal(c.remote.status, ARRAY_LOST);
+	assert_int_equal(c.remote.status, LIST_LOST);
 	decode_long(9, both, 1, NO_RECORD | 1, 0, &c);
-	assert_int_equal(c.remote.status, ARRAY_OK);
+	assert_int_equal(c.remote.status, LIST_OK);
 	assert_int_equal(c.remote.changed, UNKNOWN);
 	/* Nothing was readable, so nothing was sent. */
 	decode_long(9, both, NO_RECORD, NO_RECORD, 0, &c);
-	assert_int_equal(c.remote.status, ARRAY_FAULT);
+	assert_int_equal(c.remote.status, LIST_FAULT);
 }
 
 static void test_orphan_long_array(void **state)
@@ -294,13 +294,13 @@ static void test_orphan_long_array(void **state)
 	fixture__data(&f, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
 	put_long(&f.call, true, 300, 0, 3);
 	decoding__call(&f, &c);
-	assert_int_equal(c.remote.status, ARRAY_OK);
+	assert_int_equal(c.remote.status, LIST_OK);
 	assert_int_equal(c.remote.changed, UNKNOWN);
-	assert_int_equal(c.local.status, ARRAY_FAULT);
+	assert_int_equal(c.local.status, LIST_FAULT);
 	arrays__drop(decoding.arrays, f.call.caller.tid, f.call.entry_ns);
 	f.call.remote.flags |= PVM_SIDE_EXIT_LOST;
 	decoding__call(&f, &c);
-	assert_int_equal(c.remote.status, ARRAY_LOST);
+	assert_int_equal(c.remote.status, LIST_LOST);
 }
 
 /* What only the audit saw has no look at its lists, and no more of its caller than /proc says. */
@@ -319,8 +319,8 @@ static void test_audit(void **state)
 	f.call.caller.start_ns = 0;
 	fixture__data(&f, NULL, 0, NULL, 0, NULL, 0, NULL, 0);
 	decoding__call(&f, &c);
-	assert_int_equal(c.local.status, ARRAY_LOST);
-	assert_int_equal(c.remote.status, ARRAY_LOST);
+	assert_int_equal(c.local.status, LIST_LOST);
+	assert_int_equal(c.remote.status, LIST_LOST);
 	assert_true(c.outcome == PVM_UNKNOWN && !c.ret_known && !c.duration_known);
 	assert_true(c.caller.bare && !c.caller.entity_id[0] && !c.caller.exe);
 	f.call.phase = PVM_COMPLETE;

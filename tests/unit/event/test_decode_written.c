@@ -25,7 +25,7 @@ struct scene {
 	bool other;	      /* the target is another process */
 	uint8_t op, phase, abi;
 	int64_t ret;
-	enum array_status status;
+	enum list_status status;
 	enum tristate changed;
 	bool shown; /* what was seen at exit */
 };
@@ -46,7 +46,7 @@ static void check_scene(const struct scene *s)
 	bool differs = s->exit.len;
 	struct fixture_call f;
 	struct call_info c;
-	const struct array_info *a;
+	const struct list_info *a;
 
 	fixture__call(&f);
 	f.call.op = s->op ? s->op : PVM_READ;
@@ -158,7 +158,7 @@ static const struct scene scenes[] = {
 	  .at_remote = true,
 	  .late = true,
 	  .ret = 64,
-	  .status = ARRAY_FAULT,
+	  .status = LIST_FAULT,
 	  .changed = YES },
 	{ "not readable at entry, and left alone",
 	  { ELSEWHERE, 64 },
@@ -167,7 +167,7 @@ static const struct scene scenes[] = {
 	  .at_remote = true,
 	  .late = true,
 	  .ret = 64,
-	  .status = ARRAY_LATE,
+	  .status = LIST_LATE,
 	  .changed = UNKNOWN },
 	{ "no list, and not readable at entry",
 	  { ELSEWHERE, 64 },
@@ -176,7 +176,7 @@ static const struct scene scenes[] = {
 	  .at_remote = true,
 	  .late = true,
 	  .ret = 64,
-	  .status = ARRAY_FAULT,
+	  .status = LIST_FAULT,
 	  .changed = UNKNOWN },
 	{ "the reason for a failure, not readable at entry",
 	  { ELSEWHERE, 64 },
@@ -185,7 +185,7 @@ static const struct scene scenes[] = {
 	  .at_remote = true,
 	  .late = true,
 	  .ret = -22,
-	  .status = ARRAY_LATE,
+	  .status = LIST_LATE,
 	  .changed = UNKNOWN },
 	{ "a negative length",
 	  { ELSEWHERE, 64 },
@@ -242,7 +242,7 @@ static const struct scene scenes[] = {
 	  .exit = { LOCAL_AT, 64 },
 	  .phase = PVM_ORPHAN,
 	  .ret = 64,
-	  .status = ARRAY_FAULT,
+	  .status = LIST_FAULT,
 	  .changed = UNKNOWN },
 	{ "an exit without an entry, elsewhere",
 	  { ELSEWHERE, 64 },

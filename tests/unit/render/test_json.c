@@ -228,13 +228,13 @@ static void hostile_arrays(struct sample *s)
 {
 	struct call_info *c = &s->r.call;
 
-	c->local = (struct array_info){ .addr = UINT64_MAX,
-					.count = UINT64_MAX,
-					.status = ARRAY_INVALID,
-					.changed = UNKNOWN,
-					.iov = s->iov[0] };
+	c->local = (struct list_info){ .addr = UINT64_MAX,
+				       .count = UINT64_MAX,
+				       .status = LIST_INVALID,
+				       .changed = UNKNOWN,
+				       .iov = s->iov[0] };
 	c->remote.count = 3;
-	c->remote.status = ARRAY_PARTIAL;
+	c->remote.status = LIST_PARTIAL;
 	c->remote.changed = YES;
 	c->remote.captured = 1;
 	c->remote.iov_exit = s->iov[3];

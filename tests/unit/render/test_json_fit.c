@@ -40,7 +40,7 @@ static void check_elements(const json_t *line, const char *side, const char *key
 	}
 }
 
-static void check_side(const json_t *line, const char *side, const struct array_info *a)
+static void check_side(const json_t *line, const char *side, const struct list_info *a)
 {
 	bool more = !line__cuts_in(line, side, "*");
 
@@ -198,7 +198,7 @@ static void check_top(const json_t *line, const struct sample *s)
  * not given out again. */
 static void check_used(const json_t *line, const struct sample *s, const struct render_opts *o)
 {
-	const struct array_info *a = &s->r.call.remote;
+	const struct list_info *a = &s->r.call.remote;
 	size_t shown = json_array_size(line__at(line, "remote", "iov"));
 	char text[80];
 

@@ -105,7 +105,7 @@ static void test_failure(void **state)
 	c->target.task = NULL;
 	c->target_arg = -5;
 	c->remote.captured = 0;
-	c->remote.status = ARRAY_FAULT;
+	c->remote.status = LIST_FAULT;
 	expect_has(&s->r, ARROW " ?(-5)             read        ?/? ?       "
 				"uid=1000 unreadable                  orphan, unreadable\n");
 	s->f.call.kind = PVM_KIND_PIDFD;
@@ -123,8 +123,8 @@ static void test_flags(void **state)
 
 	(void)state;
 	c->local.changed = YES;
-	c->local.status = ARRAY_LATE;
-	c->remote.status = ARRAY_PARTIAL;
+	c->local.status = LIST_LATE;
+	c->remote.status = LIST_PARTIAL;
 	s->f.call.abi = PVM_ABI_I386;
 	s->f.call.phase = PVM_UNFINISHED;
 	s->f.call.kinship = PVM_KIN_PARENT;
@@ -133,8 +133,8 @@ static void test_flags(void **state)
 	expect_has(&s->r,
 		   " changed, moved, other container, other user, i386, unfinished, parent, late, "
 		   "partly unreadable, deleted exe\n");
-	c->remote.status = ARRAY_LOST;
-	c->local.status = ARRAY_INVALID;
+	c->remote.status = LIST_LOST;
+	c->local.status = LIST_INVALID;
 	s->f.call.abi = PVM_ABI_X32;
 	s->f.call.kinship = PVM_KIN_SELF;
 	expect_has(&s->r, " x32, unfinished, self, invalid count, not kept, deleted exe\n");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decode_array - entry is the claim, exit repairs what was unreadable then and shows what
+/* decode_list - entry is the claim, exit repairs what was unreadable then and shows what
  * changed. */
-#include "event/decode_array.h"
+#include "event/decode_list.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -10,23 +10,23 @@
 
 /* Both looks at a list, reduced to what can be used. */
 struct looks {
-	const struct array_shape *s;
+	const struct list_shape *s;
 	const uint8_t *entry, *exit;
 	unsigned int entry_ok, exit_ok; /* pages */
 	unsigned int full;		/* all pages of the list */
 	uint32_t off;			/* of the list in its first page */
 };
 
-static uint32_t array_bytes(const struct array_shape *s)
+static uint32_t list_bytes(const struct list_shape *s)
 {
 	return s->cnt * s->elem;
 }
 
-static struct looks looks__of(const struct array_shape *s, const struct array_look *entry,
-			      const struct array_look *exit)
+static struct looks looks__of(const struct list_shape *s, const struct list_look *entry,
+			      const struct list_look *exit)
 {
 	uint32_t off = (uint32_t)(s->addr & (PVM_PAGE_SZ - 1));
-	unsigned int full = pvm_page_mask(s->addr, array_bytes(s));
+	unsigned int full = pvm_page_mask(s->addr, list_bytes(s));
 
 	return (struct looks){
 		.s = s,
@@ -94,17 +94,17 @@ static bool capture_one(const struct looks *l, uint32_t e, struct iov_elem *to)
 	return true;
 }
 
-static void note_gap(struct array_info *out, uint32_t e)
+static void note_gap(struct list_info *out, uint32_t e)
 {
 	struct iov_gap *last = out->gap_cnt ? &out->gaps[out->gap_cnt - 1] : NULL;
 
 	if (last && last->first + last->cnt == e)
 		last->cnt++;
-	else if (out->gap_cnt < ARRAY_GAPS_MAX)
+	else if (out->gap_cnt < LIST_GAPS_MAX)
 		out->gaps[out->gap_cnt++] = (struct iov_gap){ .first = e, .cnt = 1 };
 }
 
-static void capture(struct array_info *out, const struct looks *l, struct iov_elem *to)
+static void capture(struct list_info *out, const struct looks *l, struct iov_elem *to)
 {
 	uint32_t cnt = l->s->cnt, got = 0;
 
@@ -125,7 +125,7 @@ static void capture(struct array_info *out, const struct looks *l, struct iov_el
 }
 
 /* What the exit saw, of elements that it saw whole. */
-static void capture_exit(struct array_info *out, const struct looks *l, struct iov_elem *to)
+static void capture_exit(struct list_info *out, const struct looks *l, struct iov_elem *to)
 {
 	uint32_t got = 0, split;
 
@@ -146,7 +146,7 @@ static void capture_exit(struct array_info *out, const struct looks *l, struct i
 static enum tristate compare(const struct looks *l)
 {
 	unsigned int both = l->entry_ok & l->exit_ok;
-	uint32_t len = array_bytes(l->s);
+	uint32_t len = list_bytes(l->s);
 
 	if (!both)
 		return UNKNOWN;
@@ -178,9 +178,8 @@ static uint64_t total_of(const struct iov_elem *iov, uint32_t cnt)
 	return total;
 }
 
-void array__merge(struct array_info *out, const struct array_shape *s,
-		  const struct array_look *entry, const struct array_look *exit,
-		  struct iov_elem *iov, struct iov_elem *iov_exit)
+void list__merge(struct list_info *out, const struct list_shape *s, const struct list_look *entry,
+		 const struct list_look *exit, struct iov_elem *iov, struct iov_elem *iov_exit)
 {
 	struct looks l = looks__of(s, entry, exit);
 
@@ -188,13 +187,13 @@ void array__merge(struct array_info *out, const struct array_shape *s,
 	out->user = out->captured > 0;
 	out->total_len = total_of(iov, out->captured);
 	if (l.entry_ok == l.full)
-		out->status = ARRAY_OK;
+		out->status = LIST_OK;
 	else if (out->captured == s->cnt)
-		out->status = ARRAY_LATE;
+		out->status = LIST_LATE;
 	else if (out->captured)
-		out->status = ARRAY_PARTIAL;
+		out->status = LIST_PARTIAL;
 	else
-		out->status = entry->lost || exit->lost ? ARRAY_LOST : ARRAY_FAULT;
+		out->status = entry->lost || exit->lost ? LIST_LOST : LIST_FAULT;
 
 	out->iov_exit = NULL;
 	out->exit_cnt = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decode_array - makes one claim of the two looks that were taken at a list. */
-#ifndef PVM_DECODE_ARRAY_H
-#define PVM_DECODE_ARRAY_H
+/* decode_list - makes one claim of the two looks that were taken at a list. */
+#ifndef PVM_DECODE_LIST_H
+#define PVM_DECODE_LIST_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,14 +9,14 @@
 #include "event/record.h"
 
 /* A list as the kernel sees it: cnt elements (1 to PVM_IOV_MAX) of elem bytes (8 or 16). */
-struct array_shape {
+struct list_shape {
 	uint64_t addr;
 	uint32_t cnt;
 	uint32_t elem;
 };
 
 /* One look at a list: its array, as far as it was read. */
-struct array_look {
+struct list_look {
 	const uint8_t *bytes; /* cnt * elem of them; NULL: not taken, or nothing was readable */
 	uint8_t ok;	      /* bit n: page n was readable */
 	bool lost;	      /* something was read but did not reach us */
@@ -24,8 +24,7 @@ struct array_look {
 
 /* Fills status, user, changed, captured, iov, iov_exit, exit_cnt, gaps and total_len of out. iov
  * and iov_exit have room for s->cnt elements each. */
-void array__merge(struct array_info *out, const struct array_shape *s,
-		  const struct array_look *entry, const struct array_look *exit,
-		  struct iov_elem *iov, struct iov_elem *iov_exit);
+void list__merge(struct list_info *out, const struct list_shape *s, const struct list_look *entry,
+		 const struct list_look *exit, struct iov_elem *iov, struct iov_elem *iov_exit);
 
 #endif
