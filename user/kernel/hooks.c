@@ -16,6 +16,7 @@
 #include "bpf/control.h"
 #include "kernel/call_programs.h"
 #include "kernel/iterators.h"
+#include "kernel/nothing.h"
 #include "kernel/skips.h"
 #include "kernel/sysctl.h"
 #include "kernel/types.h"
@@ -44,20 +45,13 @@ static bool is_call_hook(const struct bpf_program *prog)
  */
 static int try_function(const struct btf *types, const char *function, enum bpf_attach_type type)
 {
-	const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	struct bpf_prog_load_opts opts = { .sz = sizeof(opts), .expected_attach_type = type };
 	int id = btf__find_by_name_kind(types, function, BTF_KIND_FUNC), prog, link, err;
 
 	if (id < 0)
 		return -ENOENT;
-	opts.attach_btf_id = (uint32_t)id;
-	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "pvm_try", "Dual BSD/GPL", nothing,
-			     sizeof(nothing) / sizeof(nothing[0]), &opts);
+	prog = nothing__load(BPF_PROG_TYPE_TRACING, type, (uint32_t)id);
 	if (prog < 0)
-		return -errno;
+		return prog;
 	link = bpf_raw_tracepoint_open(NULL, prog);
 	err = link < 0 ? -errno : 0;
 	if (link >= 0)

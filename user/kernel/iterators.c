@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel/iterators.h"
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <linux/bpf.h>
-
 #include "base/log.h"
 #include "bpf/control.h"
 #include "kernel/map.h"
+#include "kernel/nothing.h"
 #include "kernel/support.h"
 #include "pvmtrace.skel.h"
 
@@ -29,23 +27,13 @@
 /* Each kernel that we run on has these; what refuses them is a host that lists what programs may attach to. */
 static bool are_allowed_over_maps(const struct btf *types)
 {
-	const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	struct bpf_prog_load_opts opts = {
-		.sz = sizeof(opts),
-		.expected_attach_type = BPF_TRACE_ITER,
-	};
 	int id = types ? btf__find_by_name_kind(types, OVER_MAPS, BTF_KIND_FUNC) : -1, prog;
 
 	if (id < 0)
 		return true;
-	opts.attach_btf_id = (uint32_t)id;
-	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "pvm_try", "Dual BSD/GPL", nothing,
-			     sizeof(nothing) / sizeof(nothing[0]), &opts);
+	prog = nothing__load(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, (uint32_t)id);
 	if (prog < 0) {
-		log__debug("iterators over maps: %s", strerror(errno));
+		log__debug("iterators over maps: %s", strerror(-prog));
 		return false;
 	}
 	close(prog);

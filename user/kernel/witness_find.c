@@ -14,6 +14,7 @@
 #include "base/text_file.h"
 #include "bpf/control.h"
 #include "kernel/call_programs.h"
+#include "kernel/nothing.h"
 #include "kernel/session.h"
 #include "kernel/sysctl.h"
 #include "pvmtrace.skel.h"
@@ -76,28 +77,19 @@ static bool has_multi(const struct btf *types)
 /* And whether it lets it be attached: then the next best can still be loaded. */
 static bool try_multi(struct witness *w, bool at_return)
 {
-	const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	const struct bpf_prog_load_opts load = {
-		.sz = sizeof(load),
-		.expected_attach_type = BPF_TRACE_KPROBE_MULTI,
-	};
 	const struct bpf_link_create_opts opts = {
 		.sz = sizeof(opts),
 		.kprobe_multi = { .flags = at_return ? BPF_F_KPROBE_MULTI_RETURN : 0,
 				  .cnt = (uint32_t)w->function_cnt,
 				  .syms = w->functions },
 	};
-	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "pvm_try", "Dual BSD/GPL", nothing,
-				 sizeof(nothing) / sizeof(nothing[0]), &load);
-	int link = prog < 0 || MULTI_REFUSED
-			   ? -1
-			   : bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
+	int prog = nothing__load(BPF_PROG_TYPE_KPROBE, BPF_TRACE_KPROBE_MULTI, 0);
+	int link = prog < 0	   ? prog
+		   : MULTI_REFUSED ? -EPERM
+				   : bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, &opts);
 
 	if (link < 0) {
-		log__debug("kprobe.multi%s: %s", at_return ? ", returns" : "", strerror(errno));
+		log__debug("kprobe.multi%s: %s", at_return ? ", returns" : "", strerror(-link));
 		w->refused |= at_return ? WITNESS_RETURNS : WITNESS_MULTI;
 	} else {
 		close(link);
