@@ -8,8 +8,8 @@
 
 #include "base/digits.h"
 #include "bpf/rules.h"
-#include "event/decode_list.h"
 #include "event/decode_check.h"
+#include "event/decode_list.h"
 #include "event/decode_written.h"
 #include "event/relation.h"
 
@@ -22,6 +22,7 @@ struct decoder {
 	struct pvm_call first;			/* of a summary */
 	struct pvm_task owner;			/* of a target's memory, as far as is known */
 	struct pin_key key;
+	char error[ERRNO_NAME_SZ]; /* of the last record, if it has no other name */
 };
 
 /* The bytes of a call's two sides: as they lie in its record, or in records of their own. */
@@ -172,12 +173,12 @@ static void decode_side(struct decoder *d, const struct pvm_call *call, const st
 	list__merge(out, &shape, &look[0], &look[1], d->iov[remote][0], d->iov[remote][1]);
 }
 
-static void decode_outcome(const struct pvm_call *call, struct call_info *out)
+static void decode_outcome(struct decoder *d, const struct pvm_call *call, struct call_info *out)
 {
 	out->outcome = (enum pvm_outcome)pvm_outcome_of(call->phase, call->ret);
 	out->ret_known = out->transferred_known = out->outcome != PVM_UNKNOWN;
 	out->ret = out->ret_known ? call->ret : 0;
-	out->error = out->outcome == PVM_FAILED ? errno_name((int)-call->ret) : NULL;
+	out->error = out->outcome == PVM_FAILED ? errno_name((int)-call->ret, d->error) : NULL;
 	out->transferred = out->outcome == PVM_SUCCEEDED ? (uint64_t)call->ret : 0;
 }
 
@@ -329,7 +330,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	out->raw = call;
 	out->flags = call->args[PVM_ARG_FLAGS];
 	out->target_arg = pvm_target_arg(call->args);
-	decode_outcome(call, out);
+	decode_outcome(d, call, out);
 	decode_duration(call, out);
 	decode_id(d, call, out);
 	decode_side(d, call, &inl, false, true, &out->local);
@@ -344,9 +345,11 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 #define USUAL_ERRNO(name, number) [PVM_USUAL_##name] = (number),
 
 /* A sum of calls that failed in an unusual way is of that errno alone, which is the first one's. */
-static void decode_errors(const struct pvm_tally *tally, int64_t first, struct summary_info *out)
+static void decode_errors(struct decoder *d, const struct pvm_tally *tally,
+			  struct summary_info *out)
 {
 	static const int usual[PVM_USUAL_CNT] = { PVM_USUALS(USUAL_ERRNO) };
+	const int64_t first = d->first.ret;
 
 	out->error_cnt = 0;
 	if (tally->outcome != PVM_FAILED)
@@ -354,13 +357,13 @@ static void decode_errors(const struct pvm_tally *tally, int64_t first, struct s
 	for (size_t i = 0; i < PVM_USUAL_CNT; i++) {
 		if (tally->errors[i])
 			out->errors[out->error_cnt++] = (struct error_count){
-				.name = errno_name(usual[i]),
+				.name = errno_name(usual[i], d->error),
 				.calls = tally->errors[i],
 			};
 	}
 	if (!out->error_cnt && pvm_is_error(first))
 		out->errors[out->error_cnt++] = (struct error_count){
-			.name = errno_name((int)-first),
+			.name = errno_name((int)-first, d->error),
 			.calls = tally->calls,
 		};
 }
@@ -414,7 +417,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	out->sums_known = tally->outcome != PVM_UNKNOWN;
 	out->bytes = tally->bytes;
 	out->duration_ns = tally->duration_ns;
-	decode_errors(tally, d->first.ret, out);
+	decode_errors(d, tally, out);
 	decode_kinds(tally, out);
 	out->first_ns = clock__real_of(clock, tally->first_ns);
 	out->last_ns = clock__real_of(clock, tally->last_ns);

@@ -142,12 +142,10 @@ static const char *const names[] = {
 	NAME(EHWPOISON),
 };
 
-const char *errno_name(int err)
+const char *errno_name(int err, char other[ERRNO_NAME_SZ])
 {
-	static char other[16];
-
 	if (err > 0 && (size_t)err < sizeof(names) / sizeof(names[0]) && names[err])
 		return names[err];
-	snprintf(other, sizeof(other), "E%d", err);
+	snprintf(other, ERRNO_NAME_SZ, "E%d", err);
 	return other;
 }

@@ -8,8 +8,10 @@
 #include "base/options.h"
 #include "event/record.h"
 
-/* "EPERM" for 1; an unknown one gives "E<number>" in a static buffer. */
-const char *errno_name(int err);
+#define ERRNO_NAME_SZ 16
+
+/* "EPERM" for 1; an unknown one gives "E<number>", in other. */
+const char *errno_name(int err, char other[ERRNO_NAME_SZ]);
 /* "x86_64", "i386", "x32", "arm64", "arm". */
 const char *abi_name(int abi);
 /* "complete", "in_flight", "unfinished", "ended", "orphan". */

@@ -232,19 +232,25 @@ static void test_arguments(void **state)
 
 static void test_names(void **state)
 {
+	char other[ERRNO_NAME_SZ], another[ERRNO_NAME_SZ];
+	const char *unknown = errno_name(512, another);
+
 	(void)state;
-	assert_string_equal(errno_name(1), "EPERM");
-	assert_string_equal(errno_name(14), "EFAULT");
-	assert_string_equal(errno_name(133), "EHWPOISON");
-	assert_string_equal(errno_name(41), "E41");
-	assert_string_equal(errno_name(58), "E58");
-	assert_string_equal(errno_name(134), "E134");
-	assert_string_equal(errno_name(512), "E512");
-	assert_string_equal(errno_name(0), "E0");
+	assert_string_equal(errno_name(1, other), "EPERM");
+	assert_string_equal(errno_name(14, other), "EFAULT");
+	assert_string_equal(errno_name(133, other), "EHWPOISON");
+	assert_string_equal(errno_name(41, other), "E41");
+	assert_string_equal(errno_name(58, other), "E58");
+	assert_string_equal(errno_name(134, other), "E134");
+	assert_string_equal(errno_name(512, other), "E512");
+	assert_string_equal(errno_name(0, other), "E0");
+	assert_string_equal(errno_name(-PVM_ERRNO_MAX, other), "E-4095");
+	/* What one was given stays. */
+	assert_string_equal(unknown, "E512");
 	/* The C library knows the same ones, but for the second name of ENOTSUP. */
 	for (int err = 1; err <= 133; err++) {
 		if (strerrorname_np(err) && err != EOPNOTSUPP)
-			assert_string_equal(errno_name(err), strerrorname_np(err));
+			assert_string_equal(errno_name(err, other), strerrorname_np(err));
 	}
 	assert_string_equal(abi_name(PVM_ABI_X86_64), "x86_64");
 	assert_string_equal(abi_name(PVM_ABI_I386), "i386");
