@@ -8,8 +8,6 @@
 
 #define ELEM_MIN (sizeof("{\"base\":\"0x0\",\"len\":0},") - 1)
 #define NO_PARENT FIT_CNT
-#define FIRST_LIST FIT_REMOTE_EXIT
-#define LAST_LIST FIT_LOCAL_IOV
 #define CUT "[...]" /* as identity marks paths that the kernel half had to cut */
 #define CUT_LEN (sizeof(CUT) - 1)
 #define CUT_LEAST 16 /* bytes of a path: fewer say nothing */
@@ -70,15 +68,21 @@ static const struct fit_form *form_of(const struct fit_plan *plan, unsigned int 
 	return &fit_rows[part].in[plan->format->id];
 }
 
+/* Of a path. */
+static bool is_cgroup(unsigned int part)
+{
+	return part == FIT_CGROUP || part == FIT_TARGET_CGROUP;
+}
+
 static struct bytes text_of(const struct call_info *c, unsigned int part)
 {
 	const struct task_info *t = part == FIT_EXE || part == FIT_CGROUP ? &c->caller
 				    : part == FIT_OWNER_EXE		  ? &c->owner
 									  : &c->target;
-	bool exe = part < FIT_CGROUP;
-	const char *at = exe ? t->exe : t->cgroup;
+	const bool cgroup = is_cgroup(part);
+	const char *at = cgroup ? t->cgroup : t->exe;
 
-	return (struct bytes){ at, at ? strnlen(at, exe ? t->exe_len : t->cgroup_len) : 0 };
+	return (struct bytes){ at, at ? strnlen(at, cgroup ? t->cgroup_len : t->exe_len) : 0 };
 }
 
 /* What json__bytes makes of it, without the quotes. */
@@ -122,7 +126,7 @@ static int64_t cut_at(struct fit_cut *cut, struct bytes text, size_t head, size_
 static int64_t cut_text(struct fit_cut *cut, unsigned int part, const struct call_info *c,
 			int64_t room)
 {
-	size_t head = part >= FIT_CGROUP ? (size_t)room * 2 / 3 : 0;
+	size_t head = is_cgroup(part) ? (size_t)room * 2 / 3 : 0;
 
 	return cut_at(cut, text_of(c, part), head, (size_t)room - head);
 }
@@ -131,7 +135,7 @@ const char *fit__text(const struct fit_plan *plan, enum fit_part part, const cha
 		      size_t *len)
 {
 	char *text = plan->cache->path;
-	const struct fit_cut *cut = &plan->texts[part - FIT_EXE];
+	const struct fit_cut *cut = &plan->texts[part - FIT_FIRST_TEXT];
 	size_t whole;
 
 	if (plan->whole || !(plan->shortened & FIT_BIT(part)))
@@ -210,7 +214,7 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 	plan->whole = true;
 	plan->cut = 0;
 	plan->args = UINT32_MAX;
-	for (unsigned int part = FIRST_LIST; part <= LAST_LIST; part++) {
+	for (unsigned int part = FIT_FIRST_LIST; part <= FIT_LAST_LIST; part++) {
 		struct elements e = elements_of(c, part, o);
 
 		*shown_of(plan, part) = e.want;
@@ -326,7 +330,7 @@ static void fit_whole(struct fit_plan *plan, unsigned int part, int64_t *room)
 static void fit_text(struct fit_plan *plan, unsigned int part, const struct call_info *c,
 		     int64_t limit, int64_t *room)
 {
-	struct fit_cut *cut = &plan->texts[part - FIT_EXE];
+	struct fit_cut *cut = &plan->texts[part - FIT_FIRST_TEXT];
 	int64_t cost = plan->bytes[part] - cut_sz(plan, part), left;
 
 	*room += cut->spent;
@@ -355,7 +359,8 @@ static void fit_text(struct fit_plan *plan, unsigned int part, const struct call
 static void fit_hex(struct fit_plan *plan, unsigned int part, const struct call_info *c,
 		    int64_t limit, int64_t *room)
 {
-	unsigned int of = part >= FIT_EXE_HEX ? part - FIT_EXE_HEX + FIT_EXE : FIT_CNT;
+	unsigned int of = part >= FIT_FIRST_TEXT_HEX ? part - FIT_FIRST_TEXT_HEX + FIT_FIRST_TEXT
+						     : FIT_CNT;
 	struct bytes whole;
 	const char *shown;
 	int64_t cost;
@@ -447,7 +452,7 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 {
 	int64_t room = (int64_t)o->max_line - (int64_t)len;
 
-	for (unsigned int part = FIRST_LIST; part <= LAST_LIST; part++) {
+	for (unsigned int part = FIT_FIRST_LIST; part <= FIT_LAST_LIST; part++) {
 		if (elements_of(c, part, o).cnt > *shown_of(plan, part))
 			plan->present |= FIT_BIT(part);
 	}

@@ -23,7 +23,6 @@
 /* In lines of so many bytes or more the remote list has its minimum whatever else there is. */
 #define FIT_LINE 5000
 
-#define FIT_BIT(part) (1ULL << (part))
 #define FIT_DEPTH 4
 
 struct fit_format {
@@ -31,8 +30,6 @@ struct fit_format {
 	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
 	bool counts_first; /* no room for the counts of a list: none for any elements but the first */
 };
-
-#define FIT_TEXTS (FIT_TARGET_CGROUP - FIT_EXE + 1)
 
 /* What is shown of a path that is cut: bytes at its beginning and at its end. */
 struct fit_cut {
@@ -51,7 +48,7 @@ struct fit_plan {
 	uint32_t args;	    /* arguments shown */
 	int64_t args_spent; /* room that these took */
 	uint64_t shortened; /* paths that are shown in part, FIT_BIT */
-	struct fit_cut texts[FIT_TEXTS];
+	struct fit_cut texts[FIT_TEXT_CNT];
 	uint64_t done;		     /* parts that are written whole, FIT_BIT */
 	uint64_t present;	     /* parts that have something to write */
 	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */

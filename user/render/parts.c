@@ -66,8 +66,27 @@
 
 const struct fit_row fit_rows[FIT_CNT] = { FIT_PARTS(ROW) };
 
+/* A mask has a bit for each part. */
+_Static_assert(FIT_CNT < 64, "as many parts as a mask has bits");
+
+/* All from the first of them to the last. */
+#define STAND_TOGETHER(parts) \
+	((parts) >> __builtin_ctzll(parts) == FIT_BIT(__builtin_popcountll(parts)) - 1)
+_Static_assert(STAND_TOGETHER(FIT_LISTS), "lists stand together");
+_Static_assert(STAND_TOGETHER(FIT_TEXTS), "paths stand together");
+_Static_assert(FIT_TEXT_HEXES == FIT_TEXTS << (FIT_FIRST_TEXT_HEX - FIT_FIRST_TEXT),
+	       "there is a hex of each path");
+
+#define STANDS_BEHIND(part, in_part, ...)                                                \
+	_Static_assert((int)FIT_##in_part == FIT_CNT || (int)FIT_##in_part < FIT_##part, \
+		       #part " stands behind " #in_part);
+FIT_PARTS(STANDS_BEHIND)
+
 /* A path's hex, and what is the target's, is found by counting. */
-_Static_assert(FIT_EXE_HEX - FIT_EXE == FIT_TARGET_CGROUP_HEX - FIT_TARGET_CGROUP,
+_Static_assert(FIT_EXE_HEX - FIT_EXE == FIT_TARGET_CGROUP_HEX - FIT_TARGET_CGROUP &&
+		       FIT_EXE_HEX - FIT_EXE == FIT_TARGET_EXE_HEX - FIT_TARGET_EXE &&
+		       FIT_EXE_HEX - FIT_EXE == FIT_OWNER_EXE_HEX - FIT_OWNER_EXE &&
+		       FIT_EXE_HEX - FIT_EXE == FIT_CGROUP_HEX - FIT_CGROUP,
 	       "pairs of paths");
 _Static_assert(FIT_CALLER + 1 == FIT_TARGET && FIT_NS + 1 == FIT_TARGET_NS &&
 		       FIT_EXE + 1 == FIT_TARGET_EXE && FIT_CGROUP + 1 == FIT_TARGET_CGROUP &&

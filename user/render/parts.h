@@ -79,6 +79,26 @@ enum fit_kind {
 	KIND_ARGS,     /* the first of them can be shown */
 };
 
+#define FIT_BIT(part) (1ULL << (part))
+
+/* The parts of one kind, FIT_BIT. */
+#define PART_IF(part, is) | ((is) ? FIT_BIT(FIT_##part) : 0)
+#define PART_IF_LIST(part, in_part, kind, ...) PART_IF(part, KIND_##kind == KIND_LIST)
+#define PART_IF_TEXT(part, in_part, kind, ...) PART_IF(part, KIND_##kind == KIND_TEXT)
+#define PART_IF_TEXT_HEX(part, in_part, kind, ...) PART_IF(part, KIND_##kind == KIND_TEXT_HEX)
+#define FIT_LISTS (0 FIT_PARTS(PART_IF_LIST))
+#define FIT_TEXTS (0 FIT_PARTS(PART_IF_TEXT))
+#define FIT_TEXT_HEXES (0 FIT_PARTS(PART_IF_TEXT_HEX))
+
+/* Those of these kinds stand together (parts.c), the hex of paths in the order of the paths. */
+enum {
+	FIT_FIRST_LIST = __builtin_ctzll(FIT_LISTS),
+	FIT_LAST_LIST = 63 - __builtin_clzll(FIT_LISTS),
+	FIT_FIRST_TEXT = __builtin_ctzll(FIT_TEXTS),
+	FIT_TEXT_CNT = __builtin_popcountll(FIT_TEXTS),
+	FIT_FIRST_TEXT_HEX = __builtin_ctzll(FIT_TEXT_HEXES),
+};
+
 /* Who is served before whom; of one turn those that stand first in the table. Minimums: who, whom and what, then which
  * memory, then from which program. What is wanted: lists first and arguments last. */
 enum fit_turn {
