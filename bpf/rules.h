@@ -45,6 +45,8 @@ PVM_RULE __u64 pvm_used_count(const struct pvm_side *side, int remote)
 /* Arrays are looked at by pages of this size, the smallest of any architecture: what is readable is a multiple of it. */
 #define PVM_PAGE_SHIFT 12
 #define PVM_PAGE_SZ (1 << PVM_PAGE_SHIFT)
+/* And no architecture has larger ones than this: arm64's of 64 KiB. */
+#define PVM_PAGE_SHIFT_MAX 16
 /* An array that does not begin on a page lies on one more. */
 #define PVM_ARRAY_PAGES (PVM_IOV_MAX * PVM_ELEMENT_MAX / PVM_PAGE_SZ + 1)
 /* A mask of pages has a byte, of which pvm_page_mask uses 7 bits at most. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "bpf/rules.h"
 #include "collector.h"
 #include "from_recording.h"
 #include "output/recording.h"
@@ -50,59 +51,58 @@ static int make_room(struct sink *sink)
 	return 0;
 }
 
-static void put_clock(struct replay *r, const void *data, size_t size)
+/* What is right in size and checksum, and yet cannot have been written by this program. */
+static void say_left_out(const struct replay *r, const char *what)
+{
+	log__warn("--replay %s: %s (before offset %llu)", r->collector.options->replay, what,
+		  recording__offset(r->recording));
+}
+
+/* Of these frames the reader knows the size (frame__fits). */
+static void put_clock(struct replay *r, const void *data)
 {
 	struct frame_clock clock;
 
-	if (size != sizeof(clock))
-		return;
 	memcpy(&clock, data, sizeof(clock));
 	clock__add(&r->collector.clock, clock.after_ns, clock.to_real);
 }
 
-static void put_host(struct replay *r, const void *data, size_t size)
+static void put_host(struct replay *r, const void *data)
 {
 	struct host *host = &r->collector.host;
 
-	if (size != sizeof(host->name))
-		return;
-	memcpy(host->name, data, size);
-	host->name[size - 1] = '\0';
+	memcpy(host->name, data, sizeof(host->name));
+	host->name[sizeof(host->name) - 1] = '\0';
 }
 
-static void put_told(struct replay *r, const void *data, size_t size)
+static void put_told(struct replay *r, const void *data)
 {
-	if (size == sizeof(r->from.told_ns))
-		memcpy(&r->from.told_ns, data, size);
+	memcpy(&r->from.told_ns, data, sizeof(r->from.told_ns));
 }
 
-static void put_key(struct replay *r, const void *data, size_t size)
+static void put_key(struct replay *r, const void *data)
 {
 	struct pin_key key;
 
-	if (size != sizeof(key))
-		return;
 	memcpy(&key, data, sizeof(key));
-	/* No architecture has other pages. */
-	if (key.page_shift >= 12 && key.page_shift <= 16)
+	if (key.page_shift >= PVM_PAGE_SHIFT && key.page_shift <= PVM_PAGE_SHIFT_MAX)
 		collector__set_key(&r->collector, &key);
+	else
+		say_left_out(r, "what pages were held is not compared: no host has pages of "
+				"such a size");
 }
 
 #define IS_WORD(array) recording__is_word(array, sizeof(array))
 
 /* Reason, code and signal are words that others compare: a recording that has anything else there was not written
  * by this program, and what it says of its books is not told. */
-static void put_books(struct replay *r, const void *data, size_t size)
+static void put_books(struct replay *r, const void *data)
 {
 	struct frame_books books;
 
-	if (size != sizeof(books))
-		return;
 	memcpy(&books, data, sizeof(books));
 	if (!IS_WORD(books.text) || !IS_WORD(books.signal)) {
-		log__warn("--replay %s: a record of the run's own is not told: its reason is no "
-			  "word (before offset %llu)",
-			  r->collector.options->replay, recording__offset(r->recording));
+		say_left_out(r, "a record of the run's own is not told: its reason is no word");
 		return;
 	}
 	books.message[sizeof(books.message) - 1] = '\0';
@@ -124,19 +124,19 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 		(void)collector__on_array(c, (void *)data, size);
 		break;
 	case FRAME_CLOCK:
-		put_clock(r, data, size);
+		put_clock(r, data);
 		break;
 	case FRAME_KEY:
-		put_key(r, data, size);
+		put_key(r, data);
 		break;
 	case FRAME_HOST:
-		put_host(r, data, size);
+		put_host(r, data);
 		break;
 	case FRAME_TOLD:
-		put_told(r, data, size);
+		put_told(r, data);
 		break;
 	case FRAME_BOOKS:
-		put_books(r, data, size);
+		put_books(r, data);
 		break;
 	}
 }

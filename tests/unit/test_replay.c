@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "bpf/control.h"
+#include "bpf/rules.h"
+#include "capture.h"
 #include "live_run.h"
 #include "options/command_line.h"
 #include "replay.h"
@@ -163,30 +165,102 @@ static void test_damaged(void **state)
 	assert_false(is_complete());
 }
 
+/* A recording of one frame. */
+static void record_frame(enum frame_kind kind, const void *data, size_t size)
+{
+	struct recording_header header = { .real_ns = NS_PER_S, .run_id = FIXTURE_RUN_ID };
+	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	struct recorder *recorder;
+
+	unlink(RECORDING);
+	assert_int_equal(recorder__create(&recorder, RECORDING, &header, &ourselves), 0);
+	assert_int_equal(recorder__put(recorder, kind, data, size, 0), 0);
+	assert_int_equal(recorder__close(recorder), 0);
+}
+
+/* The same; text gets what is said. */
+static int replay_aloud(char *text)
+{
+	struct capture c;
+	int status;
+
+	unlink(REPLAYED);
+	capture__start(&c, STDERR_FILENO);
+	status = replay(NULL, NULL);
+	capture__end(&c, text);
+	return status;
+}
+
+static void forget_lines(void)
+{
+	for (size_t i = 0; i < run.line_cnt; i++)
+		json_decref(run.lines[i]);
+	run.line_cnt = 0;
+}
+
 /* What this program did not write is not told: its end is then as good as none. */
 static void test_no_word(void **state)
 {
 	static const char word[] = "SIGTERM";
 	struct frame_books books = { .type = REC_STOP, .text = "sig nal" };
-	struct recording_header header = { .real_ns = NS_PER_S, .run_id = FIXTURE_RUN_ID };
-	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	struct recorder *recorder;
 
 	(void)state;
 	memcpy(books.signal, word, sizeof(word));
-	assert_int_equal(recorder__create(&recorder, RECORDING, &header, &ourselves), 0);
-	assert_int_equal(recorder__put(recorder, FRAME_BOOKS, &books, sizeof(books), 0), 0);
-	assert_int_equal(recorder__close(recorder), 0);
+	record_frame(FRAME_BOOKS, &books, sizeof(books));
 	assert_int_equal(replay(NULL, NULL), EX_DATAERR);
 	assert_int_equal(run.line_cnt, 2);
 	assert_string_equal(reason(), "recording_cut");
 }
 
+/* Nor is a frame whose size is not its kind's: nobody knows what it was to say. */
+static void test_no_size(void **state)
+{
+	static const struct pin_key keys[2] = { { .page_shift = PVM_PAGE_SHIFT } };
+	char text[CAPTURE_SZ];
+
+	(void)state;
+	record_frame(FRAME_KEY, keys, sizeof(keys[0]));
+	replay_aloud(text);
+	assert_string_equal(reason(), "recording_cut");
+	assert_null(strstr(text, "damaged"));
+	forget_lines();
+	record_frame(FRAME_KEY, keys, sizeof(keys));
+	assert_int_equal(replay_aloud(text), EX_DATAERR);
+	assert_string_equal(reason(), "recording_damaged");
+	assert_non_null(strstr(text, "damaged"));
+	assert_false(is_complete());
+}
+
+/* A key of pages that no host has is left out, and said to be. */
+static void test_no_page(void **state)
+{
+	static const struct {
+		uint32_t shift;
+		bool is_one;
+	} shifts[] = {
+		{ 0, false },
+		{ PVM_PAGE_SHIFT - 1, false },
+		{ PVM_PAGE_SHIFT, true },
+		{ PVM_PAGE_SHIFT_MAX, true },
+		{ PVM_PAGE_SHIFT_MAX + 1, false },
+		{ UINT32_MAX, false },
+	};
+	char text[CAPTURE_SZ];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+		const struct pin_key key = { .page_shift = shifts[i].shift };
+
+		record_frame(FRAME_KEY, &key, sizeof(key));
+		replay_aloud(text);
+		assert_int_equal(strstr(text, "no host has pages") == NULL, shifts[i].is_one);
+		forget_lines();
+	}
+}
+
 static int teardown(void **state)
 {
-	for (size_t i = 0; i < run.line_cnt; i++)
-		json_decref(run.lines[i]);
-	run.line_cnt = 0;
+	forget_lines();
 	return scratch__teardown(state);
 }
 
@@ -196,6 +270,7 @@ int main(void)
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch__setup, teardown)
 		IN_SCRATCH(test_same_books), IN_SCRATCH(test_filters), IN_SCRATCH(test_count),
 		IN_SCRATCH(test_cut),	     IN_SCRATCH(test_damaged), IN_SCRATCH(test_no_word),
+		IN_SCRATCH(test_no_size),    IN_SCRATCH(test_no_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,15 +165,16 @@ struct counter {
 	uint64_t value;
 };
 
+/* Recordings hold these numbers: none is ever another one's. */
 enum record_type {
-	REC_START,
-	REC_CALL,
-	REC_STATS,
-	REC_LOST,
-	REC_REOPEN,
-	REC_ERROR,
-	REC_STOP,
-	REC_SUMMARY,
+	REC_START = 0,
+	REC_CALL = 1,
+	REC_STATS = 2,
+	REC_LOST = 3,
+	REC_REOPEN = 4,
+	REC_ERROR = 5,
+	REC_STOP = 6,
+	REC_SUMMARY = 7,
 };
 
 struct abi_info {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recorder - writes what recording.h describes. */
+/* recorder - writes what recording_layout.h describes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/log.h"
 #include "output/file.h"
@@ -86,7 +85,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 	head.version = RECORDING_VERSION;
 	head.wire = PVM_WIRE_VERSION;
 	head.size = sizeof(head);
-	head.crc = (uint32_t)crc32(0, (const Bytef *)&head, offsetof(struct recording_header, crc));
+	head.crc = recording_header__checksum(&head);
 	memcpy(r->buf, &head, sizeof(head));
 	r->len = sizeof(head);
 	*out = r;
@@ -105,7 +104,6 @@ int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, si
 		  uint64_t calls)
 {
 	struct frame frame = { .size = (uint32_t)size, .kind = kind };
-	uLong crc;
 
 	if (sizeof(frame) + size > sizeof(r->buf) - r->len) {
 		int err = recorder__flush(r);
@@ -113,8 +111,7 @@ int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, si
 		if (err)
 			return -EAGAIN;
 	}
-	crc = crc32(0, (const Bytef *)&frame, offsetof(struct frame, crc));
-	frame.crc = (uint32_t)crc32(crc, data, (uInt)size);
+	frame.crc = frame__checksum(&frame, data);
 	memcpy(r->buf + r->len, &frame, sizeof(frame));
 	memcpy(r->buf + r->len + sizeof(frame), data, size);
 	r->len += sizeof(frame) + size;

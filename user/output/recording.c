@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recording - reads what recording.h describes. */
+/* recording - reads what recording_layout.h describes. */
 #include "output/recording.h"
 
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <zlib.h>
 
 #include "base/log.h"
 
@@ -88,7 +87,6 @@ static int check_header(struct recording *r)
 {
 	struct recording_header *h = &r->header;
 	size_t got = fread(h, 1, sizeof(*h), r->file);
-	uLong crc;
 	int err;
 
 	if (got < sizeof(h->magic) || memcmp(h->magic, RECORDING_MAGIC, sizeof(h->magic))) {
@@ -112,8 +110,7 @@ static int check_header(struct recording *r)
 			r->path, h->version, h->wire, RECORDING_VERSION, PVM_WIRE_VERSION);
 		return EX_DATAERR;
 	}
-	crc = crc32(0, (const Bytef *)h, offsetof(struct recording_header, crc));
-	if ((uint32_t)crc != h->crc) {
+	if (recording_header__checksum(h) != h->crc) {
 		log__error("--replay %s: its header is damaged (offset 0)", r->path);
 		return EX_DATAERR;
 	}
@@ -170,7 +167,6 @@ int recording__next(struct recording *r, enum frame_kind *kind, const void **dat
 {
 	struct frame frame;
 	size_t got = fread(&frame, 1, sizeof(frame), r->file);
-	uLong crc;
 
 	if (!got && feof(r->file))
 		return 0;
@@ -180,10 +176,12 @@ int recording__next(struct recording *r, enum frame_kind *kind, const void **dat
 		return damaged(r, "damaged");
 	if (fread(r->data, 1, frame.size, r->file) < frame.size)
 		return damaged(r, feof(r->file) ? "cut off" : "damaged");
-	crc = crc32(0, (const Bytef *)&frame, offsetof(struct frame, crc));
-	crc = crc32(crc, (const Bytef *)r->data, frame.size);
-	if ((uint32_t)crc != frame.crc)
+	if (frame__checksum(&frame, r->data) != frame.crc)
 		return damaged(r, "damaged");
+	if (!frame__fits(frame.kind, frame.size))
+		return damaged(
+			r,
+			"damaged, though its checksum is right: no frame is of its kind and size");
 	r->offset += sizeof(frame) + frame.size;
 	*kind = (enum frame_kind)frame.kind;
 	*data = r->data;

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * recording - a file of raw records: what came through the rings as it came, to be rendered later, elsewhere and
- * without rights. A header names version and host; then frames follow, each with a checksum, so that
- * damage is found where it is.
- *
- * All numbers are in the byte order of the recording host; a file of the other order is refused.
- */
+/* recording - a file of raw records: what came through the rings as it came, to be rendered later, elsewhere and
+ * without rights. What stands in it: recording_layout.h. */
 #ifndef PVM_RECORDING_H
 #define PVM_RECORDING_H
 
@@ -14,83 +9,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "bpf/control.h"
-#include "event/counts.h"
-#include "event/host.h"
 #include "output/file_watch.h"
 #include "output/place.h"
-
-#define RECORDING_MAGIC "PVMTRACE" /* 8 bytes without a NUL */
-#define RECORDING_VERSION 2
-#define RECORDING_ORDER 0x01020304u
-#define RECORDING_FRAME_MAX (1u << 20) /* no frame's data is longer */
-
-/* What the kernel's own work confirmed. */
-#define RECORDING_TARGET 1u
-#define RECORDING_FEXIT 2u
-#define RECORDING_KPROBE 4u
-/* And whether an audit was made. */
-#define RECORDING_AUDIT 8u
-
-struct recording_header {
-	char magic[8];
-	uint32_t order;	  /* RECORDING_ORDER as the recording host writes it */
-	uint32_t version; /* RECORDING_VERSION */
-	uint32_t wire;	  /* PVM_WIRE_VERSION */
-	uint32_t size;	  /* of this header: later versions may append */
-	uint64_t real_ns; /* when it began, ns since 1970 */
-	char run_id[24];
-	char program[24]; /* version of pvmtrace */
-	char resolve[8];  /* how targets were looked up */
-	char user[64];	  /* whom it ran as */
-	char command[200]; /* its options, which may have filtered; "..." at the end if there were more */
-	struct {
-		char name[8]; /* "" ends the list */
-		uint8_t covered, proven;
-	} abis[4];
-	uint32_t pid; /* its host pid */
-	struct host host;
-	uint8_t fentry : 1; /* --attach fentry */
-	uint8_t witnesses : 7; /* enum witness_bit; 0 in earlier recordings, which had no more than fentry here */
-	uint8_t confirms; /* RECORDING_TARGET and so on */
-	uint32_t crc;	  /* of all before */
-};
-
-enum frame_kind {
-	FRAME_CALL = 1,	 /* a record of the ring of calls */
-	FRAME_ARRAY = 2, /* a record of the ring of arrays */
-	FRAME_CLOCK = 3, /* struct frame_clock: from here on */
-	FRAME_KEY = 5,	 /* struct pin_key: from here on */
-	FRAME_BOOKS = 4, /* struct frame_books: what the recording program had to tell itself */
-	FRAME_HOST = 7,	 /* char[HOST_NAME_SZ]: what the host is called from here on */
-	FRAME_TOLD = 6,	 /* uint64_t: when the next call or books were put here, ns since 1970 */
-};
-
-struct frame {
-	uint32_t size; /* bytes of data that follow */
-	uint32_t kind; /* enum frame_kind */
-	uint32_t crc;  /* of size, kind and data */
-};
-
-/* A step of the clock: see struct clock_step. */
-struct frame_clock {
-	uint64_t after_ns;
-	int64_t to_real;
-};
-
-/* A stats, lost, error or stop record, told with the counters as they stood. */
-struct frame_books {
-	uint32_t type; /* enum record_type */
-	uint32_t pad;
-	uint64_t real_ns;
-	struct pvm_counts kernel;
-	struct books_user user;
-	uint64_t since_ns; /* error, lost */
-	char text[32];	   /* reason of a stop, code of an error */
-	char signal[16];   /* of a stop; "" if none */
-	char message[200]; /* of an error */
-	uint64_t until_ns; /* the same */
-};
+#include "output/recording_layout.h"
 
 /* Writing. The buffer holds whole frames; nothing blocks but the file itself. */
 struct recorder;
@@ -129,8 +50,8 @@ struct recording;
  * sysexits status after a message. */
 int recording__open(struct recording **out, const char *path);
 const struct recording_header *recording__header(const struct recording *r);
-/* The next frame; *data is valid until the next call. 1: there was one; 0: the end; -EBADMSG: damaged, said on
- * stderr with its offset; other -errno: not readable, said. */
+/* The next frame; *data is valid until the next call. 1: there was one; 0: the end; -EBADMSG: damaged, or of a size or
+ * kind that none has, said on stderr with its offset; other -errno: not readable, said. */
 int recording__next(struct recording *r, enum frame_kind *kind, const void **data, size_t *size);
 /* Whether text is a word (letters, digits, underscores; or empty) that ends within its size bytes. */
 bool recording__is_word(const char *text, size_t size);

@@ -301,6 +301,71 @@ static void test_damage_at_each_byte_of_the_frames(void **state)
 	}
 }
 
+/* Puts one frame alone into the file "other". */
+static void store_frame(enum frame_kind kind, size_t size)
+{
+	static const uint8_t nothing[RECORDING_FRAME_MAX];
+	struct recorder *r;
+
+	unlink("other");
+	r = create("other");
+	assert_int_equal(recorder__put(r, kind, nothing, size, 0), 0);
+	assert_int_equal(recorder__close(r), 0);
+}
+
+/* Reads the file's only frame: as recording__next. text gets what was said. */
+static int read_frame(char *text)
+{
+	struct recording *r = NULL;
+	enum frame_kind kind;
+	struct capture capture;
+	const void *data;
+	size_t size;
+	int got;
+
+	capture__start(&capture, STDERR_FILENO);
+	assert_int_equal(recording__open(&r, "other"), 0);
+	got = recording__next(r, &kind, &data, &size);
+	recording__close(r);
+	capture__end(&capture, text);
+	return got;
+}
+
+/* A frame of our own that is longer or shorter than its kind is nothing that this program wrote; nor is one of no kind. */
+static void test_frames_of_no_such_size(void **state)
+{
+	static const struct {
+		enum frame_kind kind;
+		size_t size;
+	} kinds[] = {
+		{ FRAME_CLOCK, sizeof(struct frame_clock) },
+		{ FRAME_BOOKS, sizeof(struct frame_books) },
+		{ FRAME_KEY, sizeof(struct pin_key) },
+		{ FRAME_TOLD, sizeof(uint64_t) },
+		{ FRAME_HOST, HOST_NAME_SZ },
+	};
+	char text[CAPTURE_SZ];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const size_t size = kinds[i].size, wrong[] = { 0, size - 1, size + 1, 2 * size };
+
+		store_frame(kinds[i].kind, size);
+		assert_int_equal(read_frame(text), 1);
+		assert_string_equal(text, "");
+		for (size_t n = 0; n < sizeof(wrong) / sizeof(wrong[0]); n++) {
+			store_frame(kinds[i].kind, wrong[n]);
+			assert_int_equal(read_frame(text), -EBADMSG);
+			expect_said(text, "damaged", HEAD);
+		}
+	}
+	store_frame((enum frame_kind)0, 8);
+	assert_int_equal(read_frame(text), -EBADMSG);
+	store_frame((enum frame_kind)(FRAME_HOST + 1), 8);
+	assert_int_equal(read_frame(text), -EBADMSG);
+	expect_said(text, "damaged", HEAD);
+}
+
 /* Writes small's frames below another header, whose checksum is right, and reads. */
 static void expect_refused(struct recording_header *h, const char *what, size_t offset)
 {
@@ -489,6 +554,7 @@ int main(void)
 		TEST(test_cut_at_each_byte),
 		TEST(test_damage_at_each_byte_of_the_header),
 		TEST(test_damage_at_each_byte_of_the_frames),
+		TEST(test_frames_of_no_such_size),
 		TEST(test_other_headers),
 		TEST(test_identifiers),
 		TEST(test_foreign_files),
