@@ -71,10 +71,21 @@ static bool has_room(void *ctx)
 	return collector__room(ctx);
 }
 
+/* By the self-test. What it could not find out is taken to be so. */
+static bool runs_x32(const struct run_facts *f)
+{
+	for (size_t i = 0; i < f->abi_cnt; i++)
+		if (f->abis[i].refused && !strcmp(f->abis[i].name, "x32"))
+			return false;
+	return true;
+}
+
 static int open_audit(struct live *l)
 {
 	struct collector *c = &l->collector;
-	const struct audit_listener to = { l->options, &c->clock, has_room, collector__on_call, c };
+	const struct audit_listener to = {
+		l->options, &c->clock, has_room, collector__on_call, c, runs_x32(&l->source.known)
+	};
 
 	return audit__open(&l->loop.audit, &to, &l->source.kernel);
 }

@@ -14,8 +14,8 @@ static const struct counter counters[] = {
 #define COUNTER_CNT (sizeof(counters) / sizeof(counters[0]))
 
 static const struct abi_info abis[] = {
-	{ "x86_64", true, true, NULL },
-	{ "i386", true, false, "no 32-bit calls here" },
+	{ "x86_64", true, true, false, NULL },
+	{ "i386", true, false, false, "no 32-bit calls here" },
 };
 
 static const char *const unseen[] = { "calls refused by SECCOMP_RET_KILL_THREAD in a thread" };

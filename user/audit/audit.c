@@ -321,7 +321,7 @@ int audit__open(struct audit **out, const struct audit_listener *to, const struc
 	int fd = kernel->ops->seen_fd(kernel->tracer), err;
 	char why[160];
 
-	if (!a || !(a->match = audit_match__new())) {
+	if (!a || !(a->match = audit_match__new(to->x32))) {
 		log__error("out of memory");
 		free(a);
 		return EX_SOFTWARE;

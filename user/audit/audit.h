@@ -24,6 +24,7 @@ struct audit_listener {
 	bool (*room)(void *ctx);			 /* whether it takes a record now */
 	int (*take)(void *ctx, void *data, size_t size); /* a PVM_CALL record */
 	void *ctx;
+	bool x32; /* see audit_match__new */
 };
 
 /* Sets the probes, and proves them by a call of our own; the tracer is attached. Needs CAP_PERFMON, nothing later does.

@@ -43,6 +43,7 @@ struct audit_match {
 	uint64_t lost_ns;   /* no sample up to then is told */
 	uint64_t inside_ns; /* when a sample's thread was last found in its call */
 	uint64_t unjudged;
+	bool x32; /* there can be samples of x32 calls */
 };
 
 static uint8_t abi_of(const struct audit_call *call)
@@ -140,7 +141,7 @@ static bool pair(struct audit_match *m, struct queue *q, const struct audit_call
 	return false;
 }
 
-struct audit_match *audit_match__new(void)
+struct audit_match *audit_match__new(bool x32)
 {
 	struct audit_match *m = calloc(1, sizeof(*m));
 
@@ -148,6 +149,7 @@ struct audit_match *audit_match__new(void)
 		return NULL;
 	memset(m->samples.bucket_first, 0xff, sizeof(m->samples.bucket_first));
 	memset(m->seen.bucket_first, 0xff, sizeof(m->seen.bucket_first));
+	m->x32 = x32;
 	return m;
 }
 
@@ -194,11 +196,16 @@ void audit_match__cut(struct audit_match *m, uint64_t now_ns)
 	memmove(m->waiting, &m->waiting[cnt], m->waiting_cnt * sizeof(m->waiting[0]));
 }
 
+static bool may_have_sample(const struct audit_match *m, const struct audit_call *call)
+{
+	return m->x32 || call->abi != PVM_ABI_X32;
+}
+
 void audit_match__seen(struct audit_match *m, const struct audit_call *call)
 {
 	struct queue *q = &m->seen;
 
-	if (pair(m, &m->samples, call, false))
+	if (!may_have_sample(m, call) || pair(m, &m->samples, call, false))
 		return;
 	while (q->first != q->end &&
 	       (!place(q, q->first)->open || is_over(m, place(q, q->first), call->ns)))
@@ -215,6 +222,8 @@ void audit_match__inside(struct audit_match *m, const struct audit_call *call)
 {
 	struct queue *q = &m->samples;
 
+	if (!may_have_sample(m, call))
+		return;
 	for (uint32_t at = q->bucket_first[bucket_of(call)]; at != NONE; at = q->slots[at].next) {
 		struct slot *s = &q->slots[at];
 

@@ -38,8 +38,9 @@ struct audit_call {
 
 struct audit_match;
 
-/* NULL: no memory. */
-struct audit_match *audit_match__new(void);
+/* x32: whether the kernel carries out x32 calls. Else what hooks say of them is of attempts, which come to no function and so
+ * have no sample, and is not heard: a native call's would be taken for theirs. NULL: no memory. */
+struct audit_match *audit_match__new(bool x32);
 void audit_match__free(struct audit_match *m);
 /* In the order of the rings; it takes part from the next cut on that is not before it. */
 void audit_match__sample(struct audit_match *m, const struct audit_call *call);

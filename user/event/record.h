@@ -181,6 +181,7 @@ struct abi_info {
 	const char *name;
 	bool covered;
 	bool proven;
+	bool refused; /* the kernel carries out none: a call of ours came to it, and to no function. Not in recordings */
 	const char *note; /* NULL, or why it is not */
 };
 

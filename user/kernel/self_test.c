@@ -172,6 +172,7 @@ static int run_others(struct self_test *t, const struct self_test_env *env, stru
 		.name = "x32",
 		.covered = ran || !env->fentry,
 		.proven = proven,
+		.refused = !ran && proven,
 		.note = proven ? NULL
 			: env->fentry
 				? "this kernel does not carry out x32 calls: attempts are unseen"

@@ -27,7 +27,14 @@ static struct audit_match *m;
 static int begin(void **state)
 {
 	(void)state;
-	m = audit_match__new();
+	m = audit_match__new(true);
+	return !m;
+}
+
+static int begin_without_x32(void **state)
+{
+	(void)state;
+	m = audit_match__new(false);
 	return !m;
 }
 
@@ -192,6 +199,32 @@ static void test_what_makes_another_call(void **state)
 	call.abi = PVM_ABI_X32;
 	audit_match__seen(m, &call);
 	sample(LATER + 3 * US);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+}
+
+/* A kernel that carries out no x32 calls: an attempt has no sample, so a native call's is not its, whichever comes first, nor
+ * is the thread that made the attempt inside of that call. */
+static void test_x32_that_is_refused(void **state)
+{
+	struct audit_call call = call_at(LATER);
+
+	(void)state;
+	call.abi = PVM_ABI_X32;
+	audit_match__seen(m, &call);
+	sample(LATER + S);
+	audit_match__settle(m);
+	assert_int_equal(orphans(LATER + S + AUDIT_GRACE_NS), 1);
+	sample(LATER + 10 * S);
+	call.ns = LATER + 11 * S;
+	call.late = true;
+	audit_match__seen(m, &call);
+	audit_match__inside(m, &call);
+	audit_match__settle(m);
+	assert_int_equal(orphans(LATER + 10 * S + AUDIT_GRACE_NS), 1);
+	/* All others are heard. */
+	seen(LATER + 20 * S, false);
+	sample(LATER + 20 * S);
 	audit_match__settle(m);
 	assert_int_equal(orphans(UINT64_MAX), 0);
 }
@@ -490,6 +523,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_who_is_still_inside, begin, end),
 		cmocka_unit_test_setup_teardown(test_what_makes_another_call, begin, end),
 		cmocka_unit_test_setup_teardown(test_times_have_to_fit, begin, end),
+		cmocka_unit_test_setup_teardown(test_x32_that_is_refused, begin_without_x32, end),
 		cmocka_unit_test_setup_teardown(test_counts_are_exact, begin, end),
 		cmocka_unit_test_setup_teardown(test_threads_that_move, begin, end),
 		cmocka_unit_test_setup_teardown(test_lost_words, begin, end),
