@@ -151,6 +151,29 @@ static __always_inline bool call_is_out(const struct pvm_state *s)
 	return cfg_witness && s->out_ns == s->call.entry_ns && !s->out_at_ns;
 }
 
+/*
+ * A call that the sweep is about to tell as ended, by the address of its thread's struct task_struct; the thread may come by a
+ * hook at that moment, which would tell it too. Whoever takes it out of here tells it: that is the operation which only one can
+ * succeed in, on kernels of which programs have no atomic exchange (up to 5.11). The sweep puts it in, looks at the state once
+ * more, marks it as told (call_is_out), and takes it out. The thread's hook sets exiting, and tries to take it out. If nothing was
+ * there, either the sweep is through, and the mark is there, or it has yet to look, and finds exiting. One lock guards all of
+ * this map, so what one of them wrote before is seen by the other one after it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* there is one sweep at a time */
+	__type(key, u64);
+	__type(value, u32);
+} pvm_ending SEC(".maps");
+
+/* The current thread's hook is about to tell the call as ended, and has set exiting: whether the sweep does, or has. */
+static __always_inline bool call_is_swept(const struct pvm_state *s)
+{
+	u64 task = bpf_get_current_task();
+
+	return cfg_witness && bpf_map_delete_elem(&pvm_ending, &task) && call_is_out(s);
+}
+
 /* Whether a dropped call that no hook saw the exit of stays so. Nobody can be asked about one of an earlier thread, whose
  * struct task_struct is the current one's now. */
 static __always_inline bool call_stays_dropped(struct pvm_state *s)
@@ -172,7 +195,7 @@ __noinline int call_ended(void)
 	if (!s || s->stage < STAGE_REJECTED)
 		return 0;
 	s->exiting = 1;
-	if (call_is_out(s)) {
+	if (call_is_swept(s)) {
 		s->stage = STAGE_IDLE;
 		return 1;
 	}

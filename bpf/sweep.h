@@ -117,6 +117,27 @@ static __always_inline void sweep_close(struct pvm_state *s, u64 by, u64 entry_n
 	}
 }
 
+/* What the sweep says as the last word of a call: whether it is the one that says it. Behind the end of the run's exits there is
+ * no hook to say it too. copy: takes the call as it was looked at. */
+static __always_inline bool sweep_takes(struct pvm_state *s, struct pvm_state *copy, u64 address,
+					u64 by, u64 entry_ns)
+{
+	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, same;
+	u32 stage = s->stage, mark = 1;
+
+	if (!at_end && bpf_map_update_elem(&pvm_ending, &address, &mark, BPF_ANY))
+		return false;
+	same = !bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data),
+				      &s->call) &&
+	       !s->exiting && stage >= STAGE_REJECTED && s->stage == stage &&
+	       s->call.entry_ns == entry_ns;
+	if (same)
+		sweep_close(s, by, entry_ns);
+	if (!at_end && bpf_map_delete_elem(&pvm_ending, &address))
+		return false;
+	return same;
+}
+
 /* by: the thread; 0: it is dead. */
 static __always_inline void sweep_look(struct pvm_call *call, u64 by)
 {
@@ -126,21 +147,18 @@ static __always_inline void sweep_look(struct pvm_call *call, u64 by)
 		call->flags |= PVM_CALL_TARGET_UNSURE;
 }
 
-/* Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
+/* address: of the thread's struct task_struct. by: the same; 0: it is dead. Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
  * thread's next hook finds done. A call that was dropped for its target is told too: the kernel may look its argument up
  * after we are gone, or may have done so unseen. phase: enum pvm_phase. entry_ns: of the call that was looked at, as
  * the state can be another one's by now. */
-static __always_inline void sweep_last(struct pvm_state *s, u64 by, u64 now, u8 phase, u64 entry_ns)
+static __always_inline void sweep_last(struct pvm_state *s, u64 address, u64 by, u64 now, u8 phase,
+				       u64 entry_ns)
 {
 	bool dropped = call_is_dropped(s);
 	struct pvm_state *copy = state_at(SLOT_SWEPT);
-	u32 stage = s->stage;
 
-	if (!copy ||
-	    bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data), &s->call) ||
-	    s->exiting || s->stage != stage || s->call.entry_ns != entry_ns)
+	if (!copy || !sweep_takes(s, copy, address, by, entry_ns))
 		return;
-	sweep_close(s, by, entry_ns);
 	if (dropped && !call_may_move(&copy->call)) {
 		count(PVM_C_FILTERED);
 		return;
@@ -171,7 +189,7 @@ static __always_inline int sweep_task(struct task_struct *task, u64 address)
 	if (!at_end && !out)
 		sweep_in_flight(s, address, now);
 	else
-		sweep_last(s, address, now, out ? PVM_ENDED : PVM_UNFINISHED, entry_ns);
+		sweep_last(s, address, address, now, out ? PVM_ENDED : PVM_UNFINISHED, entry_ns);
 	return 0;
 }
 
@@ -197,7 +215,7 @@ static __always_inline void sweep_state(struct pvm_state *s, u64 address)
 	u64 entry_ns = s->call.entry_ns, thread_ns = s->thread_ns;
 
 	if (sweep_sees(s, thread_ns) && thread_is_gone(address, thread_ns))
-		sweep_last(s, 0, bpf_ktime_get_boot_ns(), PVM_ENDED, entry_ns);
+		sweep_last(s, address, 0, bpf_ktime_get_boot_ns(), PVM_ENDED, entry_ns);
 }
 
 /* -p and --caller-pid: which process has this pid now, in the reader's own namespace. By the walk and not by the
