@@ -227,6 +227,19 @@ static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 ta
 	return s;
 }
 
+/* Counts the call, once, whichever of its hooks find no room for it. Nothing says there that it is inside, so each of them comes
+ * by here. Its exit is told as an orphan, where that hook is on all calls, and counts for itself. */
+static __always_inline void call_lose(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
+				      enum pvm_hook hook)
+{
+	if (BESIDE(hook) &&
+	    !over_lose((u64)self, OF_CURRENT(self, start_boottime), regs, abi_op, saw_of(hook)))
+		return;
+	count(PVM_C_SEEN);
+	count(PVM_C_STATE_FULL);
+	audit_seen(regs, abi_op, false, HOOK_OF(hook) != HOOK_ENTER);
+}
+
 static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
 				       enum pvm_hook hook)
 {
@@ -253,17 +266,17 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 			here_note_permit(s->row, task);
 		return;
 	}
-	count(PVM_C_SEEN);
 	if (HOOK_OF(hook) == HOOK_PERMIT)
 		look_for_stack(self);
-	audit_seen(regs, abi_op, false, HOOK_OF(hook) != HOOK_ENTER);
 	s = state_begin(s, task, thread_ns);
-	if (BESIDE(hook) && cfg_quick)
-		here_enter(s, task);
 	if (!s) {
-		count(PVM_C_STATE_FULL);
+		call_lose(regs, self, abi_op, hook);
 		return;
 	}
+	count(PVM_C_SEEN);
+	audit_seen(regs, abi_op, false, HOOK_OF(hook) != HOOK_ENTER);
+	if (BESIDE(hook) && cfg_quick)
+		here_enter(s, task);
 	if (BESIDE(hook))
 		s->seen = saw_of(hook);
 	s->exiting = 0;

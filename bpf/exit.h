@@ -142,7 +142,8 @@ static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *se
 	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
 
 	if (!s)
-		return over_is_same(task, thread_ns, regs, abi_op, saw) ? CALL_OVER : CALL_UNSEEN;
+		return over_find(task, thread_ns, regs, abi_op, saw) == OVER_TOLD ? CALL_OVER
+										  : CALL_UNSEEN;
 	if (!state_is_same(s, thread_ns, regs, abi_op, saw))
 		return CALL_UNSEEN;
 	s->seen |= saw;

@@ -82,17 +82,15 @@ static __always_inline void here_leave(u32 row, u64 task)
 		h->inside = 0;
 }
 
-/* A hook takes the thread's call, or tries to: s is NULL if there is no room. */
+/* A hook takes the thread's call. */
 static __always_inline void here_enter(struct pvm_state *s, u64 task)
 {
 	u32 row = here_row();
 	struct pvm_here *h = here_at(row);
 
-	if (s) {
-		if (s->row != row)
-			here_leave(s->row, task);
-		s->row = row;
-	}
+	if (s->row != row)
+		here_leave(s->row, task);
+	s->row = row;
 	h->inside = task;
 }
 

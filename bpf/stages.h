@@ -69,19 +69,21 @@ static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_
 	       call_is(s, regs, abi_op);
 }
 
-/* A call that was told by one of its last hooks, where its state could not be kept for the others. */
+/* A call that a hook dealt with, where its state could not be kept for the others: it was told by one of the last ones, or
+ * counted as lost at its begin, for want of room. */
 struct pvm_over {
 	u64 thread_ns;
 	u64 args; /* sum of the arguments */
 	u32 seen; /* enum pvm_saw */
-	u32 pad;
+	u32 lost; /* boolean */
 };
 
 /*
  * They are looked up within microseconds; what stays is what a hook has missed, and goes first. One that goes too early
  * makes a call be told twice: for that, while its thread is between the last two hooks, as many other calls would
  * have to be left there as there is room for, each by a thread of its own that is preempted there or whose hook was
- * passed over. The user half makes it small where there are no witnesses, and larger where many CPUs lay room aside
+ * passed over. Only then, too, can the element that a hook has found be another call's when it is marked as seen: that one may
+ * then be told twice. The user half makes it small where there are no witnesses, and larger where many CPUs lay room aside
  * (kernel/bpf/bpf_lru_list.c, LOCAL_FREE_TARGET).
  */
 struct {
@@ -100,24 +102,48 @@ static __always_inline u64 args_sum(const u64 *args)
 	return sum;
 }
 
-/* With witnesses: whether the call was told by an earlier hook that could not keep its state. A function with a stack of
- * its own (see filter_task). */
-static __noinline bool over_is_same(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
-				    enum pvm_saw saw)
+/* What an earlier hook that could not keep the call's state made of it. */
+enum over_what {
+	OVER_UNKNOWN,
+	OVER_TOLD,
+	OVER_LOST,
+};
+
+/* With witnesses. enum over_what. A function with a stack of its own (see filter_task). */
+static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
+				enum pvm_saw saw)
 {
 	struct pvm_over *over = bpf_map_lookup_elem(&pvm_over, &task);
 	u64 args[PVM_ARG_CNT];
+	u32 lost;
 
 	if (!over)
-		return false;
+		return OVER_UNKNOWN;
 	arch_args(regs, abi_op, true, args);
 	if (over->thread_ns != thread_ns || over->seen & saw_excludes(saw) ||
 	    over->args != args_sum(args))
-		return false;
+		return OVER_UNKNOWN;
+	lost = over->lost;
 	over->seen |= saw;
 	if ((over->seen & cfg_last) == cfg_last)
 		bpf_map_delete_elem(&pvm_over, &task);
-	return true;
+	return lost ? OVER_LOST : OVER_TOLD;
+}
+
+/* With witnesses: this hook finds no room for the call's state. Whether the first one to do so, which counts it. A function
+ * with a stack of its own. */
+static __noinline int over_lose(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
+				enum pvm_saw saw)
+{
+	struct pvm_over over = { .thread_ns = thread_ns, .seen = saw, .lost = 1 };
+	u64 args[PVM_ARG_CNT];
+
+	if (over_find(task, thread_ns, regs, abi_op, saw) != OVER_UNKNOWN)
+		return 0;
+	arch_args(regs, abi_op, true, args);
+	over.args = args_sum(args);
+	bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
+	return 1;
 }
 
 /* Not all of its last hooks have seen the call, and its state is to go. Not 0: it could not be remembered. */

@@ -3,10 +3,12 @@
 
 import pytest
 
-from pvm import Held, Tracer, trigger_one
+from pvm import BUILD, Held, Tracer, trigger_one
 
 FLOODS = True
 IDLE, PARKED = 4500, 5000
+FEW = BUILD / "vm" / "pvmtrace-few"  # a build with room for
+FEW_CALLS = 64  # (user/kernel/witness.c)
 
 
 @pytest.mark.slow
@@ -39,6 +41,26 @@ def test_calls_that_end_by_two_hooks_are_told_once(attach):
         t.stop()
         assert [e["phase"] for e in t.events() if e["phase"] != "complete"] == []
         assert len(t.events()) == t.counters["seen"] == idle + parked
+
+
+@pytest.mark.parametrize("attach", ["tracepoint", pytest.param("fentry", marks=[pytest.mark.needs("fentry"), pytest.mark.alike])])
+def test_a_call_without_room_is_lost_once(attach):
+    """However many hooks see it begin. What the hook on all exits sees of it is told, and counts for itself."""
+    parked = 100
+    with Tracer("--caller-comm", "pvmidle", "--in-flight-after", 3600000, "--attach", attach, binary=FEW, may_lose=True) as t:
+        with Held("pvmidle", 0, parked) as h:
+            assert h.line(60)["idle"] and h.line(60)["parked"]
+            h.send()
+            assert h.line(60)["good"] == parked
+        t.stop()
+        lost = parked - FEW_CALLS
+        phases = [e["phase"] for e in t.events()]
+        complete, orphans = phases.count("complete"), phases.count("orphan")
+        assert complete == FEW_CALLS and complete + orphans == len(phases)
+        # With fentry no exit that finds no call is told where there are no witnesses; where there are, if there is room by then.
+        assert orphans == lost if attach == "tracepoint" else orphans <= lost
+        assert t.counters["lost_state_full"] == t.counters["lost"] == lost
+        assert t.counters["seen"] - t.counters["filtered"] == parked + orphans
 
 
 def inherit(rounds, *options):

@@ -39,6 +39,12 @@
 #else
 #define ENDS_UNSEEN false
 #endif
+/* And one whose table has room for few calls, of which each hook looks for its own. */
+#ifdef PVM_FEW_CALLS
+#define FEW_CALLS 64
+#else
+#define FEW_CALLS 0
+#endif
 
 void witness__look(struct witness *w, bool fentry)
 {
@@ -81,8 +87,10 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	skel->rodata->cfg_witness = witness__any(w);
 	skel->rodata->cfg_ends_unseen = ENDS_UNSEEN;
 	skel->rodata->cfg_stacks = w->returns;
-	skel->rodata->cfg_quick = w->returns && !w->around &&
+	skel->rodata->cfg_quick = w->returns && !w->around && !FEW_CALLS &&
 				  libbpf_num_possible_cpus() <= PVM_CPU_ROWS;
+	if (FEW_CALLS)
+		bpf_map__set_max_entries(skel->maps.pvm_state, FEW_CALLS);
 	bpf_map__set_max_entries(skel->maps.pvm_over, room_for_over(w));
 }
 
