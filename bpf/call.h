@@ -84,8 +84,9 @@ static __always_inline void caller_take(struct pvm_state *s)
 }
 
 /* Who and whom, and the filters on them: the caller's first where there are some, since the target costs more.
- * lookup: enum target_lookup. Returns the stage that the call is in now. */
-static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgid, u32 lookup)
+ * lookup: enum target_lookup. beside: a constant, whether others may see the same call. Returns the stage that it is in now. */
+static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgid, u32 lookup,
+						    bool beside)
 {
 	struct pvm_call *call = &s->call;
 	int verdict;
@@ -100,7 +101,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	call->caller.pid = tgid; /* the target's filters and kinship compare with it */
 	verdict = target_resolve(s, lookup);
 	/* With witnesses such a call can have to be told when the caller is dead, and nobody can be asked any more. */
-	if (verdict != TARGET_REJECTED || cfg_witness)
+	if (verdict != TARGET_REJECTED || beside)
 		caller_read(s);
 	if (verdict == TARGET_REJECTED)
 		return STAGE_REJECTED;
@@ -283,7 +284,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	s->hook = HOOK_OF(hook);
 	__builtin_memset(&s->held, 0, sizeof(s->held));
 	call_head(s, regs, abi_op, bpf_ktime_get_boot_ns(), PVM_COMPLETE);
-	stage = call_identify(s, tgid, lookup);
+	stage = call_identify(s, tgid, lookup, BESIDE(hook));
 	if (stage == STAGE_FILTERED)
 		count(PVM_C_FILTERED);
 	if (stage == STAGE_ACTIVE) {

@@ -95,14 +95,14 @@ __noinline int orphan_identify_apart(u32 tgid)
 {
 	struct pvm_state *s = state_at(SLOT_ORPHAN);
 
-	return s ? call_identify(s, tgid, ORPHAN_LOOKUP) : STAGE_FILTERED;
+	return s ? call_identify(s, tgid, ORPHAN_LOOKUP, false) : STAGE_FILTERED;
 }
 
 __noinline int orphan_identify_own(u32 tgid)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
 
-	return s ? call_identify(s, tgid, ORPHAN_LOOKUP) : STAGE_FILTERED;
+	return s ? call_identify(s, tgid, ORPHAN_LOOKUP, false) : STAGE_FILTERED;
 }
 
 static __always_inline int orphan_identify(u32 tgid, u32 slot)
@@ -281,7 +281,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		self_exit(abi_op);
 		return;
 	}
-	if (pvm_shared.stopping >= PVM_NO_EXITS || cfg_ends_unseen)
+	if (pvm_shared.stopping >= PVM_NO_EXITS || (BESIDE(hook) && cfg_ends_unseen))
 		return;
 	s = state_of(task);
 	if (BESIDE(hook) && cfg_quick)

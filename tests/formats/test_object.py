@@ -86,6 +86,69 @@ def test_no_instruction_that_5_10_does_not_know(built):
         previous = opcode if previous != 0x18 else 0
 
 
+SYMBOL = struct.Struct("<IBBHQQ")
+# What hooks keep for others that see the same call, and settings that are of witnesses alone.
+OF_WITNESSES = {"pvm_here", "pvm_over", "cfg_witness", "cfg_quick", "cfg_last", "cfg_around", "cfg_ends_unseen", "begins_exact"}
+
+
+class Programs:
+    """The object's programs, by name, and what each refers to."""
+
+    def __init__(self, path):
+        self.data = path.read_bytes()
+        offset, = struct.unpack_from("<Q", self.data, 0x28)
+        size, cnt = struct.unpack_from("<HH", self.data, 0x3a)
+        self.sections = [SECTION.unpack_from(self.data, offset + i * size) for i in range(cnt)]
+        table = next(s for s in self.sections if s[1] == 2)
+        names = self.sections[table[6]][4]
+        self.symbols = []
+        for at in range(table[4], table[4] + table[5], SYMBOL.size):
+            name, info, _, section, value, length = SYMBOL.unpack_from(self.data, at)
+            end = self.data.index(b"\0", names + name)
+            self.symbols.append((self.data[names + name:end].decode(), info & 0xf, section, value, length))
+        self.programs = {name: at for name, kind, *at in self.symbols if kind == 2}
+
+    def covering(self, section, at, kind):
+        """Name of what lies there, of that kind (elf.h: STT_OBJECT, STT_FUNC)."""
+        return next((n for n, k, s, value, size in self.symbols if (k, s) == (kind, section) and value <= at < value + size), None)
+
+    def refers(self, name):
+        """Names of data and of functions."""
+        section, begin, size = self.programs[name]
+        found = set()
+        for _, kind, _, _, at, length, _, of, *_ in self.sections:
+            if (kind, of) != (9, section):  # SHT_REL
+                continue
+            for place in range(at, at + length, 16):
+                where, info = struct.unpack_from("<QQ", self.data, place)
+                if begin <= where < begin + size:
+                    target, what, its, value, _ = self.symbols[info >> 32]
+                    insn = self.sections[section][4] + where
+                    imm, = struct.unpack_from("<i", self.data, insn + 4)
+                    if what == 3:  # STT_SECTION: what is meant says the instruction
+                        call = self.data[insn] == 0x85
+                        target = self.covering(its, value + ((imm + 1) * 8 if call else imm), 2 if call else 1)
+                    found.add(target)
+        return found
+
+
+def alone(programs):
+    """Those on the calls themselves, for where there are no witnesses (bpf/hooks.h: HOOK_ALONE)."""
+    return {n for n in programs if re.fullmatch(r"pvm_(enter|exit|[fx]_\w+)", n)}
+
+
+def test_without_witnesses_no_instruction_is_for_them(built):
+    """In the programs themselves. What the verifier knows to be off goes; what it was loaded from stays."""
+    of = Programs(built)
+    names = alone(of.programs)
+    assert {"pvm_enter", "pvm_exit"} < names and len(names) == len(alone(n.replace("_w", "", 1) for n in of.programs))
+    for name in names:
+        assert of.refers(name) & OF_WITNESSES == set(), name
+    # So that nobody looks for what has another name by now.
+    there = {n for n in of.programs if re.fullmatch(r"pvm_(enter_w|exit_w|[fx]w_\w+|begin\w*|return)", n)}
+    assert OF_WITNESSES <= set().union(*(of.refers(n) for n in there), *(of.refers(n) for n in ("over_find", "call_ended")))
+
+
 @pytest.mark.parametrize("version, tried", [("14.0.6", True), ("23.1.4", True), ("99.1.0", False), ("", False)])
 def test_make_says_that_a_compiler_was_never_tried(tmp_path, version, tried):
     """It goes on all the same."""
