@@ -114,7 +114,7 @@ static bool call_i386(void)
 }
 
 /* In a child, because a kernel without 32-bit emulation answers with a signal. NULL, or why it was not carried out. */
-static const char *run_i386(const struct self_test_env *env)
+static const char *run_i386(int (*be_self)(void *ctx), void *ctx)
 {
 	const struct rlimit no_core = { 0, 0 };
 	pid_t child = fork();
@@ -123,7 +123,7 @@ static const char *run_i386(const struct self_test_env *env)
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(SIGSEGV, SIG_DFL);
-		if (env->be_self(env->be_self_ctx))
+		if (be_self(ctx))
 			_exit(EXIT_UNTRIED);
 		_exit(call_i386() ? 0 : 1);
 	}
@@ -140,6 +140,11 @@ static const char *run_i386(const struct self_test_env *env)
 	return WEXITSTATUS(status) ? NOT_RUN : NULL;
 }
 
+bool self_test__call_i386(int (*be_self)(void *ctx), void *ctx)
+{
+	return !run_i386(be_self, ctx);
+}
+
 static int refuse(const char *abi)
 {
 	log__error("--attach fentry: this kernel carries out %s calls, but they do not come to the "
@@ -151,7 +156,7 @@ static int refuse(const char *abi)
 static int run_others(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
 		      size_t *cnt)
 {
-	const char *why = run_i386(env);
+	const char *why = run_i386(env->be_self, env->be_self_ctx);
 	bool ran, proven = !why && await(t, env, PVM_ABI_I386);
 
 	if (env->fentry && !why && !proven)
@@ -185,6 +190,13 @@ static const enum pvm_abi native_abi = PVM_ABI_X86_64;
 static const char native_name[] = "x86_64";
 
 #elif defined(__aarch64__)
+
+bool self_test__call_i386(int (*be_self)(void *ctx), void *ctx)
+{
+	(void)be_self;
+	(void)ctx;
+	return false;
+}
 
 static int run_others(struct self_test *t, const struct self_test_env *env, struct abi_info *abis,
 		      size_t *cnt)

@@ -32,6 +32,9 @@ void self_test__seen(struct self_test *t, const void *data, size_t size);
 /* One native call on ourselves, of no consequence. */
 void self_test__call(void);
 void self_test__call_write(void);
+/* An i386 call of no consequence, in a child, which be_self makes the kernel half take for the collector. false: the kernel
+ * carries out none, or it could not be tried. */
+bool self_test__call_i386(int (*be_self)(void *ctx), void *ctx);
 /* One on a child, whose memory the kernel asks permission for. false: it was refused, by whomever, or could not be tried. */
 bool self_test__call_on_child(void);
 

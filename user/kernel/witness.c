@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "bpf/control.h"
 #include "event/witness_info.h"
+#include "kernel/map.h"
 #include "kernel/self_test.h"
 #include "kernel/session.h"
 #include "kernel/skips.h"
@@ -181,24 +182,49 @@ static bool attach_one(struct witness *w, const struct pvmtrace_bpf *skel, enum 
 	}
 }
 
-/* Makes a call; false: that could not be tried. */
-static bool call_read(void)
+/* Make a call; false: that could not be tried. */
+static bool call_read(struct pvmtrace_bpf *skel)
 {
+	(void)skel;
 	self_test__call();
 	return true;
 }
 
-static bool call_write(void)
+static bool call_write(struct pvmtrace_bpf *skel)
 {
+	(void)skel;
 	self_test__call_write();
 	return true;
+}
+
+static bool call_on_child(struct pvmtrace_bpf *skel)
+{
+	(void)skel;
+	return self_test__call_on_child();
+}
+
+static int be_self(void *ctx)
+{
+	struct pvmtrace_bpf *skel = ctx;
+
+	skel->bss->pvm_shared.self_slot = 1;
+	return kernel_map__run(skel->links.pvm_look);
+}
+
+static bool call_i386(struct pvmtrace_bpf *skel)
+{
+	bool done = self_test__call_i386(be_self, skel);
+
+	skel->bss->pvm_shared.self_pid[1] = 0;
+	return done;
 }
 
 /*
  * Whether it sees a call of ours, which hooks at a begin note in self_inside, and those at an end take from there. Those at
  * a begin are looked at before there are any at an end.
  */
-static bool sees(struct pvmtrace_bpf *skel, enum witness_bit bit, bool (*call)(void))
+static bool sees(struct pvmtrace_bpf *skel, enum witness_bit bit,
+		 bool (*call)(struct pvmtrace_bpf *skel), bool *untried)
 {
 	volatile uint32_t *inside = &skel->bss->self_inside;
 	const bool end = bit & (WITNESS_RETURNS | WITNESS_END);
@@ -206,20 +232,25 @@ static bool sees(struct pvmtrace_bpf *skel, enum witness_bit bit, bool (*call)(v
 
 	for (int i = 0; i < FIRE_TRIES && !seen; i++) {
 		*inside = end;
-		if (!call())
+		if (!call(skel)) {
+			*untried = true;
 			return true; /* for all that is known */
+		}
 		seen = *inside != end;
 	}
 	*inside = 0;
 	return seen;
 }
 
-/* A compiler may have put the function that both calls are said to come by into one of them. */
-static bool fires(struct pvmtrace_bpf *skel, enum witness_bit bit)
+/* A compiler may have put the function that all calls are said to come by into some of them. */
+static bool fires(struct witness *w, struct pvmtrace_bpf *skel, enum witness_bit bit)
 {
+	bool untried = false;
+
 	if (bit == WITNESS_PERMIT)
-		return sees(skel, bit, self_test__call_on_child);
-	return sees(skel, bit, call_read) && sees(skel, bit, call_write);
+		return sees(skel, bit, call_on_child, &untried);
+	return sees(skel, bit, call_read, &untried) && sees(skel, bit, call_write, &untried) &&
+	       (w->lacks_i386 || sees(skel, bit, call_i386, &w->lacks_i386));
 }
 
 /* From now on begins are looked at of each call, by kprobe.multi, in the session's place. Whether it is so. */
@@ -257,7 +288,7 @@ static void attach_and_try(struct witness *w, struct pvmtrace_bpf *skel, enum wi
 	if (!*in_force)
 		return;
 	attached = attach_one(w, skel, bit);
-	*in_force = attached && fires(skel, bit);
+	*in_force = attached && fires(w, skel, bit);
 	if (*in_force)
 		return;
 	*(attached ? &w->silent : &w->refused) |= bit;

@@ -32,6 +32,7 @@ struct witness {
 	const char *functions[WITNESS_FUNCTIONS]; /* that they are on */
 	size_t function_cnt;
 	bool around; /* the first hooks are on the same functions, and come between those at a begin and those at an end */
+	bool lacks_i386; /* of such calls it is not known whether they are seen: there are none, or none of ours */
 	struct bpf_link *links[WITNESS_LINKS];
 	size_t cnt;
 	struct bpf_link *begins, *ends; /* of these, what multi and returns are attached by */
