@@ -261,7 +261,10 @@ static void test_waiting(void **state)
 	assert_int_equal(sink__pending(s), LONGEST);
 	start = clock__mono_now();
 	assert_int_equal(sink__drain(s, 50), -EAGAIN);
-	assert_in_range(clock__mono_now() - start, 45000000, 2000000000);
+	assert_true(clock__mono_now() - start >= 45000000);
+	/* After a few tries it is taken for a reader that stands still; on a busy machine one wait has fewer. */
+	for (int i = 0; i < 100 && sink__retry_ms(s) < 5; i++)
+		assert_int_equal(sink__drain(s, 1), -EAGAIN);
 	assert_int_equal(sink__retry_ms(s), 5);
 	while (got.len < (size_t)(no - 1) * 1000)
 		take(&got, ends[0], 65536);
