@@ -142,34 +142,41 @@ bool books__balanced(const struct books *b)
 	return b->seen == b->emitted + b->summarised + b->filtered + b->lost;
 }
 
-void books__doubt(struct doubts *d, const char *reason)
+static bool is_same(const struct doubt *a, const struct doubt *b)
 {
-	char *to;
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == DOUBT_END)
+		return a->end == b->end;
+	return a->kind != DOUBT_ERROR ||
+	       (a->error == b->error &&
+		(a->error != ERROR_UNKNOWN || !strncmp(a->other, b->other, sizeof(a->other))));
+}
 
+void books__doubt(struct doubts *d, const struct doubt *reason)
+{
 	for (size_t i = 0; i < d->cnt; i++)
-		if (!strncmp(d->reasons[i], reason, BOOKS_DOUBT_SZ - 1))
+		if (is_same(&d->all[i], reason))
 			return;
 	if (d->cnt == BOOKS_DOUBTS)
 		d->cnt--;
-	to = d->reasons[d->cnt++];
-	memset(to, 0, BOOKS_DOUBT_SZ);
-	memcpy(to, reason, strnlen(reason, BOOKS_DOUBT_SZ - 1));
+	d->all[d->cnt++] = *reason;
 }
 
 size_t books__incomplete(const struct books *b, const struct doubts *d,
-			 const char *out[BOOKS_REASONS])
+			 struct doubt out[BOOKS_REASONS])
 {
-	const char *skipped = error_code_name(ERROR_HOOKS_SKIPPED);
+	const struct doubt skipped = { .kind = DOUBT_ERROR, .error = ERROR_HOOKS_SKIPPED };
 	size_t cnt = 0;
 
 	if (b->lost)
-		out[cnt++] = "lost";
+		out[cnt++] = (struct doubt){ .kind = DOUBT_LOST };
 	if (!books__balanced(b))
-		out[cnt++] = "unbalanced";
+		out[cnt++] = (struct doubt){ .kind = DOUBT_UNBALANCED };
 	if (b->skipped_runs)
 		out[cnt++] = skipped;
 	for (size_t i = 0; i < d->cnt; i++)
-		if (!b->skipped_runs || strcmp(d->reasons[i], skipped) != 0)
-			out[cnt++] = d->reasons[i];
+		if (!b->skipped_runs || !is_same(&d->all[i], &skipped))
+			out[cnt++] = d->all[i];
 	return cnt;
 }

@@ -11,12 +11,11 @@
 #include "event/counts.h"
 
 #define BOOKS_DOUBTS 8
-#define BOOKS_DOUBT_SZ 32
 #define BOOKS_REASONS (BOOKS_DOUBTS + 3)
 
-/* Why a call may be missing that no counter counts: words that stand in `stop`, and were told as errors. */
+/* Why a call may be missing that no counter counts: errors that were told, or how a recording ends. */
 struct doubts {
-	char reasons[BOOKS_DOUBTS][BOOKS_DOUBT_SZ];
+	struct doubt all[BOOKS_DOUBTS];
 	size_t cnt;
 };
 
@@ -48,12 +47,11 @@ void books__of_told(struct pvm_counts *kernel, const struct books_user *then,
 		    const struct books_user *now);
 /* seen = emitted + summarised + filtered + lost. Only at the end of a run is that to be expected. */
 bool books__balanced(const struct books *b);
-/* From now on, for good: a call may be missing, for this reason (BOOKS_DOUBT_SZ with its NUL; what is longer is cut).
- * Of more reasons than there is room for, the last stand for the others. */
-void books__doubt(struct doubts *d, const char *reason);
-/* Why the run is not complete: "lost", "unbalanced", "hooks_skipped", or a reason for doubt, each once. How many; 0: it
- * is. */
+/* From now on, for good: a call may be missing, for this reason. Of more reasons than there is room for, the last stand for
+ * the others. */
+void books__doubt(struct doubts *d, const struct doubt *reason);
+/* Why the run is not complete: what the counters say, and each reason for doubt, each once. How many; 0: it is. */
 size_t books__incomplete(const struct books *b, const struct doubts *d,
-			 const char *out[BOOKS_REASONS]);
+			 struct doubt out[BOOKS_REASONS]);
 
 #endif

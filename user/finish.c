@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "bpf/control.h"
+#include "event/names.h"
 
 #define NS_PER_MS 1000000ULL
 /* It is what the end takes at most of the five seconds that are promised. */
@@ -23,19 +24,6 @@ static void nap(uint64_t ns)
 	const struct timespec t = { .tv_nsec = (long)ns };
 
 	nanosleep(&t, NULL);
-}
-
-/* As `stop` tells it. */
-static const char *reason_word(enum end_reason reason)
-{
-	static const char *const words[] = {
-		[END_SIGNAL] = "signal",
-		[END_DURATION] = "duration",
-		[END_COUNT] = "count",
-		[END_READER_GONE] = "reader_gone",
-	};
-
-	return words[reason];
 }
 
 static bool reader_gone(const struct loop *l)
@@ -175,7 +163,7 @@ static void say_losses(const struct loop *l, const struct books *b, bool written
 static void say_doubts(const struct doubts *d)
 {
 	for (size_t i = 0; i < d->cnt; i++)
-		log__error("calls may be missing: %s", d->reasons[i]);
+		log__error("calls may be missing: %s", doubt_name(&d->all[i]));
 }
 
 static int exit_status(struct loop *l, bool written)
@@ -197,7 +185,7 @@ int finish__run(struct loop *l)
 	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
 	uint64_t now = clock__mono_now(), deadline_ns = now + FINISH_NS;
-	bool complete = false, ok;
+	bool ok;
 
 	if (reader_gone(l)) {
 		log__error("the reader of the output has gone");
@@ -212,7 +200,7 @@ int finish__run(struct loop *l)
 		(void)sink__drain(c->sink, 100);
 	if (ok) {
 		report__lost(l->report);
-		ok = !report__stop(l->report, reason_word(l->reason), l->signal, &complete);
+		ok = !report__stop(l->report, l->reason, l->signal);
 	}
 	now = clock__mono_now();
 	if (sink__drain(c->sink, now < deadline_ns ? (int)((deadline_ns - now) / NS_PER_MS) : 0))

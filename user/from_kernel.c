@@ -9,7 +9,6 @@
 #include "bpf/keys.h"
 #include "collector.h"
 #include "event/judge.h"
-#include "event/names.h"
 
 /* A snapshot is sent before its call, but its ring may be held up behind a writer that was interrupted. It is waited
  * for until the call ended this long ago: what is older is not coming (it was evicted), and a flood of such calls must
@@ -43,8 +42,8 @@ static void facts(void *ctx, struct run_facts *out)
 	const struct kernel *k = &f->kernel;
 
 	*out = f->known;
-	out->fentry = k->ops->fentry(k->tracer);
-	out->resolve = resolve_name(k->ops->resolve(k->tracer));
+	out->attach = k->ops->fentry(k->tracer) ? ATTACH_FENTRY : ATTACH_TRACEPOINT;
+	out->resolve = k->ops->resolve(k->tracer);
 	out->confirms = k->ops->confirms(k->tracer);
 	out->witnesses = k->ops->witness(k->tracer, NULL);
 	out->pid = k->ops->host_pid(k->tracer);

@@ -9,20 +9,13 @@
 
 #include "audit/audit.h"
 #include "collector.h"
+#include "event/record.h"
 #include "from_kernel.h"
 #include "output/metrics.h"
 #include "output/notify.h"
 #include "outputs.h"
 #include "report.h"
 #include "watch.h"
-
-enum end_reason {
-	END_NONE, /* the run goes on */
-	END_SIGNAL,
-	END_DURATION,
-	END_COUNT,
-	END_READER_GONE,
-};
 
 struct loop {
 	struct from_kernel *source; /* and the collector's */

@@ -143,17 +143,17 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 
 /* The end of a recording that has none of its own: cut off, damaged, or cut short by --count. What it counted is known as
  * of its last books; of the calls only those are in it that could be replayed. Nobody knows what else there was. */
-static int put_end(struct replay *r, const char *reason)
+static int put_end(struct replay *r, enum end_reason reason)
 {
 	struct frame_books *last = &r->from.last;
-	bool complete;
+	const struct doubt why = { .kind = DOUBT_END, .end = reason };
 
 	if (r->stopped)
 		return 0;
 	last->real_ns = r->from.told_ns = clock__real_now();
 	books__of_told(&last->kernel, &last->user, &r->collector.books);
-	books__doubt(&r->report.doubts, reason);
-	return report__stop(&r->report, reason, NULL, &complete);
+	books__doubt(&r->report.doubts, &why);
+	return report__stop(&r->report, reason, NULL);
 }
 
 static int run(struct replay *r)
@@ -171,7 +171,9 @@ static int run(struct replay *r)
 		err = make_room(c->sink);
 	}
 	if (!err && !(err = make_room(c->sink)))
-		put_end(r, c->full ? "count" : more < 0 ? "recording_damaged" : "recording_cut");
+		put_end(r, c->full    ? END_COUNT
+			   : more < 0 ? END_RECORDING_DAMAGED
+				      : END_RECORDING_CUT);
 	while (!err && (err = sink__drain(c->sink, WAIT_MS)) && err != -EPIPE &&
 	       sink__events(c->sink))
 		err = 0;

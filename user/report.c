@@ -56,12 +56,12 @@ static int tell(struct report *r, struct record *rec)
 	if (rec->type == REC_ERROR) {
 		frame.since_ns = rec->error.since_ns;
 		frame.until_ns = rec->error.until_ns;
-		copy_text(frame.text, sizeof(frame.text), rec->error.code);
+		copy_text(frame.text, sizeof(frame.text), error_word(&rec->error));
 		copy_text(frame.message, sizeof(frame.message), rec->error.message);
 	} else if (rec->type == REC_LOST) {
 		frame.since_ns = rec->lost.since_ns;
 	} else if (rec->type == REC_STOP) {
-		copy_text(frame.text, sizeof(frame.text), rec->stop.reason);
+		copy_text(frame.text, sizeof(frame.text), end_word(&rec->stop));
 		copy_text(frame.signal, sizeof(frame.signal), rec->stop.signal);
 	}
 	return c->to.ops->tell(c->to.ctx, rec, &frame);
@@ -104,7 +104,7 @@ int report__start(struct report *r)
 	rec.start = (struct start_info){
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
-		.attach = attach_name(facts.fentry ? ATTACH_FENTRY : ATTACH_TRACEPOINT),
+		.attach = facts.attach,
 		.resolve = facts.resolve,
 		.confirms = facts.confirms,
 		.witnesses = witness_info__of(facts.witnesses),
@@ -120,7 +120,7 @@ int report__start(struct report *r)
 		.user = facts.user,
 		.instance = c->run_id,
 	};
-	rec.start.unseen = unseen__list(facts.fentry, &rec.start.unseen_cnt);
+	rec.start.unseen = unseen__list(facts.attach, &rec.start.unseen_cnt);
 	/* A recording's header says it. */
 	return c->to.ops->tell(c->to.ctx, &rec, NULL);
 }
@@ -176,23 +176,33 @@ int report__lost(struct report *r)
 	return err;
 }
 
-void report__doubt(struct report *r, enum error_code code)
+/* other: see struct error_info. */
+static void doubt(struct report *r, enum error_code code, const char *other)
 {
-	if (!error_code_is_harmless(code))
-		books__doubt(&r->doubts, error_code_name(code));
+	struct doubt d = { .kind = DOUBT_ERROR, .error = code };
+
+	if (error_code_is_harmless(code))
+		return;
+	copy_text(d.other, sizeof(d.other), other);
+	books__doubt(&r->doubts, &d);
 }
 
-/* name: the code's; of a recording it may be unknown here. */
-static int tell_error(struct report *r, enum error_code code, const char *name, const char *message,
-		      uint64_t since_ns, uint64_t until_ns)
+void report__doubt(struct report *r, enum error_code code)
+{
+	doubt(r, code, NULL);
+}
+
+/* other: see struct error_info. */
+static int tell_error(struct report *r, enum error_code code, const char *other,
+		      const char *message, uint64_t since_ns, uint64_t until_ns)
 {
 	struct moment now = told_at(r);
 	struct record rec = { .type = REC_ERROR, .real_ns = now.real_ns };
 
-	if (!error_code_is_harmless(code))
-		books__doubt(&r->doubts, name);
+	doubt(r, code, other);
 	rec.error = (struct error_info){
-		.code = name,
+		.code = code,
+		.other = other,
 		.message = message,
 		.since_ns = date_by(&now, since_ns),
 		.until_ns = date_by(&now, until_ns),
@@ -203,7 +213,7 @@ static int tell_error(struct report *r, enum error_code code, const char *name, 
 int report__error_span(struct report *r, enum error_code code, const char *message,
 		       uint64_t since_ns, uint64_t until_ns)
 {
-	return tell_error(r, code, error_code_name(code), message, since_ns, until_ns);
+	return tell_error(r, code, NULL, message, since_ns, until_ns);
 }
 
 int report__error(struct report *r, enum error_code code, const char *message, uint64_t since_ns)
@@ -211,10 +221,12 @@ int report__error(struct report *r, enum error_code code, const char *message, u
 	return report__error_span(r, code, message, since_ns, 0);
 }
 
-int report__stop(struct report *r, const char *reason, const char *signal, bool *complete)
+/* other: see struct stop_info. */
+static int tell_stop(struct report *r, enum end_reason reason, const char *other,
+		     const char *signal)
 {
 	struct record rec = { .type = REC_STOP, .real_ns = told_at(r).real_ns };
-	const char *incomplete[BOOKS_REASONS];
+	struct doubt incomplete[BOOKS_REASONS];
 	struct books b;
 	size_t cnt;
 
@@ -222,6 +234,7 @@ int report__stop(struct report *r, const char *reason, const char *signal, bool 
 	cnt = books__incomplete(&b, &r->doubts, incomplete);
 	rec.stop = (struct stop_info){
 		.reason = reason,
+		.other = other,
 		.signal = signal,
 		.stats = stats_of(&b),
 		.balanced = books__balanced(&b),
@@ -229,8 +242,12 @@ int report__stop(struct report *r, const char *reason, const char *signal, bool 
 		.incomplete = incomplete,
 		.incomplete_cnt = cnt,
 	};
-	*complete = rec.stop.complete;
 	return tell(r, &rec);
+}
+
+int report__stop(struct report *r, enum end_reason reason, const char *signal)
+{
+	return tell_stop(r, reason, NULL, signal);
 }
 
 void report__metrics(struct report *r, struct metrics *m, const struct kernel *k, bool running)
@@ -241,9 +258,8 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 	struct metrics_info info = {
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
-		.attach =
-			attach_name(k->ops->fentry(k->tracer) ? ATTACH_FENTRY : ATTACH_TRACEPOINT),
-		.resolve = resolve_name(k->ops->resolve(k->tracer)),
+		.attach = k->ops->fentry(k->tracer) ? ATTACH_FENTRY : ATTACH_TRACEPOINT,
+		.resolve = k->ops->resolve(k->tracer),
 		.books = &b,
 		.start_ns = r->start_ns,
 		.last_call_ns = c->last_call_ns,
@@ -263,7 +279,8 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 
 int report__again(struct report *r, const struct frame_books *books)
 {
-	bool complete;
+	enum error_code code;
+	enum end_reason end;
 
 	switch (books->type) {
 	case REC_STATS:
@@ -274,11 +291,13 @@ int report__again(struct report *r, const struct frame_books *books)
 			r->told_ns = books->since_ns;
 		return report__lost(r);
 	case REC_ERROR:
-		return tell_error(r, error_code_of(books->text), books->text, books->message,
-				  books->since_ns, books->until_ns);
+		code = error_code_of(books->text);
+		return tell_error(r, code, code == ERROR_UNKNOWN ? books->text : NULL,
+				  books->message, books->since_ns, books->until_ns);
 	case REC_STOP:
-		return report__stop(r, books->text, books->signal[0] ? books->signal : NULL,
-				    &complete);
+		end = end_of(books->text);
+		return tell_stop(r, end, end == END_UNKNOWN ? books->text : NULL,
+				 books->signal[0] ? books->signal : NULL);
 	default:
 		return 0;
 	}

@@ -35,8 +35,7 @@ int report__error_span(struct report *r, enum error_code code, const char *messa
 /* A call may have been missed, for this reason, which stop names: the run is not complete, but for codes that cost no
  * call. */
 void report__doubt(struct report *r, enum error_code code);
-/* complete: set to what the record says of the run. */
-int report__stop(struct report *r, const char *reason, const char *signal, bool *complete);
+int report__stop(struct report *r, enum end_reason reason, const char *signal);
 /* Writes the metrics file, if there is to be one. */
 void report__metrics(struct report *r, struct metrics *m, const struct kernel *k, bool running);
 /* Tells a record of a recording again, whose counters and moment are what its source says now. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event/names.h"
+
 _Static_assert(sizeof(((struct recording_header *)0)->abis) /
 			       sizeof(((struct recording_header *)0)->abis[0]) ==
 		       RUN_ABIS,
@@ -24,10 +26,10 @@ static uint8_t confirm_bits(const struct confirm_info *c)
 void run_facts__put(const struct run_facts *f, struct recording_header *header)
 {
 	header->pid = f->pid;
-	header->fentry = f->fentry;
+	header->fentry = f->attach == ATTACH_FENTRY;
 	header->confirms = confirm_bits(&f->confirms) | (f->audit ? RECORDING_AUDIT : 0);
 	header->witnesses = f->witnesses & 0x7f;
-	copy(header->resolve, sizeof(header->resolve), f->resolve);
+	copy(header->resolve, sizeof(header->resolve), resolve_name(f->resolve));
 	copy(header->user, sizeof(header->user), f->user);
 	for (size_t i = 0; i < f->abi_cnt; i++) {
 		copy(header->abis[i].name, sizeof(header->abis[i].name), f->abis[i].name);
@@ -39,7 +41,8 @@ void run_facts__put(const struct run_facts *f, struct recording_header *header)
 void run_facts__of(struct run_facts *f, const struct recording_header *header)
 {
 	*f = (struct run_facts){
-		.resolve = header->resolve,
+		.attach = header->fentry ? ATTACH_FENTRY : ATTACH_TRACEPOINT,
+		.resolve = resolve_of(header->resolve),
 		.user = header->user,
 		.confirms = {
 			.target = header->confirms & RECORDING_TARGET,
@@ -47,7 +50,6 @@ void run_facts__of(struct run_facts *f, const struct recording_header *header)
 		},
 		.pid = header->pid,
 		.witnesses = header->witnesses,
-		.fentry = header->fentry,
 		.audit = header->confirms & RECORDING_AUDIT,
 	};
 	while (f->abi_cnt < RUN_ABIS && header->abis[f->abi_cnt].name[0]) {

@@ -19,7 +19,7 @@ static const struct abi_info abis[] = {
 };
 
 static const char *const unseen[] = { "calls refused by SECCOMP_RET_KILL_THREAD in a thread" };
-static const char *const incomplete[] = { "hooks_silent" };
+static const struct doubt incomplete[] = { { .kind = DOUBT_ERROR, .error = ERROR_HOOKS_SILENT } };
 static const char *const notes[] = { "CAP_BPF \xff kept" };
 
 static struct record record_of(enum record_type type)
@@ -54,8 +54,8 @@ static void fill_start(struct own_records *own)
 	own->r[0].start = (struct start_info){
 		.version = "0.1.0",
 		.libbpf = "1.1",
-		.attach = "tracepoint",
-		.resolve = "kfunc",
+		.attach = ATTACH_TRACEPOINT,
+		.resolve = RESOLVE_KFUNC,
 		.confirms = { .target = true, .pages = PAGES_FEXIT },
 		.witnesses = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI |
 					      WITNESS_RETURNS),
@@ -89,7 +89,9 @@ void own_records__fill(struct own_records *own)
 	r[3] = record_of(REC_LOST);
 	r[3].lost = (struct lost_info){ 10, counters, 2, START_NS - 1000000000, START_NS };
 	r[4] = record_of(REC_ERROR);
-	r[4].error = (struct error_info){ "hooks_silent", "say \"why\"", START_NS - 1000, 0 };
+	r[4].error =
+		(struct error_info){ ERROR_HOOKS_SILENT, NULL, "say \"why\"", START_NS - 1000, 0 };
 	r[5] = record_of(REC_STOP);
-	r[5].stop = (struct stop_info){ "signal", "SIGTERM", stats, true, false, incomplete, 1 };
+	r[5].stop = (struct stop_info){ END_SIGNAL, NULL,  "SIGTERM",  stats,
+					true,	    false, incomplete, 1 };
 }

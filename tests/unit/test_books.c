@@ -11,6 +11,7 @@
 
 #include "books.h"
 #include "bpf/control.h"
+#include "event/names.h"
 
 /* No two sums of these are equal by chance. */
 static const struct pvm_counts kernel = { .n = {
@@ -128,7 +129,7 @@ static int verdict(uint64_t seen, uint64_t ring_full, struct books_user u)
 {
 	struct pvm_counts k = { .n = { [PVM_C_SEEN] = seen, [PVM_C_RING_FULL] = ring_full } };
 	const struct doubts none = { .cnt = 0 };
-	const char *why[BOOKS_REASONS];
+	struct doubt why[BOOKS_REASONS];
 	struct books b;
 
 	books__fill(&b, &k, &u);
@@ -168,11 +169,11 @@ static void test_balanced_and_complete(void **state)
 static void expect_reasons(const struct books *b, const struct doubts *d, size_t cnt,
 			   const char *const *want)
 {
-	const char *why[BOOKS_REASONS];
+	struct doubt why[BOOKS_REASONS];
 
 	assert_int_equal(books__incomplete(b, d, why), cnt);
 	for (size_t i = 0; i < cnt; i++)
-		assert_string_equal(why[i], want[i]);
+		assert_string_equal(doubt_name(&why[i]), want[i]);
 }
 
 /* What no counter shows makes a run incomplete all the same, for good, and says why. */
@@ -181,31 +182,36 @@ static void test_doubts(void **state)
 	const struct pvm_counts k = { .n = { [PVM_C_SEEN] = 3, [PVM_C_RING_FULL] = 1 } };
 	const struct books_user some = { .emitted = 1, .skipped_runs = 4 }, all = { .emitted = 3 };
 	const struct pvm_counts good = { .n = { [PVM_C_SEEN] = 3 } };
-	char word[2 * BOOKS_DOUBT_SZ];
+	const struct doubt silent = { .kind = DOUBT_ERROR, .error = ERROR_HOOKS_SILENT },
+			   skipped = { .kind = DOUBT_ERROR, .error = ERROR_HOOKS_SKIPPED },
+			   cut = { .kind = DOUBT_END, .end = END_RECORDING_CUT };
+	struct doubt unknown = { .kind = DOUBT_ERROR, .error = ERROR_UNKNOWN, .other = "?_word" };
 	struct doubts d = { .cnt = 0 };
 	struct books b;
 
 	(void)state;
 	books__fill(&b, &good, &all);
 	expect_reasons(&b, &d, 0, NULL);
-	books__doubt(&d, "hooks_silent");
-	books__doubt(&d, "hooks_silent");
+	books__doubt(&d, &silent);
+	books__doubt(&d, &silent);
 	expect_reasons(&b, &d, 1, (const char *const[]){ "hooks_silent" });
-	books__doubt(&d, "hooks_skipped");
+	books__doubt(&d, &skipped);
 	expect_reasons(&b, &d, 2, (const char *const[]){ "hooks_silent", "hooks_skipped" });
 	books__fill(&b, &k, &some);
 	expect_reasons(&b, &d, 4,
 		       (const char *const[]){ "lost", "unbalanced", "hooks_skipped",
 					      "hooks_silent" });
-	/* More than there is room for, and longer than there is: incomplete is all that counts. */
-	memset(word, 'a', sizeof(word));
-	word[sizeof(word) - 1] = '\0';
+	/* Those that another version told are known by their words; of more than there is room for, it is only counted that
+	 * there are. */
 	for (int i = 0; i < 3 * BOOKS_DOUBTS; i++) {
-		word[0] = (char)('a' + i);
-		books__doubt(&d, word);
+		unknown.other[0] = (char)('a' + i);
+		books__doubt(&d, &unknown);
+		books__doubt(&d, &unknown);
+		assert_int_equal(d.cnt, i + 3 < BOOKS_DOUBTS ? i + 3 : BOOKS_DOUBTS);
 	}
-	assert_int_equal(d.cnt, BOOKS_DOUBTS);
-	assert_int_equal(strlen(d.reasons[BOOKS_DOUBTS - 1]), BOOKS_DOUBT_SZ - 1);
+	assert_string_equal(doubt_name(&d.all[2]), "a_word");
+	books__doubt(&d, &cut);
+	assert_string_equal(doubt_name(&d.all[BOOKS_DOUBTS - 1]), "recording_cut");
 }
 
 static void test_in_flight(void **state)

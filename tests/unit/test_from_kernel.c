@@ -61,8 +61,9 @@ static void test_facts(void **state)
 	run.fake.host_pid = 4711;
 	run.source.known.audit = true;
 	source()->ops->facts(source()->ctx, &facts);
-	assert_true(facts.fentry && facts.audit && facts.confirms.target);
-	assert_string_equal(facts.resolve, "kfunc");
+	assert_true(facts.audit && facts.confirms.target);
+	assert_int_equal(facts.attach, ATTACH_FENTRY);
+	assert_int_equal(facts.resolve, RESOLVE_KFUNC);
 	assert_string_equal(facts.user, "nobody");
 	assert_int_equal(facts.confirms.pages, PAGES_KPROBE);
 	assert_int_equal(facts.witnesses, run.fake.witness);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bpf/control.h"
+#include "event/names.h"
 #include "fake_kernel.h"
 #include "from_kernel.h"
 #include "from_recording.h"
@@ -26,9 +27,10 @@ static int64_t shift;	  /* ns, by which CLOCK_REALTIME was set */
 static int64_t suspended; /* ns, for which the machine was: CLOCK_MONOTONIC goes without them */
 static struct tracer fake;
 static struct record told;
-static struct abi_info
-	told_abis[RUN_ABIS];	 /* what it points to is gone by the time that it is looked at */
-static struct frame_books books; /* how what was told can be told again */
+/* What it points to is gone by the time that it is looked at. */
+static struct abi_info told_abis[RUN_ABIS];
+static const char *told_why[BOOKS_REASONS]; /* words of what is incomplete */
+static struct frame_books books;	    /* how what was told can be told again */
 static struct options options;
 static struct collector collector = { .options = &options };
 static struct from_kernel source = {
@@ -61,6 +63,8 @@ static int tell(void *ctx, struct record *rec, const struct frame_books *how)
 			told_abis[i] = rec->start.abis[i];
 		told.start.abis = told_abis;
 	}
+	for (size_t i = 0; rec->type == REC_STOP && i < rec->stop.incomplete_cnt; i++)
+		told_why[i] = doubt_name(&rec->stop.incomplete[i]);
 	books = how ? *how : (struct frame_books){ 0 };
 	return 0;
 }
@@ -178,8 +182,8 @@ static void test_start(void **state)
 	source.known.abi_cnt = 1;
 	for (int replayed = 0; replayed < 2; replayed++) {
 		assert_int_equal(report__start(&report), 0);
-		assert_string_equal(told.start.attach, "fentry");
-		assert_string_equal(told.start.resolve, "walk");
+		assert_int_equal(told.start.attach, ATTACH_FENTRY);
+		assert_int_equal(told.start.resolve, RESOLVE_WALK);
 		assert_string_equal(told.start.user, "nobody");
 		assert_int_equal(told.start.confirms.pages, PAGES_FEXIT);
 		assert_true(told.start.confirms.target && told.start.audit);
@@ -229,23 +233,49 @@ static void test_told_again(void **state)
 /* A reason of the end goes into the recording as it was told. */
 static void test_stop(void **state)
 {
-	bool complete = true;
-
 	(void)state;
 	begin();
 	report__doubt(&report, ERROR_TARGET_GONE); /* costs no call */
-	assert_int_equal(report__stop(&report, "signal", "SIGTERM", &complete), 0);
-	assert_true(complete && told.stop.balanced && !told.stop.incomplete_cnt);
+	assert_int_equal(report__stop(&report, END_SIGNAL, "SIGTERM"), 0);
+	assert_true(told.stop.complete && told.stop.balanced && !told.stop.incomplete_cnt);
 	assert_string_equal(books.text, "signal");
 	assert_string_equal(books.signal, "SIGTERM");
 	report__doubt(&report, ERROR_HOOKS_SILENT);
 	collector.books.lost_unswept = 1;
 	fake.counts.n[PVM_C_SEEN] = 1;
-	assert_int_equal(report__stop(&report, "duration", NULL, &complete), 0);
-	assert_true(!complete && told.stop.balanced);
+	assert_int_equal(report__stop(&report, END_DURATION, NULL), 0);
+	assert_true(!told.stop.complete && told.stop.balanced);
 	assert_int_equal(told.stop.incomplete_cnt, 2);
-	assert_string_equal(told.stop.incomplete[0], "lost");
-	assert_string_equal(told.stop.incomplete[1], "hooks_silent");
+	assert_string_equal(told_why[0], "lost");
+	assert_string_equal(told_why[1], "hooks_silent");
+}
+
+/* Words of a recording that another version made are told, and recorded again, as they are. */
+static void test_unknown_words(void **state)
+{
+	static const struct recording_header header = { .real_ns = 1000 * NS_PER_S };
+	struct from_recording recording;
+	struct frame_books *last = &recording.last;
+
+	(void)state;
+	begin();
+	from_recording__begin(&recording, &header);
+	collector.from = (struct source){ &from_recording, &recording };
+	*last = (struct frame_books){ .type = REC_ERROR, .real_ns = 1, .text = "of_later" };
+	assert_int_equal(report__again(&report, last), 0);
+	assert_string_equal(error_word(&told.error), "of_later");
+	assert_string_equal(books.text, "of_later");
+	*last = (struct frame_books){ .type = REC_STOP, .real_ns = 2, .text = "at_will" };
+	assert_int_equal(report__again(&report, last), 0);
+	assert_string_equal(end_word(&told.stop), "at_will");
+	assert_string_equal(books.text, "at_will");
+	assert_int_equal(told.stop.incomplete_cnt, 1);
+	assert_string_equal(told_why[0], "of_later");
+	/* Those that are known are numbers again. */
+	*last = (struct frame_books){ .type = REC_STOP, .real_ns = 3, .text = "reader_gone" };
+	assert_int_equal(report__again(&report, last), 0);
+	assert_int_equal(told.stop.reason, END_READER_GONE);
+	assert_null(told.stop.other);
 }
 
 /* A recording's moments are dated already. */
@@ -286,7 +316,7 @@ int main(void)
 		cmocka_unit_test(test_error),	   cmocka_unit_test(test_suspended),
 		cmocka_unit_test(test_lost),	   cmocka_unit_test(test_start),
 		cmocka_unit_test(test_told_again), cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_replayed),
+		cmocka_unit_test(test_replayed),   cmocka_unit_test(test_unknown_words),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

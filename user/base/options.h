@@ -32,7 +32,7 @@ struct filter_list {
 	size_t cnt;
 };
 
-/* Where the hooks are, and how the target is looked up: in the order of the options' names (options/table.c). */
+/* Where the hooks are, and how the target is looked up: the first of each is the default. */
 enum attach_method { ATTACH_TRACEPOINT, ATTACH_FENTRY };
 enum resolve_method { RESOLVE_AUTO, RESOLVE_KFUNC, RESOLVE_WALK };
 

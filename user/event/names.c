@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event/names.h"
 
+#include <string.h>
+
 #include "bpf/event.h"
 
 const char *abi_name(int abi)
@@ -29,20 +31,84 @@ bool phase_has_exit(int phase)
 	return phase == PVM_COMPLETE || phase == PVM_ORPHAN;
 }
 
+const char *const attach_names[] = {
+	[ATTACH_TRACEPOINT] = "tracepoint",
+	[ATTACH_FENTRY] = "fentry",
+	NULL,
+};
+
 const char *attach_name(enum attach_method attach)
 {
-	return attach == ATTACH_FENTRY ? "fentry" : "tracepoint";
+	return attach_names[attach];
 }
+
+const char *const resolve_names[] = {
+	[RESOLVE_AUTO] = "auto",
+	[RESOLVE_KFUNC] = "kfunc",
+	[RESOLVE_WALK] = "walk",
+	NULL,
+};
 
 const char *resolve_name(enum resolve_method resolve)
 {
-	switch (resolve) {
-	case RESOLVE_KFUNC:
-		return "kfunc";
-	case RESOLVE_WALK:
-		return "walk";
+	return resolve == RESOLVE_AUTO ? NULL : resolve_names[resolve];
+}
+
+enum resolve_method resolve_of(const char *name)
+{
+	enum resolve_method resolve = RESOLVE_WALK;
+
+	while (resolve > RESOLVE_AUTO && strcmp(resolve_names[resolve], name) != 0)
+		resolve--;
+	return resolve;
+}
+
+static const char *const ends[END_UNKNOWN] = {
+	[END_NONE] = "",
+	[END_SIGNAL] = "signal",
+	[END_DURATION] = "duration",
+	[END_COUNT] = "count",
+	[END_READER_GONE] = "reader_gone",
+	[END_RECORDING_CUT] = "recording_cut",
+	[END_RECORDING_DAMAGED] = "recording_damaged",
+};
+
+static const char *end_name(enum end_reason reason)
+{
+	return reason < END_UNKNOWN ? ends[reason] : NULL;
+}
+
+enum end_reason end_of(const char *name)
+{
+	enum end_reason reason = END_NONE;
+
+	while (reason < END_UNKNOWN && strcmp(ends[reason], name) != 0)
+		reason++;
+	return reason;
+}
+
+const char *error_word(const struct error_info *e)
+{
+	return e->code == ERROR_UNKNOWN ? e->other : error_code_name(e->code);
+}
+
+const char *end_word(const struct stop_info *s)
+{
+	return s->reason == END_UNKNOWN ? s->other : end_name(s->reason);
+}
+
+const char *doubt_name(const struct doubt *d)
+{
+	switch (d->kind) {
+	case DOUBT_LOST:
+		return "lost";
+	case DOUBT_UNBALANCED:
+		return "unbalanced";
+	case DOUBT_END:
+		return end_name(d->end);
+	case DOUBT_ERROR:
 	default:
-		return NULL;
+		return d->error == ERROR_UNKNOWN ? d->other : error_code_name(d->error);
 	}
 }
 

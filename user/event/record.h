@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "bpf/event.h"
 #include "event/container.h"
+#include "event/error_code.h"
 #include "event/host.h"
 #include "event/witness_info.h"
 
@@ -197,8 +199,8 @@ struct confirm_info {
 struct start_info {
 	const char *version;
 	const char *libbpf;
-	const char *attach;  /* "tracepoint" or "fentry" */
-	const char *resolve; /* "kfunc" or "walk" */
+	enum attach_method attach;
+	enum resolve_method resolve; /* not RESOLVE_AUTO, but of a recording that has another word */
 	struct confirm_info confirms;
 	struct witness_info witnesses;
 	bool audit; /* perf's probes see the calls, too */
@@ -246,20 +248,45 @@ struct reopen_info {
 };
 
 struct error_info {
-	const char *code;    /* "hooks_silent", "output_failing", ... */
+	enum error_code code;
+	const char *other;   /* ERROR_UNKNOWN: the recording's word; otherwise NULL */
 	const char *message; /* for a person */
 	uint64_t since_ns;   /* ns since 1970; 0: null */
 	uint64_t until_ns;   /* the same; of what has ended */
 };
 
+/* Why a run ends. */
+enum end_reason {
+	END_NONE, /* it goes on */
+	END_SIGNAL,
+	END_DURATION,
+	END_COUNT,
+	END_READER_GONE,
+	END_RECORDING_CUT, /* of a replay: the recording has no end */
+	END_RECORDING_DAMAGED,
+	END_UNKNOWN, /* of a recording that another version made */
+};
+
+/* Why a run is not complete. */
+enum doubt_kind { DOUBT_LOST, DOUBT_UNBALANCED, DOUBT_ERROR, DOUBT_END };
+
+#define DOUBT_SZ 32
+
+struct doubt {
+	enum doubt_kind kind;
+	enum error_code error; /* DOUBT_ERROR: which one was told */
+	enum end_reason end;   /* DOUBT_END: how it ended */
+	char other[DOUBT_SZ];  /* ERROR_UNKNOWN: the recording's word; what is longer is cut */
+};
+
 struct stop_info {
-	/* "signal", "duration", "count"; of a replay also "recording_cut", "recording_damaged" */
-	const char *reason;
+	enum end_reason reason;
+	const char *other;  /* END_UNKNOWN: the recording's word; otherwise NULL */
 	const char *signal; /* "SIGTERM" or NULL */
 	struct stats_info stats;
 	bool balanced;
 	bool complete;
-	const char *const *incomplete; /* why it is not: words */
+	const struct doubt *incomplete; /* why it is not */
 	size_t incomplete_cnt;
 };
 

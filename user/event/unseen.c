@@ -14,8 +14,8 @@ static const char *const sentences[] = {
 #define ALWAYS 2
 #define SENTENCE_CNT (sizeof(sentences) / sizeof(sentences[0]))
 
-const char *const *unseen__list(bool fentry, size_t *cnt)
+const char *const *unseen__list(enum attach_method attach, size_t *cnt)
 {
-	*cnt = fentry ? SENTENCE_CNT : ALWAYS;
+	*cnt = attach == ATTACH_FENTRY ? SENTENCE_CNT : ALWAYS;
 	return sentences;
 }

@@ -11,6 +11,7 @@
 #include "bpf/event.h"
 #include "bpf/keys.h"
 #include "event/host.h"
+#include "event/names.h"
 #include "kernel/types.h"
 #include "render/render.h"
 
@@ -27,10 +28,6 @@ static const char *const op_names[] = { "read", "write", NULL };
 static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
 static const char *const outcome_names[] = { "success", "failure", NULL };
 static const enum pvm_outcome outcome_values[] = { PVM_SUCCEEDED, PVM_FAILED };
-/* In the order of enum attach_method and enum resolve_method; the first one is the default. */
-static const char *const attach_names[] = { "tracepoint", "fentry", NULL };
-static const char *const resolve_names[] = { "auto", "kfunc", "walk", NULL };
-
 static void store_number(struct options *o, const struct option_def *d, uint64_t n)
 {
 	uint32_t n32 = (uint32_t)n;

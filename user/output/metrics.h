@@ -8,14 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "event/counts.h"
 #include "output/place.h"
 
 struct metrics_info {
 	const char *version;
 	const char *libbpf;
-	const char *attach;  /* "tracepoint" or "fentry" */
-	const char *resolve; /* "kfunc" or "walk" */
+	enum attach_method attach;
+	enum resolve_method resolve;
 	const struct books *books;
 	uint64_t start_ns;     /* ns since 1970 */
 	uint64_t last_call_ns; /* likewise, entry of the last call emitted; 0: none yet */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "bpf/keys.h"
+#include "event/names.h"
 #include "output/metrics.h"
 
 /* Those of loss have one for all. */
@@ -83,7 +84,8 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 	put_head(f, "build_info", "gauge", "Always 1; what runs is in the labels");
 	fprintf(f,
 		"pvmtrace_build_info{version=\"%s\",libbpf=\"%s\",attach=\"%s\",resolve=\"%s\"} 1\n",
-		info->version, info->libbpf, info->attach, info->resolve);
+		info->version, info->libbpf, attach_name(info->attach),
+		resolve_name(info->resolve));
 	put_gauge(f, "running", "1 while the tracer runs, 0 once it has ended", info->running);
 	put_time(f, "start_timestamp_seconds", "When tracing began", info->start_ns);
 	put_time(f, "last_call_timestamp_seconds",

@@ -163,7 +163,7 @@ static void try_hooks(struct probe_report *r)
 	else if (!r->btf)
 		r->hooks_untried = "this kernel has no BTF";
 	else
-		r->hook_cnt = probe_hooks__try(r->hooks, r->fentry);
+		r->hook_cnt = probe_hooks__try(r->hooks, r->attach == ATTACH_FENTRY);
 	mark_witnesses(r);
 }
 
@@ -180,7 +180,7 @@ int probe_report__run(const struct options *o)
 	}
 	libbpf_log__setup(o->verbose);
 	read_facts(&r, o->btf);
-	r.fentry = o->attach == ATTACH_FENTRY;
+	r.attach = o->attach;
 	log__keep(r.reason, sizeof(r.reason));
 	r.status = try_start(&r, o);
 	log__keep(NULL, 0);

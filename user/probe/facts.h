@@ -18,7 +18,7 @@ struct probe_report {
 	struct utsname uts;
 	char libbpf[32];
 	bool btf;
-	bool fentry;		   /* --attach */
+	enum attach_method attach;
 	enum tristate ring_buffer; /* UNKNOWN: not to be found out without rights */
 	bool vpid_kfunc;	   /* bpf_task_from_vpid; false where there is no BTF */
 	int jit;		   /* sysctls; -1: cannot be read */

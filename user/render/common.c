@@ -325,6 +325,14 @@ void common__texts(struct json *j, const char *key, const char *const *texts, si
 	json__close_arr(j);
 }
 
+void common__doubts(struct json *j, const char *key, const struct doubt *doubts, size_t cnt)
+{
+	json__open_arr(j, key);
+	for (size_t i = 0; i < cnt; i++)
+		json__str(j, NULL, doubt_name(&doubts[i]));
+	json__close_arr(j);
+}
+
 const char *common__type(enum record_type type)
 {
 	switch (type) {

@@ -65,6 +65,8 @@ void common__limits(struct json *j, const struct options *o, bool nulls);
 /* "pad": as many spaces. */
 void common__pad(struct json *j, size_t pad);
 void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt);
+/* Their words, as an array. */
+void common__doubts(struct json *j, const char *key, const struct doubt *doubts, size_t cnt);
 
 /* An object of counters; zeroes: also of those that are 0. */
 void common__counters(struct json *j, const char *key, const struct counter *counters, size_t cnt,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "event/names.h"
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
@@ -281,7 +282,7 @@ static void put_own_event(struct json *j, const struct own_plan *plan, const str
 		break;
 	case REC_STOP:
 		json__str(j, "outcome", r->stop.complete ? "success" : "failure");
-		json__str(j, "reason", r->stop.reason);
+		json__str(j, "reason", end_word(&r->stop));
 		break;
 	default:
 		break;
@@ -297,7 +298,7 @@ static void put_own(struct json *j, const struct own_plan *plan, const struct re
 	put_head(j, plan->cache, r);
 	put_own_event(j, plan, r);
 	if (r->type == REC_ERROR)
-		put_error(j, r->error.code,
+		put_error(j, error_word(&r->error),
 			  own__shows(plan, OWN_MESSAGE) ? r->error.message : NULL);
 	if (own__shows(plan, OWN_HOST))
 		put_host(j, r->host, r->type == REC_START);

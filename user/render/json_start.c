@@ -46,8 +46,8 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	put_text_or_null(j, "kernel_version",
 			 own__shows(plan, OWN_KERNEL) ? r->host->kernel_version : NULL);
 	put_text_or_null(j, "arch", r->host->arch);
-	json__str(j, "attach", s->attach);
-	json__str(j, "resolve", s->resolve);
+	json__str(j, "attach", attach_name(s->attach));
+	json__str(j, "resolve", resolve_name(s->resolve));
 	common__confirms(j, &s->confirms, true);
 	if (own__shows(plan, OWN_WITNESSES))
 		common__witnesses(j, &s->witnesses, true);

@@ -3,6 +3,7 @@
  * runs. */
 #include <string.h>
 
+#include "event/names.h"
 #include "render/common.h"
 #include "render/json.h"
 
@@ -41,7 +42,7 @@ static void put_error(struct json *j, const struct own_plan *plan, const struct 
 {
 	const char *message = own__shows(plan, OWN_MESSAGE) ? e->message : NULL;
 
-	json__str(j, "code", e->code);
+	json__str(j, "code", error_word(e));
 	json__bytes(j, "message", message, message ? strlen(message) : 0);
 	put_moment(j, plan->cache, "since", e->since_ns);
 	put_moment(j, plan->cache, "until", e->until_ns);
@@ -49,12 +50,12 @@ static void put_error(struct json *j, const struct own_plan *plan, const struct 
 
 static void put_stop(struct json *j, const struct own_plan *plan, const struct stop_info *s)
 {
-	json__str(j, "reason", s->reason);
+	json__str(j, "reason", end_word(s));
 	json__str(j, "signal", s->signal);
 	put_stats(j, plan, &s->stats);
 	json__bool(j, "balanced", s->balanced);
 	json__bool(j, "complete", s->complete);
-	common__texts(j, "incomplete", s->incomplete, s->incomplete_cnt);
+	common__doubts(j, "incomplete", s->incomplete, s->incomplete_cnt);
 }
 
 static void put_line(struct json *j, const struct own_plan *plan, const struct record *r)

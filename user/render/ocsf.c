@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "event/names.h"
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
@@ -413,7 +414,7 @@ static void put_own_status(struct json *j, const struct own_plan *plan, const st
 	put_status(j, failed ? STATUS_FAILURE : STATUS_SUCCESS);
 	if (r->type != REC_ERROR)
 		return;
-	json__str(j, "status_code", r->error.code);
+	json__str(j, "status_code", error_word(&r->error));
 	if (r->error.message && own__shows(plan, OWN_MESSAGE))
 		json__bytes(j, "message", r->error.message, strlen(r->error.message));
 }

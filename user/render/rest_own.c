@@ -38,8 +38,8 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	if (own__shows(plan, OWN_KERNEL))
 		put_text(j, "kernel_version", r->host->kernel_version);
 	put_text(j, "arch", r->host->arch);
-	json__str(j, "attach", s->attach);
-	json__str(j, "resolve", s->resolve);
+	json__str(j, "attach", attach_name(s->attach));
+	json__str(j, "resolve", resolve_name(s->resolve));
 	common__confirms(j, &s->confirms, false);
 	if (own__shows(plan, OWN_WITNESSES))
 		common__witnesses(j, &s->witnesses, false);
@@ -106,12 +106,12 @@ void rest__own(struct json *j, const struct own_plan *plan, const struct record 
 			common__time(j, plan->cache, "until", r->error.until_ns);
 		break;
 	case REC_STOP:
-		json__str(j, "reason", r->stop.reason);
+		json__str(j, "reason", end_word(&r->stop));
 		put_text(j, "signal", r->stop.signal);
 		put_stats(j, plan, &r->stop.stats);
 		json__bool(j, "balanced", r->stop.balanced);
 		json__bool(j, "complete", r->stop.complete);
-		common__texts(j, "incomplete", r->stop.incomplete, r->stop.incomplete_cnt);
+		common__doubts(j, "incomplete", r->stop.incomplete, r->stop.incomplete_cnt);
 		break;
 	default:
 		break;

@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "bpf/keys.h"
 #include "event/counts.h"
+#include "event/names.h"
 #include "render/text.h"
 
 static void put_text(struct text_line *t, const char *text)
@@ -160,7 +161,7 @@ static void put_lost(struct text_line *t, const struct lost_info *l)
 
 static void put_error(struct text_line *t, const struct error_info *e)
 {
-	put_text(t, e->code);
+	put_text(t, error_word(e));
 	text__put(t, ": ");
 	put_text(t, e->message);
 	if (e->since_ns) {
@@ -176,7 +177,7 @@ static void put_error(struct text_line *t, const struct error_info *e)
 
 static void put_stop(struct text_line *t, const struct stop_info *s)
 {
-	put_text(t, s->signal ? s->signal : s->reason);
+	put_text(t, s->signal ? s->signal : end_word(s));
 	text__put(t, ", ");
 	text__tint(t, s->complete ? TINT_GOOD : TINT_BAD);
 	text__put(t, s->complete   ? "complete"
@@ -185,7 +186,7 @@ static void put_stop(struct text_line *t, const struct stop_info *s)
 	text__tint(t, TINT_PLAIN);
 	for (size_t i = 0; i < s->incomplete_cnt; i++) {
 		text__put(t, i ? ", " : " (");
-		put_text(t, s->incomplete[i]);
+		put_text(t, doubt_name(&s->incomplete[i]));
 	}
 	text__put(t, s->incomplete_cnt ? "): " : ": ");
 	put_counters(t, &s->stats);

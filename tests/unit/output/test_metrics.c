@@ -40,8 +40,8 @@ static struct metrics_info sample(void)
 	return (struct metrics_info){
 		.version = "1.2.3",
 		.libbpf = "1.1",
-		.attach = "fentry",
-		.resolve = "walk",
+		.attach = ATTACH_FENTRY,
+		.resolve = RESOLVE_WALK,
 		.books = &books,
 		.start_ns = 1700000000000000007,
 		.ring_bytes = 8 << 20,

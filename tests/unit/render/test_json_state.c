@@ -11,7 +11,8 @@
 
 #include "own_record.h"
 
-static const char *const reasons[] = { "lost", "hooks_silent" };
+static const struct doubt reasons[] = { { .kind = DOUBT_LOST },
+					{ .kind = DOUBT_ERROR, .error = ERROR_HOOKS_SILENT } };
 static struct counter counters[] = {
 	{ "seen", 10 },	     { "emitted", 7 },	  { "summarised", 0 },	 { "filtered", 3 },
 	{ "lost", 0 },	     { "ring_full", 0 },  { "state_full", 0 },	 { "state_stale", 0 },
@@ -102,12 +103,13 @@ static void test_state(void **state)
 			  "\"truncated\":[]," HOST_JSON);
 
 	r.type = REC_ERROR;
-	r.error = (struct error_info){ "hooks_silent", "say \"why\"", 0, 0 };
+	r.error = (struct error_info){ ERROR_HOOKS_SILENT, NULL, "say \"why\"", 0, 0 };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("error") OWN_ID
 			  "\"code\":\"hooks_silent\",\"message\":\"say \\\"why\\\"\","
 			  "\"since\":null,\"until\":null,\"truncated\":[]," HOST_JSON);
-	r.error = (struct error_info){ "hooks_back", "again", START_NS - 1000000000, START_NS };
+	r.error = (struct error_info){ ERROR_HOOKS_BACK, NULL, "again", START_NS - 1000000000,
+				       START_NS };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("error") OWN_ID "\"code\":\"hooks_back\",\"message\":\"again\","
 					       "\"since\":\"2026-11-21T19:28:10.123456789Z\","
@@ -115,8 +117,8 @@ static void test_state(void **state)
 					       "\"truncated\":[]," HOST_JSON);
 
 	r.type = REC_STOP;
-	r.stop = (struct stop_info){ "signal", "SIGTERM", { counters, COUNTER_CNT, 0 }, true, false,
-				     reasons,  2 };
+	r.stop = (struct stop_info){ END_SIGNAL, NULL,	"SIGTERM", { counters, COUNTER_CNT, 0 },
+				     true,	 false, reasons,   2 };
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("stop") OWN_ID
 			  "\"reason\":\"signal\",\"signal\":\"SIGTERM\",\"counters\":" COUNTERS
@@ -135,7 +137,7 @@ static void test_host(void **state)
 			    .run = FIXTURE_RUN_ID,
 			    .seq = 12,
 			    .host = &host,
-			    .error = { "target_gone", "gone", 0, 0 } };
+			    .error = { ERROR_TARGET_GONE, NULL, "gone", 0, 0 } };
 	json_t *line;
 
 	(void)state;
@@ -168,7 +170,7 @@ static void test_state_short(void **state)
 	for (size_t i = 0; i < 60; i++)
 		many[i] = (struct counter){ "a_counter_of_some_length", i % 3 ? 0 : UINT64_MAX };
 	r.type = REC_STOP;
-	r.stop = (struct stop_info){ "signal", NULL, { many, 20, 1 }, true, true, NULL, 0 };
+	r.stop = (struct stop_info){ END_SIGNAL, NULL, NULL, { many, 20, 1 }, true, true, NULL, 0 };
 	render_in(FORMAT_JSON, &r, &o);
 	assert_true(rendering.len <= 1024);
 	r.stop.stats.counter_cnt = 60;
@@ -179,7 +181,7 @@ static void test_state_short(void **state)
 	memset(message, '\x01', sizeof(message));
 	message[sizeof(message) - 1] = '\0';
 	r.type = REC_ERROR;
-	r.error = (struct error_info){ "output_failing", message, START_NS, 0 };
+	r.error = (struct error_info){ ERROR_OUTPUT_FAILING, NULL, message, START_NS, 0 };
 	line = rendering__line(&r, &o);
 	assert_true(line__cuts(line, "message"));
 	json_decref(line);

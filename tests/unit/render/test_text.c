@@ -349,7 +349,7 @@ static void test_own(void **state)
 	own.r[5].stop.complete = true;
 	own.r[5].stop.incomplete_cnt = 0;
 	own.r[5].stop.signal = NULL;
-	own.r[5].stop.reason = "duration";
+	own.r[5].stop.reason = END_DURATION;
 	expect_has(&own.r[5], "stop: duration, complete: ");
 	own.r[5].stop.complete = own.r[5].stop.balanced = false;
 	expect_has(&own.r[5], "stop: duration, books do not balance: ");
