@@ -69,3 +69,9 @@ def test_what_only_tests_call_is_not_there(tmp_path, monkeypatch, text, found):
     monkeypatch.chdir(tmp_path)
     assert ["f is called by nobody but tests" in line for line in rooms.check_static({"f": "a"}, {})] == [True] * found
     assert rooms.check_static({"f": "a"}, {"b": {"a": {"f"}}}) == []
+
+
+def test_unit_tests_have_the_same_rooms():
+    """Each room has tests, in a folder of its name."""
+    folders = {path.name: [*path.glob("test_*.c")] for path in (ROOT / "tests" / "unit").iterdir() if path.is_dir()}
+    assert set(folders) == {path.name for path in (ROOT / "user").iterdir() if path.is_dir()} and all(folders.values())
