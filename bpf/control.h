@@ -12,15 +12,15 @@
  * exactly one of SUBMITTED, SUMMARISED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in
  * flight. */
 enum pvm_count {
-	PVM_C_SEEN = 0,		  /* calls that reached a hook: entries, and exits without one */
-	PVM_C_SUBMITTED = 1,	  /* last records of a call that found room in the ring */
-	PVM_C_FILTERED = 2,	  /* calls dropped by a filter in the kernel */
-	PVM_C_RING_FULL = 3,	  /* calls lost: no room in the ring, and none in a summary */
-	PVM_C_STATE_FULL = 4,	  /* calls lost: no room in the table of calls in flight */
-	PVM_C_STATE_STALE = 5,	  /* none: such calls are told as ended */
-	PVM_C_IN_FLIGHT_TOLD = 6, /* in_flight records that found room */
+	PVM_C_SEEN = 0,	       /* calls that reached a hook: entries, and exits without one */
+	PVM_C_SUBMITTED = 1,   /* last records of a call that found room in the ring */
+	PVM_C_FILTERED = 2,    /* calls dropped by a filter in the kernel */
+	PVM_C_RING_FULL = 3,   /* calls lost: no room in the ring, and none in a summary */
+	PVM_C_STATE_FULL = 4,  /* calls lost: no room in the table of calls in flight */
+	PVM_C_STATE_STALE = 5, /* none: such calls are told as ended */
+	/* 6 was in use: recordings of earlier versions have a count there */
 	PVM_C_IN_FLIGHT_UNTOLD =
-		7,		 /* in_flight records that did not: tried again at the next sweep */
+		7, /* in_flight records that found no room: tried again at the next sweep */
 	PVM_C_ARRAY_LOST = 8,	 /* snapshots of long arrays that found no room: no call is lost */
 	PVM_C_IDENTITY_LOST = 9, /* paths and arguments that found no room: sent again later */
 	PVM_C_IDENTITY_FULL =

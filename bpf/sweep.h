@@ -73,7 +73,6 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now
 	copy->hdr.size = SWEPT_SZ;
 	bpf_ringbuf_submit(copy, BPF_RB_NO_WAKEUP);
 	s->told_ns = entry_ns;
-	count(PVM_C_IN_FLIGHT_TOLD);
 }
 
 /* Whether the thread is in the system call that its state is of, by the registers that say which it is: a ptracer can have
