@@ -64,8 +64,9 @@ def test_files_know_each_other_one_way(included, called, found):
     ("extern int f;\n", False),
 ])
 def test_what_only_tests_call_is_not_there(tmp_path, monkeypatch, text, found):
-    (tmp_path / "user").mkdir()
-    (tmp_path / "user" / "a.c").write_text(text)
+    for name, content in {"user/a.c": text, "tests/unit/test_a.c": ""}.items():  # the test is not built
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
     assert ["f is called by nobody but tests" in line for line in rooms.check_static({"f": "a"}, {})] == [True] * found
     assert rooms.check_static({"f": "a"}, {"b": {"a": {"f"}}}) == []
