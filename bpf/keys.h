@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* keys.h - keys and values of the maps that both halves write: filters, and what user space was sent. */
+/* keys.h - keys and values of the maps that are filled from user space or read there: filters, and
+ * what user space was sent. */
 #ifndef PVM_KEYS_H
 #define PVM_KEYS_H
 

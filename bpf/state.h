@@ -101,9 +101,10 @@ PVM_ASSERT(STATE_OFFSET(call) - STATE_OFFSET(sum_hdr) ==
 	   __builtin_offsetof(struct pvm_summary, call));
 PVM_ASSERT(sizeof(struct pvm_state) - STATE_OFFSET(sum_hdr) >= sizeof(struct pvm_summary));
 
-/* 15 MiB, allocated at load: a caller cannot make the kernel fail to find memory. A thread keeps its struct task_struct
+/* The map is allocated at load: a caller cannot make the kernel fail to find memory. A thread keeps its struct task_struct
  * for life, while its id can be another thread's before anybody is told of it (exec by a thread that is not the
- * main one). So only the thread itself, in its own hooks, makes, changes and deletes its entry. */
+ * main one). So only the thread itself, in its own hooks, makes and deletes its entry; the sweep notes in it what it has
+ * told of the call. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, STATE_MAX);
@@ -116,7 +117,7 @@ enum pvm_slot {
 	SLOT_OWN = 0, /* in pvm_state: that of the current thread */
 	SLOT_ORPHAN =
 		1, /* what an exit hook builds of a call without an entry, where the thread has no state */
-	SLOT_SWEPT = 2, /* the copy that the sweep makes of a call in flight */
+	SLOT_SWEPT = 2, /* the copy that the sweep makes; its member slot says where the original is */
 	SLOT_CNT,
 };
 

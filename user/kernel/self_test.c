@@ -60,7 +60,7 @@ void self_test__seen(struct self_test *t, const void *data, size_t size)
 {
 	const struct pvm_self_test *rec = data;
 
-	if (size >= sizeof(*rec) && rec->abi < 32)
+	if (size >= sizeof(*rec) && rec->abi < 32 && rec->op == PVM_READ)
 		t->seen |= 1u << rec->abi;
 }
 

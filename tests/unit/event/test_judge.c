@@ -328,73 +328,75 @@ static void expect(const struct call_info *call, const char *const *list, bool p
 	}
 }
 
+/* What lets the call of make_call through, */
+static const char *const lets_through[] = {
+	"",
+	"-p 200",
+	"-p 7 -p 200",
+	"-p !7",
+	"-p !100",
+	"--target-pid 200 --caller-pid 100",
+	"--caller-pid !200",
+	"--caller-comm dumper",
+	"--caller-comm x --caller-comm dumper",
+	"--caller-comm !dump",
+	"--target-comm fifteen_letters",
+	"--caller-uid 1000",
+	"--target-uid 0",
+	"--target-uid root",
+	"--target-uid !1000",
+	"--caller-cgroup /in",
+	"--caller-container none",
+	"--op read",
+	"--op !write",
+	"--op read --op write",
+	"--outcome success",
+	"--outcome !failure",
+	"--min-bytes 64",
+	"--no-self",
+	"-p 200 --caller-comm dumper --caller-uid 1000 --op read --outcome success --min-bytes 1",
+	/* Of the target's cgroup nothing is known. */
+	"--target-cgroup /in",
+	"--target-container !none",
+	NULL,
+};
+/* and what drops it. */
+static const char *const drops[] = {
+	"-p 7",
+	"-p 100",
+	"-p 201",
+	"-p !200",
+	"-p 7 -p !200",
+	"--caller-pid 200",
+	"--caller-pid 101",
+	"--caller-comm dump",
+	"--caller-comm dumper2",
+	"--caller-comm !dumper",
+	"--caller-comm x --caller-comm !dumper",
+	"--target-comm fifteen",
+	"--caller-uid 0",
+	"--caller-uid !1000",
+	"--target-uid 1000",
+	"--caller-cgroup /out",
+	"--caller-cgroup !/in",
+	"--caller-container !none",
+	"--op write",
+	"--op !read",
+	"--outcome failure",
+	"--outcome !success",
+	"--min-bytes 65",
+	"-p 200 --caller-uid 0",
+	"--op read --min-bytes 65",
+	NULL,
+};
 static void test_call(void **state)
 {
-	static const char *const yes[] = {
-		"",
-		"-p 200",
-		"-p 7 -p 200",
-		"-p !7",
-		"-p !100",
-		"--target-pid 200 --caller-pid 100",
-		"--caller-pid !200",
-		"--caller-comm dumper",
-		"--caller-comm x --caller-comm dumper",
-		"--caller-comm !dump",
-		"--target-comm fifteen_letters",
-		"--caller-uid 1000",
-		"--target-uid 0",
-		"--target-uid root",
-		"--target-uid !1000",
-		"--caller-cgroup /in",
-		"--caller-container none",
-		"--op read",
-		"--op !write",
-		"--op read --op write",
-		"--outcome success",
-		"--outcome !failure",
-		"--min-bytes 64",
-		"--no-self",
-		"-p 200 --caller-comm dumper --caller-uid 1000 --op read --outcome success --min-bytes 1",
-		/* Of the target's cgroup nothing is known. */
-		"--target-cgroup /in",
-		"--target-container !none",
-		NULL,
-	};
-	static const char *const no[] = {
-		"-p 7",
-		"-p 100",
-		"-p 201",
-		"-p !200",
-		"-p 7 -p !200",
-		"--caller-pid 200",
-		"--caller-pid 101",
-		"--caller-comm dump",
-		"--caller-comm dumper2",
-		"--caller-comm !dumper",
-		"--caller-comm x --caller-comm !dumper",
-		"--target-comm fifteen",
-		"--caller-uid 0",
-		"--caller-uid !1000",
-		"--target-uid 1000",
-		"--caller-cgroup /out",
-		"--caller-cgroup !/in",
-		"--caller-container !none",
-		"--op write",
-		"--op !read",
-		"--outcome failure",
-		"--outcome !success",
-		"--min-bytes 65",
-		"-p 200 --caller-uid 0",
-		"--op read --min-bytes 65",
-		NULL,
-	};
 	struct call_info call;
 
 	(void)state;
 	make_call(&call);
-	expect(&call, yes, true);
-	expect(&call, no, false);
+	expect(&call, lets_through, true);
+	expect(&call, drops, false);
 	raw.call.kinship = PVM_KIN_SELF;
 	assert_false(passes(&call, "--no-self"));
 	raw.call.kinship = PVM_KIN_CHILD;

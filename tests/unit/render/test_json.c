@@ -246,14 +246,10 @@ static void hostile_arrays(struct sample *s)
 	s->iov[1][0] = (struct iov_elem){ UINT64_MAX, UINT64_MAX };
 }
 
-static void test_golden_hostile(void **state)
+static void hostile_call(struct sample *s)
 {
-	struct sample *s = sample__new();
 	struct call_info *c = &s->r.call;
 
-	(void)state;
-	hostile_tasks(s);
-	hostile_arrays(s);
 	s->f.call.op = PVM_WRITE;
 	s->f.call.kind = PVM_KIND_PIDFD;
 	s->f.call.abi = PVM_ABI_I386;
@@ -266,6 +262,16 @@ static void test_golden_hostile(void **state)
 	c->flags = 0xff;
 	c->target_arg = -2147483647 - 1;
 	rendering__set_relation(s, UNKNOWN);
+}
+
+static void test_golden_hostile(void **state)
+{
+	struct sample *s = sample__new();
+
+	(void)state;
+	hostile_tasks(s);
+	hostile_arrays(s);
+	hostile_call(s);
 	json_decref(rendering__line(&s->r, &rendering_defaults));
 	rendering__expect(HEAD(
 		"process_vm_access") "\"id\":\"5f0c2b7e9d3a4c61-1093-165a0bc00\","
