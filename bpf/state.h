@@ -117,7 +117,8 @@ enum pvm_slot {
 	SLOT_OWN = 0, /* in pvm_state: that of the current thread */
 	SLOT_ORPHAN =
 		1, /* what an exit hook builds of a call without an entry, where the thread has no state */
-	SLOT_SWEPT = 2, /* the copy that the sweep makes; its member slot says where the original is */
+	SLOT_SWEPT =
+		2, /* the copy that the sweep makes; its member slot says where the original is */
 	SLOT_CNT,
 };
 
