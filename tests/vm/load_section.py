@@ -140,11 +140,12 @@ def kernel_of(title):
 
 
 def table(columns, text=""):
-    """title -> {row: Cell}: what ran now, and the rest of what the document says, the columns of a kernel side by side."""
+    """title -> {row: Cell}: what ran now, and the rest of what the document says, the columns of a kernel side by side and
+    the one of it as it is before the others."""
     old, new = written(text), found(columns)
     cells = {title: joined(old.get(title, {}), new.get(title, {})) for title in {**old, **new}}
     order = list(dict.fromkeys(map(kernel_of, cells)))
-    return dict(sorted(cells.items(), key=lambda item: order.index(kernel_of(item[0]))))
+    return dict(sorted(cells.items(), key=lambda item: (order.index(kernel_of(item[0])), item[0] != kernel_of(item[0]))))
 
 
 def counts(columns, text=""):
