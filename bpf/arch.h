@@ -14,10 +14,10 @@
 #include "functions.h"
 #include "settings.h"
 
-/* A register of the call. Not everywhere do hooks get a pointer to them that the verifier lets follow. */
+/* Reads a register of the call. Not everywhere do hooks get a pointer to them that the verifier lets follow. */
 #define REG(regs, f) (cfg_typed_regs ? (regs)->f : BPF_CORE_READ(regs, f))
 
-/* What a system call is to us, abi_op: 0, or enum pvm_abi << 8 | enum pvm_op. */
+/* Gives what a system call is to us, which is called abi_op: 0, or enum pvm_abi << 8 | enum pvm_op. */
 #define ARCH_CALL(abi, op) ((abi) << 8 | (op))
 #define ARCH_ABI(call) ((call) >> 8)
 #define ARCH_OP(call) ((call)&0xff)
@@ -53,23 +53,23 @@ static __always_inline u64 arch_exit_number(struct pt_regs *regs)
 	return regs->orig_ax;
 }
 
-/* Of a thread's registers in user space, as the kernel keeps them: whether it can be in the system call that they name.
- * The result stands there as ENOSYS until the call is over (arch/x86/entry/entry_64.S: PUSH_AND_CLEAR_REGS). */
+/* Returns whether a thread can be in the system call that its registers in user space, as the kernel keeps them, name. The
+ * result stands there as ENOSYS until the call is over (arch/x86/entry/entry_64.S: PUSH_AND_CLEAR_REGS). */
 static __always_inline bool arch_is_inside(struct pt_regs *regs)
 {
 	return (s64)regs->ax == -38;
 }
 
-/* Whether the call in progress came in compat mode. */
+/* Says whether the call in progress came in compat mode. */
 #define ARCH_COMPAT(regs, self) (OF_CURRENT(self, thread_info.status) & TS_COMPAT)
 
-/* Whether a call of this number is ours in this mode. */
+/* Returns whether a call of this number is ours in this mode. */
 static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
 {
 	return (ARCH_ABI(abi_op) == PVM_ABI_I386) == compat;
 }
 
-/* From which on the arguments at exit are sure to be those at entry. */
+/* From this argument on those at exit are sure to be those at entry. */
 #define ARCH_ARGS_KEPT PVM_ARG_PID
 
 static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_exit, u64 *args)
@@ -135,7 +135,7 @@ static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
 	return (ARCH_ABI(abi_op) == PVM_ABI_ARM) == compat;
 }
 
-/* From which on the arguments at exit are sure to be those at entry. */
+/* From this argument on those at exit are sure to be those at entry. */
 #define ARCH_ARGS_KEPT PVM_ARG_LOCAL
 
 /* The call takes its first argument from regs[0], which a ptracer can have changed since orig_x0 was saved; at
@@ -153,9 +153,9 @@ static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_
 }
 
 /*
- * What an address means. A caller may have the kernel ignore the upper byte of addresses (tagged address ABI,
- * Documentation/arch/arm64/tagged-address-abi.rst), but the reading helpers take such a one for no user address since
- * 6.4. As the kernel's untagged_addr; who has not asked for it gets EFAULT as the call's result.
+ * Returns what an address means. A caller may have the kernel ignore the upper byte of addresses (tagged address ABI,
+ * Documentation/arch/arm64/tagged-address-abi.rst), but the reading helpers take such a one for no user address since 6.4. This
+ * does what the kernel's untagged_addr does; who has not asked for it gets EFAULT as the call's result.
  */
 static __always_inline u64 arch_user_address(u64 addr)
 {
@@ -167,16 +167,16 @@ static __always_inline u64 arch_user_address(u64 addr)
 #endif
 
 /*
- * The functions that the calls end up in, for fentry: each(name, prefix of the functions, abi).
- * Since 5.10 no call ends up in a function of its own for compat mode (__ia32_compat_sys_..., __arm64_compat_sys_...):
- * what has such a name in newer kernels is a stub that says ENOSYS.
+ * These are the functions that the calls end up in, for fentry: each(name, prefix of the functions, abi). Since 5.10 no call
+ * ends up in a function of its own for compat mode (__ia32_compat_sys_..., __arm64_compat_sys_...): what has such a name in
+ * newer kernels is a stub that says ENOSYS.
  */
 #if defined(__TARGET_ARCH_x86)
 
 #define ARCH_FUNCTIONS(each) \
 	each(x64, PVM_SYS, PVM_ABI_X86_64) each(ia32, PVM_SYS_IA32, PVM_ABI_I386)
 
-/* Of any function, at its begin and at its end. */
+/* Returns the second argument of any function, at its begin and at its end. */
 static __always_inline u64 arch_function_second(struct pt_regs *regs)
 {
 	return regs->si;

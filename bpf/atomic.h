@@ -6,7 +6,7 @@
 #include "base.h"
 
 /*
- * Adds to what other CPUs may be adding to as well. Spelled out, because clang from 21 on makes of __sync_fetch_and_add
+ * Adds to what other CPUs may be adding to as well. It is spelled out, because clang from 21 on makes of __sync_fetch_and_add
  * the instruction that also fetches, even if nobody looks at the result; kernels know that one from 5.12 on.
  */
 static __always_inline void atomic_add(void *to, u64 value)

@@ -9,8 +9,8 @@
 #include "reader.h"
 #include "settings.h"
 
-/* A function with a stack of its own (see filter_task). inside: the thread that the sweep found in the call; 0: it is the
- * current one's. */
+/* Sends word of the call to --audit. It is a function with a stack of its own (see filter_task). inside: the thread that the
+ * sweep found in the call; 0: it is the current one's. */
 static __noinline int audit_tell(struct pt_regs *regs, u32 abi_op, bool at_exit, bool late,
 				 u32 inside)
 {
@@ -33,15 +33,15 @@ static __noinline int audit_tell(struct pt_regs *regs, u32 abi_op, bool at_exit,
 	return 1;
 }
 
-/* Once a call, where it is counted as seen. late: this hook runs in the call's function, or behind it. */
+/* Runs once a call, where it is counted as seen. late: this hook runs in the call's function, or behind it. */
 static __always_inline void audit_seen(struct pt_regs *regs, u32 abi_op, bool at_exit, bool late)
 {
 	if (cfg_audit)
 		audit_tell(regs, abi_op, at_exit, late, 0);
 }
 
-/* A thread of which no hook has seen a call: whether it is in one. Its exit may still be seen, and then nobody else is to
- * have told the call. Before 5.15 the registers of other threads are not to be had. */
+/* Says of a thread of which no hook has seen a call whether it is in one. Its exit may still be seen, and then nobody else
+ * is to have told the call. Before 5.15 the registers of other threads are not to be had. */
 static __always_inline void audit_inside(struct task_struct *task)
 {
 	struct pt_regs *regs;

@@ -29,9 +29,9 @@
  * dies, is reaped and has a successor; of a call that lasts so long the second look is a small part. */
 #define MOVED_AFTER_NS 20000
 
-/* A thread whose calls not all witnesses see (witness.h). The user half looks here. */
+/* A thread was found whose calls not all witnesses see (witness.h). The user half looks here. */
 __u32 stackless_seen;
-/* Set by it then: of the witnesses at a begin, pvm_begin alone looks, and at each call. */
+/* The user half sets this then: of the witnesses at a begin, pvm_begin alone looks, and at each call. */
 __u32 begins_exact;
 
 static __always_inline void look_for_stack(struct task_struct *task)
@@ -69,22 +69,23 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }
 
-/* The caller of a call. Where there are filters on it, it was read for them. */
+/* Reads the caller of a call. Where there are filters on it, it was read for them. */
 static __always_inline void caller_read(struct pvm_state *s)
 {
 	if (!filter_wants_task(PVM_CALLER))
 		caller_fill(&s->call.caller);
 }
 
-/* Of a call that is to be told. */
+/* Takes the caller of a call that is to be told. */
 static __always_inline void caller_take(struct pvm_state *s)
 {
 	caller_read(s);
 	identity_send(s, PVM_CALLER);
 }
 
-/* Who and whom, and the filters on them: the caller's first where there are some, since the target costs more.
- * lookup: enum target_lookup. beside: a constant, whether others may see the same call. Returns the stage that it is in now. */
+/* Finds out who calls and whom, and asks the filters on them: the caller's first where there are some, since the target
+ * costs more. lookup: enum target_lookup. beside: a constant, whether others may see the same call. Returns the stage that
+ * the call is in now. */
 static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgid, u32 lookup,
 						    bool beside)
 {
@@ -110,19 +111,19 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	return STAGE_ACTIVE;
 }
 
-/* A filter on the target was left open, and nobody is in no list that includes. */
+/* Returns whether a filter on the target was left open that hides this call: nobody is in no list that includes. */
 static __always_inline bool call_is_hidden(const struct pvm_state *s)
 {
 	return s->undecided && !filter_passes_nobody();
 }
 
-/* Whether to ask once more whom the call named: nobody saw what the kernel found. */
+/* Returns whether the kernel half has to ask once more whom the call named: nobody saw what the kernel found. */
 static __always_inline bool call_may_move(const struct pvm_call *call)
 {
 	return !(call->flags & PVM_CALL_TARGET_CONFIRMED);
 }
 
-/* The same for a call that is told in any case, where the answer has to be worth its time. */
+/* Answers the same for a call that is told in any case, where the answer has to be worth its time. */
 static __always_inline bool call_may_have_moved(const struct pvm_call *call)
 {
 	if (call->resolved != PVM_RESOLVED_ENTRY || !call_may_move(call))
@@ -130,13 +131,13 @@ static __always_inline bool call_may_have_moved(const struct pvm_call *call)
 	return call->kind == PVM_KIND_PIDFD || call->exit_ns - call->entry_ns > MOVED_AFTER_NS;
 }
 
-/* In flight, but so far dropped for its target. */
+/* Returns whether the call is in flight, but so far dropped for its target. */
 static __always_inline bool call_is_dropped(const struct pvm_state *s)
 {
 	return s->stage == STAGE_REJECTED || (s->stage == STAGE_ACTIVE && call_is_hidden(s));
 }
 
-/* Such a call whose result nobody will see, by this thread: whether its argument names another one by now. */
+/* Answers for such a call whose result nobody will see, by this thread: whether its argument names another one by now. */
 static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
 {
 	bool named = s->call.resolved;
@@ -146,19 +147,19 @@ static __always_inline bool call_is_doubtful(struct pvm_state *s, u64 by)
 	return target_look(&s->call, by) || !named;
 }
 
-/* The sweep told already that this call is over, or is about to. */
+/* Returns whether the sweep told already that this call is over, or is about to. */
 static __always_inline bool call_is_out(const struct pvm_state *s)
 {
 	return cfg_witness && s->out_ns == s->call.entry_ns && !s->out_at_ns;
 }
 
 /*
- * A call that the sweep is about to tell as ended, by the address of its thread's struct task_struct; the thread may come by a
- * hook at that moment, which would tell it too. Whoever takes it out of here tells it: that is the operation which only one can
- * succeed in, on kernels of which programs have no atomic exchange (up to 5.11). The sweep puts it in, looks at the state once
- * more, marks it as told (call_is_out), and takes it out. The thread's hook sets exiting, and tries to take it out. If nothing was
- * there, either the sweep is through, and the mark is there, or it has yet to look, and finds exiting. One lock guards all of
- * this map, so what one of them wrote before is seen by the other one after it.
+ * Holds the call that the sweep is about to tell as ended, by the address of its thread's struct task_struct; the thread may
+ * come by a hook at that moment, which would tell it too. Whoever takes it out of here tells it: that is the operation which
+ * only one can succeed in, on kernels of which programs have no atomic exchange (up to 5.11). The sweep puts it in, looks at
+ * the state once more, marks it as told (call_is_out), and takes it out. The thread's hook sets exiting, and tries to take it
+ * out. If nothing was there, either the sweep is through, and the mark is there, or it has yet to look, and finds exiting. One
+ * lock guards all of this map, so what one of them wrote before is seen by the other one after it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -167,7 +168,7 @@ struct {
 	__type(value, u32);
 } pvm_ending SEC(".maps");
 
-/* The current thread's hook is about to tell the call as ended, and has set exiting: whether the sweep does, or has. */
+/* The current thread's hook is about to tell the call as ended, and has set exiting. Returns whether the sweep does, or has. */
 static __always_inline bool call_is_swept(const struct pvm_state *s)
 {
 	u64 task = bpf_get_current_task();
@@ -175,8 +176,8 @@ static __always_inline bool call_is_swept(const struct pvm_state *s)
 	return cfg_witness && bpf_map_delete_elem(&pvm_ending, &task) && call_is_out(s);
 }
 
-/* Whether a dropped call that no hook saw the exit of stays so. Nobody can be asked about one of an earlier thread, whose
- * struct task_struct is the current one's now. */
+/* Returns whether a dropped call that no hook saw the exit of stays so. Nobody can be asked about one of an earlier thread,
+ * whose struct task_struct is the current one's now. */
 static __always_inline bool call_stays_dropped(struct pvm_state *s)
 {
 	if (s->thread_ns == OF_CURRENT(current_task(), start_boottime))
@@ -211,7 +212,7 @@ __noinline int call_ended(void)
 	return 1;
 }
 
-/* The thread is in a new call: its state, NULL if there is no room for it. s: the one that it had, or NULL. */
+/* The thread is in a new call. Returns its state, or NULL if there is no room for it. s: the one that it had, or NULL. */
 static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 task, u64 thread_ns)
 {
 	if (!s)

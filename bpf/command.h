@@ -13,8 +13,8 @@ enum pvm_command_kind {
 	PVM_JUDGE_CGROUP = 3,
 };
 
-/* What the reader wants done to the kernel half's maps. Element of an array that is mapped into the user half, and
- * carried out when that reads the iterator over it. */
+/* This is what the reader wants done to the kernel half's maps. It is an element of an array that is mapped into the user
+ * half, and is carried out when that reads the iterator over it. */
 struct pvm_command {
 	__u32 kind; /* enum pvm_command_kind; 0: nothing, or done */
 	__u32 pid;
@@ -24,7 +24,7 @@ struct pvm_command {
 
 #define PVM_COMMAND_CNT 128
 
-/* Summaries that are read at once. */
+/* So many summaries are read at once. */
 #define PVM_SUMMARY_BATCH 32
 
 PVM_ASSERT(sizeof(struct pvm_command) == 32);

@@ -36,7 +36,7 @@ static __always_inline void command_apply(struct pvm_command *at)
 	at->kind = 0;
 }
 
-/* Over pvm_commands. */
+/* Carries out the commands, over pvm_commands. */
 SEC("iter/bpf_map_elem")
 int pvm_apply(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -53,14 +53,14 @@ static long apply_each(void *map, u32 *key, struct pvm_command *at, void *ctx)
 	return 0;
 }
 
-/* Whether an iterator over tasks is at its first one, at which everything is done. It comes to others where it is shown all
- * of them (kernel_map__iterator_of_self), and at its end once more without any. */
+/* Returns whether an iterator over tasks is at its first one, at which everything is done. It comes to others where it is
+ * shown all of them (kernel_map__iterator_of_self), and at its end once more without any. */
 static __always_inline bool at_first_task(const struct bpf_iter__task *ctx)
 {
 	return ctx->task && !ctx->meta->seq_num;
 }
 
-/* bpf_for_each_map_elem: 5.13. */
+/* Carries out all commands at one task. bpf_for_each_map_elem is there from 5.13 on. */
 SEC("iter/task")
 int pvm_apply_all(struct bpf_iter__task *ctx)
 {
@@ -70,9 +70,9 @@ int pvm_apply_all(struct bpf_iter__task *ctx)
 }
 
 /*
- * Writes a summary of a closed window to the reader, once, and removes it if it was written by an earlier run. Not by the
- * same one: where it goes on after a pause, the kernel counts the elements that it left behind in a bucket. The header,
- * which is zero until then, says what was written. Whether it was now.
+ * Writes a summary of a closed window to the reader, once, and removes it if it was written by an earlier run. The same run
+ * does not remove it: where it goes on after a pause, the kernel counts the elements that it left behind in a bucket. The
+ * header, which is zero until then, says what was written. Returns whether it was written now.
  */
 static __always_inline bool summary_take(struct seq_file *seq, const struct pvm_summary_key *at,
 					 struct pvm_summary *sum)
@@ -88,13 +88,13 @@ static __always_inline bool summary_take(struct seq_file *seq, const struct pvm_
 	sum->hdr.type = PVM_SUMMARY;
 	sum->hdr.version = PVM_WIRE_VERSION;
 	sum->hdr.size = sizeof(*sum);
-	/* No room for it now: the kernel comes back to this element. */
+	/* There is no room for it now: the kernel comes back to this element. */
 	if (bpf_seq_write(seq, sum, sizeof(*sum)))
 		sum->hdr.size = 0;
 	return sum->hdr.size;
 }
 
-/* Over pvm_summaries. */
+/* Writes the summaries, over pvm_summaries. */
 SEC("iter/bpf_map_elem")
 int pvm_take(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -106,7 +106,7 @@ int pvm_take(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-/* How many more may be written now. Not on the stack, where the verifier would follow each of its values. */
+/* So many more may be written now. It is not on the stack, where the verifier would follow each of its values. */
 static u32 take_left;
 
 static long take_each(void *map, const struct pvm_summary_key *key, struct pvm_summary *sum,

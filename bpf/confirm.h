@@ -17,7 +17,7 @@
 #include "state.h"
 #include "target.h"
 
-/* The current thread's call, if it is in one. These functions have other users: nothing is found for them. */
+/* Returns the current thread's call, if it is in one. These functions have other users: nothing is found for them. */
 static __always_inline struct pvm_state *state_inside(void)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
@@ -25,7 +25,7 @@ static __always_inline struct pvm_state *state_inside(void)
 	return s && s->stage >= STAGE_REJECTED && !s->exiting ? s : NULL;
 }
 
-/* Who calls and with what, of a call that was not to be told until now. */
+/* Reads who calls and with what, of a call that was not to be told until now. */
 __noinline int call_take(void)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
@@ -39,14 +39,14 @@ __noinline int call_take(void)
 	return 1;
 }
 
-/* What process_vm_rw_core asks mm_access for (PTRACE_MODE_ATTACH_REALCREDS); who opens a file below /proc asks for
+/* This is what process_vm_rw_core asks mm_access for (PTRACE_MODE_ATTACH_REALCREDS); who opens a file below /proc asks for
  * something else. */
 #define ACCESS_MODE 0x12
 
 /*
- * The kernel looked the argument up and got another process than we did: the number changed hands in between, or
- * named nobody at entry. Or the same one (same), which executed another file since then. The target's filters judge
- * what the kernel got, whatever they said before.
+ * The kernel looked the argument up and got another process than we did: the number changed hands in between, or named nobody
+ * at entry. Or it got the same one (same), which executed another file since then. The target's filters judge what the kernel
+ * got, whatever they said before.
  */
 static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool same)
 {
@@ -68,7 +68,8 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 	s->exiting = 0;
 }
 
-/* With witnesses, what is kept may be an earlier call's, whose ends and the begin of this one were passed over. */
+/* Returns whether the state is of the call that asks. With witnesses, what is kept may be an earlier call's, whose ends and
+ * the begin of this one were passed over. */
 static __noinline bool access_is_of(const struct pvm_state *s)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -125,8 +126,8 @@ static __always_inline void pins_take(struct pvm_held *h, u64 start, s64 cnt)
 	h->pins.last = start + (cnt - 1) * page;
 }
 
-/* Arguments: mm, start, count, ... six in all, then the result. Read from where they lie, since on kernels where they
- * are others (where it is not attached) the verifier would not let it load. */
+/* The arguments are mm, start, count, ... six in all, then the result. They are read from where they lie, since on kernels
+ * where they are others (where it is not attached) the verifier would not let it load. */
 SEC("fexit/pin_user_pages_remote")
 int pvm_pin(unsigned long long *ctx)
 {
@@ -141,7 +142,7 @@ int pvm_pin(unsigned long long *ctx)
 	return 0;
 }
 
-/* The same where it has too many arguments for fexit (before 6.5), or cannot be hooked so. */
+/* This takes the same where it has too many arguments for fexit (before 6.5), or cannot be hooked so. */
 SEC("kprobe/pin_user_pages_remote")
 int pvm_pin_begin(struct pt_regs *regs)
 {
@@ -174,7 +175,7 @@ static __always_inline void pins_free(struct pvm_held *h, u64 cnt)
 	h->freed_pages += cnt;
 }
 
-/* The second witness: what is let go was held. A hook can be passed over, by the guard against its own recursion or
+/* This is the second witness: what is let go was held. A hook can be passed over, by the guard against its own recursion or
  * because its CPU is in another program; both of them for the same pages is not to be expected. */
 SEC("fentry/unpin_user_pages_dirty_lock")
 int pvm_unpin(unsigned long long *ctx)
@@ -186,7 +187,7 @@ int pvm_unpin(unsigned long long *ctx)
 	return 0;
 }
 
-/* Where there is no fentry (arm64 before 6.4). */
+/* This takes the same where there is no fentry (arm64 before 6.4). */
 SEC("kprobe/unpin_user_pages_dirty_lock")
 int pvm_unpin_begin(struct pt_regs *regs)
 {

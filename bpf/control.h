@@ -27,7 +27,7 @@ enum pvm_count {
 		10, /* those that were sent, but found no room to be remembered as sent */
 	PVM_C_SELF_TESTS = 11, /* the collector's own calls: in no other counter */
 	PVM_C_SUMMARISED = 12, /* calls that are in a summary */
-	/* Both by the user half too: */
+	/* The user half counts these two as well. */
 	PVM_C_AUDITED = 13,    /* calls that only the audit saw; they are in SEEN and SUBMITTED */
 	PVM_C_AUDIT_LOST = 14, /* sights of calls that were not compared: a ring was full */
 	PVM_C_USED,	       /* how many there are so far, */
@@ -65,8 +65,8 @@ struct pvm_shared {
 	struct pvm_counts rows[PVM_CPU_ROWS];
 };
 
-/* Where things stand in structures of file systems, whose types are not the kernel's own but of its modules
- * (user/kernel/module_types.c). All are offsets in bytes. Mapped into the user half, which can learn them late. */
+/* It holds where things stand in structures of file systems, whose types are not the kernel's own but of its modules
+ * (user/kernel/module_types.c). All are offsets in bytes. It is mapped into the user half, which can learn them late. */
 struct pvm_module_types {
 	__u32 btrfs;	   /* 1: these are known */
 	__u32 btrfs_inode; /* of the inode, in what btrfs keeps of it */
@@ -78,7 +78,7 @@ struct pvm_module_types {
 	__u32 maps_real;    /* /proc/PID/maps shows the real file of an overlay's: before 6.8 */
 };
 
-/* Hooks. In which order a call comes by them: bpf/stages.h. */
+/* These are the hooks. In which order a call comes by them is said in bpf/stages.h. */
 enum pvm_saw {
 	PVM_SAW_ENTER = 1 << 0,	 /* tracepoint sys_enter */
 	PVM_SAW_FENTRY = 1 << 1, /* the function begins: fentry */

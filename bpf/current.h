@@ -14,13 +14,14 @@ static __always_inline struct task_struct *current_untyped(void)
 	return (struct task_struct *)bpf_get_current_task();
 }
 
-/* Asked for once in a hook: with the mitigations of today's CPUs each call of a helper costs some 10 ns. */
+/* Returns the current task. It is asked for once in a hook: with the mitigations of today's CPUs each call of a helper costs
+ * some 10 ns. */
 static __always_inline struct task_struct *current_task(void)
 {
 	return HAVE_TYPED_CURRENT ? bpf_get_current_task_btf() : current_untyped();
 }
 
-/* A field of what current_task gave. */
+/* Reads a field of what current_task gave. */
 #define OF_CURRENT(self, f) (HAVE_TYPED_CURRENT ? (self)->f : BPF_CORE_READ(self, f))
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * event.h - the wall between the kernel half and the user half: every record that passes through a ring, or is read from an
- * iterator. With control.h, command.h, functions.h, keys.h and rules.h, and what types.h gives them all, that is all that
- * the halves share.
+ * iterator. With control.h, command.h, functions.h, keys.h and rules.h, and what types.h gives them all, that is all that the
+ * halves share.
  *
- * Rules: fixed-width fields, explicit enum values, every record starts with struct pvm_hdr and its
- * size, variable data last. Append only; the layout is asserted below, so on both sides. All
- * numbers are in the byte order of the host.
+ * These are the rules: fields have a fixed width, enum values are explicit, every record starts with struct pvm_hdr and its
+ * size, and variable data comes last. The layout is only appended to; it is asserted below, so on both sides. All numbers are
+ * in the byte order of the host.
  */
 #ifndef PVM_EVENT_H
 #define PVM_EVENT_H
@@ -25,7 +25,7 @@
 #define PVM_ARGS_MAX 4096     /* bytes of arguments that are carried */
 #define PVM_NO_ID 0xffffffffu /* loginuid or sessionid that is not set; a namespace not known */
 
-/* An element of an array as 64-bit ABIs lay it out, and as 32-bit ones do. */
+/* This is an element of an array as 64-bit ABIs lay it out, and as 32-bit ones do. */
 struct pvm_element {
 	__u64 base;
 	__u64 len;
@@ -76,7 +76,7 @@ enum pvm_op {
 	PVM_WRITE = 2,
 };
 
-/* Arguments of a call. */
+/* These are the arguments of a call. */
 enum pvm_arg {
 	PVM_ARG_PID = 0, /* or a pidfd */
 	PVM_ARG_LOCAL = 1,
@@ -87,7 +87,7 @@ enum pvm_arg {
 	PVM_ARG_CNT = 6,
 };
 
-/* Where a cgroup id comes from: ids are unique within one hierarchy only. */
+/* A cgroup id is of one of these hierarchies: ids are unique within one only. */
 enum pvm_hier {
 	PVM_HIER_V2 = 1,
 	PVM_HIER_PIDS = 2,
@@ -109,8 +109,8 @@ enum pvm_task_flag {
 	PVM_TASK_MNT_OTHER = 64, /* it is another one; neither of the two: not known */
 };
 
-/* A process (and the thread of it that took part), as the kernel knew it at the moment of the call.
- * Ids are those of the initial namespaces, but for pid_ns. */
+/* This is a process (and the thread of it that took part), as the kernel knew it at the moment of the call. Ids
+ * are those of the initial namespaces, but for pid_ns. */
 struct pvm_task {
 	__u64 start_ns; /* CLOCK_BOOTTIME of the process's start: with pid, the process's identity */
 	__u64 cgroup_id;
@@ -143,8 +143,8 @@ struct pvm_task {
 	__u32 pad2;
 };
 
-/* The process whose memory another one works in: a vfork child's parent, until the child executes a program.
- * Members as in struct pvm_task. */
+/* This is the process whose memory another one works in: a vfork child's parent, until the child executes a program. The
+ * members are as in struct pvm_task. */
 struct pvm_owner {
 	__u64 start_ns;
 	__u64 cgroup_id;
@@ -162,7 +162,7 @@ struct pvm_owner {
 
 #define PVM_PID_NS_HOST 0xeffffffcU /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
 
-/* Where a process is at home, by its namespaces. */
+/* This says where a process is at home, by its namespaces. */
 enum pvm_home {
 	PVM_HOME_UNKNOWN = 0,
 	PVM_HOME_HOST = 1,	/* the host's own pid and mount namespace */
@@ -180,8 +180,8 @@ enum pvm_side_flag {
 	PVM_SIDE_EXIT_LOST = 32,  /* the array record of the exit found no room in its ring */
 };
 
-/* One array of a call. The number of elements looked at is the kernel's (pvm_used_count); above PVM_IOV_MAX nothing is read.
- * Page n of an array is the n-th page frame its bytes lie on, counted from the page of addr. */
+/* This is one array of a call. The number of elements looked at is the kernel's (pvm_used_count); above PVM_IOV_MAX nothing
+ * is read. Page n of an array is the n-th page frame its bytes lie on, counted from the page of addr. */
 struct pvm_side {
 	__u64 addr;	 /* register, as the ABI passes it (32-bit ABIs: zero-extended) */
 	__u64 count;	 /* likewise */
@@ -222,12 +222,12 @@ enum pvm_call_flag {
 	PVM_CALL_TARGET_UNSURE =
 		128, /* the same argument may have named another process meanwhile */
 	PVM_CALL_TARGET_EXECED = 256, /* the target executed another file meanwhile */
-	/* An orphan that no hook saw, only perf's probe (user/audit/audit.h): its moment is that of its entry, and of its
-	 * caller no more is known than /proc says. */
+	/* It is an orphan that no hook saw, only perf's probe (user/audit/audit.h): its moment is that of its entry, and of
+	 * its caller no more is known than /proc says. */
 	PVM_CALL_AUDIT = 512,
 };
 
-/* Pages of the target that the kernel held during a call, in the order of its work. */
+/* These are pages of the target that the kernel held during a call, in the order of its work. */
 struct pvm_pins {
 	__u64 sum;   /* over the runs of pages that follow each other: pvm_pins_add (rules.h) */
 	__u64 first; /* address of the first one; pages 0: 0 */
@@ -236,10 +236,10 @@ struct pvm_pins {
 	__u32 pad;
 };
 
-/* One attempted call. Its identity on this boot is (caller.tid, entry_ns): one thread cannot be in
- * two calls at once. Data: local entry, remote entry, local exit, remote exit, without gaps, each
- * as long as its side says; elements as the ABI lays them out. With
- * PVM_CALL_PINS a struct pvm_pins follows. Behind that there is something without meaning in flight only. */
+/* This is one attempted call. Its identity on this boot is (caller.tid, entry_ns): one thread cannot be in two calls at
+ * once. The data are local entry, remote entry, local exit, remote exit, without gaps, each as long as its side says;
+ * elements are as the ABI lays them out. With PVM_CALL_PINS a struct pvm_pins follows. Behind that there is something
+ * without meaning in flight only. */
 struct pvm_call {
 	struct pvm_hdr hdr;
 	__u64 entry_ns; /* CLOCK_BOOTTIME; an orphan's is the moment of its exit */
@@ -264,7 +264,7 @@ struct pvm_call {
 /* No record of a call is longer: four short arrays, and the pages that were held. */
 #define PVM_CALL_MAX (sizeof(struct pvm_call) + 4 * PVM_INLINE_SZ + sizeof(struct pvm_pins))
 
-/* An array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call. Its bytes are
+/* This is an array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call. Its bytes are
  * data[off .. off + len); those on pages whose bit in ok is clear are not to be used. */
 struct pvm_array {
 	struct pvm_hdr hdr;
@@ -290,8 +290,8 @@ enum pvm_reason {
 	PVM_AGGREGATE = 2, /* the user asked for it */
 };
 
-/* Results that honest programs' calls have too. In a sum they are counted by name; a sum of calls with any other errno
- * is of that one alone. */
+/* These are results that honest programs' calls have too. In a sum they are counted by name; a sum of calls with any other
+ * errno is of that one alone. */
 enum pvm_usual {
 	PVM_USUAL_EPERM = 0,
 	PVM_USUAL_ESRCH = 1,
@@ -302,8 +302,8 @@ enum pvm_usual {
 	PVM_USUAL_CNT = 6, /* none of them */
 };
 
-/* Calls that are told together: of one process to another, both since their last exec, of one kind, with one outcome,
- * within one window of time. Key of their map. */
+/* It says which calls are told together: those of one process to another, both since their last exec, of one kind, with one
+ * outcome, within one window of time. It is the key of their map. */
 struct pvm_summary_key {
 	__u64 caller_start; /* with the pid, the process */
 	__u64 target_start;
@@ -340,7 +340,7 @@ struct pvm_tally {
 	__u64 high;	/* highest byte */
 };
 
-/* The sums over all, and the first call without its arrays. */
+/* It holds the sums over all, and the first call without its arrays. */
 struct pvm_summary {
 	struct pvm_hdr hdr; /* zero until the reader has it */
 	struct pvm_tally tally;
@@ -356,7 +356,7 @@ enum pvm_path_flag {
 	PVM_PATH_VAGUE = 16,   /* PVM_EXE: its file system shows no device of the file's own */
 };
 
-/* Which file an executable is. Inode numbers are given anew, and on some file systems repeat. */
+/* This says which file an executable is. Inode numbers are given anew, and on some file systems repeat. */
 struct pvm_file_id {
 	__u64 ino; /* as /proc/PID/maps has it */
 	__u64 size;
@@ -366,10 +366,10 @@ struct pvm_file_id {
 	__u32 gen; /* i_generation: anew with each file of the same number, where there are such */
 };
 
-/* A path as its names, from the last one upwards: each name ends in a NUL, len counts them all. Where gap is
- * not 0, only data[0 .. gap) is so, and data[gap .. len) holds the path's first names, from the root down.
- * PVM_EXE: of process (pid, start_ns) with executable (dev, ino) since its exec exec_id: an
- * inode number alone can come back as another file's. PVM_CGROUP: of (hier, id), file is zero. */
+/* A path stands here as its names, from the last one upwards: each name ends in a NUL, len counts them all. Where gap is not
+ * 0, only data[0 .. gap) is so, and data[gap .. len) holds the path's first names, from the root down. A PVM_EXE is of
+ * process (pid, start_ns) with executable (dev, ino) since its exec exec_id: an inode number alone can come back as another
+ * file's. A PVM_CGROUP is of (hier, id), and its file is zero. */
 struct pvm_path {
 	struct pvm_hdr hdr;
 	__u64 start_ns;
@@ -386,8 +386,8 @@ struct pvm_path {
 	__u8 data[];
 };
 
-/* The arguments of process (pid, start_ns) since its exec number exec_id: its own memory, so its own
- * claim; strings that end in NUL, one after the other. */
+/* These are the arguments of process (pid, start_ns) since its exec number exec_id: they are its own memory, so
+ * its own claim; strings that end in NUL, one after the other. */
 struct pvm_args {
 	struct pvm_hdr hdr;
 	__u64 start_ns;
@@ -404,8 +404,8 @@ struct pvm_self_test {
 	__u32 op;  /* enum pvm_op */
 };
 
-/* A call that a hook saw, whatever becomes of it: --audit compares these with what perf's probe saw. In a ring of its
- * own, without a header. */
+/* This is a call that a hook saw, whatever becomes of it: --audit compares these with what perf's probe saw. It is in a ring
+ * of its own, without a header. */
 struct pvm_seen {
 	__u64 seen_ns;		 /* CLOCK_BOOTTIME */
 	__u64 args[PVM_ARG_CNT]; /* as in struct pvm_call */

@@ -14,7 +14,7 @@
 #define CTIME_NSEC \
 	0x7fffffff /* the highest bit says that somebody looked at it (I_CTIME_QUERIED, 6.13) */
 
-/* Functions of their own, for the reason given at cgroup_ancestor (identity.h). */
+/* These are functions of their own, for the reason given at cgroup_ancestor (identity.h). */
 static __noinline u64 ctime_sec(struct inode *inode)
 {
 	return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S +
@@ -44,7 +44,7 @@ static __always_inline u64 inode_ctime(struct inode *inode)
 	return ctime_old((void *)inode);
 }
 
-/* The file that an overlay's stands for, if it is one and its types are known. */
+/* Returns the file that an overlay's stands for, if it is one and its types are known. */
 static __always_inline struct inode *inode_real(struct file *file, struct inode *inode)
 {
 	void *real;
@@ -59,7 +59,8 @@ static __always_inline struct inode *inode_real(struct file *file, struct inode 
 	return inode;
 }
 
-/* The subvolumes of a btrfs are one file system, with inode numbers of their own. False: they cannot be told apart. */
+/* The subvolumes of a btrfs are one file system, with inode numbers of their own. Returns false if they cannot be told
+ * apart. */
 static __always_inline bool btrfs_subvolume(struct inode *inode, u64 *id, u32 *dev)
 {
 	void *at = (void *)inode - pvm_module_types.btrfs_inode + pvm_module_types.btrfs_root;
@@ -70,9 +71,9 @@ static __always_inline bool btrfs_subvolume(struct inode *inode, u64 *id, u32 *d
 	       !bpf_probe_read_kernel(dev, sizeof(*dev), root + pvm_module_types.btrfs_dev);
 }
 
-/* Puts into the head of the names which file it is, but for the time of its last change. Verified once, not with all
- * that comes behind. at: the file's address; hook: whose names, enum pvm_hook. Returns the address of the inode that has
- * the time, which is looked up by the caller: the stacks of all that a call goes through are added up. */
+/* Puts into the head of the names which file it is, but for the time of its last change. It is verified once, not with all
+ * that comes behind. at: the file's address; hook: whose names, enum pvm_hook. Returns the address of the inode that has the
+ * time, which is looked up by the caller: the stacks of all that a call goes through are added up. */
 __noinline u64 exe_identify(u64 at, u32 hook)
 {
 	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);

@@ -44,7 +44,7 @@ static __always_inline void call_look_again(struct pvm_state *s)
 	side_exit(s, &s->call.remote, true, first, off);
 }
 
-/* Whether the call is to be told. */
+/* Returns whether the call is to be told. */
 static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 {
 	struct pvm_call *call = &s->call;
@@ -61,9 +61,9 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 }
 
 /*
- * A call that was dropped because of the process its argument named at entry. If it moved bytes, and its argument may
- * have named another process meanwhile, then it may have been the other one's memory: a caller can park a call before
- * the kernel looks the number up. It is told, however short it was: else nothing of it would be.
+ * Decides on a call that was dropped because of the process its argument named at entry. If it moved bytes, and its argument
+ * may have named another process meanwhile, then it may have been the other one's memory: a caller can park a call before the
+ * kernel looks the number up. It is told, however short it was: else nothing of it would be.
  */
 static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 {
@@ -88,7 +88,7 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	return true;
 }
 
-/* Two of them, as one that could do both would need more of the stack than there is. Both return enum pvm_stage. */
+/* There are two of them, as one that could do both would need more of the stack than there is. Both return enum pvm_stage. */
 #define ORPHAN_LOOKUP (LOOKUP_AT_EXIT | LOOKUP_WALK)
 
 __noinline int orphan_identify_apart(u32 tgid)
@@ -111,9 +111,9 @@ static __always_inline int orphan_identify(u32 tgid, u32 slot)
 }
 
 /*
- * An exit without an entry: refused by seccomp, or running when we attached. What stands in the
- * registers and in memory now is all there is. A result that is not an error proves nothing: it may be the
- * call's own number, or a supervisor's invention.
+ * Takes an exit without an entry: the call was refused by seccomp, or was running when we attached. What stands in the
+ * registers and in memory now is all there is. A result that is not an error proves nothing: it may be the call's own number,
+ * or a supervisor's invention.
  */
 static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs,
 					struct task_struct *self, u32 abi_op, s64 ret, u32 slot)
@@ -128,14 +128,14 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
 }
 
-/* How an exit hook finds its call. */
+/* This is how an exit hook finds its call. */
 enum call_found {
 	CALL_FOUND, /* its entry was seen */
 	CALL_UNSEEN,
 	CALL_OVER, /* another hook has told it */
 };
 
-/* With witnesses. A function with a stack of its own (see filter_task). */
+/* Finds the call where there are witnesses. It is a function with a stack of its own (see filter_task). */
 static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *self,
 				     struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
 {
@@ -177,7 +177,7 @@ static __noinline struct pvm_state *orphan_own(struct pvm_state *s, struct task_
 	return s;
 }
 
-/* Without, only the exit hook sees such calls, and there is always room for one. */
+/* Without witnesses only the exit hook sees such calls, and there is always room for one. */
 static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struct task_struct *self,
 						      enum pvm_hook hook)
 {
@@ -194,7 +194,7 @@ static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struc
 	return s;
 }
 
-/* Where that was begun: a constant but for the one hook that may use both. */
+/* Returns where that was begun: a constant but for the one hook that may use both. */
 static __always_inline u32 orphan_slot(const struct pvm_state *s, enum pvm_hook hook)
 {
 	if (!BESIDE(hook))
@@ -202,7 +202,7 @@ static __always_inline u32 orphan_slot(const struct pvm_state *s, enum pvm_hook 
 	return hook == HOOK_EXIT ? s->slot : SLOT_OWN;
 }
 
-/* What the entry hook had no room to send. */
+/* Sends what the entry hook had no room to send. */
 static __always_inline void call_send_late(struct pvm_state *s)
 {
 	identity_send(s, PVM_CALLER);
@@ -225,14 +225,14 @@ static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_ho
 	return s->stage == STAGE_REJECTED && call_reject(s, ret);
 }
 
-/* What an exit makes of its call. */
+/* This is what an exit makes of its call. */
 enum exit_verdict {
 	EXIT_FILTERED,
 	EXIT_TOLD,    /* summed up or lost if need be */
 	EXIT_COUNTED, /* a filter dropped it at its begin */
 };
 
-/* The exit of a call whose begin was seen. */
+/* Takes the exit of a call whose begin was seen. */
 static __always_inline enum exit_verdict exit_begun(struct pvm_state *s, s64 ret,
 						    enum pvm_hook hook)
 {
@@ -243,7 +243,7 @@ static __always_inline enum exit_verdict exit_begun(struct pvm_state *s, s64 ret
 	return stage == STAGE_FILTERED ? EXIT_COUNTED : EXIT_FILTERED;
 }
 
-/* The exit of a call whose begin no hook saw. s: what was begun for it (orphan_begin), at slot. */
+/* Takes the exit of a call whose begin no hook saw. s: what was begun for it (orphan_begin), at slot. */
 static __always_inline enum exit_verdict exit_orphan(struct pvm_state *s, struct pt_regs *regs,
 						     struct task_struct *self, u32 abi_op, s64 ret,
 						     u32 slot, enum pvm_hook hook)
@@ -256,7 +256,7 @@ static __always_inline enum exit_verdict exit_orphan(struct pvm_state *s, struct
 	return call_orphan(s, regs, self, abi_op, ret, slot) ? EXIT_TOLD : EXIT_FILTERED;
 }
 
-/* One way out for both, which the verifier follows once. */
+/* Both come to this one way out, which the verifier follows once. */
 static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit_verdict verdict)
 {
 	if (verdict == EXIT_FILTERED)

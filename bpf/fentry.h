@@ -16,7 +16,7 @@
 #include "hooks.h"
 #include "settings.h"
 
-/* The function's only argument. What 5.10 knows of its type is no more than a name. */
+/* Returns the function's only argument. What 5.10 knows of its type is no more than a name. */
 static __always_inline struct pt_regs *function_regs(unsigned long long *ctx)
 {
 	struct pt_regs *regs = NULL;
@@ -61,7 +61,7 @@ static __always_inline int function_exit(unsigned long long *ctx, u32 abi, u32 o
 		return function_exit(ctx, abi, op, alone HOOK_X_##name);  \
 	}
 
-/* Alone, and where others may see the same call. */
+/* Each hook is there alone, and for where others may see the same call. */
 #define CALL_FENTRIES(name, prefix, call, abi, op)                             \
 	CALL_FENTRY(pvm_f_, pvm_x_, name, prefix, call, abi, op, HOOK_ALONE |) \
 	CALL_FENTRY(pvm_fw_, pvm_xw_, name, prefix, call, abi, op, )

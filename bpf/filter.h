@@ -13,7 +13,8 @@
 #include "state.h"
 #include "task.h"
 
-/* has: 1 << enum pvm_verdict for each kind of value the filter has; verdict: of this one, or 0. */
+/* Says whether one filter passes a value. has: 1 << enum pvm_verdict for each kind of value the filter has;
+ * verdict: of this one, or 0. */
 static __always_inline bool verdict_passes(u32 has, u32 verdict)
 {
 	if (verdict == PVM_EXCLUDE)
@@ -21,7 +22,8 @@ static __always_inline bool verdict_passes(u32 has, u32 verdict)
 	return !(has & (1u << PVM_INCLUDE)) || verdict == PVM_INCLUDE;
 }
 
-/* Cheapest first, and before anything else of the process is read. included: it is already by its memory. */
+/* Returns whether the pid filter passes a process. It is the cheapest filter, and is asked first, before anything else of
+ * the process is read. included: the process is so already by its memory. */
 static __always_inline bool filter_pid(u32 who, u32 tgid, u64 start_ns, bool included)
 {
 	struct pvm_pid_key key = { .who = who, .pid = tgid };
@@ -52,7 +54,7 @@ static __always_inline bool filter_uid(u32 who, const struct pvm_task *id)
 	       (id->process_uid != id->uid && uid_passes(who, id->process_uid));
 }
 
-/* All ones for the bytes before the first NUL, zeros from there on; the first byte is the lowest one. */
+/* Gives all ones for the bytes before the first NUL, zeros from there on; the first byte is the lowest one. */
 static __always_inline u64 before_nul(u64 word)
 {
 	u64 nul = (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
@@ -60,7 +62,8 @@ static __always_inline u64 before_nul(u64 word)
 	return ((nul & -nul) >> 7) - 1;
 }
 
-/* What follows the first NUL may be left from an earlier name. In words, as it is done for many threads. */
+/* What follows the first NUL may be left from an earlier name. The name is compared in words, as it is done for many
+ * threads. */
 static __always_inline u32 comm_verdict(u32 who, const char *comm)
 {
 	struct pvm_comm_key key = { .who = who };
@@ -78,7 +81,7 @@ static __always_inline u32 comm_verdict(u32 who, const char *comm)
 
 #define NAMES_MAX 256 /* threads whose names are looked at */
 
-/* Whether a thread of the target has a name that is asked for; also where there are more than are looked at. */
+/* Returns whether a thread of the target has a name that is asked for, also where there are more threads than are looked at. */
 static __always_inline bool names_include(struct task_struct *task)
 {
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
@@ -113,7 +116,7 @@ __noinline int names_of_pass(u64 address)
 	return !(cfg_has_comm[PVM_TARGET] & (1u << PVM_INCLUDE)) || names_include(task);
 }
 
-/* slot: enum pvm_slot. */
+/* Returns whether the names of the target's threads pass. slot: enum pvm_slot. */
 __noinline int names_pass(u32 slot)
 {
 	struct pvm_state *s = state_at(slot);
@@ -153,25 +156,25 @@ static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
 	return true;
 }
 
-/* With a stack of its own: those of all functions that a call goes through are added up, to 512 bytes. */
+/* It has a stack of its own: those of all functions that a call goes through are added up, to 512 bytes. */
 static __noinline bool filter_task(u32 who, struct pvm_task *id, u32 slot)
 {
 	return filter_uid(who, id) && filter_comm(who, id, slot) && filter_cgroup(who, id);
 }
 
-/* Whether filter_task has anything to look at. */
+/* Returns whether filter_task has anything to look at. */
 static __always_inline bool filter_wants_task(u32 who)
 {
 	return cfg_has_uid[who] || cfg_has_comm[who] || cfg_has_cgroup[who];
 }
 
-/* Whether there is any filter on who the target is. */
+/* Returns whether there is any filter on who the target is. */
 static __always_inline bool filter_wants_target(void)
 {
 	return cfg_has_pid[PVM_TARGET] || filter_wants_task(PVM_TARGET) || cfg_no_self;
 }
 
-/* Whether a call without a target can pass: nobody is in no list. */
+/* Returns whether a call without a target can pass: nobody is in no list. */
 static __always_inline bool filter_passes_nobody(void)
 {
 	const u32 include = 1u << PVM_INCLUDE;
@@ -186,7 +189,7 @@ static __always_inline bool filter_op(u32 op)
 	return !cfg_ops || cfg_ops & (1u << op);
 }
 
-/* Of a known result only. */
+/* Returns whether the filters on the result pass it. It is asked of a known result only. */
 static __always_inline bool filter_result(s64 ret)
 {
 	if (cfg_outcome == PVM_SUCCEEDED && ret < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * here.h - what the hooks on a CPU last did, so that most of those behind them need not look for a call's state: that, and
- * to compare its registers, is most of what a witness that has nothing to do costs.
+ * here.h - what the hooks on a CPU last did, so that most of those behind them need not look for a call's state: that, and to
+ * compare its registers, is most of what a witness that has nothing to do costs.
  *
- * For where witnesses see calls return (cfg_quick), which callers ask first. A thread may be moved to another CPU in
+ * It is for where witnesses see calls return (cfg_quick), which callers ask first. A thread may be moved to another CPU in
  * between, or others' calls may come by there: then the state has the answer, as it has without this.
  */
 #ifndef PVM_HERE_H
@@ -18,7 +18,7 @@
 
 #define HERE_PERMITTED 1 /* bit of an address: permission was asked for in that call */
 
-/* What the hooks on a CPU last did (here.h). */
+/* This is what the hooks on a CPU last did (here.h). */
 struct pvm_here {
 	u64 inside; /* the thread whose call was taken here and is not over, with HERE_PERMITTED; 0: none */
 	u64 awaited; /* the thread whose return was seen here, and its last hook not yet; 0: none. Of that call: */
@@ -40,16 +40,17 @@ static __always_inline u32 here_row(void)
 }
 
 /*
- * A hook at a begin that others come before: whether one here took the call that the thread is in; false without cfg_quick.
- * It is wrong if all ends of the call before were passed over: so the hooks that ask here say nothing of calls that can be
- * missing (docs/design.md).
+ * A hook at a begin that others come before asks here. Returns whether one here took the call that the thread is in; false
+ * without cfg_quick. It is wrong if all ends of the call before were passed over: so the hooks that ask here say nothing of
+ * calls that can be missing (docs/design.md).
  */
 static __always_inline bool here_is_inside(u64 task)
 {
 	return cfg_quick && here_at(here_row())->inside == task;
 }
 
-/* Permission was asked for in the call that the thread is in: whether that is known there, and was not so far. */
+/* Permission was asked for in the call that the thread is in. Returns whether that call is known there, and the permission
+ * was not so far. */
 static __always_inline bool here_note_permit(u32 row, u64 task)
 {
 	struct pvm_here *h = here_at(row);
@@ -63,8 +64,8 @@ static __always_inline bool here_note_permit(u32 row, u64 task)
 	return true;
 }
 
-/* The same for the hook on the permission check, which a call comes by once: the second one that finds its thread here is
- * in another call. So is a hook at a begin that finds it behind the check. */
+/* Answers the same for the hook on the permission check, which a call comes by once: the second one that finds its thread
+ * here is in another call. So is a hook at a begin that finds it behind the check. */
 static __always_inline bool here_permits(u64 task)
 {
 	return cfg_quick && here_note_permit(here_row(), task);
@@ -76,7 +77,7 @@ static __always_inline void here_leave(u32 row, u64 task)
 	struct pvm_here *h = here_at(row);
 	u64 inside = h->inside & ~(u64)HERE_PERMITTED;
 
-	/* Or a compiler (clang 19) puts the two together first, and the verifier refuses that of a pointer. */
+	/* Without this a compiler (clang 19) puts the two together first, and the verifier refuses that of a pointer. */
 	barrier_var(inside);
 	if (inside == task)
 		h->inside = 0;
@@ -94,14 +95,14 @@ static __always_inline void here_enter(struct pvm_state *s, u64 task)
 	h->inside = task;
 }
 
-/* An exit hook: whether the last one (cfg_last) follows it. hook: a constant. */
+/* Returns whether the last exit hook (cfg_last) follows this one. hook: a constant. */
 static __always_inline bool here_is_followed(enum pvm_hook hook)
 {
 	return saw_of(hook) == PVM_SAW_RETURN && cfg_quick;
 }
 
-/* One that is followed by the last has dealt with the thread's call. That of another thread, for which the last is awaited
- * here, is not forgotten for it. */
+/* A hook that is followed by the last has dealt with the thread's call. That of another thread, for which the last is
+ * awaited here, is not forgotten for it. */
 static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op)
 {
 	u32 row = here_row();
@@ -116,8 +117,8 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op
 	s->awaits = 1;
 }
 
-/* The last hook, with cfg_quick: whether it was awaited here. It is wrong only if the awaited one was passed over, and so
- * were all other hooks on a call with the same arguments that the thread has made since. */
+/* Returns to the last hook, with cfg_quick, whether it was awaited here. It is wrong only if the awaited one was passed
+ * over, and so were all other hooks on a call with the same arguments that the thread has made since. */
 static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 abi_op)
 {
 	struct pvm_here *h = here_at(here_row());
@@ -132,7 +133,7 @@ static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32
 	return true;
 }
 
-/* Before an entry looks at the state: whether permission was asked for. */
+/* Notes in the state, before an entry looks at it, whether permission was asked for. */
 static __always_inline void here_settle_permit(struct pvm_state *s, u64 task)
 {
 	u64 inside = here_at(s->row)->inside ^ HERE_PERMITTED;
@@ -142,7 +143,7 @@ static __always_inline void here_settle_permit(struct pvm_state *s, u64 task)
 		s->seen |= PVM_SAW_PERMIT;
 }
 
-/* The same: what became of the last hook that was awaited. */
+/* Notes in the same way what became of the last hook that was awaited. */
 static __always_inline void here_settle(struct pvm_state *s, u64 task)
 {
 	struct pvm_here *h;

@@ -6,12 +6,12 @@
 #include "arch.h"
 #include "base.h"
 
-/* The programs on a system call's own functions (fentry.h): at the begin and at the end of each of the two calls'. */
+/* These are the programs on a system call's own functions (fentry.h): at the begin and at the end of each of the two calls'. */
 #define AND_FUNCTION_HOOKS(name, prefix, abi)                                   \
 	, HOOK_F_##name##_readv, HOOK_X_##name##_readv, HOOK_F_##name##_writev, \
 		HOOK_X_##name##_writev
 
-/* Which program a hook is: of each there is room for what it keeps aside during one run. */
+/* This says which program a hook is: of each there is room for what it keeps aside during one run. */
 enum pvm_hook {
 	HOOK_ENTER = 0,
 	HOOK_EXIT = 1,
@@ -20,33 +20,34 @@ enum pvm_hook {
 	HOOK_RETURN, /* where it returns, */
 	HOOK_END,    /* and where the system call ends */
 	HOOK_CNT,
-	/* May run on top of itself, so there is no room for it: what needs some is put off to the next hook. */
+	/* It may run on top of itself, so there is no room for it: what needs some is put off to the next hook. */
 	HOOK_PERMIT = HOOK_CNT,
-	/* With one of the above: a program for where there are no witnesses, which has not one instruction of what these need. */
+	/* With one of the above it is a program for where there are no witnesses, which has not one instruction of what
+	 * these need. */
 	HOOK_ALONE = 0x100,
 };
 
 PVM_ASSERT(HOOK_PERMIT < HOOK_ALONE);
-/* What begins a call by walking to its target (call.h): the witnesses, behind all others. */
+/* The witnesses, which begin a call by walking to its target (call.h), stand behind all others. */
 PVM_ASSERT(HOOK_ACCESS < HOOK_BEGIN && HOOK_BEGIN < HOOK_RETURN && HOOK_RETURN < HOOK_END &&
 	   HOOK_END < HOOK_PERMIT);
 
-/* Which one it is, whether alone or not. */
+/* Gives which one it is, whether alone or not. */
 #define HOOK_OF(hook) ((hook) & ~HOOK_ALONE)
 
-/* Whether others may see the same call. hook: a constant, and so is this. */
+/* Says whether others may see the same call. hook: a constant, and so is this. */
 #define BESIDE(hook) (!((hook)&HOOK_ALONE))
 
 #define OR_AT_END(name, prefix, abi) \
 	|| HOOK_OF(hook) == HOOK_X_##name##_readv || HOOK_OF(hook) == HOOK_X_##name##_writev
 
-/* Of a program on a function. */
+/* Returns whether it is a program at the end of a function. */
 static __always_inline bool hook_is_fexit(enum pvm_hook hook)
 {
 	return false ARCH_FUNCTIONS(OR_AT_END);
 }
 
-/* hook: a constant. */
+/* Returns the bit of a hook. hook: a constant. */
 static __always_inline enum pvm_saw saw_of(enum pvm_hook hook)
 {
 	switch (HOOK_OF(hook)) {

@@ -45,8 +45,8 @@ static __always_inline bool names_add(struct pvm_names *names, const unsigned ch
 	return true;
 }
 
-/* One dentry up, or out of a mount. Whether that goes on. A function of its own, like kernfs_step(): the verifier follows it
- * once and not for each of PATH_DEPTH steps. hook: whose names, enum pvm_hook. */
+/* Goes one dentry up, or out of a mount. Returns whether that goes on. It is a function of its own, like kernfs_step(): the
+ * verifier follows it once and not for each of PATH_DEPTH steps. hook: whose names, enum pvm_hook. */
 __noinline int exe_step(u32 hook)
 {
 	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
@@ -76,7 +76,7 @@ __noinline int exe_step(u32 hook)
 	return 1;
 }
 
-/* From the executable up to the root of its mount namespace. */
+/* Goes from the executable up to the root of its mount namespace. */
 static __always_inline void exe_walk(struct pvm_names *names, struct task_struct *task,
 				     const struct pvm_task *id, u32 hook)
 {
@@ -92,7 +92,7 @@ static __always_inline void exe_walk(struct pvm_names *names, struct task_struct
 		return;
 	}
 	names->head.file.ctime_ns = inode_ctime((struct inode *)exe_identify((u64)file, hook));
-	/* A mount that is attached nowhere, or elsewhere: its paths are whatever its maker liked. */
+	/* A mount that is attached nowhere, or elsewhere, has whatever paths its maker liked. */
 	if (home && BPF_CORE_READ(mnt, mnt_ns) != home)
 		names->flags |= PVM_PATH_DETACHED;
 	names->at = (u64)BPF_CORE_READ(file, f_path.dentry);
@@ -101,7 +101,7 @@ static __always_inline void exe_walk(struct pvm_names *names, struct task_struct
 		if (!exe_step(hook))
 			return;
 	names->flags |= PVM_PATH_CUT;
-	/* Mounts on top of each other, and no name yet: the file's own. */
+	/* Where mounts lie on top of each other there is no name yet: the file's own is taken. */
 	if (!names->cnt)
 		names_add(names, BPF_CORE_READ(file, f_path.dentry, d_name.name));
 }
@@ -116,7 +116,8 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 #define CLIMB_STEP 256
 #define CLIMBS 64
 
-/* Up by cnt names, CLIMB_STEP at most, or less where the root comes first. kn: its address. Returns the same. */
+/* Goes up by cnt names, CLIMB_STEP at most, or less where the root comes first. kn: address of the first one. Returns that
+ * of the one that was reached. */
 __noinline u64 kernfs_climb(u64 kn, u32 cnt)
 {
 	struct kernfs_node *at = (struct kernfs_node *)kn;
@@ -131,7 +132,7 @@ __noinline u64 kernfs_climb(u64 kn, u32 cnt)
 	return (u64)at;
 }
 
-/* A function of its own, or the compiler would take the field's place beside the question whether there is such a
+/* It is a function of its own, or the compiler would take the field's place beside the question whether there is such a
  * field: what libbpf puts there if not, no verifier lets pass. */
 static __noinline u64 cgroup_ancestor(struct cgroup *cgrp, u32 level)
 {
@@ -143,7 +144,7 @@ static __noinline u64 cgroup_ancestor(struct cgroup *cgrp, u32 level)
 	return (u64)BPF_CORE_READ(at, kn);
 }
 
-/* What lies cnt names above kn, which is cgrp's ancestor at this level + cnt. Before 6.1 only a chain leads there,
+/* Returns what lies cnt names above kn, which is cgrp's ancestor at this level + cnt. Before 6.1 only a chain leads there,
  * which is followed for 16,384 names. */
 static __always_inline struct kernfs_node *cgroup_above(struct cgroup *cgrp, struct kernfs_node *kn,
 							u32 level, u32 cnt)
@@ -159,7 +160,7 @@ static __always_inline struct kernfs_node *cgroup_above(struct cgroup *cgrp, str
 	return kn;
 }
 
-/* One cgroup up. Whether that goes on: the root has no name, and is not gone beyond. */
+/* Goes one cgroup up. Returns whether that goes on: the root has no name, and is not gone beyond. */
 __noinline int kernfs_step(u32 hook)
 {
 	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
@@ -175,7 +176,7 @@ __noinline int kernfs_step(u32 hook)
 	return 1;
 }
 
-/* From the cgroup up to the root. Of very many names those in the middle are left out: who may make cgroups below one
+/* Goes from the cgroup up to the root. Of very many names those in the middle are left out: who may make cgroups below one
  * that he was given makes as many as he likes, and the host's own are the first. */
 static __always_inline void cgroup_walk(struct pvm_names *names, struct task_struct *task,
 					const struct pvm_task *id, u32 hook)
@@ -206,7 +207,7 @@ static __always_inline void cgroup_walk(struct pvm_names *names, struct task_str
 			return;
 }
 
-/* Whose path it is, for the record that will be made of the names. */
+/* Notes whose path it is, for the record that will be made of the names. */
 static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id, u32 type)
 {
 	path->hdr.type = type;
@@ -229,7 +230,7 @@ static __always_inline void path_head(struct pvm_path *path, struct pvm_task *id
 	__builtin_memset(&path->file, 0, sizeof(path->file));
 }
 
-/* A record for names of up to room bytes. It has room for one name more than is used, for the verifier's sake. */
+/* Reserves a record for names of up to room bytes. It has room for one name more than is used, for the verifier's sake. */
 static __always_inline struct pvm_path *path_reserve(const struct pvm_names *names, const u32 room)
 {
 	struct pvm_path *path = bpf_ringbuf_reserve(&pvm_calls, sizeof(*path) + room + NAME_SZ, 0);
@@ -242,8 +243,8 @@ static __always_inline struct pvm_path *path_reserve(const struct pvm_names *nam
 	return path;
 }
 
-/* -1: no room in the ring; 0: the names need more than room bytes; 1: sent. What does not fit into the largest
- * record is cut. */
+/* Sends the names. Returns -1 without room in the ring, 0 if they need more than room bytes, and 1 if they were sent. What
+ * does not fit into the largest record is cut. */
 static __always_inline int names_send(const struct pvm_names *names, const u32 room)
 {
 	struct pvm_path *path = path_reserve(names, room);
@@ -265,7 +266,7 @@ static __always_inline int names_send(const struct pvm_names *names, const u32 r
 			break;
 		}
 		len = bpf_probe_read_kernel_str(path->data + off, NAME_SZ, names->name[i]);
-		/* One way on only: with two the verifier would follow 2^64 of them. */
+		/* There is one way on only: with two the verifier would follow 2^64 of them. */
 		if (len <= 0) {
 			path->flags |= PVM_PATH_CUT;
 			break;
@@ -292,7 +293,7 @@ __noinline int names_send_large(u32 hook)
 	return names ? names_send(names, PATH_LARGE) : 0;
 }
 
-/* The last names, as many as fit into PATH_LAST_SZ bytes or stand before the gap. Returns how many bytes they take. */
+/* Puts the last names, as many as fit into PATH_LAST_SZ bytes or stand before the gap. Returns how many bytes they take. */
 static __always_inline u32 ends_put_last(struct pvm_names *names, struct pvm_path *path)
 {
 	u32 off = 0;
@@ -313,7 +314,7 @@ static __always_inline u32 ends_put_last(struct pvm_names *names, struct pvm_pat
 	return off;
 }
 
-/* The first names behind off bytes, from the root down. Returns how many bytes there are then. */
+/* Puts the first names behind off bytes, from the root down. Returns how many bytes there are then. */
 static __always_inline u32 ends_put_first(struct pvm_names *names, struct pvm_path *path, u32 off)
 {
 	for (u32 i = 1; i <= PATH_DEPTH; i++) {
@@ -332,8 +333,8 @@ static __always_inline u32 ends_put_first(struct pvm_names *names, struct pvm_pa
 	return off;
 }
 
-/* The same for a cgroup whose names need more than PATH_SMALL bytes, or lack some: the last ones, then the first
- * ones from the root down, and what does not fit is missing in the middle. */
+/* Does the same for a cgroup whose names need more than PATH_SMALL bytes, or lack some: it puts the last ones, then the
+ * first ones from the root down, and what does not fit is missing in the middle. */
 __noinline int ends_send(u32 hook)
 {
 	struct pvm_names *names = bpf_map_lookup_elem(&pvm_names, &hook);
@@ -360,7 +361,7 @@ __noinline int ends_send(u32 hook)
 	return 1;
 }
 
-/* Whose paths are sent: a side of the call, as enum pvm_who, or neither of them. */
+/* This says whose paths are sent: a side of the call, as enum pvm_who, or neither of them. */
 enum pvm_whose {
 	OF_CALLER = PVM_CALLER,
 	OF_TARGET = PVM_TARGET,
@@ -370,8 +371,8 @@ enum pvm_whose {
 PVM_ASSERT(__builtin_offsetof(struct pvm_call, target) ==
 	   __builtin_offsetof(struct pvm_call, caller) + sizeof(struct pvm_task));
 
-/* Caller or target of a call; who: enum pvm_who. By a sum and not by a choice, behind which the verifier would follow all
- * that comes twice. */
+/* Returns caller or target of a call; who: enum pvm_who. That is by a sum and not by a choice, behind which the verifier
+ * would follow all that comes twice. */
 static __always_inline struct pvm_task *side_of(struct pvm_call *call, u32 who)
 {
 	barrier_var(who);
@@ -384,8 +385,8 @@ static __always_inline struct pvm_task *id_of(struct pvm_state *s, struct pvm_na
 	return whose == OF_OWNER ? &names->owner : side_of(&s->call, whose);
 }
 
-/* type: PVM_EXE or PVM_CGROUP; task: the process, which must still be the one that the call knows. whose: enum
- * pvm_whose; slot: enum pvm_slot. Whether it was sent. */
+/* Sends a path. type: PVM_EXE or PVM_CGROUP; task: the process, which must still be the one that the call knows. whose: enum
+ * pvm_whose; slot: enum pvm_slot. Returns whether it was sent. */
 __noinline int path_send(u64 task, u32 type, u32 whose, u32 slot)
 {
 	struct pvm_state *s = state_at(slot);
@@ -453,8 +454,8 @@ static __always_inline int args_try(struct pvm_task *id, u64 start, u32 total, u
 	return 1;
 }
 
-/* Of the current process only: nobody else's memory can be read from here. 1: sent; 0: unreadable; -1: no
- * room. */
+/* Sends the arguments of the current process only: nobody else's memory can be read from here. Returns 1 if they were sent,
+ * 0 if they are unreadable, and -1 without room. */
 static __always_inline int args_send(struct pvm_task *id)
 {
 	struct mm_struct *mm = BPF_CORE_READ(current_untyped(), mm);
@@ -521,7 +522,7 @@ static __always_inline int cgroup_known(struct pvm_task *id, struct task_struct 
 		return 1;
 	if (!path_send((u64)task, PVM_CGROUP, whose, slot))
 		return 0;
-	/* Not over a verdict that user space may have put there meanwhile. */
+	/* It is not put over a verdict that user space may have put there meanwhile. */
 	if (bpf_map_update_elem(&pvm_cgroups, &key, &val, BPF_NOEXIST))
 		count(PVM_C_IDENTITY_FULL);
 	return 1;
@@ -541,8 +542,8 @@ static __always_inline bool sent_is(const struct pvm_sent *sent, const struct pv
 	       sent->epoch == pvm_shared.epoch;
 }
 
-/* The part of identity_send that is rare. who: enum pvm_who; slot: enum pvm_slot. The target is walked to once more: what was
- * held cannot be handed over as a scalar. */
+/* Does the part of identity_send that is rare. who: enum pvm_who; slot: enum pvm_slot. The target is walked to once more:
+ * what was held cannot be handed over as a scalar. */
 __noinline int identity_settle(u32 who, u32 slot)
 {
 	struct pvm_state *s = state_at(slot);

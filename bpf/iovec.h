@@ -21,8 +21,8 @@ PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_INLINE_SZ));
 #define ELEMENTS_MASK (2 * PVM_IOV_MAX * PVM_ELEMENT_MAX - 1)
 PVM_ASSERT(PVM_IS_POWER_OF_2(ELEMENTS_MASK + 1));
 
-/* Bytes of cnt elements of so many bytes, cnt being PVM_IOV_MAX at most. The mask is for verifiers before 6.10, which
- * know nothing of a product of two variables; the barrier keeps it, because the compiler knows better. */
+/* Returns the bytes of cnt elements of so many bytes, cnt being PVM_IOV_MAX at most. The mask is for verifiers before 6.10,
+ * which know nothing of a product of two variables; the barrier keeps it, because the compiler knows better. */
 static __always_inline u32 elements_sz(u32 size, u64 cnt)
 {
 	u32 len = (u32)cnt * size;
@@ -41,7 +41,7 @@ static __always_inline u32 page_rest(u64 addr)
 	return PVM_PAGE_SZ - (addr & (PVM_PAGE_SZ - 1));
 }
 
-/* A short array that could not be read in one go: page by page, of which there are at most two. */
+/* Reads a short array that could not be read in one go: page by page, of which there are at most two. */
 static __noinline int short_read_split(u8 *to, u64 addr, u32 len)
 {
 	u32 first = page_rest(addr), rest;
@@ -50,7 +50,8 @@ static __noinline int short_read_split(u8 *to, u64 addr, u32 len)
 	if (first >= len || len > PVM_INLINE_SZ)
 		return 0;
 	rest = len - first;
-	/* It is less by now; for the verifier, and so that no compiler knows that (clang 23 does) or asks the address. */
+	/* It is less by now. The barrier and the mask are for the verifier, and so that no compiler knows that (clang 23
+	 * does) or asks the address. */
 	barrier_var(first);
 	if (first > PVM_INLINE_SZ)
 		return 0;
@@ -79,7 +80,7 @@ static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32
 	return short_read_split(to, addr, len);
 }
 
-/* Which snapshot of which call: the caller is the current thread. */
+/* This says which snapshot of which call it is: the caller is the current thread. */
 struct snapshot_id {
 	u64 entry_ns;
 	bool remote;
@@ -107,14 +108,15 @@ static __always_inline struct pvm_array *array_reserve(const struct snapshot_id 
 }
 
 /*
- * Of a long list, of which no copy stays here. The caller chooses the list, and wants two with one digest: so the words
- * are added to multiples of keys that it does not know before they are multiplied with each other (a multilinear hash).
+ * Returns the digest of a long list, of which no copy stays here. The caller chooses the list, and wants two with one digest:
+ * so the words are added to multiples of keys that it does not know before they are multiplied with each other (a multilinear
+ * hash).
  */
 static __always_inline u64 list_digest(const u8 *data, u32 len, const u32 room)
 {
 	u64 key[2] = { cfg_digest_key[0], cfg_digest_key[1] }, sum = 0, end = len;
 
-	/* Or the verifier takes each end of the loop for another way through what follows. */
+	/* Without this the verifier takes each end of the loop for another way through what follows. */
 	asm volatile("%0 |= 0" : "+r"(end));
 	for (u32 i = 0; i < room; i += 16) {
 		u64 second = 0;
@@ -145,7 +147,8 @@ static __always_inline void looks_compare(const struct snapshot_id *id, u64 dige
 	}
 }
 
-/* -1: no room; 0: not readable in one go; else the mask of pages. */
+/* Reads a long list into a record. Returns -1 without room, 0 if it is not readable in one go, else the mask of
+ * pages. */
 static __always_inline int long_read(const struct snapshot_id *id, u64 addr, u32 len,
 				     const u32 room)
 {
@@ -166,7 +169,7 @@ static __always_inline int long_read(const struct snapshot_id *id, u64 addr, u32
 	return ok;
 }
 
-/* Page by page, each to its own page of the record, so that offsets are the verifier's constants. */
+/* Reads it page by page, each to its own page of the record, so that offsets are the verifier's constants. */
 static __always_inline int long_read_split(const struct snapshot_id *id, u64 addr, u32 len)
 {
 	struct pvm_array *array = array_reserve(id, PVM_ARRAY_PAGES * PVM_PAGE_SZ, len);
@@ -215,7 +218,8 @@ enum snapshot_flag {
 	SNAPSHOT_AT_EXIT = 2,
 };
 
-/* Sends a snapshot of a long array. flags: enum snapshot_flag. -1: no room; else the mask of the pages that were read. */
+/* Sends a snapshot of a long array. flags: enum snapshot_flag. Returns -1 without room, else the mask of the pages that were
+ * read. */
 __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags)
 {
 	const struct snapshot_id id = {
@@ -255,7 +259,7 @@ static __always_inline void arrays_drop(const struct pvm_state *s)
 	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
 }
 
-/* First look, into the call's data from off on. Returns the bytes used there. */
+/* Takes the first look, into the call's data from off on. Returns the bytes used there. */
 static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side, bool remote,
 				      u32 off)
 {
@@ -283,11 +287,12 @@ static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side
 
 PVM_ASSERT(PVM_IS_POWER_OF_2(DATA_LISTS *PVM_INLINE_SZ) && PVM_INLINE_SZ % 8 == 0);
 
-/* Equal, in words: elements are two of them, of 4 or 8 bytes, so 8 bytes always fit. */
+/* Returns whether they are equal. They are compared in words: elements are two of them, of 4 or 8 bytes, so 8
+ * bytes always fit. */
 static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 len)
 {
-	/* They are no more; a comparison the compiler would make with copies of them, from which 5.10's verifier learns
-	 * nothing. */
+	/* They are no larger than that; the compiler would make a comparison with copies of them, from which 5.10's verifier
+	 * learns nothing. */
 	barrier_var(a);
 	barrier_var(b);
 	a &= DATA_LISTS * PVM_INLINE_SZ - 1;
@@ -302,8 +307,8 @@ static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 le
 }
 
 /*
- * Second look. first: where the data of the first look is (short arrays). The copy goes to data + off and
- * is kept only if it differs or repairs the first. Returns the bytes kept.
+ * Takes the second look. first: where the data of the first look is (short arrays). The copy goes to data + off and is kept
+ * only if it differs or repairs the first. Returns the bytes kept.
  */
 static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side, bool remote,
 				     u32 first, u32 off)

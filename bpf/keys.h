@@ -7,13 +7,13 @@
 #include "event.h"
 #include "types.h"
 
-/* Filters. A map entry's value says what it means that the key is there. */
+/* A filter is a map, whose entry's value says what it means that the key is there. */
 enum pvm_verdict {
 	PVM_INCLUDE = 1,
 	PVM_EXCLUDE = 2,
 };
 
-/* Sides of a filter; also the shift of a side's bits. */
+/* These are the sides of a filter; each is also the shift of a side's bits. */
 enum pvm_who {
 	PVM_CALLER = 0,
 	PVM_TARGET = 1,
@@ -46,7 +46,7 @@ struct pvm_cgroup_key {
 	__u32 pad;
 };
 
-/* A cgroup whose path has been sent. */
+/* This is a cgroup whose path has been sent. */
 struct pvm_cgroup_val {
 	__u32 decided; /* the reader has judged it for this side: 1 << enum pvm_who */
 	__u32 pass;    /* the filters let it pass: PVM_PASS_BIT(side, home of the process) */
@@ -54,7 +54,7 @@ struct pvm_cgroup_val {
 
 #define PVM_PASS_BIT(who, home) (1U << ((who)*PVM_HOME_CNT + (home)))
 
-/* A process whose paths have been sent. Key: __u32 tgid. */
+/* This is a process whose paths have been sent. The key is __u32 tgid. */
 struct pvm_proc_val {
 	__u64 start_ns;
 	__u64 exe_ino;
@@ -67,7 +67,7 @@ struct pvm_proc_val {
 	__u32 pad1;
 };
 
-/* A process that --target-pid includes, with its memory. */
+/* This is a process that --target-pid includes, with its memory. */
 struct pvm_memory {
 	__u64 mm;   /* address; 0: it is gone */
 	__u64 left; /* address of one that it no longer has, but others still work in; 0: none */
@@ -79,7 +79,7 @@ struct pvm_memory {
 PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
 PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
 PVM_ASSERT(sizeof(struct pvm_memory) == 192);
-/* PVM_PASS_BIT of both sides. */
+/* The bits of both sides fit into `pass`. */
 PVM_ASSERT(2 * PVM_HOME_CNT <= 32);
 
 #endif

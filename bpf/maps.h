@@ -7,7 +7,7 @@
 #include "base.h"
 #include "command.h"
 
-/* Calls and identities: about 20,000 calls of one element a side. */
+/* Holds calls and identities: about 20,000 calls of one element a side. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
@@ -19,14 +19,14 @@ struct {
 	__uint(max_entries, 4 << 20);
 } pvm_arrays SEC(".maps");
 
-/* Each call that a hook saw, for --audit. The user half sets the size: a page where it is not used. */
+/* Holds each call that a hook saw, for --audit. The user half sets the size: a page where it is not used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 << 10);
 } pvm_seen SEC(".maps");
 
-/* Processes whose executable (and arguments) user space knows; twice as many as that remembers, since
- * it is the one that evicts. */
+/* Holds processes whose executable (and arguments) user space knows; twice as many as that remembers, since it
+ * is the one that evicts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -34,7 +34,7 @@ struct {
 	__type(value, struct pvm_proc_val);
 } pvm_procs SEC(".maps");
 
-/* Cgroups whose path user space knows, with its verdict on them. */
+/* Holds cgroups whose path user space knows, with its verdict on them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
@@ -42,8 +42,8 @@ struct {
 	__type(value, struct pvm_cgroup_val);
 } pvm_cgroups SEC(".maps");
 
-/* Calls that found no room in the ring, or are aggregated: told together. So many pairs of processes in
- * the second or two between two visits of the reader; memory is taken as they come. */
+/* Holds calls that found no room in the ring, or are aggregated: they are told together. There is room for so many pairs of
+ * processes in the second or two between two visits of the reader; memory is taken as they come. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
@@ -52,7 +52,7 @@ struct {
 	__type(value, struct pvm_summary);
 } pvm_summaries SEC(".maps");
 
-/* Pairs of processes, each with its exec and rights, of which a call of this operation and outcome was told one by one
+/* Holds pairs of processes, each with its exec and rights, of which a call of this operation and outcome was told one by one
  * (--aggregate): the oldest are forgotten, and then told so again. The user half makes it small where it is not used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -61,7 +61,7 @@ struct {
 	__type(value, u32);
 } pvm_known SEC(".maps");
 
-/* Filters: as many values as options were given; the user half sets the sizes. */
+/* The filters hold as many values as options were given; the user half sets the sizes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -94,7 +94,7 @@ struct {
 	__type(value, struct pvm_memory);
 } pvm_memories SEC(".maps");
 
-/* Written by the user half, where it is mapped (commands.h): one page. */
+/* The user half writes this where it is mapped (commands.h): one page. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PVM_COMMAND_CNT);
@@ -103,7 +103,7 @@ struct {
 	__type(value, struct pvm_command);
 } pvm_commands SEC(".maps");
 
-/* The control block, mapped into the user half. */
+/* This is the control block, mapped into the user half. */
 struct pvm_shared pvm_shared __attribute__((aligned(128)));
 
 struct pvm_module_types pvm_module_types __attribute__((aligned(128)));
@@ -111,10 +111,10 @@ struct pvm_module_types pvm_module_types __attribute__((aligned(128)));
 /* The hooks on the pages are attached. */
 __u32 pins_on;
 
-/* Inode number of the mount namespace of the host's first process: the host's own. 0: not known. */
+/* This is the inode number of the mount namespace of the host's first process: the host's own. 0: not known. */
 __u32 host_mnt;
 
-/* Where the process that pvm_look finds is put in pvm_memories, counted from 1; 0: nowhere. */
+/* The process that pvm_look finds is put at this place in pvm_memories, counted from 1; 0: nowhere. */
 __u32 memory_place;
 
 #endif

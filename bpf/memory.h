@@ -42,7 +42,7 @@ static __always_inline u64 memory_base(u64 mm)
 	return BPF_CORE_READ((struct mm_struct *)mm, mmap_base);
 }
 
-/* By any of its tasks; the name is its main thread's. */
+/* Reads a process by any of its tasks; the name is its main thread's. */
 static __always_inline void process_fill(struct pvm_task *id, struct task_struct *task)
 {
 	raw_task_fill(id, task);
@@ -59,8 +59,8 @@ static __always_inline void memory_note(struct pvm_memory *m, struct task_struct
 	process_fill(id, task);
 }
 
-/* Whether anybody else still works in that memory, which may be another one by now. The current process has given up its
- * own already when it ends, but from 6.16 on. */
+/* Returns whether anybody else still works in that memory, which may be another one by now. The current process has given up
+ * its own already when it ends, but from 6.16 on. */
 static __always_inline bool memory_is_used(u64 mm, u64 base)
 {
 	u64 own = (u64)BPF_CORE_READ(current_untyped(), mm);
@@ -69,7 +69,7 @@ static __always_inline bool memory_is_used(u64 mm, u64 base)
 	       BPF_CORE_READ((struct mm_struct *)mm, mm_users.counter) > (mm == own);
 }
 
-/* Place of the process of --target-pid whose memory this is, counted from 1; 0: none. Who has none has nobody's. */
+/* Returns the place of the process of --target-pid whose memory this is, counted from 1; 0: none. Who has none has nobody's. */
 __noinline u32 memory_find(u64 mm)
 {
 	u32 cnt = mm ? cfg_memories : 0;
@@ -94,7 +94,7 @@ static __always_inline struct pvm_memory *memory_at(u32 place)
 	return place ? bpf_map_lookup_elem(&pvm_memories, &at) : NULL;
 }
 
-/* The main thread of the process at that place, if it is still there. */
+/* Returns the main thread of the process at that place, if it is still there. */
 static __always_inline struct task_struct *memory_leader(const struct pvm_memory *m)
 {
 	struct task_struct *leader = m ? (struct task_struct *)m->leader : NULL;
@@ -104,7 +104,7 @@ static __always_inline struct task_struct *memory_leader(const struct pvm_memory
 	return leader;
 }
 
-/* One place: the current process executed a file, so that it has a memory of its own now; or (gone) all of it is
+/* Renews one place: the current process executed a file, so that it has a memory of its own now; or (gone) all of it is
  * gone. The memory that it had stays its own for as long as others work in it: what it knew is still there. */
 __noinline int memory_renew(u32 place, u32 gone)
 {
@@ -128,7 +128,7 @@ __noinline int memory_renew(u32 place, u32 gone)
 	return 1;
 }
 
-/* All of them. For the verifier there is one way through the loop's body only. */
+/* Renews all of them. For the verifier there is one way through the loop's body only. */
 __noinline int memories_renew(u32 gone)
 {
 	u32 cnt = cfg_memories, found = 0;
@@ -166,14 +166,14 @@ static __always_inline void owner_copy(struct pvm_owner *to, const struct pvm_ta
 	__builtin_memcpy(to->comm, from->comm, sizeof(to->comm));
 }
 
-/* How the filters take the owner of a target's memory. */
+/* This is how the filters take the owner of a target's memory. */
 enum owner_rule {
 	OWNER_UNFILTERED = 1,
 	OWNER_INCLUDED = 2, /* the process filter names somebody who shares the memory */
 	OWNER_TOLD = 4,	    /* the call is told whatever the filters think of the owner */
 };
 
-/* The owner's identity. gone: the process of --target-pid that has ended, whose memory it was; else owner, if any. */
+/* Fills in the owner's identity. gone: the process of --target-pid that has ended, whose memory it was; else owner, if any. */
 static __always_inline void owner_fill(struct pvm_task *id, const struct pvm_memory *gone,
 				       struct task_struct *owner)
 {
@@ -196,9 +196,9 @@ static __always_inline bool owner_name_passes(const struct pvm_task *id,
 }
 
 /*
- * Who owns the target's memory, where that may be another process. task: mm->owner; place: that of the process of
- * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. rules:
- * enum owner_rule; slot: enum pvm_slot. Whether the filters on the target let the call pass for the owner.
+ * Finds who owns the target's memory, where that may be another process. task: mm->owner; place: that of the process of
+ * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. rules: enum
+ * owner_rule; slot: enum pvm_slot. Returns whether the filters on the target let the call pass for the owner.
  */
 __noinline int owner_take(u64 task, u32 place, u32 rules, u32 slot)
 {

@@ -9,7 +9,7 @@
 #define PATH_DEPTH 64 /* names and mounts of one path; a longer one is marked as cut */
 PVM_ASSERT(PVM_IS_POWER_OF_2(PATH_DEPTH));
 
-/* The names of a path, from the last one upwards, before their lengths are known. */
+/* These are the names of a path, from the last one upwards, before their lengths are known. */
 struct pvm_names {
 	u32 cnt;
 	u8 flags; /* enum pvm_path_flag */
@@ -24,7 +24,7 @@ struct pvm_names {
 	struct pvm_task owner; /* of the target's memory (memory.h): whose paths these are */
 };
 
-/* Filled and used up within one run of a hook, one entry for each hook: newer kernels may preempt a hook, but never
+/* They are filled and used up within one run of a hook, one entry for each hook: newer kernels may preempt a hook, but never
  * run the same one twice at a time on a CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

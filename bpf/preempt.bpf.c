@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What user/kernel/witness.c finds out before the tracer is loaded: whether a hook runs so that another task can run on its CPU
- * meanwhile. A program that keeps its CPU by forbidding migration can be preempted; one that runs with preemption off
+ * This is what user/kernel/witness.c finds out before the tracer is loaded: whether a hook runs so that another task can run on
+ * its CPU meanwhile. A program that keeps its CPU by forbidding migration can be preempted; one that runs with preemption off
  * has no need to.
  */
 #include "vmlinux.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel half: the hooks. They decide and copy, and never format.
+ * These are the hooks of the kernel half. They decide and copy, and never format.
  *
- * Raw tracepoints with BTF, because the per-call tracepoints never fire for 32-bit callers, and
- * because a classic tracepoint program is skipped while any bpf(2) map operation runs on its CPU.
+ * They are raw tracepoints with BTF, because the per-call tracepoints never fire for 32-bit callers, and because a
+ * classic tracepoint program is skipped while any bpf(2) map operation runs on its CPU.
  */
 #include "base.h"
 
@@ -63,7 +63,7 @@ int BPF_PROG(pvm_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-/* The same where others may see the same call. */
+/* These do the same where others may see the same call. */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(pvm_enter_w, struct pt_regs *regs, long id)
 {
@@ -93,7 +93,7 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 	return 0;
 }
 
-/* Loaded only where there is a --target-pid. */
+/* This is loaded only where there is a --target-pid. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(pvm_exec)
 {
@@ -117,8 +117,8 @@ int pvm_sweep(struct bpf_iter__task *ctx)
 	return task ? sweep_task(task, address) : 0;
 }
 
-/* Over pvm_state, behind pvm_sweep; loaded only where there are witnesses. The element is looked up, as helpers of 5.10 take no
- * pointers into one that an iterator shows. */
+/* Runs over pvm_state, behind pvm_sweep; it is loaded only where there are witnesses. The element is looked up, as helpers
+ * of 5.10 take no pointers into one that an iterator shows. */
 SEC("iter/bpf_map_elem")
 int pvm_sweep_dead(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -140,7 +140,7 @@ static long sweep_each(void *map, const u64 *key, struct pvm_state *s, void *ctx
 	return 0;
 }
 
-/* The same at once (commands.h). */
+/* Does the same at once (commands.h). */
 SEC("iter/task")
 int pvm_sweep_dead_all(struct bpf_iter__task *ctx)
 {
@@ -149,8 +149,8 @@ int pvm_sweep_dead_all(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* Run before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to
- * it; and of the host. */
+/* Runs before attach, for what the kernel knows of its reader: who that is on the host, and whom a pid means to it; and of
+ * the host. */
 SEC("iter/task")
 int pvm_look(struct bpf_iter__task *ctx)
 {

@@ -16,9 +16,9 @@ static __always_inline void count(enum pvm_count counter)
 }
 
 /*
- * A sleeping reader is woken by the first record; a busy one comes by itself (user/loop.c): waking it for
- * every record would cost more than the record. Called after the record was submitted, which is a full barrier:
- * either we see that the reader is asleep, or it sees the record before it sleeps.
+ * A sleeping reader is woken by the first record; a busy one comes by itself (user/loop.c): waking it for every record would
+ * cost more than the record. It is called after the record was submitted, which is a full barrier: either we see that the
+ * reader is asleep, or it sees the record before it sleeps.
  */
 static __always_inline void wake(void)
 {

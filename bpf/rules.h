@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * rules.h - what both halves have to understand alike beyond the layout (event.h): what a call's arguments, its arrays and
- * its result mean. Each rule stands here once. Pure functions, without any state.
+ * rules.h - what both halves have to understand alike beyond the layout (event.h): what a call's arguments, its arrays and its
+ * result mean. Each rule stands here once. The functions are pure, without any state.
  */
 #ifndef PVM_RULES_H
 #define PVM_RULES_H
@@ -11,7 +11,7 @@
 
 #define PVM_RULE static inline __attribute__((always_inline, unused))
 
-/* PVM_ARG_FLAGS; include/uapi/linux has no names for them yet. */
+/* These are values of PVM_ARG_FLAGS; include/uapi/linux has no names for them yet. */
 enum pvm_arg_flag {
 	PVM_FLAG_PIDFD = 1,  /* PROCESS_VM_PIDFD: the first argument is a descriptor */
 	PVM_FLAG_NOWAIT = 2, /* PROCESS_VM_NOWAIT */
@@ -22,21 +22,21 @@ PVM_RULE __u8 pvm_kind_of(const __u64 *args)
 	return args[PVM_ARG_FLAGS] & PVM_FLAG_PIDFD ? PVM_KIND_PIDFD : PVM_KIND_PID;
 }
 
-/* The first argument: a signed number of 32 bits, whatever stands above them. */
+/* Returns the first argument: a signed number of 32 bits, whatever stands above them. */
 PVM_RULE __s32 pvm_target_arg(const __u64 *args)
 {
 	return (__s32)(__u32)args[PVM_ARG_PID];
 }
 
-/* Bytes of one element of an array. */
+/* Returns the bytes of one element of an array. */
 PVM_RULE __u32 pvm_element_sz(__u32 abi)
 {
 	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64 ? sizeof(struct pvm_element)
 							     : sizeof(struct pvm_element32);
 }
 
-/* Elements that the kernel will use: lib/iov_iter.c takes the local count as unsigned int, the remote one as unsigned
- * long. */
+/* Returns how many elements the kernel will use: lib/iov_iter.c takes the local count as unsigned int, the remote one as
+ * unsigned long. */
 PVM_RULE __u64 pvm_used_count(const struct pvm_side *side, int remote)
 {
 	return remote ? side->count : (__u32)side->count;
@@ -45,14 +45,14 @@ PVM_RULE __u64 pvm_used_count(const struct pvm_side *side, int remote)
 /* Arrays are looked at by pages of this size, the smallest of any architecture: what is readable is a multiple of it. */
 #define PVM_PAGE_SHIFT 12
 #define PVM_PAGE_SZ (1 << PVM_PAGE_SHIFT)
-/* And no architecture has larger ones than this: arm64's of 64 KiB. */
+/* No architecture has larger pages than this: arm64's are of 64 KiB. */
 #define PVM_PAGE_SHIFT_MAX 16
 /* An array that does not begin on a page lies on one more. */
 #define PVM_ARRAY_PAGES (PVM_IOV_MAX * PVM_ELEMENT_MAX / PVM_PAGE_SZ + 1)
 /* A mask of pages has a byte, of which pvm_page_mask uses 7 bits at most. */
 PVM_ASSERT(PVM_ARRAY_PAGES <= 7);
 
-/* One bit for each page that len bytes at addr lie on. len > 0. */
+/* Returns one bit for each page that len bytes at addr lie on. len > 0. */
 PVM_RULE __u8 pvm_page_mask(__u64 addr, __u32 len)
 {
 	__u32 pages = ((addr & (PVM_PAGE_SZ - 1)) + len + PVM_PAGE_SZ - 1) / PVM_PAGE_SZ;
@@ -63,13 +63,14 @@ PVM_RULE __u8 pvm_page_mask(__u64 addr, __u32 len)
 #define PVM_ERRNO_MAX \
 	4095 /* include/linux/err.h: below -PVM_ERRNO_MAX nothing is an error number */
 
-/* Whether a result says that the call failed. */
+/* Returns whether a result says that the call failed. */
 PVM_RULE int pvm_is_error(__s64 ret)
 {
 	return ret < 0 && ret >= -PVM_ERRNO_MAX;
 }
 
-/* What a call came to. The result of an orphan proves nothing unless it is an error: it may be the call's own number. */
+/* Returns what a call came to. The result of an orphan proves nothing unless it is an error: it may be the call's own
+ * number. */
 PVM_RULE __u8 pvm_outcome_of(__u8 phase, __s64 ret)
 {
 	if (phase != PVM_COMPLETE && phase != PVM_ORPHAN)
@@ -79,8 +80,8 @@ PVM_RULE __u8 pvm_outcome_of(__u8 phase, __s64 ret)
 	return phase == PVM_COMPLETE ? PVM_SUCCEEDED : PVM_UNKNOWN;
 }
 
-/* enum pvm_usual with their errno (include/uapi/asm-generic/errno-base.h: the same on both architectures): each(name,
- * errno). */
+/* These are enum pvm_usual with their errno (include/uapi/asm-generic/errno-base.h: the same on both architectures):
+ * each(name, errno). */
 #define PVM_USUALS(each)                                                               \
 	each(EPERM, 1) each(ESRCH, 3) each(EINTR, 4) each(ENOMEM, 12) each(EFAULT, 14) \
 		each(EINVAL, 22)
@@ -89,7 +90,7 @@ PVM_RULE __u8 pvm_outcome_of(__u8 phase, __s64 ret)
 	case number:                 \
 		return PVM_USUAL_##name;
 
-/* errno: positive. */
+/* Returns which usual result an errno is. error: positive. */
 PVM_RULE __u32 pvm_usual_of(__u64 error)
 {
 	switch (error) {
@@ -111,8 +112,8 @@ PVM_RULE enum pvm_home pvm_home(const struct pvm_task *task)
 }
 
 /*
- * One run of pages more in a sum that begins with 0. The caller chooses the addresses and wants two lists of the
- * same sum: the key is random for each run and kept from it, and no step is linear in what it chooses.
+ * Adds one run of pages more to a sum that begins with 0. The caller chooses the addresses and wants two lists of the same sum:
+ * the key is random for each run and kept from it, and no step is linear in what it chooses.
  */
 PVM_RULE __u64 pvm_pins_mix(__u64 x)
 {

@@ -8,14 +8,14 @@
 #include "maps.h"
 #include "reader.h"
 
-/* The collector itself, or the child that it tests i386 with. */
+/* Returns whether this is the collector itself, or the child that it tests i386 with. */
 static __always_inline bool is_self(u32 tgid)
 {
 	return tgid == pvm_shared.self_pid[0] || tgid == pvm_shared.self_pid[1];
 }
 
-/* Both halves of a self-test call have to fire; only then does it count. Not static: the compiler would make
- * it a single byte, and the kernel would refuse the BTF that says four. */
+/* Both halves of a self-test call have to fire; only then does it count. It is not static: the compiler would make it a
+ * single byte, and the kernel would refuse the BTF that says four. */
 __u32 self_inside;
 
 static __always_inline void self_exit(u32 abi_op)

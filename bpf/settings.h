@@ -5,8 +5,8 @@
 
 #include "base.h"
 
-/* Settings, fixed before load: what is off costs nothing, because the verifier removes it. Masks
- * named has_… say which verdicts a filter has values for (1 << enum pvm_verdict), by side. */
+/* Settings are fixed before load: what is off costs nothing, because the verifier removes it. Masks named has_…
+ * say which verdicts a filter has values for (1 << enum pvm_verdict), by side. */
 const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
 const volatile __u32 cfg_ops = 0;	   /* 1 << enum pvm_op that pass; 0: all */
 const volatile bool cfg_no_self = false;
@@ -29,7 +29,7 @@ const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the r
 const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
 const volatile bool cfg_quick = false;	    /* they see returns: here.h */
 const volatile bool cfg_stacks = false;	    /* for which threads need a shadow stack: witness.h */
-/* A build for tests: no hook sees an end, but those of our own calls. */
+/* In a build for tests no hook sees an end, but those of our own calls. */
 const volatile bool cfg_ends_unseen = false;
 const volatile bool cfg_around =
 	false; /* with fentry: they are around its hooks, and not between them */

@@ -2,14 +2,14 @@
 /*
  * stages.h - which call a hook is in: the one that an earlier hook saw, or another.
  *
- * A call comes by the hooks in one order (saw_excludes), by each of them once. So a hook that finds its own bit in
- * the thread's state, or that of one from further on, is in a new call, whatever became of the old one; a hook that
- * finds neither is in the same. No clock, and nothing to clear: a hook that the kernel passed over leaves a state that the
- * next one recognises. It errs only if all hooks from some place on missed the old call and all up to there the new one;
- * then, nearly always, the registers tell them apart.
+ * A call comes by the hooks in one order (saw_excludes), by each of them once. So a hook that finds its own bit in the thread's
+ * state, or that of one from further on, is in a new call, whatever became of the old one; a hook that finds neither is in the
+ * same. There is no clock, and nothing to clear: a hook that the kernel passed over leaves a state that the next one
+ * recognises. It errs only if all hooks from some place on missed the old call and all up to there the new one; then, nearly
+ * always, the registers tell them apart.
  *
- * Without witnesses there are two places, and nothing to remember: an entry is a new call, an exit is the end of the one
- * that is inside.
+ * Without witnesses there are two places, and nothing to remember: an entry is a new call, an exit is the end of the one that
+ * is inside.
  */
 #ifndef PVM_STAGES_H
 #define PVM_STAGES_H
@@ -23,8 +23,8 @@
 
 #define SAW_FROM(bit) (~((bit)-1U))
 
-/* Bits that, found by this hook, are those of another call: its own, and of those that a call comes by later. With fentry the
- * witnesses are between its two hooks, or around them (cfg_around). */
+/* Returns the bits that, found by this hook, are those of another call: its own, and of those that a call comes by later.
+ * With fentry the witnesses are between its two hooks, or around them (cfg_around). */
 static __always_inline u32 saw_excludes(enum pvm_saw saw)
 {
 	switch (saw) {
@@ -45,13 +45,13 @@ static __always_inline u32 saw_excludes(enum pvm_saw saw)
 	}
 }
 
-/* Whether the registers are those of the call that the state is of. */
+/* Returns whether the registers are those of the call that the state is of. */
 static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 abi_op)
 {
 	u32 abi = s->call.abi;
 	u64 args[PVM_ARG_CNT];
 
-	/* The compiler would know it then, and with it bounds that it does not tell the verifier. */
+	/* Without this the compiler would know it, and with it bounds that it does not tell the verifier. */
 	barrier_var(abi);
 	arch_args(regs, abi_op, true, args);
 	for (int i = ARCH_ARGS_KEPT; i < PVM_ARG_CNT; i++) {
@@ -61,7 +61,7 @@ static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *r
 	return abi == ARCH_ABI(abi_op) && s->call.op == ARCH_OP(abi_op);
 }
 
-/* With witnesses: whether the thread's state is of the call that this hook sees. */
+/* Returns, where there are witnesses, whether the thread's state is of the call that this hook sees. */
 static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_ns,
 					  struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
 {
@@ -69,8 +69,8 @@ static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_
 	       call_is(s, regs, abi_op);
 }
 
-/* A call that a hook dealt with, where its state could not be kept for the others: it was told by one of the last ones, or
- * counted as lost at its begin, for want of room. */
+/* This is a call that a hook dealt with, where its state could not be kept for the others: it was told by one of the last
+ * ones, or counted as lost at its begin, for want of room. */
 struct pvm_over {
 	u64 thread_ns;
 	u64 args; /* sum of the arguments */
@@ -102,14 +102,15 @@ static __always_inline u64 args_sum(const u64 *args)
 	return sum;
 }
 
-/* What an earlier hook that could not keep the call's state made of it. */
+/* This is what an earlier hook that could not keep the call's state made of it. */
 enum over_what {
 	OVER_UNKNOWN,
 	OVER_TOLD,
 	OVER_LOST,
 };
 
-/* With witnesses. enum over_what. A function with a stack of its own (see filter_task). */
+/* Looks, where there are witnesses, for what became of the call. Returns enum over_what. It is a function with a
+ * stack of its own (see filter_task). */
 static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
 				enum pvm_saw saw)
 {
@@ -130,8 +131,8 @@ static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u
 	return lost ? OVER_LOST : OVER_TOLD;
 }
 
-/* With witnesses: this hook finds no room for the call's state. Whether the first one to do so, which counts it. A function
- * with a stack of its own. */
+/* With witnesses, this hook finds no room for the call's state. Returns whether it is the first one to do so, which counts
+ * the call. It is a function with a stack of its own. */
 static __noinline int over_lose(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
 				enum pvm_saw saw)
 {
@@ -146,7 +147,7 @@ static __noinline int over_lose(u64 task, u64 thread_ns, struct pt_regs *regs, u
 	return 1;
 }
 
-/* Not all of its last hooks have seen the call, and its state is to go. Not 0: it could not be remembered. */
+/* Not all of its last hooks have seen the call, and its state is to go. Returns other than 0 if it could not be remembered. */
 static __noinline int over_remember(const struct pvm_state *s, u64 task)
 {
 	struct pvm_over over = {

@@ -13,7 +13,7 @@ enum pvm_stage {
 	STAGE_ACTIVE = 3,   /* inside a call that will be told */
 };
 
-/* What was last known to be remembered by user space about one side of a thread's calls. */
+/* This is what was last known to be remembered by user space about one side of a thread's calls. */
 struct pvm_sent {
 	u64 start_ns;
 	u64 exe_ino;
@@ -24,7 +24,7 @@ struct pvm_sent {
 	u32 epoch;
 };
 
-/* What the looks at a list at entry and at exit say of it. */
+/* This is what the looks at a list at entry and at exit say of it. */
 enum list_looks {
 	LOOKS_UNKNOWN = 0, /* one of them did not get all of it, or there was no room for it */
 	LOOKS_FIRST = 1,   /* a long list: the first one got all of it, and the second is to come */
@@ -32,7 +32,7 @@ enum list_looks {
 	LOOKS_DIFFER = 3,
 };
 
-/* Pages that the kernel holds for a call, so far (confirm.h). */
+/* These are the pages that the kernel holds for a call, so far (confirm.h). */
 struct pvm_held {
 	struct pvm_pins pins; /* its sum without the last run */
 	u64 run_first;
@@ -45,16 +45,16 @@ struct pvm_held {
 	u64 freed_pages;
 };
 
-/* Of PVM_INLINE_SZ each: both lists at entry, both at exit; and the pages that were held, or a look at a part of a long list
- * (summary.h). For the verifier, which knows no more of where an array begins, one that begins in the last place of a list
- * has to fit too. */
+/* The places are of PVM_INLINE_SZ each: both lists at entry, both at exit; and the pages that were held, or a look at a part
+ * of a long list (summary.h). For the verifier, which knows no more of where an array begins, one that begins in the last
+ * place of a list has to fit too. */
 #define DATA_LISTS 4
 #define DATA_PLACES (DATA_LISTS + 1)
 
 /*
- * A thread's call in flight, built up in place into the record that will be told. The entry may stay while
- * the thread lives, because making and deleting one for each call is dear (docs/design.md). So many stay at most
- * that idle threads take no room from calls; the end of a call frees the others.
+ * This is a thread's call in flight, built up in place into the record that will be told. The entry may stay while the thread
+ * lives, because making and deleting one for each call is dear (docs/design.md). So many stay at most that idle threads take no
+ * room from calls; the end of a call frees the others.
  */
 struct pvm_state {
 	u64 thread_ns; /* start of the thread: an entry left by an earlier one of the same id is void */
@@ -74,11 +74,11 @@ struct pvm_state {
 	struct pvm_held held;
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
 	u32 looks[2];  /* enum list_looks: of both lists */
-	/* With the call behind them, a struct pvm_summary. */
+	/* With the call behind them, these are a struct pvm_summary. */
 	struct pvm_hdr sum_hdr;
 	struct pvm_tally tally;
 	struct pvm_call call;
-	/* The call's data: short arrays, of which the last place has room for what comes behind them. */
+	/* This is the call's data: short arrays, of which the last place has room for what comes behind them. */
 	u8 data[PVM_INLINE_SZ * DATA_PLACES];
 };
 
@@ -89,11 +89,11 @@ struct pvm_state {
 
 #define STATE_OFFSET(field) __builtin_offsetof(struct pvm_state, field)
 
-/* The record of the call, its data and the pages behind them, in one piece. */
+/* The record of the call, its data and the pages behind them are in one piece. */
 PVM_ASSERT(STATE_OFFSET(data) == STATE_OFFSET(call) + sizeof(struct pvm_call));
 PVM_ASSERT(sizeof(struct pvm_state) - STATE_OFFSET(call) >= PVM_CALL_MAX);
 PVM_ASSERT(sizeof(struct pvm_pins) <= PVM_INLINE_SZ);
-/* From sum_hdr on, a struct pvm_summary. */
+/* From sum_hdr on it is a struct pvm_summary. */
 PVM_ASSERT(STATE_OFFSET(sum_hdr) % 8 == 0);
 PVM_ASSERT(STATE_OFFSET(tally) - STATE_OFFSET(sum_hdr) ==
 	   __builtin_offsetof(struct pvm_summary, tally));
@@ -112,7 +112,7 @@ struct {
 	__type(value, struct pvm_state);
 } pvm_state SEC(".maps");
 
-/* Where the state of a call lives. */
+/* This is where the state of a call lives. */
 enum pvm_slot {
 	SLOT_OWN = 0, /* in pvm_state: that of the current thread */
 	SLOT_ORPHAN =
@@ -122,8 +122,8 @@ enum pvm_slot {
 	SLOT_CNT,
 };
 
-/* All but SLOT_OWN. Only the hook on sys_exit uses the one for orphans, and a program is never run twice at a time on one
- * CPU; only sweeps the other one, one at a time. */
+/* This holds all but SLOT_OWN. Only the hook on sys_exit uses the one for orphans, and a program is never run twice at a
+ * time on one CPU; only sweeps use the other one, one at a time. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLOT_CNT - 1);
@@ -131,13 +131,13 @@ struct {
 	__type(value, struct pvm_state);
 } pvm_apart SEC(".maps");
 
-/* Entries of pvm_state that stay when their call ends. */
+/* This counts entries of pvm_state that stay when their call ends. */
 static s64 state_kept;
 
-/* What a new entry of pvm_state holds. */
+/* This is what a new entry of pvm_state holds. */
 static const struct pvm_state pvm_blank = {};
 
-/* Of the thread with this struct task_struct; NULL: there is none. */
+/* Returns the state of the thread with this struct task_struct; NULL: there is none. */
 static __always_inline struct pvm_state *state_of(u64 task)
 {
 	return bpf_map_lookup_elem(&pvm_state, &task);
@@ -151,7 +151,7 @@ static __always_inline struct pvm_state *state_at(u32 slot)
 				: bpf_map_lookup_elem(&pvm_apart, &at);
 }
 
-/* One for the current thread, which has none; NULL: there is no room. */
+/* Makes one for the current thread, which has none; NULL: there is no room. */
 static __always_inline struct pvm_state *state_new(u64 task)
 {
 	if (bpf_map_update_elem(&pvm_state, &task, &pvm_blank, BPF_NOEXIST))
@@ -164,14 +164,14 @@ static __always_inline bool state_may_stay(void)
 	return state_kept < KEPT_MAX;
 }
 
-/* The current thread's is to stay when its call ends. */
+/* Marks that the current thread's is to stay when its call ends. */
 static __always_inline void state_keep(struct pvm_state *s)
 {
 	s->kept = 1;
 	atomic_add(&state_kept, 1);
 }
 
-/* The current thread's goes. */
+/* Frees the current thread's. */
 static __always_inline void state_free(const struct pvm_state *s, u64 task)
 {
 	if (s->kept)

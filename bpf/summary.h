@@ -19,8 +19,8 @@
 #include "reader.h"
 #include "state.h"
 
-/* What a process may do and where it is at home: of one that gained or gave up any of it, a sum must not say what it had
- * before. */
+/* Returns a hash of what a process may do and where it is at home: of one that gained or gave up any of it, a sum must not
+ * say what it had before. */
 static __always_inline u32 rights_hash(const struct pvm_task *id)
 {
 	u64 hash = hash_add(0, (u64)id->uid << 32 | id->gid);
@@ -68,7 +68,7 @@ static __always_inline void range_add(struct pvm_tally *tally, u64 base, u64 len
 #define RANGE_CHUNK PVM_INLINE_CNT /* elements: as many as there is room for */
 PVM_ASSERT(PVM_IOV_MAX % RANGE_CHUNK == 0);
 
-/* Of up to RANGE_CHUNK elements that stand at s->data + off, into the call's tally. slot: enum pvm_slot, as in all that
+/* Takes up to RANGE_CHUNK elements that stand at s->data + off into the call's tally. slot: enum pvm_slot, as in all that
  * follows. */
 __noinline int range_add_elements(u32 slot, u32 off, u32 cnt)
 {
@@ -94,8 +94,8 @@ __noinline int range_add_elements(u32 slot, u32 off, u32 cnt)
 	return 0;
 }
 
-/* Of a long remote list, as it is now, the elements from number first on. Whether they were read. A function of its own,
- * which the verifier follows once and not for each of them. */
+/* Takes the elements from number first on of a long remote list, as it is now. Returns whether they were read. It is a
+ * function of its own, which the verifier follows once and not for each of them. */
 __noinline int range_add_chunk(u32 slot, u32 first)
 {
 	struct pvm_state *s = state_at(slot);
@@ -116,7 +116,7 @@ __noinline int range_add_chunk(u32 slot, u32 first)
 	return 1;
 }
 
-/* The same of all of them, cnt. */
+/* Takes all of them in the same way, cnt. */
 static __always_inline bool range_add_long(u32 slot, u64 cnt)
 {
 	for (u32 i = 0; i < PVM_IOV_MAX; i += RANGE_CHUNK) {
@@ -128,7 +128,7 @@ static __always_inline bool range_add_long(u32 slot, u64 cnt)
 	return true;
 }
 
-/* The same of any remote list. */
+/* Takes any remote list in the same way. */
 __noinline int range_add_list(u32 slot)
 {
 	struct pvm_state *s = state_at(slot);
@@ -154,7 +154,7 @@ __noinline int range_add_list(u32 slot)
 	return side->entry_ok == whole || side->exit_ok == whole;
 }
 
-/* The sums of this call alone. */
+/* Makes the sums of this call alone. */
 static __always_inline void tally_begin(struct pvm_state *s, const struct pvm_summary_key *key,
 					u32 slot)
 {
@@ -213,8 +213,8 @@ static __always_inline void tally_add(struct pvm_tally *to, const struct pvm_tal
 		to->high = one->high;
 }
 
-/* reason: enum pvm_reason. 1: the call is in a summary, and counted; 0: there is no room for it
- * there either. */
+/* Puts the call into a summary. reason: enum pvm_reason. Returns 1 if it is in one, and counted, and 0 if there
+ * is no room for it there either. */
 __noinline int summary_add(u32 slot, u32 reason)
 {
 	struct pvm_summary_key key;
@@ -242,7 +242,7 @@ __noinline int summary_add(u32 slot, u32 reason)
 	return 1;
 }
 
-/* --aggregate: whether a call of these two, with this outcome, was told one by one already. */
+/* Returns, for --aggregate, whether a call of these two, with this outcome, was told one by one already. */
 __noinline int pair_is_known(u32 slot)
 {
 	struct pvm_state *s = state_at(slot);

@@ -20,7 +20,7 @@
 #include "task.h"
 #include "tell.h"
 
-/* In a call by its state, not at its exit, and not told as ended. */
+/* Returns whether the thread is in a call by its state, not at its exit, and not told as ended. */
 static __always_inline bool sweep_sees(const struct pvm_state *s, u64 thread_ns)
 {
 	return s->thread_ns == thread_ns && s->stage >= STAGE_REJECTED && !s->exiting &&
@@ -41,7 +41,7 @@ static __always_inline bool sweep_wants(const struct pvm_state *s, u64 now)
 #define SWEPT_SZ (sizeof(struct pvm_call) + 2 * PVM_INLINE_SZ)
 PVM_ASSERT(SWEPT_SZ <= PVM_CALL_MAX);
 
-/* Of a call that was dropped for its target, whom the argument names now; whether it is another one. */
+/* Looks whom the argument of a call that was dropped for its target names now. Returns whether it is another one. */
 static __always_inline bool sweep_moved(struct pvm_call *copy, u64 by)
 {
 	return target_look(copy, by) & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE);
@@ -75,8 +75,9 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now
 	s->told_ns = entry_ns;
 }
 
-/* Whether the thread is in the system call that its state is of, by the registers that say which it is: a ptracer can have
- * changed others. They are the call's own still while its last hooks run; at the end of the run nobody waits for these. */
+/* Returns whether the thread is in the system call that its state is of, by the registers that say which it is: a ptracer
+ * can have changed others. They are the call's own still while its last hooks run; at the end of the run nobody waits for
+ * these. */
 static __always_inline bool sweep_is_inside(const struct pvm_state *s, struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
@@ -86,8 +87,8 @@ static __always_inline bool sweep_is_inside(const struct pvm_state *s, struct ta
 }
 
 /*
- * The thread went on, and no hook saw the exit. Registers of a thread that runs are not read at one moment, so a second
- * look at least OUT_NS later has to find the same. Whether it has.
+ * The thread went on, and no hook saw the exit. Registers of a thread that runs are not read at one moment, so a second look at
+ * least OUT_NS later has to find the same. sweep_is_out says whether it has.
  */
 #define OUT_NS 500000000ULL
 
@@ -100,8 +101,8 @@ static __always_inline bool sweep_is_out(struct pvm_state *s, u64 now)
 	return false;
 }
 
-/* What is to be done of a call whose last word has been said. by: the thread; 0: it is dead. The entry stays: its thread's next hook, or another thread's
- * with the same struct task_struct, may be at it. */
+/* Does what is to be done of a call whose last word has been said. by: the thread; 0: it is dead. The entry stays: its
+ * thread's next hook, or another thread's with the same struct task_struct, may be at it. */
 static __always_inline void sweep_close(struct pvm_state *s, u64 by, u64 entry_ns)
 {
 	if (pvm_shared.sweep_phase == PVM_UNFINISHED) {
@@ -116,8 +117,8 @@ static __always_inline void sweep_close(struct pvm_state *s, u64 by, u64 entry_n
 	}
 }
 
-/* What the sweep says as the last word of a call: whether it is the one that says it. Behind the end of the run's exits there is
- * no hook to say it too. copy: takes the call as it was looked at. */
+/* Returns whether the sweep is the one that says the last word of a call. Behind the end of the run's exits there is no hook
+ * to say it too. copy: takes the call as it was looked at. */
 static __always_inline bool sweep_takes(struct pvm_state *s, struct pvm_state *copy, u64 address,
 					u64 by, u64 entry_ns)
 {
@@ -137,7 +138,7 @@ static __always_inline bool sweep_takes(struct pvm_state *s, struct pvm_state *c
 	return same;
 }
 
-/* by: the thread; 0: it is dead. */
+/* Notes in the call that is told whether it names another one by now. by: the thread; 0: it is dead. */
 static __always_inline void sweep_look(struct pvm_call *call, u64 by)
 {
 	if (!by)
@@ -146,10 +147,10 @@ static __always_inline void sweep_look(struct pvm_call *call, u64 by)
 		call->flags |= PVM_CALL_TARGET_UNSURE;
 }
 
-/* address: of the thread's struct task_struct. by: the same; 0: it is dead. Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
+/* Tells a call for the last time: unfinished at the end of the run, when nothing comes behind it, or ended, which its
  * thread's next hook finds done. A call that was dropped for its target is told too: the kernel may look its argument up
- * after we are gone, or may have done so unseen. phase: enum pvm_phase. entry_ns: of the call that was looked at, as
- * the state can be another one's by now. */
+ * after we are gone, or may have done so unseen. address: of the thread's struct task_struct. by: the same; 0: it is dead.
+ * phase: enum pvm_phase. entry_ns: of the call that was looked at, as the state can be another one's by now. */
 static __always_inline void sweep_last(struct pvm_state *s, u64 address, u64 by, u64 now, u8 phase,
 				       u64 entry_ns)
 {
@@ -193,8 +194,8 @@ static __always_inline int sweep_task(struct task_struct *task, u64 address)
 }
 
 /*
- * Whether a thread has made its last call: it is dead, or its struct task_struct is another's or nobody's, or it executed a
- * file, by which another thread than the main one takes the main one's start for its own (fs/exec.c: de_thread). It
+ * Returns whether a thread has made its last call: it is dead, or its struct task_struct is another's or nobody's, or it
+ * executed a file, by which another thread than the main one takes the main one's start for its own (fs/exec.c: de_thread). It
  * is marked as dead after it has come by our hook there (kernel/exit.c: do_exit), and stays so.
  */
 static __always_inline bool thread_is_gone(u64 address, u64 thread_ns)
@@ -208,7 +209,7 @@ static __always_inline bool thread_is_gone(u64 address, u64 thread_ns)
 	       start_ns != thread_ns || exit_state;
 }
 
-/* Of an entry whose thread died unseen: no iterator over tasks comes to it. */
+/* Looks at an entry whose thread died unseen: no iterator over tasks comes to it. */
 static __always_inline void sweep_state(struct pvm_state *s, u64 address)
 {
 	u64 entry_ns = s->call.entry_ns, thread_ns = s->thread_ns;
@@ -217,8 +218,8 @@ static __always_inline void sweep_state(struct pvm_state *s, u64 address)
 		sweep_last(s, address, 0, bpf_ktime_get_boot_ns(), PVM_ENDED, entry_ns);
 }
 
-/* -p and --caller-pid: which process has this pid now, in the reader's own namespace. By the walk and not by the
- * iterator, which does not show every task: on some hosts not even pid 1. */
+/* Looks, for -p and --caller-pid, which process has this pid now, in the reader's own namespace. It does so by the walk and
+ * not by the iterator, which does not show every task: on some hosts not even pid 1. */
 static __always_inline void look_up(u32 pid)
 {
 	struct task_struct *task = walk_vpid(pid);

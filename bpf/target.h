@@ -26,14 +26,14 @@ static __always_inline u8 kinship_of(struct pvm_call *call, bool target_descends
 	return caller_descends(call->target.pid) ? PVM_KIN_PARENT : PVM_KIN_NONE;
 }
 
-/* How a target is taken. */
+/* This is how a target is taken. */
 enum target_lookup {
 	LOOKUP_AT_EXIT = 1,
 	LOOKUP_UNFILTERED = 2,
 	LOOKUP_WALK = 4, /* without the kfunc, which not every program may call */
 };
 
-/* What is known of a target's memory so far. */
+/* This is what is known of a target's memory so far. */
 struct target_memory {
 	u64 owner;     /* address of the task it is booked on, where that is another process */
 	u32 place;     /* of the process of --target-pid whose it is (memory.h) */
@@ -48,7 +48,7 @@ static __always_inline void memory_forget(struct pvm_call *call)
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }
 
-/* Addresses of the memories of target (or 0) and caller. */
+/* Compares the addresses of the memories of target (or 0) and caller. */
 static __always_inline void memory_compare(struct pvm_call *call, u64 target, u64 caller)
 {
 	memory_forget(call);
@@ -57,14 +57,14 @@ static __always_inline void memory_compare(struct pvm_call *call, u64 target, u6
 						: PVM_CALL_MEMORY_KNOWN;
 }
 
-/* The filters on the target's number, before anything else of it is read. included: it is by its memory. */
+/* Asks the filters on the target's number, before anything else of it is read. included: it is already by its memory. */
 static __always_inline bool target_number_passes(const struct pvm_call *call, bool included)
 {
 	return filter_pid(PVM_TARGET, call->target.pid, call->target.start_ns, included) &&
 	       !(cfg_no_self && call->target.pid == call->caller.pid);
 }
 
-/* The last word on the target: of its own filters (passes) and those on the owner of its memory. */
+/* Says the last word on the target: that of its own filters (passes) and of those on the owner of its memory. */
 static __always_inline bool target_settle(struct pvm_state *s, const struct target_memory *memory,
 					  u32 lookup, bool passes)
 {
@@ -81,7 +81,7 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 	return true;
 }
 
-/* The same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
+/* Defines the same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
 #define DEFINE_TARGET_TAKE(PREFIX)                                                                \
 	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                      \
 							struct task_struct *task, u32 lookup)     \
@@ -114,7 +114,7 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 DEFINE_TARGET_TAKE(typed)
 DEFINE_TARGET_TAKE(raw)
 
-/* task: its address. lookup: enum target_lookup. */
+/* Takes the task at this address. lookup: enum target_lookup. */
 __noinline int target_take_task(u64 task, u32 lookup, u32 slot)
 {
 	struct pvm_state *s = state_at(slot);
@@ -126,8 +126,9 @@ __noinline int target_take_task(u64 task, u32 lookup, u32 slot)
 	return raw_target_take(s, (struct task_struct *)task, lookup);
 }
 
-/* With the kfunc, if there is such a task. It gives no reference to some that are there, and that the call finds: on 6.18
- * pid 1. A function of its own, because the stacks of all that a call goes through are added up, to 512 bytes. */
+/* Takes the target with the kfunc, if there is such a task. It gives no reference to some that are there, and that the call
+ * finds: on 6.18 pid 1. This is a function of its own, because the stacks of all that a call goes through are added up, to
+ * 512 bytes. */
 static __noinline int target_take_typed(struct pvm_state *s, u32 lookup)
 {
 	struct task_struct *task = bpf_task_from_vpid(pvm_target_arg(s->call.args));
@@ -174,7 +175,7 @@ static __always_inline int target_resolve(struct pvm_state *s, u32 lookup)
 	return verdict;
 }
 
-/* The same at exit, where it is rare, by any kind of program. */
+/* Does the same at exit, where it is rare, by any kind of program. */
 __noinline int target_resolve_late(u32 lookup)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
@@ -182,17 +183,17 @@ __noinline int target_resolve_late(u32 lookup)
 	return s ? target_resolve(s, lookup | LOOKUP_AT_EXIT | LOOKUP_WALK) : TARGET_ABSENT;
 }
 
-/* Anybody else of the same table of descriptors can give the number to another file and take that back unseen. */
+/* Anybody else who has the same table of descriptors can give the number to another file and take that back unseen. */
 static __always_inline bool files_shared(u64 by)
 {
 	return BPF_CORE_READ((struct task_struct *)by, files, count.counter) > 1;
 }
 
 /*
- * Whether the argument still names whom it named at entry, that being this task by now: a flag, or 0 for yes. Threads
- * are compared, not processes: a number can be one thread's of a process, then somebody else's, then that of another
- * thread of the first process. The same thread at both ends had it all the time: it keeps its number for life, but for
- * one that executes a file, which shows.
+ * Returns whether the argument still names whom it named at entry, that being this task by now: a flag, or 0 for yes. Threads
+ * are compared, not processes: a number can be one thread's of a process, then somebody else's, then that of another thread of
+ * the first process. The same thread at both ends had it all the time: it keeps its number for life, but for one that executes
+ * a file, which shows.
  */
 static __always_inline u16 target_differs(const struct pvm_call *call, u64 by,
 					  struct task_struct *task)
@@ -222,9 +223,9 @@ static __always_inline void target_forget(struct pvm_call *call)
 }
 
 /*
- * For a call that does not return, whom its argument names now, where that is asked because of a target filter: nobody
- * at entry, or one that was not read any further. by: its thread. The flag as above; 0 also where it named nobody at
- * entry.
+ * Looks, for a call that does not return, whom its argument names now, where that is asked because of a target filter: it named
+ * nobody at entry, or one that was not read any further. by: its thread. Returns the flag as above; 0 also where it named
+ * nobody at entry.
  */
 static __noinline int target_look(struct pvm_call *call, u64 by)
 {
@@ -248,7 +249,7 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 	return moved;
 }
 
-/* The same where its thread is dead, with all that its argument could be looked up in: it may have named anybody. */
+/* Does the same where its thread is dead, with all that its argument could be looked up in: it may have named anybody. */
 static __always_inline void target_lose(struct pvm_call *call)
 {
 	target_forget(call);

@@ -17,16 +17,17 @@
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h: pidfds before */
 #define KINSHIP_GENERATIONS 32
 
-/* 6.13; takes a reference. Looks in the current task's active pid namespace, as the call itself does. */
+/* This is there from 6.13 on, and takes a reference. It looks in the current task's active pid namespace, as the call itself
+ * does. */
 extern struct task_struct *bpf_task_from_vpid(s32 vpid) __ksym __weak;
 extern void bpf_task_release(struct task_struct *p) __ksym __weak;
-/* 6.2. */
+/* This is there from 6.2 on. */
 extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak;
 
 /*
- * The same task, to follow pointers from. For every pointer that is followed from a task that the verifier trusts, it
- * looks for a name among those of all of the kernel's types, twice and slowly: half of the time that loading took.
- * Other fields are read from the trusted one, which is quicker at run time.
+ * Returns the same task, to follow pointers from. For every pointer that is followed from a task that the verifier trusts, it
+ * looks for a name among those of all of the kernel's types, twice and slowly: half of the time that loading took. Other fields
+ * are read from the trusted one, which is quicker at run time.
  */
 static __always_inline struct task_struct *plain_task(struct task_struct *task)
 {
@@ -35,8 +36,8 @@ static __always_inline struct task_struct *plain_task(struct task_struct *task)
 	return bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct));
 }
 
-/* A typed pointer, of kernels that have bpf_rdonly_cast: where there is no task any more, what is read is what lies there,
- * or 0. */
+/* Returns a typed pointer, of kernels that have bpf_rdonly_cast: where there is no task any more, what is read is what lies
+ * there, or 0. */
 static __always_inline struct task_struct *cast_task(u64 address)
 {
 	return bpf_rdonly_cast((void *)address, bpf_core_type_id_kernel(struct task_struct));
@@ -72,7 +73,7 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 	return (void *)pid + upid_offset(level);
 }
 
-/* Typed pointers. */
+/* These follow typed pointers. */
 #define FILL(name) typed_##name
 #define PLAIN(task) plain_task(task)
 #define GET(p, f) ((p)->f)
@@ -90,7 +91,7 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 #undef DEREF
 #undef GET_COMM
 
-/* Untyped pointers: the walked target, and the caller on 5.10. */
+/* These follow untyped pointers: of the walked target, and of the caller on 5.10. */
 #define FILL(name) raw_##name
 #define PLAIN(task) (task)
 #define GET(p, f)                       \
@@ -123,13 +124,14 @@ static __always_inline void *task_blank(struct pvm_task *id)
 	return id;
 }
 
-/* Tasks of the kernel alone have none, and make no calls. */
+/* Returns whether a task has no shadow stack though it can make calls: tasks of the kernel alone have none, and
+ * make no calls. */
 static __always_inline bool is_stackless(struct task_struct *task)
 {
 	return bpf_core_field_exists(task->ret_stack) && !task->ret_stack && task->mm;
 }
 
-/* When the current process began. */
+/* Returns when the current process began. */
 static __always_inline u64 caller_start(void)
 {
 	return HAVE_TYPED_CURRENT ? typed_start(bpf_get_current_task_btf())
@@ -144,14 +146,15 @@ static __always_inline void caller_fill(struct pvm_task *id)
 		raw_task_fill(id, current_untyped());
 }
 
-/* Address of the caller's memory: to be compared with another one, and nothing else. */
+/* Returns the address of the caller's memory: to be compared with another one, and nothing else. */
 static __always_inline u64 caller_memory(void)
 {
 	return HAVE_TYPED_CURRENT ? (u64)bpf_get_current_task_btf()->mm
 				  : (u64)BPF_CORE_READ(current_untyped(), mm);
 }
 
-/* Verified by itself, not behind each way to a target. */
+/* Returns whether the caller descends from that process. It is verified by itself, not behind each way to a
+ * target. */
 __noinline int caller_descends(u32 from_tgid)
 {
 	if (HAVE_TYPED_CURRENT)
@@ -161,7 +164,7 @@ __noinline int caller_descends(u32 from_tgid)
 
 #define PEEK(address, type, field) peek((address) + bpf_core_field_offset(type, field))
 
-/* Address of the task that a struct pid stands for: its thread, or its process's main thread. 0: none. */
+/* Returns the address of the task that a struct pid stands for: its thread, or its process's main thread. 0: none. */
 static __always_inline u64 task_of_pid(u64 pid)
 {
 	u64 node = PEEK(pid, struct pid, tasks[PIDTYPE_PID].first);
@@ -173,9 +176,9 @@ static __always_inline u64 task_of_pid(u64 pid)
 }
 
 /*
- * What the number means to task by. The table of pids of a namespace is an xarray (lib/xarray.c): an entry with bit 1 set is a node of 64
- * slots, of which `shift` says what bits of the index choose; any other is the struct pid. Four levels
- * hold 2^24 pids, four times the largest pid_max.
+ * Returns the address of what the number means to task by. The table of pids of a namespace is an xarray (lib/xarray.c): an
+ * entry with bit 1 set is a node of 64 slots, of which `shift` says what bits of the index choose; any other is the struct pid.
+ * Four levels hold 2^24 pids, four times the largest pid_max.
  */
 __noinline u64 walk_vpid_global(u64 by, u32 nr)
 {
@@ -202,13 +205,13 @@ __noinline u64 walk_vpid_global(u64 by, u32 nr)
 	return task_of_pid(entry);
 }
 
-/* The same for the current task. */
+/* Returns the same for the current task. */
 static __always_inline struct task_struct *walk_vpid(u32 nr)
 {
 	return (struct task_struct *)walk_vpid_global(bpf_get_current_task(), nr);
 }
 
-/* The task behind a descriptor of task by, if it is a pidfd. From 6.9 on pidfds are inodes of a file
+/* Returns the task behind a descriptor of task by, if it is a pidfd. From 6.9 on pidfds are inodes of a file
  * system of their own, before they are anonymous inodes named "[pidfd]". */
 __noinline u64 walk_pidfd_global(u64 by, u32 fd)
 {
@@ -236,7 +239,7 @@ __noinline u64 walk_pidfd_global(u64 by, u32 fd)
 	return task_of_pid((u64)BPF_CORE_READ(file, private_data));
 }
 
-/* The task that the argument of task by's call names; 0: none. kind: enum pvm_kind. */
+/* Returns the task that the argument of task by's call names; 0: none. kind: enum pvm_kind. */
 __noinline u64 named_task(u64 by, s32 nr, u32 kind)
 {
 	if (kind == PVM_KIND_PIDFD)
@@ -244,13 +247,13 @@ __noinline u64 named_task(u64 by, s32 nr, u32 kind)
 	return nr > 0 ? walk_vpid_global(by, nr) : 0;
 }
 
-/* The same now; NULL if there is none. */
+/* Returns the same now; NULL if there is none. */
 static __always_inline struct task_struct *target_walk_by(const struct pvm_call *call, u64 by)
 {
 	return (struct task_struct *)named_task(by, pvm_target_arg(call->args), call->kind);
 }
 
-/* The same for the current task's call. */
+/* Returns the same for the current task's call. */
 static __always_inline struct task_struct *target_walk(const struct pvm_call *call)
 {
 	return target_walk_by(call, bpf_get_current_task());

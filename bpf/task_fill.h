@@ -10,7 +10,7 @@
 #include "task.h"
 #else
 
-/* cgroup of the hierarchy that tells most: v2 unless the task is in its root, else pids, else memory
+/* Returns the cgroup of the hierarchy that tells most: v2 unless the task is in its root, else pids, else memory
  * (v1 and hybrid hosts keep their cgroups there). */
 static __always_inline struct cgroup *FILL(cgroup_of)(struct css_set *set, u8 *hier)
 {
@@ -88,7 +88,7 @@ static __always_inline void FILL(creds)(struct pvm_task *id, struct task_struct 
 	id->flags |= PVM_TASK_CREDS;
 }
 
-/* The process's number in its own (innermost) pid namespace, and that namespace. */
+/* Reads the process's number in its own (innermost) pid namespace, and that namespace. */
 static __always_inline void FILL(pid_ns)(struct pvm_task *id, struct task_struct *leader)
 {
 	struct pid *pid = GET(leader, thread_pid);
@@ -122,7 +122,7 @@ static __always_inline void FILL(comm)(char *to, struct task_struct *task)
 	GET_COMM(to, task);
 }
 
-/* Which process and thread it is, and which program it runs. */
+/* Notes which process and thread it is, and which program it runs. */
 static __always_inline void FILL(task_note)(struct pvm_task *id, struct task_struct *task)
 {
 	struct task_struct *plain = PLAIN(task);
@@ -133,8 +133,8 @@ static __always_inline void FILL(task_note)(struct pvm_task *id, struct task_str
 	id->exec_id = GET(GET(plain, group_leader), self_exec_id);
 }
 
-/* A task's memory; NULL: it has none (any more). *owner: the address of the task that the kernel books it on, where that
- * is another process; else 0. It is made into a number by a read only (see pvm_access). */
+/* Returns a task's memory; NULL: it has none (any more). *owner: the address of the task that the kernel books it on, where
+ * that is another process; else 0. It is made into a number by a read only (see pvm_access). */
 static __always_inline struct mm_struct *FILL(memory)(struct task_struct *task, u64 *owner)
 {
 	struct mm_struct *mm = GET(PLAIN(task), mm);
@@ -195,7 +195,7 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	FILL(exe)(id, plain);
 }
 
-/* The first generation is the real parent; 32 of them, or up to init. One way out of the loop: of more, clang 19
+/* The first generation is the real parent; 32 of them, or up to init. There is one way out of the loop: of more, clang 19
  * makes a test of a register that was never written, which the verifier refuses. */
 static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tgid)
 {

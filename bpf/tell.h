@@ -12,7 +12,7 @@
 #include "state.h"
 #include "summary.h"
 
-/* What is known for certain of the pages that the kernel held goes behind the call's data. Returns its size. */
+/* Puts what is known for certain of the pages that the kernel held behind the call's data. Returns its size. */
 static __always_inline u32 pins_put(struct pvm_state *s, u32 off)
 {
 	struct pvm_held *h = &s->held;
@@ -20,7 +20,7 @@ static __always_inline u32 pins_put(struct pvm_state *s, u32 off)
 	if (!pins_on || s->call.phase != PVM_COMPLETE || h->missed || h->open ||
 	    h->chunks != h->freed_chunks || h->pins.pages != h->freed_pages)
 		return 0;
-	/* As in read_bounded. */
+	/* This is as in read_bounded. */
 	barrier_var(off);
 	if (off > DATA_LISTS * PVM_INLINE_SZ)
 		return 0;
@@ -32,18 +32,18 @@ static __always_inline u32 pins_put(struct pvm_state *s, u32 off)
 	return sizeof(h->pins);
 }
 
-/* Puts the record into the ring; not 0: there is no room. Where the record lies, PVM_CALL_MAX bytes are. */
+/* Puts the record into the ring. Returns other than 0 if there is no room. Where the record lies, PVM_CALL_MAX bytes are. */
 static __always_inline long call_output(const struct pvm_call *call, u32 size)
 {
-	/* As in read_bounded. */
+	/* This is as in read_bounded. */
 	barrier_var(size);
 	if (size > PVM_CALL_MAX)
 		return -1;
 	return bpf_ringbuf_output(&pvm_calls, (void *)call, size, BPF_RB_NO_WAKEUP);
 }
 
-/* The last record of a call that ended, or that is told without its end: told, summarised or lost, never two of them. s is
- * what state_at(slot) gives. A sweep runs for the reader, who needs no waking, and in another task than the call. */
+/* Tells the last record of a call that ended, or that is told without its end: it is told, summarised or lost, never two of
+ * them. s is what state_at(slot) gives. A sweep runs for the reader, who needs no waking, and in another task than the call. */
 static __always_inline void call_submit(struct pvm_state *s, u32 slot)
 {
 	u32 data = s->call.local.entry_len + s->call.remote.entry_len + s->call.local.exit_len +
@@ -64,16 +64,16 @@ static __always_inline void call_submit(struct pvm_state *s, u32 slot)
 		wake();
 }
 
-/* What says of a target that it may have been another: it moved, or that cannot be excluded, or it works in another
+/* These flags say of a target that it may have been another: it moved, or that cannot be excluded, or it works in another
  * process's memory. */
 #define TARGET_ODD                                                               \
 	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | \
 	 PVM_CALL_TARGET_EXECED | PVM_CALL_OWNER)
 
 /*
- * A call that a sum must not swallow: lists that changed or were not seen whole twice, a target that may have been another,
- * or that was not there at entry and yet had bytes to move, the other ABI, flags, a long stay inside, a refusal by seccomp
- * (an orphan), and results that honest calls do not have.
+ * Returns whether a sum must not swallow the call: lists that changed or were not seen whole twice, a target that may have been
+ * another, or that was not there at entry and yet had bytes to move, the other ABI, flags, a long stay inside, a refusal by
+ * seccomp (an orphan), and results that honest calls do not have.
  */
 static __always_inline bool call_stands_out(const struct pvm_state *s)
 {
@@ -89,7 +89,8 @@ static __always_inline bool call_stands_out(const struct pvm_state *s)
 	return call->ret < 0 && pvm_usual_of(-call->ret) == PVM_USUAL_CNT;
 }
 
-/* With --aggregate: once a call of its kind was told, the others go into a summary. */
+/* Returns whether, with --aggregate, the call went into a summary: once a call of its kind was told, the others
+ * do. */
 static __always_inline bool call_aggregate(const struct pvm_state *s, u32 slot)
 {
 	if (call_stands_out(s) || !pair_is_known(slot) || !summary_add(slot, PVM_AGGREGATE))

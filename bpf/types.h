@@ -10,7 +10,7 @@
 #endif
 
 #define PVM_ASSERT(condition) _Static_assert(condition, #condition)
-/* Of what stands in a mask: all values below it are let through. */
+/* This is asked of what stands in a mask: all values below it are let through. */
 #define PVM_IS_POWER_OF_2(x) ((x) && !((x) & ((x)-1)))
 
 #endif

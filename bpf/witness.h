@@ -20,7 +20,7 @@
 #include "here.h"
 #include "hooks.h"
 
-/* The registers that the current thread came with; *abi_op: its call as ARCH_CALL, 0 if it is none of ours. */
+/* Returns the registers that the current thread came with; *abi_op: its call as ARCH_CALL, 0 if it is none of ours. */
 static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u32 *abi_op)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(self);
@@ -31,7 +31,7 @@ static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u3
 	return regs;
 }
 
-/* spared: an earlier hook saw the call, for all that is known here (here.h). */
+/* Takes a call at a begin. spared: an earlier hook saw the call, for all that is known here (here.h). */
 static __always_inline void witness_enter(enum pvm_hook hook, struct task_struct *self, bool spared)
 {
 	struct pt_regs *regs;
@@ -70,8 +70,8 @@ int pvm_begin(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The same by a session, of which the return is not taken: that goes with an entry that is passed over. The kernel comes to
- * it and to returns by one way, which is cheaper than two. */
+/* This does the same by a session, of which the return is not taken: that goes with an entry that is passed over. The kernel
+ * comes to it and to returns by one way, which is cheaper than two. */
 SEC("kprobe.multi")
 int pvm_begin_session(struct pt_regs *ctx)
 {
@@ -82,7 +82,7 @@ int pvm_begin_session(struct pt_regs *ctx)
 	return 1;
 }
 
-/* A second link: see above. */
+/* This is a second link: see above. */
 SEC("kretprobe.multi")
 int pvm_return(struct pt_regs *ctx)
 {
@@ -90,7 +90,7 @@ int pvm_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Without CONFIG_FPROBE. */
+/* This is used without CONFIG_FPROBE. */
 SEC("kprobe")
 int pvm_begin_kprobe(struct pt_regs *ctx)
 {
@@ -100,7 +100,7 @@ int pvm_begin_kprobe(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Likewise: a kretprobe sees no more than as many calls at once as it has instances. */
+/* This is used likewise: a kretprobe sees no more than as many calls at once as it has instances. */
 SEC("tp/raw_syscalls/sys_exit")
 int pvm_end(struct trace_event_raw_sys_exit *ctx)
 {
