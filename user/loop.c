@@ -301,6 +301,7 @@ int loop__run(struct loop *l)
 		log__error("the first record could not be made");
 		return EX_SOFTWARE;
 	}
+	audit__ready(l->audit);
 	k->ops->go(k->tracer);
 	audit__begin(l->audit);
 	watch__begin(&l->watch, l->report, k, l->audit);

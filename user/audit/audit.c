@@ -49,7 +49,7 @@ struct audit {
 	uint64_t own_asked;
 	uint64_t own_mono;   /* time of the last one, as perf has it */
 	uint64_t lost_known; /* of PVM_C_AUDIT_LOST, as last looked */
-	uint64_t begin_ns, end_ns;
+	uint64_t ready_ns, begin_ns, end_ns;
 	struct audit_who who[WHO_ROOM];
 	uint32_t who_cnt; /* how many there ever were */
 };
@@ -114,7 +114,7 @@ static void on_sample(void *ctx, const struct audit_call *sample)
 		return;
 	}
 	call.ns += (uint64_t)a->to_boot;
-	if (a->begin_ns && call.ns >= a->begin_ns && call.ns < a->end_ns)
+	if (a->ready_ns && call.ns >= a->ready_ns && call.ns < a->end_ns)
 		audit_match__sample(a->match, &call);
 }
 
@@ -371,16 +371,26 @@ void audit__close(struct audit *a)
 	free(a);
 }
 
-void audit__begin(struct audit *a)
+void audit__ready(struct audit *a)
 {
 	if (a)
-		a->begin_ns = now_boot(a);
+		a->ready_ns = now_boot(a);
+}
+
+void audit__begin(struct audit *a)
+{
+	if (!a)
+		return;
+	a->begin_ns = now_boot(a);
+	audit_match__begin(a->match, a->begin_ns);
 }
 
 void audit__end(struct audit *a)
 {
-	if (a)
-		a->end_ns = now_boot(a);
+	if (!a)
+		return;
+	a->end_ns = now_boot(a);
+	audit_match__end(a->match, a->end_ns);
 }
 
 int audit__fd(const struct audit *a)

@@ -32,7 +32,9 @@ struct audit_listener {
 int audit__open(struct audit **out, const struct audit_listener *to, const struct kernel *kernel);
 void audit__close(struct audit *a); /* takes NULL, as all others do */
 
-/* From now on (the hooks tell calls) calls are compared, and up to audit__end (they are about to stop). */
+/* The hooks are about to tell calls. */
+void audit__ready(struct audit *a);
+/* From now on (they do) calls are compared, and up to audit__end (they are about to stop). */
 void audit__begin(struct audit *a);
 void audit__end(struct audit *a);
 /* For poll(2): becomes readable before the rings are full. -1: there is nothing to wait for. */

@@ -43,7 +43,8 @@ struct audit_match {
 	uint64_t lost_ns;   /* no sample up to then is told */
 	uint64_t inside_ns; /* when a sample's thread was last found in its call */
 	uint64_t unjudged;
-	bool x32; /* there can be samples of x32 calls */
+	uint64_t begin_ns, end_ns; /* the calls in between are compared */
+	bool x32;		   /* there can be samples of x32 calls */
 };
 
 static uint8_t abi_of(const struct audit_call *call)
@@ -68,8 +69,12 @@ static bool same_call(const struct audit_call *a, const struct audit_call *b)
 	       !memcmp(a->args, b->args, sizeof(a->args));
 }
 
-static bool times_fit(const struct audit_call *sample, const struct audit_call *seen)
+/* Of one from before the begin there is no word, or that of a hook in front of it, which came still sooner. */
+static bool times_fit(const struct audit_match *m, const struct audit_call *sample,
+		      const struct audit_call *seen)
 {
+	if (sample->ns < m->begin_ns)
+		return !seen->late && seen->ns <= sample->ns;
 	return seen->late ? sample->ns <= seen->ns + SLACK_NS : seen->ns <= sample->ns + SLACK_NS;
 }
 
@@ -133,7 +138,7 @@ static bool pair(struct audit_match *m, struct queue *q, const struct audit_call
 
 		if (!same_call(&s->call, call) || (is_sample && is_over(m, s, call->ns)))
 			continue;
-		if (is_sample ? times_fit(call, &s->call) : times_fit(&s->call, call)) {
+		if (is_sample ? times_fit(m, call, &s->call) : times_fit(m, &s->call, call)) {
 			take_out(q, prev, at);
 			return true;
 		}
@@ -149,6 +154,7 @@ struct audit_match *audit_match__new(bool x32)
 		return NULL;
 	memset(m->samples.bucket_first, 0xff, sizeof(m->samples.bucket_first));
 	memset(m->seen.bucket_first, 0xff, sizeof(m->seen.bucket_first));
+	m->end_ns = UINT64_MAX;
 	m->x32 = x32;
 	return m;
 }
@@ -196,9 +202,19 @@ void audit_match__cut(struct audit_match *m, uint64_t now_ns)
 	memmove(m->waiting, &m->waiting[cnt], m->waiting_cnt * sizeof(m->waiting[0]));
 }
 
+void audit_match__begin(struct audit_match *m, uint64_t ns)
+{
+	m->begin_ns = ns;
+}
+
+void audit_match__end(struct audit_match *m, uint64_t ns)
+{
+	m->end_ns = ns;
+}
+
 static bool may_have_sample(const struct audit_match *m, const struct audit_call *call)
 {
-	return m->x32 || call->abi != PVM_ABI_X32;
+	return (m->x32 || call->abi != PVM_ABI_X32) && (call->late || call->ns < m->end_ns);
 }
 
 void audit_match__seen(struct audit_match *m, const struct audit_call *call)
@@ -261,7 +277,7 @@ const struct audit_call *audit_match__fresh(struct audit_match *m, uint32_t **ta
 	while (m->fresh < m->settled) {
 		struct slot *s = place(q, m->fresh++);
 
-		if (s->open && !s->given) {
+		if (s->open && !s->given && s->call.ns >= m->begin_ns) {
 			s->given = true;
 			*tag = &s->tag;
 			return &s->call;
@@ -295,6 +311,10 @@ bool audit_match__orphan(struct audit_match *m, uint64_t now_ns, struct audit_ca
 	while (q->first < m->settled) {
 		const struct slot *s = place(q, q->first);
 
+		if (s->call.ns < m->begin_ns) {
+			drop_first(q);
+			continue;
+		}
 		if (s->open && is_inside(s, now_ns)) {
 			put_off_first(q);
 			continue;

@@ -42,6 +42,13 @@ struct audit_match;
  * have no sample, and is not heard: a native call's would be taken for theirs. NULL: no memory. */
 struct audit_match *audit_match__new(bool x32);
 void audit_match__free(struct audit_match *m);
+/*
+ * The calls in between are compared: not those whose samples come before the begin, and none are put in from the end on. The
+ * hooks begin to speak a moment before the one, and cease a moment after the other: a sample from before the begin takes away its
+ * own word, which would stand for another call else; and words from behind the end that have no sample are not heard.
+ */
+void audit_match__begin(struct audit_match *m, uint64_t ns);
+void audit_match__end(struct audit_match *m, uint64_t ns);
 /* In the order of the rings; it takes part from the next cut on that is not before it. */
 void audit_match__sample(struct audit_match *m, const struct audit_call *call);
 /*

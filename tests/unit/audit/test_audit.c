@@ -107,6 +107,42 @@ static void test_in_either_order(void **state)
 	assert_int_equal(orphans(UINT64_MAX), 0);
 }
 
+/* The hooks speak a moment before the begin and after the end: such words stand for no other call of the thread. */
+static void test_words_from_outside_of_the_run(void **state)
+{
+	(void)state;
+	audit_match__begin(m, LATER);
+	sample(LATER - 10 * US); /* before the hooks spoke */
+	seen(LATER - 2 * US, false);
+	sample(LATER - US); /* its own */
+	sample(LATER + 9 * US);
+	audit_match__settle(m);
+	assert_int_equal(orphans(LATER + AUDIT_GRACE_NS + S), 1);
+	sample(LATER + 3 * S);
+	audit_match__end(m, LATER + 3 * S + US);
+	seen(LATER + 3 * S + 2 * US, false);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 1);
+	assert_int_equal(audit_match__unjudged(m), 0);
+}
+
+/* A sample is no earlier than the word of a hook in front of it, which it may have from before the begin, and no later than one
+ * from behind it, which may come after the end. */
+static void test_calls_amid_which_a_run_begins_and_ends(void **state)
+{
+	(void)state;
+	audit_match__begin(m, LATER);
+	sample_later(LATER - 2 * US); /* before the hooks spoke */
+	sample_later(LATER + US);
+	audit_match__cut(m, UINT64_MAX);
+	seen(LATER - US, false);
+	sample(LATER + 10 * US);
+	audit_match__end(m, LATER + 11 * US);
+	seen(LATER + 20 * US, true);
+	audit_match__settle(m);
+	assert_int_equal(orphans(UINT64_MAX), 0);
+}
+
 /* Only when its time is over, and all that hooks had said by then was heard. */
 static void test_what_is_left_over(void **state)
 {
@@ -532,6 +568,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_makes_another_call, begin, end),
 		cmocka_unit_test_setup_teardown(test_times_have_to_fit, begin, end),
 		cmocka_unit_test_setup_teardown(test_x32_that_is_refused, begin_without_x32, end),
+		cmocka_unit_test_setup_teardown(test_words_from_outside_of_the_run, begin, end),
+		cmocka_unit_test_setup_teardown(test_calls_amid_which_a_run_begins_and_ends, begin,
+						end),
 		cmocka_unit_test_setup_teardown(test_counts_are_exact, begin, end),
 		cmocka_unit_test_setup_teardown(test_threads_that_move, begin, end),
 		cmocka_unit_test_setup_teardown(test_lost_words, begin, end),
