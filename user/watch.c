@@ -165,7 +165,7 @@ static void watch_kprobes(struct watch *w, uint64_t before)
 }
 
 /* While a hook is preempted, the kernel does not run it for another task on that CPU: its calls can go by unseen. */
-static void watch_skips(struct watch *w)
+void watch__skips(struct watch *w)
 {
 	uint64_t skipped = w->kernel->ops->skipped_runs(w->kernel->tracer);
 	char message[128];
@@ -323,7 +323,7 @@ void watch__tick(struct watch *w)
 	}
 	watch_ftrace(w, &before);
 	watch_kprobes(w, before.fired_ns);
-	watch_skips(w);
+	watch__skips(w);
 	watch_pages(w);
 	watch_processes(w, PVM_CALLER);
 	watch_processes(w, PVM_TARGET);

@@ -167,6 +167,9 @@ static void go(struct tracer *t)
 static void tick(struct tracer *t)
 {
 	t->ticks++;
+	t->ticked_detached |= t->detached;
+	if (t->skipped_at_tick)
+		t->skipped = t->skipped_at_tick;
 }
 
 static int sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)

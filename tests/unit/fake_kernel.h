@@ -27,7 +27,7 @@ struct tracer {
 	struct confirm_info confirms;
 	struct pin_key pin_key;
 	struct pvm_counts counts;
-	uint64_t skipped;
+	uint64_t skipped, skipped_at_tick; /* the latter is what the former becomes */
 	enum tracer_firing firing;
 	size_t alive[2]; /* by enum pvm_who */
 	struct fake_record calls[FAKE_RECORDS], arrays[FAKE_RECORDS], summaries[FAKE_RECORDS];
@@ -53,7 +53,7 @@ struct tracer {
 	uint32_t stopping_at[FAKE_SWEEPS]; /* shared.stopping at each sweep */
 	size_t sweep_cnt;
 	unsigned int ticks;
-	bool going, detached, ftrace_was_off, kprobes_were_off;
+	bool going, detached, ticked_detached, ftrace_was_off, kprobes_were_off;
 	size_t self_test_seen; /* bytes of the record */
 };
 

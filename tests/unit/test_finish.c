@@ -101,6 +101,32 @@ static void test_unswept(void **state)
 	live_run__end();
 }
 
+/* A thread of whose calls not all is known, which the last sweep comes upon. */
+static void find_stackless(struct tracer *t, enum pvm_phase phase)
+{
+	if (phase == PVM_UNFINISHED)
+		t->skipped_at_tick = 7;
+}
+
+/* What the last moments show is told, and the run is not complete: by a look while the hooks are still there. */
+static void test_last_look(void **state)
+{
+	const json_t *incomplete;
+
+	(void)state;
+	begin(NULL, NULL);
+	run.fake.counts.n[PVM_C_SEEN] = 1;
+	run.fake.on_sweep = find_stackless;
+	assert_int_equal(finish__run(&run.loop), 0);
+	assert_false(run.fake.ticked_detached);
+	live_run__read("out");
+	assert_int_equal(live_run__count("error"), 1);
+	assert_int_equal(live_run__counter("skipped_runs"), 7);
+	incomplete = json_object_get(live_run__stop(), "incomplete");
+	assert_string_equal(json_string_value(json_array_get(incomplete, 1)), "hooks_skipped");
+	live_run__end();
+}
+
 static void test_summaries(void **state)
 {
 	struct pvm_summary sum;
@@ -174,6 +200,7 @@ int main(void)
 		IN_SCRATCH(test_order),	    IN_SCRATCH(test_grace),
 		IN_SCRATCH(test_unswept),   IN_SCRATCH(test_summaries),
 		IN_SCRATCH(test_unwritten), IN_SCRATCH(test_reader_gone),
+		IN_SCRATCH(test_last_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
