@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/aio_abi.h>
 #include <linux/membarrier.h>
 
 #include "bpf/control.h"
@@ -108,14 +109,24 @@ void tracer__tick(struct tracer *t)
 	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
 }
 
-/* Hooks run inside of RCU's read side, and this system call waits for that (membarrier(2)). Where it is not
- * to be had (nohz_full), or waits for nothing (kernel/sched/membarrier.c: a single CPU, whose hooks may have been
- * preempted all the same), time has to do: hooks take microseconds. */
+/* io_destroy(2) waits until two callbacks of RCU have run, one after the other: what users of such a context are counted by is
+ * brought together by the first (fs/aio.c: kill_ioctx, lib/percpu-refcount.c). 0: it has. */
+static int await_by_aio(void)
+{
+	aio_context_t ctx = 0;
+
+	return syscall(SYS_io_setup, 1, &ctx) || syscall(SYS_io_destroy, ctx);
+}
+
+/* Hooks run inside of RCU's read side, also when they are preempted, and membarrier(2) waits for that; but not with nohz_full,
+ * nor on a single CPU (kernel/sched/membarrier.c). Without asynchronous input and output either, time has to do, which is enough
+ * for hooks that nobody preempts. */
 void tracer__await_hooks(const struct tracer *t)
 {
 	const struct timespec time = { .tv_nsec = HOOKS_END_NS };
 
-	if (t->single_cpu || syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+	if ((t->single_cpu || syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0)) &&
+	    await_by_aio())
 		nanosleep(&time, NULL);
 }
 
