@@ -120,7 +120,8 @@ int report__start(struct report *r)
 		.user = facts.user,
 		.instance = c->run_id,
 	};
-	rec.start.unseen = unseen__list(facts.attach, &rec.start.unseen_cnt);
+	rec.start.unseen =
+		unseen__list(facts.attach, rec.start.witnesses.needed, &rec.start.unseen_cnt);
 	/* A recording's header says it. */
 	return c->to.ops->tell(c->to.ctx, &rec, NULL);
 }

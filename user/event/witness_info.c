@@ -13,6 +13,9 @@
 /* The kernel asks for permission neither then nor after an earlier refusal. */
 #define UNASKED "a call that the kernel refuses, or of a process on itself, "
 #define NO_EXIT "; a call whose end goes by so is told as ended"
+/* Only the first hooks see that, if they see all system calls (unseen.c). */
+#define NO_FUNCTION \
+	"; with tracepoint, uncounted, one that reaches no function of the calls " PREEMPTED
 
 #define SEEN "calls " PREEMPTED ": where they "
 #define PERMITTED "where the kernel permits an access to another process"
@@ -34,11 +37,12 @@ static const char *remains(const struct witness_info *w)
 	if (!w->needed)
 		return NULL;
 	if (!w->begin && !w->end)
-		return w->permission ? UNASKED PREEMPTED COUNTED NO_EXIT
-				     : "a call " PREEMPTED COUNTED;
+		return w->permission ? UNASKED PREEMPTED COUNTED NO_EXIT NO_FUNCTION
+				     : "a call " PREEMPTED COUNTED NO_FUNCTION;
 	if (!w->returns && !w->end)
-		return w->permission ? UNASKED AMID NO_EXIT : "a call " AMID NO_EXIT;
-	return w->permission ? UNASKED AMID : "a call " AMID;
+		return w->permission ? UNASKED AMID NO_EXIT NO_FUNCTION
+				     : "a call " AMID NO_EXIT NO_FUNCTION;
+	return w->permission ? UNASKED AMID NO_FUNCTION : "a call " AMID NO_FUNCTION;
 }
 
 static const struct {

@@ -109,7 +109,7 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		say(s, r->witness_note);
 	if (r->witnesses.remains)
 		say(s, r->witnesses.remains);
-	unseen = unseen__list(r->attach, &cnt);
+	unseen = unseen__list(r->attach, r->witnesses.needed, &cnt);
 	for (size_t i = 0; i < cnt; i++)
 		say(s, unseen[i]);
 }

@@ -141,6 +141,10 @@ static void a_good_host_in_words(void **state)
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "\n- witnesses that are not: kprobe\n"));
 	assert_non_null(strstr(text, r.witnesses.remains));
+	assert_non_null(strstr(text, "refused by seccomp, x32's"));
+	r.attach = ATTACH_FENTRY;
+	print(probe_print__text, &r, text);
+	assert_null(strstr(text, "refused by seccomp, x32's"));
 	r.confirms.pages = PAGES_UNSEEN;
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "pin_user_pages_remote cannot be hooked here"));

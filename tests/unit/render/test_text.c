@@ -329,7 +329,8 @@ static void test_own(void **state)
 		"--outcome failure; hooks can be preempted, witnesses: kprobe.multi, kretprobe.multi, which see "
 		"calls on a CPU where another task is preempted in our hook: where they begin and end; what can go by: "
 		"a call while, on its CPU, one task is preempted in our hook and another in a map operation of bpf(2): "
-		"counted (skipped_runs); CAP_BPF \\xff kept",
+		"counted (skipped_runs); with tracepoint, uncounted, one that reaches no function of the calls on a CPU "
+		"where another task is preempted in our hook; CAP_BPF \\xff kept",
 		"19:28:11.123 -- reopen: a new file of run " FIXTURE_RUN_ID " on web1",
 		"19:28:11.123 -- stats: seen 10, emitted 7, filtered 3, lost 0, begun 10, "
 		"ended 18446744073709551615, self_tests 2, in flight 5",
@@ -356,9 +357,12 @@ static void test_own(void **state)
 	own.r[0].start.note_cnt = own.r[0].start.abi_cnt = 0;
 	own.r[0].start.options = NULL;
 	own.r[0].start.witnesses = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED);
-	expect_has(&own.r[0],
-		   "; hooks can be preempted, witnesses: none; what can go by: a call on a CPU "
-		   "where another task is preempted in our hook: counted (skipped_runs)\n");
+	expect_has(
+		&own.r[0],
+		"; hooks can be preempted, witnesses: none; what can go by: a call on a CPU "
+		"where another task is preempted in our hook: counted (skipped_runs); with tracepoint, "
+		"uncounted, one that reaches no function of the calls on a CPU where another "
+		"task is preempted in our hook\n");
 	own.r[0].start.witnesses = witness_info__of(WITNESS_KNOWN);
 	expect_has(&own.r[0], "2026-11-21 UTC+0000\n");
 }
