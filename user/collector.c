@@ -10,14 +10,14 @@
 #include "bpf/keys.h"
 #include "event/judge.h"
 
-/* Half of what the kernel half has room for: the collector evicts first, and tells. */
+/* This is half of what the kernel half has room for: the collector evicts first, and tells. */
 #define PROC_MAX 8192
 #define CGROUP_MAX 4096
 #define BYTES_MAX (8u << 20)
 #define HELD_MAX (8u << 20)
-/* Marks taken back at most between two ticks. */
+/* So many marks are taken back at most between two ticks. */
 #define REMINDERS 64
-/* Records between two looks at signals and timers: well under a millisecond's work. */
+/* So many records are taken between two looks at signals and timers: well under a millisecond's work. */
 #define BATCH 512
 /* It is the time between two looks for an array that is still to come. */
 #define ARRAY_WAIT_NS 100000L
@@ -102,7 +102,7 @@ void collector__look_at_host(struct collector *c)
 	log__info("this host has another name now");
 }
 
-/* Whether the snapshots that the call's record speaks of have arrived. */
+/* Returns whether the snapshots that the call's record speaks of have arrived. */
 static bool arrays_there(const struct collector *c, const struct pvm_call *call,
 			 const struct pvm_side *side, bool remote)
 {
@@ -179,7 +179,7 @@ bool collector__passes(const struct collector *c, const struct call_info *call)
 	return c->from.ops->passes(c->from.ctx, call);
 }
 
-/* calls: for how many rec is the last record, none if it is of a call that is still inside. */
+/* Books a record. calls: for how many rec is the last record, none if it is of a call that is still inside. */
 static void book_told(struct collector *c, const struct record *rec, uint64_t calls)
 {
 	struct books_user *b = &c->books;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* collector - the straight line from a ring's record to a line in the sink, and the books of what
- * happened to each. Knows nothing of time, signals or polling. */
+/* collector - the straight line from a ring's record to a line in the sink, and the books of what happened to
+ * each. It knows nothing of time, signals or polling. */
 #ifndef PVM_COLLECTOR_H
 #define PVM_COLLECTOR_H
 
@@ -37,7 +37,7 @@ struct collector {
 	struct arrays *arrays;
 	struct identity *identity;
 	char run_id[RUN_ID_SZ]; /* 16 hex digits, random */
-	/* Calls by what became of their last record; in_flight records are counted apart. */
+	/* These are calls by what became of their last record; in_flight records are counted apart. */
 	struct books_user books;
 	uint64_t last_call_ns;	/* entry of the last call emitted, ns since 1970; 0: none */
 	unsigned int reminders; /* until the next tick */
@@ -46,42 +46,43 @@ struct collector {
 	bool full;		/* --count was reached: what comes now is filtered */
 };
 
-/* Opens all but source, sink and lines (to_lines__open), which must be set in c before. 0 or a sysexits status after a message. */
+/* Opens all but source, sink and lines (to_lines__open), which must be set in c before. Returns 0 or a sysexits status after
+ * a message. */
 int collector__open(struct collector *c, const struct options *o);
 /* Closes the destination, too, whose result it gives: 0 or -errno. */
 int collector__close(struct collector *c);
-/* What it and its sink take of memory at most, but for what is small. */
+/* Returns what it and its sink take of memory at most, but for what is small. */
 uint64_t collector__bytes(const struct options *o);
-/* Of the kernel half once it is attached, or of a recording. */
+/* Sets the key of the kernel half once it is attached, or of a recording. */
 void collector__set_key(struct collector *c, const struct pin_key *key);
 
-/* Callbacks for tracer__open_rings; ctx is the collector. The first gives -EAGAIN when it is time to look
- * at other work or the sink has no room; the second when a whole ring has been taken, which is all that was there
- * at first: a flood can refill it for ever. */
+/* These are callbacks for tracer__open_rings; ctx is the collector. The first gives -EAGAIN when it is time to look at other
+ * work or the sink has no room; the second when a whole ring has been taken, which is all that was there at first: a flood
+ * can refill it for ever. */
 int collector__on_call(void *ctx, void *data, size_t size);
 int collector__on_array(void *ctx, void *data, size_t size);
 
-/* For tracer__take_summaries. */
+/* This is for tracer__take_summaries. */
 int collector__on_summary(void *ctx, void *data, size_t size);
 
-/* Whether a record may be taken from the rings: there is room for what it becomes. */
+/* Returns whether a record may be taken from the rings: there is room for what it becomes. */
 bool collector__room(struct collector *c);
-/* Writes what is pending. 0, or as sink__flush. */
+/* Writes what is pending. Returns 0, or as sink__flush. */
 int collector__flush(struct collector *c);
 /* Puts steps of the clock into the recording that are not there yet. */
 void collector__record_clock(struct collector *c);
-/* From time to time, and when the user wants it: reads the host's name again. */
+/* Reads the host's name again: from time to time, and when the user wants it. */
 void collector__look_at_host(struct collector *c);
-/* About once a second: looks at the clocks. */
+/* Looks at the clocks, about once a second. */
 void collector__tick(struct collector *c);
 
-/* For destinations. Keeps a path or arguments. 0 or -errno. */
+/* Keeps a path or arguments. This and what follows is for destinations. Returns 0 or -errno. */
 int collector__learn(struct collector *c, const struct raw_record *raw);
-/* Decodes a call. 0 or -errno: it is none. */
+/* Decodes a call. Returns 0, or -errno if it is none. */
 int collector__decode(struct collector *c, const struct raw_record *raw, struct call_info *out);
-/* Whether a decoded call passes the filters that were not asked yet. */
+/* Returns whether a decoded call passes the filters that were not asked yet. */
 bool collector__passes(const struct collector *c, const struct call_info *call);
-/* Where something of a decoded call's processes is marked as sent, but is not there: has it sent again. */
+/* Has sent again what of a decoded call's processes is marked as sent, but is not there. */
 void collector__remind(struct collector *c, const struct call_info *call);
 
 #endif

@@ -13,7 +13,7 @@
 
 struct outputs;
 
-/* A record as it came through a ring. */
+/* This is a record as it came through a ring. */
 struct raw_record {
 	const void *data;
 	size_t size;
@@ -26,26 +26,26 @@ enum verdict {
 };
 
 struct destination_ops {
-	/* Whether a record may be taken from the rings: there is room for what it becomes. */
+	/* Returns whether a record may be taken from the rings: there is room for what it becomes. */
 	bool (*room)(void *ctx);
-	/* Writes what is pending. 0, or as sink__flush. */
+	/* Writes what is pending. Returns 0, or as sink__flush. */
 	int (*flush)(void *ctx);
-	/* Keeps what only a later replay needs. 0 (also if nothing is kept), or -EAGAIN: there is no room now. */
+	/* Keeps what only a later replay needs. Returns 0 (also if nothing is kept), or -EAGAIN: there is no room now. */
 	int (*keep)(void *ctx, enum frame_kind kind, const void *data, size_t size);
-	/* Takes an identity: a path, arguments or a cgroup. 0 or -errno. */
+	/* Takes an identity: a path, arguments or a cgroup. Returns 0 or -errno. */
 	int (*identity)(void *ctx, const struct raw_record *raw);
-	/* Whether a call is to be told. Decodes it into rec as far as that takes, and as far as `put` needs it. */
+	/* Returns whether a call is to be told. Decodes it into rec as far as that takes, and as far as `put` needs it. */
 	enum verdict (*judge)(void *ctx, const struct raw_record *raw, struct record *rec);
-	/* Takes a call or a summary. calls: how many it stands for as their last record. 0, -EAGAIN or -ENOMEM. */
+	/* Takes a call or a summary. calls: how many it stands for as their last record. Returns 0, -EAGAIN or -ENOMEM. */
 	int (*put)(void *ctx, const struct raw_record *raw, struct record *rec, uint64_t calls);
-	/* Tells a record of the program's own; books: how a replay can tell it
-	 * again; NULL: it knows. 0, -EAGAIN or -ENOMEM. */
+	/* Tells a record of the program's own; books: how a replay can tell it again; NULL: it knows. Returns 0,
+	 * -EAGAIN or -ENOMEM. */
 	int (*tell)(void *ctx, struct record *rec, const struct frame_books *books);
-	/* At the end: writes what it holds itself, beside the sink. How many calls cannot be written. */
+	/* Writes at the end what it holds itself, beside the sink. Returns how many calls cannot be written. */
 	uint64_t (*unwritten)(void *ctx);
 	/* Looks, once a second, at what others did to its own file (beside the sink's). now_ns: CLOCK_BOOTTIME. */
 	void (*look)(void *ctx, struct outputs *o, uint64_t now_ns);
-	/* 0, or -errno: what was taken is not all in the file. */
+	/* Closes it. Returns 0, or -errno: what was taken is not all in the file. */
 	int (*close)(void *ctx);
 };
 

@@ -31,8 +31,8 @@ static bool reader_gone(const struct loop *l)
 	return l->reason == END_READER_GONE;
 }
 
-/* Empties the rings into the sink, and that into the output as often as it is full. False if the output does
- * not take it before the deadline. */
+/* Empties the rings into the sink, and that into the output as often as it is full. Returns false if the output does not
+ * take it before the deadline. */
 static bool drain_rings(struct loop *l, uint64_t deadline_ns)
 {
 	struct collector *c = l->collector;
@@ -113,7 +113,7 @@ static void abandon(struct loop *l)
 	books__take_back(&c->books, sink__pending_weight(c->sink));
 }
 
-/* No entry from the mark on; calls inside get a moment to return; the rest is told as unfinished. */
+/* Takes no entry from the mark on; calls inside get a moment to return; the rest is told as unfinished. */
 static bool end_calls(struct loop *l, uint64_t deadline_ns)
 {
 	const struct kernel *k = &l->source->kernel;
@@ -128,8 +128,8 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 		ok = drain_rings(l, deadline_ns);
 		nap(STEP_NS);
 	}
-	/* Before the mark, not behind it: a thread that ends between the mark and the sweep takes its call along, and a slow
-	 * reader can make this last for seconds. */
+	/* This is before the mark, not behind it: a thread that ends between the mark and the sweep takes its call along,
+	 * and a slow reader can make this last for seconds. */
 	ok = ok && drain_rings(l, deadline_ns);
 	__atomic_store_n(&shared->stopping, PVM_NO_EXITS, __ATOMIC_SEQ_CST);
 	k->ops->await_hooks(k->tracer);

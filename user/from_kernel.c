@@ -49,7 +49,7 @@ static void facts(void *ctx, struct run_facts *out)
 	out->pid = k->ops->host_pid(k->tracer);
 }
 
-/* Dated as calls are, by an offset that only a step changes: so two records have the same date for the same moment. */
+/* Dates a moment as calls are, by an offset that only a step changes: so two records have the same date for the same moment. */
 static struct moment now(void *ctx)
 {
 	struct clock_base *clock = &((struct from_kernel *)ctx)->collector->clock;
@@ -74,7 +74,7 @@ static void settle_clock(void *ctx, uint64_t boot_ns)
 	collector__record_clock(c);
 }
 
-/* The part of the filters that the kernel half left to us. */
+/* Asks the part of the filters that the kernel half left to us. */
 static bool passes(void *ctx, const struct call_info *call)
 {
 	const struct from_kernel *f = ctx;

@@ -42,7 +42,7 @@ static struct moment now(void *ctx)
 	return (struct moment){ f->last.real_ns, f->last.real_ns };
 }
 
-/* So every replay gives the same lines. */
+/* Returns what the recording says, so every replay gives the same lines. */
 static uint64_t told_ns(void *ctx)
 {
 	const struct from_recording *f = ctx;
@@ -100,7 +100,7 @@ static void self_test(void *ctx, const void *data, size_t size)
 	(void)size;
 }
 
-/* The recording's counters; of its calls, what became of them in this run and what had before. */
+/* Gives the recording's counters; of its calls, what became of them in this run and what had before. */
 static void counts(void *ctx, struct pvm_counts *kernel, struct books_user *user)
 {
 	const struct from_recording *f = ctx;

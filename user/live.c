@@ -71,7 +71,7 @@ static bool has_room(void *ctx)
 	return collector__room(ctx);
 }
 
-/* By the self-test. What it could not find out is taken to be so. */
+/* Asks the self-test. What it could not find out is taken to be so. */
 static bool runs_x32(const struct run_facts *f)
 {
 	for (size_t i = 0; i < f->abi_cnt; i++)

@@ -5,7 +5,7 @@
 
 #include "base/options.h"
 
-/* Traces until something ends the run. The exit status of the program. */
+/* Traces until something ends the run. Returns the exit status of the program. */
 int live__run(const struct options *o);
 
 #endif

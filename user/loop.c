@@ -16,7 +16,7 @@
 
 #define NS_PER_MS 1000000ULL
 
-/* A second: losses are told within two, calls still inside are looked for, our own hooks are tried. */
+/* A tick is a second: losses are told within two, calls still inside are looked for, our own hooks are tried. */
 #define TICK_MS 1000u
 #define TICK_MS_MIN 100u
 #define HOST_NS (60 * NS_PER_S)
@@ -98,7 +98,7 @@ static void handle_reopen(struct loop *l)
 		notify__say(&l->notify, "READY=1");
 }
 
-/* Once `start` is written: only then has everything been tried. */
+/* Says it once `start` is written: only then has everything been tried. */
 static void say_ready(struct loop *l)
 {
 	char state[128];
@@ -217,7 +217,7 @@ static void wait_for(struct loop *l, uint64_t ms, bool for_records)
 		l->reason = END_READER_GONE;
 }
 
-/* Writes what is pending. False: the output takes nothing now and the buffer is full. */
+/* Writes what is pending. Returns false if the output takes nothing now and the buffer is full. */
 static bool handle_output(struct loop *l)
 {
 	struct collector *c = l->collector;

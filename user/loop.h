@@ -42,13 +42,12 @@ struct loop {
 	const char *signal;	   /* which signal ended it, or NULL */
 };
 
-/* Blocks the signals it handles, ignores SIGPIPE, and connects to the service manager: call first, before there
- * is anything to lose.
- * 0, or EX_SOFTWARE after a message. */
+/* Blocks the signals it handles, ignores SIGPIPE, and connects to the service manager: call first, before there is anything
+ * to lose. Returns 0, or EX_SOFTWARE after a message. */
 int loop__open(struct loop *l);
-/* Also if it could not be opened. */
+/* Closes it, also if it could not be opened. */
 void loop__close(struct loop *l);
-/* Tells `start`, runs until something ends it, tells `stop`. The exit status of the program. */
+/* Tells `start`, runs until something ends it, tells `stop`. Returns the exit status of the program. */
 int loop__run(struct loop *l);
 /* Ends a run (finish.c). Returns the exit status of the program. */
 int finish__run(struct loop *l);

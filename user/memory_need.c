@@ -10,13 +10,13 @@
 #include "kernel/tracer.h"
 
 #define MIB (1ULL << 20)
-/* Measured: the program, libbpf's copy of the kernel's types while it loads, the programs in the kernel. */
+/* This was measured: the program, libbpf's copy of the kernel's types while it loads, the programs in the kernel. */
 #define BASE (20 * MIB)
-/* Names and marks of the collector, beside the texts themselves. */
+/* The collector has names and marks beside the texts themselves. */
 #define BOOKKEEPING (6 * MIB)
 #define RECORDER (3 * MIB)
 
-/* 0: it cannot be computed here. */
+/* Returns how much memory a run takes; 0: it cannot be computed here. */
 static uint64_t mib(const struct options *o)
 {
 	struct tracer *t = NULL;

@@ -6,8 +6,8 @@
 #include "base/options.h"
 
 /* Writes it to stdout as a comment of a configuration file, in MiB; nothing where it cannot be computed. The kernel's part
- * (rings and maps, which count for the memory cgroup from Linux 5.11 on) is in it, full as they can get. Needs no rights. 0,
- * or EX_IOERR. */
+ * (rings and maps, which count for the memory cgroup from Linux 5.11 on) is in it, full as they can get. It needs no rights.
+ * Returns 0, or EX_IOERR. */
 int memory_need__print(const struct options *o);
 
 #endif

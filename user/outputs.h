@@ -8,7 +8,7 @@
 
 #include "report.h"
 
-/* One file, as it was at the last look. */
+/* This is one file, as it was at the last look. */
 struct output_state {
 	enum file_change change;
 	bool told;
@@ -27,8 +27,8 @@ struct outputs {
 
 /* A file that lost its name gets a second look before it is opened anew: who rotates sends SIGHUP meanwhile. */
 void outputs__tick(struct outputs *o);
-/* For the destination that writes a recording: the same look at its file. Whether it was emptied, and so is to begin anew.
- * now_ns: CLOCK_BOOTTIME. */
+/* Takes the same look at the file of the destination that writes a recording. Returns whether it was emptied, and so is to
+ * begin anew. now_ns: CLOCK_BOOTTIME. */
 bool outputs__look_at_recording(struct outputs *o, struct recorder *recorder, uint64_t now_ns);
 
 #endif

@@ -38,7 +38,8 @@ static void put_notes(struct replay *r, const struct recording_header *header)
 	report__note(&r->report, r->note[1]);
 }
 
-/* 0, or -errno: nobody reads any more, or the file takes no more. To begin anew loses nothing. */
+/* Makes room. Returns 0, or -errno: nobody reads any more, or the file takes no more. To begin anew loses
+ * nothing. */
 static int make_room(struct sink *sink)
 {
 	int err = 0;
@@ -51,7 +52,7 @@ static int make_room(struct sink *sink)
 	return 0;
 }
 
-/* What is right in size and checksum, and yet cannot have been written by this program. */
+/* Says that what is right in size and checksum cannot have been written by this program all the same. */
 static void say_left_out(const struct replay *r, const char *what)
 {
 	log__warn("--replay %s: %s (before offset %llu)", r->collector.options->replay, what,
@@ -141,8 +142,8 @@ static void put_frame(struct replay *r, enum frame_kind kind, const void *data, 
 	}
 }
 
-/* The end of a recording that has none of its own: cut off, damaged, or cut short by --count. What it counted is known as
- * of its last books; of the calls only those are in it that could be replayed. Nobody knows what else there was. */
+/* Puts the end of a recording that has none of its own: it was cut off, damaged, or cut short by --count. What it counted is
+ * known as of its last books; of the calls only those are in it that could be replayed. Nobody knows what else there was. */
 static int put_end(struct replay *r, enum end_reason reason)
 {
 	struct frame_books *last = &r->from.last;

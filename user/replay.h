@@ -5,7 +5,7 @@
 
 #include "base/options.h"
 
-/* Reads o->replay to its end. The exit status of the program. */
+/* Reads o->replay to its end. Returns the exit status of the program. */
 int replay__run(const struct options *o);
 
 #endif

@@ -177,7 +177,7 @@ int report__lost(struct report *r)
 	return err;
 }
 
-/* other: see struct error_info. */
+/* Notes the doubt. other: see struct error_info. */
 static void doubt(struct report *r, enum error_code code, const char *other)
 {
 	struct doubt d = { .kind = DOUBT_ERROR, .error = code };
@@ -193,7 +193,7 @@ void report__doubt(struct report *r, enum error_code code)
 	doubt(r, code, NULL);
 }
 
-/* other: see struct error_info. */
+/* Tells an error. other: see struct error_info. */
 static int tell_error(struct report *r, enum error_code code, const char *other,
 		      const char *message, uint64_t since_ns, uint64_t until_ns)
 {
@@ -222,7 +222,7 @@ int report__error(struct report *r, enum error_code code, const char *message, u
 	return report__error_span(r, code, message, since_ns, 0);
 }
 
-/* other: see struct stop_info. */
+/* Tells the stop. other: see struct stop_info. */
 static int tell_stop(struct report *r, enum end_reason reason, const char *other,
 		     const char *signal)
 {

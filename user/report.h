@@ -22,13 +22,13 @@ struct report {
 
 void report__note(struct report *r, const char *note);
 void report__books(struct report *r, struct books *b);
-/* Each: 0, -EAGAIN if the sink has no room now, -ENOMEM. */
+/* Each returns 0, -EAGAIN if the sink has no room now, or -ENOMEM. */
 int report__start(struct report *r);
 int report__stats(struct report *r);
 int report__lost(struct report *r); /* only if something was lost since the last one */
-/* since, until: CLOCK_BOOTTIME, as clock__boot_now has it; of a replay ns since 1970; 0: null. Both are dated by what the
- * clocks say now, so that one that was set in between makes no span longer, shorter or negative. Whether it can be told or
- * not, the run is incomplete from now on, but for codes that cost no call. */
+/* Tells an error. since, until: CLOCK_BOOTTIME, as clock__boot_now has it; of a replay ns since 1970; 0: null. Both are
+ * dated by what the clocks say now, so that one that was set in between makes no span longer, shorter or negative. Whether
+ * it can be told or not, the run is incomplete from now on, but for codes that cost no call. */
 int report__error(struct report *r, enum error_code code, const char *message, uint64_t since_ns);
 int report__error_span(struct report *r, enum error_code code, const char *message,
 		       uint64_t since_ns, uint64_t until_ns);

@@ -17,29 +17,29 @@
 struct collector;
 struct run_facts;
 
-/* One moment by two clocks. A recording knows only the one: then both are ns since 1970. */
+/* This is one moment by two clocks. A recording knows only the one: then both are ns since 1970. */
 struct moment {
 	uint64_t real_ns; /* since 1970 */
 	uint64_t boot_ns; /* CLOCK_BOOTTIME */
 };
 
 struct source_ops {
-	/* Fills in host and run id of c, and opens its clock. 0, or a sysexits status after a message. */
+	/* Fills in host and run id of c, and opens its clock. Returns 0, or a sysexits status after a message. */
 	int (*open)(void *ctx, struct collector *c);
-	/* What is known of the run when it starts. The texts stay valid. */
+	/* Gives what is known of the run when it starts. The texts stay valid. */
 	void (*facts)(void *ctx, struct run_facts *out);
-	/* The moment of a record of the program's own. */
+	/* Returns the moment of a record of the program's own. */
 	struct moment (*now)(void *ctx);
-	/* When the next record is told, ns since 1970. */
+	/* Returns when the next record is told, ns since 1970. */
 	uint64_t (*told_ns)(void *ctx);
-	/* Before a moment is dated: if the clock was set since the last look, or may have been, that is known then, and
-	 * the date is settled: a call has the same one in both of its records. */
+	/* Is called before a moment is dated: if the clock was set since the last look, or may have been, that is known
+	 * then, and the date is settled: a call has the same one in both of its records. */
 	void (*settle_clock)(void *ctx, uint64_t boot_ns);
-	/* Whether a call passes the filters that were not asked yet. */
+	/* Returns whether a call passes the filters that were not asked yet. */
 	bool (*passes)(void *ctx, const struct call_info *call);
-	/* Takes arrays that came meanwhile. Whether those of a call that ended at exit_ns may still come. */
+	/* Takes arrays that came meanwhile. Returns whether those of a call that ended at exit_ns may still come. */
 	bool (*take_arrays)(void *ctx, uint64_t exit_ns);
-	/* Identities that are not known here any more: they are to be sent again. */
+	/* Has identities sent again that are not known here any more. */
 	void (*forget_proc)(void *ctx, uint32_t pid);
 	void (*forget_cgroup)(void *ctx, const struct pvm_cgroup_key *key);
 	/* From now on calls of this cgroup are filtered by this verdict. */
@@ -47,7 +47,7 @@ struct source_ops {
 			     const struct pvm_cgroup_val *val);
 	/* A call that was made as a test came through the ring. */
 	void (*self_test)(void *ctx, const void *data, size_t size);
-	/* The kernel half's counters; to user, which holds what this run counted, it adds what else there is. */
+	/* Gives the kernel half's counters; to user, which holds what this run counted, it adds what else there is. */
 	void (*counts)(void *ctx, struct pvm_counts *kernel, struct books_user *user);
 };
 

@@ -24,20 +24,20 @@ struct to_lines {
 
 extern const struct destination_ops to_lines; /* ctx: struct to_lines */
 
-/* Opens the output that the options name as c's sink, and what to_lines__open does, too. owner: whom a file is given to;
- * uid, gid: who will open it anew. 0, or EX_IOERR or EX_SOFTWARE after a message. */
+/* Opens the output that the options name as c's sink, and does what to_lines__open does, too. owner: whom a file is given
+ * to; uid, gid: who will open it anew. Returns 0, or EX_IOERR or EX_SOFTWARE after a message. */
 int to_lines__open_output(struct to_lines *l, struct collector *c, const struct options *o,
 			  const struct owner *owner, uid_t uid, gid_t gid);
-/* Becomes the lines and the destination of c, whose sink, host, run id and source are asked from the first line on. 0, or
- * EX_SOFTWARE after a message. */
+/* Becomes the lines and the destination of c, whose sink, host, run id and source are asked from the first line on. Returns
+ * 0, or EX_SOFTWARE after a message. */
 int to_lines__open(struct to_lines *l, struct collector *c, const struct options *o);
 void to_lines__close(struct to_lines *l);
-/* Numbers, renders and commits a record; its type, time and payload are given. weight: as sink__commit. 0, -EAGAIN if
- * the sink has no room, -ENOMEM. */
+/* Numbers, renders and commits a record; its type, time and payload are given. weight: as sink__commit. Returns 0, -EAGAIN
+ * if the sink has no room, or -ENOMEM. */
 int to_lines__put(struct to_lines *l, struct record *rec, uint64_t weight);
-/* Tells `reopen`, which goes before whatever is pending. For sink__on_new; ctx is the lines. */
+/* Tells `reopen`, which goes before whatever is pending. It is for sink__on_new; ctx is the lines. */
 void to_lines__on_new_file(void *ctx, enum reopen_reason reason);
-/* As the ops of these names, for whoever renders some records too. */
+/* These do as the ops of these names, for whoever renders some records too. */
 bool to_lines__room(void *ctx);
 int to_lines__flush(void *ctx);
 

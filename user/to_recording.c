@@ -77,7 +77,7 @@ static int tell(void *ctx, struct record *rec, const struct frame_books *books)
 	struct to_recording *r = ctx;
 	int err = to_lines__put(r->collector->lines, rec, 0);
 
-	/* No room: the recording goes without it, as it would if it were cut here. */
+	/* Where there is no room the recording goes without it, as it would if it were cut here. */
 	if (!err && books && !keep(r, FRAME_TOLD, &rec->told_ns, sizeof(rec->told_ns)))
 		(void)keep(r, FRAME_BOOKS, books, sizeof(*books));
 	return err;

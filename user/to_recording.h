@@ -16,7 +16,7 @@ struct to_recording {
 };
 
 /* Begins the recording of a live run of c: all that `start` will say is known to c's source. owner: whom the file is given
- * to. key: as tracer__pin_key. 0, or EX_CANTCREAT after a message. */
+ * to. key: as tracer__pin_key. Returns 0, or EX_CANTCREAT after a message. */
 int to_recording__open(struct to_recording *r, struct collector *c, const struct owner *owner,
 		       const struct pin_key *key);
 

@@ -87,8 +87,8 @@ static void watch_silence(struct watch *w)
 	w->fired_ns = now;
 }
 
-/* With hooks on the calls' functions: a switch that went off and on again between two looks. One that stayed off is
- * a silence as any other. */
+/* Looks, with hooks on the calls' functions, for a switch that went off and on again between two looks. One that stayed off
+ * is a silence as any other. */
 static void watch_blackout(struct watch *w, uint64_t before)
 {
 	struct watch_switch *s = &w->ftrace;
@@ -106,7 +106,8 @@ static void watch_blackout(struct watch *w, uint64_t before)
 		s->off_since_ns = 0;
 }
 
-/* Those that confirm stop and begin again, unseen but for this. silent: what is said of it; NULL: they run again. */
+/* Watches those that confirm, which stop and begin again unseen but for this. silent: what is said of it; NULL: they run
+ * again. */
 static void watch_confirms(struct watch *w, struct watch_switch *s, uint64_t before,
 			   const char *silent, const char *back)
 {
@@ -122,7 +123,7 @@ static void watch_confirms(struct watch *w, struct watch_switch *s, uint64_t bef
 		s->off_since_ns = 0;
 }
 
-/* before: as it was before the look at whether the hooks fire. */
+/* Watches the switch of ftrace. before: as it was before the look at whether the hooks fire. */
 static void watch_ftrace(struct watch *w, const struct watch *before)
 {
 	const struct kernel *k = w->kernel;
@@ -279,7 +280,7 @@ static void watch_audit(struct watch *w)
 	w->audit_fired_ns = now;
 }
 
-/* One that comes back has no probes either: told once, for good. */
+/* Tells once and for good that there are CPUs without probes: one that comes back has none either. */
 static void watch_audit_cpus(struct watch *w)
 {
 	if (w->cpus_told || (!w->cpus_since_ns && !audit__lacks_cpu(w->audit)))

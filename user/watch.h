@@ -12,7 +12,7 @@
 #include "kernel/sysctl.h"
 #include "report.h"
 
-/* One that hooks depend on. */
+/* This is a switch that hooks depend on. */
 struct watch_switch {
 	struct sysctl_watch file; /* set before the hooks are attached */
 	uint64_t off_since_ns;	  /* CLOCK_BOOTTIME; 0: it is on, and that is told */
@@ -39,10 +39,10 @@ struct watch {
 	bool gone_told[2];   /* by enum pvm_who: no process is left that the pid filter asks for */
 };
 
-/* When the hooks have just been proven. */
+/* Begins to watch when the hooks have just been proven. */
 void watch__begin(struct watch *w, struct report *report, const struct kernel *kernel,
 		  struct audit *audit);
-/* Once a second, and once more at the end, while they are attached. */
+/* Looks once a second, and once more at the end, while they are attached. */
 void watch__tick(struct watch *w);
 /* Of that, what the kernel says of skipped runs by now. */
 void watch__skips(struct watch *w);

@@ -27,7 +27,7 @@
 #define STEP_NS 50000000ULL
 #define PROOFS 10 /* calls of our own, at the start */
 
-/* The pages that the kernel shares of a ring of BPF's. */
+/* These are the pages that the kernel shares of a ring of BPF's. */
 struct positions {
 	const unsigned long *consumer, *producer;
 };
@@ -91,7 +91,7 @@ static int on_seen(void *ctx, void *data, size_t size)
 	return a->seen_taken < (8u << 20) ? 0 : -EAGAIN;
 }
 
-/* Where writer and reader of the hooks' ring are, which this libbpf does not tell. */
+/* Maps where writer and reader of the hooks' ring are, which this libbpf does not tell. */
 static int map_positions(struct audit *a, int fd)
 {
 	long size = (long)a->page_size;
@@ -118,7 +118,7 @@ static void on_sample(void *ctx, const struct audit_call *sample)
 		audit_match__sample(a->match, &call);
 }
 
-/* Not a word of the hooks: those still stand for all samples that there are. */
+/* Counts the samples that found no room. No word of the hooks is lost so: those stand for all samples that there are. */
 static void on_lost(void *ctx, uint64_t n)
 {
 	struct audit *a = ctx;
@@ -135,7 +135,7 @@ static uint64_t read_clock(clockid_t which)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* CLOCK_BOOTTIME - CLOCK_MONOTONIC, of the look that took the least time: we may be put off the CPU in between. */
+/* Returns CLOCK_BOOTTIME - CLOCK_MONOTONIC, of the look that took the least time: we may be put off the CPU in between. */
 static int64_t clocks_apart(void)
 {
 	uint64_t best = UINT64_MAX;
@@ -153,7 +153,7 @@ static int64_t clocks_apart(void)
 	return apart;
 }
 
-/* A machine that was suspended: only then do the two move apart, by far more than it takes to read them. */
+/* Follows a machine that was suspended: only then do the two move apart, by far more than it takes to read them. */
 static void follow_clock(struct audit *a)
 {
 	int64_t by = clocks_apart() - a->clocks_apart;
@@ -164,7 +164,7 @@ static void follow_clock(struct audit *a)
 	}
 }
 
-/* What the hooks could not say, because the ring was full. */
+/* Looks for what the hooks could not say, because the ring was full. */
 static void look_for_lost(struct audit *a)
 {
 	struct pvm_counts counts;
@@ -213,7 +213,7 @@ void audit__look(struct audit *a)
 	ask_who(a);
 }
 
-/* As the kernel half would tell an exit that had no entry, but at the moment of the entry. */
+/* Tells it as the kernel half would tell an exit that had no entry, but at the moment of the entry. */
 static void make_record(const struct audit_call *call, const struct audit_who *who,
 			struct pvm_call *out)
 {

@@ -17,7 +17,7 @@ struct clock_base;
 struct kernel;
 struct options;
 
-/* Whom the calls are told to that nobody saw. All is kept, not copied. */
+/* The calls that nobody saw are told to this. All of it is kept, not copied. */
 struct audit_listener {
 	const struct options *options;
 	const struct clock_base *clock;
@@ -27,8 +27,8 @@ struct audit_listener {
 	bool x32; /* see audit_match__new */
 };
 
-/* Sets the probes, and proves them by a call of our own; the tracer is attached. Needs CAP_PERFMON, nothing later does.
- * 0, or a sysexits status after a message. */
+/* Sets the probes, and proves them by a call of our own; the tracer is attached. It needs CAP_PERFMON, nothing later does.
+ * Returns 0, or a sysexits status after a message. */
 int audit__open(struct audit **out, const struct audit_listener *to, const struct kernel *kernel);
 void audit__close(struct audit *a); /* takes NULL, as all others do */
 
@@ -37,21 +37,22 @@ void audit__ready(struct audit *a);
 /* From now on (they do) calls are compared, and up to audit__end (they are about to stop). */
 void audit__begin(struct audit *a);
 void audit__end(struct audit *a);
-/* For poll(2): becomes readable before the rings are full. -1: there is nothing to wait for. */
+/* Returns a descriptor for poll(2): it becomes readable before the rings are full. -1: there is nothing to wait
+ * for. */
 int audit__fd(const struct audit *a);
-/* Empties the rings and compares: often, whatever else there is to do. */
+/* Empties the rings and compares: it is called often, whatever else there is to do. */
 void audit__look(struct audit *a);
 /* Tells the calls that nobody saw, as far as there is room for them; all that are left, once hooks and probes have
  * ended. */
 void audit__tell(struct audit *a, bool all);
-/* Whether calls wait for word of hooks so long that the sweep is to say who is still inside (bpf/audit.h), for the next
- * look. */
+/* Returns whether calls wait for word of hooks so long that the sweep is to say who is still inside (bpf/audit.h), for the
+ * next look. */
 bool audit__waits(const struct audit *a);
-/* Whether the probes fired for the call that we have made (self_test__call) since this was asked last. */
+/* Returns whether the probes fired for the call that we have made (self_test__call) since this was asked last. */
 bool audit__fires(struct audit *a);
-/* Whether CPUs came or went since the probes were set: calls on those are not audited. */
+/* Returns whether CPUs came or went since the probes were set: calls on those are not audited. */
 bool audit__lacks_cpu(const struct audit *a);
-/* Calls that could not be compared, so far. */
+/* Returns how many calls could not be compared so far. */
 uint64_t audit__lost(const struct audit *a);
 
 #endif

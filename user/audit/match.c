@@ -26,7 +26,7 @@ struct slot {
 	bool given; /* as a fresh one */
 };
 
-/* In the order of their coming; place n is slots[n % AUDIT_ROOM]. */
+/* It holds them in the order of their coming; place n is slots[n % AUDIT_ROOM]. */
 struct queue {
 	uint64_t first, end;
 	uint32_t bucket_first[BUCKETS], bucket_last[BUCKETS];
@@ -292,7 +292,7 @@ static bool is_inside(const struct slot *s, uint64_t now_ns)
 	return s->since_ns != s->call.ns && now_ns < s->since_ns + AUDIT_GRACE_NS;
 }
 
-/* Behind all others, which it is not to hold up; it can be judged after the next settling. */
+/* Puts it behind all others, which it is not to hold up; it can be judged after the next settling. */
 static void put_off_first(struct queue *q)
 {
 	struct slot s = *place(q, q->first);
@@ -319,7 +319,7 @@ bool audit_match__orphan(struct audit_match *m, uint64_t now_ns, struct audit_ca
 			put_off_first(q);
 			continue;
 		}
-		/* Sooner if there are many: then it is no rare lateness of a hook. */
+		/* It is told sooner if there are many: then it is no rare lateness of a hook. */
 		if (s->open && now_ns < s->call.ns + AUDIT_GRACE_NS &&
 		    q->end - q->first < AUDIT_ROOM / 2)
 			return false;

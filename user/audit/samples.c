@@ -20,12 +20,12 @@
 #include "kernel/sysctl.h"
 
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
-/* 512 KiB for each CPU: what the kernel lets anybody lock (perf_event_mlock_kb). 4,700 calls of one CPU between two
- * looks. */
+/* A ring has 512 KiB for each CPU: what the kernel lets anybody lock (perf_event_mlock_kb). They hold 4,700 calls of one CPU
+ * between two looks. */
 #define RING_BYTES (512u << 10)
 #define FUNCTIONS_MAX 4
 
-/* A function that calls end up in (bpf/arch.h), and the registers that its arguments are in, in the order in which a
+/* This is a function that calls end up in (bpf/arch.h), and the registers that its arguments are in, in the order in which a
  * sample has them. */
 struct function {
 	const char *name;
@@ -62,7 +62,7 @@ static const struct function functions[] = {
 	BOTH_CALLS(PVM_SYS_IA32, PVM_ABI_I386, true, COMPAT),
 };
 
-/* regs_abi: of the program, which may make calls of the other one. */
+/* Returns the ABI of a call. regs_abi: of the program, which may make calls of the other one. */
 static uint8_t abi_of(const struct function *f, uint64_t regs_abi)
 {
 	(void)regs_abi;
@@ -90,14 +90,14 @@ static uint8_t abi_of(const struct function *f, uint64_t regs_abi)
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
 _Static_assert(FUNCTIONS <= FUNCTIONS_MAX, "struct cpu has no room for so many functions");
 
-/* The probes of one CPU, and the ring that they share. */
+/* These are the probes of one CPU, and the ring that they share. */
 struct cpu {
 	int fds[FUNCTIONS_MAX]; /* -1: there is no such function */
 	uint64_t ids[FUNCTIONS_MAX];
 	struct perf_event_mmap_page *ring;
 };
 
-/* PERF_SAMPLE_IDENTIFIER, TID, TIME and REGS_USER, in the kernel's order (perf_event_open(2)). */
+/* It has PERF_SAMPLE_IDENTIFIER, TID, TIME and REGS_USER, in the kernel's order (perf_event_open(2)). */
 struct sample {
 	struct perf_event_header head;
 	uint64_t id;
@@ -120,7 +120,7 @@ struct audit_probes {
 	int epoll;
 };
 
-/* The kernel's number of this kind of event, or -ENOENT. */
+/* Returns the kernel's number of this kind of event, or -ENOENT. */
 static int probe_type(void)
 {
 	FILE *f = fopen(KPROBE_PMU, "re");
@@ -136,7 +136,7 @@ static int probe_type(void)
 	return type > 0 && type <= INT_MAX ? (int)type : -ENOENT;
 }
 
-/* Its descriptor, or -errno. */
+/* Returns its descriptor, or -errno. */
 static int open_probe(const struct function *f, int type, int cpu)
 {
 	struct perf_event_attr attr = {
@@ -149,7 +149,7 @@ static int open_probe(const struct function *f, int type, int cpu)
 		.sample_regs_user = REGS_MASK,
 		.watermark = 1,
 		.wakeup_watermark = RING_BYTES / 4,
-		/* The one that the hooks' boot time is made of: kernel/time/timekeeping.c, ktime_get_boot_fast_ns. */
+		/* This is the clock that the hooks' boot time is made of: kernel/time/timekeeping.c, ktime_get_boot_fast_ns. */
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 	};
@@ -173,7 +173,7 @@ static bool is_online(int cpu)
 	return text[0] != '0';
 }
 
-/* Why a probe was refused, in words. */
+/* Says in words why a probe was refused. */
 static void say_why(int err, const char *function, char *why, size_t size)
 {
 	if (err == -EACCES || err == -EPERM)
@@ -212,7 +212,7 @@ int audit_probe__try(char *why, size_t size)
 	return 0;
 }
 
-/* The first probe's ring is that of all others of this CPU. 0 or -errno. */
+/* The first probe's ring is that of all others of this CPU. Returns 0 or -errno. */
 static int open_cpu(struct audit_probes *p, struct cpu *cpu, int type, int number)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -325,7 +325,8 @@ static void put_sample(const struct cpu *cpu, const struct sample *s,
 	reader->sample(reader->ctx, &call);
 }
 
-/* size: of what is to be had of it, at most. Records are multiples of 8 bytes and may be cut by the ring's end. */
+/* Copies out of the ring. size: of what is to be had of it, at most. Records are multiples of 8 bytes and may be cut by the
+ * ring's end. */
 static void copy_out(const struct cpu *cpu, size_t page_size, uint64_t at, void *to, size_t size)
 {
 	const char *data = (const char *)cpu->ring + page_size;

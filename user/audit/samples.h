@@ -12,7 +12,7 @@
 
 struct audit_probes;
 
-/* Takes what the rings hold. */
+/* It takes what the rings hold. */
 struct audit_reader {
 	void *ctx;
 	void (*sample)(void *ctx,
@@ -21,14 +21,15 @@ struct audit_reader {
 	void (*lost)(void *ctx, uint64_t samples); /* that found no room */
 };
 
-/* Whether the probes can be had: 0, or -errno and in words why not. Nothing stays. */
+/* Returns whether the probes can be had: 0, or -errno and in words why not. Nothing stays. */
 int audit_probe__try(char *why, size_t size);
-/* Needs CAP_PERFMON, nothing later does. 0 or -errno; *out, if set, is to be closed in either case. */
+/* Opens the probes. It needs CAP_PERFMON, nothing later does. Returns 0 or -errno; *out, if set, is to be closed in either
+ * case. */
 int audit_probe__open(struct audit_probes **out);
 void audit_probe__close(struct audit_probes *p); /* takes NULL */
-/* For poll(2): becomes readable when a ring is a quarter full. */
+/* Returns a descriptor for poll(2): it becomes readable when a ring is a quarter full. */
 int audit_probe__fd(const struct audit_probes *p);
-/* Whether other CPUs are online than those that have probes: one that is taken out loses them. */
+/* Returns whether other CPUs are online than those that have probes: one that is taken out loses them. */
 bool audit_probe__lacks_cpu(const struct audit_probes *p);
 void audit_probe__take(const struct audit_probes *p, const struct audit_reader *reader);
 

@@ -11,7 +11,7 @@
 
 #define NS_PER_TICK (1000000000ULL / 100) /* USER_HZ is 100 on both architectures */
 
-/* What stands behind a line's name in /proc/PID/status; NULL: there is no such line. */
+/* Returns what stands behind a line's name in /proc/PID/status; NULL: there is no such line. */
 static const char *line_of(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
@@ -46,7 +46,7 @@ static void put_namespaces(const char *at, struct audit_process *p)
 	}
 }
 
-/* The 22nd field; the second one is a name that may hold anything. */
+/* It is the 22nd field; the second one is a name that may hold anything. */
 static uint64_t start_of(uint32_t pid)
 {
 	char path[64], text[1024], *at;
@@ -71,7 +71,7 @@ static uint32_t uid_of(uint32_t pid, uint32_t otherwise)
 	return uid;
 }
 
-/* folder: of a thread. */
+/* Reads a process. folder: of a thread. */
 static void read_process(const char *folder, struct audit_process *p)
 {
 	char path[96], text[4096];
@@ -146,7 +146,7 @@ void audit_who__task(const struct audit_call *call, const struct audit_who *who,
 	memcpy(task->comm, p->comm, sizeof(task->comm));
 }
 
-/* Whether a value of a filter means this process, or what else is given. */
+/* Returns whether a value of a filter means this process, or what else is given. */
 typedef enum tristate (*hit_fn)(const struct filter_value *value, const void *of);
 
 /* What is not known for certain is neither excluded nor left out. */

@@ -26,13 +26,14 @@ struct audit_who {
 	struct audit_process caller, target;
 };
 
-/* Reads it now: what has ended, or may not be seen (hidepid), stays unknown. A target only where the caller's
+/* Reads it now: what has ended, or may not be seen (hidepid), stays unknown. A target is read only where the caller's
  * numbers are ours. */
 void audit_who__read(const struct audit_call *call, struct audit_who *who);
 /* Fills the caller of a record. */
 void audit_who__task(const struct audit_call *call, const struct audit_who *who,
 		     struct pvm_task *task);
-/* begin_ns: when the pid filters were bound, CLOCK_BOOTTIME: a number that began later is another process. */
+/* Returns whether the call passes the filters. begin_ns: when the pid filters were bound, CLOCK_BOOTTIME: a number that
+ * began later is another process. */
 bool audit_who__passes(const struct options *o, const struct audit_call *call,
 		       const struct audit_who *who, uint64_t begin_ns);
 

@@ -10,13 +10,13 @@
 struct arrays;
 struct pvm_array;
 
-/* limit: bytes of snapshots held at most; beyond, the oldest goes (and is counted). NULL if out of memory. */
+/* limit: bytes of snapshots held at most; beyond, the oldest goes (and is counted). Returns NULL if out of memory. */
 struct arrays *arrays__new(size_t limit);
 void arrays__free(struct arrays *a);
-/* Takes one record of the ring of arrays (checked; size bytes), a PVM_ARRAY or a PVM_ARRAY_DROP.
- * 0, -EBADMSG, -ENOMEM. */
+/* Takes one record of the ring of arrays (checked; size bytes), a PVM_ARRAY or a PVM_ARRAY_DROP. Returns 0,
+ * -EBADMSG or -ENOMEM. */
 int arrays__put(struct arrays *a, const void *data, size_t size);
-/* The snapshot, valid until the next put, or NULL. */
+/* Returns the snapshot, valid until the next put, or NULL. */
 const struct pvm_array *arrays__find(const struct arrays *a, uint32_t tid, uint64_t entry_ns,
 				     bool remote, bool at_exit);
 /* Forgets all snapshots of one call. */

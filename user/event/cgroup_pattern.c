@@ -25,7 +25,7 @@ struct token {
 	size_t len; /* in the pattern, 2 for an escaped character */
 };
 
-/* From the '[' to behind its ']'; 0: there is none. */
+/* Returns the bytes from the '[' to behind its ']'; 0: there is none. */
 static size_t set_len(const char *at)
 {
 	const char *p = at + 1;
@@ -49,7 +49,7 @@ static size_t set_len(const char *at)
 	return 0;
 }
 
-/* The token there, and *at behind it. */
+/* Returns the token there, and puts *at behind it. */
 static struct token next(const char **at)
 {
 	struct token t = { .kind = LITERAL, .c = **at, .at = *at, .len = 1 };
@@ -117,7 +117,7 @@ static bool begins_with_slash(const char *pattern)
 	return t.kind == SET ? set_has(&t, '/') : t.kind != LITERAL || t.c == '/';
 }
 
-/* The name that ends with a slash or the pattern: as far as it is known by its characters. */
+/* This is the name that ends with a slash or the pattern: as far as it is known by its characters. */
 struct name {
 	size_t len, dots;
 	bool open; /* what else there may be in it is not known */
@@ -136,7 +136,7 @@ static const char *name_fault(const struct name *n, bool last)
 	return NULL;
 }
 
-/* What the names of the pattern are, from its first slash on. */
+/* Returns what is wrong with the names of the pattern, from its first slash on. */
 static const char *names_fault(const char *pattern)
 {
 	struct name name = { .open = true };
@@ -179,7 +179,7 @@ const char *cgroup_pattern__fault(const char *pattern)
 	return names_fault(pattern);
 }
 
-/* Whether whatever w stands for, b stands for too. */
+/* Returns whether whatever w stands for, b stands for too. */
 static bool stands_for(const struct token *b, const struct token *w)
 {
 	switch (b->kind) {
@@ -196,7 +196,7 @@ static bool stands_for(const struct token *b, const struct token *w)
 	}
 }
 
-/* Splits a pattern into tokens. How many; 0: too many. */
+/* Splits a pattern into tokens. Returns how many; 0: too many. */
 static size_t split(const char *pattern, struct token tokens[COVER_MAX])
 {
 	size_t cnt = 0;
@@ -209,7 +209,7 @@ static size_t split(const char *pattern, struct token tokens[COVER_MAX])
 	return cnt;
 }
 
-/* reach[n]: the first n tokens of w can be what by stands for so far. One more token of by. */
+/* Takes one token of by more. reach[n]: the first n tokens of w can be what by stands for so far. */
 static void step(bool reach[COVER_MAX + 1], const struct token *b, const struct token *w,
 		 size_t cnt)
 {

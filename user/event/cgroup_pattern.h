@@ -5,11 +5,12 @@
 
 #include <stdbool.h>
 
-/* Why no cgroup can have a path that this (not empty) pattern matches; NULL: one can. The kernel's paths begin with '/', end
- * with a name (but for the root's), and no name is empty, "." or ".." or has an LF (kernel/cgroup/cgroup.c: cgroup_mkdir;
- * fs/kernfs/dir.c: kernfs_path). */
+/* Returns why no cgroup can have a path that this (not empty) pattern matches; NULL: one can. The kernel's paths begin with
+ * '/', end with a name (but for the root's), and no name is empty, "." or ".." or has an LF (kernel/cgroup/cgroup.c:
+ * cgroup_mkdir; fs/kernfs/dir.c: kernfs_path). */
 const char *cgroup_pattern__fault(const char *pattern);
-/* Whether what wanted matches, and all below it, surely is below or at what by matches. False where that is not obvious. */
+/* Returns whether what wanted matches, and all below it, surely is below or at what by matches. It is false where that is
+ * not obvious. */
 bool cgroup_pattern__covers(const char *by, const char *wanted);
 
 #endif

@@ -7,7 +7,7 @@
 #define HEX_LEN 64
 #define BUILD_LEN 25 /* of an id that BuildKit makes: 128 random bits in base 36 */
 
-/* What an id looks like, where the names around it alone do not tell. */
+/* This is what an id looks like, where the names around it alone do not tell. */
 enum shape {
 	SHAPE_HEX,    /* 64 lower-case hex digits */
 	SHAPE_BUILD,  /* BUILD_LEN lower-case letters and digits */
@@ -80,7 +80,7 @@ struct name {
 	size_t len;
 };
 
-/* A name and those around it; len 0: there is none. */
+/* This is a name and those around it; len 0: there is none. */
 struct place {
 	struct name self, parent, next;
 	bool ecs, garden; /* one above is called so */
@@ -166,7 +166,7 @@ static unsigned hex_value(char c)
 	return is_digit(c) ? (unsigned)(c - '0') : (unsigned)(c - 'a') + 10;
 }
 
-/* Takes systemd's escapes back. out: room for n.len bytes. */
+/* Takes systemd's escapes back. out: has room for n.len bytes. */
 static struct name unescape(struct name n, char *out)
 {
 	struct name to = { out, 0 };
@@ -203,7 +203,7 @@ static bool is_payload(const struct place *p)
 	return begins(p->self, "machine-") ? !is(p->next, "supervisor") : is(p->next, "payload");
 }
 
-/* out: room for the name's bytes. */
+/* Returns whether the rule fits. out: room for the name's bytes. */
 static bool rule_fits(const struct rule *r, const struct place *p, struct name *id, char *out)
 {
 	size_t prefix = strlen(r->prefix), suffix = strlen(r->suffix);
@@ -222,7 +222,7 @@ static bool rule_fits(const struct rule *r, const struct place *p, struct name *
 	return has_shape(*id, r->shape) && (r->shape != SHAPE_HANDLE || p->garden);
 }
 
-/* <slice>:<engine>:<id>, systemd's form handed to the cgroupfs driver. */
+/* Returns whether it is <slice>:<engine>:<id>, systemd's form handed to the cgroupfs driver. */
 static bool colons_fit(const struct place *p, struct name *id)
 {
 	static const char *const engines[] = { "docker",  "cri-containerd", "containerd",
@@ -246,7 +246,7 @@ static bool colons_fit(const struct place *p, struct name *id)
 	return false;
 }
 
-/* Fargate: below ecs/TASK it is TASK-NUMBER. */
+/* Returns whether it is Fargate's: below ecs/TASK it is TASK-NUMBER. */
 static bool fargate_fits(const struct place *p, struct name *id)
 {
 	struct name number = { p->self.at + p->parent.len + 1, 0 };
@@ -268,7 +268,7 @@ static bool is_outside(struct name n)
 	return false;
 }
 
-/* out: room for the name's bytes. */
+/* Finds an id. out: room for the name's bytes. */
 static bool find_id(const struct place *p, struct name *id, char *out)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -278,7 +278,7 @@ static bool find_id(const struct place *p, struct name *id, char *out)
 	return colons_fit(p, id) || fargate_fits(p, id);
 }
 
-/* user@UID.service, which systemd gives to the user. */
+/* Returns whether it is user@UID.service, which systemd gives to the user. */
 static bool is_users(struct name n)
 {
 	return begins(n, "user@") && ends(n, ".service");

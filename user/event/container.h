@@ -13,7 +13,7 @@
 
 #define CONTAINERS_MAX 8	 /* nested deeper are left out */
 #define CONTAINERS_TEXT_MAX 1024 /* bytes of all ids, likewise */
-/* Stands in a path where names are missing. No path of the kernel has two slashes in a row. */
+/* This stands in a path where names are missing. No path of the kernel has two slashes in a row. */
 #define CGROUP_GAP "//[...]//"
 
 struct container {
@@ -33,13 +33,13 @@ struct containers {
 	char text[CONTAINERS_TEXT_MAX]; /* what list points into */
 };
 
-/* How much of a cgroup's path, from its root on, is as it is. cut: the path lacks names, at CGROUP_GAP or even at its
- * beginning. */
+/* Returns how much of a cgroup's path, from its root on, is as it is. cut: the path lacks names, at CGROUP_GAP or even at
+ * its beginning. */
 size_t cgroup_known_len(const char *path, size_t len, bool cut);
 
 void containers__find(const char *path, size_t path_len, bool cut, struct containers *out);
 
-/* Whether this can stand in an id: letters, digits and a few signs. */
+/* Returns whether this can stand in an id: it is one of letters, digits and a few signs. */
 bool container_char(char c);
 
 #endif

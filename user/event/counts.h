@@ -8,7 +8,7 @@
 
 #include "event/record.h"
 
-/* All counters, in the order in which they are written. */
+/* These are all counters, in the order in which they are written. */
 enum book {
 	BOOK_SEEN,
 	BOOK_EMITTED,
@@ -39,7 +39,7 @@ enum book {
 };
 
 #define BOOKS_CAUSES (BOOK_CAUSES_END - BOOK_CAUSES)
-/* What the user half counted itself. */
+/* This is what the user half counted itself. */
 struct books_user {
 	uint64_t emitted;
 	uint64_t summarised; /* calls in summaries */

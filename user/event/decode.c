@@ -25,7 +25,7 @@ struct decoder {
 	char error[ERRNO_NAME_SZ]; /* of the last record, if it has no other name */
 };
 
-/* The bytes of a call's two sides: as they lie in its record, or in records of their own. */
+/* These are the bytes of a call's two sides: as they lie in its record, or in records of their own. */
 struct snapshots {
 	const uint8_t *at[2][2]; /* [local, remote][entry, exit]; NULL: none inside the record */
 	const struct arrays *arrays;
@@ -57,7 +57,7 @@ int decode__type(const void *data, size_t size)
 	return decode_check__type(data, size);
 }
 
-/* How many bytes of a side's list the kernel reads; 0: none. */
+/* Returns how many bytes of a side's list the kernel reads; 0: none. */
 static uint64_t side_bytes(const struct pvm_call *call, bool remote)
 {
 	uint64_t cnt = pvm_used_count(remote ? &call->remote : &call->local, remote);
@@ -85,7 +85,7 @@ static struct snapshots snapshots__of(const struct pvm_call *call, const struct 
 	return s;
 }
 
-/* A long array's look: its bytes came by the other ring, or they should have. */
+/* Returns a long array's look: its bytes came by the other ring, or they should have. */
 static struct list_look look_ring(const struct pvm_call *call, const struct pvm_side *side,
 				  bool remote, bool at_exit, uint32_t len,
 				  const struct arrays *arrays)
@@ -143,7 +143,7 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 	}
 }
 
-/* exit: whether what was seen at exit is used too. */
+/* Decodes a side. exit: whether what was seen at exit is used too. */
 static void decode_side(struct decoder *d, const struct pvm_call *call, const struct snapshots *inl,
 			bool remote, bool exit, struct list_info *out)
 {
@@ -218,7 +218,8 @@ static void decode_written(struct decoder *d, const struct pvm_call *call,
 	}
 }
 
-/* As far as can be told: it was read whole before the kernel did, and was the same afterwards. */
+/* Returns whether the list is certain, as far as can be told: it was read whole before the kernel did, and was
+ * the same afterwards. */
 static bool is_certain(const struct list_info *a)
 {
 	return is_whole(a) && a->status != LIST_LATE && a->changed == NO;
@@ -277,7 +278,7 @@ static void decode_id(const struct decoder *d, const struct pvm_call *call, stru
 	*at = '\0';
 }
 
-/* Told in the same way as the two sides, of whom more is known. */
+/* The owner is told in the same way as the two sides, of whom more is known. */
 static void decode_owner(struct decoder *d, const struct pvm_owner *owner, struct identity *id,
 			 struct task_info *out)
 {
@@ -395,7 +396,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 		return -EBADMSG;
 	tally = &sum->tally;
 	memcpy(&d->first, sum->call, sizeof(d->first));
-	/* Of the first call only. */
+	/* These are of the first call only. */
 	d->first.flags &= ~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED);
 	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
 	memset(&d->first.local, 0, sizeof(d->first.local));
@@ -404,7 +405,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	if (err)
 		return err;
 	out->call.outcome = (enum pvm_outcome)tally->outcome;
-	/* Of the first call only: the others may have had other results and lists. */
+	/* This is known of the first call only: the others may have had other results and lists. */
 	out->call.ret_known = out->call.duration_known = false;
 	out->call.requested_known = false;
 	out->call.partial = UNKNOWN;

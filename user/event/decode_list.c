@@ -8,7 +8,7 @@
 
 #include "bpf/rules.h"
 
-/* Both looks at a list, reduced to what can be used. */
+/* These are both looks at a list, reduced to what can be used. */
 struct looks {
 	const struct list_shape *s;
 	const uint8_t *entry, *exit;
@@ -57,7 +57,7 @@ static void widen(const uint8_t *bytes, uint32_t cnt, uint32_t elem, struct iov_
 	}
 }
 
-/* The pages that element e lies on, and in *split how many of its bytes lie on the first. */
+/* Returns the pages that element e lies on, and in *split how many of its bytes lie on the first. */
 static unsigned int elem_pages(const struct looks *l, uint32_t e, uint32_t *split)
 {
 	uint32_t begin = l->off + e * l->s->elem, end = begin + l->s->elem - 1;
@@ -67,8 +67,8 @@ static unsigned int elem_pages(const struct looks *l, uint32_t e, uint32_t *spli
 	return 1u << first | 1u << last;
 }
 
-/* Element e by the look that has all of it, the entry's first; if only both together have it, each
- * gives its part. False if neither does. */
+/* Takes element e by the look that has all of it, the entry's first; if only both together have it, each gives
+ * its part. Returns false if neither does. */
 static bool capture_one(const struct looks *l, uint32_t e, struct iov_elem *to)
 {
 	uint32_t at = e * l->s->elem, split;
@@ -124,7 +124,7 @@ static void capture(struct list_info *out, const struct looks *l, struct iov_ele
 	out->iov = to;
 }
 
-/* What the exit saw, of elements that it saw whole. */
+/* Takes what the exit saw, of elements that it saw whole. */
 static void capture_exit(struct list_info *out, const struct looks *l, struct iov_elem *to)
 {
 	uint32_t got = 0, split;

@@ -8,14 +8,14 @@
 
 #include "event/record.h"
 
-/* A list as the kernel sees it: cnt elements (1 to PVM_IOV_MAX) of elem bytes (8 or 16). */
+/* This is a list as the kernel sees it: cnt elements (1 to PVM_IOV_MAX) of elem bytes (8 or 16). */
 struct list_shape {
 	uint64_t addr;
 	uint32_t cnt;
 	uint32_t elem;
 };
 
-/* One look at a list: its array, as far as it was read. */
+/* This is one look at a list: its array, as far as it was read. */
 struct list_look {
 	const uint8_t *bytes; /* cnt * elem of them; NULL: not taken, or nothing was readable */
 	uint8_t ok;	      /* bit n: page n was readable */

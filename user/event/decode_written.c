@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event/decode_written.h"
 
-/* Where user memory ends at most: x86 with five levels of pages, arm64 with 52 bits; every 32-bit process. */
+/* User memory ends there at most: on x86 with five levels of pages, on arm64 with 52 bits; and for every 32-bit process. */
 #define USER_END_X86_64 (1ULL << 56)
 #define USER_END_ARM64 (1ULL << 52)
 #define USER_END_32 (1ULL << 32)
@@ -18,8 +18,8 @@ static uint64_t end_of(uint64_t addr, uint64_t len)
 	return addr + len >= addr ? addr + len : UINT64_MAX;
 }
 
-/* A read writes to the ranges of its local list, a write to those of the remote one, which are the caller's if the
- * target is. Of an orphan the result is not known: all of it, then. */
+/* A read writes to the ranges of its local list, a write to those of the remote one, which are the caller's if the target
+ * is. Of an orphan the result is not known: then it is all of the list. */
 struct written written__of(const struct call_info *c)
 {
 	struct written w = { .bytes = c->transferred, .abi = c->raw->abi };

@@ -10,18 +10,18 @@
 
 #include "event/record.h"
 
-/* The first bytes of the elements of a list. */
+/* These are the first bytes of the elements of a list. */
 struct written {
 	const struct list_info *list; /* NULL: nothing in the caller's memory */
 	uint64_t bytes;
 	int abi; /* enum pvm_abi */
 };
 
-/* What a call wrote; its outcome and both of its lists are known as they were read. The result points into c. */
+/* Returns what a call wrote; its outcome and both of its lists are known as they were read. The result points into c. */
 struct written written__of(const struct call_info *c);
-/* Whether any of that lies where this list is, which is len bytes long. */
+/* Returns whether any of that lies where this list is, which is len bytes long. */
 bool written__hits(const struct written *w, const struct list_info *list, uint64_t len);
-/* Whether the kernel can have taken these elements for those of a call that moved bytes: no length is negative
+/* Returns whether the kernel can have taken these elements for those of a call that moved bytes: no length is negative
  * (lib/iov_iter.c), and each range lies where processes have their memory. */
 bool written__can_be_list(const struct iov_elem *iov, uint32_t cnt, int abi);
 

@@ -23,10 +23,10 @@ enum error_code {
 	ERROR_UNKNOWN, /* one of a recording that another version made */
 };
 
-/* "hooks_silent" and so on; NULL for ERROR_UNKNOWN. */
+/* Returns "hooks_silent" and so on; NULL for ERROR_UNKNOWN. */
 const char *error_code_name(enum error_code code);
 enum error_code error_code_of(const char *name);
-/* Whether it costs no call, or its calls are counted as lost. All others are taken to cost some, unknown ones too. */
+/* Returns whether it costs no call, or its calls are counted as lost. All others are taken to cost some, unknown ones too. */
 bool error_code_is_harmless(enum error_code code);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define ID_SZ 37 /* the longest of them, a UUID, with a NUL */
 
-/* The whole file, as far as size goes. How many bytes; -1 with errno set. */
+/* Reads the whole file, as far as size goes. Returns how many bytes; -1 with errno set. */
 static ssize_t read_file(const char *path, char *out, size_t size)
 {
 	size_t len = 0;
@@ -33,7 +33,7 @@ static ssize_t read_file(const char *path, char *out, size_t size)
 	return n < 0 ? -1 : (ssize_t)len;
 }
 
-/* The id that is all the file holds but for a newline: len characters, hex digits or one of others; else "" (a first
+/* Reads the id that is all the file holds but for a newline: len characters, hex digits or one of others; else "" (a first
  * boot's machine-id may say "uninitialized"). out has room for a NUL. */
 static void read_id(const char *path, const char *others, char *out, size_t len)
 {

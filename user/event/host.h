@@ -8,7 +8,7 @@
 #define HOST_NAME_SZ 65 /* HOST_NAME_MAX of Linux, and a NUL */
 #define MACHINE_ID_FILE "/etc/machine-id"
 
-/* The first three stand in each line. */
+/* This is the host; the first three stand in each line. */
 struct host {
 	char name[HOST_NAME_SZ]; /* nodename of uname(2), or what the user said */
 	char machine_id[33];	 /* of MACHINE_ID_FILE; "" if there is none */
@@ -18,12 +18,12 @@ struct host {
 	char arch[65]; /* machine of uname(2) */
 };
 
-/* name, machine_id_file: what the user said, or NULL. What cannot be read is "", but for a file that the user named:
- * then EX_USAGE after a message, else 0. */
+/* Reads what the host is called. name, machine_id_file: what the user said, or NULL. What cannot be read is "", but for a
+ * file that the user named: then it returns EX_USAGE after a message, else 0. */
 int host__read(struct host *h, const char *name, const char *machine_id_file);
-/* Reads the nodename again, into name. Whether it is another one than h's. */
+/* Reads the nodename again, into name. Returns whether it is another one than h's. */
 bool host__name_changed(const struct host *h, char name[HOST_NAME_SZ]);
-/* Whether a host may be called so: letters, digits, '-', '.', '_', none of these three at an end, 64 at most. */
+/* Returns whether a host may be called so: letters, digits, '-', '.', '_', none of these three at an end, 64 at most. */
 bool host__is_name(const char *name);
 
 #endif

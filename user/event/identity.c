@@ -12,7 +12,7 @@
 #include "bpf/keys.h"
 #include "event/path.h"
 
-/* A process since one of its execs: what is summed up may be told when there has been another. */
+/* This is a process since one of its execs: what is summed up may be told when there has been another. */
 struct proc_key {
 	uint64_t start_ns;
 	uint32_t pid;
@@ -57,7 +57,8 @@ struct identity {
 _Static_assert(sizeof(struct proc_key) % 8 == 0, "table_hash takes words");
 _Static_assert(sizeof(struct pvm_cgroup_key) % 8 == 0, "table_hash takes words");
 
-/* One sequence for all instances, so that a stamp never stands for two strings in one program. */
+/* Gives the stamps in one sequence for all instances, so that a stamp never stands for two strings in one
+ * program. */
 static uint64_t next_stamp(void)
 {
 	static uint64_t last;
@@ -212,7 +213,7 @@ static int put_exe(struct identity *id, const struct pvm_path *rec)
 	return 0;
 }
 
-/* Finds the containers that its path names. 0 or -ENOMEM. */
+/* Finds the containers that its path names. Returns 0 or -ENOMEM. */
 static int cgroup__find_containers(struct cgroup *c)
 {
 	struct containers found;

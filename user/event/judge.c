@@ -14,7 +14,8 @@ bool judge__needed(const struct options *o, enum pvm_who who)
 	return o->filter[who][FILTER_CGROUP].cnt || o->filter[who][FILTER_CONTAINER].cnt;
 }
 
-/* The path itself or an ancestor. fnmatch lets '*' match '/', so "/a*" holds for all below anyway. */
+/* Returns whether the pattern matches the path itself or an ancestor. fnmatch lets '*' match '/', so "/a*" holds
+ * for all below anyway. */
 static bool path_matches(const char *pattern, const char *path, size_t len)
 {
 	char part[PVM_PATH_MAX + sizeof(CGROUP_GAP)];
@@ -35,7 +36,7 @@ static bool path_matches(const char *pattern, const char *path, size_t len)
 	}
 }
 
-/* Whether no path that begins with these len bytes, a slash the last of them, can match: up to its first special
+/* Returns whether no path that begins with these len bytes, a slash the last of them, can match: up to its first special
  * character a pattern stands for itself. */
 static bool cannot_match(const char *pattern, const char *path, size_t len)
 {
@@ -57,7 +58,7 @@ static enum tristate cgroup_hit(const char *pattern, const struct judge_place *p
 	return len && cannot_match(pattern, p->path, len + 1) ? NO : UNKNOWN;
 }
 
-/* In the host's own namespaces, and in no container. */
+/* Returns whether a process is in the host's own namespaces, and in no container. */
 static enum tristate none_hit(const struct containers *c, enum pvm_home home)
 {
 	/* A user may call his cgroups what he likes, but he is where he is. */
@@ -126,7 +127,7 @@ bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge
 	return list_passes(list, place, &containers);
 }
 
-/* The same of a process; task->task is not NULL. */
+/* Judges a process in the same way; task->task is not NULL. */
 static bool judge_task(const struct options *o, enum pvm_who who, const struct task_info *task)
 {
 	const struct judge_place place = {
@@ -139,7 +140,7 @@ static bool judge_task(const struct options *o, enum pvm_who who, const struct t
 	return judge__cgroup(o, who, &place);
 }
 
-/* Of one filter: whether value number i of the list means this task. */
+/* Asks of one filter whether value number i of the list means this task. */
 typedef bool (*match_fn)(const struct filter_value *value, const struct task_info *task);
 
 static bool match_pid(const struct filter_value *value, const struct task_info *task)
@@ -197,7 +198,7 @@ static bool comm_passes(const struct filter_list *list, enum pvm_who who,
 	return !has_include || included;
 }
 
-/* Whether a process filter names this one. */
+/* Returns whether a process filter names this one. */
 static bool is_included(const struct filter_list *list, const struct task_info *task)
 {
 	for (size_t i = 0; i < list->cnt && task->task; i++) {
@@ -207,7 +208,8 @@ static bool is_included(const struct filter_list *list, const struct task_info *
 	return false;
 }
 
-/* included: by the process filter, since that names another one that shares its memory. */
+/* Returns whether a process passes. included: by the process filter, since that names another one that shares
+ * its memory. */
 static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task,
 			bool included)
 {
@@ -218,7 +220,7 @@ static bool task_passes(const struct options *o, enum pvm_who who, const struct 
 	       (!task->task || judge_task(o, who, task));
 }
 
-/* Never hides a result that is not known. */
+/* It never hides a result that is not known. */
 static bool result_passes(const struct options *o, const struct call_info *call)
 {
 	if (call->outcome == PVM_UNKNOWN)
@@ -243,7 +245,7 @@ static bool target_passes(const struct options *o, const struct call_info *call)
 	       task_passes(o, PVM_TARGET, &call->owner, is_included(pids, &call->target));
 }
 
-/* What the kernel half let pass, and what it left open. */
+/* Returns whether the call passes what the kernel half let pass, and what it left open. */
 static bool left_open_passes(const struct options *o, enum pvm_who who,
 			     const struct task_info *task)
 {
@@ -260,7 +262,7 @@ bool judge__left_open(const struct options *o, const struct call_info *call)
 	return target && left_open_passes(o, PVM_CALLER, &call->caller);
 }
 
-/* Of one that no hook saw only what is known can hide it: its caller's pid, and perhaps its uid and name. */
+/* Only what is known can hide a call that no hook saw: its caller's pid, and perhaps its uid and name. */
 static bool audited_passes(const struct options *o, const struct task_info *caller)
 {
 	const struct filter_list *list = o->filter[PVM_CALLER];

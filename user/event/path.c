@@ -20,7 +20,7 @@ static char *put_bytes(char *at, const char *text)
 	return at + len;
 }
 
-/* The first names of a path that lacks some, or came in two parts. */
+/* Puts the first names of a path that lacks some, or came in two parts. */
 static char *join_first(char *at, const struct pvm_path *rec)
 {
 	const char *name = (const char *)rec->data + rec->gap;

@@ -8,7 +8,7 @@
 
 #define CHUNK_TABLES 2 /* PVM_MAX_KMALLOC_PAGES: a chunk's page pointers fill so many pages */
 
-/* How many pages may have been held. */
+/* This is how many pages may have been held. */
 struct amount {
 	uint64_t least; /* what the bytes that moved lie on */
 	uint64_t more;	/* held whole, but copied from no further */
@@ -19,7 +19,7 @@ static uint64_t min_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* As the kernel counts them, also where base + len goes over the end of all addresses. len > 0. */
+/* Counts them as the kernel does, also where base + len goes over the end of all addresses. len > 0. */
 static uint64_t pages_of(uint64_t base, uint64_t len, uint32_t shift)
 {
 	return ((base + len - 1) >> shift) - (base >> shift) + 1;
@@ -35,9 +35,9 @@ static bool local_used_up(uint64_t local_total, int64_t ret, uint32_t shift)
 }
 
 /*
- * Elements without bytes count for nothing, each other one is held in chunks, and a chunk is held whole before anything
- * is copied. The end comes when the local side is used up, or with a page of either side that cannot be reached: then
- * one chunk more may have been held. False: more bytes moved than there are.
+ * Elements without bytes count for nothing, each other one is held in chunks, and a chunk is held whole before anything is
+ * copied. The end comes when the local side is used up, or with a page of either side that cannot be reached: then one chunk
+ * more may have been held. Returns false if more bytes moved than there are.
  */
 static bool count_pages(struct amount *out, const struct iov_elem *iov, uint32_t cnt,
 			uint64_t bytes, bool used_up, uint32_t shift)
@@ -67,7 +67,7 @@ static bool count_pages(struct amount *out, const struct iov_elem *iov, uint32_t
 	return !bytes;
 }
 
-/* Whether the pages that were held are the first ones that the list names. */
+/* Returns whether the pages that were held are the first ones that the list names. */
 static bool same_pages(const struct pin_key *key, const struct pvm_pins *pins,
 		       const struct iov_elem *iov, uint32_t cnt)
 {

@@ -11,7 +11,7 @@
 
 #include "event/record.h"
 
-/* What the kernel half's sums are made with in one run. */
+/* This is what the kernel half's sums are made with in one run. */
 struct pin_key {
 	uint64_t key[2];
 	uint32_t page_shift; /* of that host; 0: no pages were looked at */
@@ -21,8 +21,8 @@ struct pin_key {
 #define LOCAL_UNKNOWN UINT64_MAX
 
 /*
- * YES: the pages that were held are the first ones of the remote list (cnt elements, all of it), in its order, as many
- * as ret, the call's result, allows. NO: they are not: the kernel got another list. UNKNOWN: nothing was held, or less
+ * Returns YES if the pages that were held are the first ones of the remote list (cnt elements, all of it), in its order, as
+ * many as ret, the call's result, allows. NO: they are not: the kernel got another list. UNKNOWN: nothing was held, or less
  * than what the bytes that moved lie on, or (where the key says that pages may lack) so little that it can be either.
  * local_total: bytes of the local list, or LOCAL_UNKNOWN.
  */

@@ -15,10 +15,10 @@
 #include "event/host.h"
 #include "event/witness_info.h"
 
-/* One process of a call. */
+/* This is one process of a call. */
 struct task_info {
 	const struct pvm_task *task; /* NULL: not resolved, every key is null */
-	/* Bytes a process can choose; NULL: not known. */
+	/* These are bytes that a process can choose; NULL: not known. */
 	const char *exe; /* full path; whether it is gone is in task->flags */
 	size_t exe_len;
 	const char *args; /* NUL-separated; callers only */
@@ -29,13 +29,12 @@ struct task_info {
 	const char *cgroup;
 	size_t cgroup_len;
 	bool cgroup_cut; /* it lacks names */
-	/* What the cgroup names, outermost first; all ASCII. 0: none, or (cgroup not known, or cut) not known. */
+	/* The cgroup names these, outermost first; all are ASCII. 0: none, or (cgroup not known, or cut) not known. */
 	const struct container *containers;
 	size_t container_cnt;
 	size_t container_end; /* the cgroup up to here is that of the innermost */
-	/* Stand for the strings above ([0] exe and args, [1] cgroup): equal and not 0, they are the
-	 * same bytes as in an earlier record. 0: nothing of that kind is known, or nobody vouches
-	 * for it. */
+	/* These stand for the strings above ([0] exe and args, [1] cgroup): equal and not 0, they are the same
+	 * bytes as in an earlier record. 0: nothing of that kind is known, or nobody vouches for it. */
 	uint64_t stamp[2];
 	uint64_t real_start_ns; /* task->start_ns in ns since 1970; of no meaning if bare */
 	/* No hook saw it: task has pid and tid and, with PVM_TASK_CREDS, what /proc says to everybody. */
@@ -43,13 +42,13 @@ struct task_info {
 	char entity_id[48];
 };
 
-/* Whether its parent and names mean something. */
+/* Returns whether its parent and names mean something. */
 static inline bool task_is_read(const struct task_info *t)
 {
 	return !t->bare || t->task->flags & PVM_TASK_CREDS;
 }
 
-/* The outermost container's id; NULL: none, or not known. */
+/* Returns the outermost container's id; NULL: none, or not known. */
 static inline const char *task_container(const struct task_info *t)
 {
 	return t->container_cnt ? t->containers[0].id : NULL;
@@ -77,7 +76,7 @@ struct iov_elem {
 	uint64_t len;
 };
 
-/* Elements [first, first + cnt) of a list that could not be read. */
+/* These are elements [first, first + cnt) of a list that could not be read. */
 struct iov_gap {
 	uint32_t first;
 	uint32_t cnt;
@@ -132,7 +131,7 @@ struct call_info {
 		confirmed; /* whether they are those that remote and ret predict; see predict.h */
 };
 
-/* How many calls of a sum ended in that errno, or came by that ABI. */
+/* It says how many calls of a sum ended in that errno, or came by that ABI. */
 struct error_count {
 	const char *name;
 	uint64_t calls;
@@ -143,7 +142,7 @@ struct abi_count {
 	uint64_t calls;
 };
 
-/* Calls told together. */
+/* These are calls told together. */
 struct summary_info {
 	struct call_info call; /* the first of them: who, whom and what are those of all */
 	enum pvm_reason reason;
@@ -161,7 +160,7 @@ struct summary_info {
 	uint64_t low, high;
 };
 
-/* Named counters, in the order in which they are written. */
+/* These are named counters, in the order in which they are written. */
 struct counter {
 	const char *name;
 	uint64_t value;
@@ -187,10 +186,10 @@ struct abi_info {
 	const char *note; /* NULL, or why it is not */
 };
 
-/* By what the pages are seen that the kernel holds. */
+/* It says by what the pages are seen that the kernel holds. */
 enum page_hook { PAGES_UNSEEN, PAGES_FEXIT, PAGES_KPROBE };
 
-/* What of a call the kernel's own work confirms here. */
+/* It says what of a call the kernel's own work confirms here. */
 struct confirm_info {
 	bool target;
 	enum page_hook pages;
@@ -232,7 +231,7 @@ struct lost_info {
 	uint64_t since_ns, until_ns; /* ns since 1970 */
 };
 
-/* Why a file begins anew: what we were told, our own limit, or what others did to it. */
+/* This is why a file begins anew: what we were told, our own limit, or what others did to it. */
 enum reopen_reason {
 	REOPEN_SIGNAL,
 	REOPEN_SIZE,
@@ -255,7 +254,7 @@ struct error_info {
 	uint64_t until_ns;   /* the same; of what has ended */
 };
 
-/* Why a run ends. */
+/* This is why a run ends. */
 enum end_reason {
 	END_NONE, /* it goes on */
 	END_SIGNAL,
@@ -267,7 +266,7 @@ enum end_reason {
 	END_UNKNOWN, /* of a recording that another version made */
 };
 
-/* Why a run is not complete. */
+/* This is why a run is not complete. */
 enum doubt_kind { DOUBT_LOST, DOUBT_UNBALANCED, DOUBT_ERROR, DOUBT_END };
 
 #define DOUBT_SZ 32

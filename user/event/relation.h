@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* relation - what the two processes of a call have in common. Pure. */
+/* relation - what the two processes of a call have in common. It is pure. */
 #ifndef PVM_RELATION_H
 #define PVM_RELATION_H
 

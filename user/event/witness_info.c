@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define COUNTED ": counted (skipped_runs)"
-/* What witnesses are guarded by (bpf/witness.h), on top of a first hook that was preempted. */
+/* Witnesses are guarded by this (bpf/witness.h), on top of a first hook that was preempted. */
 #define AMID                                                                                      \
 	"while, on its CPU, one task is preempted in our hook and another in a map operation of " \
 	"bpf(2)" COUNTED

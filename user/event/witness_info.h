@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Kept in recordings. Without WITNESS_KNOWN it is not known what was in force. */
+/* They are kept in recordings. Without WITNESS_KNOWN it is not known what was in force. */
 enum witness_bit {
 	WITNESS_KNOWN = 1,
 	WITNESS_NEEDED = 2,
@@ -32,17 +32,18 @@ struct witness_info {
 #define WITNESS_LIST_SZ 128
 #define WITNESS_NOTE_SZ 320
 
-/* bits: of enum witness_bit. The texts are constants. */
+/* Returns what these bits mean. bits: of enum witness_bit. The texts are constants. */
 struct witness_info witness_info__of(uint8_t bits);
 
-/* Those of them that see each call but for those that the kernel counts, when switches of the kernel may have been off. */
+/* Returns those of them that see each call but for those that the kernel counts, when switches of the kernel may have been
+ * off. */
 uint8_t witness_info__bounding(uint8_t bits, bool ftrace_was_off, bool kprobes_were_off);
 
-/* Their names, after each other. false: there are none. */
+/* Lists their names, after each other. Returns false if there are none. */
 bool witness_info__list(const struct witness_info *w, char list[WITNESS_LIST_SZ]);
 
 /* Says which of those that the kernel has are not in force, as they could not be attached (refused), or did not fire then
- * (silent). false: there are none. */
+ * (silent). Returns false if there are none. */
 bool witness_info__lacks(uint8_t refused, uint8_t silent, char note[WITNESS_NOTE_SZ]);
 
 #endif

@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Their names begin so; and those of where others may see the same call. */
+/* The names of these programs begin so; and those of where others may see the same call. */
 #define ENTRY_PREFIX "pvm_f_"
 #define EXIT_PREFIX "pvm_x_"
 #define ENTRY_BESIDE_PREFIX "pvm_fw_"
 #define EXIT_BESIDE_PREFIX "pvm_xw_"
 
-/* Readable where the kernel has kprobes for perf. */
+/* This can be read where the kernel has kprobes for perf. */
 #define KPROBES "/sys/bus/event_source/devices/kprobe/type"
 
 static inline bool has_prefix(const struct bpf_program *prog, const char *prefix)
@@ -21,7 +21,7 @@ static inline bool has_prefix(const struct bpf_program *prog, const char *prefix
 	return !strncmp(bpf_program__name(prog), prefix, strlen(prefix));
 }
 
-/* The kernel function that a program names in its section: "fexit/mm_access". */
+/* Returns the kernel function that a program names in its section: "fexit/mm_access". */
 static inline const char *function_of(const struct bpf_program *prog)
 {
 	const char *slash = strchr(bpf_program__section_name(prog), '/');

@@ -21,8 +21,8 @@ struct commands {
 
 /* It is carried out by commands__apply, or, if there is no room for more, at once. */
 void commands__put(struct commands *c, const struct pvm_command *command);
-/* Carries out what was gathered, if anything was. What the kernel refuses is done without: then paths are missing
- * for longer, and calls are judged in user space. */
+/* Carries out what was gathered, if anything was. We do without what the kernel refuses: then paths are missing for longer,
+ * and calls are judged in user space. */
 void commands__apply(struct commands *c);
 
 #endif

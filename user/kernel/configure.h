@@ -9,7 +9,8 @@
 
 struct pvmtrace_bpf;
 
-/* digest_key: random; no caller may know how long lists are compared. */
+/* Sets what the options ask of the kernel half. digest_key: random; no caller may know how long lists are
+ * compared. */
 void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 			 const uint64_t digest_key[2]);
 

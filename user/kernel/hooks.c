@@ -26,7 +26,7 @@
 #define PIN_FUNCTION "pin_user_pages_remote"
 #define PIN_ARGUMENTS 6 /* as pvm_pin reads them */
 #define ENOTSUPP 524	/* the kernel's own, which has no name here */
-/* A build for tests (Makefile): what the witnesses see is all that is seen. */
+/* In a build for tests (Makefile) what the witnesses see is all that is seen. */
 #ifdef PVM_WITNESSES_ALONE
 #define WITNESSES_ALONE true
 #else
@@ -40,8 +40,8 @@ static bool is_call_hook(const struct bpf_program *prog)
 }
 
 /*
- * Attaches a program that does nothing to a function, and takes it away again. Loading is not attaching: many
- * kernels load what they then refuse to attach. 0 or -errno; -ENOENT: there is no such function.
+ * Attaches a program that does nothing to a function, and takes it away again. Loading is not attaching: many kernels load what
+ * they then refuse to attach. Returns 0 or -errno; -ENOENT: there is no such function.
  */
 static int try_function(const struct btf *types, const char *function, enum bpf_attach_type type)
 {
@@ -60,8 +60,8 @@ static int try_function(const struct btf *types, const char *function, enum bpf_
 	return err;
 }
 
-/* Whether the first argument of the calls' functions is known as a pointer to a structure: in 5.10 its type is a name
- * and no more, through which the verifier lets nobody go. */
+/* Returns whether the first argument of the calls' functions is known as a pointer to a structure: in 5.10 its type is a
+ * name and no more, through which the verifier lets nobody go. */
 static bool typed_regs(const struct btf *types, const char *function)
 {
 	const struct btf_type *t = btf__type_by_id(
@@ -136,7 +136,7 @@ static int choose_fentry(struct hooks *h, const struct btf *types)
 	return 0;
 }
 
-/* How many arguments the function has whose second one says where the pages begin; 0: it is another one. */
+/* Returns how many arguments the function has whose second one says where the pages begin; 0: it is another one. */
 static unsigned int pin_arguments(const struct btf *types)
 {
 	int id = btf__find_by_name_kind(types, PIN_FUNCTION, BTF_KIND_FUNC);
@@ -216,7 +216,7 @@ static void forget_confirm(struct pvmtrace_bpf *skel)
 	bpf_program__set_autoload(skel->progs.pvm_pin_end, false);
 }
 
-/* What more there is where ftrace works. */
+/* Chooses what more there is where ftrace works. */
 static int choose_by_types(struct hooks *h, const struct btf *types, enum hooks_extent extent)
 {
 	int err = h->fentry ? choose_fentry(h, types) : 0;
@@ -274,7 +274,7 @@ static int attach(struct hooks *h, struct bpf_program *prog)
 	return 0;
 }
 
-/* All hooks on the calls' functions whose names begin so. */
+/* Attaches all hooks on the calls' functions whose names begin so. */
 static int attach_all(struct hooks *h, const char *prefix)
 {
 	struct bpf_program *prog;
@@ -362,7 +362,7 @@ struct pin_key hooks__key(const struct hooks *h)
 	return key;
 }
 
-/* Of all hooks on the calls' functions whose names begin so. */
+/* Returns the misses of all hooks on the calls' functions whose names begin so. */
 static uint64_t misses_all(const struct hooks *h, const char *prefix)
 {
 	struct bpf_program *prog;

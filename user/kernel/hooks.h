@@ -31,38 +31,38 @@ struct hooks {
 	bool lacks;	      /* all of these may not have run for a while */
 	struct witness witness;
 	struct skips stackless_at; /* the counts when a thread without a shadow stack was found */
-	/* The hooks on the calls themselves: on the functions, by how their programs' names begin, or the tracepoints. */
+	/* These hooks are on the calls themselves: on the functions, by how their programs' names begin, or the tracepoints. */
 	const char *entries, *exits;
 	struct bpf_program *enter, *exit;
 };
 
-/* How much is hooked. */
+/* This says how much is hooked. */
 enum hooks_extent {
 	HOOKS_LEAST,	 /* the calls themselves */
 	HOOKS_WITNESSED, /* and witnesses, where they are needed */
 	HOOKS_CONFIRMED, /* and what confirms calls */
 };
 
-/* Before the programs are loaded: chooses those that will be, by the kernel's types in the file btf, or its own for
- * NULL. 0, or EX_UNAVAILABLE after a message if fentry is wanted and not to be had. extent: whether what the
- * kernel itself does for a call, and witnesses of it, are hooked too, where they can be, with either method. */
+/* Chooses, before the programs are loaded, those that will be, by the kernel's types in the file btf, or its own for NULL.
+ * Returns 0, or EX_UNAVAILABLE after a message if fentry is wanted and not to be had. extent: whether what the kernel itself
+ * does for a call, and witnesses of it, are hooked too, where they can be, with either method. */
 int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, bool fentry,
 		  enum hooks_extent extent);
-/* Attaches them. 0 or -errno. */
+/* Attaches them. Returns 0 or -errno. */
 int hooks__attach(struct hooks *h);
 void hooks__detach(struct hooks *h);
-/* Known once they are attached. */
+/* Returns what is confirmed, which is known once they are attached. */
 struct confirm_info hooks__confirms(const struct hooks *h);
-/* What sums of pages are made with; its page_shift is 0 if there are none. Pages may lack once the kernel has skipped
- * runs of both hooks. */
+/* Returns what sums of pages are made with; its page_shift is 0 if there are none. Pages may lack once the kernel has
+ * skipped runs of both hooks. */
 struct pin_key hooks__key(const struct hooks *h);
-/* Calls that the kernel passed all hooks on them over for, at most: of each kind of hook it counts the runs that it
- * skipped, and a call that one of them saw is told. */
+/* Returns how many calls there are, at most, for which the kernel passed over all hooks on them: of each kind of hook it
+ * counts the runs that it skipped, and a call that one of them saw is told. */
 uint64_t hooks__skipped(const struct hooks *h);
-/* From time to time: see witness__tick. */
+/* Is called from time to time: see witness__tick. */
 void hooks__tick(struct hooks *h);
-/* Runs of the first hooks that it skipped, at entry or at exit, whatever others saw of the call. Kernels before 5.12, which
- * do not count them, skip none. */
+/* Returns the runs of the first hooks that the kernel skipped, at entry or at exit, whatever others saw of the call. Kernels
+ * before 5.12, which do not count them, skip none. */
 uint64_t hooks__misses(const struct hooks *h);
 
 #endif

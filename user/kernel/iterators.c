@@ -14,14 +14,14 @@
 #include "kernel/support.h"
 #include "pvmtrace.skel.h"
 
-/* A build for tests (Makefile): as on a host that allows none over maps. */
+/* A build for tests (Makefile) behaves as on a host that allows none over maps. */
 #ifdef PVM_NO_MAP_ITERATORS
 #define OVER_MAPS_ALLOWED false
 #else
 #define OVER_MAPS_ALLOWED true
 #endif
 
-/* What programs of iter/bpf_map_elem attach to (kernel/bpf/map_iter.c). */
+/* Programs of iter/bpf_map_elem attach to this (kernel/bpf/map_iter.c). */
 #define OVER_MAPS "bpf_iter_bpf_map_elem"
 
 /* Each kernel that we run on has these; what refuses them is a host that lists what programs may attach to. */
@@ -60,7 +60,7 @@ static struct bpf_link *keep(struct bpf_link **link, struct bpf_link *made)
 	return made;
 }
 
-/* The other way, over a task of ours: it does all at once. */
+/* Goes the other way, over a task of ours: it does all at once. */
 static struct bpf_link *over_map(struct bpf_link **link, const struct bpf_program *prog,
 				 const struct bpf_map *map, struct bpf_link **other,
 				 const struct bpf_program *all)

@@ -9,7 +9,7 @@ struct btf;
 struct bpf_link;
 struct pvmtrace_bpf;
 
-/* Links of the skeleton's: they go with it. */
+/* These are links of the skeleton's: they go with it. */
 struct iterators {
 	const struct bpf_link *sweep; /* over all tasks */
 	const struct bpf_link *dead;  /* over the states of calls; NULL: it is not needed */
@@ -17,10 +17,10 @@ struct iterators {
 	const struct bpf_link *take;  /* writes the summaries */
 };
 
-/* Before loading: finds out by loading a program whether this host allows iterators over maps. types: the kernel's; NULL:
- * unknown, then it does. Needs CAP_BPF and CAP_PERFMON. */
+/* Finds out, before loading, by loading a program whether this host allows iterators over maps. types: the kernel's; NULL:
+ * unknown, then it does. It needs CAP_BPF and CAP_PERFMON. */
 void iterators__choose(struct pvmtrace_bpf *skel, const struct btf *types);
-/* 0, or an exit status after a message. */
+/* Attaches them. Returns 0, or an exit status after a message. */
 int iterators__attach(struct pvmtrace_bpf *skel, struct iterators *out);
 
 #endif

@@ -16,7 +16,7 @@
 #include "kernel/tracer.h"
 
 struct kernel_ops {
-	/* What it is. */
+	/* These say what it is. */
 	bool (*fentry)(const struct tracer *t);
 	enum resolve_method (*resolve)(const struct tracer *t);
 	struct confirm_info (*confirms)(const struct tracer *t);
@@ -24,13 +24,13 @@ struct kernel_ops {
 	struct pin_key (*pin_key)(const struct tracer *t);
 	uint32_t (*host_pid)(const struct tracer *t);
 	bool (*in_pid_ns)(const struct tracer *t);
-	/* How it is. */
+	/* These say how it is. */
 	void (*counts)(struct tracer *t, struct pvm_counts *out);
 	uint64_t (*skipped_runs)(const struct tracer *t);
 	enum tracer_firing (*firing)(struct tracer *t);
 	size_t (*alive)(struct tracer *t, enum pvm_who who);
 	bool (*memory_left)(struct tracer *t);
-	/* Its records. */
+	/* These give its records. */
 	struct pvm_shared *(*shared)(struct tracer *t);
 	int (*seen_fd)(const struct tracer *t);
 	int (*poll_fd)(struct tracer *t);
@@ -38,7 +38,7 @@ struct kernel_ops {
 	int (*consume_arrays)(struct tracer *t);
 	int (*take_summaries)(struct tracer *t, tracer_sample_fn take, void *ctx);
 	uint64_t (*summaries_left)(struct tracer *t);
-	/* What it is told. */
+	/* These tell it what to do. */
 	void (*go)(struct tracer *t);
 	void (*tick)(struct tracer *t);
 	int (*sweep)(struct tracer *t, enum pvm_phase phase, uint64_t older_ns);
@@ -54,7 +54,7 @@ struct kernel_ops {
 	void (*self_test_seen)(struct tracer *t, const void *data, size_t size);
 };
 
-/* The kernel half itself. */
+/* This is the kernel half itself. */
 extern const struct kernel_ops kernel_ops;
 
 struct kernel {

@@ -15,21 +15,23 @@ struct bpf_map;
 struct bpf_object;
 struct bpf_program;
 
-/* Bytes of memory that the maps of an object take, at most. */
+/* Returns the bytes of memory that the maps of an object take, at most. */
 uint64_t kernel_map__bytes(const struct bpf_object *obj);
-/* The elements of an array made with BPF_F_MMAPABLE, as long as the program lives. NULL: errno says why. */
+/* Returns the elements of an array made with BPF_F_MMAPABLE, which stay for as long as the program lives. NULL: errno says
+ * why. */
 void *kernel_map__elements(const struct bpf_map *map);
 /* Makes ready the iterator that runs prog for each element of map, and once without one. NULL: errno says why. */
 struct bpf_link *kernel_map__iterator(const struct bpf_program *prog, const struct bpf_map *map);
-/* Likewise one over tasks, of which it shows the calling thread alone; before Linux 6.1 all, this one somewhere among them. */
+/* Makes ready likewise one over tasks, of which it shows the calling thread alone; before Linux 6.1 all, this one somewhere
+ * among them. */
 struct bpf_link *kernel_map__iterator_of_self(const struct bpf_program *prog);
 
-/* An iterator at its beginning: a descriptor, or -errno. */
+/* Puts an iterator at its beginning. Returns a descriptor, or -errno. */
 int kernel_map__begin(const struct bpf_link *iterator);
-/* Runs it further until its program has written size bytes, or to the end. How many bytes were written; 0: it has
+/* Runs it further until its program has written size bytes, or to the end. Returns how many bytes were written; 0: it has
  * ended; or -errno. */
 long kernel_map__read(int fd, void *out, size_t size);
-/* Runs one whose program writes nothing to its end. 0 or -errno. */
+/* Runs one whose program writes nothing to its end. Returns 0 or -errno. */
 int kernel_map__run(const struct bpf_link *iterator);
 
 #endif

@@ -10,7 +10,7 @@
 #include "kernel/types.h"
 
 #define MODULE_PATH "/sys/kernel/btf/%s"
-/* Structures without a name in one another: no kernel has so many. */
+/* Structures without a name lie in one another no deeper than this in any kernel. */
 #define DEPTH_MAX 8
 
 static bool is_there(const char *module)
@@ -30,7 +30,7 @@ static const struct btf_type *resolve(const struct btf *types, __u32 id)
 	return t;
 }
 
-/* Adds the offset of a member to *at, also of one inside a member without a name. Its type, or NULL. */
+/* Adds the offset of a member to *at, also of one inside a member without a name. Returns its type, or NULL. */
 static const struct btf_type *find_member(const struct btf *types, const struct btf_type *t,
 					  const char *name, __u32 *at, int depth)
 {
@@ -94,7 +94,7 @@ static void learn_overlay(const struct btf *types, struct pvm_module_types *out)
 	__atomic_store_n(&out->overlay, file ? 2 : 1, __ATOMIC_RELEASE);
 }
 
-/* The module's own types, on top of the kernel's; NULL: it is not loaded. */
+/* Returns the module's own types, on top of the kernel's; NULL: it is not loaded. */
 static struct btf *load_module(const char *module, struct btf *base)
 {
 	char path[64];

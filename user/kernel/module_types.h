@@ -8,16 +8,16 @@
 
 #include "bpf/control.h"
 
-/* Which of them could not be asked for yet, because they are not loaded. */
+/* This says which of them could not be asked for yet, because they are not loaded. */
 struct module_types_missing {
 	bool btrfs, overlay;
 };
 
-/* Fills in what is known now, of the modules that m names and that are there. file: the kernel's types, or NULL for its
- * own. Needs no rights. */
+/* Fills in what is known now, of the modules that m names and that are there. file: the kernel's types, or NULL for its own.
+ * It needs no rights. */
 void module_types__learn(const char *file, struct pvm_module_types *out,
 			 struct module_types_missing *m);
-/* The same for what has come since. One whose types cannot be made use of is not asked again. */
+/* Does the same for what has come since. One whose types cannot be made use of is not asked again. */
 void module_types__tick(const char *file, struct pvm_module_types *out,
 			struct module_types_missing *m);
 

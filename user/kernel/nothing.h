@@ -8,7 +8,7 @@
 #include <linux/bpf.h>
 
 /* Loads one. function: what it is to be attached to, by its id in the kernel's types; 0: that is said when it is attached.
- * The descriptor, or -errno. */
+ * Returns the descriptor, or -errno. */
 int nothing__load(enum bpf_prog_type type, enum bpf_attach_type attach, uint32_t function);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pid_watch - whether the processes that a filter means are still there. By pidfds, which stand for a process and not
- * for its number, and need no rights. */
+/* pid_watch - whether the processes that a filter means are still there. That is seen by pidfds, which stand for a process
+ * and not for its number, and need no rights. */
 #ifndef PVM_PID_WATCH_H
 #define PVM_PID_WATCH_H
 
@@ -16,7 +16,7 @@ struct pid_watch {
 
 /* Watches one process more, from now on. */
 void pid_watch__add(struct pid_watch *w, uint32_t pid);
-/* How many of them have not ended. A process has ended when its last thread has. */
+/* Returns how many of them have not ended. A process has ended when its last thread has. */
 size_t pid_watch__alive(struct pid_watch *w);
 void pid_watch__close(struct pid_watch *w);
 

@@ -28,7 +28,7 @@
 
 #include "base/log.h"
 
-/* systemd's range for uids that are made up for one service: accounts of people are elsewhere. */
+/* This is systemd's range for uids that are made up for one service: accounts of people are elsewhere. */
 #define UID_FIRST 61184u
 #define UID_LAST 65519u
 #define UID_CNT (UID_LAST - UID_FIRST + 1)
@@ -95,7 +95,7 @@ int privileges__check(void)
 	return EX_NOPERM;
 }
 
-/* text: the four numbers of a "Uid:" line: real, effective, saved and of file access. */
+/* Marks the uids of a "Uid:" line. text: its four numbers: real, effective, saved and of file access. */
 static void mark_uids(const char *text, bool used[UID_CNT])
 {
 	char *end;
@@ -201,7 +201,7 @@ bool privileges__is_made_up(uid_t uid)
 	return uid >= UID_FIRST && uid <= UID_LAST && !getpwuid(uid);
 }
 
-/* An account's name, or a uid in decimal that need not have one. 0, or -ENOENT. */
+/* Looks up an account's name, or a uid in decimal that need not have one. Returns 0, or -ENOENT. */
 static int look_up(struct privileges *p, const char *user)
 {
 	const struct passwd *pw;
@@ -238,7 +238,7 @@ static bool is_nobody(uid_t uid)
 	return uid == NOBODY_UID || (pw && pw->pw_uid == uid);
 }
 
-/* Whether what look_up found is fit for us; user: how it was named. 0 or EX_USAGE. */
+/* Returns whether what look_up found is fit for us: 0 or EX_USAGE. user: how it was named. */
 static int accept(const struct privileges *p, const char *user)
 {
 	if (is_nobody(p->uid))
@@ -339,7 +339,7 @@ static int raise_own(void)
 	return err;
 }
 
-/* *held: whether there was the right to do it, so whether the set has to be empty now. */
+/* Empties the bounding set. *held: whether there was the right to do it, so whether the set has to be empty now. */
 static int drop_bounding(bool *held)
 {
 	cap_t caps = cap_get_proc();
@@ -372,7 +372,7 @@ static int change_ids(const struct privileges *p)
 	return 0;
 }
 
-/* The sets that are left in the end: empty, or with CAP_BPF permitted and effective. */
+/* Returns the sets that are left in the end: empty, or with CAP_BPF permitted and effective. */
 static cap_t final_caps(bool keep_cap_bpf)
 {
 	static const cap_value_t bpf[] = { CAP_BPF };
@@ -443,7 +443,7 @@ static int verify_ids(const struct privileges *p)
 		return still("the gid is not the chosen one");
 	if (p->change_user && getgroups(0, NULL) != 0)
 		return still("supplementary groups are left");
-	/* The proof: the way back is closed. */
+	/* This is the proof: the way back is closed. */
 	if (!setuid(0) || !seteuid(0) || !setresuid((uid_t)-1, (uid_t)-1, 0))
 		return still("root can be had back");
 	if (p->gid && (!setgid(0) || !setegid(0)))

@@ -22,29 +22,29 @@ enum privilege {
 	PRIVILEGE_PERFMON = 2, /* CAP_PERFMON */
 };
 
-/* Which of the two are missing from the effective set (CAP_SYS_ADMIN stands for both), as bits of enum privilege.
+/* Returns which of the two are missing from the effective set (CAP_SYS_ADMIN stands for both), as bits of enum privilege.
  * effective: the whole set, or NULL. If it cannot be read, all is missing. */
 unsigned privileges__missing(uint64_t *effective);
-/* Elsewhere all capabilities may be held and bpf(2) still refuses. */
+/* Returns whether we are in the initial user namespace. Elsewhere all capabilities may be held and bpf(2) still
+ * refuses. */
 bool privileges__in_init_user_ns(void);
-/* Says on stderr which of CAP_BPF and CAP_PERFMON is missing from the effective set (CAP_SYS_ADMIN
- * stands for both). 0, or EX_NOPERM (77). */
+/* Says on stderr which of CAP_BPF and CAP_PERFMON is missing from the effective set (CAP_SYS_ADMIN stands for
+ * both). Returns 0, or EX_NOPERM (77). */
 int privileges__check(void);
 
-/* Decides whom to become (does not change anything yet). user: the --user value (a name or a decimal
- * uid) or NULL: the account "pvmtrace" if it exists, else a uid from 61184 to 65519 that no account
- * and no process has. Started as another user than 0: stays that user; --user is then an error
- * unless it names that same user. Never uid 0, never "nobody".
- * 0; EX_USAGE (64) for an impossible --user; EX_SOFTWARE (70). Says why on stderr. */
+/* Decides whom to become (does not change anything yet). user: the --user value (a name or a decimal uid) or
+ * NULL: the account "pvmtrace" if it exists, else a uid from 61184 to 65519 that no account and no process has.
+ * A program that was started as another user than 0 stays that user; --user is then an error unless it names
+ * that same user. It is never uid 0, never "nobody". Returns 0; EX_USAGE (64) for an impossible --user;
+ * EX_SOFTWARE (70). Says why on stderr. */
 int privileges__choose(struct privileges *p, const char *user);
 
-/* Whether uid is one of those that are chosen where there is no account. */
+/* Returns whether uid is one of those that are chosen where there is no account. */
 bool privileges__is_made_up(uid_t uid);
 
-/* Becomes p->uid:p->gid without supplementary groups, clears ambient, inheritable, permitted and
- * effective sets (but for CAP_BPF when keep_cap_bpf), the bounding set where CAP_SETPCAP is held, sets
- * no_new_privs and clears dumpable, and then reads everything back. 0, or EX_SOFTWARE (70) after a message:
- * then the caller must not go on. */
+/* Becomes p->uid:p->gid without supplementary groups, clears ambient, inheritable, permitted and effective sets (but for
+ * CAP_BPF when keep_cap_bpf), the bounding set where CAP_SETPCAP is held, sets no_new_privs and clears dumpable, and then
+ * reads everything back. Returns 0, or EX_SOFTWARE (70) after a message: then the caller must not go on. */
 int privileges__drop(const struct privileges *p);
 
 #endif

@@ -78,7 +78,7 @@ static bool await(struct self_test *t, const struct self_test_env *env, enum pvm
 	return false;
 }
 
-/* A real transfer: one element a side, as most calls are. */
+/* Makes a real transfer: one element a side, as most calls are. */
 static void call_native(void)
 {
 	char from = 'x', to = 0;
@@ -94,14 +94,14 @@ static void call_native(void)
 #define NOT_RUN "this kernel does not run 32-bit calls"
 #define NOT_TRIED "a 32-bit call could not be tried"
 
-/* Whether the kernel carried it out. */
+/* Makes an x32 call. Returns whether the kernel carried it out. */
 static bool call_x32(void)
 {
 	return syscall(X32_READV, getpid(), NULL, 0L, NULL, 0L, 0L) == 0 || errno != ENOSYS;
 }
 
-/* By the gate that 32-bit programs use. Nothing is passed, so no pointer needs to fit into 32 bits; flags
- * are whatever stands in ebp. Whether the kernel carried it out. */
+/* Makes a call by the gate that 32-bit programs use. Nothing is passed, so no pointer needs to fit into 32 bits; flags are
+ * whatever stands in ebp. Returns whether the kernel carried it out. */
 static bool call_i386(void)
 {
 	long ret = I386_READV;
@@ -113,7 +113,8 @@ static bool call_i386(void)
 	return (int)ret != -ENOSYS;
 }
 
-/* In a child, because a kernel without 32-bit emulation answers with a signal. NULL, or why it was not carried out. */
+/* Makes it in a child, because a kernel without 32-bit emulation answers with a signal. Returns NULL, or why it was not
+ * carried out. */
 static const char *run_i386(int (*be_self)(void *ctx), void *ctx)
 {
 	const struct rlimit no_core = { 0, 0 };

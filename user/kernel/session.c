@@ -9,7 +9,7 @@
 
 #include <linux/bpf.h>
 
-/* enum bpf_attach_type (linux/bpf.h) from 6.10 on. */
+/* This is of enum bpf_attach_type (linux/bpf.h) from 6.10 on. */
 #define NAME "BPF_TRACE_KPROBE_SESSION"
 
 uint32_t session__type(const struct btf *types)

@@ -8,7 +8,7 @@
 
 struct btf;
 
-/* The attach type of such a link; 0: this kernel has none (before 6.10). types: of the kernel. */
+/* Returns the attach type of such a link; 0: this kernel has none (before 6.10). types: of the kernel. */
 uint32_t session__type(const struct btf *types);
 /* Attaches a program that was loaded for that type to the functions. Returns the link, which the caller closes, or -errno. */
 int session__attach(int prog, uint32_t type, const char *const *functions, size_t cnt);

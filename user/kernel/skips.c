@@ -28,7 +28,7 @@ uint64_t skips__bound(const struct skips *s)
 {
 	uint64_t cnt = bound_of_witnesses(s);
 
-	/* Then an exit without an entry is not told. */
+	/* An exit without an entry is not told then. */
 	if (s->fentry && !s->beside)
 		return s->entries;
 	return least(cnt, least(s->entries, s->exits));

@@ -20,14 +20,14 @@ struct skips {
 };
 
 /*
- * Calls that are missing, at most. A call that any hook saw is told, so one that is missing was passed over by every
- * kind of them, and stands in the count of each kind that sees all calls: the least of these counts. What permits
- * accesses (WITNESS_PERMIT) sees not all, and nothing is taken off for what it saw. Not 0: `complete` is false.
+ * Returns how many calls are missing, at most. A call that any hook saw is told, so one that is missing was passed over by
+ * every kind of them, and stands in the count of each kind that sees all calls: the least of these counts. What permits
+ * accesses (WITNESS_PERMIT) sees not all, and nothing is taken off for what it saw. If it is not 0, `complete` is false.
  */
 uint64_t skips__bound(const struct skips *s);
 
-/* The same where a thread without a shadow stack was found when the counts were those of at: up to then it is not known of
- * which threads the witnesses saw calls. */
+/* Returns the same where a thread without a shadow stack was found when the counts were those of at: up to then it is not
+ * known of which threads the witnesses saw calls. */
 uint64_t skips__bound_since(const struct skips *at, const struct skips *now);
 
 #endif

@@ -32,7 +32,7 @@ static int begin(struct summaries *s)
 	return 0;
 }
 
-/* Fetches the next ones; none: the iterator has come to its end. 0 or -errno. */
+/* Fetches the next ones; where there are none the iterator has come to its end. Returns 0 or -errno. */
 static int fill(struct summaries *s)
 {
 	long n = kernel_map__read(s->fd, s->batch, sizeof(s->batch));
@@ -55,7 +55,7 @@ static int hand_on(struct summaries *s, int (*take)(void *ctx, void *data, size_
 	return 0;
 }
 
-/* One run of the iterator, or what is left of it. */
+/* Takes one run of the iterator, or what is left of it. */
 static int run(struct summaries *s, int (*take)(void *ctx, void *data, size_t size), void *ctx)
 {
 	int err = s->taking ? 0 : begin(s);

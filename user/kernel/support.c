@@ -19,10 +19,10 @@
 
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
 
-/* include/linux/proc_ns.h, PROC_PID_INIT_INO */
+/* The number is from include/linux/proc_ns.h, PROC_PID_INIT_INO. */
 #define INIT_PID_NS "pid:[4026531836]"
 
-/* Its file holds all modes, the one in force in brackets. */
+/* Gets the mode. Its file holds all modes, the one in force in brackets. */
 void support__lockdown(char *out, size_t size)
 {
 	char text[128] = "";

@@ -8,20 +8,20 @@
 
 #include "kernel/types.h"
 
-/* BTF (a copy of it, or NULL; see kernel/types.h), ring buffer, bpf(2) itself, lockdown. 0 and *types, or
+/* Checks BTF (a copy of it, or NULL; see kernel/types.h), ring buffer, bpf(2) itself, lockdown. Returns 0 and *types, or
  * EX_UNAVAILABLE or EX_USAGE after a message. */
 int support__check(const char *btf, enum kernel_types *types);
-/* Whether the kernel's BTF can be read. */
+/* Returns whether the kernel's BTF can be read. */
 bool support__has_btf(void);
-/* The mode of lockdown, "" where it cannot be read. */
+/* Gets the mode of lockdown, "" where it cannot be read. */
 void support__lockdown(char *out, size_t size);
 /* Says why loading or attaching failed with err (a positive errno), in words that help. Returns the
  * exit status for it. what: "load" or "attach". */
 int support__explain(const char *what, int err);
-/* Whether the kernel has the kfunc that looks up a pid in the caller's namespace (6.13), and programs can
- * call it. btf: as above. */
+/* Returns whether the kernel has the kfunc that looks up a pid in the caller's namespace (6.13), and programs can call it.
+ * btf: as above. */
 bool support__has_vpid_kfunc(const char *btf);
-/* Whether this process is outside the initial pid namespace. */
+/* Returns whether this process is outside the initial pid namespace. */
 bool support__in_pid_ns(void);
 
 #endif

@@ -18,7 +18,7 @@ static bool reads_zero(int fd)
 	return len > 0 && text[0] == '0' && (text[1] == '\n' || text[1] == '\0');
 }
 
-/* Whether it is 0 now. What cannot be read, because it is not there or not for us, is not said to be. */
+/* Returns whether it is 0 now. What cannot be read, because it is not there or not for us, is not said to be. */
 static bool is_zero(const char *file)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);

@@ -26,7 +26,7 @@ bool sysctl__kprobes_are_off(void);
 /* While net.core.bpf_jit_enable is 0, what is loaded is interpreted: no kernel function can be called then. */
 bool sysctl__jit_is_off(void);
 
-/* Tells afterwards whether one was written to, as a switch that went there and back leaves no trace. */
+/* It tells afterwards whether one was written to, as a switch that went there and back leaves no trace. */
 struct sysctl_watch {
 	int file;   /* kept open: the inode that is watched is then the one that others open */
 	int notify; /* inotify(7) */
@@ -35,9 +35,9 @@ struct sysctl_watch {
 /* If it cannot be watched, nothing is ever told. */
 void sysctl__watch(struct sysctl_watch *w, const char *file);
 bool sysctl__is_watched(const struct sysctl_watch *w);
-/* Whether the file that is watched holds 0 now, also where it could not be opened any more. */
+/* Returns whether the file that is watched holds 0 now, also where it could not be opened any more. */
 bool sysctl__watched_is_zero(const struct sysctl_watch *w);
-/* Since the last time. */
+/* Returns whether it was written to since the last time. */
 bool sysctl__was_written(struct sysctl_watch *w);
 
 #endif

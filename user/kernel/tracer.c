@@ -140,7 +140,7 @@ static int load(void *ctx)
 	return support__explain("loading the BPF programs", -err);
 }
 
-/* What the user half reads and writes of the kernel half's maps while it runs. */
+/* Maps what the user half reads and writes of the kernel half's maps while it runs. */
 static int map_elements(struct tracer *t)
 {
 	t->commands.queue = kernel_map__elements(t->skel->maps.pvm_commands);
@@ -288,7 +288,7 @@ struct pvm_shared *tracer__shared(struct tracer *t)
 	return &t->skel->bss->pvm_shared;
 }
 
-/* What the running collector needs of bpf(2): iterators, and looks at programs. */
+/* Tries what the running collector needs of bpf(2): iterators, and looks at programs. */
 static int try_without(struct tracer *t, const struct privileges *p)
 {
 	struct bpf_prog_info info = {};

@@ -32,58 +32,57 @@ int tracer__look(struct tracer *t);
 int tracer__attach(struct tracer *t);
 void tracer__go(struct tracer *t);
 void tracer__close(struct tracer *t); /* takes NULL */
-/* What the rings and maps of an opened tracer take of the kernel's memory when they are full, about. */
+/* Returns what the rings and maps of an opened tracer take of the kernel's memory when they are full, about. */
 uint64_t tracer__map_bytes(const struct tracer *t);
 
-/* Whether the hooks are on the calls' own functions (--attach fentry). */
+/* Returns whether the hooks are on the calls' own functions (--attach fentry). */
 bool tracer__fentry(const struct tracer *t);
-/* How targets are looked up; RESOLVE_AUTO: not known yet. */
+/* Returns how targets are looked up; RESOLVE_AUTO: not known yet. */
 enum resolve_method tracer__resolve(const struct tracer *t);
-/* The collector runs outside the initial pid namespace: sweeps see that namespace only. */
+/* Returns whether the collector runs outside the initial pid namespace: sweeps see that namespace only. */
 bool tracer__in_pid_ns(const struct tracer *t);
-/* What the kernel's own work confirms; known once it is attached. */
+/* Returns what the kernel's own work confirms, which is known once it is attached. */
 struct confirm_info tracer__confirms(const struct tracer *t);
-/* Which witnesses are in force, as bits of enum witness_bit (witness_info.h); known once it is attached. *note: which of those
- * that this kernel has are not, and why; NULL: none. note
- * may be NULL. */
+/* Returns which witnesses are in force, as bits of enum witness_bit (witness_info.h), which is known once it is attached.
+ * *note: which of those that this kernel has are not, and why; NULL: none. note may be NULL. */
 uint8_t tracer__witness(const struct tracer *t, const char **note);
 /* A switch was off, or may have been. From now on what it stops without a count bounds no calls that may be missing, and
  * with ftrace's fewer pages than a list needs are no evidence. */
 void tracer__ftrace_was_off(struct tracer *t);
 void tracer__kprobes_were_off(struct tracer *t);
-/* What the kernel half's sums of pages are made with; known once it is attached. */
+/* Returns what the kernel half's sums of pages are made with, which is known once it is attached. */
 struct pin_key tracer__pin_key(const struct tracer *t);
-/* Of the processes that --target-pid or --caller-pid asks for, how many have not ended. */
+/* Returns how many of the processes that --target-pid or --caller-pid asks for have not ended. */
 size_t tracer__alive(struct tracer *t, enum pvm_who who);
-/* Whether others still work in the memory of a process of --target-pid that has ended or has executed another file. */
+/* Returns whether others still work in the memory of a process of --target-pid that has ended or has executed another file. */
 bool tracer__memory_left(struct tracer *t);
 uint32_t tracer__host_pid(const struct tracer *t);
-/* The control block and counters, mapped. */
+/* Returns the control block and counters, mapped. */
 struct pvm_shared *tracer__shared(struct tracer *t);
 
-/* Whether sweeps or counters would be refused (before 5.19) once p is carried out: tried in a child. */
+/* Returns whether sweeps or counters would be refused (before 5.19) once p is carried out: tried in a child. */
 bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
 
-/* Sums of the counters of all CPUs. */
+/* Gives the sums of the counters of all CPUs. */
 void tracer__counts(struct tracer *t, struct pvm_counts *out);
 /* See hooks__skipped. */
 uint64_t tracer__skipped_runs(const struct tracer *t);
 /* See hooks__misses. */
 uint64_t tracer__misses(const struct tracer *t);
 
-/* Runs the iterator over all tasks: calls inside that are older than older_ns are told as phase.
- * 0 or -errno. */
+/* Runs the iterator over all tasks: calls inside that are older than older_ns are told as phase. Returns 0 or
+ * -errno. */
 int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns);
 /* Removes the hooks; rings and counters stay readable. */
 void tracer__detach(struct tracer *t);
 
-/* One self-test call of each ABI that this program can make. Fills abis (room for 4) and *cnt; EX_SOFTWARE
- * if the native one was not seen through the ring. self-test records are looked for with consume(ctx), which
- * drains the ring and reports each PVM_SELF_TEST by tracer__self_test_seen. */
+/* Makes one self-test call of each ABI that this program can make. Fills abis (room for 4) and *cnt. Returns EX_SOFTWARE if
+ * the native one was not seen through the ring. self-test records are looked for with consume(ctx), which drains the ring
+ * and reports each PVM_SELF_TEST by tracer__self_test_seen. */
 int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
 		      size_t *cnt);
 void tracer__self_test_seen(struct tracer *t, const void *data, size_t size);
-/* Whether the hooks see this very program. */
+/* This says whether the hooks see this very program. */
 enum tracer_firing {
 	FIRING_NOT,	/* no call of several */
 	FIRING_AGAIN,	/* not the first one, but a later one: they were silent until now */
@@ -91,13 +90,13 @@ enum tracer_firing {
 	FIRING,
 };
 
-/* By a self-test call that is only counted, and more of them if the counter does not move. */
+/* Finds out by a self-test call that is only counted, and more of them if the counter does not move. */
 enum tracer_firing tracer__firing(struct tracer *t);
 
-/* Rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
+/* These are for the rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
 typedef int (*tracer_sample_fn)(void *ctx, void *data, size_t size);
 int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx);
-/* With --audit: the ring of struct pvm_seen. */
+/* Returns, with --audit, the ring of struct pvm_seen. */
 int tracer__seen_fd(const struct tracer *t);
 int tracer__poll_fd(struct tracer *t);
 int tracer__consume_calls(struct tracer *t);
@@ -110,9 +109,9 @@ int tracer__consume_arrays(struct tracer *t);
  * milliseconds.
  */
 int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx);
-/* Calls in summaries that were not taken yet, of any window. */
+/* Returns the calls in summaries that were not taken yet, of any window. */
 uint64_t tracer__summaries_left(struct tracer *t);
-/* About once a second: modules of file systems may have come whose types are of use. */
+/* Is called about once a second: modules of file systems may have come whose types are of use. */
 void tracer__tick(struct tracer *t);
 /* Returns when every hook that runs now has ended. */
 void tracer__await_hooks(const struct tracer *t);

@@ -8,7 +8,7 @@
 
 enum own_call { SEEN, PASSED_OVER, UNSEEN };
 
-/* That it was passed over shows in the misses of one of its hooks, even where none of others' calls was lost. */
+/* A call that was passed over shows in the misses of one of its hooks, even where none of others' calls was lost. */
 static enum own_call call(struct tracer *t)
 {
 	struct pvm_counts before, after;

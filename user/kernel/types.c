@@ -23,7 +23,7 @@
 
 #define FIRST_IDS 64 /* the kernel's own types are among the first there are */
 
-/* Where libbpf looks: for vmlinux, or for vmlinux-RELEASE. */
+/* libbpf looks in these places: for vmlinux, or for vmlinux-RELEASE. */
 static const struct {
 	const char *dir;
 	bool release;
@@ -39,7 +39,7 @@ static bool is_kernels(const struct btf *btf)
 	       btf__find_by_name_kind(btf, "btf_trace_sys_enter", BTF_KIND_TYPEDEF) > 0;
 }
 
-/* The types of this id, if they are the kernel's own and not a module's or a program's. */
+/* Returns the types of this id, if they are the kernel's own and not a module's or a program's. */
 static struct btf *if_own(uint32_t id)
 {
 	char name[16] = "";
@@ -56,7 +56,7 @@ static struct btf *if_own(uint32_t id)
 	return btf__load_from_kernel_by_id(id);
 }
 
-/* The kernel's own types, from itself: before 5.11 it does not give them, and without CAP_SYS_ADMIN never. */
+/* Asks the kernel for its own types: before 5.11 it does not give them, and without CAP_SYS_ADMIN never. */
 static struct btf *ask_kernel(void)
 {
 	struct btf *own = NULL;
@@ -97,7 +97,7 @@ static int check_file(const char *file, const struct btf *btf, enum kernel_types
 	return err;
 }
 
-/* Something else may have been put over the file, even one of no length. 0 or -errno. */
+/* Something else may have been put over the file, even one of no length. Returns 0 or -errno. */
 static int look_at(const char *file)
 {
 	uint16_t magic = 0;
@@ -169,7 +169,7 @@ static int cover(const char *dir, bool release, int fd)
 	return symlink(target, path) ? -errno : 0;
 }
 
-/* In a mount namespace of our own: puts the file where libbpf looks. 0 or -errno. */
+/* Puts the file where libbpf looks, in a mount namespace of our own. Returns 0 or -errno. */
 static int show(int fd)
 {
 	int err = -ENOENT;

@@ -11,18 +11,18 @@
 
 struct btf;
 
-/* What became known of the user's file. */
+/* This is what became known of the user's file. */
 enum kernel_types {
 	KERNEL_TYPES_OWN,     /* there is none: the kernel shows its own */
 	KERNEL_TYPES_SAME,    /* it is the kernel's own, byte by byte */
 	KERNEL_TYPES_UNKNOWN, /* this kernel does not tell its own: nothing to compare with */
 };
 
-/* Looks at the file (NULL: at the kernel's own place). 0 and *what, or after a message EX_USAGE for a file that
+/* Looks at the file (NULL: at the kernel's own place). Returns 0 and *what, or after a message EX_USAGE for a file that
  * cannot be the right one, EX_UNAVAILABLE if there is nothing without a file. */
 int kernel_types__check(const char *file, enum kernel_types *what);
 
-/* The types in the file, or the kernel's own for NULL; NULL if there are none. The caller frees them. */
+/* Returns the types in the file, or the kernel's own for NULL; NULL if there are none. The caller frees them. */
 struct btf *kernel_types__load(const char *file);
 
 /* Calls fn(ctx), which makes libbpf look for the kernel's own types, so that it finds those of the file

@@ -25,7 +25,7 @@
 #define STACKLESS "a thread was found that has no shadow stack: "
 #define FIRE_TRIES 3
 #define OVER_MIN 8192
-/* LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go. */
+/* This is LOCAL_FREE_TARGET: elements that a CPU lays aside of a map whose oldest go. */
 #define LRU_ASIDE 128
 
 /* A build that counts what witnesses cost (Makefile) does without. */
@@ -34,13 +34,13 @@
 #else
 #define WITNESSES true
 #endif
-/* Another one: the kernel half is as where there are witnesses, but there are none, and no hook sees how a call ends. */
+/* In another one the kernel half is as where there are witnesses, but there are none, and no hook sees how a call ends. */
 #ifdef PVM_ENDS_UNSEEN
 #define ENDS_UNSEEN true
 #else
 #define ENDS_UNSEEN false
 #endif
-/* And one whose table has room for few calls, of which each hook looks for its own. */
+/* A third one has a table with room for few calls, of which each hook looks for its own. */
 #ifdef PVM_FEW_CALLS
 #define FEW_CALLS 64
 #else
@@ -54,7 +54,7 @@ void witness__look(struct witness *w, bool fentry)
 			       .session = -1 };
 }
 
-/* Elements of pvm_over (bpf/stages.h). */
+/* Returns the elements of pvm_over (bpf/stages.h). */
 static uint32_t room_for_over(const struct witness *w)
 {
 	const int cpus = libbpf_num_possible_cpus();
@@ -118,7 +118,7 @@ static bool keep(struct witness *w, const struct bpf_program *prog, struct bpf_l
 	return true;
 }
 
-/* A link of its own for begin and return: in a session the return goes with an entry that was passed over. */
+/* Attaches a link of its own for begin and return: in a session the return goes with an entry that was passed over. */
 static bool attach_multi(struct witness *w, const struct bpf_program *prog, bool at_return,
 			 struct bpf_link **link)
 {
@@ -182,7 +182,7 @@ static bool attach_one(struct witness *w, const struct pvmtrace_bpf *skel, enum 
 	}
 }
 
-/* Make a call; false: that could not be tried. */
+/* Makes a call. Returns false if that could not be tried. */
 static bool call_read(struct pvmtrace_bpf *skel)
 {
 	(void)skel;
@@ -220,8 +220,8 @@ static bool call_i386(struct pvmtrace_bpf *skel)
 }
 
 /*
- * Whether it sees a call of ours, which hooks at a begin note in self_inside, and those at an end take from there. Those at
- * a begin are looked at before there are any at an end.
+ * Returns whether it sees a call of ours, which hooks at a begin note in self_inside, and those at an end take from there.
+ * Those at a begin are looked at before there are any at an end.
  */
 static bool sees(struct pvmtrace_bpf *skel, enum witness_bit bit,
 		 bool (*call)(struct pvmtrace_bpf *skel), bool *untried)
@@ -253,7 +253,7 @@ static bool fires(struct witness *w, struct pvmtrace_bpf *skel, enum witness_bit
 	       (w->lacks_i386 || sees(skel, bit, call_i386, &w->lacks_i386));
 }
 
-/* From now on begins are looked at of each call, by kprobe.multi, in the session's place. Whether it is so. */
+/* From now on begins are looked at of each call, by kprobe.multi, in the session's place. Returns whether it is so. */
 static bool begin_exactly(struct witness *w, struct pvmtrace_bpf *skel)
 {
 	skel->bss->begins_exact = 1;
@@ -263,7 +263,8 @@ static bool begin_exactly(struct witness *w, struct pvmtrace_bpf *skel)
 	return w->exact;
 }
 
-/* What one was attached by, or in part. Without returns it is not known at a begin that the call before is over (bpf/here.h). */
+/* Drops what one was attached by, also if it was attached in part. Without returns it is not known at a begin that the call
+ * before is over (bpf/here.h). */
 static void drop(struct witness *w, struct pvmtrace_bpf *skel, size_t before, enum witness_bit bit)
 {
 	while (w->cnt > before)
@@ -308,7 +309,8 @@ void witness__attach(struct witness *w, struct pvmtrace_bpf *skel)
 	w->noted = witness_info__lacks(w->refused, w->silent, w->note);
 }
 
-/* linux/bpf.h, struct bpf_link_info, as of a link of kprobe.multi; its last member is newer than some headers (6.7). */
+/* This is struct bpf_link_info of linux/bpf.h, as of a link of kprobe.multi; its last member is newer than some headers
+ * (6.7). */
 struct multi_info {
 	uint32_t type, id, prog_id, pad;
 	uint64_t addrs;
@@ -316,7 +318,7 @@ struct multi_info {
 	uint64_t missed;
 };
 
-/* What a program's guard does not count: there was no room to remember a return. */
+/* Returns what a program's guard does not count: there was no room to remember a return. */
 static uint64_t link_missed(int link)
 {
 	struct multi_info info = {};
@@ -337,7 +339,7 @@ static uint64_t ends_missed(const struct witness *w)
 	return w->ends_missed + (w->ends ? link_missed(bpf_link__fd(w->ends)) : 0);
 }
 
-/* What links count goes with them. */
+/* Detaches them. What links count goes with them. */
 void witness__detach(struct witness *w)
 {
 	w->begins_missed = begins_missed(w);

@@ -19,7 +19,7 @@ struct skips;
 #define WITNESS_LINKS 12
 #define WITNESS_FUNCTIONS 8
 
-/* What is in force. */
+/* This is what is in force. */
 struct witness {
 	bool preemptible; /* the first hooks can be preempted, and then pass over calls */
 	bool multi;	  /* kprobe.multi where the calls' functions begin, */
@@ -43,34 +43,35 @@ struct witness {
 	bool exact;			     /* and begins are seen of each call (pvm_begin) */
 	uint64_t attached_ns, sweep_ns;	     /* mono: all were attached; the next sweep is due */
 	uint64_t begins_missed, ends_missed; /* by links that are closed by now */
-	/* enum witness_bit: that could not be attached; that did not see a call of ours. And what that means, if there are any. */
+	/* These are bits of enum witness_bit: of those that could not be attached, and of those that did not see a call of
+	 * ours; and what that means, if there are any. */
 	uint8_t refused, silent;
 	char note[WITNESS_NOTE_SZ];
 	bool noted;
 };
 
 /* Finds out by running a program (without fentry: on a tracepoint) whether hooks can be preempted here. No witness is in
- * force then. Needs CAP_BPF and CAP_PERFMON. */
+ * force then. It needs CAP_BPF and CAP_PERFMON. */
 void witness__look(struct witness *w, bool fentry);
 bool witness__any(const struct witness *w);
-/* Before loading: what of skel is loaded. */
+/* Chooses, before loading, what of skel is loaded. */
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry);
 /* What cannot be attached, or does not see calls of ours then, is left out, and no more in force. No call of others is taken
  * until all hooks are attached. */
 void witness__attach(struct witness *w, struct pvmtrace_bpf *skel);
 void witness__detach(struct witness *w);
-/* Returns are not seen, and begins not by a session, of threads without a shadow stack; and there are such only of threads that
- * were being made when these were attached (bpf/witness.h). Whether it is time for a sweep to look for them: ever more
- * seldom. */
+/* Returns are not seen, and begins not by a session, of threads without a shadow stack; and there are such only of threads
+ * that were being made when these were attached (bpf/witness.h). Returns whether it is time for a sweep to look for them:
+ * ever more seldom. */
 bool witness__wants_sweep(struct witness *w);
-/* If hooks or the sweep came upon such a thread now: begins are seen from here on of each call, by kprobe.multi. Whether it is
- * so. */
+/* Looks whether hooks or the sweep came upon such a thread by now: then begins are seen from here on of each call, by
+ * kprobe.multi. Returns whether it is so. */
 bool witness__tick(struct witness *w, struct pvmtrace_bpf *skel);
-/* What is in force, as bits of enum witness_bit (witness_info.h). */
+/* Returns what is in force, as bits of enum witness_bit (witness_info.h). */
 uint8_t witness__bits(const struct witness *w);
-/* Their part of s: skipped runs, and which of them say something. */
+/* Gives their part of s: skipped runs, and which of them say something. */
 void witness__skips(const struct witness *w, const struct pvmtrace_bpf *skel, struct skips *s);
-/* Runs of a program that the kernel skipped. */
+/* Returns the runs of a program that the kernel skipped. */
 uint64_t witness__misses(const struct bpf_program *prog);
 
 #endif

@@ -22,13 +22,13 @@
 #define LSMS "/sys/kernel/security/lsm"
 #define TEXT_SZ 4096
 #define CALLED_BY_ALL "process_vm_rw"
-/* A build for tests (Makefile): kprobe.multi is refused, and what sees the calls in its place has to do. */
+/* In a build for tests (Makefile) kprobe.multi is refused, and what sees the calls in its place has to do. */
 #ifdef PVM_MULTI_REFUSED
 #define MULTI_REFUSED true
 #else
 #define MULTI_REFUSED false
 #endif
-/* A build for tests (Makefile): as if a compiler had put that function into those of i386's calls. */
+/* A build for tests (Makefile) behaves as if a compiler had put that function into those of i386's calls. */
 #ifdef PVM_WITNESSES_NATIVE
 #define NOT_BY_I386 true
 #else
@@ -40,7 +40,7 @@ static bool has_function(const struct btf *types, const char *name)
 	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) > 0;
 }
 
-/* The functions that the calls end up in here: those of the hooks of fentry.h. */
+/* Finds the functions that the calls end up in here: those of the hooks of fentry.h. */
 static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
 			   const struct btf *types)
 {
@@ -57,7 +57,7 @@ static void find_functions(struct witness *w, const struct pvmtrace_bpf *skel,
 	}
 }
 
-/* The type of a structure's member; NULL: it has none of that name. */
+/* Returns the type of a structure's member; NULL: it has none of that name. */
 static const struct btf_type *member(const struct btf *types, const struct btf_type *t,
 				     const char *name)
 {
@@ -74,13 +74,13 @@ static const struct btf_type *structure(const struct btf *types, const char *nam
 	return id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
 }
 
-/* Whether the kernel was built with what kprobe.multi needs (CONFIG_FPROBE). */
+/* Returns whether the kernel was built with what kprobe.multi needs (CONFIG_FPROBE). */
 static bool has_multi(const struct btf *types)
 {
 	return structure(types, "fprobe") && structure(types, "bpf_kprobe_multi_link");
 }
 
-/* And whether it lets it be attached: then the next best can still be loaded. */
+/* Returns whether the kernel lets it be attached, too: then the next best can still be loaded. */
 static bool try_multi(struct witness *w, bool at_return)
 {
 	const struct bpf_link_create_opts opts = {
@@ -107,8 +107,8 @@ static bool try_multi(struct witness *w, bool at_return)
 
 /*
  * With fentry on those functions it costs less to be on the one that all of them call (mm/process_vm_access.c): a function that
- * has both a fentry hook and fprobe's is entered by a list of both. Whether it can be used here: a compiler may have made
- * several of it, or none.
+ * has both a fentry hook and fprobe's is entered by a list of both. Returns whether it can be used here: a compiler may have
+ * made several of it, or none.
  */
 static bool find_between(struct witness *w, const struct btf *types)
 {

@@ -7,7 +7,7 @@
 
 #include "kernel/witness.h"
 
-/* After witness__look: which witnesses can be had. types: of the kernel. */
+/* Finds, after witness__look, which witnesses can be had. types: of the kernel. */
 void witness_find__kinds(struct witness *w, const struct pvmtrace_bpf *skel,
 			 const struct btf *types, bool fentry);
 

@@ -23,7 +23,7 @@ static bool kernel_preempts(void)
 	return preempt__in_kernel(name.version, modes);
 }
 
-/* The fact, by a program that runs where the tracer's will. */
+/* Finds the fact, by a program that runs where the tracer's will. */
 static bool hook_is_preemptible(bool fentry)
 {
 	struct preempt_bpf *skel = preempt_bpf__open();

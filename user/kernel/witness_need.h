@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Finds out by running a program (without fentry: on a tracepoint). Needs CAP_BPF and CAP_PERFMON. */
+/* Finds out by running a program (without fentry: on a tracepoint). It needs CAP_BPF and CAP_PERFMON. */
 bool witness_need__of_hooks(bool fentry);
 
 #endif
