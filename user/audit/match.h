@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * match - pairs what perf's probe saw of calls (samples) with what the hooks say that they saw. Pure.
+ * match - pairs what perf's probe saw of calls (samples) with what the hooks say that they saw. It is pure.
  *
- * Both are told of one call within moments of each other, but in no fixed order, and by rings of their own. So either
- * waits for the other one. They are one call's if thread, system call and arguments are the same, and if their times
- * fit: a hook in front of the call's function comes before the sample, others come after it, or at that moment. Of calls
- * that are all alike the first fits the first: which one of them was missed is then told with the time of another.
+ * Both are told of one call within moments of each other, but in no fixed order, and by rings of their own. So either waits for
+ * the other one. They are one call's if thread, system call and arguments are the same, and if their times fit: a hook in front
+ * of the call's function comes before the sample, others come after it, or at that moment. Of calls that are all alike the
+ * first fits the first: which one of them was missed is then told with the time of another.
  */
 #ifndef PVM_AUDIT_MATCH_H
 #define PVM_AUDIT_MATCH_H
@@ -25,7 +25,7 @@
 /* Threads are looked for that have been inside for so long. */
 #define AUDIT_LOOK_NS 500000000ULL
 
-/* One call, as one of the two saw it. */
+/* This is one call, as one of the two saw it. */
 struct audit_call {
 	uint64_t ns;		 /* CLOCK_BOOTTIME */
 	__u64 args[PVM_ARG_CNT]; /* as in struct pvm_call */
@@ -49,7 +49,7 @@ void audit_match__free(struct audit_match *m);
  */
 void audit_match__begin(struct audit_match *m, uint64_t ns);
 void audit_match__end(struct audit_match *m, uint64_t ns);
-/* In the order of the rings; it takes part from the next cut on that is not before it. */
+/* Takes a sample, in the order of the rings; it takes part from the next cut on that is not before it. */
 void audit_match__sample(struct audit_match *m, const struct audit_call *call);
 /*
  * All samples up to now_ns were put in, of whatever CPU: they are compared, in the order of time. A thread may call on one
@@ -60,20 +60,20 @@ void audit_match__cut(struct audit_match *m, uint64_t now_ns);
 void audit_match__seen(struct audit_match *m, const struct audit_call *call);
 /* Its thread is still in that call, at that time, and no hook has seen it. */
 void audit_match__inside(struct audit_match *m, const struct audit_call *call);
-/* Whether a sample has waited so long that its thread is to be looked for. */
+/* Returns whether a sample has waited so long that its thread is to be looked for. */
 bool audit_match__waits(const struct audit_match *m, uint64_t now_ns);
 /* All that hooks had said before the last cut has been taken too: what waits may be judged. */
 void audit_match__settle(struct audit_match *m);
 /* Samples, or sights of hooks, were lost that are no younger than now_ns: those that wait are not judged. */
 void audit_match__lost(struct audit_match *m, uint64_t now_ns);
-/* The next sample that may be judged since the last audit_match__settle, and was not given out by this before; NULL:
- * none. Valid until anything else is called. Its tag is the caller's to set. */
+/* Returns the next sample that may be judged since the last audit_match__settle, and was not given out by this before; NULL:
+ * none. It is valid until anything else is called. Its tag is the caller's to set. */
 const struct audit_call *audit_match__fresh(struct audit_match *m, uint32_t **tag);
 /* Takes out the next call that no hook saw, if its time is over; all of them for now_ns UINT64_MAX. tag: as it was set,
  * at first 0. */
 bool audit_match__orphan(struct audit_match *m, uint64_t now_ns, struct audit_call *out,
 			 uint32_t *tag);
-/* Of how many calls it could not be told whether a hook saw them, since this was asked last. */
+/* Returns of how many calls it could not be told whether a hook saw them, since this was asked last. */
 uint64_t audit_match__unjudged(struct audit_match *m);
 
 #endif

@@ -34,7 +34,7 @@ int acl__remove(int fd)
 	return -errno;
 }
 
-/* What no entry but the owner's and "other" may exceed. */
+/* Returns what no entry but the owner's and "other" may exceed. */
 static unsigned int mask_of(const struct posix_acl_xattr_entry *entries, size_t cnt)
 {
 	for (size_t i = 0; i < cnt; i++)

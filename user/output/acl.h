@@ -9,12 +9,12 @@
 
 #include "output/owner.h"
 
-/* Whether what fd (O_PATH will do) stands for has a list: then the group's bits of its mode are the most that any entry
- * of it may do. */
+/* Returns whether what fd (O_PATH will do) stands for has a list: then the group's bits of its mode are the most that any
+ * entry of it may do. */
 bool acl__has(int fd);
-/* Takes it from fd, which is not O_PATH: then the mode says all. 0, also where there is none; or -errno. */
+/* Takes it from fd, which is not O_PATH: then the mode says all. Returns 0, also where there is none; or -errno. */
 int acl__remove(int fd);
-/* Whether its list lets another than root, ourselves and the owner read or write: "user 1000 read" and so on in who. */
+/* Returns whether its list lets another than root, ourselves and the owner read or write: "user 1000 read" and so on in who. */
 bool acl__lets_others(const struct owner *owner, int fd, char *who, size_t size);
 
 #endif

@@ -14,7 +14,7 @@
 #define OPEN_TRIES 8
 #define OPEN_FLAGS (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* One that is being opened. */
+/* This is one that is being opened. */
 struct opening {
 	struct place place;
 	const char *path;
@@ -34,7 +34,7 @@ static int open_or_create(struct opening *o, struct output_file *out)
 		fd = openat(p->dir_fd, p->name, OPEN_FLAGS | O_NOFOLLOW);
 		if (fd >= 0 || errno != ENOENT || o->linked)
 			break;
-		/* Nobody else's at first, whatever list the directory gives it. */
+		/* It is nobody else's at first, whatever list the directory gives it. */
 		fd = openat(p->dir_fd, p->name, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
 		out->created = fd >= 0;
 		if (fd >= 0 || errno != EEXIST)
@@ -73,8 +73,8 @@ static int judge_fifo(const struct opening *o, int fd, const struct stat *st)
 	return -EPERM;
 }
 
-/* What an earlier run gave to a uid that was made up for it; where everybody may make files, it could as well be a
- * service's of such a uid. */
+/* Returns whether it is what an earlier run gave to a uid that was made up for it; where everybody may make files, it could
+ * as well be a service's of such a uid. */
 static bool is_left_over(const struct opening *o, const struct stat *st)
 {
 	struct stat dir;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file - opens what is to be written, and refuses what others put there or may write to. Without
- * races: what is open is judged, never a name. */
+/* file - opens what is to be written, and refuses what others put there or may write to. It is without races:
+ * what is open is judged, never a name. */
 #ifndef PVM_OUTPUT_FILE_H
 #define PVM_OUTPUT_FILE_H
 
@@ -23,8 +23,9 @@ enum output_allow {
 	OUTPUT_LINKS = 2, /* a symbolic link that nobody but root or ourselves can have made */
 };
 
-/* A regular file is created if there is none, without an access control list, and given to owner unless it was root's and owner is made up. allow: of
- * enum output_allow. 0; or -errno, with the reason in why (-EMLINK, -EPERM: others have their hand in it). */
+/* Opens path. A regular file is created if there is none, without an access control list, and given to owner unless it was
+ * root's and owner is made up. allow: of enum output_allow. Returns 0; or -errno, with the reason in why (-EMLINK, -EPERM:
+ * others have their hand in it). */
 int output_file__open(struct output_file *out, const char *path, const struct owner *owner,
 		      unsigned int allow, char why[WHY_SZ]);
 

@@ -10,7 +10,7 @@
 
 #include "output/acl.h"
 
-/* The kernel's name of the file, "" if it cannot be had. */
+/* Reads the kernel's name of the file, "" if it cannot be had. */
 static void read_link(int fd, char out[PATH_MAX])
 {
 	char name[32];
@@ -64,7 +64,7 @@ void file_watch__begin(struct file_watch *w, const char *path, int fd)
 	w->access = read_access(fd);
 }
 
-/* The mount that fd was opened on; -1: not known. */
+/* Returns the mount that fd was opened on; -1: not known. */
 static long mount_of(int fd)
 {
 	char name[40], line[128];
@@ -99,7 +99,7 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* Whether path is at or below dir; how much of it that is. */
+/* Returns whether path is at or below dir: how much of it that is. */
 static size_t below(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);
@@ -109,7 +109,7 @@ static size_t below(const char *path, const char *dir)
 	return !strncmp(path, dir, len) && (path[len] == '/' || !path[len]) ? len : 0;
 }
 
-/* Whether another mount than the file's own is what its name leads through now. */
+/* Returns whether another mount than the file's own is what its name leads through now. */
 static bool is_covered(const char *path, long own)
 {
 	char *line = NULL, point[PATH_MAX];
@@ -135,7 +135,7 @@ static bool is_covered(const char *path, long own)
 	return top != own;
 }
 
-/* Without the right to look at the name itself. */
+/* Looks without the right to look at the name itself. */
 static enum file_change look_from_inside(const struct file_watch *w, int fd)
 {
 	char link[PATH_MAX];

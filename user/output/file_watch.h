@@ -16,7 +16,7 @@ enum file_change {
 	FILE_REMOVED, /* no name is left */
 };
 
-/* Who may read and write a file. */
+/* This says who may read and write a file. */
 struct file_access {
 	mode_t mode;
 	uid_t uid;
@@ -30,13 +30,13 @@ struct file_watch {
 	struct file_access access; /* at the begin, or when a change was noticed last */
 };
 
-/* path (NULL: none) is where fd was opened. */
+/* Begins to watch. path (NULL: none) is where fd was opened. */
 void file_watch__begin(struct file_watch *w, const char *path, int fd);
-/* size: how long the file is at least, if nobody made it shorter. Where the way to the name is closed to us, the
- * kernel's own name of the file and its list of mounts tell. */
+/* Returns what others did. size: how long the file is at least, if nobody made it shorter. Where the way to the name is
+ * closed to us, the kernel's own name of the file and its list of mounts tell. */
 enum file_change file_watch__look(const struct file_watch *w, int fd, off_t size);
-/* Whether mode, owner, group or access control list are others than at the begin or at the last change that was noticed.
- * Only of a regular file with a path. Then now says how they are: "mode 0666, uid 0, gid 0". */
+/* Returns whether mode, owner, group or access control list are others than at the begin or at the last change that was
+ * noticed. It looks only at a regular file with a path. Then now says how they are: "mode 0666, uid 0, gid 0". */
 bool file_watch__access_changed(struct file_watch *w, int fd, char *now, size_t size);
 
 #endif

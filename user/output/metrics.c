@@ -40,7 +40,7 @@ void metrics__open(struct metrics *m, const char *path, const struct owner *owne
 		memcpy(m->dir, path, slash == path ? 1 : (size_t)(slash - path));
 	else if (!slash)
 		m->dir[0] = '.';
-	/* A name that the collector does not read. */
+	/* The collector does not read a file of this name. */
 	snprintf(m->temp, sizeof(m->temp), ".%.200s.tmp", m->name);
 	m->dir_fd = open_dir(m);
 }
@@ -60,15 +60,15 @@ static int write_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
-/* A new file under a name for it that is not yet the final one: m->temp, or where somebody's stands in the way that
- * we may not remove, one that nobody could know. */
+/* Makes a new file under a name for it that is not yet the final one: m->temp, or where somebody's stands in the way that we
+ * may not remove, one that nobody could know. */
 static int create_temp(struct metrics *m)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	uint64_t no = 0;
 	int fd;
 
-	/* One that an earlier run left. */
+	/* This removes one that an earlier run left. */
 	(void)unlinkat(m->dir_fd, m->temp, 0);
 	fd = openat(m->dir_fd, m->temp, flags, 0600);
 	if (fd < 0 && errno == EEXIST && getrandom(&no, sizeof(no), 0) == sizeof(no)) {
@@ -89,7 +89,7 @@ static int write_temp(struct metrics *m, const char *text, size_t len)
 	err = acl__remove(fd);
 	if (!err)
 		err = write_all(fd, text, len);
-	/* Whatever the umask is. */
+	/* The mode is to be this whatever the umask is. */
 	if (!err && fchmod(fd, FILE_MODE))
 		err = -errno;
 	if (close(fd) && !err)

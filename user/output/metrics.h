@@ -25,7 +25,7 @@ struct metrics_info {
 	bool running;	 /* false: written at the end */
 };
 
-/* Renders into a buffer that the caller frees; NULL: out of memory. Pure. */
+/* Renders into a buffer that the caller frees; NULL: out of memory. It is pure. */
 char *metrics__text(const struct metrics_info *info, size_t *len);
 
 struct metrics {
@@ -38,11 +38,11 @@ struct metrics {
 	char temp[NAME_MAX + 1];
 };
 
-/* path: kept, not copied; NULL: every write does nothing. owner: whom we become. Opens the directory while it is in reach; whether files
- * can be made there is seen at the first write, as whom the writes will be. */
+/* Begins. path: kept, not copied; NULL: every write does nothing. owner: whom we become. Opens the directory while it is in
+ * reach; whether files can be made there is seen at the first write, as whom the writes will be. */
 void metrics__open(struct metrics *m, const char *path, const struct owner *owner);
-/* Replaces the file, unless it is another user's, by a new one, mode 0644, in one step. 0 or -errno; says on stderr when it begins to fail
- * and when it works again. */
+/* Replaces the file, unless it is another user's, by a new one, mode 0644, in one step. Returns 0 or -errno; says on stderr
+ * when it begins to fail and when it works again. */
 int metrics__write(struct metrics *m, const struct metrics_info *info);
 void metrics__close(struct metrics *m);
 

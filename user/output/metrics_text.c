@@ -9,7 +9,7 @@
 #include "event/names.h"
 #include "output/metrics.h"
 
-/* Those of loss have one for all. */
+/* Those of loss have one help for all. */
 static const char *const helps[BOOK_CNT] = {
 	[BOOK_SEEN] = "Calls that reached a hook",
 	[BOOK_EMITTED] = "Calls told by a record of their own",

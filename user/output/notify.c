@@ -18,7 +18,7 @@
 #define NS_PER_USEC 1000ULL
 #define USEC_MAX (UINT64_MAX / NS_PER_USEC)
 
-/* A path, or '@' and an abstract name. 0, or -errno. */
+/* Connects to a path, or to '@' and an abstract name. Returns 0, or -errno. */
 static int connect_to(int fd, const char *name)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -36,7 +36,7 @@ static int connect_to(int fd, const char *name)
 	return connect(fd, (const struct sockaddr *)&addr, (socklen_t)len) ? -errno : 0;
 }
 
-/* Digits only. False: not a number, or too large. */
+/* Reads digits only. Returns false if it is not a number, or too large. */
 static bool parse_number(const char *text, uint64_t max, uint64_t *out)
 {
 	char *end;
@@ -48,7 +48,7 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *out)
 	return !errno && *out <= max;
 }
 
-/* Half of what the manager waits, if it waits for this very process. */
+/* Returns half of what the manager waits, if it waits for this very process. */
 static uint64_t beat_interval(void)
 {
 	const char *pid = getenv("WATCHDOG_PID");

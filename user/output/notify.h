@@ -15,10 +15,10 @@ struct notify {
 /* Connects, so call it while the socket is in reach: before any right is given up. Takes the variables out
  * of the environment: children are not to speak for us. A socket that cannot be had is only warned of. */
 void notify__open(struct notify *n);
-/* state: assignments, a line each ("READY=1\nSTATUS=..."). Waits up to a second for a manager that is
- * behind; what cannot be told is not told. */
+/* Tells the manager. state: assignments, a line each ("READY=1\nSTATUS=..."). It waits up to a second for a
+ * manager that is behind; what cannot be told is not told. */
 void notify__say(const struct notify *n, const char *state);
-/* The same around a reload: then the manager is to be told READY=1 when it is done. */
+/* Tells the same around a reload: then the manager is to be told READY=1 when it is done. */
 void notify__reloading(const struct notify *n, uint64_t now_ns);
 /* Says WATCHDOG=1 if it is time to; never waits. now_ns: CLOCK_MONOTONIC. */
 void notify__beat(struct notify *n, uint64_t now_ns);

@@ -12,7 +12,7 @@ struct owner {
 	bool made_up; /* the uid was chosen for this run, and is nobody's */
 };
 
-/* Whether uid is root's, our own or the owner's; whether gid is a group of one of them. */
+/* Returns whether uid is root's, our own or the owner's; whether gid is a group of one of them. */
 bool owner__is_ours(const struct owner *owner, uid_t uid);
 bool owner__is_our_group(const struct owner *owner, gid_t gid);
 

@@ -51,7 +51,7 @@ static int enter(struct place *p, int fd)
 	return 0;
 }
 
-/* Where the link leads, and rest behind that, in rest (PATH_MAX bytes). */
+/* Puts where the link leads, and rest behind that, in rest (PATH_MAX bytes). */
 static int follow_text(struct place *p, const char *name, char *rest)
 {
 	char target[PATH_MAX], all[PATH_MAX];
@@ -70,7 +70,7 @@ static int follow_text(struct place *p, const char *name, char *rest)
 	return *rest == '/' ? enter(p, open("/", DIR_FLAGS)) : 0;
 }
 
-/* One name further; rest is what comes behind it. */
+/* Goes one name further; rest is what comes behind it. */
 static int step(struct place *p, const char *name, char *rest)
 {
 	int fd = openat(p->dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -95,7 +95,7 @@ static int step(struct place *p, const char *name, char *rest)
 	return follow_text(p, name, rest);
 }
 
-/* From where p is. rest (PATH_MAX bytes) is used up. */
+/* Goes on from where p is. rest (PATH_MAX bytes) is used up. */
 static int walk(struct place *p, char *rest)
 {
 	size_t skip, len;

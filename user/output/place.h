@@ -25,14 +25,14 @@ struct place {
 	char name[NAME_MAX + 1]; /* in the directory; may not exist, may be a link itself */
 };
 
-/* 0, or -errno: -EISDIR where path has no last name, -ELOOP where others may have put a link. */
+/* Finds it. Returns 0, or -errno: -EISDIR where path has no last name, -ELOOP where others may have put a link. */
 int place__find(struct place *p, const char *path, const struct owner *owner);
-/* p->name is a symbolic link: goes where it leads. 0 or -errno, -ELOOP as above; for the link of a proc -EXDEV:
- * only the kernel can follow it. */
+/* Goes where p->name, a symbolic link, leads. Returns 0 or -errno, -ELOOP as above; for the link of a proc -EXDEV: only the
+ * kernel can follow it. */
 int place__follow(struct place *p);
 void place__leave(struct place *p);
 
-/* Whether what fd stands for, with st, can be written to by any other. By its owner he can set that right at any
+/* Returns whether what fd stands for, with st, can be written to by any other. By its owner he can set that right at any
  * time, so he counts. */
 bool place__others_write(const struct owner *owner, int fd, const struct stat *st);
 

@@ -28,7 +28,7 @@ struct recorder {
 	char buf[BUFFER_SZ];
 };
 
-/* The descriptor, or -errno after a message. */
+/* Creates the file. Returns the descriptor, or -errno after a message. */
 static int create_file(const char *path, const struct owner *owner)
 {
 	struct output_file file;
@@ -64,7 +64,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 		log__error("out of memory");
 		return -ENOMEM;
 	}
-	/* Held from now on, as the sink's is. */
+	/* The memory is held from now on, as the sink's is. */
 	memset(r->buf, 0, sizeof(r->buf));
 	r->path = path;
 	r->end = 0;
@@ -119,7 +119,8 @@ int recorder__put(struct recorder *r, enum frame_kind kind, const void *data, si
 	return 0;
 }
 
-/* Written behind a file's new end, the frames would leave a hole before them. Behind the last one nothing may stand. */
+/* Looks whether the file still ends where we left it. Written behind a file's new end, the frames would leave a hole before
+ * them. Behind the last one nothing may stand. */
 static int check_end(struct recorder *r)
 {
 	struct stat st;
@@ -164,7 +165,7 @@ int recorder__flush(struct recorder *r)
 	return err;
 }
 
-/* Whether the file begins with our first frames, as far as we may read it. */
+/* Returns whether the file begins with our first frames, as far as we may read it. */
 static bool has_head(const struct recorder *r)
 {
 	char name[32], head[sizeof(r->head)];

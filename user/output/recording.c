@@ -30,7 +30,7 @@ static void tidy(char *text, size_t size)
 
 #define TIDY(array) tidy(array, sizeof(array))
 
-/* What is said for people to read. Identifiers are checked instead. */
+/* Tidies what is said for people to read. Identifiers are checked instead. */
 static void tidy_header(struct recording_header *h)
 {
 	TIDY(h->program);
@@ -44,7 +44,7 @@ static void tidy_header(struct recording_header *h)
 #define HEX "0123456789abcdefABCDEF"
 #define WORD "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
-/* Identifiers of the header: what they may be made of, and their one length (0: any, none included). Those that
+/* These are identifiers of the header: what they may be made of, and their one length (0: any, none included). Those that
  * may be missing are "" then. */
 static const struct {
 	const char *what, *alphabet;

@@ -24,11 +24,11 @@
 #define RECORDING_ORDER 0x01020304u
 #define RECORDING_FRAME_MAX (1u << 20) /* no frame's data is longer */
 
-/* What the kernel's own work confirmed. */
+/* These bits say what the kernel's own work confirmed. */
 #define RECORDING_TARGET 1u
 #define RECORDING_FEXIT 2u
 #define RECORDING_KPROBE 4u
-/* And whether an audit was made. */
+/* This one says whether an audit was made. */
 #define RECORDING_AUDIT 8u
 
 struct recording_header {
@@ -71,13 +71,13 @@ struct frame {
 	uint32_t crc;  /* of size, kind and data */
 };
 
-/* A step of the clock: see struct clock_step. */
+/* This is a step of the clock: see struct clock_step. */
 struct frame_clock {
 	uint64_t after_ns;
 	int64_t to_real;
 };
 
-/* A stats, lost, error or stop record, told with the counters as they stood. */
+/* This is a stats, lost, error or stop record, told with the counters as they stood. */
 struct frame_books {
 	uint32_t type; /* enum record_type */
 	uint32_t pad;
@@ -99,11 +99,11 @@ PVM_ASSERT(sizeof(struct frame_clock) == 16);
 PVM_ASSERT(sizeof(struct books_user) == 80);
 PVM_ASSERT(sizeof(struct frame_books) == 488);
 PVM_ASSERT(sizeof(struct pin_key) == 24);
-/* Whether a frame of this kind may have so many bytes of data; no frame may be of a kind that there is not. */
+/* Returns whether a frame of this kind may have so many bytes of data; no frame may be of a kind that there is not. */
 bool frame__fits(uint32_t kind, size_t size);
-/* What frame->crc is to be; data: frame->size bytes. */
+/* Returns what frame->crc is to be; data: frame->size bytes. */
 uint32_t frame__checksum(const struct frame *frame, const void *data);
-/* What header->crc is to be. */
+/* Returns what header->crc is to be. */
 uint32_t recording_header__checksum(const struct recording_header *header);
 
 #endif

@@ -42,8 +42,8 @@ int sink__open(struct sink **out, const struct sink_opts *opts)
 	s->marks = malloc(s->mark_cnt * sizeof(*s->marks));
 	if (!s->buf || !s->marks)
 		goto fail;
-	/* Held from now on: the end of a run under a memory limit is not the time to ask for it. Zeroes the compiler would
-	 * leave to calloc, which touches nothing. */
+	/* The memory is held from now on: the end of a run under a memory limit is not the time to ask for it. Zeroes the
+	 * compiler would leave to calloc, which touches nothing. */
 	memset(s->buf, ' ', s->size);
 	memset(s->marks, ' ', s->mark_cnt * sizeof(*s->marks));
 	s->allow_fifo = opts->allow_fifo;
@@ -130,7 +130,7 @@ int sink__put_first(struct sink *s, const char *line, size_t len)
 	return 0;
 }
 
-/* Pending lines that lie in one piece, the oldest ones; NULL: none. */
+/* Returns pending lines that lie in one piece, the oldest ones; NULL: none. */
 static const char *front(const struct sink *s, size_t *len)
 {
 	const char *data = s->first_len ? s->first : s->buf + s->old_start;
@@ -164,7 +164,7 @@ static void consume(struct sink *s, size_t len)
 	}
 }
 
-/* out bytes of data are out: forgets its whole lines. */
+/* Forgets the whole lines of data, of which out bytes are out. */
 static void take_out(struct sink *s, const char *data, size_t out)
 {
 	/* What was out before is within one line. */
@@ -176,7 +176,7 @@ static void take_out(struct sink *s, const char *data, size_t out)
 		consume(s, whole);
 }
 
-/* Said once when it begins, not at every try. */
+/* Notes an error, which is said once when it begins, not at every try. */
 static int note_error(struct sink *s, int err)
 {
 	if (err == -EAGAIN || err == -EPIPE)

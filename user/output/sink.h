@@ -38,62 +38,63 @@ struct sink_opts {
 	size_t buffer;	    /* bytes to hold back at most; at least 4 * max_line */
 };
 
-/* How much a run holds back of lines that are so long at most. */
+/* Returns how much a run holds back of lines that are so long at most. */
 size_t sink__buffer(size_t max_line);
-/* 0 and *out, or -errno (message on stderr says which path and why). */
+/* Opens it. Returns 0 and *out, or -errno (message on stderr says which path and why). */
 int sink__open(struct sink **out, const struct sink_opts *opts);
 void sink__close(struct sink *s); /* takes NULL; does not flush */
 
-/* Where the next line may be written in place: at least max_line free bytes, or NULL if the
- * buffer has no room (then flush, and do not take records from the rings until there is). */
+/* Returns where the next line may be written in place: at least max_line free bytes, or NULL if the buffer has
+ * no room (then flush, and do not take records from the rings until there is). */
 char *sink__reserve(struct sink *s);
 /* The line of len bytes at the reserved place is whole, LF included. weight: how many calls it
  * stands for as their last record (0 or 1, more for a summary). */
 void sink__commit(struct sink *s, size_t len, uint64_t weight);
 
-/* Writes what it can. 0: nothing is pending; -EAGAIN: the reader is slow, wait for sink__events;
- * -EPIPE: the reader has gone; other -errno: failing (disk full, ...), try again after
- * sink__retry_ms. Only whole lines ever leave. */
+/* Writes what it can. Returns 0: nothing is pending; -EAGAIN: the reader is slow, wait for sink__events; -EPIPE:
+ * the reader has gone; other -errno: failing (disk full, ...), try again after sink__retry_ms. Only whole lines
+ * ever leave. */
 int sink__flush(struct sink *s);
-/* The same, but waits up to timeout_ms for a slow or failing output. */
+/* Does the same, but waits up to timeout_ms for a slow or failing output. */
 int sink__drain(struct sink *s, int timeout_ms);
 
 int sink__fd(const struct sink *s);		     /* for poll(2) */
 size_t sink__pending(const struct sink *s);	     /* bytes not yet written */
 uint64_t sink__pending_weight(const struct sink *s); /* calls not yet written */
-/* What to wait for before the next sink__flush: the events to poll sink__fd for (0 where poll
- * cannot tell: then only time helps; POLLERR and POLLHUP, which poll always tells, mean that the
- * reader has gone), and the time after which to try in any case, in ms (0: nothing is pending). */
+/* They return what to wait for before the next sink__flush: the events to poll sink__fd for (0 where poll cannot
+ * tell: then only time helps; POLLERR and POLLHUP, which poll always tells, mean that the reader has gone), and
+ * the time after which to try in any case, in ms (0: nothing is pending). */
 short sink__events(const struct sink *s);
 int sink__retry_ms(const struct sink *s);
 
-/* Opens the path again (SIGHUP), with the rights we have now. 0: the new file is in use and it is
- * new (the next line must be the `reopen` record: put it first with sink__put_first); 1:
- * nothing to do (stdout, or the name still stands for the same file); -errno: the old descriptor
- * stays, nothing is lost, stderr says what to change. Pending lines are flushed to the old file
- * first; what the old file does not take goes to the new one. */
+/* Opens the path again (SIGHUP), with the rights we have now. Returns 0: the new file is in use and it is new
+ * (the next line must be the `reopen` record: put it first with sink__put_first); 1: nothing to do (stdout, or
+ * the name still stands for the same file); -errno: the old descriptor stays, nothing is lost, stderr says what
+ * to change. Pending lines are flushed to the old file first; what the old file does not take goes to the new
+ * one. */
 int sink__reopen(struct sink *s);
-/* Who is told that a file begins anew in the middle of a flush, by our own turning (REOPEN_SIZE) or because others made it
- * shorter (REOPEN_EMPTIED), and is to put the `reopen` record first. */
+/* Sets who is told that a file begins anew in the middle of a flush, by our own turning (REOPEN_SIZE) or because others made
+ * it shorter (REOPEN_EMPTIED), and is to put the `reopen` record first. */
 void sink__on_new(struct sink *s, void (*on_new)(void *ctx, enum reopen_reason reason), void *ctx);
-/* Whether failures of sink__reopen are not said, until it works. */
+/* Sets whether failures of sink__reopen are not said, until it works. */
 void sink__quiet_reopen(struct sink *s, bool quiet);
-/* What others did to the file since it was opened. */
+/* Returns what others did to the file since it was opened. */
 enum file_change sink__look(const struct sink *s);
 /* If others made the file shorter, begins it anew. */
 void sink__renew(struct sink *s);
-/* Whether others wrote to the file, which only we should, since this was asked last. */
+/* Returns whether others wrote to the file, which only we should, since this was asked last. */
 bool sink__others_wrote(struct sink *s);
-/* Likewise, whether they changed who may read or write it: then now says how it is. */
+/* Answers likewise whether they changed who may read or write it: then now says how it is. */
 bool sink__access_changed(struct sink *s, char *now, size_t size);
-/* Whether another line might not fit within the file's limit. Then, once everything is flushed, sink__turn goes on with
- * a new file: 0, and the next line must be the `reopen` record; -errno: said on stderr, once; the old one goes on. */
+/* Returns whether another line might not fit within the file's limit. Then, once everything is flushed, sink__turn goes on
+ * with a new file. It returns 0, and the next line must be the `reopen` record; or -errno, which is said on stderr, once,
+ * and the old one goes on. */
 bool sink__turn_due(const struct sink *s);
 int sink__turn(struct sink *s);
-/* errno of the last try to turn, 0 if it worked. */
+/* Returns the errno of the last try to turn, 0 if it worked. */
 int sink__turn_error(const struct sink *s);
-/* For the `reopen` record, right after sink__reopen gave 0: it is written before what is pending, and needs no room
- * in the buffer, which may be full just because the old file was. 0 or -ENOMEM. */
+/* Puts a line first. It is for the `reopen` record, right after sink__reopen gave 0: it is written before what is pending,
+ * and needs no room in the buffer, which may be full just because the old file was. Returns 0 or -ENOMEM. */
 int sink__put_first(struct sink *s, const char *line, size_t len);
 /* Warns on stderr if a later reopen could not work for uid:gid (directory not writable, file not
  * ours), which with a limit on the file's size is an error: -EACCES. Call before privileges are dropped. */

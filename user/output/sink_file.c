@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the next write goes, and where the file ends. */
+/* This is where the next write goes, and where the file ends. */
 struct spot {
 	off_t pos;
 	off_t size;
@@ -27,7 +27,7 @@ static int look(const struct sink *s, struct spot *spot)
 	return spot->pos < 0 ? -errno : 0;
 }
 
-/* What stands in the file fd, which itself is open for writing only. False if we may not read it. */
+/* Reads what stands in the file fd, which itself is open for writing only. Returns false if we may not read it. */
 static bool read_at(int fd, off_t pos, char *out, size_t len)
 {
 	char name[32];
@@ -59,7 +59,8 @@ static bool is_ours_alone(const struct sink *s)
 	return s->path && !s->given && s->append;
 }
 
-/* size: of the file now. What is there beyond ours is somebody else's; our next line begins behind it, whole. */
+/* Notes that the file grew. size: of the file now. What is there beyond ours is somebody else's; our next line begins behind
+ * it, whole. */
 static void note_growth(struct sink *s, off_t size)
 {
 	if (!is_ours_alone(s) || size <= s->file_size)
@@ -89,14 +90,14 @@ void sink_file__look_for_others(struct sink *s)
 	s->mid = 0;
 }
 
-/* data was written up to the file's end. */
+/* Keeps the end of data, which was written up to the file's end. */
 static void keep_tail(struct sink *s, const char *data, size_t len)
 {
 	s->tail_len = len < sizeof(s->tail) ? len : sizeof(s->tail);
 	memcpy(s->tail, data + len - s->tail_len, s->tail_len);
 }
 
-/* 0 or -errno; *done says how much went out in either case. */
+/* Writes all. Returns 0 or -errno; *done says how much went out in either case. */
 static int write_all(int fd, const char *data, size_t len, size_t *done)
 {
 	ssize_t n;
@@ -148,14 +149,14 @@ static size_t cut_back(struct sink *s, const char *data, size_t done, const stru
 	if (look(s, &after))
 		return done;
 	if (before->pos == before->size && after.size == before->size + (off_t)done) {
-		/* Refused where the file may only grow (chattr +a): then the line goes on later. */
+		/* It is refused where the file may only grow (chattr +a): then the line goes on later. */
 		if (ftruncate(s->fd, end))
 			return done;
 		if (!s->append)
 			(void)lseek(s->fd, end, SEEK_SET);
 		return whole;
 	}
-	/* Inside of a file: the same place can be written again. */
+	/* We are inside of a file: the same place can be written again. */
 	if (!s->append && after.pos == before->pos + (off_t)done &&
 	    lseek(s->fd, end, SEEK_SET) == end)
 		return whole;

@@ -11,7 +11,7 @@
 
 enum sink_kind { SINK_FILE, SINK_PIPE, SINK_SOCKET, SINK_TTY, SINK_DEVICE };
 
-/* What has to happen before the next try makes sense. */
+/* This is what has to happen before the next try makes sense. */
 enum sink_wait {
 	SINK_IDLE,	 /* nothing is pending */
 	SINK_WAIT_OUT,	 /* POLLOUT */
@@ -50,16 +50,16 @@ struct sink {
 	char tail[64];
 	size_t max_line;
 
-	/* Two runs of whole lines in one buffer: the older one up to old_end, and from the
-	 * buffer's start a younger one, once the older has come near the buffer's end. */
+	/* They are two runs of whole lines in one buffer: the older one up to old_end, and from the buffer's
+	 * start a younger one, once the older has come near the buffer's end. */
 	char *buf;
 	size_t size;
 	size_t old_start, old_end, young_end;
 	size_t reserved; /* where the last sink__reserve pointed */
-	/* Lines that go before all others. */
+	/* These lines go before all others. */
 	char *first;
 	size_t first_len;
-	/* Bytes at the front of what is pending that are out already although their line is not. */
+	/* These are bytes at the front of what is pending that are out already although their line is not. */
 	size_t mid;
 
 	struct sink_mark *marks; /* a ring, indexed modulo mark_cnt */
@@ -78,21 +78,21 @@ struct sink {
 int sink_file__write(struct sink *s, const char *data, size_t len, size_t *out);
 int sink_stream__write(struct sink *s, const char *data, size_t len, size_t *out);
 
-/* Descriptors. 0 or -errno after a message. */
+/* These open descriptors. They return 0 or -errno after a message. */
 int sink_open__stdout(struct sink *s);
 int sink_open__path(struct sink *s);
-/* Opens the path, whatever s writes to now. 0 or -errno, and why. */
+/* Opens the path, whatever s writes to now. Returns 0 or -errno, and why. */
 int sink_open__file(const struct sink *s, struct output_file *file, char why[WHY_SZ]);
 /* Makes fd, which becomes ours, the place where lines go. */
 int sink_open__adopt(struct sink *s, int fd);
-/* Keeps what is written next within the file's limit: shortens *len to whole lines. 1: there was no room for one, so
+/* Keeps what is written next within the file's limit: shortens *len to whole lines. Returns 1: there was no room for one, so
  * there is a new file, and its `reopen` record is still to be asked for. */
 int sink_turn__make_room(struct sink *s, const char *data, size_t *len);
-/* Whether the file became shorter than we left it; then it goes on at its end, with a whole line. */
+/* Returns whether the file became shorter than we left it; then it goes on at its end, with a whole line. */
 bool sink_file__begin_anew(struct sink *s);
 /* Notices bytes of others at the end of a file of our own, or in the place of our last ones. */
 void sink_file__look_for_others(struct sink *s);
-/* Whether fd is a file whose last byte is not an LF. */
+/* Returns whether fd is a file whose last byte is not an LF. */
 bool sink_file__ends_midline(int fd);
 
 #endif

@@ -16,8 +16,8 @@
 
 #define PIPE_WANTED (1U << 20) /* what /proc/sys/fs/pipe-max-size allows by default */
 
-/* A larger pipe takes larger batches and makes lines that do not fit it rare. As large as we are
- * allowed to. */
+/* Makes the pipe as large as we are allowed to. A larger pipe takes larger batches and makes lines that do not
+ * fit it rare. */
 static void widen_pipe(int fd, size_t max_line)
 {
 	unsigned size = PIPE_WANTED;
@@ -66,8 +66,8 @@ int sink_open__adopt(struct sink *s, int fd)
 	return 0;
 }
 
-/* A description of our own of the same pipe or terminal, so that O_NONBLOCK is not set for
- * whoever shares ours; or a duplicate where that makes no difference or cannot be had. */
+/* Returns a description of our own of the same pipe or terminal, so that O_NONBLOCK is not set for whoever
+ * shares ours; or a duplicate where that makes no difference or cannot be had. */
 static int own_stdout(void)
 {
 	struct stat st;

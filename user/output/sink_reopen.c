@@ -17,14 +17,14 @@
 #include "base/log.h"
 #include "output/file.h"
 
-/* The directory of path in out (PATH_MAX bytes). */
+/* Puts the directory of path in out (PATH_MAX bytes). */
 static const char *directory_of(const char *path, char *out)
 {
 	snprintf(out, PATH_MAX, "%s", path);
 	return dirname(out);
 }
 
-/* Whether the open file fd is what s writes to already, and not emptied since. */
+/* Returns whether the open file fd is what s writes to already, and not emptied since. */
 static bool is_same(const struct sink *s, int fd)
 {
 	struct stat old, new;
@@ -77,8 +77,8 @@ int sink__reopen(struct sink *s)
 	return 0;
 }
 
-/* In a child: becomes uid:gid and tries. The exit status is 1 if the directory would not let it
- * create the file, 2 if it could not write to the file that is there. */
+/* Becomes uid:gid, in a child, and tries. The exit status is 1 if the directory would not let it create the
+ * file, 2 if it could not write to the file that is there. */
 static int try_as(const char *path, const char *dir, uid_t uid, gid_t gid)
 {
 	if (geteuid() != uid &&
@@ -108,7 +108,7 @@ int sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid)
 	if (!s->path || s->given || s->kind != SINK_FILE)
 		return refuse_turns(s, "it is not a regular file with a name of its own");
 	dir = directory_of(s->path, buf);
-	/* A process of its own, because only a real change of user judges like the later open. */
+	/* It is a process of its own, because only a real change of user judges like the later open. */
 	pid = fork();
 	if (pid < 0)
 		return 0;

@@ -29,7 +29,7 @@ static size_t min_size(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* What is missing of the first line. */
+/* Returns what is missing of the first line. */
 static size_t line_rest(const struct sink *s, const char *data, size_t len)
 {
 	const char *end = memchr(data + s->mid, '\n', len - s->mid);
@@ -37,7 +37,7 @@ static size_t line_rest(const struct sink *s, const char *data, size_t len)
 	return end ? (size_t)(end - data) + 1 - s->mid : len - s->mid;
 }
 
-/* The pipe is to run empty first: -EAGAIN, or -EPIPE if nobody is there to empty it. */
+/* Has the pipe run empty first. Returns -EAGAIN, or -EPIPE if nobody is there to empty it. */
 static int wait_empty(struct sink *s, int unread)
 {
 	struct pollfd pfd = { .fd = s->fd };
@@ -50,7 +50,7 @@ static int wait_empty(struct sink *s, int unread)
 	return -EAGAIN;
 }
 
-/* How many bytes from data + s->mid may go to a pipe in one write now. */
+/* Finds how many bytes from data + s->mid may go to a pipe in one write now. */
 static int pipe_group(struct sink *s, const char *data, size_t len, size_t *group)
 {
 	int unread = 1, capacity;
@@ -70,21 +70,20 @@ static int pipe_group(struct sink *s, const char *data, size_t len, size_t *grou
 		*group = lines__whole(data, len, PIPE_BUF);
 		return *group ? 0 : wait_empty(s, unread);
 	}
-	/* Asked each time: a reader may resize its pipe. */
+	/* It is asked each time: a reader may resize its pipe. */
 	capacity = fcntl(s->fd, F_GETPIPE_SZ);
 	*group = lines__whole(data, len, capacity > PIPE_BUF ? (size_t)capacity : PIPE_BUF);
 	if (*group)
 		return 0;
 	*group = line_rest(s, data, len);
 out:
-	/* Longer than the pipe: it has to go in pieces; of these, only PIPE_BUF is sure not to
-	 * block. */
+	/* What is longer than the pipe has to go in pieces; of these, only PIPE_BUF is sure not to block. */
 	if (!s->nonblock)
 		*group = min_size(*group, PIPE_BUF);
 	return 0;
 }
 
-/* The same for all other kinds: whole lines up to max, or as much of the first one. */
+/* Finds the same for all other kinds: whole lines up to max, or as much of the first one. */
 static size_t plain_group(const struct sink *s, const char *data, size_t len, size_t max)
 {
 	size_t group = s->mid ? 0 : lines__whole(data, len, max);
@@ -114,8 +113,7 @@ static int choose_group(struct sink *s, const char *data, size_t len, size_t *gr
 	}
 }
 
-/* Whether a blocking descriptor takes something now. An error counts as yes: the write will tell
- * which. */
+/* Returns whether a blocking descriptor takes something now. An error counts as yes: the write will tell which. */
 static bool is_writable(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
@@ -132,7 +130,7 @@ static int stream_errno(const struct sink *s)
 	case ENOTCONN:
 		return -EPIPE;
 	case EIO:
-		/* What a terminal says once it is hung up. */
+		/* A terminal says that once it is hung up. */
 		return s->kind == SINK_TTY ? -EPIPE : -EIO;
 	default:
 		return -errno;

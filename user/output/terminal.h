@@ -5,9 +5,10 @@
 
 #include <stdbool.h>
 
-/* Columns; 0: fd is no terminal, or does not know. */
+/* Returns the columns; 0: fd is no terminal, or does not know. */
 unsigned int terminal__width(int fd);
-/* A terminal that understands colours, and nobody asked for none (NO_COLOR, see no-color.org). */
+/* Returns whether it is a terminal that understands colours, and nobody asked for none (NO_COLOR, see
+ * no-color.org). */
 bool terminal__color(int fd);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cache - what a renderer keeps of the lines before, because the next ones mostly say it again: seconds, the host, the
- * processes. It never changes what a line says. It is of this size and no larger, whatever is rendered, and goes with
- * its renderer. All zero: nothing is kept.
+ * processes. It never changes what a line says. It is of this size and no larger, whatever is rendered, and goes with its
+ * renderer. All zero, it keeps nothing.
  */
 #ifndef PVM_RENDER_CACHE_H
 #define PVM_RENDER_CACHE_H
@@ -20,7 +20,7 @@
 #define CACHE_TASKS 128 /* a power of two; about 190 KiB together, touched as they are used */
 #define CACHE_TASK 1408 /* longer ones are rendered each time */
 
-/* A second of local time, "23:59:59". */
+/* This is a second of local time, "23:59:59". */
 struct local_second {
 	time_t second;
 	char text[sizeof("00:00:00")]; /* "": none */
@@ -32,7 +32,7 @@ struct cached_host {
 	char text[CACHE_HOST];
 };
 
-/* All that the text depends on, so equal keys are equal texts. */
+/* The text depends on all of this, so equal keys are equal texts. */
 struct task_key {
 	struct pvm_task task;
 	uint64_t stamp[2];
@@ -56,7 +56,7 @@ struct render_cache {
 
 _Static_assert(sizeof(struct render_cache) <= 256 << 10, "small beside what a run takes of memory");
 
-/* Where the second of that moment is, if it is kept. */
+/* Returns where the second of that moment is, if it is kept. */
 static inline struct clock_text *cache__second(struct render_cache *cache, uint64_t real_ns)
 {
 	return &cache->seconds[real_ns / NS_PER_S % CACHE_SECONDS];

@@ -176,7 +176,7 @@ const char *common__kinship(unsigned int kinship)
 
 #define TARGET_VAGUE (PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED)
 
-/* Can be said only of two looks that both found one, which executed nothing in between. */
+/* This can be said only of two looks that both found one, which executed nothing in between. */
 enum tristate common__moved(const struct pvm_call *call)
 {
 	if (call->flags & PVM_CALL_TARGET_MOVED)
@@ -187,7 +187,7 @@ enum tristate common__moved(const struct pvm_call *call)
 		       : UNKNOWN;
 }
 
-/* As it was given: an excluding value with its mark. */
+/* Puts it as it was given: an excluding value with its mark. */
 static void put_value(struct json *j, const struct filter_value *v)
 {
 	size_t len = strlen(v->text);
@@ -241,7 +241,7 @@ void common__filters(struct json *j, const struct options *o, bool nulls)
 	json__close_obj(j);
 }
 
-/* 0: there is none. */
+/* Puts a limit. 0: there is none. */
 static void put_limit(struct json *j, const char *key, uint64_t value, bool nulls)
 {
 	if (value)

@@ -12,38 +12,38 @@
 /* Shippers know a file by its first record, and Filebeat takes no file that is shorter. */
 #define FIRST_LINE_MIN 1024
 
-/* "outcome": "success", "failure" or "unknown". */
+/* Puts "outcome": "success", "failure" or "unknown". */
 void common__outcome(struct json *j, enum pvm_outcome outcome);
-/* Of a call: "flags", "flag_names". */
+/* Puts "flags" and "flag_names" of a call. */
 void common__flags(struct json *j, uint64_t flags);
-/* "start", "stats", "lost", "reopen", "error", "stop" */
+/* Returns "start", "stats", "lost", "reopen", "error" or "stop". */
 const char *common__type(enum record_type type);
-/* What became of a list's array, a word. */
+/* Returns what became of a list's array, a word. */
 const char *common__status(enum list_status status);
-/* "pinned": the pages that the kernel held. */
+/* Puts "pinned": the pages that the kernel held. */
 void common__pinned(struct json *j, const struct pvm_pins *pins);
-/* "major:minor", in hex digits. */
+/* Puts "major:minor", in hex digits. */
 void common__dev(struct json *j, const char *key, uint32_t dev);
-/* "args_hex", if an argument needs it and there is room. */
+/* Puts "args_hex", if an argument needs it and there is room. */
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t);
-/* "containers": their ids, outermost first. */
+/* Puts "containers": their ids, outermost first. */
 void common__containers(struct json *j, const struct task_info *t);
-/* How the two processes of a call are related, a word; kinship: enum pvm_kinship. */
+/* Returns how the two processes of a call are related, a word; kinship: enum pvm_kinship. */
 const char *common__kinship(unsigned int kinship);
-/* Of a sum: "errors", an object of calls by errno; "abis", a list of objects as it is in `start`; "low" and "high", in as
- * many digits as make them sort. */
+/* Puts of a sum: "errors", an object of calls by errno; "abis", a list of objects as it is in `start`; "low" and "high", in
+ * as many digits as make them sort. */
 void common__errors(struct json *j, const struct summary_info *s);
 void common__abis(struct json *j, const struct summary_info *s);
 void common__range(struct json *j, uint64_t low, uint64_t high);
-/* Whether the argument named another process at exit. */
+/* Returns whether the argument named another process at exit. */
 enum tristate common__moved(const struct pvm_call *call);
 
-/* The record's own id: of a call, what both of its records share; of others "RUN-s<seq>". */
+/* Puts the record's own id: of a call, what both of its records share; of others "RUN-s<seq>". */
 void common__id(struct json *j, const char *key, const struct record *r);
-/* "run": the run's id. */
+/* Puts "run": the run's id. */
 void common__run(struct json *j, const struct record *r);
 
-/* RFC 3339, nanoseconds. */
+/* Puts a time as RFC 3339, nanoseconds. */
 static inline void common__time(struct json *j, struct render_cache *cache, const char *key,
 				uint64_t real_ns)
 {
@@ -57,18 +57,18 @@ static inline void common__time(struct json *j, struct render_cache *cache, cons
 	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
 }
 
-/* Of a run: "confirms", "witnesses", "filters", "limits". */
+/* Puts of a run: "confirms", "witnesses", "filters", "limits". */
 void common__confirms(struct json *j, const struct confirm_info *c, bool nulls);
 void common__witnesses(struct json *j, const struct witness_info *w, bool nulls);
 void common__filters(struct json *j, const struct options *o, bool nulls);
 void common__limits(struct json *j, const struct options *o, bool nulls);
-/* "pad": as many spaces. */
+/* Puts "pad": as many spaces. */
 void common__pad(struct json *j, size_t pad);
 void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt);
-/* Their words, as an array. */
+/* Puts their words, as an array. */
 void common__doubts(struct json *j, const char *key, const struct doubt *doubts, size_t cnt);
 
-/* An object of counters; zeroes: also of those that are 0. */
+/* Puts an object of counters; zeroes: also of those that are 0. */
 void common__counters(struct json *j, const char *key, const struct counter *counters, size_t cnt,
 		      bool zeroes);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ecs - Elastic Common Schema 9. The caller is `process`, the target `Target.process` (a custom name,
- * and the one that Elastic's own rules use); what the schema has no field for is under `pvmtrace`.
- * A field that is not known is absent.
+ * ecs - Elastic Common Schema 9. The caller is `process`, the target `Target.process` (a custom name, and the one that
+ * Elastic's own rules use); what the schema has no field for is under `pvmtrace`. A field that is not known is absent.
  *
- * Of the credentials, `user` is the effective one in this schema and `real_user` the real one,
- * which is what the kernel's permission check of these calls goes by of the caller; of the target it goes by the
- * saved ones as well. Groups likewise.
+ * Of the credentials, `user` is the effective one in this schema and `real_user` the real one, which is what the kernel's
+ * permission check of these calls goes by of the caller; of the target it goes by the saved ones as well. It is likewise with
+ * groups.
  */
 #include <string.h>
 
@@ -55,7 +54,7 @@ static void put_host(struct json *j, const struct host *host, bool with_kernel)
 	json__close_obj(j);
 }
 
-/* "key":{"id":"1000"} */
+/* Puts "key":{"id":"1000"}. */
 static void put_owner(struct json *j, const char *key, uint32_t id)
 {
 	json__open_obj(j, key);
@@ -101,7 +100,7 @@ static void put_origin(struct json *j, const struct task_info *t)
 	put_owner(j, "saved_group", task->sgid);
 }
 
-/* target: 1 for the target, 0 for the caller. */
+/* Puts a process. target: 1 for the target, 0 for the caller. */
 static void put_process(struct json *j, struct fit_plan *plan, const struct task_info *t,
 			unsigned int target)
 {
@@ -134,7 +133,7 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 	json__close_obj(j);
 }
 
-/* Up to where the members of `event` differ. */
+/* Puts the line up to where the members of `event` differ. */
 static void put_head(struct json *j, struct render_cache *cache, const struct record *r)
 {
 	json__open_obj(j, NULL);
@@ -149,7 +148,7 @@ static void put_head(struct json *j, struct render_cache *cache, const struct re
 	JSON_WORD(j, "module", "pvmtrace");
 }
 
-/* What can be several words is one here. */
+/* Puts what can be several words, and is one here. */
 static void put_one(struct json *j, const char *key, const char *word)
 {
 	json__open_arr(j, key);
@@ -188,7 +187,7 @@ static void put_error(struct json *j, const char *code, const char *message)
 	json__close_obj(j);
 }
 
-/* Who, whom, and where. */
+/* Puts who, whom, and where. */
 static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;

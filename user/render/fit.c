@@ -57,7 +57,7 @@ const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len)
 	return arg;
 }
 
-/* A string as a process chose it, up to its first NUL. */
+/* This is a string as a process chose it, up to its first NUL. */
 struct bytes {
 	const char *at;
 	size_t len;
@@ -68,7 +68,7 @@ static const struct fit_form *form_of(const struct fit_plan *plan, unsigned int 
 	return &fit_rows[part].in[plan->format->id];
 }
 
-/* Of a path. */
+/* Returns whether a path is a cgroup's. */
 static bool is_cgroup(unsigned int part)
 {
 	return part == FIT_CGROUP || part == FIT_TARGET_CGROUP;
@@ -85,7 +85,7 @@ static struct bytes text_of(const struct call_info *c, unsigned int part)
 	return (struct bytes){ at, at ? strnlen(at, cgroup ? t->cgroup_len : t->exe_len) : 0 };
 }
 
-/* What json__bytes makes of it, without the quotes. */
+/* Returns how long that is which json__bytes makes of it, without the quotes. */
 static size_t escaped_sz(const char *bytes, size_t len)
 {
 	size_t total = 0, escaped;
@@ -168,7 +168,7 @@ void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 	json__close_arr(j);
 }
 
-/* The elements of a list: those that there are, and those that the limit lets through. */
+/* These are the elements of a list: those that there are, and those that the limit lets through. */
 struct elements {
 	const struct iov_elem *iov;
 	uint32_t cnt;
@@ -204,7 +204,7 @@ static uint32_t *shown_of(struct fit_plan *plan, unsigned int part)
 	}
 }
 
-/* What a whole line needs, and no more: it is written for each call. */
+/* Plans what a whole line needs, and no more: it is written for each call. */
 static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 		       struct render_cache *cache, const struct call_info *c,
 		       const struct render_opts *o)
@@ -239,13 +239,13 @@ static int64_t name_sz(const struct fit_plan *plan, unsigned int part)
 	return (int64_t)strlen(form_of(plan, part)->names) + 1;
 }
 
-/* What a part takes when it is cut. */
+/* Returns what a part takes when it is cut. */
 static int64_t cut_sz(const struct fit_plan *plan, unsigned int part)
 {
 	return form_of(plan, part)->instead + name_sz(plan, part);
 }
 
-/* The same of all children together. */
+/* Returns the same of all children together. */
 static int64_t children_cost(const struct fit_plan *plan, unsigned int parent)
 {
 	int64_t cost = 0;
@@ -314,7 +314,7 @@ static void fit_args(struct fit_plan *plan, const struct task_info *t, int64_t l
 	*room -= kept;
 }
 
-/* All of a part that is written whole or not at all. */
+/* Gives all of a part that is written whole or not at all. */
 static void fit_whole(struct fit_plan *plan, unsigned int part, int64_t *room)
 {
 	int64_t cost = plan->bytes[part] + children_cost(plan, part) - cut_sz(plan, part);
@@ -326,7 +326,7 @@ static void fit_whole(struct fit_plan *plan, unsigned int part, int64_t *room)
 	plan->done |= FIT_BIT(part);
 }
 
-/* A path, or as much of it as limit and the room allow. */
+/* Gives a path, or as much of it as limit and the room allow. */
 static void fit_text(struct fit_plan *plan, unsigned int part, const struct call_info *c,
 		     int64_t limit, int64_t *room)
 {
@@ -472,7 +472,7 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 	}
 }
 
-/* False if the elements alone are too many, which is cheaper to know than to try. */
+/* Returns false if the elements alone are too many, which is cheaper to know than to try. */
 static bool may_fit(const struct fit_plan *plan, const struct render_opts *o)
 {
 	uint64_t cnt = (uint64_t)plan->iov[0] + plan->iov[1] + plan->exit[0] + plan->exit[1];

@@ -31,7 +31,7 @@ struct fit_format {
 	bool counts_first; /* no room for the counts of a list: none for any elements but the first */
 };
 
-/* What is shown of a path that is cut: bytes at its beginning and at its end. */
+/* This is what is shown of a path that is cut: bytes at its beginning and at its end. */
 struct fit_cut {
 	uint32_t head, tail;
 	int64_t spent; /* room that it took */
@@ -57,12 +57,12 @@ struct fit_plan {
 	uint8_t depth;
 };
 
-/* The out-of-line parts of what follows; not for callers. */
+/* These are the out-of-line parts of what follows; they are not for callers. */
 bool fit__begin_measured(const struct json *j, struct fit_plan *plan, enum fit_part part);
 void fit__end_measured(const struct json *j, struct fit_plan *plan);
 
-/* Around what belongs to a part; parts may stand inside each other. False: it is not to be written,
- * and fit__end is not to be called. Most lines are whole: then this is one test. */
+/* They go around what belongs to a part; parts may stand inside each other. Where it returns false the part is
+ * not to be written, and fit__end is not to be called. Most lines are whole: then this is one test. */
 static inline bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part)
 {
 	return plan->whole || fit__begin_measured(j, plan, part);
@@ -74,12 +74,12 @@ static inline void fit__end(const struct json *j, struct fit_plan *plan)
 		fit__end_measured(j, plan);
 }
 
-/* What is shown of a path that stands in a part: all of its *len bytes, or some of them with a mark where the others
- * are. Valid until the next call of the same renderer. */
+/* Returns what is shown of a path that stands in a part: all of its *len bytes, or some of them with a mark where the others
+ * are. It is valid until the next call of the same renderer. */
 const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
 		      size_t *len);
 
-/* Elements of a list, as fit reckons with them: {"base":"0x..","len":..}. */
+/* Puts elements of a list, as fit reckons with them: {"base":"0x..","len":..}. */
 static inline void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov,
 				     uint32_t cnt)
 {
@@ -93,12 +93,12 @@ static inline void fit__put_elements(struct json *j, const char *key, const stru
 	json__close_arr(j);
 }
 
-/* Splits off the first argument of args[0 .. *len), which moves on. NULL: there is none left. */
+/* Splits off the first argument of args[0 .. *len), which moves on. Returns NULL if there is none left. */
 const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);
-/* "truncated":[the names of what was cut] */
+/* Puts "truncated":[the names of what was cut]. */
 void fit__put_truncated(struct json *j, const struct fit_plan *plan);
 
-/* Writes a whole line by put, once or, when it is too long, three times. 0 or -ENOMEM. */
+/* Writes a whole line by put, once or, when it is too long, three times. Returns 0 or -ENOMEM. */
 int fit__call(struct json *j, struct render_cache *cache, const struct record *r,
 	      const struct render_opts *o, const struct fit_format *format,
 	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r));

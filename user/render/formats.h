@@ -6,10 +6,10 @@
 #include "render/cache.h"
 #include "render/render.h"
 
-/* In the order of enum record_format. */
+/* They are in the order of enum record_format. */
 #define FORMATS(FORMAT) FORMAT(json) FORMAT(ecs) FORMAT(ocsf) FORMAT(text)
 
-/* What renderer__render does, with the renderer's cache. */
+/* This does what renderer__render does, with the renderer's cache. */
 #define FORMAT_RENDERS(name)                                                  \
 	int render_##name(struct render_cache *cache, const struct record *r, \
 			  const struct render_opts *o, struct json *out);

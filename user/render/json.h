@@ -10,28 +10,28 @@
 #include "render/fit.h"
 #include "render/own.h"
 
-/* {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
+/* Puts {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
 void json_head(struct json *j, struct render_cache *cache, const struct record *r,
 	       const char *type);
 
-/* What of a call's line can be cut. */
+/* This says what of a call's line can be cut. */
 extern const struct fit_format json_format;
 
-/* The objects of the same names. */
+/* These put the objects of the same names. */
 void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c);
 void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c);
 void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c);
-/* true, false, or null for what is not known. */
+/* Puts true, false, or null for what is not known. */
 void json_tristate(struct json *j, const char *key, enum tristate value);
-/* The keys of a caller or target. */
+/* Puts the keys of a caller or target. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
-/* The same keys of a target that is not resolved; all are null. */
+/* Puts the same keys of a target that is not resolved; all are null. */
 void json_no_task(struct json *j, struct fit_plan *plan);
-/* The key of the target that says whose memory it is. */
+/* Puts the key of the target that says whose memory it is. */
 void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t);
-/* The end of a line that the tracer tells about itself. */
+/* Puts the end of a line that the tracer tells about itself. */
 void json_own_end(struct json *j, const struct own_plan *plan, const struct record *r);
-/* The end of a line of calls. */
+/* Puts the end of a line of calls. */
 void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r);
 
 int json_call(struct render_cache *cache, const struct record *r, const struct render_opts *o,
@@ -42,7 +42,7 @@ int json_start(struct render_cache *cache, const struct record *r, const struct 
 	       struct json *j);
 int json_reopen(struct render_cache *cache, const struct record *r, const struct render_opts *o,
 		struct json *j);
-/* stats, lost, error, stop */
+/* Renders stats, lost, error and stop. */
 int json_state(struct render_cache *cache, const struct record *r, const struct render_opts *o,
 	       struct json *j);
 

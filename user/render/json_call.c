@@ -91,7 +91,7 @@ static void side_end(const struct json *j, struct fit_plan *plan, bool remote)
 		fit__end(j, plan);
 }
 
-/* remote: a constant. */
+/* Puts a side. remote: a constant. */
 static inline __attribute__((always_inline)) void put_side(struct json *j, struct fit_plan *plan,
 							   const struct list_info *a, bool remote)
 {
@@ -121,7 +121,7 @@ static inline __attribute__((always_inline)) void put_side(struct json *j, struc
 	side_end(j, plan, remote);
 }
 
-/* What the kernel's own work says of the remote list. */
+/* Puts what the kernel's own work says of the remote list. */
 static void put_confirmed(struct json *j, const struct call_info *c)
 {
 	json__str(j, "confirmed", c->confirmed == YES ? "pages" : NULL);

@@ -58,7 +58,7 @@ static void put_host(struct json *j, const struct host *host)
 	json__close_obj(j);
 }
 
-/* The texts of a host that stand in each line: name, machine_id and boot_id, which come first. */
+/* These are the texts of a host that stand in each line: name, machine_id and boot_id, which come first. */
 #define HOST_RENDERED_SZ offsetof(struct host, kernel)
 
 /* A run has one host, and every line tells it: it is rendered once. */

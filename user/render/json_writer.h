@@ -27,21 +27,21 @@ struct json {
 
 void json__init(struct json *j);
 void json__free(struct json *j);
-/* Has the buffer hold that many bytes, in memory and not only in name: what is written up to there asks for no more. False:
- * out of memory. */
+/* Has the buffer hold that many bytes, in memory and not only in name: what is written up to there asks for no more. Returns
+ * false if out of memory. */
 bool json__reserve(struct json *j, size_t size);
 /* Forgets what was written, keeps the buffer. */
 void json__reset(struct json *j);
 
-/* The out-of-line parts of what follows; not for callers. Each put writes at p, where there is
- * room, and returns the new end. */
+/* These are the out-of-line parts of what follows; they are not for callers. Each put writes at p, where there
+ * is room, and returns the new end. */
 bool json__grow(struct json *j, size_t room);
 char *json__put_u64(char *p, uint64_t value);
 char *json__put_hex(char *p, uint64_t value);
 char *json__put_bytes(char *p, const void *bytes, size_t len, bool *inexact);
 char *json__put_bytes_hex(char *p, const void *bytes, size_t len);
 
-/* Comma and key, and room bytes after them. NULL: out of memory. */
+/* Writes comma and key, and has room bytes after them. Returns NULL if out of memory. */
 static inline char *json__begin(struct json *j, const char *key, size_t room)
 {
 	size_t key_len = key ? strlen(key) : 0;
@@ -79,7 +79,7 @@ static inline void json__one_char(struct json *j, const char *key, char c, bool 
 	json__end(j, p, comma);
 }
 
-/* Already rendered JSON, copied as it is. */
+/* Writes already rendered JSON, copied as it is. */
 static inline void json__raw(struct json *j, const char *key, const char *json, size_t len)
 {
 	char *p = json__begin(j, key, len);
@@ -90,10 +90,10 @@ static inline void json__raw(struct json *j, const char *key, const char *json, 
 	json__end(j, p + len, true);
 }
 
-/* A constant string that needs no escaping. */
+/* Writes a constant string that needs no escaping. */
 #define JSON_WORD(j, key, word) json__raw(j, key, "\"" word "\"", sizeof("\"" word "\"") - 1)
 
-/* {"key": ... and [ ...; key NULL at top level or inside an array. */
+/* They write {"key": ... and [ ...; key NULL at top level or inside an array. */
 static inline void json__open_obj(struct json *j, const char *key)
 {
 	json__one_char(j, key, '{', false);
@@ -154,7 +154,7 @@ static inline void json__s64(struct json *j, const char *key, int64_t value)
 	json__end(j, json__put_u64(p, value < 0 ? -(uint64_t)value : (uint64_t)value), true);
 }
 
-/* "0x" and lower-case hex digits, no padding: 0 is "0x0". */
+/* Writes "0x" and lower-case hex digits, without padding: 0 is "0x0". */
 static inline void json__hex(struct json *j, const char *key, uint64_t value)
 {
 	char *p = json__begin(j, key, 20);
@@ -167,11 +167,10 @@ static inline void json__hex(struct json *j, const char *key, uint64_t value)
 	json__end(j, p, true);
 }
 
-/* Bytes a process can choose (len of them; a NUL ends them early): valid UTF-8 out, control characters
- * (below 0x20, 0x7f, and U+0080 to U+009F) as \u00XX, '"' and '\\' escaped, each invalid byte
- * (overlong forms, surrogates, above U+10FFFF included) as U+FFFD. NULL: null. True if the bytes are to
- * be told in hex too: one was replaced by U+FFFD, or there is one of U+0080 to U+009F, which readers
- * drop or take for a byte of another encoding. */
+/* Writes bytes a process can choose (len of them; a NUL ends them early): valid UTF-8 comes out, control characters (below
+ * 0x20, 0x7f, and U+0080 to U+009F) as \u00XX, '"' and '\\' escaped, each invalid byte (overlong forms, surrogates, above
+ * U+10FFFF included) as U+FFFD. NULL: null. Returns true if the bytes are to be told in hex too: one was replaced by U+FFFD,
+ * or there is one of U+0080 to U+009F, which readers drop or take for a byte of another encoding. */
 static inline bool json__bytes(struct json *j, const char *key, const void *bytes, size_t len)
 {
 	bool inexact = false;
@@ -192,15 +191,15 @@ static inline bool json__bytes(struct json *j, const char *key, const void *byte
 	return inexact;
 }
 
-/* A string that ends in a NUL, escaped like any other: what is the program's own today may come from a file
- * tomorrow. NULL: null. */
+/* Writes a string that ends in a NUL, escaped like any other: what is the program's own today may come from a file tomorrow.
+ * NULL: null. */
 static inline void json__str(struct json *j, const char *key, const char *value)
 {
 	json__bytes(j, key, value, value ? strlen(value) : 0);
 }
 
-/* As lower-case hex digits without prefix, for the "<name>_hex" siblings. A NUL ends them early
- * too; NULL: null. */
+/* Writes them as lower-case hex digits without prefix, for the "<name>_hex" siblings. A NUL ends them early too;
+ * NULL: null. */
 static inline void json__bytes_hex(struct json *j, const char *key, const void *bytes, size_t len)
 {
 	char *p;
@@ -218,9 +217,9 @@ static inline void json__bytes_hex(struct json *j, const char *key, const void *
 	json__end(j, p, true);
 }
 
-/* True if a reader of what json__bytes writes could not know each byte. */
+/* Returns true if a reader of what json__bytes writes could not know each byte. */
 bool json__needs_hex(const void *bytes, size_t len);
-/* The length of the first of left (1 or more) bytes' characters, or 1 where there is none; escaped: what json__bytes
+/* Returns the length of the first of left (1 or more) bytes' characters, or 1 where there is none; escaped: what json__bytes
  * writes for it. No byte may be a NUL. */
 size_t json__char(const void *bytes, size_t left, size_t *escaped);
 
@@ -231,7 +230,7 @@ static inline void json__end_line(struct json *j)
 	json__one_char(j, NULL, '\n', false);
 }
 
-/* Each of them null. */
+/* Writes each of them as null. */
 void json__nulls(struct json *j, const char *const *keys, size_t cnt);
 
 #endif

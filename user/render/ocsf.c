@@ -61,13 +61,13 @@ static void put_severity(struct json *j, enum severity severity)
 	json__u64(j, "severity_id", severity);
 }
 
-/* Whose room it is that a line's head has to do with: a call's, or (fit NULL) that of another record. */
+/* This says whose room it is that a line's head has to do with: a call's, or (fit NULL) that of another record. */
 struct head_room {
 	struct fit_plan *fit;
 	const struct own_plan *own;
 };
 
-/* Around what very short lines go without. */
+/* Stands around what very short lines go without. */
 static bool more_begin(const struct json *j, const struct head_room *room)
 {
 	if (room->fit)
@@ -119,7 +119,7 @@ static void put_metadata(struct json *j, const struct record *r, const struct he
 	json__close_obj(j);
 }
 
-/* The first member of `unmapped`. The record's own id begins with it, so it can be done without. */
+/* Puts the first member of `unmapped`. The record's own id begins with it, so it can be done without. */
 static void put_run(struct json *j, const struct record *r, const struct head_room *room)
 {
 	if (!more_begin(j, room))
@@ -138,7 +138,7 @@ static void put_os(struct json *j, const struct host *host, bool with_kernel)
 	json__close_obj(j);
 }
 
-/* What names the host at least, for the schema asks for that: itself, or else this boot of it. */
+/* Puts what names the host at least, for the schema asks for that: itself, or else this boot of it. */
 static void put_device_uid(struct json *j, const struct host *host)
 {
 	json__u64(j, "type_id", 0);
@@ -167,7 +167,7 @@ static void put_file(struct json *j, struct fit_plan *plan, const struct task_in
 	if (!t->exe || !t->exe_len || !fit__begin(j, plan, FIT_EXE + target))
 		return;
 	exe = fit__text(plan, FIT_EXE + target, t->exe, &len);
-	/* Of a path that is cut right before it, the name is whole all the same. */
+	/* The name is whole all the same of a path that is cut right before it. */
 	slash = memrchr(t->exe, '/', t->exe_len);
 	name = slash ? t->exe_len - (size_t)(slash - t->exe) - 1 : 0;
 	slash = memrchr(exe, '/', len);
@@ -184,7 +184,7 @@ static void put_file(struct json *j, struct fit_plan *plan, const struct task_in
 	fit__end(j, plan);
 }
 
-/* The arguments with a space between them; one by one they stand elsewhere. */
+/* Puts the arguments with a space between them; one by one they stand elsewhere. */
 static void put_cmd_line(struct json *j, const struct fit_plan *plan, const struct task_info *t)
 {
 	const char *at = t->args, *arg;
@@ -218,7 +218,7 @@ static void put_user(struct json *j, const struct pvm_task *task)
 	json__close_obj(j);
 }
 
-/* All but who it is. */
+/* Puts all but who it is. */
 static void put_more(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     unsigned int target)
 {
@@ -250,7 +250,7 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct task_in
 	json__close_obj(j);
 }
 
-/* target: 1 for the target, 0 for the caller. */
+/* Puts a process. target: 1 for the target, 0 for the caller. */
 static void put_process(struct json *j, struct fit_plan *plan, const struct task_info *t,
 			unsigned int target)
 {
@@ -284,7 +284,7 @@ static void put_actor(struct json *j, struct fit_plan *plan, const struct call_i
 	json__close_obj(j);
 }
 
-/* "unresolved:pid:991" */
+/* Puts "unresolved:pid:991". */
 static void put_unresolved(struct json *j, const struct call_info *c)
 {
 	static const char pid[] = "\"unresolved:pid:", pidfd[] = "\"unresolved:pidfd:";
@@ -307,7 +307,7 @@ static void put_unresolved(struct json *j, const struct call_info *c)
 	json__close_obj(j);
 }
 
-/* The first range that has bytes in it, and what was asked for altogether. */
+/* Puts the first range that has bytes in it, and what was asked for altogether. */
 static void put_memory(struct json *j, const struct call_info *c)
 {
 	const struct list_info *a = &c->remote;

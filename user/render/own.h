@@ -13,7 +13,7 @@
 #define TYPE(type) (1u << (type))
 #define WITH_COUNTERS (TYPE(REC_STATS) | TYPE(REC_LOST) | TYPE(REC_STOP))
 
-/* What is cut; the records that have it; its name, and the one in `lost`. NULL: the format's. */
+/* These are what is cut; the records that have it; its name, and the one in `lost`. NULL: the format's. */
 #define OWN_CUTS(CUT)                                                         \
 	CUT(NOTES, TYPE(REC_START), "notes", "notes")                         \
 	CUT(UNSEEN, TYPE(REC_START), "unseen", "unseen")                      \
@@ -37,7 +37,7 @@
 enum own_cut { OWN_CUTS(CUT_ID) OWN_CUT_CNT };
 #undef CUT_ID
 
-/* How a format names what is cut. */
+/* This is how a format names what is cut. */
 struct own_names {
 	const char *prefix; /* of the object that is open, with its dot */
 	const char *host;   /* all of these are JSON paths */
@@ -46,7 +46,7 @@ struct own_names {
 	bool coarse;	  /* without zeroes, or without counters: both are named as the latter */
 };
 
-/* What a line of such a record leaves out, and how long it is to become. */
+/* This is what a line of such a record leaves out, and how long it is to become. */
 struct own_plan {
 	struct render_cache *cache;
 	unsigned int cuts; /* those of enum own_cut below this */
@@ -58,10 +58,10 @@ static inline bool own__shows(const struct own_plan *plan, enum own_cut cut)
 	return plan->cuts <= cut;
 }
 
-/* "truncated":[the names of what was cut] */
+/* Puts "truncated":[the names of what was cut]. */
 void own__put_truncated(struct json *j, const struct own_plan *plan, enum record_type type,
 			const struct own_names *names);
-/* Writes a whole line by put: until it fits, and once more to fill up the first line of a file. 0 or
+/* Writes a whole line by put: until it fits, and once more to fill up the first line of a file. Returns 0 or
  * -ENOMEM. */
 int own__line(struct json *j, struct render_cache *cache, const struct record *r,
 	      const struct render_opts *o,

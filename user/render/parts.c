@@ -8,7 +8,7 @@
 #define OCSF_FILE_SZ \
 	(sizeof(",\"file\":{\"name\":\"\",\"path\":\"\",\"type_id\":1,\"is_deleted\":false}") - 1)
 
-/* What a row may say of a part in one format: only names; not there; or besides, what becomes null; a path. */
+/* A row may say of a part in one format: only names; that it is not there; or besides, what becomes null; a path. */
 #define QUOTED(name) "\"" name "\""
 #define FORM(name)                    \
 	{                             \
@@ -49,7 +49,8 @@
 		.names = QUOTED(name), .text_extra = OCSF_FILE_SZ, .text_copies = 2 \
 	}
 
-/* In the last two formats, under the object that they keep for what their schema has no key for; in all three. */
+/* The part stands in the last two formats, under the object that they keep for what their schema has no key for; or in all
+ * three. */
 #define IN_REST(name) FORM("pvmtrace." name), FORM("unmapped." name)
 #define IN_REST2(a, b) FORM2("pvmtrace." a, "pvmtrace." b), FORM2("unmapped." a, "unmapped." b)
 #define TEXT_IN_REST(name, key) TEXT("pvmtrace." name, key), TEXT("unmapped." name, key)
@@ -69,7 +70,7 @@ const struct fit_row fit_rows[FIT_CNT] = { FIT_PARTS(ROW) };
 /* A mask has a bit for each part. */
 _Static_assert(FIT_CNT < 64, "as many parts as a mask has bits");
 
-/* All from the first of them to the last. */
+/* Says that all from the first of them to the last stand together. */
 #define STAND_TOGETHER(parts) \
 	((parts) >> __builtin_ctzll(parts) == FIT_BIT(__builtin_popcountll(parts)) - 1)
 _Static_assert(STAND_TOGETHER(FIT_LISTS), "lists stand together");

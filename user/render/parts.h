@@ -2,12 +2,11 @@
 /*
  * parts - what can be left out of the line of a call, and all that is known of it: one row each.
  *
- * A row: the part; the part that it stands in (CNT: in none); its kind; when it gets its minimum, and when what it wants
+ * A row has the part; the part that it stands in (CNT: in none); its kind; when it gets its minimum, and when what it wants
  * (enum fit_turn); how the formats name it (parts.c), which are json, ecs and ocsf.
  *
- * `truncated` names what was cut in the order of this list read backwards; a parent stands before its
- * children. Pairs are for the caller and the target, in this order. Only lines of less than about 2,600 bytes come to
- * cutting what is before NS.
+ * `truncated` names what was cut in the order of this list read backwards; a parent stands before its children. Pairs are for
+ * the caller and the target, in this order. Only lines of less than about 2,600 bytes come to cutting what is before NS.
  */
 #ifndef PVM_RENDER_PARTS_H
 #define PVM_RENDER_PARTS_H
@@ -81,7 +80,7 @@ enum fit_kind {
 
 #define FIT_BIT(part) (1ULL << (part))
 
-/* The parts of one kind, FIT_BIT. */
+/* Gives the parts of one kind, FIT_BIT. */
 #define PART_IF(part, is) | ((is) ? FIT_BIT(FIT_##part) : 0)
 #define PART_IF_LIST(part, in_part, kind, ...) PART_IF(part, KIND_##kind == KIND_LIST)
 #define PART_IF_TEXT(part, in_part, kind, ...) PART_IF(part, KIND_##kind == KIND_TEXT)
@@ -99,8 +98,8 @@ enum {
 	FIT_FIRST_TEXT_HEX = __builtin_ctzll(FIT_TEXT_HEXES),
 };
 
-/* Who is served before whom; of one turn those that stand first in the table. Minimums: who, whom and what, then which
- * memory, then from which program. What is wanted: lists first and arguments last. */
+/* This says who is served before whom; of one turn those that stand first in the table. Minimums are for who, whom and what,
+ * then for which memory, then for from which program. What is wanted is for lists first and arguments last. */
 enum fit_turn {
 	TURN_WHO,
 	TURN_RANGE,
@@ -121,12 +120,12 @@ enum fit_turn {
 
 enum fit_format_id { FIT_JSON, FIT_ECS, FIT_OCSF, FIT_FORMAT_CNT };
 
-/* A part in a format. */
+/* This is a part in a format. */
 struct fit_form {
-	/* How `truncated` names it: the text of one JSON string, or of several. NULL: the format does not have it. */
+	/* This is how `truncated` names it: the text of one JSON string, or of several. NULL: the format does not have it. */
 	const char *names;
 	uint8_t instead; /* what stands in its place when it is cut, in bytes */
-	/* What a path takes besides its bytes, and how often those stand in the line at most. */
+	/* It says what a path takes besides its bytes, and how often those stand in the line at most. */
 	uint8_t text_extra;
 	uint8_t text_copies;
 };

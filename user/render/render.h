@@ -23,14 +23,13 @@ struct render_opts {
 
 struct renderer;
 
-/* The names of the formats by enum record_format, up to a NULL. */
+/* These are the names of the formats by enum record_format, up to a NULL. */
 extern const char *const format_names[];
 
-/* NULL: no memory. */
+/* Makes a renderer; NULL: no memory. */
 struct renderer *renderer__new(enum record_format format);
 void renderer__free(struct renderer *renderer);
-/* Renders r into out (reset first), one line with its LF, never longer than o->max_line.
- * 0, or -ENOMEM. */
+/* Renders r into out (reset first), one line with its LF, never longer than o->max_line. Returns 0, or -ENOMEM. */
 int renderer__render(struct renderer *renderer, const struct record *r, const struct render_opts *o,
 		     struct json *out);
 

@@ -197,7 +197,7 @@ static void put_home(struct json *j, struct fit_plan *plan, const struct task_in
 	fit__end(j, plan);
 }
 
-/* target: 1 for the target, 0 for the caller. */
+/* Puts a process. target: 1 for the target, 0 for the caller. */
 static void put_task(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     unsigned int target, unsigned int lacks)
 {
@@ -224,7 +224,7 @@ static void put_caller(struct json *j, struct fit_plan *plan, const struct call_
 	fit__end(j, plan);
 }
 
-/* Whose memory the target works in. */
+/* Puts whose memory the target works in. */
 static void put_owner(struct json *j, struct fit_plan *plan, const struct task_info *t)
 {
 	const struct pvm_task *task = t->task;

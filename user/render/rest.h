@@ -20,26 +20,25 @@ enum rest_lacks {
 	REST_CONTAINER = 8, /* the target's container */
 };
 
-/* Values that every format writes. */
+/* These are values that every format writes. */
 void rest__number_text(struct json *j, const char *key, uint32_t value); /* "1000" */
 const char *rest__syscall(const struct call_info *c);
-/* A string that a process can choose and that stands in a part of its own: nothing if it is not known or
- * is cut. */
+/* Puts a string that a process can choose and that stands in a part of its own: nothing if it is not known or is cut. */
 void rest__text(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
 		const char *bytes, size_t len);
 
-/* "host":{"name_hex":..} if bytes of the name were replaced. */
+/* Puts "host":{"name_hex":..} if bytes of the name were replaced. */
 void rest__host(struct json *j, const struct host *host);
 
-/* Members of the object that is open, the last of them `truncated`. lacks: enum rest_lacks. */
+/* Puts members of the object that is open, the last of them `truncated`. lacks: enum rest_lacks. */
 void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		unsigned int lacks);
 
-/* The same of calls told together. */
+/* Does the same of calls told together. */
 void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
 		   unsigned int lacks);
 
-/* Members of the object that is open, the last of them `truncated`. */
+/* Puts members of the object that is open, the last of them `truncated`. */
 void rest__own(struct json *j, const struct own_plan *plan, const struct record *r,
 	       const struct own_names *names);
 

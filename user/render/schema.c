@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-/* By the assembler, which every compiler for every machine brings with it; its paths begin where
+/* It is taken in by the assembler, which every compiler for every machine brings with it; its paths begin where
  * make runs. The Makefile knows that the object depends on the file. */
 __asm__(".pushsection .rodata\n"
 	".globl pvm_schema_begin, pvm_schema_end\n"

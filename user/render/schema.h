@@ -5,9 +5,9 @@
 
 #include <stddef.h>
 
-/* The file, byte by byte; no NUL behind it. */
+/* Returns the file, byte by byte; there is no NUL behind it. */
 const char *schema__text(size_t *len);
-/* Writes it to stdout (for --schema). 0, or EX_IOERR after a message. */
+/* Writes it to stdout (for --schema). Returns 0, or EX_IOERR after a message. */
 int schema__print(void);
 
 #endif

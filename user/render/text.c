@@ -64,7 +64,7 @@ static void put_target(struct text_line *t, const struct call_info *c)
 	text__put(t, ")");
 }
 
-/* Moved, and of how much unless that is the same: "4096", "100/4096", "?/64K". */
+/* Puts what moved, and of how much unless that is the same: "4096", "100/4096", "?/64K". */
 static void put_amount(struct text_line *t, const struct call_info *c, unsigned int end)
 {
 	char text[2 * TEXT_AMOUNT_SZ + 1] = "?";
@@ -96,7 +96,7 @@ static void put_result(struct text_line *t, const struct call_info *c)
 	text__tint(t, TINT_PLAIN);
 }
 
-/* The first element that is not empty, or the first one. */
+/* Returns the first element that is not empty, or the first one. */
 static const struct iov_elem *first_range(const struct list_info *a)
 {
 	for (uint32_t i = 0; i < a->captured; i++) {
@@ -133,7 +133,7 @@ static void put_range(struct text_line *t, const struct call_info *c, const stru
 	}
 }
 
-/* Before the flag of this number, counted from 0; col: where the first one stands. */
+/* Stands before the flag of this number, counted from 0; col: where the first one stands. */
 static void begin_flag(struct text_line *t, size_t number, unsigned int col)
 {
 	if (number) {
@@ -149,7 +149,7 @@ static bool is_native(enum pvm_abi abi)
 	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64;
 }
 
-/* The flags that hold, in the order of how much they should catch the eye, behind as many others as were put before.
+/* Puts the flags that hold, in the order of how much they should catch the eye, behind as many others as were put before.
  * of_pair: only those that are the same for all calls of a sum. */
 static void add_flags(struct text_line *t, const struct call_info *c, bool of_pair, size_t put,
 		      unsigned int col)
@@ -207,7 +207,7 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 	text__tint(t, TINT_PLAIN);
 }
 
-/* Of a sum: how many calls came by other ABIs, and what holds of the two processes. */
+/* Puts of a sum how many calls came by other ABIs, and what holds of the two processes. */
 static void put_sum_flags(struct text_line *t, const struct summary_info *s, unsigned int col)
 {
 	size_t put = 0;
@@ -228,7 +228,7 @@ static const struct columns *columns_of(const struct render_opts *o)
 	return o->width && o->width < NARROW ? &narrow_columns : &wide_columns;
 }
 
-/* Up to the amount. */
+/* Puts the line up to the amount. */
 static void put_who(struct text_line *t, const struct record *r, const struct columns *cols)
 {
 	const struct call_info *c = &r->call;
@@ -248,7 +248,7 @@ static void put_who(struct text_line *t, const struct record *r, const struct co
 		text__tint(t, TINT_PLAIN);
 }
 
-/* The caller's, real: what the kernel asks. */
+/* Puts the caller's uid, the real one: what the kernel asks. */
 static void put_uid(struct text_line *t, const struct pvm_task *task)
 {
 	text__put(t, "uid=");
@@ -258,7 +258,7 @@ static void put_uid(struct text_line *t, const struct pvm_task *task)
 		text__put(t, "?");
 }
 
-/* Whether an argument needs quotes to be seen as one. */
+/* Returns whether an argument needs quotes to be seen as one. */
 static bool is_word(const char *arg, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -268,7 +268,7 @@ static bool is_word(const char *arg, size_t len)
 	return len > 0;
 }
 
-/* One after the other, in quotes what a blank would take apart; "..." where more were not read. */
+/* Puts one after the other, in quotes what a blank would take apart; "..." where more were not read. */
 static void put_args(struct text_line *t, const struct task_info *task)
 {
 	const char *at = task->args, *arg;
@@ -314,7 +314,7 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 		put_args(t, &c->caller);
 }
 
-/* "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM) 0x1000-0x1fff", the bytes that the remote lists named. */
+/* Puts "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM) 0x1000-0x1fff", the bytes that the remote lists named. */
 static void put_span(struct text_line *t, const struct summary_info *s)
 {
 	uint64_t ms = s->last_ns > s->first_ns ? (s->last_ns - s->first_ns) / 1000000 : 0;

@@ -6,7 +6,7 @@
 #include "event/record.h"
 #include "render/text_line.h"
 
-/* What is no call: what the tracer says about itself. */
+/* Puts what is no call: what the tracer says about itself. */
 void text_state(struct text_line *t, const struct record *r);
 
 #endif

@@ -17,10 +17,9 @@ struct range {
 };
 
 /*
- * Characters beyond ASCII that are shown as they are: those that are sure to take their columns and
- * to leave what is beside them alone. All others are shown by their number: controls, what is
- * invisible or combines, scripts from right to left (they would turn the digits beside them), our
- * own arrow and sign of a cut.
+ * These are the characters beyond ASCII that are shown as they are: those that are sure to take their columns and
+ * to leave what is beside them alone. All others are shown by their number: controls, what is invisible or
+ * combines, scripts from right to left (they would turn the digits beside them), our own arrow and sign of a cut.
  */
 static const struct range shown[] = {
 	{ 0x00a1, 0x00ac, 1 }, { 0x00ae, 0x02ff, 1 }, /* Latin */
@@ -36,7 +35,7 @@ static const struct range shown[] = {
 
 #define SHOWN_CNT (sizeof(shown) / sizeof(shown[0]))
 
-/* 0: to be shown by its number. */
+/* Returns the columns of a character; 0: to be shown by its number. */
 static unsigned int columns_of(uint32_t c)
 {
 	for (size_t i = 0; i < SHOWN_CNT && c >= shown[i].first; i++) {
@@ -46,7 +45,7 @@ static unsigned int columns_of(uint32_t c)
 	return c >= ' ' && c < 0x7f;
 }
 
-/* Decodes the character at in. Its length, or 0 if the bytes are not UTF-8. */
+/* Decodes the character at in. Returns its length, or 0 if the bytes are not UTF-8. */
 static size_t decode_char(const unsigned char *in, size_t left, uint32_t *c)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -79,7 +78,7 @@ static bool append(struct text_line *t, const char *bytes, size_t len)
 	return true;
 }
 
-/* One character, or one escape, which is never torn. */
+/* Puts one character, or one escape, which is never torn. */
 static void put_char(struct text_line *t, const char *bytes, size_t len, unsigned int cols)
 {
 	if (t->full)
@@ -95,7 +94,7 @@ static void put_char(struct text_line *t, const char *bytes, size_t len, unsigne
 		t->mark = t->out->len;
 }
 
-/* \xNN, or \u{NNNN}. */
+/* Puts \xNN, or \u{NNNN}. */
 static void put_escape(struct text_line *t, uint32_t value, bool is_char)
 {
 	char text[16] = "\\x", *end = text + 2;

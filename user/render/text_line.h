@@ -39,32 +39,32 @@ struct text_line {
 	bool full; /* it was cut: nothing is added any more */
 };
 
-/* cache: of the renderer; NULL where no time is put. */
+/* Begins a line. cache: of the renderer; NULL where no time is put. */
 void text__begin(struct text_line *t, struct render_cache *cache, const struct render_opts *o,
 		 struct json *out);
-/* Adds what is left: the sign of a cut, and LF. 0, or -ENOMEM. */
+/* Adds what is left: the sign of a cut, and LF. Returns 0, or -ENOMEM. */
 int text__end(struct text_line *t);
 
-/* A string of the program's own: printable UTF-8. */
+/* Puts a string of the program's own: printable UTF-8. */
 void text__put(struct text_line *t, const char *s);
-/* Bytes a process can choose (a NUL ends them early). What cannot be shown comes as \xNN (a byte)
- * or \u{NNNN} (a character), and a backslash as two. */
+/* Puts bytes a process can choose (a NUL ends them early). What cannot be shown comes as \xNN (a byte) or
+ * \u{NNNN} (a character), and a backslash as two. */
 void text__bytes(struct text_line *t, const char *bytes, size_t len);
-/* Whether text__bytes shows each character of a string as itself. */
+/* Returns whether text__bytes shows each character of a string as itself. */
 bool text__all_show(const char *s);
 /* Prints a string as text__bytes shows it, where there are no lines to keep. */
 void text__print(FILE *f, const char *s);
 void text__u64(struct text_line *t, uint64_t value);
 void text__hex(struct text_line *t, uint64_t value);
-/* Local time of day to the millisecond, twelve columns. */
+/* Puts the local time of day to the millisecond, twelve columns. */
 void text__time(struct text_line *t, uint64_t real_ns);
-/* Blanks up to column col; at least one. */
+/* Puts blanks up to column col; at least one. */
 void text__to(struct text_line *t, unsigned int col);
-/* From here on; nothing without colours. */
+/* Tints from here on; nothing without colours. */
 void text__tint(struct text_line *t, enum tint tint);
 
-/* A number of bytes for a person: "4096", "64K" (exactly), "97.6K" (a little more than that). Returns
- * its length. */
+/* Writes a number of bytes for a person: "4096", "64K" (exactly), "97.6K" (a little more than that). Returns its
+ * length. */
 size_t text__amount(char out[TEXT_AMOUNT_SZ], uint64_t bytes);
 
 #endif
