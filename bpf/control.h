@@ -8,7 +8,7 @@
 
 #define PVM_CPU_ROWS 256 /* rows of counters; CPUs beyond share them */
 
-/* What is counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in
+/* These are counted in the kernel. Each is a sum over the rows of struct pvm_shared. Every call seen ends in
  * exactly one of SUBMITTED, SUMMARISED, FILTERED, RING_FULL, STATE_FULL and STATE_STALE; until then it is in
  * flight. */
 enum pvm_count {
@@ -47,7 +47,7 @@ enum pvm_stopping {
 			     * `start`, so that nothing is told ahead of it */
 };
 
-/* The control block: one global variable of the kernel half, mapped into the user half. */
+/* This is the control block: one global variable of the kernel half, mapped into the user half. */
 struct pvm_shared {
 	__u32 asleep;	   /* the reader sleeps: the next record wakes it, and clears this */
 	__u32 stopping;	   /* enum pvm_stopping */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* books - all counters under their names, and whether they add up. Pure. */
+/* books - all counters under their names, and whether they add up. It is pure. */
 #ifndef PVM_BOOKS_H
 #define PVM_BOOKS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_facts - what is known of a run when it starts, and how a recording's header says it. Pure. */
+/* run_facts - what is known of a run when it starts, and how a recording's header says it. It is pure. */
 #ifndef PVM_RUN_FACTS_H
 #define PVM_RUN_FACTS_H
 

@@ -44,7 +44,7 @@ void watch__begin(struct watch *w, struct report *report, const struct kernel *k
 		  struct audit *audit);
 /* Looks once a second, and once more at the end, while they are attached. */
 void watch__tick(struct watch *w);
-/* Of that, what the kernel says of skipped runs by now. */
+/* Looks only at what the kernel says of skipped runs by now. */
 void watch__skips(struct watch *w);
 
 #endif

@@ -11,7 +11,7 @@
 /* Both have one clock, but what we make of perf's may be off. To allow for more than that costs nothing: of calls that
  * are all alike another one is then taken for the missed one. */
 #define SLACK_NS 10000000ULL
-/* How long a sight waits for its sample: the thread may be put off the CPU between the two. One from behind the
+/* A sight waits so long for its sample: the thread may be put off the CPU between the two. One from behind the
  * sample's place waits for the next look at the samples only, and so long as not all of them were looked at. */
 #define SEEN_WAITS_NS 60000000000ULL
 #define LATE_SETTLES 2

@@ -14,7 +14,7 @@
 #define LOOK_TRIES 32
 #define LOOK_GOOD_NS 400       /* a look that is no wider is good enough */
 #define STEP_MIN_NS 1000000ULL /* what moves the offset by less is no step */
-/* PROC_TIME_INIT_INO of include/linux/proc_ns.h. */
+/* This is PROC_TIME_INIT_INO of include/linux/proc_ns.h. */
 #define INITIAL_TIME_NS "time:[4026531834]"
 #define FRACTION_AT 20 /* where the nine digits stand in the text */
 
@@ -60,12 +60,12 @@ void clock__add(struct clock_base *c, uint64_t after_ns, int64_t to_real)
 	c->total++;
 }
 
-/* Whether this is the offset that we know, as far as the look can tell. */
+/* Returns whether this is the offset that we know, as far as the look can tell. */
 static bool is_known(const struct clock_base *c, const struct clock_look *look)
 {
 	uint64_t slack = STEP_MIN_NS + look->width_ns;
 
-	/* By unsigned numbers, which may wrap round. */
+	/* They are unsigned numbers, which may wrap round. */
 	return c->cnt && (uint64_t)look->to_real - (uint64_t)c->steps[c->cnt - 1].to_real + slack <=
 				 2 * slack;
 }
@@ -105,7 +105,7 @@ bool clock__parse_offsets(const char *text, int64_t *boot_ns)
 	long long second;
 	long ns;
 
-	/* A line a clock: its name, seconds, nanoseconds. */
+	/* There is a line a clock: its name, seconds, nanoseconds. */
 	for (; text; text = strchr(text, '\n')) {
 		text += *text == '\n';
 		/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote the numbers */
@@ -117,7 +117,7 @@ bool clock__parse_offsets(const char *text, int64_t *boot_ns)
 	return false;
 }
 
-/* "time:[4026531834]" of ours, or of what our children get; "" if there is none. */
+/* Reads "time:[4026531834]" of ours, or of what our children get; "" if there is none. */
 static void read_ns(const char *path, char *text, size_t size)
 {
 	ssize_t len = readlink(path, text, size - 1);
@@ -167,9 +167,8 @@ static void put_digits(char *p, uint32_t value, int cnt)
 	}
 }
 
-/* Date and time of day into text[0 .. FRACTION_AT). Days are counted from 0000-03-01, so that a
- * leap day is the last one of its year; 146097 days are the 400 years after which the calendar
- * repeats. */
+/* Puts date and time of day into text[0 .. FRACTION_AT). Days are counted from 0000-03-01, so that a leap day is
+ * the last one of its year; 146097 days are the 400 years after which the calendar repeats. */
 static void put_second(uint64_t second, char *text)
 {
 	uint32_t day = (uint32_t)(second / S_PER_DAY) + 719468;
@@ -177,7 +176,7 @@ static void put_second(uint64_t second, char *text)
 	uint32_t era = day / 146097, in_era = day % 146097;
 	uint32_t year_of_era = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
 	uint32_t in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	/* Months of 31 30 31 30 31 days, again and again from March: 153 days each five. */
+	/* Months have 31 30 31 30 31 days, again and again from March: 153 days each five. */
 	uint32_t from_march = (5 * in_year + 2) / 153;
 	uint32_t month = from_march < 10 ? from_march + 3 : from_march - 9;
 

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Digits that v takes in hex; 0 takes one. */
+/* Returns the digits that v takes in hex; 0 takes one. */
 static inline unsigned int hex_digits(uint64_t v)
 {
 	return v ? (67 - (unsigned int)__builtin_clzll(v)) / 4 : 1;
@@ -24,7 +24,7 @@ static inline char *put_hex(char *at, uint64_t v, unsigned int min)
 	return at + cnt;
 }
 
-/* Digits that v takes in decimal. */
+/* Returns the digits that v takes in decimal. */
 static inline unsigned int dec_digits(uint64_t v)
 {
 	unsigned int cnt = 1;

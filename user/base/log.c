@@ -12,7 +12,7 @@
 /* With every byte written as \xNN a line still is below PIPE_BUF, so a pipe takes it whole or not. */
 #define TEXT_MAX 1000
 #define LINE_MAX_SZ (32 + 4 * TEXT_MAX + 1)
-/* How long a message waits for whoever reads stderr. Talk must not hold up the records for longer. */
+/* A message waits so long for whoever reads stderr. Talk must not hold up the records for longer. */
 #define STUCK_MS 100
 
 _Static_assert(LINE_MAX_SZ <= 4096, "a line must fit PIPE_BUF");

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* quiet: only errors. verbose: also debug. Errors are always said. */
+/* Sets how much is said. quiet: only errors. verbose: also debug. Errors are always said. */
 void log__setup(bool quiet, unsigned verbose);
-/* Put in front of each message until the next call (NULL: nothing): a place in a file. The text must stay. */
+/* Puts a text in front of each message until the next call (NULL: nothing): a place in a file. The text must stay. */
 void log__about(const char *text);
 /* From now on errors go into text (the last one stays) instead of to stderr; NULL: no more. */
 void log__keep(char *text, size_t size);

@@ -44,7 +44,7 @@ static inline void *lru__find(struct lru *t, const void *key, size_t len)
 	return node;
 }
 
-/* Likewise, but makes one, zeroed behind its key, if there is none; NULL: no memory. */
+/* Does likewise, but makes one, zeroed behind its key, if there is none; NULL: no memory. */
 void *lru__get(struct lru *t, const void *key);
 /* Takes an entry out of the table; it is the caller's to free. */
 void lru__remove(struct lru *t, struct lru_node *node);

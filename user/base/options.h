@@ -9,7 +9,7 @@
 
 #define PVM_IOV_LIMIT_ALL UINT32_MAX
 
-/* What a filter looks at. Each exists for the caller and for the target, by enum pvm_who. */
+/* This is what a filter looks at. Each exists for the caller and for the target, by enum pvm_who. */
 enum filter_field {
 	FILTER_PID,
 	FILTER_COMM,
@@ -19,7 +19,7 @@ enum filter_field {
 	FILTER_FIELD_CNT,
 };
 
-/* One value of one filter option. */
+/* This is one value of one filter option. */
 struct filter_value {
 	bool exclude;	  /* it was written with a leading '!' */
 	const char *text; /* without the '!'; points into argv or into config_text */
@@ -32,16 +32,16 @@ struct filter_list {
 	size_t cnt;
 };
 
-/* Where the hooks are, and how the target is looked up: the first of each is the default. */
+/* They say where the hooks are, and how the target is looked up: the first of each is the default. */
 enum attach_method { ATTACH_TRACEPOINT, ATTACH_FENTRY };
 enum resolve_method { RESOLVE_AUTO, RESOLVE_KFUNC, RESOLVE_WALK };
 
-/* How records are written: in the order of the formats' names (render/formats.h). */
+/* It says how records are written: in the order of the formats' names (render/formats.h). */
 enum record_format { FORMAT_JSON, FORMAT_ECS, FORMAT_OCSF, FORMAT_TEXT };
 
 struct option_def;
 
-/* One option as it was given. */
+/* This is one option as it was given. */
 struct option_setting {
 	const struct option_def *def;
 	const char *value; /* NULL where it takes none */

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* Reads the file's begin into text, up to size - 1 bytes, with a NUL behind them. How many; 0: there is nothing to read. */
+/* Reads the file's begin into text, up to size - 1 bytes, with a NUL behind them. Returns how many; 0: there is nothing to
+ * read. */
 size_t text_file__read(const char *path, char *text, size_t size);
 
 #endif

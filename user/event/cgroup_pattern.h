@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cgroup_pattern - what a shell pattern for the paths of cgroups can match, as fnmatch(3) without flags takes it. Pure. */
+/* cgroup_pattern - what a shell pattern for the paths of cgroups can match, as fnmatch(3) without flags takes it. It is
+ * pure. */
 #ifndef PVM_CGROUP_PATTERN_H
 #define PVM_CGROUP_PATTERN_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container - the containers that a cgroup's path names, by the names that engines give. Pure.
+ * container - the containers that a cgroup's path names, by the names that engines give. It is pure.
  *
  * A name is a claim of whoever made the cgroup: of nested ones the outermost was made by the host, those below it by
  * anyone who owns what is above them; below user@UID.service all are that user's.

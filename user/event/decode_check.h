@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decode_check - whether bytes are a record of ours, each field of it checked against the record's size and its own range:
- * what passes can be decoded without a look at what lies outside. Pure. */
+ * what passes can be decoded without a look at what lies outside. It is pure. */
 #ifndef PVM_DECODE_CHECK_H
 #define PVM_DECODE_CHECK_H
 

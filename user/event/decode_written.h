@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decode_written - what a call wrote, and what of its own lists that was. Such bytes are the target's, not the
- * caller's claim: they are in no event. Pure. */
+ * caller's claim: they are in no event. It is pure. */
 #ifndef PVM_DECODE_WRITTEN_H
 #define PVM_DECODE_WRITTEN_H
 

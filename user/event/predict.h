@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * predict - which pages of the target a call must have made the kernel hold, if the remote list was what was captured
- * of it; and whether it did hold these. Pure: the rules of process_vm_rw_core in the kernel's mm/process_vm_access.c,
+ * of it; and whether it did hold these. It is pure: the rules of process_vm_rw_core in the kernel's mm/process_vm_access.c,
  * played again.
  */
 #ifndef PVM_PREDICT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record - the decoded record: the only thing that the renderings share. Pure data, no I/O; everything it
+/* record - the decoded record: the only thing that the renderings share. It is pure data, without I/O; everything it
  * points to stays valid until the next record is decoded. */
 #ifndef PVM_RECORD_H
 #define PVM_RECORD_H

@@ -49,7 +49,7 @@ static enum tristate same_if(bool known, bool equal)
 	return !known ? UNKNOWN : equal ? YES : NO;
 }
 
-/* What the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
+/* Returns what the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
 static bool is_user_of(const struct pvm_task *caller, const struct pvm_task *target)
 {
 	return target->uid == caller->uid && target->euid == caller->uid &&

@@ -19,7 +19,7 @@
 #define BLANKS " \t\r"
 #define BOM "\xef\xbb\xbf"
 
-/* Opens only what can be read at once: a FIFO would wait for its writer. -errno, with *why where it says more. */
+/* Opens only what can be read at once: a FIFO would wait for its writer. Returns -errno, with *why where it says more. */
 static int open_file(const char *path, const char **why)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -40,7 +40,7 @@ static int open_file(const char *path, const char **why)
 	return err;
 }
 
-/* Into text, which has room for FILE_MAX + 1 bytes. The length, or -errno. */
+/* Reads it into text, which has room for FILE_MAX + 1 bytes. Returns the length, or -errno. */
 static ssize_t read_all(int fd, char *text)
 {
 	size_t len = 0;
@@ -59,7 +59,7 @@ static ssize_t read_all(int fd, char *text)
 	return (ssize_t)len;
 }
 
-/* The whole file, with a NUL after it, to be freed by the caller; or NULL after a message. */
+/* Returns the whole file, with a NUL after it, to be freed by the caller; or NULL after a message. */
 static char *load(const char *path, size_t *len)
 {
 	const char *why = NULL;
@@ -96,7 +96,7 @@ static const struct option_def *find_name(const char *name)
 	return NULL;
 }
 
-/* The row that a name stands for, if a file may have it; NULL after a message. */
+/* Returns the row that a name stands for, if a file may have it; NULL after a message. */
 static const struct option_def *accept_name(const char *name)
 {
 	const struct option_def *d = find_name(name);
@@ -120,13 +120,14 @@ static bool is_quoted(const char *value)
 	return len >= 2 && value[0] == '"' && value[len - 1] == '"';
 }
 
-/* Whether a comment could be meant: a # at the beginning or behind a blank, but not within quotes around the whole value. */
+/* Returns whether a comment could be meant: a # at the beginning or behind a blank, but not within quotes around the whole
+ * value. */
 static bool has_comment(const char *value)
 {
 	const char *p = value;
 
 	if (is_quoted(value)) {
-		/* "a" # "b": not around the whole. */
+		/* In "a" # "b" they are not around the whole. */
 		p = strchr(value + 1, '"') + 1;
 		p += strspn(p, BLANKS);
 		return *p == '#';
@@ -137,7 +138,7 @@ static bool has_comment(const char *value)
 	return false;
 }
 
-/* What of a value could be meant in another way than it would be taken, or NULL. */
+/* Returns what of a value could be meant in another way than it would be taken, or NULL. */
 static const char *ambiguous(const char *value)
 {
 	if (has_comment(value))
@@ -149,7 +150,7 @@ static const char *ambiguous(const char *value)
 	return NULL;
 }
 
-/* Without the quotes, if it is in some: they keep blanks at the ends, and nothing within them is special. */
+/* Returns it without the quotes, if it is in some: they keep blanks at the ends, and nothing within them is special. */
 static char *unquote(char *value)
 {
 	if (!is_quoted(value))
@@ -182,12 +183,12 @@ bool options__is_control(const char *at)
 {
 	const unsigned char *c = (const unsigned char *)at;
 
-	/* U+0080 to U+009F too: some terminals take U+009B for ESC [. */
+	/* U+0080 to U+009F are among them too: some terminals take U+009B for ESC [. */
 	return (c[0] < ' ' && c[0] != '\t') || c[0] == 0x7f ||
 	       (c[0] == 0xc2 && (c[1] & 0xe0) == 0x80);
 }
 
-/* What is wrong with the bytes of a line, or NULL. */
+/* Returns what is wrong with the bytes of a line, or NULL. */
 static const char *ill_formed(const char *line, size_t len)
 {
 	if (len > LINE_MAX_SZ)
@@ -201,7 +202,7 @@ static const char *ill_formed(const char *line, size_t len)
 	return NULL;
 }
 
-/* line[len] may be written to. */
+/* Takes a line. line[len] may be written to. */
 static int take_line(struct option_parse *p, char *line, size_t len, unsigned number)
 {
 	struct option_setting s = { .line = number };

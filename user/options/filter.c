@@ -48,7 +48,7 @@ static int check_container(const struct option_def *d, const char *value, const 
 		       : 0;
 }
 
-/* Fills v->number where the field is one. 0, or an exit status after a message. */
+/* Fills v->number where the field is one. Returns 0, or an exit status after a message. */
 static int parse_filter(const struct option_def *d, const char *value, struct filter_value *v)
 {
 	const char *fault = NULL;
@@ -96,7 +96,7 @@ static bool same_value(enum filter_field field, const struct filter_value *a,
 	return !strcmp(a->text, b->text);
 }
 
-/* Whether all that the value wanted means is also meant by the exclusion. */
+/* Returns whether all that the value wanted means is also meant by the exclusion. */
 static bool covers(enum filter_field field, const struct filter_value *exclusion,
 		   const struct filter_value *wanted)
 {
@@ -108,7 +108,7 @@ static bool covers(enum filter_field field, const struct filter_value *exclusion
 	       !strncasecmp(wanted->text, exclusion->text, strlen(exclusion->text));
 }
 
-/* Values that can pass nothing, for what the others of their list are. 0, or an exit status after a message. */
+/* Refuses values that can pass nothing, for what the others of their list are. Returns 0, or an exit status after a message. */
 static int check_list(const struct option_def *d, const char *value, const struct filter_list *list,
 		      const struct filter_value *v)
 {

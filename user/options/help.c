@@ -80,7 +80,7 @@ static void put_wrapped(const char *text, size_t col, size_t indent)
 	putchar('\n');
 }
 
-/* What may be given and what holds if nothing is, as the table has it: " (1 to 9, default 3)". */
+/* Puts what may be given and what holds if nothing is, as the table has it: " (1 to 9, default 3)". */
 static void put_limits(const struct option_def *d, char *buf, size_t sz)
 {
 	char allowed[128] = "", def[32] = "";

@@ -23,8 +23,8 @@ static void set_defaults(struct option_parse *p, struct options *o)
 
 static void build_getopt(struct option *longs, char *letters)
 {
-	/* '+': no reordering, so that the strings stay where they are; ':': a missing value is told
-	 * from an unknown option. */
+	/* '+' says: no reordering, so that the strings stay where they are; ':' has a missing value told from an
+	 * unknown option. */
 	*letters++ = '+';
 	*letters++ = ':';
 	for (size_t i = 0; i < options_table_cnt; i++) {
@@ -44,7 +44,7 @@ static void build_getopt(struct option *longs, char *letters)
 	*letters = '\0';
 }
 
-/* The row that a value of getopt_long or optopt stands for, or NULL. */
+/* Returns the row that a value of getopt_long or optopt stands for, or NULL. */
 static const struct option_def *find_row(int val)
 {
 	if (val >= LONG_ONLY)
@@ -56,7 +56,7 @@ static const struct option_def *find_row(int val)
 	return NULL;
 }
 
-/* What getopt_long itself refused: c is its answer, word the argument it was looking at. */
+/* Refuses what getopt_long itself refused: c is its answer, word the argument it was looking at. */
 static int refuse_word(int c, const char *word)
 {
 	const struct option_def *d = find_row(optopt);
@@ -83,7 +83,7 @@ static int take(struct option_parse *p, const struct option_setting *s)
 	return err ? err : option__note(p, s);
 }
 
-/* The arguments in one line, as far as they fit. */
+/* Joins the arguments in one line, as far as they fit. */
 static void join_command(struct options *o, int argc, char **argv)
 {
 	size_t len = 0;
@@ -100,7 +100,7 @@ static void join_command(struct options *o, int argc, char **argv)
 	}
 }
 
-/* What ends the reading of the command line: nothing else will be done. */
+/* Returns whether there is what ends the reading of the command line: nothing else will be done. */
 static bool only_prints(const struct options *o)
 {
 	return o->help || o->version || o->schema;

@@ -49,7 +49,7 @@ static void put_value(const struct option_def *d, const char *value)
 	printf(quoted ? "%s \"%s\"\n" : "%s %s\n", d->name, value);
 }
 
-/* How often a flag is in force: its member counts it. */
+/* Returns how often a flag is in force: its member counts it. */
 static unsigned times(const struct options *o, const struct option_def *d)
 {
 	unsigned cnt = 0;
@@ -89,7 +89,7 @@ static void put_setting(const struct options *o, const struct option_def *d)
 	printf("#%s %s\n", d->name, *def ? def : d->def_text ? d->def_text : d->arg);
 }
 
-/* As a comment, broken between words. */
+/* Puts it as a comment, broken between words. */
 static void put_comment(const char *text)
 {
 	size_t col = 0;

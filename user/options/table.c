@@ -23,7 +23,7 @@
 #define ALLOW_PATTERN "a path from '/' on, or a shell pattern for one"
 #define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
 
-/* Bit n of a struct option_choice for names[n]. */
+/* Bit n of a struct option_choice is for names[n]. */
 static const char *const op_names[] = { "read", "write", NULL };
 static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
 static const char *const outcome_names[] = { "success", "failure", NULL };
@@ -114,7 +114,7 @@ static int set_output(struct option_parse *p, const struct option_def *d, const 
 	return set_text(p, d, is_stdout(value) ? NULL : value);
 }
 
-/* A file that stands beside the lines. */
+/* Takes a file that stands beside the lines. */
 static int set_beside(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	return is_stdout(value)
@@ -127,7 +127,7 @@ static int set_host_name(struct option_parse *p, const struct option_def *d, con
 	return host__is_name(value) ? set_text(p, d, value) : option__refuse_value(d, value);
 }
 
-/* Whether the tracer may become that account is for privileges to say. */
+/* Takes a user: whether the tracer may become that account is for privileges to say. */
 static int set_user(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	if (!option__all_digits(value) && !getpwnam(value))
@@ -135,7 +135,7 @@ static int set_user(struct option_parse *p, const struct option_def *d, const ch
 	return set_text(p, d, value);
 }
 
-/* The place of text among names, or -1. */
+/* Returns the place of text among names, or -1. */
 static int name_index(const char *const *names, const char *text)
 {
 	for (int i = 0; names[i]; i++) {
@@ -155,7 +155,7 @@ static int set_name(struct option_parse *p, const struct option_def *d, const ch
 	return 0;
 }
 
-/* Takes one value of a filter with two names. 0 and *left, the names that still pass. */
+/* Takes one value of a filter with two names. Returns 0 and *left, the names that still pass. */
 static int choose(struct option_choice *c, const struct option_def *d, const char *value,
 		  unsigned *left)
 {

@@ -22,7 +22,7 @@ enum option_group {
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 
-/* What an option of two names has been given so far: bit n stands for the row's names[n]. */
+/* This is what an option of two names has been given so far: bit n stands for the row's names[n]. */
 struct option_choice {
 	unsigned wanted;
 	unsigned excluded;
@@ -38,7 +38,7 @@ struct option_def {
 	const char *name;
 	const char *arg; /* what the value is called; NULL: the option takes none */
 	const char *help;
-	/* Stores a value, never NULL or empty where arg is set. 0, or an exit status after a message. */
+	/* Stores a value, never NULL or empty where arg is set. Returns 0, or an exit status after a message. */
 	int (*set)(struct option_parse *p, const struct option_def *d, const char *value);
 	size_t offset, size;	  /* of the member of struct options */
 	uint64_t min, max, def;	  /* numbers; max 0: no number */
@@ -57,31 +57,31 @@ struct option_def {
 extern const struct option_def options_table[];
 extern const size_t options_table_cnt;
 
-/* The one shape of a complaint about a value: which option, what was given, why not (and what is allowed; "is not valid"). All
+/* Complains about a value in the one shape: which option, what was given, why not (and what is allowed; "is not valid"). All
  * return EX_USAGE. */
 int option__refuse(const struct option_def *d, const char *value, const char *why);
 int option__refuse_allowed(const struct option_def *d, const char *value, const char *why);
 int option__refuse_value(const struct option_def *d, const char *value);
-/* Digits only: no sign, no blanks, no other base, nothing after them. */
+/* Reads digits only: no sign, no blanks, no other base, nothing after them. */
 bool option__digits(const char *text, size_t len, uint64_t *out);
 bool option__all_digits(const char *text);
-/* A row's set, for filters by process, name, user, cgroup and container. */
+/* This is a row's set, for filters by process, name, user, cgroup and container. */
 int option__set_filter(struct option_parse *p, const struct option_def *d, const char *value);
-/* What options that were all read can do only together, or not together. 0, or EX_USAGE after a message. */
+/* Checks what options that were all read can do only together, or not together. Returns 0, or EX_USAGE after a message. */
 int options_check__all(const struct options *o);
-/* Whether the option's values are alternatives to each other; else the last one holds. */
+/* Returns whether the option's values are alternatives to each other; else the last one holds. */
 bool option__adds_up(const struct option_def *d);
 /* Takes back what the option was given. */
 void option__reset(struct option_parse *p, const struct option_def *d);
-/* Checks and stores a value (NULL where the option takes none). 0, or an exit status after a message. */
+/* Checks and stores a value (NULL where the option takes none). Returns 0, or an exit status after a message. */
 int option__set(struct option_parse *p, const struct option_def *d, const char *value);
-/* Notes in p->o->settings what was set. 0, or EX_SOFTWARE after a message. */
+/* Notes in p->o->settings what was set. Returns 0, or EX_SOFTWARE after a message. */
 int option__note(struct option_parse *p, const struct option_setting *s);
-/* Reads the file into p->o, which is to hold the defaults. 0, or EX_CONFIG after messages, each with the
- * file and, for up to ten wrong ones, the line. */
+/* Reads the file into p->o, which is to hold the defaults. Returns 0, or EX_CONFIG after messages, each with the file and,
+ * for up to ten wrong ones, the line. */
 int options_file__read(struct option_parse *p, const char *path);
-/* Whether a character stands there (NUL-terminated) that a line of a file cannot have: a control character, one
- * of U+0080 to U+009F among them, other than a tab. */
+/* Returns whether a character stands there (NUL-terminated) that a line of a file cannot have: a control character, one of
+ * U+0080 to U+009F among them, other than a tab. */
 bool options__is_control(const char *at);
 /* Writes what a value may be ("1 to 86400"), "" where anything goes. */
 void option__allowed(const struct option_def *d, char *buf, size_t sz);

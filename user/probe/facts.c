@@ -19,7 +19,7 @@
 #include "options/command_line.h"
 #include "render/render.h"
 
-/* A sysctl of one number; -1: cannot be read. */
+/* Reads a sysctl of one number; -1: it cannot be read. */
 static int read_number(const char *path)
 {
 	char text[32] = "", *end;
@@ -35,7 +35,7 @@ static int read_number(const char *path)
 	return end == text || n < 0 || n > 1000 ? -1 : (int)n;
 }
 
-/* By our own cgroups: "0::" is the line of v2, others are hierarchies of v1. */
+/* Tells by our own cgroups: "0::" is the line of v2, others are hierarchies of v1. */
 static enum cgroup_layout cgroup_layout(void)
 {
 	FILE *f = fopen("/proc/self/cgroup", "re");
@@ -100,7 +100,7 @@ static int consume(void *ctx)
 	return tracer__consume_calls(*t);
 }
 
-/* The steps of a real start, in its order, up to the point where `start` would be told. */
+/* Takes the steps of a real start, in its order, up to the point where `start` would be told. */
 static int try_start(struct probe_report *r, const struct options *o)
 {
 	enum kernel_types types;
@@ -125,7 +125,7 @@ static int try_start(struct probe_report *r, const struct options *o)
 	return err;
 }
 
-/* Those that the first hooks need beside them, and that came to be attached. */
+/* Marks those that the first hooks need beside them, and that came to be attached. */
 static void mark_witnesses(struct probe_report *r)
 {
 	const char *const kinds[] = { r->witnesses.begin, r->witnesses.returns,
@@ -141,7 +141,7 @@ static void mark_witnesses(struct probe_report *r)
 	}
 }
 
-/* Last of all, as in a real start. */
+/* Tries the audit last of all, as in a real start. */
 static void try_audit(struct probe_report *r, const struct options *o)
 {
 	if (!r->init_pid_ns)

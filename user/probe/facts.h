@@ -34,7 +34,7 @@ struct probe_report {
 	const char *hooks_untried; /* why; NULL: they were tried */
 	char audit_error[160];	   /* why --audit cannot be had; "": it can */
 
-	/* The tracer's own start, up to the self-test. */
+	/* This is the tracer's own start, up to the self-test. */
 	int status;		     /* what it would exit with */
 	char reason[1000];	     /* what it said; "" if it works */
 	enum resolve_method resolve; /* RESOLVE_AUTO: it did not come so far */
@@ -46,13 +46,13 @@ struct probe_report {
 	size_t abi_cnt;
 };
 
-/* Finds out and prints to stdout: for people or, with -f json, one JSON object. The status that tracing with
- * these options would end with at once, 0 if it would work; EX_IOERR if stdout fails. Nothing stays attached. */
+/* Finds out and prints to stdout: for people or, with -f json, one JSON object. Returns the status that tracing with these
+ * options would end with at once, 0 if it would work; EX_IOERR if stdout fails. Nothing stays attached. */
 int probe_report__run(const struct options *o);
 
-/* To stdout. */
+/* Prints it to stdout. */
 void probe_print__text(const struct probe_report *r);
-/* False: out of memory. */
+/* Returns false if out of memory. */
 bool probe_print__json(const struct probe_report *r);
 
 #endif

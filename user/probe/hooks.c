@@ -47,7 +47,7 @@ static bool is_kprobe(const char *hook)
 	return has_prefix(hook, "kprobe/") || has_prefix(hook, "kretprobe/");
 }
 
-/* The switch that keeps such a hook from running now; NULL: there is none. What cannot be read is not said to. */
+/* Returns the switch that keeps such a hook from running now; NULL: there is none. What cannot be read is not said to. */
 static const char *switched_off_by(const char *hook)
 {
 	if (needs_ftrace(hook) && sysctl__ftrace_is_off())
@@ -87,7 +87,7 @@ static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_r
 		return;
 	}
 	r->attaches = true;
-	/* Of use where it attaches, and done without where it does not. */
+	/* It is of use where it attaches, and done without where it does not. */
 	r->used |= chosen == skel->progs.pvm_try_fe_access;
 	bpf_link__destroy(link);
 }

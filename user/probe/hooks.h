@@ -15,7 +15,7 @@ struct hook_result {
 	char error[128]; /* why not; "" if it attaches */
 };
 
-/* Needs CAP_BPF and CAP_PERFMON and a kernel with BTF. Fills out (room for PROBE_HOOKS_MAX); how many. */
+/* Fills out (room for PROBE_HOOKS_MAX). It needs CAP_BPF and CAP_PERFMON and a kernel with BTF. Returns how many. */
 size_t probe_hooks__try(struct hook_result *out, bool fentry);
 
 #endif

@@ -47,7 +47,7 @@ static void say_abis(struct sentences *s, const struct probe_report *r, bool pro
 	}
 }
 
-/* What sees calls that the first hooks do not. */
+/* Says what sees calls that the first hooks do not. */
 static void say_witnesses(struct sentences *s, const struct witness_info *w)
 {
 	char list[WITNESS_LIST_SZ], text[sizeof(s->text[0])];
@@ -114,7 +114,7 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		say(s, unseen[i]);
 }
 
-/* Two texts that come from elsewhere, and the line's end. */
+/* Puts two texts that come from elsewhere, and the line's end. */
 static void put_line(const char *first, const char *second)
 {
 	text__print(stdout, first);

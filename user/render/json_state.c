@@ -28,7 +28,7 @@ static void put_lost(struct json *j, const struct own_plan *plan, const struct l
 	common__time(j, plan->cache, "until", l->until_ns);
 }
 
-/* 0: null. */
+/* Puts a moment; 0 is null. */
 static void put_moment(struct json *j, struct render_cache *cache, const char *key,
 		       uint64_t real_ns)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_summary - process_vm_summary: calls told together. Who and whom as in a call, whose parts it shares; how
+/* json_summary - process_vm_summary: calls told together. Who and whom are as in a call, whose parts it shares; how
  * many and how much is never cut. */
 #include "event/names.h"
 #include "render/common.h"

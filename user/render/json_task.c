@@ -24,7 +24,7 @@ static void make_key(struct task_key *key, const struct task_info *t, bool is_ta
 	key->is_target = is_target;
 }
 
-/* One of which nothing is known. */
+/* This is one of which nothing is known. */
 static const struct task_info no_task = {
 	.task = &(const struct pvm_task){ .loginuid = PVM_NO_ID, .sessionid = PVM_NO_ID },
 	.bare = true,
@@ -36,7 +36,7 @@ static bool is_stamped(const struct task_info *t)
 	return (t->stamp[0] || (!t->exe && !t->args)) && (t->stamp[1] || !t->cgroup);
 }
 
-/* One of the strings that a process can choose, and what goes with it. */
+/* This is one of the strings that a process can choose, and what goes with it. */
 struct text {
 	const char *key, *hex_key;
 	const char *bytes; /* NULL: not known */
@@ -60,7 +60,7 @@ static void put_name(struct json *j, struct fit_plan *plan, const struct text *t
 		put_hex_key(j, plan, text);
 }
 
-/* A string that stands in its own part, and is null when nothing of that is shown. */
+/* Puts a string that stands in its own part, and is null when nothing of that is shown. */
 static void put_text(struct json *j, struct fit_plan *plan, enum fit_part part,
 		     const struct text *text)
 {
@@ -154,7 +154,7 @@ static void put_set(struct json *j, const char *key, uint32_t value)
 		json__null(j, key);
 }
 
-/* Which file was executed. Without the record that came with its path, what the call itself says of it. */
+/* Puts which file was executed; without the record that came with its path, what the call itself says of it. */
 static void put_file(struct json *j, struct render_cache *cache, const struct task_info *t)
 {
 	const struct pvm_file_id *file = t->file;
@@ -195,7 +195,7 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 	put_args(j, plan, t);
 }
 
-/* All but the user. */
+/* Puts all but the user. */
 static void put_creds(struct json *j, struct render_cache *cache, const struct task_info *t)
 {
 	const struct pvm_task *task = t->task;

@@ -5,13 +5,13 @@
 
 #define FIRST_CAP 16384
 
-/* A word of eight equal bytes. */
+/* Makes a word of eight equal bytes. */
 #define EIGHT(byte) (0x0101010101010101ULL * (byte))
 
 #define DEC_ROW(t) t "0" t "1" t "2" t "3" t "4" t "5" t "6" t "7" t "8" t "9"
 #define HEX_ROW(t) DEC_ROW(t) t "a" t "b" t "c" t "d" t "e" t "f"
 
-/* The two digits of 0 to 99, and of 0 to 255. */
+/* They are the two digits of 0 to 99, and of 0 to 255. */
 static const char dec_pairs[] = DEC_ROW("0") DEC_ROW("1") DEC_ROW("2") DEC_ROW("3") DEC_ROW("4")
 	DEC_ROW("5") DEC_ROW("6") DEC_ROW("7") DEC_ROW("8") DEC_ROW("9");
 static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4")
@@ -101,7 +101,7 @@ char *json__put_u64(char *p, uint64_t value)
 	}
 	if (value > JSON_MAX_INT)
 		value = JSON_MAX_INT;
-	/* bits * log10(2): the number of digits, or one too few */
+	/* It is bits * log10(2): the number of digits, or one too few. */
 	guess = (unsigned)(64 - __builtin_clzll(value)) * 1233 >> 12;
 	digits = guess + (value >= powers_of_ten[guess]);
 	end = p + digits;
@@ -130,7 +130,7 @@ char *json__put_hex(char *p, uint64_t value)
 	return end;
 }
 
-/* Length of the valid UTF-8 sequence of two bytes or more at in, or 0 if there is none. */
+/* Returns the length of the valid UTF-8 sequence of two bytes or more at in, or 0 if there is none. */
 static size_t sequence_len(const unsigned char *in, const unsigned char *end)
 {
 	unsigned char c = in[0], low = 0x80, high = 0xbf;
@@ -159,7 +159,7 @@ static size_t sequence_len(const unsigned char *in, const unsigned char *end)
 	return len;
 }
 
-/* True if one of the eight bytes is below 0x20, '"', '\\', 0x7f or above. A borrow reaches a byte
+/* Returns true if one of the eight bytes is below 0x20, '"', '\\', 0x7f or above. A borrow reaches a byte
  * only from one that is such itself, so there is no false alarm in a word without any. */
 static bool word_is_special(uint64_t w)
 {
@@ -173,7 +173,7 @@ static bool word_is_special(uint64_t w)
 #define ESCAPE_LEN (sizeof("\\u00XX") - 1)
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Of a valid sequence: U+0080 to U+009F, which a terminal takes for the start of a command like ESC. */
+/* Returns whether a valid sequence is one of U+0080 to U+009F, which a terminal takes for the start of a command like ESC. */
 static bool is_c1(const unsigned char *in)
 {
 	return in[0] == 0xc2 && in[1] < 0xa0;
