@@ -51,7 +51,7 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 
 	call->exit_ns = bpf_ktime_get_boot_ns();
 	call->ret = ret;
-	if (!call_decide(s) || !filter_result(ret)) {
+	if (!call_decide(s) || !filter_result(PVM_COMPLETE, ret)) {
 		arrays_drop(s);
 		return false;
 	}
@@ -74,7 +74,7 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 		arrays_drop(s); /* there are some if it was another one's at entry */
 		return false;
 	}
-	if (ret <= 0 || !filter_result(ret))
+	if (ret <= 0 || !filter_result(PVM_COMPLETE, ret))
 		return false;
 	call->exit_ns = bpf_ktime_get_boot_ns();
 	moved = target_again(call);
@@ -112,8 +112,8 @@ static __always_inline int orphan_identify(u32 tgid, u32 slot)
 
 /*
  * Takes an exit without an entry: the call was refused by seccomp, or was running when we attached. What stands in the
- * registers and in memory now is all there is. A result that is not an error proves nothing: it may be the call's own number,
- * or a supervisor's invention.
+ * registers and in memory now is all there is. If its result proves nothing (pvm_outcome_of), it may have moved bytes, and
+ * then it had a target: it is told.
  */
 static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *regs,
 					struct task_struct *self, u32 abi_op, s64 ret, u32 slot)
@@ -125,7 +125,8 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	s->call.ret = ret;
 	if (orphan_identify(OF_CURRENT(self, tgid), slot) != STAGE_ACTIVE)
 		return false;
-	return ret >= 0 || (!call_is_hidden(s) && filter_result(ret));
+	return pvm_outcome_of(PVM_ORPHAN, ret) == PVM_UNKNOWN ||
+	       (!call_is_hidden(s) && filter_result(PVM_ORPHAN, ret));
 }
 
 /* This is how an exit hook finds its call. */

@@ -189,14 +189,12 @@ static __always_inline bool filter_op(u32 op)
 	return !cfg_ops || cfg_ops & (1u << op);
 }
 
-/* Returns whether the filters on the result pass it. It is asked of a known result only. */
-static __always_inline bool filter_result(s64 ret)
+/* Returns whether the filters on the result pass it. The exit was seen; phase is a constant. */
+static __always_inline bool filter_result(const u8 phase, s64 ret)
 {
-	if (cfg_outcome == PVM_SUCCEEDED && ret < 0)
-		return false;
-	if (cfg_outcome == PVM_FAILED && ret >= 0)
-		return false;
-	return !cfg_min_bytes || (ret > 0 && (u64)ret >= cfg_min_bytes);
+	if (!cfg_outcome && !cfg_min_bytes)
+		return true;
+	return pvm_result_passes(cfg_outcome, cfg_min_bytes, pvm_outcome_of(phase, ret), ret);
 }
 
 #endif

@@ -80,6 +80,17 @@ PVM_RULE __u8 pvm_outcome_of(__u8 phase, __s64 ret)
 	return phase == PVM_COMPLETE ? PVM_SUCCEEDED : PVM_UNKNOWN;
 }
 
+/* Says whether --outcome (wanted; 0: any) and --min-bytes let a call of this outcome pass, which moved so many bytes if it
+ * succeeded. They never hide a result that is not known. */
+PVM_RULE int pvm_result_passes(__u32 wanted, __u64 min_bytes, __u8 outcome, __u64 moved)
+{
+	if (outcome == PVM_UNKNOWN)
+		return 1;
+	if (wanted && outcome != wanted)
+		return 0;
+	return !min_bytes || (outcome == PVM_SUCCEEDED && moved >= min_bytes);
+}
+
 /* These are enum pvm_usual with their errno (include/uapi/asm-generic/errno-base.h: the same on both architectures):
  * each(name, errno). */
 #define PVM_USUALS(each)                                                               \

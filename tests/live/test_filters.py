@@ -116,6 +116,19 @@ def test_result_filters_never_hide_an_unknown_result(option):
         assert [e["phase"] for e in t.events(parked["pid"])] == ["in_flight", "unfinished"]
 
 
+@pytest.mark.unseen_by_fentry("calls that seccomp refuses")
+@pytest.mark.needs("seccomp_notify")
+@pytest.mark.parametrize("option", [("--outcome", "success"), ("--outcome", "failure"), ("--min-bytes", "1000")])
+def test_result_filters_never_hide_what_a_supervisor_invented(option):
+    """No error is that small, and bytes it is not either; nor does the number 0 say that none were moved."""
+    with Tracer(*option) as t:
+        made = [trigger_one("pvmseccomp", "notif", 0, value) for value in (-5000, 0)]
+        t.stop()
+        for run in made:
+            event, = t.events(run["pid"])
+            assert (event["phase"], event["outcome"], event["ret"]) == ("orphan", "unknown", None)
+
+
 def test_a_call_told_in_flight_and_filtered_at_its_end_is_counted_once():
     with Tracer("--outcome", "failure", "--in-flight-after", 100) as t, Held("pvmpark") as h:
         parked = h.line()

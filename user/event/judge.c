@@ -220,18 +220,6 @@ static bool task_passes(const struct options *o, enum pvm_who who, const struct 
 	       (!task->task || judge_task(o, who, task));
 }
 
-/* It never hides a result that is not known. */
-static bool result_passes(const struct options *o, const struct call_info *call)
-{
-	if (call->outcome == PVM_UNKNOWN)
-		return true;
-	if (o->outcome == PVM_SUCCEEDED && call->outcome != PVM_SUCCEEDED)
-		return false;
-	if (o->outcome == PVM_FAILED && call->outcome != PVM_FAILED)
-		return false;
-	return !o->min_bytes || (call->transferred_known && call->transferred >= o->min_bytes);
-}
-
 /* It holds for the named process or for the owner of the memory that it works in: neither hides the other. */
 static bool target_passes(const struct options *o, const struct call_info *call)
 {
@@ -281,5 +269,6 @@ bool judge__call(const struct options *o, const struct call_info *call)
 	if (call->raw->flags & PVM_CALL_AUDIT)
 		return audited_passes(o, &call->caller);
 	return task_passes(o, PVM_CALLER, &call->caller, false) && target_passes(o, call) &&
-	       result_passes(o, call);
+	       pvm_result_passes(o->outcome, o->min_bytes, (uint8_t)call->outcome,
+				 call->transferred);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,6 +79,7 @@ static void a_result_proves_what_its_phase_lets_it(void **state)
 		{ PVM_COMPLETE, -1, PVM_FAILED },	{ PVM_COMPLETE, -4095, PVM_FAILED },
 		{ PVM_COMPLETE, -4096, PVM_UNKNOWN },	{ PVM_COMPLETE, INT64_MIN, PVM_UNKNOWN },
 		{ PVM_ORPHAN, -EPERM, PVM_FAILED },	{ PVM_ORPHAN, 310, PVM_UNKNOWN },
+		{ PVM_ORPHAN, -4095, PVM_FAILED },	{ PVM_ORPHAN, -4096, PVM_UNKNOWN },
 		{ PVM_IN_FLIGHT, -EPERM, PVM_UNKNOWN }, { PVM_UNFINISHED, 8, PVM_UNKNOWN },
 		{ PVM_ENDED, 8, PVM_UNKNOWN },
 	};
@@ -85,6 +87,42 @@ static void a_result_proves_what_its_phase_lets_it(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(pvm_outcome_of(cases[i].phase, cases[i].ret), cases[i].outcome);
+}
+
+static void filters_by_result_hide_known_ones_only(void **state)
+{
+	static const struct {
+		__u8 phase;
+		__s64 ret;
+		bool success, failure, bytes; /* what lets it pass: bytes by 64 of them */
+	} cases[] = {
+		{ PVM_COMPLETE, 0, true, false, false },
+		{ PVM_COMPLETE, 63, true, false, false },
+		{ PVM_COMPLETE, 64, true, false, true },
+		{ PVM_COMPLETE, INT64_MAX, true, false, true },
+		{ PVM_COMPLETE, -1, false, true, false },
+		{ PVM_COMPLETE, -4095, false, true, false },
+		{ PVM_COMPLETE, -4096, true, true, true },
+		{ PVM_ORPHAN, -1, false, true, false },
+		{ PVM_ORPHAN, -4095, false, true, false },
+		{ PVM_ORPHAN, -4096, true, true, true },
+		{ PVM_ORPHAN, INT64_MIN, true, true, true },
+		{ PVM_ORPHAN, 0, true, true, true },
+		{ PVM_UNFINISHED, -1, true, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		__u8 outcome = pvm_outcome_of(cases[i].phase, cases[i].ret);
+		__u64 moved = (__u64)cases[i].ret;
+
+		assert_int_equal(pvm_result_passes(PVM_SUCCEEDED, 0, outcome, moved),
+				 cases[i].success);
+		assert_int_equal(pvm_result_passes(PVM_FAILED, 0, outcome, moved),
+				 cases[i].failure);
+		assert_int_equal(pvm_result_passes(0, 64, outcome, moved), cases[i].bytes);
+		assert_true(pvm_result_passes(0, 0, outcome, moved));
+	}
 }
 
 static void usual_errors_have_this_machine_s_numbers(void **state)
@@ -108,6 +146,7 @@ int main(void)
 		cmocka_unit_test(only_the_local_count_is_cut_to_32_bits),
 		cmocka_unit_test(pages_are_those_that_the_bytes_lie_on),
 		cmocka_unit_test(a_result_proves_what_its_phase_lets_it),
+		cmocka_unit_test(filters_by_result_hide_known_ones_only),
 		cmocka_unit_test(usual_errors_have_this_machine_s_numbers),
 	};
 
