@@ -76,7 +76,16 @@ struct pvm_memory {
 	struct pvm_task id; /* what it was when it was bound, or last executed a file */
 };
 
+/* Of what user space was sent the kernel half has room for twice as much as that remembers, which evicts, and tells. */
+#define PVM_PROC_ROOM 16384
+#define PVM_CGROUP_ROOM 8192
+
+PVM_ASSERT(sizeof(struct pvm_pid_key) == 8);
+PVM_ASSERT(sizeof(struct pvm_pid_val) == 16);
+PVM_ASSERT(sizeof(struct pvm_uid_key) == 8);
 PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
+PVM_ASSERT(sizeof(struct pvm_cgroup_key) == 16);
+PVM_ASSERT(sizeof(struct pvm_cgroup_val) == 8);
 PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
 PVM_ASSERT(sizeof(struct pvm_memory) == 192);
 /* The bits of both sides fit into `pass`. */

@@ -25,11 +25,10 @@ struct {
 	__uint(max_entries, 64 << 10);
 } pvm_seen SEC(".maps");
 
-/* Holds processes whose executable (and arguments) user space knows; twice as many as that remembers, since it
- * is the one that evicts. */
+/* Holds processes whose executable (and arguments) user space knows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, PVM_PROC_ROOM);
 	__type(key, u32); /* host tgid */
 	__type(value, struct pvm_proc_val);
 } pvm_procs SEC(".maps");
@@ -37,7 +36,7 @@ struct {
 /* Holds cgroups whose path user space knows, with its verdict on them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, PVM_CGROUP_ROOM);
 	__type(key, struct pvm_cgroup_key);
 	__type(value, struct pvm_cgroup_val);
 } pvm_cgroups SEC(".maps");

@@ -10,9 +10,6 @@
 #include "bpf/keys.h"
 #include "event/judge.h"
 
-/* This is half of what the kernel half has room for: the collector evicts first, and tells. */
-#define PROC_MAX 8192
-#define CGROUP_MAX 4096
 #define BYTES_MAX (8u << 20)
 #define HELD_MAX (8u << 20)
 /* So many marks are taken back at most between two ticks. */
@@ -25,8 +22,8 @@
 int collector__open(struct collector *c, const struct options *o)
 {
 	struct identity_opts id = {
-		.proc_max = PROC_MAX,
-		.cgroup_max = CGROUP_MAX,
+		.proc_max = PVM_PROC_ROOM / 2,
+		.cgroup_max = PVM_CGROUP_ROOM / 2,
 		.bytes_max = BYTES_MAX,
 		.args_max = o->args_bytes,
 		.on_evict_proc = c->from.ops->forget_proc,

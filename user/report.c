@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "bpf/control.h"
 #include "bpf/keys.h"
 #include "event/names.h"
@@ -16,8 +17,10 @@
 
 void report__note(struct report *r, const char *note)
 {
-	if (r->note_cnt < sizeof(r->notes) / sizeof(r->notes[0]))
+	if (r->note_cnt < REPORT_NOTES)
 		r->notes[r->note_cnt++] = note;
+	else
+		log__warn("no room in `start` for this note: %s", note);
 }
 
 /* Fetches both halves' counters as they stand. */

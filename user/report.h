@@ -9,6 +9,8 @@
 #include "kernel/kernel.h"
 #include "output/metrics.h"
 
+#define REPORT_NOTES 8
+
 struct report {
 	struct collector *collector;
 	struct books told;     /* as of the last `lost` record */
@@ -16,7 +18,7 @@ struct report {
 	uint64_t lost_records; /* how many of them there were */
 	uint64_t start_ns;     /* time of the `start` record */
 	struct doubts doubts;  /* why calls may be missing: see report__doubt */
-	const char *notes[8];
+	const char *notes[REPORT_NOTES];
 	size_t note_cnt;
 };
 

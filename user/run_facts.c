@@ -6,11 +6,6 @@
 
 #include "event/names.h"
 
-_Static_assert(sizeof(((struct recording_header *)0)->abis) /
-			       sizeof(((struct recording_header *)0)->abis[0]) ==
-		       RUN_ABIS,
-	       "a header has room for what is known of each ABI");
-
 static void copy(char *to, size_t size, const char *from)
 {
 	snprintf(to, size, "%s", from ? from : "");
@@ -28,7 +23,7 @@ void run_facts__put(const struct run_facts *f, struct recording_header *header)
 	header->pid = f->pid;
 	header->fentry = f->attach == ATTACH_FENTRY;
 	header->confirms = confirm_bits(&f->confirms) | (f->audit ? RECORDING_AUDIT : 0);
-	header->witnesses = f->witnesses & 0x7f;
+	header->witnesses = f->witnesses & WITNESS_BITS;
 	copy(header->resolve, sizeof(header->resolve), resolve_name(f->resolve));
 	copy(header->user, sizeof(header->user), f->user);
 	for (size_t i = 0; i < f->abi_cnt; i++) {
@@ -52,7 +47,7 @@ void run_facts__of(struct run_facts *f, const struct recording_header *header)
 		.witnesses = header->witnesses,
 		.audit = header->confirms & RECORDING_AUDIT,
 	};
-	while (f->abi_cnt < RUN_ABIS && header->abis[f->abi_cnt].name[0]) {
+	while (f->abi_cnt < ABIS_MAX && header->abis[f->abi_cnt].name[0]) {
 		f->abis[f->abi_cnt] = (struct abi_info){
 			.name = header->abis[f->abi_cnt].name,
 			.covered = header->abis[f->abi_cnt].covered,

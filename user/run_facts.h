@@ -11,14 +11,12 @@
 #include "event/record.h"
 #include "output/recording.h"
 
-#define RUN_ABIS 4
-
 struct run_facts {
 	const char *user; /* whom it runs as */
 	enum attach_method attach;
 	enum resolve_method resolve; /* how targets are looked up */
 	struct confirm_info confirms;
-	struct abi_info abis[RUN_ABIS];
+	struct abi_info abis[ABIS_MAX];
 	size_t abi_cnt;
 	uint32_t pid;	   /* on the host */
 	uint8_t witnesses; /* enum witness_bit */

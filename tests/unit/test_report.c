@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bpf/control.h"
+#include "capture.h"
 #include "event/names.h"
 #include "fake_kernel.h"
 #include "from_kernel.h"
@@ -28,7 +29,7 @@ static int64_t suspended; /* ns, for which the machine was: CLOCK_MONOTONIC goes
 static struct tracer fake;
 static struct record told;
 /* What it points to is gone by the time that it is looked at. */
-static struct abi_info told_abis[RUN_ABIS];
+static struct abi_info told_abis[ABIS_MAX];
 static const char *told_why[BOOKS_REASONS]; /* words of what is incomplete */
 static struct frame_books books;	    /* how what was told can be told again */
 static struct options options;
@@ -58,7 +59,7 @@ static int tell(void *ctx, struct record *rec, const struct frame_books *how)
 	assert_true(!how == (rec->type == REC_START));
 	told = *rec;
 	if (rec->type == REC_START) {
-		assert_true(rec->start.abi_cnt <= RUN_ABIS);
+		assert_true(rec->start.abi_cnt <= ABIS_MAX);
 		for (size_t i = 0; i < rec->start.abi_cnt; i++)
 			told_abis[i] = rec->start.abis[i];
 		told.start.abis = told_abis;
@@ -310,13 +311,34 @@ static void test_replayed(void **state)
 	assert_true(told.lost.until_ns == last->real_ns);
 }
 
+static void test_a_note_without_room_is_said(void **state)
+{
+	static struct report full;
+	char text[CAPTURE_SZ];
+	struct capture c;
+
+	(void)state;
+	for (int i = 0; i < REPORT_NOTES; i++)
+		report__note(&full, "this one has room");
+	capture__start(&c, STDERR_FILENO);
+	report__note(&full, "and this one has none");
+	capture__end(&c, text);
+	assert_int_equal(full.note_cnt, REPORT_NOTES);
+	assert_non_null(strstr(text, "and this one has none"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_error),	   cmocka_unit_test(test_suspended),
-		cmocka_unit_test(test_lost),	   cmocka_unit_test(test_start),
-		cmocka_unit_test(test_told_again), cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_replayed),   cmocka_unit_test(test_unknown_words),
+		cmocka_unit_test(test_error),
+		cmocka_unit_test(test_suspended),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_told_again),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_replayed),
+		cmocka_unit_test(test_unknown_words),
+		cmocka_unit_test(test_a_note_without_room_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

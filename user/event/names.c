@@ -7,12 +7,12 @@
 
 const char *abi_name(int abi)
 {
-	static const char *const names[] = {
+	static const char *const names[PVM_ABI_CNT] = {
 		[PVM_ABI_X86_64] = "x86_64", [PVM_ABI_I386] = "i386", [PVM_ABI_X32] = "x32",
 		[PVM_ABI_ARM64] = "arm64",   [PVM_ABI_ARM] = "arm",
 	};
 
-	return abi >= PVM_ABI_X86_64 && abi <= PVM_ABI_ARM ? names[abi] : "unknown";
+	return abi >= PVM_ABI_X86_64 && abi < PVM_ABI_CNT ? names[abi] : "unknown";
 }
 
 const char *phase_name(int phase)

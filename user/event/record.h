@@ -153,7 +153,7 @@ struct summary_info {
 	uint64_t first_ns, last_ns;		  /* entries, ns since 1970 */
 	struct error_count errors[PVM_USUAL_CNT]; /* of those that failed */
 	size_t error_cnt;
-	struct abi_count abis[PVM_ABI_ARM];
+	struct abi_count abis[PVM_ABI_CNT - 1]; /* none is missing: 0 is no ABI */
 	size_t abi_cnt;
 	enum tristate changed; /* a list of one of them */
 	bool range_known;      /* low and high: the lowest and highest byte that they named */
@@ -177,6 +177,8 @@ enum record_type {
 	REC_STOP = 6,
 	REC_SUMMARY = 7,
 };
+
+#define ABIS_MAX 4 /* of one machine */
 
 struct abi_info {
 	const char *name;

@@ -16,6 +16,7 @@ enum witness_bit {
 	WITNESS_RETURNS = 16,
 	WITNESS_END = 32,
 	WITNESS_PERMIT = 64,
+	WITNESS_BITS = 2 * WITNESS_PERMIT - 1, /* all of them: the last one is above this line */
 };
 
 struct witness_info {

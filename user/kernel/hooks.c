@@ -264,6 +264,8 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	return err;
 }
 
+PVM_ASSERT(sizeof(((struct pvmtrace_bpf *)0)->progs) / sizeof(struct bpf_program *) <= HOOKS_MAX);
+
 static int attach(struct hooks *h, struct bpf_program *prog)
 {
 	struct bpf_link *link = bpf_program__attach(prog);

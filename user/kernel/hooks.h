@@ -17,7 +17,7 @@ struct pvmtrace_bpf;
 struct bpf_link;
 struct bpf_program;
 
-#define HOOKS_MAX 16
+#define HOOKS_MAX 48 /* each program is attached once at most */
 
 struct hooks {
 	struct pvmtrace_bpf *skel;

@@ -76,9 +76,9 @@ int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns);
 /* Removes the hooks; rings and counters stay readable. */
 void tracer__detach(struct tracer *t);
 
-/* Makes one self-test call of each ABI that this program can make. Fills abis (room for 4) and *cnt. Returns EX_SOFTWARE if
- * the native one was not seen through the ring. self-test records are looked for with consume(ctx), which drains the ring
- * and reports each PVM_SELF_TEST by tracer__self_test_seen. */
+/* Makes one self-test call of each ABI that this program can make. Fills abis (room for ABIS_MAX) and *cnt. Returns
+ * EX_SOFTWARE if the native one was not seen through the ring. self-test records are looked for with consume(ctx), which drains
+ * the ring and reports each PVM_SELF_TEST by tracer__self_test_seen. */
 int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
 		      size_t *cnt);
 void tracer__self_test_seen(struct tracer *t, const void *data, size_t size);

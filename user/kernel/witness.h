@@ -16,8 +16,9 @@ struct bpf_program;
 struct pvmtrace_bpf;
 struct skips;
 
-#define WITNESS_LINKS 12
 #define WITNESS_FUNCTIONS 8
+/* Each is attached once at most: kprobes to each function, and the four others by one link. */
+#define WITNESS_LINKS (WITNESS_FUNCTIONS + 4)
 
 /* This is what is in force. */
 struct witness {

@@ -8,11 +8,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "bpf/rules.h"
 #include "output/file.h"
 #include "output/recording.h"
 
 #define BUFFER_SZ (2u << 20)
+/* What stands before the first record: the header, each step of the clock that is remembered, and the key. */
+#define HEAD_MAX                                                             \
+	(sizeof(struct recording_header) +                                   \
+	 CLOCK_STEPS * (sizeof(struct frame) + sizeof(struct frame_clock)) + \
+	 sizeof(struct frame) + sizeof(struct pin_key))
 
 struct recorder {
 	const char *path;
@@ -24,7 +31,7 @@ struct recorder {
 	bool others_wrote;
 	struct file_watch watch;
 	size_t head_len;
-	char head[4096]; /* the file's first frames */
+	char head[HEAD_MAX]; /* the file's first frames */
 	char buf[BUFFER_SZ];
 };
 
@@ -92,8 +99,11 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 	return 0;
 }
 
-/* No record of the rings is longer than a page's worth of slots for each page of the longest array. */
+/* What is put after one look whether there is room: frames of ours, and no record of the rings is longer than the pages of
+ * the longest array. */
 #define FRAME_SURELY (64u << 10)
+PVM_ASSERT(2 * (sizeof(struct pvm_array) + PVM_ARRAY_PAGES * PVM_PAGE_SZ) <= FRAME_SURELY);
+PVM_ASSERT(PVM_CALL_MAX < PVM_PAGE_SZ);
 
 bool recorder__room(struct recorder *r)
 {
@@ -207,7 +217,7 @@ bool recorder__access_changed(struct recorder *r, char *now, size_t size)
 
 void recorder__keep_head(struct recorder *r)
 {
-	r->head_len = r->len < sizeof(r->head) ? r->len : 0;
+	r->head_len = r->len <= sizeof(r->head) ? r->len : 0;
 	memcpy(r->head, r->buf, r->head_len);
 }
 

@@ -65,6 +65,8 @@ static const struct {
 #undef AT
 };
 
+PVM_ASSERT(ABIS_MAX == 4); /* each has a row */
+
 static int check_identifiers(const struct recording *r)
 {
 	for (size_t i = 0; i < sizeof(identifiers) / sizeof(identifiers[0]); i++) {

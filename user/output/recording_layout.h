@@ -18,6 +18,8 @@
 #include "event/counts.h"
 #include "event/host.h"
 #include "event/predict.h"
+#include "event/record.h"
+#include "event/witness_info.h"
 
 #define RECORDING_MAGIC "PVMTRACE" /* 8 bytes without a NUL */
 #define RECORDING_VERSION 2
@@ -46,7 +48,7 @@ struct recording_header {
 	struct {
 		char name[8]; /* "" ends the list */
 		uint8_t covered, proven;
-	} abis[4];
+	} abis[ABIS_MAX];
 	uint32_t pid; /* its host pid */
 	struct host host;
 	uint8_t fentry : 1; /* --attach fentry */
@@ -92,6 +94,7 @@ struct frame_books {
 };
 
 PVM_ASSERT(sizeof(struct recording_header) == 736);
+PVM_ASSERT(WITNESS_BITS < 1 << 7); /* witnesses */
 PVM_ASSERT(offsetof(struct recording_header, crc) == 728);
 PVM_ASSERT(sizeof(struct host) == 330);
 PVM_ASSERT(sizeof(struct frame) == 12);

@@ -42,7 +42,7 @@ struct probe_report {
 	struct witness_info witnesses;
 	char witness_note[WITNESS_NOTE_SZ]; /* "": none */
 	bool keeps_cap_bpf;
-	struct abi_info abis[4];
+	struct abi_info abis[ABIS_MAX];
 	size_t abi_cnt;
 };
 

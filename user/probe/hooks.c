@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/types.h"
 #include "kernel/sysctl.h"
 #include "probe.skel.h"
 
@@ -92,27 +93,19 @@ static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_r
 	bpf_link__destroy(link);
 }
 
-static size_t count(const struct bpf_object *obj)
-{
-	struct bpf_program *prog;
-	size_t cnt = 0;
-
-	bpf_object__for_each_program(prog, obj)
-		cnt++;
-	return cnt < PROBE_HOOKS_MAX ? cnt : PROBE_HOOKS_MAX;
-}
+#define PROGRAMS (sizeof(((struct probe_bpf *)0)->progs) / sizeof(struct bpf_program *))
+PVM_ASSERT(PROGRAMS <= PROBE_HOOKS_MAX);
 
 size_t probe_hooks__try(struct hook_result *out, bool fentry)
 {
-	size_t cnt = 1, i;
+	size_t i;
 
-	for (i = 0; i < cnt; i++) {
+	for (i = 0; i < PROGRAMS; i++) {
 		struct probe_bpf *skel = probe_bpf__open();
 
 		out[i] = (struct hook_result){ 0 };
 		if (!skel)
 			return i;
-		cnt = count(skel->obj);
 		try_one(skel, i, fentry, &out[i]);
 		probe_bpf__destroy(skel);
 	}

@@ -23,8 +23,6 @@
 /* In lines of so many bytes or more the remote list has its minimum whatever else there is. */
 #define FIT_LINE 5000
 
-#define FIT_DEPTH 4
-
 struct fit_format {
 	enum fit_format_id id;
 	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
@@ -53,7 +51,7 @@ struct fit_plan {
 	uint64_t present;	     /* parts that have something to write */
 	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
 	size_t mark;		     /* up to here bytes are accounted for */
-	uint8_t open[FIT_DEPTH];     /* parts that have begun, outermost first */
+	uint8_t open[FIT_CNT]; /* parts that have begun, outermost first; none stands inside itself */
 	uint8_t depth;
 };
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/clock.h"
 #include "capture.h"
 #include "fixture.h"
 #include "output/recording.h"
@@ -545,6 +546,30 @@ static void test_no_room_for_a_while(void **state)
 	assert_string_equal(text, "");
 }
 
+/* However often the clock was set before, and with the key. */
+static void test_begun_anew_with_all_that_came_first(void **state)
+{
+	static uint8_t before[3 * SMALL_MAX], after[3 * SMALL_MAX];
+	struct frame_clock clock = { 0 };
+	struct pin_key key = { .page_shift = 12 };
+	struct recorder *r = create("other");
+	size_t size;
+
+	(void)state;
+	for (int i = 0; i < CLOCK_STEPS; i++)
+		assert_int_equal(recorder__put(r, FRAME_CLOCK, &clock, sizeof(clock), 0), 0);
+	assert_int_equal(recorder__put(r, FRAME_KEY, &key, sizeof(key), 0), 0);
+	recorder__keep_head(r);
+	assert_int_equal(recorder__flush(r), 0);
+	size = load("other", before, sizeof(before));
+	assert_true(size > HEAD && size < sizeof(before));
+	assert_int_equal(truncate("other", 0), 0);
+	assert_int_equal(recorder__begin_anew(r), 0);
+	assert_int_equal(load("other", after, sizeof(after)), size);
+	assert_memory_equal(after, before, size);
+	assert_int_equal(recorder__close(r), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scratch__teardown)
@@ -560,6 +585,7 @@ int main(void)
 		TEST(test_foreign_files),
 		TEST(test_what_is_not_overwritten),
 		TEST(test_no_room_for_a_while),
+		TEST(test_begun_anew_with_all_that_came_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
