@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * arch.h - system call numbers, registers and compat flags of each architecture, and nothing else.
- * Numbers: arch/x86/entry/syscalls/syscall_{32,64}.tbl, include/uapi/asm-generic/unistd.h,
- * arch/arm/tools/syscall.tbl.
+ * arch.h - what the numbers of calls (functions.h), registers and compat flags of each architecture mean, and nothing else.
  *
  * A call is known by (abi, number): natively 347 is no call of ours, in compat mode 310 is unshare.
  */
@@ -25,24 +23,23 @@
 #if defined(__TARGET_ARCH_x86)
 
 #define ARCH_ABI_NATIVE PVM_ABI_X86_64
-#define X32_BIT 0x40000000u
 #define TS_COMPAT 2 /* thread_info.status: this call came by int 0x80, sysenter or 32-bit syscall */
 
 /* The number's upper half is the caller's: the kernel ignores it, so do we. */
 static __always_inline u32 arch_number(u64 id)
 {
 	switch ((u32)id) {
-	case 310:
+	case PVM_NR_X86_64_READ:
 		return ARCH_CALL(PVM_ABI_X86_64, PVM_READ);
-	case 311:
+	case PVM_NR_X86_64_WRITE:
 		return ARCH_CALL(PVM_ABI_X86_64, PVM_WRITE);
-	case 347:
+	case PVM_NR_I386_READ:
 		return ARCH_CALL(PVM_ABI_I386, PVM_READ);
-	case 348:
+	case PVM_NR_I386_WRITE:
 		return ARCH_CALL(PVM_ABI_I386, PVM_WRITE);
-	case X32_BIT + 539:
+	case PVM_NR_X32_READ:
 		return ARCH_CALL(PVM_ABI_X32, PVM_READ);
-	case X32_BIT + 540:
+	case PVM_NR_X32_WRITE:
 		return ARCH_CALL(PVM_ABI_X32, PVM_WRITE);
 	}
 	return 0;
@@ -104,13 +101,13 @@ static __always_inline u64 arch_user_address(u64 addr)
 static __always_inline u32 arch_number(u64 id)
 {
 	switch ((u32)id) {
-	case 270:
+	case PVM_NR_ARM64_READ:
 		return ARCH_CALL(PVM_ABI_ARM64, PVM_READ);
-	case 271:
+	case PVM_NR_ARM64_WRITE:
 		return ARCH_CALL(PVM_ABI_ARM64, PVM_WRITE);
-	case 376:
+	case PVM_NR_ARM_READ:
 		return ARCH_CALL(PVM_ABI_ARM, PVM_READ);
-	case 377:
+	case PVM_NR_ARM_WRITE:
 		return ARCH_CALL(PVM_ABI_ARM, PVM_WRITE);
 	}
 	return 0;
@@ -190,7 +187,7 @@ static __always_inline s64 arch_function_result(struct pt_regs *regs)
 /* x32 calls end up in the same functions as native ones. */
 static __always_inline u32 arch_function_abi(struct pt_regs *regs, u32 abi)
 {
-	return abi == PVM_ABI_X86_64 && (u32)REG(regs, orig_ax) & X32_BIT ? PVM_ABI_X32 : abi;
+	return abi == PVM_ABI_X86_64 && (u32)REG(regs, orig_ax) & PVM_X32_BIT ? PVM_ABI_X32 : abi;
 }
 
 #else

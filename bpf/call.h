@@ -247,7 +247,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 {
 	const u32 lookup = HOOK_OF(hook) >= HOOK_BEGIN ? LOOKUP_WALK : 0;
 	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
-	u32 tgid = OF_CURRENT(self, tgid), used;
+	u32 tgid = OF_CURRENT(self, tgid);
 	enum pvm_stage stage;
 	struct pvm_state *s;
 
@@ -289,8 +289,8 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (stage == STAGE_FILTERED)
 		count(PVM_C_FILTERED);
 	if (stage == STAGE_ACTIVE) {
-		used = side_entry(s, &s->call.local, false, 0);
-		side_entry(s, &s->call.remote, true, used);
+		side_entry(s, &s->call.local, false);
+		side_entry(s, &s->call.remote, true);
 	}
 	s->stage = stage;
 }

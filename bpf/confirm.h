@@ -29,13 +29,12 @@ static __always_inline struct pvm_state *state_inside(void)
 __noinline int call_take(void)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
-	u32 used;
 
 	if (!s)
 		return 0;
 	caller_take(s);
-	used = side_entry(s, &s->call.local, false, 0);
-	side_entry(s, &s->call.remote, true, used);
+	side_entry(s, &s->call.local, false);
+	side_entry(s, &s->call.remote, true);
 	return 1;
 }
 

@@ -227,6 +227,9 @@ enum pvm_call_flag {
 	PVM_CALL_AUDIT = 512,
 };
 
+/* These say whose memory the target works in. */
+#define PVM_CALL_MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
+
 /* These are pages of the target that the kernel held during a call, in the order of its work. */
 struct pvm_pins {
 	__u64 sum;   /* over the runs of pages that follow each other: pvm_pins_add (rules.h) */

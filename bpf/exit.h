@@ -37,11 +37,8 @@ static __always_inline bool call_decide(struct pvm_state *s)
 
 static __always_inline void call_look_again(struct pvm_state *s)
 {
-	u32 first = s->call.local.entry_len;
-	u32 off = first + s->call.remote.entry_len;
-
-	off += side_exit(s, &s->call.local, false, 0, off);
-	side_exit(s, &s->call.remote, true, first, off);
+	side_exit(s, &s->call.local, false);
+	side_exit(s, &s->call.remote, true);
 }
 
 /* Returns whether the call is to be told. */

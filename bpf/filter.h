@@ -13,15 +13,6 @@
 #include "state.h"
 #include "task.h"
 
-/* Says whether one filter passes a value. has: 1 << enum pvm_verdict for each kind of value the filter has;
- * verdict: of this one, or 0. */
-static __always_inline bool verdict_passes(u32 has, u32 verdict)
-{
-	if (verdict == PVM_EXCLUDE)
-		return false;
-	return !(has & (1u << PVM_INCLUDE)) || verdict == PVM_INCLUDE;
-}
-
 /* Returns whether the pid filter passes a process. It is the cheapest filter, and is asked first, before anything else of
  * the process is read. included: the process is so already by its memory. */
 static __always_inline bool filter_pid(u32 who, u32 tgid, u64 start_ns, bool included)
@@ -35,7 +26,7 @@ static __always_inline bool filter_pid(u32 who, u32 tgid, u64 start_ns, bool inc
 	val = bpf_map_lookup_elem(&pvm_filter_pid, &key);
 	if (val && val->start_ns == start_ns)
 		verdict = val->verdict;
-	return verdict_passes(cfg_has_pid[who], verdict);
+	return pvm_verdict_passes(cfg_has_pid[who], verdict);
 }
 
 static __always_inline bool uid_passes(u32 who, u32 uid)
@@ -43,7 +34,7 @@ static __always_inline bool uid_passes(u32 who, u32 uid)
 	struct pvm_uid_key key = { .who = who, .uid = uid };
 	u32 *verdict = bpf_map_lookup_elem(&pvm_filter_uid, &key);
 
-	return verdict_passes(cfg_has_uid[who], verdict ? *verdict : 0);
+	return pvm_verdict_passes(cfg_has_uid[who], verdict ? *verdict : 0);
 }
 
 /* A thread may have given itself another user than its process has, and memory is the process's: that of either will
@@ -135,7 +126,7 @@ static __always_inline bool filter_comm(u32 who, const struct pvm_task *id, u32 
 
 	if (!has)
 		return true;
-	passes = verdict_passes(has, comm_verdict(who, id->comm));
+	passes = pvm_verdict_passes(has, comm_verdict(who, id->comm));
 	if (who == PVM_CALLER || (passes && (id->tid == id->pid || !(has & (1u << PVM_EXCLUDE)))))
 		return passes;
 	return names_pass(slot);

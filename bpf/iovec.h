@@ -259,22 +259,21 @@ static __always_inline void arrays_drop(const struct pvm_state *s)
 	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
 }
 
-/* Takes the first look, into the call's data from off on. Returns the bytes used there. */
-static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side, bool remote,
-				      u32 off)
+/* Takes the first look; that at the local side comes first (pvm_data_at). */
+static __always_inline void side_entry(struct pvm_state *s, struct pvm_side *side, bool remote)
 {
 	u64 cnt = pvm_used_count(side, remote), addr = arch_user_address(side->addr);
 	u32 len;
 	int ok;
 
 	if (!cnt || cnt > PVM_IOV_MAX)
-		return 0;
+		return;
 	len = array_sz(s->call.abi, cnt);
 	side->flags = PVM_SIDE_ENTRY;
 	if (cnt <= PVM_INLINE_CNT) {
-		side->entry_ok = short_read(s, off, addr, len);
+		side->entry_ok = short_read(s, pvm_data_at(&s->call, remote, false), addr, len);
 		side->entry_len = len;
-		return len;
+		return;
 	}
 	side->flags |= PVM_SIDE_RING;
 	ok = array_send(s->call.entry_ns, addr, len, remote ? SNAPSHOT_REMOTE : 0);
@@ -282,7 +281,6 @@ static __always_inline u32 side_entry(struct pvm_state *s, struct pvm_side *side
 		side->flags |= PVM_SIDE_ENTRY_LOST;
 	else
 		side->entry_ok = ok;
-	return 0;
 }
 
 PVM_ASSERT(PVM_IS_POWER_OF_2(DATA_LISTS *PVM_INLINE_SZ) && PVM_INLINE_SZ % 8 == 0);
@@ -306,20 +304,16 @@ static __always_inline bool data_equal(struct pvm_state *s, u32 a, u32 b, u32 le
 	return true;
 }
 
-/*
- * Takes the second look. first: where the data of the first look is (short arrays). The copy goes to data + off and is kept
- * only if it differs or repairs the first. Returns the bytes kept.
- */
-static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side, bool remote,
-				     u32 first, u32 off)
+/* Takes the second look; that at the local side comes first. The copy is kept only if it differs or repairs the first. */
+static __always_inline void side_exit(struct pvm_state *s, struct pvm_side *side, bool remote)
 {
 	u64 cnt = pvm_used_count(side, remote), addr = arch_user_address(side->addr);
-	u32 len;
+	u32 off = pvm_data_at(&s->call, remote, true), len;
 	int ok;
 
 	if (!cnt || cnt > PVM_IOV_MAX) {
 		s->looks[remote] = LOOKS_EQUAL;
-		return 0;
+		return;
 	}
 	len = array_sz(s->call.abi, cnt);
 	side->flags |= PVM_SIDE_EXIT;
@@ -331,21 +325,19 @@ static __always_inline u32 side_exit(struct pvm_state *s, struct pvm_side *side,
 			side->flags |= PVM_SIDE_EXIT_LOST;
 		else
 			side->exit_ok = ok;
-		return 0;
+		return;
 	}
 	side->exit_ok = short_read(s, off, addr, len);
 	if (side->entry_ok == side->exit_ok && side->entry_ok == pvm_page_mask(side->addr, len)) {
 		s->looks[remote] = LOOKS_DIFFER;
-		if (data_equal(s, first, off, len)) {
+		if (data_equal(s, pvm_data_at(&s->call, remote, false), off, len)) {
 			s->looks[remote] = LOOKS_EQUAL;
 			side->flags |= PVM_SIDE_SAME;
-			return 0;
+			return;
 		}
 	}
-	if (!side->exit_ok)
-		return 0;
-	side->exit_len = len;
-	return len;
+	if (side->exit_ok)
+		side->exit_len = len;
 }
 
 #endif

@@ -191,7 +191,7 @@ static __always_inline bool owner_name_passes(const struct pvm_task *id,
 
 	if (!has)
 		return true;
-	return gone ? verdict_passes(has, comm_verdict(PVM_TARGET, id->comm))
+	return gone ? pvm_verdict_passes(has, comm_verdict(PVM_TARGET, id->comm))
 		    : names_of_pass((u64)owner);
 }
 

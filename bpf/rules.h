@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * rules.h - what both halves have to understand alike beyond the layout (event.h): what a call's arguments, its arrays and its
- * result mean. Each rule stands here once. The functions are pure, without any state.
+ * result mean, and what a filter lets pass. Each rule stands here once. The functions are pure, without any state.
  */
 #ifndef PVM_RULES_H
 #define PVM_RULES_H
 
 #include "event.h"
+#include "keys.h"
 #include "types.h"
 
 #define PVM_RULE static inline __attribute__((always_inline, unused))
@@ -42,6 +43,24 @@ PVM_RULE __u64 pvm_used_count(const struct pvm_side *side, int remote)
 	return remote ? side->count : (__u32)side->count;
 }
 
+/* Returns where a look at a side stands in the data of a call's record. Both looks at entry come first, then both at exit, without
+ * gaps; the lengths of those before it have to be known already. */
+PVM_RULE __u32 pvm_data_at(const struct pvm_call *call, int remote, int at_exit)
+{
+	__u32 at = remote ? call->local.entry_len : 0;
+
+	if (!at_exit)
+		return at;
+	at = call->local.entry_len + call->remote.entry_len;
+	return remote ? at + call->local.exit_len : at;
+}
+
+/* Returns how many bytes all of them take. */
+PVM_RULE __u32 pvm_data_len(const struct pvm_call *call)
+{
+	return pvm_data_at(call, 1, 1) + call->remote.exit_len;
+}
+
 /* Arrays are looked at by pages of this size, the smallest of any architecture: what is readable is a multiple of it. */
 #define PVM_PAGE_SHIFT 12
 #define PVM_PAGE_SZ (1 << PVM_PAGE_SHIFT)
@@ -69,15 +88,32 @@ PVM_RULE int pvm_is_error(__s64 ret)
 	return ret < 0 && ret >= -PVM_ERRNO_MAX;
 }
 
+/* Says whether a call in this phase has ended, and its exit was seen. */
+PVM_RULE int pvm_has_exit(__u8 phase)
+{
+	return phase == PVM_COMPLETE || phase == PVM_ORPHAN;
+}
+
 /* Returns what a call came to. The result of an orphan proves nothing unless it is an error: it may be the call's own
  * number. */
 PVM_RULE __u8 pvm_outcome_of(__u8 phase, __s64 ret)
 {
-	if (phase != PVM_COMPLETE && phase != PVM_ORPHAN)
+	if (!pvm_has_exit(phase))
 		return PVM_UNKNOWN;
 	if (ret < 0)
 		return pvm_is_error(ret) ? PVM_FAILED : PVM_UNKNOWN;
 	return phase == PVM_COMPLETE ? PVM_SUCCEEDED : PVM_UNKNOWN;
+}
+
+/*
+ * Says whether one filter passes a value: those of one filter are alternatives, and an exclusion wins. has:
+ * 1 << enum pvm_verdict for each kind of value that the filter has; verdict: of this one, or 0.
+ */
+PVM_RULE int pvm_verdict_passes(__u32 has, __u32 verdict)
+{
+	if (verdict == PVM_EXCLUDE)
+		return 0;
+	return !(has & (1u << PVM_INCLUDE)) || verdict == PVM_INCLUDE;
 }
 
 /* Says whether --outcome (wanted; 0: any) and --min-bytes let a call of this outcome pass, which moved so many bytes if it

@@ -133,7 +133,7 @@ __noinline int range_add_list(u32 slot)
 {
 	struct pvm_state *s = state_at(slot);
 	struct pvm_side *side;
-	u32 off, cnt;
+	u32 cnt;
 	u8 whole;
 
 	if (!s)
@@ -143,14 +143,12 @@ __noinline int range_add_list(u32 slot)
 		return 1;
 	if (side->count > PVM_INLINE_CNT)
 		return range_add_long(slot, side->count);
-	off = s->call.local.entry_len;
 	cnt = side->count;
 	whole = pvm_page_mask(arch_user_address(side->addr), array_sz(s->call.abi, cnt));
 	if (side->entry_len)
-		range_add_elements(slot, off, cnt);
-	off += side->entry_len + s->call.local.exit_len;
+		range_add_elements(slot, pvm_data_at(&s->call, true, false), cnt);
 	if (side->exit_len)
-		range_add_elements(slot, off, cnt);
+		range_add_elements(slot, pvm_data_at(&s->call, true, true), cnt);
 	return side->entry_ok == whole || side->exit_ok == whole;
 }
 

@@ -40,11 +40,9 @@ struct target_memory {
 	bool included; /* the process filter lets somebody pass who shares it */
 };
 
-#define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
-
 static __always_inline void memory_forget(struct pvm_call *call)
 {
-	call->flags &= ~MEMORY_FLAGS;
+	call->flags &= ~PVM_CALL_MEMORY_FLAGS;
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }
 

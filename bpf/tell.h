@@ -46,8 +46,7 @@ static __always_inline long call_output(const struct pvm_call *call, u32 size)
  * them. s is what state_at(slot) gives. A sweep runs for the reader, who needs no waking, and in another task than the call. */
 static __always_inline void call_submit(struct pvm_state *s, u32 slot)
 {
-	u32 data = s->call.local.entry_len + s->call.remote.entry_len + s->call.local.exit_len +
-		   s->call.remote.exit_len;
+	u32 data = pvm_data_len(&s->call);
 	u32 size = sizeof(s->call) + data + pins_put(s, data);
 
 	s->call.hdr.size = size;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "bpf/keys.h"
+#include "bpf/rules.h"
 #include "event/judge.h"
 
 #define BYTES_MAX (8u << 20)
@@ -108,7 +109,7 @@ static bool arrays_there(const struct collector *c, const struct pvm_call *call,
 	if ((side->flags & PVM_SIDE_ENTRY) && side->entry_ok &&
 	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, remote, false))
 		return false;
-	if (phase_has_exit(call->phase) && (side->flags & PVM_SIDE_EXIT) && side->exit_ok &&
+	if (pvm_has_exit(call->phase) && (side->flags & PVM_SIDE_EXIT) && side->exit_ok &&
 	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, remote, true))
 		return false;
 	return true;

@@ -8,6 +8,7 @@
 #include "base/text_file.h"
 #include "bpf/keys.h"
 #include "bpf/rules.h"
+#include "event/judge.h"
 
 #define NS_PER_TICK (1000000000ULL / 100) /* USER_HZ is 100 on both architectures */
 
@@ -146,26 +147,6 @@ void audit_who__task(const struct audit_call *call, const struct audit_who *who,
 	memcpy(task->comm, p->comm, sizeof(task->comm));
 }
 
-/* Returns whether a value of a filter means this process, or what else is given. */
-typedef enum tristate (*hit_fn)(const struct filter_value *value, const void *of);
-
-/* What is not known for certain is neither excluded nor left out. */
-static bool list_passes(const struct filter_list *list, hit_fn hit, const void *of)
-{
-	bool has_include = false, included = false;
-
-	for (size_t i = 0; i < list->cnt; i++) {
-		const struct filter_value *value = &list->values[i];
-		enum tristate is = hit(value, of);
-
-		if (value->exclude && is == YES)
-			return false;
-		has_include |= !value->exclude;
-		included |= !value->exclude && is != NO;
-	}
-	return !has_include || included;
-}
-
 struct pid_of {
 	uint32_t pid;
 	uint32_t parent;   /* whose memory it may work in; 0: that does not count */
@@ -199,8 +180,8 @@ static bool uids_pass(const struct options *o, enum pvm_who who, const struct au
 {
 	const struct filter_list *list = &o->filter[who][FILTER_UID];
 
-	return !p->known || list_passes(list, hit_uid, &p->uid[0]) ||
-	       list_passes(list, hit_uid, &p->process_uid);
+	return !p->known || judge__list(list, hit_uid, &p->uid[0]) ||
+	       judge__list(list, hit_uid, &p->process_uid);
 }
 
 static bool caller_passes(const struct options *o, const struct audit_call *call,
@@ -210,9 +191,9 @@ static bool caller_passes(const struct options *o, const struct audit_call *call
 				   .start_ns = p->known ? p->start_ns : 0,
 				   .begin_ns = begin_ns };
 
-	return list_passes(&o->filter[PVM_CALLER][FILTER_PID], hit_pid, &id) &&
+	return judge__list(&o->filter[PVM_CALLER][FILTER_PID], hit_pid, &id) &&
 	       uids_pass(o, PVM_CALLER, p) &&
-	       (!p->known || list_passes(&o->filter[PVM_CALLER][FILTER_COMM], hit_comm, p->comm));
+	       (!p->known || judge__list(&o->filter[PVM_CALLER][FILTER_COMM], hit_comm, p->comm));
 }
 
 /* By its names it is not judged: those of all its threads count. */
@@ -223,7 +204,7 @@ static bool target_passes(const struct options *o, const struct audit_process *p
 				   .start_ns = p->start_ns,
 				   .begin_ns = begin_ns };
 
-	return !p->known || (list_passes(&o->filter[PVM_TARGET][FILTER_PID], hit_pid, &id) &&
+	return !p->known || (judge__list(&o->filter[PVM_TARGET][FILTER_PID], hit_pid, &id) &&
 			     uids_pass(o, PVM_TARGET, p));
 }
 

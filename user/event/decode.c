@@ -65,23 +65,22 @@ static uint64_t side_bytes(const struct pvm_call *call, bool remote)
 	return cnt <= PVM_IOV_MAX ? cnt * pvm_element_sz(call->abi) : 0;
 }
 
-static const uint8_t *take(const uint8_t **at, uint16_t len)
+static const uint8_t *look_at(const struct pvm_call *call, bool remote, bool at_exit)
 {
-	const uint8_t *bytes = *at;
+	const struct pvm_side *side = remote ? &call->remote : &call->local;
+	uint16_t len = at_exit ? side->exit_len : side->entry_len;
 
-	*at += len;
-	return len ? bytes : NULL;
+	return len ? call->data + pvm_data_at(call, remote, at_exit) : NULL;
 }
 
 static struct snapshots snapshots__of(const struct pvm_call *call, const struct arrays *arrays)
 {
 	struct snapshots s = { .arrays = arrays };
-	const uint8_t *at = call->data;
 
-	s.at[0][0] = take(&at, call->local.entry_len);
-	s.at[1][0] = take(&at, call->remote.entry_len);
-	s.at[0][1] = take(&at, call->local.exit_len);
-	s.at[1][1] = take(&at, call->remote.exit_len);
+	for (int remote = 0; remote < 2; remote++) {
+		s.at[remote][0] = look_at(call, remote, false);
+		s.at[remote][1] = look_at(call, remote, true);
+	}
 	return s;
 }
 

@@ -5,10 +5,9 @@
 
 #include "bpf/rules.h"
 
-#define MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
 #define CALL_FLAGS                                                                  \
 	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
-	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | MEMORY_FLAGS)
+	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | PVM_CALL_MEMORY_FLAGS)
 #define TASK_FLAGS                                                                     \
 	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
 	 PVM_TASK_REJECTED | PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER)
@@ -65,8 +64,7 @@ static bool owner_valid(const struct pvm_call *call)
 
 size_t decode_check__pins(const struct pvm_call *call)
 {
-	return sizeof(*call) + call->local.entry_len + call->remote.entry_len +
-	       call->local.exit_len + call->remote.exit_len;
+	return sizeof(*call) + pvm_data_len(call);
 }
 
 bool decode_check__call(const struct pvm_call *call, size_t size)

@@ -47,15 +47,16 @@ static bool cannot_match(const char *pattern, const char *path, size_t len)
 	return memcmp(pattern, path, same < len ? same : len);
 }
 
-static enum tristate cgroup_hit(const char *pattern, const struct judge_place *p)
+static enum tristate hit_cgroup(const struct filter_value *value, const void *of)
 {
+	const struct judge_place *p = of;
 	size_t len = cgroup_known_len(p->path, p->len, p->cut);
 
-	if (len && path_matches(pattern, p->path, len))
+	if (len && path_matches(value->text, p->path, len))
 		return YES;
 	if (!p->cut)
 		return NO;
-	return len && cannot_match(pattern, p->path, len + 1) ? NO : UNKNOWN;
+	return len && cannot_match(value->text, p->path, len + 1) ? NO : UNKNOWN;
 }
 
 /* Returns whether a process is in the host's own namespaces, and in no container. */
@@ -79,11 +80,18 @@ static bool id_matches(const char *value, const struct container *id)
 	return want <= id->len && !strncasecmp(value, id->id, want);
 }
 
-static enum tristate container_hit(const struct filter_value *value, const struct containers *c,
-				   enum pvm_home home)
+struct container_place {
+	struct containers found;
+	enum pvm_home home;
+};
+
+static enum tristate hit_container(const struct filter_value *value, const void *of)
 {
+	const struct container_place *where = of;
+	const struct containers *c = &where->found;
+
 	if (value->none)
-		return none_hit(c, home);
+		return none_hit(c, where->home);
 	if (value->exclude && c->cnt)
 		return !id_matches(value->text, &c->list[0]) ? NO : c->claimed ? UNKNOWN : YES;
 	for (size_t i = 0; i < c->cnt; i++) {
@@ -93,38 +101,36 @@ static enum tristate container_hit(const struct filter_value *value, const struc
 	return c->cut || c->more ? UNKNOWN : NO;
 }
 
-/* Values are alternatives, an exclusion wins. What is undecided is neither excluded nor left out. */
-static bool list_passes(const struct filter_list *list, const struct judge_place *place,
-			const struct containers *containers)
+bool judge__list(const struct filter_list *list, judge_hit_fn hit, const void *of)
 {
-	bool included = false, has_include = false;
+	uint32_t has = 0, verdict = 0;
 
 	for (size_t i = 0; i < list->cnt; i++) {
 		const struct filter_value *value = &list->values[i];
-		enum tristate hit = containers ? container_hit(value, containers, place->home)
-					       : cgroup_hit(value->text, place);
+		enum tristate is = hit(value, of);
 
-		if (value->exclude && hit == YES)
-			return false;
-		has_include |= !value->exclude;
-		included |= !value->exclude && hit != NO;
+		has |= 1u << (value->exclude ? PVM_EXCLUDE : PVM_INCLUDE);
+		if (value->exclude && is == YES)
+			verdict = PVM_EXCLUDE;
+		else if (!value->exclude && is != NO && !verdict)
+			verdict = PVM_INCLUDE;
 	}
-	return !has_include || included;
+	return pvm_verdict_passes(has, verdict);
 }
 
 bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place)
 {
 	const struct filter_list *list = &o->filter[who][FILTER_CONTAINER];
-	struct containers containers;
+	struct container_place where = { .home = place->home };
 
 	if (!place->path)
 		return true;
-	if (!list_passes(&o->filter[who][FILTER_CGROUP], place, NULL))
+	if (!judge__list(&o->filter[who][FILTER_CGROUP], hit_cgroup, place))
 		return false;
 	if (!list->cnt)
 		return true;
-	containers__find(place->path, place->len, place->cut, &containers);
-	return list_passes(list, place, &containers);
+	containers__find(place->path, place->len, place->cut, &where.found);
+	return judge__list(list, hit_container, &where);
 }
 
 /* Judges a process in the same way; task->task is not NULL. */
@@ -140,69 +146,68 @@ static bool judge_task(const struct options *o, enum pvm_who who, const struct t
 	return judge__cgroup(o, who, &place);
 }
 
-/* Asks of one filter whether value number i of the list means this task. */
-typedef bool (*match_fn)(const struct filter_value *value, const struct task_info *task);
-
-static bool match_pid(const struct filter_value *value, const struct task_info *task)
+/* The hits that follow are of a struct pvm_task, or of nobody: NULL. */
+static enum tristate hit_pid(const struct filter_value *value, const void *of)
 {
-	return value->number == task->task->pid;
+	const struct pvm_task *task = of;
+
+	return task && value->number == task->pid ? YES : NO;
 }
 
-static bool match_uid(const struct filter_value *value, const struct task_info *task)
+/* It shares its memory with another one, which the filter names. */
+static enum tristate hit_lender(const struct filter_value *value, const void *of)
 {
-	return value->number == task->task->uid;
+	return hit_pid(value, of) == YES ? YES : UNKNOWN;
 }
 
-static bool match_process_uid(const struct filter_value *value, const struct task_info *task)
+static enum tristate hit_uid(const struct filter_value *value, const void *of)
 {
-	return value->number == task->task->process_uid;
+	const struct pvm_task *task = of;
+
+	return task && value->number == task->uid ? YES : NO;
 }
 
-static bool match_comm(const struct filter_value *value, const struct task_info *task)
+static enum tristate hit_process_uid(const struct filter_value *value, const void *of)
 {
-	return !strncmp(value->text, task->task->comm, sizeof(task->task->comm));
+	const struct pvm_task *task = of;
+
+	return task && value->number == task->process_uid ? YES : NO;
 }
 
-static bool values_pass(const struct filter_list *list, const struct task_info *task,
-			match_fn match, bool included)
+static enum tristate hit_comm(const struct filter_value *value, const void *of)
 {
-	bool has_include = false;
+	const struct pvm_task *task = of;
 
-	for (size_t i = 0; i < list->cnt; i++) {
-		bool hit = task->task && match(&list->values[i], task);
-
-		if (list->values[i].exclude && hit)
-			return false;
-		has_include |= !list->values[i].exclude;
-		included |= !list->values[i].exclude && hit;
-	}
-	return !has_include || included;
+	return task && !strncmp(value->text, task->comm, sizeof(task->comm)) ? YES : NO;
 }
 
 /* A record has the name of the target's named thread only, where the hooks know those of all: what another one may
- * have is undecided, and passes. An exclusion of targets is by the main thread's name. */
-static bool comm_passes(const struct filter_list *list, enum pvm_who who,
-			const struct task_info *task)
+ * have is undecided. An exclusion of targets is by the main thread's name. */
+static enum tristate hit_target_comm(const struct filter_value *value, const void *of)
 {
-	bool other = who == PVM_TARGET && task->task && task->task->tid != task->task->pid;
-	bool included = other, has_include = false;
+	const struct pvm_task *task = of;
 
-	for (size_t i = 0; i < list->cnt; i++) {
-		bool hit = task->task && match_comm(&list->values[i], task);
+	return task && task->tid != task->pid ? UNKNOWN : hit_comm(value, task);
+}
 
-		if (list->values[i].exclude && hit && !other)
-			return false;
-		has_include |= !list->values[i].exclude;
-		included |= !list->values[i].exclude && hit;
-	}
-	return !has_include || included;
+static bool uid_passes(const struct options *o, enum pvm_who who, const struct pvm_task *task)
+{
+	const struct filter_list *list = &o->filter[who][FILTER_UID];
+
+	return judge__list(list, hit_uid, task) || judge__list(list, hit_process_uid, task);
+}
+
+static bool comm_passes(const struct options *o, enum pvm_who who, const struct pvm_task *task)
+{
+	return judge__list(&o->filter[who][FILTER_COMM],
+			   who == PVM_TARGET ? hit_target_comm : hit_comm, task);
 }
 
 /* Returns whether a process filter names this one. */
 static bool is_included(const struct filter_list *list, const struct task_info *task)
 {
-	for (size_t i = 0; i < list->cnt && task->task; i++) {
-		if (!list->values[i].exclude && match_pid(&list->values[i], task))
+	for (size_t i = 0; i < list->cnt; i++) {
+		if (!list->values[i].exclude && hit_pid(&list->values[i], task->task) == YES)
 			return true;
 	}
 	return false;
@@ -213,10 +218,9 @@ static bool is_included(const struct filter_list *list, const struct task_info *
 static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task,
 			bool included)
 {
-	return values_pass(&o->filter[who][FILTER_PID], task, match_pid, included) &&
-	       (values_pass(&o->filter[who][FILTER_UID], task, match_uid, false) ||
-		values_pass(&o->filter[who][FILTER_UID], task, match_process_uid, false)) &&
-	       comm_passes(&o->filter[who][FILTER_COMM], who, task) &&
+	return judge__list(&o->filter[who][FILTER_PID], included ? hit_lender : hit_pid,
+			   task->task) &&
+	       uid_passes(o, who, task->task) && comm_passes(o, who, task->task) &&
 	       (!task->task || judge_task(o, who, task));
 }
 
@@ -253,13 +257,11 @@ bool judge__left_open(const struct options *o, const struct call_info *call)
 /* Only what is known can hide a call that no hook saw: its caller's pid, and perhaps its uid and name. */
 static bool audited_passes(const struct options *o, const struct task_info *caller)
 {
-	const struct filter_list *list = o->filter[PVM_CALLER];
-	const bool creds = caller->task->flags & PVM_TASK_CREDS;
+	const struct pvm_task *task = caller->task;
 
-	return values_pass(&list[FILTER_PID], caller, match_pid, false) &&
-	       (!creds || values_pass(&list[FILTER_UID], caller, match_uid, false) ||
-		values_pass(&list[FILTER_UID], caller, match_process_uid, false)) &&
-	       (!creds || comm_passes(&list[FILTER_COMM], PVM_CALLER, caller));
+	return judge__list(&o->filter[PVM_CALLER][FILTER_PID], hit_pid, task) &&
+	       (!(task->flags & PVM_TASK_CREDS) ||
+		(uid_passes(o, PVM_CALLER, task) && comm_passes(o, PVM_CALLER, task)));
 }
 
 bool judge__call(const struct options *o, const struct call_info *call)

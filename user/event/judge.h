@@ -33,6 +33,10 @@ struct judge_place {
  * where names and namespaces contradict each other.
  */
 bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place);
+/* Says whether a value of a filter means what is looked at. */
+typedef enum tristate (*judge_hit_fn)(const struct filter_value *value, const void *of);
+/* Returns whether it passes one filter (pvm_verdict_passes). What is undecided is neither excluded nor left out. */
+bool judge__list(const struct filter_list *list, judge_hit_fn hit, const void *of);
 /* Returns whether a whole call passes all filters, those included that the kernel half applies while tracing: this is for
  * recordings. A pid there means a number, for there is no process any more to bind it to. */
 bool judge__call(const struct options *o, const struct call_info *call);

@@ -26,11 +26,6 @@ const char *phase_name(int phase)
 	return phase >= PVM_COMPLETE && phase <= PVM_ENDED ? names[phase] : "unknown";
 }
 
-bool phase_has_exit(int phase)
-{
-	return phase == PVM_COMPLETE || phase == PVM_ORPHAN;
-}
-
 const char *const attach_names[] = {
 	[ATTACH_TRACEPOINT] = "tracepoint",
 	[ATTACH_FENTRY] = "fentry",

@@ -37,7 +37,5 @@ const char *doubt_name(const struct doubt *d);
 const char *reason_name(enum pvm_reason reason);
 /* Returns "signal", "size", "emptied", "moved", "replaced" or "removed". */
 const char *reopen_name(enum reopen_reason reason);
-/* Returns whether a hook saw how the call ended. */
-bool phase_has_exit(int phase);
 
 #endif

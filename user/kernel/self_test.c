@@ -15,13 +15,11 @@
 
 #include "base/log.h"
 #include "bpf/event.h"
+#include "bpf/functions.h"
 
 #define WAIT_STEP_NS 1000000L
 #define WAIT_STEPS 1000 /* a second: far more than the ring takes */
 #define NATIVE_TRIES 3
-
-#define X32_READV (0x40000000L + 539)
-#define I386_READV 347
 
 void self_test__call(void)
 {
@@ -97,14 +95,14 @@ static void call_native(void)
 /* Makes an x32 call. Returns whether the kernel carried it out. */
 static bool call_x32(void)
 {
-	return syscall(X32_READV, getpid(), NULL, 0L, NULL, 0L, 0L) == 0 || errno != ENOSYS;
+	return syscall(PVM_NR_X32_READ, getpid(), NULL, 0L, NULL, 0L, 0L) == 0 || errno != ENOSYS;
 }
 
 /* Makes a call by the gate that 32-bit programs use. Nothing is passed, so no pointer needs to fit into 32 bits; flags are
  * whatever stands in ebp. Returns whether the kernel carried it out. */
 static bool call_i386(void)
 {
-	long ret = I386_READV;
+	long ret = PVM_NR_I386_READ;
 
 	__asm__ volatile("int $0x80"
 			 : "+a"(ret)

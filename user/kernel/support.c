@@ -15,12 +15,10 @@
 #include <linux/bpf.h>
 
 #include "base/log.h"
+#include "bpf/event.h"
 #include "kernel/sysctl.h"
 
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
-
-/* The number is from include/linux/proc_ns.h, PROC_PID_INIT_INO. */
-#define INIT_PID_NS "pid:[4026531836]"
 
 /* Gets the mode. Its file holds all modes, the one in force in brackets. */
 void support__lockdown(char *out, size_t size)
@@ -131,11 +129,12 @@ bool support__has_vpid_kfunc(const char *btf)
 
 bool support__in_pid_ns(void)
 {
-	char link[64];
+	char link[64], host[64];
 	ssize_t len = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
 
 	if (len <= 0)
 		return false;
 	link[len] = '\0';
-	return strcmp(link, INIT_PID_NS) != 0;
+	snprintf(host, sizeof(host), "pid:[%u]", PVM_PID_NS_HOST);
+	return strcmp(link, host) != 0;
 }

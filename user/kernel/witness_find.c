@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 
 #include "base/log.h"
+#include "bpf/functions.h"
 #include "base/text_file.h"
 #include "bpf/control.h"
 #include "kernel/call_programs.h"
@@ -117,8 +118,8 @@ static bool find_between(struct witness *w, const struct btf *types)
 	w->functions[0] = CALLED_BY_ALL;
 	w->function_cnt = 1;
 	if (NOT_BY_I386) {
-		w->functions[0] = "__x64_sys_process_vm_readv";
-		w->functions[w->function_cnt++] = "__x64_sys_process_vm_writev";
+		w->functions[0] = PVM_SYS "process_vm_readv";
+		w->functions[w->function_cnt++] = PVM_SYS "process_vm_writev";
 	}
 	if (!has_multi(types))
 		return true;

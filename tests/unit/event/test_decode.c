@@ -262,8 +262,8 @@ static void test_names(void **state)
 	assert_string_equal(phase_name(PVM_UNFINISHED), "unfinished");
 	assert_string_equal(phase_name(PVM_ORPHAN), "orphan");
 	assert_string_equal(phase_name(PVM_ENDED), "ended");
-	assert_true(phase_has_exit(PVM_COMPLETE) && phase_has_exit(PVM_ORPHAN));
-	assert_false(phase_has_exit(PVM_ENDED) || phase_has_exit(PVM_UNFINISHED));
+	assert_true(pvm_has_exit(PVM_COMPLETE) && pvm_has_exit(PVM_ORPHAN));
+	assert_false(pvm_has_exit(PVM_ENDED) || pvm_has_exit(PVM_UNFINISHED));
 }
 
 int main(void)

@@ -125,6 +125,35 @@ static void filters_by_result_hide_known_ones_only(void **state)
 	}
 }
 
+static void looks_stand_behind_each_other(void **state)
+{
+	static const struct {
+		__u16 entry[2], exit[2];
+		__u32 at[2][2], len; /* [remote][at exit] */
+	} cases[] = {
+		{ { 0, 0 }, { 0, 0 }, { { 0, 0 }, { 0, 0 } }, 0 },
+		{ { 16, 32 }, { 0, 0 }, { { 0, 48 }, { 16, 48 } }, 48 },
+		{ { 16, 32 }, { 16, 0 }, { { 0, 48 }, { 16, 64 } }, 64 },
+		{ { 16, 32 }, { 0, 32 }, { { 0, 48 }, { 16, 48 } }, 80 },
+		{ { 0, 0 }, { 128, 128 }, { { 0, 0 }, { 0, 128 } }, 256 },
+		{ { 128, 128 }, { 128, 128 }, { { 0, 256 }, { 128, 384 } }, 512 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct pvm_call call = {
+			.local = { .entry_len = cases[i].entry[0], .exit_len = cases[i].exit[0] },
+			.remote = { .entry_len = cases[i].entry[1], .exit_len = cases[i].exit[1] },
+		};
+
+		for (int remote = 0; remote < 2; remote++)
+			for (int at_exit = 0; at_exit < 2; at_exit++)
+				assert_int_equal(pvm_data_at(&call, remote, at_exit),
+						 cases[i].at[remote][at_exit]);
+		assert_int_equal(pvm_data_len(&call), cases[i].len);
+	}
+}
+
 static void usual_errors_have_this_machine_s_numbers(void **state)
 {
 	(void)state;
@@ -147,6 +176,7 @@ int main(void)
 		cmocka_unit_test(pages_are_those_that_the_bytes_lie_on),
 		cmocka_unit_test(a_result_proves_what_its_phase_lets_it),
 		cmocka_unit_test(filters_by_result_hide_known_ones_only),
+		cmocka_unit_test(looks_stand_behind_each_other),
 		cmocka_unit_test(usual_errors_have_this_machine_s_numbers),
 	};
 
