@@ -14,7 +14,7 @@
 #define CTIME_NSEC \
 	0x7fffffff /* the highest bit says that somebody looked at it (I_CTIME_QUERIED, 6.13) */
 
-/* These are functions of their own, for the reason given at cgroup_ancestor (identity.h). */
+/* These are functions of their own, for the reason given at cgroup_ancestor (path_walk.h). */
 static __noinline u64 ctime_sec(struct inode *inode)
 {
 	return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S +
