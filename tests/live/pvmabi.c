@@ -24,7 +24,7 @@ struct iovec32 {
 	uint32_t len;
 };
 
-/* nr and six arguments to int $0x80, with whatever the upper halves hold. */
+/* Gives nr and six arguments to int $0x80, with whatever the upper halves hold. */
 long int80(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 __asm__(".text\n"
 	".globl int80\n"
@@ -108,8 +108,7 @@ static bool has_int80(void)
 	return status == 0;
 }
 
-/* Numbers that are ours in another ABI only: none of them reads or writes memory. null stands for a call that was not
- * made. */
+/* The numbers are ours in another ABI only: none of them reads or writes memory. null stands for a call that was not made. */
 static int alike(void)
 {
 	const bool gate = has_int80();
@@ -196,7 +195,7 @@ int main(int argc, char **argv)
 static struct iovec l[IOV_MAX_CNT], r[IOV_MAX_CNT];
 static char from[IOV_MAX_CNT * 24], to[IOV_MAX_CNT * 24];
 
-/* Numbers that are ours in another ABI only. */
+/* The numbers are ours in another ABI only. */
 static int alike(void)
 {
 	static const int nr[] = { 376, 377, 310, 311, 347, 348 };

@@ -8,10 +8,10 @@
 
 #include <stddef.h>
 
-/* bpf/maps.h: how the block is aligned. */
+/* The block is aligned so (bpf/maps.h). */
 #define ALIGNED 128
 
-/* Whether a block begins there: the tracer's pid stands in it. */
+/* Returns whether a block begins there: the tracer's pid stands in it. */
 static bool is_block(int mem, uint64_t at, uint32_t pid)
 {
 	struct pvm_shared block;

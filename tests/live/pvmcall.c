@@ -8,7 +8,7 @@
 #include <grp.h>
 #include <pthread.h>
 
-/* Two pages of data; in the victim (a fork) at the same addresses. */
+/* These are two pages of data; in the victim (a fork) they are at the same addresses. */
 static char *src, *dst;
 static struct iovec one_local, one_remote;
 
@@ -27,7 +27,7 @@ static struct call plain(int op, pid_t pid)
 	return call_of(op, pid, &one_local, 1, &one_remote, 1, 0);
 }
 
-/* Runs and reports one call; with the victim's pid among the facts. */
+/* Runs and reports one call, with the victim's pid among the facts. */
 static int finish(struct call *c, pid_t target)
 {
 	char extra[64];

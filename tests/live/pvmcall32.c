@@ -95,8 +95,8 @@ static int far(void)
 
 #endif
 
-/* Numbers that are ours in another ABI only: of i386 unshare and set_robust_list, of arm arm_fadvise64_64 and one that
- * arm64 does not have; then x32's. */
+/* The numbers are ours in another ABI only: of i386 unshare and set_robust_list, of arm arm_fadvise64_64 and one that arm64
+ * does not have; then x32's. */
 static int alike(void)
 {
 #ifdef __i386__

@@ -16,7 +16,7 @@ static long read_once(pid_t target)
 	return call_run(&c);
 }
 
-/* In a child, once the gate is open: calls reads of each of the targets. The number that failed, up to 255. */
+/* Makes calls reads of each of the targets, in a child, once the gate is open. Returns the number that failed, up to 255. */
 static int act(int gate, const pid_t *targets, long cnt, long calls)
 {
 	int failed = 0;

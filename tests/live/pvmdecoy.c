@@ -24,8 +24,8 @@ static char *gate;
 static size_t cnt = 1;
 static bool late;
 static char from[LEN], to[LEN];
-/* On pages of their own: after a fork the first write to a page takes it away for a moment, and a hook that looks at a list
- * there then sees none. */
+/* They are on pages of their own: after a fork the first write to a page takes it away for a moment, and a hook that looks
+ * at a list there then sees none. */
 static struct iovec l[COUNT_MAX] __attribute__((aligned(PAGE)));
 static struct iovec r[COUNT_MAX] __attribute__((aligned(PAGE)));
 static struct call calls[CALLERS_MAX];
@@ -50,7 +50,7 @@ static _Noreturn void be(const char *name, uid_t uid, int ready)
 		pause();
 }
 
-/* wanted: the number it is to have; 0: any. It is what it will be when this returns. */
+/* Starts the process. wanted: the number it is to have; 0: any. It is what it will be when this returns. */
 static pid_t start(pid_t wanted)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD,

@@ -60,7 +60,7 @@ static _Noreturn void heir(void)
 	_exit(0);
 }
 
-/* As soon as the number is free. */
+/* Starts a process as soon as the number is free. */
 static pid_t inherit(pid_t wanted)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD,

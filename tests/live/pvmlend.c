@@ -34,14 +34,14 @@ static void wait_here(void)
 		pause();
 }
 
-/* The first line. 0: there is none, or nobody knows yet. */
+/* Tells the first line. 0: there is none, or nobody knows yet. */
 static void tell(pid_t first, pid_t second)
 {
 	dprintf(1, "{\"pid\":%d,\"addr\":%llu,\"children\":[%d,%d]}\n", lender,
 		(unsigned long long)(uintptr_t)secret, first, second);
 }
 
-/* In a child: its names, and its end with the lender's. Not by libc, which would do it for all threads. */
+/* Gives a child its names, and its end with the lender's. That is not done by libc, which would do it for all threads. */
 static void become_borrower(void)
 {
 	prctl(PR_SET_NAME, NAME);

@@ -133,8 +133,8 @@ static void join(enum role role)
 			pthread_join(threads[i].handle, NULL);
 }
 
-/* Starts the calls that stay inside, each at a page that nobody fills, and waits until they are there. The userfaultfd
- * that wakes them, with the pages in zero. */
+/* Starts the calls that stay inside, each at a page that nobody fills, and waits until they are there. Returns the
+ * userfaultfd that wakes them, with the pages in zero. */
 static int park(struct uffdio_zeropage *zero)
 {
 	size_t cnt = (size_t)counts[PARKED];

@@ -30,7 +30,7 @@ static void *tell(void *p)
 	return NULL;
 }
 
-/* A child that tells who it is and stays; threaded: by a second thread. */
+/* Starts a child that tells who it is and stays; threaded: by a second thread. */
 static struct who start_target(bool threaded)
 {
 	struct who w;

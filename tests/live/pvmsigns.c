@@ -13,7 +13,7 @@
 #define LONG 64U /* elements of a long list */
 
 static char *from, *to;
-/* On a page of their own, so that a list can be the destination of its own call. */
+/* It is on a page of its own, so that a list can be the destination of its own call. */
 static struct iovec *list;
 
 static struct call call(const struct iovec *local, unsigned int cnt)
@@ -89,7 +89,7 @@ static struct call with_flags(void)
 	return c;
 }
 
-/* By the gate of 32-bit programs, without lists. */
+/* Calls by the gate of 32-bit programs, without lists. */
 static struct call foreign(void)
 {
 	struct call c = { .abi = "i386" };

@@ -15,7 +15,7 @@
 
 #define LEN 32
 
-/* A thread that stays until it is told to leave. */
+/* This is a thread that stays until it is told to leave. */
 struct held {
 	pthread_t thread;
 	pid_t tid;
@@ -59,7 +59,7 @@ static void next_number(pid_t wanted)
 	}
 }
 
-/* wanted: 0 for any number. Others start threads too, so it may take some tries. */
+/* Starts one. wanted: 0 for any number. Others start threads too, so it may take some tries. */
 static void held_start(struct held *h, pid_t wanted)
 {
 	for (int i = 0; i < 2000; i++) {

@@ -18,7 +18,7 @@ static struct iovec l, r;
 static char *src, dst[LEN];
 static volatile bool done;
 
-/* One step that cannot be torn: the pair that the calls have come to stays what it is. */
+/* It takes one step that cannot be torn: the pair that the calls have come to stays what it is. */
 static void *move(void *p)
 {
 	(void)p;
@@ -31,7 +31,7 @@ static void *move(void *p)
 	return NULL;
 }
 
-/* At a multiple of a pair's size: one bit tells the two pages apart. */
+/* They are at a multiple of a pair's size: one bit tells the two pages apart. */
 static char *map_pairs(void)
 {
 	char *p = must_map((PAGES + 1) * PAGE, PROT_READ | PROT_WRITE, 0);

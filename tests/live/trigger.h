@@ -32,7 +32,7 @@
 #define READ 0
 #define WRITE 1
 
-/* One side as the program passes it, and the elements it put there. */
+/* This is one side as the program passes it, and the elements it put there. */
 struct side {
 	uint64_t addr;
 	uint64_t count;
@@ -114,7 +114,7 @@ static UNUSED struct call call_of(int op, pid_t pid, const struct iovec *liov, u
 }
 
 #if defined(__x86_64__)
-/* Not libc's: every register stays as given, also the upper halves. */
+/* The call is not libc's: every register stays as given, also the upper halves. */
 static UNUSED long raw6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 			uint64_t f)
 {
@@ -196,7 +196,7 @@ static UNUSED pid_t my_tid(void)
 	return (pid_t)syscall(SYS_gettid);
 }
 
-/* {"pid":..,"tid":..,<extra>"calls":[..]} and LF. extra: whole members with trailing commas. */
+/* Prints {"pid":..,"tid":..,<extra>"calls":[..]} and LF. extra: whole members with trailing commas. */
 static UNUSED void report_as(pid_t pid, pid_t tid, const char *extra, const struct call *calls,
 			     size_t cnt)
 {
@@ -215,7 +215,7 @@ static UNUSED void report(const char *extra, const struct call *calls, size_t cn
 	report_as(getpid(), my_tid(), extra, calls, cnt);
 }
 
-/* A child with the same memory that waits to be killed, and dies with its parent. */
+/* Makes a child with the same memory that waits to be killed, and dies with its parent. */
 static UNUSED pid_t victim(void)
 {
 	pid_t parent = getpid();
@@ -238,7 +238,7 @@ static UNUSED void victim_end(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* This process's or thread's number in the pid namespace that /proc belongs to. */
+/* Returns this process's or thread's number in the pid namespace that /proc belongs to. */
 static UNUSED pid_t host_number(const char *link)
 {
 	char buf[64];

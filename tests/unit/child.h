@@ -14,10 +14,10 @@ void need_root(void);
 void need_mounts(void);
 /* Runs act in a child and fails the running test unless it returns 0. */
 void in_child(int (*act)(void));
-/* 1 and a message if wrong. */
+/* Returns 1 after a message if wrong. */
 int wrong_if(bool wrong, const char *what);
 #define WRONG_UNLESS(cond) wrong_if(!(cond), #cond)
-/* 1 and a message unless the line of /proc/self/status says want, blanks between words aside. */
+/* Returns 1 after a message unless the line of /proc/self/status says want, blanks between words aside. */
 int status_differs(const char *field, const char *want);
 
 #endif

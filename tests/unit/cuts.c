@@ -19,7 +19,7 @@
 #define ROUNDS 600
 #define DEFAULT_LINE 8000
 
-/* What is compared. */
+/* This is what is compared. */
 struct pair {
 	const struct cuts_format *f;
 	const json_t *line;
@@ -108,7 +108,7 @@ static bool is_prefix(const json_t *whole, const json_t *part)
 	       !memcmp(json_string_value(whole), json_string_value(part), len);
 }
 
-/* Of a path its ends, and in hex what is shown of it. */
+/* Returns whether there are of a path its ends, and in hex what is shown of it. */
 static bool is_shortened(const json_t *whole, const json_t *part, const char *path)
 {
 	size_t len = strlen(path);
@@ -119,7 +119,7 @@ static bool is_shortened(const json_t *whole, const json_t *part, const char *pa
 				  json_string_value(part), hex ? CUT_MARK_HEX : CUT_MARK);
 }
 
-/* A path that the format says is cut short, or its hex. */
+/* Returns whether it is a path that the format says is cut short, or its hex. */
 static bool is_named_or_hex(const struct pair *p, const char *path)
 {
 	const json_t *name;
@@ -411,7 +411,7 @@ void cuts__order(void **state)
 	free(s);
 }
 
-/* What a list has to show: its minimum, or as much of it as there is and may be shown. */
+/* Expects what a list has to show: its minimum, or as much of it as there is and may be shown. */
 static void expect_minimum(const struct cuts_format *f, const json_t *line, const char *list,
 			   uint32_t cnt, const struct render_opts *o)
 {
@@ -431,7 +431,7 @@ static void expect_minimum(const struct cuts_format *f, const json_t *line, cons
 			 (int)rendering.len, rendering.buf);
 }
 
-/* Of the path that the memory's owner executes its end, and as much as a minimum is. */
+/* Expects the end of the path that the memory's owner executes, and as much as a minimum is. */
 static void expect_owner(const struct cuts_format *f, const json_t *line, const struct call_info *c,
 			 const struct render_opts *o)
 {

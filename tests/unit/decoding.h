@@ -15,19 +15,19 @@ struct decoding {
 
 extern struct decoding decoding;
 
-/* What its sums are made with. */
+/* Its sums are made with this. */
 extern const struct pin_key decoding_key;
 
-/* For cmocka_run_group_tests. */
+/* This is for cmocka_run_group_tests. */
 int decoding__setup(void **state);
 int decoding__teardown(void **state);
 
 /* Decodes a copy that ends where the record ends, so that a read beyond it is caught by the
  * sanitizer. What is decoded stays valid until the next one. */
 int decoding__copy(const void *data, size_t size, struct call_info *out);
-/* The same of one that must be good. */
+/* Does the same with one that must be good. */
 void decoding__call(const struct fixture_call *f, struct call_info *out);
-/* The same of one that must be refused. */
+/* Does the same with one that must be refused. */
 void decoding__refuse(const struct fixture_call *f);
 
 #endif

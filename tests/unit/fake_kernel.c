@@ -108,7 +108,7 @@ static int seen_fd(const struct tracer *t)
 	return -1;
 }
 
-/* How many were consumed, or what a callback ended it with: as libbpf. */
+/* Returns how many were consumed, or what a callback ended it with: as libbpf does. */
 static int consume(struct tracer *t, const struct fake_record *records, size_t cnt, size_t *at,
 		   tracer_sample_fn on_record)
 {

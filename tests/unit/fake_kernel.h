@@ -19,7 +19,7 @@ struct fake_record {
 };
 
 struct tracer {
-	/* Set by the test. */
+	/* The test sets these. */
 	bool fentry, in_pid_ns, memory_left;
 	enum resolve_method resolve;
 	uint8_t witness;
@@ -32,19 +32,19 @@ struct tracer {
 	size_t alive[2]; /* by enum pvm_who */
 	struct fake_record calls[FAKE_RECORDS], arrays[FAKE_RECORDS], summaries[FAKE_RECORDS];
 	size_t call_cnt, array_cnt, summary_cnt;
-	/* The callbacks of the rings, and what is called each time that of calls is read. */
+	/* They are the callbacks of the rings, and what is called each time that of calls is read. */
 	tracer_sample_fn on_call, on_array;
 	void *ctx;
 	void (*on_consume)(struct tracer *t);
-	/* Called by a sweep, before it is written down. */
+	/* A sweep calls this before it is written down. */
 	void (*on_sweep)(struct tracer *t, enum pvm_phase phase);
-	/* What it was told. */
+	/* This is what it was told. */
 	struct pvm_shared shared;
 	size_t call_at, array_at, summary_at; /* how many were taken */
 	/* The rings of arrays and of calls were read, and what was ordered was to be done: "a", "c", "!", the first ones. */
 	char order[FAKE_ORDER + 1];
 	size_t array_reads;
-	/* What it is to forget and what to think of a cgroup: how many of each, and the last. */
+	/* It says what it is to forget and what to think of a cgroup: how many of each, and the last. */
 	size_t forgotten_procs, forgotten_cgroups, judged_cgroups;
 	uint32_t forgotten_proc;
 	struct pvm_cgroup_key forgotten_cgroup, judged_cgroup;
@@ -59,9 +59,9 @@ struct tracer {
 
 extern const struct kernel_ops fake_kernel_ops;
 
-/* A kernel half whose hooks fire, and of which nothing else is known. */
+/* Makes a kernel half whose hooks fire, and of which nothing else is known. */
 void fake_kernel__reset(struct tracer *t);
-/* One more call is in its ring; one more is seen and submitted by the counters. */
+/* Adds one call more to its ring; one more is seen and submitted by the counters. */
 void fake_kernel__add(struct tracer *t, void *data, size_t size);
 
 #endif

@@ -11,7 +11,7 @@
 
 #define LINE_MIN 20
 
-/* What came out so far. */
+/* This is what came out so far. */
 struct got {
 	char *data;
 	size_t len, cap;
@@ -21,13 +21,13 @@ struct got {
 int open_as_stdout(struct sink **out, int fd, size_t max_line, size_t buffer);
 int open_as_file(struct sink **out, const char *path, uid_t uid, gid_t gid);
 
-/* Commits line number no of len bytes (at least LINE_MIN). False: there is no room. */
+/* Commits line number no of len bytes (at least LINE_MIN). Returns false if there is no room. */
 bool put_line(struct sink *s, uint32_t no, size_t len, uint64_t weight);
 
-/* The calls that s says are out: those that were put, but for what is pending. */
+/* Returns the calls that s says are out: those that were put, but for what is pending. */
 uint64_t written_weight(const struct sink *s);
 
-/* Reads up to max bytes that are there now. False at the end. */
+/* Reads up to max bytes that are there now. Returns false at the end. */
 bool take(struct got *got, int fd, size_t max);
 /* Puts a file's contents into got, from its start. */
 void take_file(struct got *got, const char *path);

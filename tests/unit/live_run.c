@@ -20,10 +20,10 @@
 
 struct live_run run;
 
-/* The records in the ring: the fake keeps no copies. */
+/* These are the records in the ring: the fake keeps no copies. */
 static struct fixture_call records[FAKE_RECORDS];
 
-/* A switch that nobody touches. */
+/* Makes a switch that nobody touches. */
 static void watch_switches(void)
 {
 	write_file("conf", "1\n");
@@ -31,7 +31,7 @@ static void watch_switches(void)
 	sysctl__watch(&run.loop.watch.kprobes.file, "conf");
 }
 
-/* Those that an earlier test sent itself too late. */
+/* Forgets those that an earlier test sent itself too late. */
 static void forget_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };

@@ -20,27 +20,27 @@ struct live_run {
 	struct to_lines to_lines;
 	struct report report;
 	struct loop loop;
-	/* What came out. */
+	/* This is what came out. */
 	json_t *lines[RUN_LINES];
 	size_t line_cnt;
 };
 
 extern struct live_run run;
 
-/* In a scratch directory, with the options of a command line (NULL ends it) and the sink given, or "out". */
+/* Begins in a scratch directory, with the options of a command line (NULL ends it) and the sink given, or "out". */
 void live_run__begin(struct sink *sink, const char *const *args);
 void live_run__end(void);
-/* Another call with that thread is in the ring, in that phase. */
+/* Puts another call with that thread into the ring, in that phase. */
 void live_run__call(uint32_t tid, enum pvm_phase phase);
 /* Reads what is in a file of lines, and gives up what was read before. */
 void live_run__read(const char *path);
-/* The line's type. */
+/* Returns the line's type. */
 const char *live_run__kind(size_t line);
-/* How many lines are of that kind. */
+/* Returns how many lines are of that kind. */
 size_t live_run__count(const char *kind);
-/* The last line, which has to be `stop`. */
+/* Returns the last line, which has to be `stop`. */
 const json_t *live_run__stop(void);
-/* A counter of that line. */
+/* Returns a counter of that line. */
 uint64_t live_run__counter(const char *name);
 
 #endif

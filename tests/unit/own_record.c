@@ -4,7 +4,7 @@
 #include "bpf/keys.h"
 #include "own_record.h"
 
-/* Up to `lost` in the order of enum book. */
+/* They go up to `lost` in the order of enum book. */
 static const struct counter counters[] = {
 	{ "seen", 10 },		 { "emitted", 7 },    { "summarised", 0 },
 	{ "filtered", 3 },	 { "lost", 0 },	      { "begun", 10 },

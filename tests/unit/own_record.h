@@ -6,7 +6,7 @@
 #include "base/options.h"
 #include "rendering.h"
 
-/* One record of each type that is no call, REC_START first. */
+/* There is one record of each type that is no call, REC_START first. */
 #define OWN_RECORDS 6
 
 struct own_records {

@@ -9,8 +9,7 @@
 
 #include "random_call.h"
 
-/* Bytes of one of several kinds: letters, anything, control bytes, quotes, UTF-8 that is nearly
- * valid. */
+/* Makes bytes of one of several kinds: letters, anything, control bytes, quotes, UTF-8 that is nearly valid. */
 static size_t random_text(char *to, size_t max)
 {
 	static const char *const kinds[] = { "abcdefgh/._-", NULL, "\x01\x02\x1f\x7f", "\"\\",

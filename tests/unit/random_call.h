@@ -8,7 +8,7 @@
 
 /* Makes of a new sample another one, by the numbers of fixture__random. */
 void random_call(struct sample *s);
-/* The same as a summary. */
+/* Makes the same as a summary. */
 void random_summary(struct sample *s);
 
 #endif

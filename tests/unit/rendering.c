@@ -14,7 +14,7 @@
 struct json rendering;
 const struct render_opts rendering_defaults = { .iov_limit = 32, .max_line = 8000 };
 
-/* One of each format, as a run has; NULL: not yet asked for. */
+/* There is one of each format, as a run has; NULL: not yet asked for. */
 static struct renderer *renderers[FORMAT_TEXT + 1];
 
 #define RENDERER_CNT (sizeof(renderers) / sizeof(renderers[0]))

@@ -9,23 +9,23 @@
 #include "render/render.h"
 
 #define START_NS 1795289291123456789ULL /* 2026-11-21T19:28:11.123456789Z */
-/* A run's 16 digits, the thread's 8 and the entry's 16. */
+/* It has a run's 16 digits, the thread's 8 and the entry's 16. */
 #define CALL_ID_MAX (16 + 1 + 8 + 1 + 16)
 #define TOLD_NS (START_NS + 500000000)
 #define ID64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-/* How the lines of the tests begin and end. */
+/* The lines of the tests begin and end so. */
 #define HEAD(type)                                                                                \
 	"{\"time\":\"2026-11-21T19:28:11.123456789Z\",\"schema\":\"pvmtrace/1\",\"type\":\"" type \
 	"\",\"seq\":12,\"told\":\"2026-11-21T19:28:11.623456789Z\",\"run\":\"" FIXTURE_RUN_ID     \
 	"\","
-/* The id of a record that is no call. */
+/* This is the id of a record that is no call. */
 #define OWN_ID "\"id\":\"" FIXTURE_RUN_ID "-s12\","
 #define HOST_JSON                                                                          \
 	"\"host\":{\"name\":\"web1\",\"machine_id\":\"0123456789abcdef0123456789abcdef\"," \
 	"\"boot_id\":\"" FIXTURE_BOOT_ID "\"}}"
 
-/* A decoded call and what it points to. */
+/* This is a decoded call and what it points to. */
 struct sample {
 	struct record r;
 	struct iov_elem iov[4][PVM_IOV_MAX];		/* [local, remote, their exits] */
@@ -35,26 +35,26 @@ struct sample {
 	struct pvm_task owner;
 };
 
-/* What decode makes of fixture__call, with all of the identity known. To be given to free(). */
+/* Makes what decode makes of fixture__call, with all of the identity known. It is to be given to free(). */
 struct sample *sample__new(void);
 
-/* Every key of the relation that is true, false or null. */
+/* Sets every key of the relation that is true, false or null. */
 void rendering__set_relation(struct sample *s, enum tristate value);
 
 /* Makes the target one that works in the memory of victim(99). */
 void sample__borrow(struct sample *s);
 
-/* The same with long lists, another one at exit, and names that need their hex. */
+/* Makes the same with long lists, another one at exit, and names that need their hex. */
 struct sample *sample__long(void);
 
-/* The same call as one of seven that are told together (REC_SUMMARY). Its identities can be changed before and after. */
+/* Makes the same call one of seven that are told together (REC_SUMMARY). Its identities can be changed before and after. */
 void sample__summarise(struct sample *s);
 
-/* The last line. */
+/* This is the last line. */
 extern struct json rendering;
 extern const struct render_opts rendering_defaults;
 
-/* For cmocka_run_group_tests. */
+/* This is for cmocka_run_group_tests. */
 int rendering__teardown(void **state);
 
 /* Renders to `rendering`, with the one renderer of that format. */
@@ -62,22 +62,22 @@ void render_in(enum record_format format, const struct record *r, const struct r
 /* Renders to a line within its bounds, and returns it as jansson, the strictest of readers,
  * understands it. */
 json_t *rendering__line(const struct record *r, const struct render_opts *o);
-/* The same in another format. */
+/* Does the same in another format. */
 json_t *rendering__line_in(enum record_format format, const struct record *r,
 			   const struct render_opts *o);
-/* The last line is this one. */
+/* Expects the last line to be this one. */
 void rendering__expect(const char *expected);
 
-/* Whether part is the beginning and the end of whole, with mark where the rest was. */
+/* Returns whether part is the beginning and the end of whole, with mark where the rest was. */
 bool text__is_shortened(const char *whole, size_t whole_len, const char *part, const char *mark);
 #define CUT_MARK "[...]"
 #define CUT_MARK_HEX "5b2e2e2e5d"
 
-/* line.object.key, or NULL. */
+/* Returns line.object.key, or NULL. */
 json_t *line__at(const json_t *line, const char *object, const char *key);
-/* The keys of an object are these, in this order: "a b c". */
+/* Expects the keys of an object to be these, in this order: "a b c". */
 void line__keys(const json_t *object, const char *expected);
-/* Whether `truncated` has name, or object.key. */
+/* Returns whether `truncated` has name, or object.key. */
 bool line__cuts(const json_t *line, const char *name);
 bool line__cuts_in(const json_t *line, const char *object, const char *key);
 

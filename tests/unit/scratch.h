@@ -7,7 +7,7 @@
 
 #include "output/sink.h"
 
-/* The directory, which is also the current one between these two (fixtures of cmocka). The second
+/* This is the directory, which is also the current one between these two (fixtures of cmocka). The second
  * removes it with the files out, out.1, out.2, link, other, ballast, conf and socket. */
 extern char scratch[32];
 int scratch__setup(void **state);
@@ -17,7 +17,7 @@ void write_file(const char *name, const char *text);
 /* Fails the test unless the file holds just this text. */
 void expect_file(const char *name, const char *text);
 
-/* A sink on the file "out", whose owner stays who it is. */
+/* Opens a sink on the file "out", whose owner stays who it is. */
 struct sink *open_out(void);
 /* Commits a line (LF included) that stands for one call, or one that goes first and stands for
  * none. */

@@ -123,7 +123,7 @@ static void test_no_name_twice(void **state)
 	}
 }
 
-/* Whether the books of these few numbers are balanced (1) and complete (2). */
+/* Returns whether the books of these few numbers are balanced (1) and complete (2). */
 static int verdict(uint64_t seen, uint64_t ring_full, struct books_user u)
 {
 	struct pvm_counts k = { .n = { [PVM_C_SEEN] = seen, [PVM_C_RING_FULL] = ring_full } };
@@ -145,7 +145,7 @@ static void test_balanced_and_complete(void **state)
 	assert_int_equal(verdict(15, 0, u), 3);
 	assert_int_equal(verdict(16, 0, u), 0);
 	assert_int_equal(verdict(14, 0, u), 0);
-	/* Every loss, wherever: it balances, but is not complete. */
+	/* With every loss, wherever it is, it balances, but is not complete. */
 	assert_int_equal(verdict(17, 2, u), 1);
 	v = u;
 	v.lost_output = 1;
@@ -224,7 +224,7 @@ static void test_in_flight(void **state)
 	assert_int_equal(b.in_flight, 1000000 - 687890);
 	k.n[PVM_C_SEEN] = 687890;
 	assert_int_equal(books__in_flight(&k), 0);
-	/* An end that was read before its begin. */
+	/* An end was read before its begin. */
 	k.n[PVM_C_SEEN]--;
 	assert_int_equal(books__in_flight(&k), 0);
 	/* To be in a summary is an end. */
@@ -235,7 +235,7 @@ static void test_in_flight(void **state)
 	assert_int_equal(books__in_flight(&k), 1);
 }
 
-/* A recording that was cut: with books, and before the first ones. */
+/* A recording was cut: with books, and before the first ones. */
 static void test_of_told(void **state)
 {
 	const struct books_user now = { .emitted = 30, .summarised = 4, .filtered = 2 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The collector's books of calls that are told together. The kernel half is stood in for. */
+/* These test the collector's books of calls that are told together. The kernel half is stood in for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 #include "scratch.h"
 #include "to_lines.h"
 
-/* A collector that writes to the file "out". */
+/* This is a collector that writes to the file "out". */
 static struct collector c;
 static struct options options;
 static struct to_lines lines;
@@ -111,7 +111,7 @@ static void test_after_the_last(void **state)
 	assert_int_equal(sink__pending(c.sink), 0);
 }
 
-/* Filters of a replay: by all that is summed up. */
+/* Filters of a replay go by all that is summed up. */
 static void test_replayed_filters(void **state)
 {
 	struct from_recording recording = { .collector = &c };

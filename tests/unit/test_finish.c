@@ -30,7 +30,7 @@ static void begin(struct sink *sink, const char *const *args)
 	run.loop.signal = "SIGTERM";
 }
 
-/* The call that was inside, as its thread would tell it. */
+/* Tells the call that was inside, as its thread would tell it. */
 static void tell_unfinished(struct tracer *t, enum pvm_phase phase)
 {
 	assert_int_equal(phase, PVM_UNFINISHED);
@@ -101,7 +101,7 @@ static void test_unswept(void **state)
 	live_run__end();
 }
 
-/* A thread of whose calls not all is known, which the last sweep comes upon. */
+/* Finds a thread of whose calls not all is known, which the last sweep comes upon. */
 static void find_stackless(struct tracer *t, enum pvm_phase phase)
 {
 	if (phase == PVM_UNFINISHED)

@@ -25,7 +25,7 @@ static struct source *source(void)
 	return &run.collector.from;
 }
 
-/* One look at the rings; whether there was anything. */
+/* Takes one look at the rings. Returns whether there was anything. */
 static bool drain(int err)
 {
 	bool got = false;
@@ -47,7 +47,7 @@ static const char *status(const char *of_side)
 	return json_string_value(json_object_get(side(of_side), "status"));
 }
 
-/* All that `start` says of the kernel half. */
+/* It tests all that `start` says of the kernel half. */
 static void test_facts(void **state)
 {
 	struct run_facts facts;
@@ -115,7 +115,7 @@ static int enough(void *ctx, void *data, size_t size)
 	return err ? err : -EAGAIN;
 }
 
-/* A batch that ends before the ring does: what was ordered is done, and the rest is there next time. */
+/* A batch ends before the ring does: what was ordered is done, and the rest is there next time. */
 static void test_batch(void **state)
 {
 	(void)state;
@@ -132,7 +132,7 @@ static void test_batch(void **state)
 	live_run__end();
 }
 
-/* A call of 64 elements a side, looked at once, whose remote list is in the ring of arrays. */
+/* Makes a call of 64 elements a side, looked at once, whose remote list is in the ring of arrays. */
 static void long_call(struct fixture_call *f)
 {
 	fixture__call(f);
@@ -248,7 +248,7 @@ static void test_evicted(void **state)
 	live_run__end();
 }
 
-/* By its path, for both sides and each home that a process in it may have. */
+/* Expects it judged by its path, for both sides and each home that a process in it may have. */
 static void judged(const char *option, const char *pattern, uint32_t pass)
 {
 	const char *const args[] = { option, pattern, NULL };

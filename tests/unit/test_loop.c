@@ -87,7 +87,7 @@ static void test_duration(void **state)
 	live_run__end();
 }
 
-/* Another step of a plan each time the ring is read. */
+/* Takes another step of a plan each time the ring is read. */
 static void rotate(struct tracer *t)
 {
 	static const int signals[] = { SIGUSR1, SIGHUP, SIGTERM };

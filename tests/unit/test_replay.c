@@ -34,7 +34,7 @@ static void end_by_signal(struct tracer *t)
 	raise(SIGTERM);
 }
 
-/* Four calls: one is told twice, and one is filtered before it is recorded. Gives what `stop` said of them. */
+/* Records four calls: one is told twice, and one is filtered before it is recorded. Gives what `stop` said of them. */
 static json_t *record(void)
 {
 	static const char *const args[] = { "--record", RECORDING, NULL };
@@ -165,7 +165,7 @@ static void test_damaged(void **state)
 	assert_false(is_complete());
 }
 
-/* A recording of one frame. */
+/* Makes a recording of one frame. */
 static void record_frame(enum frame_kind kind, const void *data, size_t size)
 {
 	struct recording_header header = { .real_ns = NS_PER_S, .run_id = FIXTURE_RUN_ID };
@@ -178,7 +178,7 @@ static void record_frame(enum frame_kind kind, const void *data, size_t size)
 	assert_int_equal(recorder__close(recorder), 0);
 }
 
-/* The same; text gets what is said. */
+/* Replays in the same way; text gets what is said. */
 static int replay_aloud(char *text)
 {
 	struct capture c;
@@ -212,7 +212,7 @@ static void test_no_word(void **state)
 	assert_string_equal(reason(), "recording_cut");
 }
 
-/* Nor is a frame whose size is not its kind's: nobody knows what it was to say. */
+/* A frame whose size is not its kind's is not told either: nobody knows what it was to say. */
 static void test_no_size(void **state)
 {
 	static const struct pin_key keys[2] = { { .page_shift = PVM_PAGE_SHIFT } };

@@ -105,7 +105,7 @@ static void begin(void)
 	assert_int_equal(report__start(&report), 0);
 }
 
-/* Forwards, backwards: between the two moments lies what really did. */
+/* The clock was set forwards, and backwards: between the two moments lies what really did. */
 static void test_error(void **state)
 {
 	static const int64_t steps[] = { 0, HOUR_NS, -HOUR_NS, -2 * HOUR_NS };

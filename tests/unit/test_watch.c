@@ -276,7 +276,7 @@ static void test_skips_are_told_as_they_grow(void **state)
 	assert_int_equal(told_cnt, 2);
 }
 
-/* Told once, as soon as nobody works in its memory and the output takes it; a filter that excludes asks for nobody. */
+/* It is told once, as soon as nobody works in its memory and the output takes it; a filter that excludes asks for nobody. */
 static void test_processes_end(void **state)
 {
 	struct filter_value value = { .exclude = true };
@@ -320,7 +320,7 @@ static void test_switch_between_two_looks(void **state)
 	assert_true(told[0].since_ns >= good && told[0].until_ns > told[0].since_ns);
 }
 
-/* Off for longer is a silence, told once, whatever was written. */
+/* A switch that is off for longer is a silence, told once, whatever was written. */
 static void test_switch_that_stays_off(void **state)
 {
 	(void)state;
@@ -376,7 +376,7 @@ static void test_switch_of_kprobes(void **state)
 	assert_int_equal(report.doubts.cnt, 0);
 }
 
-/* Also one that went off and on between two looks. */
+/* So is one that went off and on between two looks. */
 static void test_switch_of_kprobes_that_confirm(void **state)
 {
 	uint64_t good;
@@ -406,7 +406,7 @@ static void test_switch_of_kprobes_that_confirm(void **state)
 	assert_true(told[2].since_ns > told[1].since_ns && told[2].until_ns > told[2].since_ns);
 }
 
-/* Off when the hooks have just been attached, or for all that is known. */
+/* It is off when the hooks have just been attached, or for all that is known. */
 static void test_switch_of_kprobes_at_the_start(void **state)
 {
 	(void)state;
@@ -457,7 +457,7 @@ static void test_audit_falls_silent(void **state)
 	assert_true(told[2].since_ns == good && told[2].until_ns > good);
 }
 
-/* Told once, and also if they are as many as before by the time that the output takes it. */
+/* It is told once, and also if they are as many as before by the time that the output takes it. */
 static void test_audit_lacks_a_cpu(void **state)
 {
 	(void)state;

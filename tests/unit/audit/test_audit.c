@@ -57,7 +57,7 @@ static struct audit_call call_at(uint64_t ns)
 	};
 }
 
-/* Of a ring that is read alone. */
+/* Adds a sample of a ring that is read alone. */
 static void sample_later(uint64_t ns)
 {
 	struct audit_call call = call_at(ns);
@@ -79,7 +79,7 @@ static void seen(uint64_t ns, bool late)
 	audit_match__seen(m, &call);
 }
 
-/* How many calls nobody saw, as of then. */
+/* Returns how many calls nobody saw, as of then. */
 static unsigned int orphans(uint64_t now_ns)
 {
 	struct audit_call call;
@@ -98,7 +98,7 @@ static void test_in_either_order(void **state)
 	sample(LATER + 2 * US);
 	sample(LATER + 10 * US);
 	seen(LATER + 8 * US, false);
-	/* By a hook in the function, which may run before the probe. */
+	/* This is seen by a hook in the function, which may run before the probe. */
 	seen(LATER + 20 * US, true);
 	sample(LATER + 21 * US);
 	sample(LATER + 30 * US);
@@ -143,7 +143,7 @@ static void test_calls_amid_which_a_run_begins_and_ends(void **state)
 	assert_int_equal(orphans(UINT64_MAX), 0);
 }
 
-/* Only when its time is over, and all that hooks had said by then was heard. */
+/* A call is left over only when its time is over, and all that hooks had said by then was heard. */
 static void test_what_is_left_over(void **state)
 {
 	struct audit_call call;
@@ -201,7 +201,7 @@ static void test_who_is_still_inside(void **state)
 	/* It is not there any more, and nobody saw it leave. */
 	assert_true(audit_match__orphan(m, call.ns + AUDIT_GRACE_NS, &other, &last));
 	assert_true(other.ns == LATER && last == 17);
-	/* Or somebody did. */
+	/* Here somebody did. */
 	sample(LATER + 100 * S);
 	call.ns = LATER + 101 * S;
 	audit_match__inside(m, &call);
@@ -239,8 +239,8 @@ static void test_what_makes_another_call(void **state)
 	assert_int_equal(orphans(UINT64_MAX), 0);
 }
 
-/* A kernel that carries out no x32 calls: an attempt has no sample, so a native call's is not its, whichever comes first, nor
- * is the thread that made the attempt inside of that call. */
+/* This is a kernel that carries out no x32 calls: an attempt has no sample, so a native call's is not its, whichever comes
+ * first, nor is the thread that made the attempt inside of that call. */
 static void test_x32_that_is_refused(void **state)
 {
 	struct audit_call call = call_at(LATER);
@@ -276,12 +276,12 @@ static void test_times_have_to_fit(void **state)
 	sample(LATER + 2 * S);
 	audit_match__settle(m);
 	assert_int_equal(orphans(UINT64_MAX), 0);
-	/* Refused by seccomp, seen at its exit: it has no sample, and is none's of later. */
+	/* A call refused by seccomp is seen at its exit: it has no sample, and is none's of later. */
 	seen(LATER + 3 * S, true);
 	sample(LATER + 4 * S);
 	audit_match__settle(m);
 	assert_int_equal(orphans(UINT64_MAX), 1);
-	/* Nor does it wait for long. */
+	/* It does not wait for long, either. */
 	seen(LATER + 5 * S, true);
 	audit_match__settle(m);
 	audit_match__settle(m);
@@ -290,7 +290,7 @@ static void test_times_have_to_fit(void **state)
 	assert_int_equal(orphans(UINT64_MAX), 1);
 }
 
-/* Many calls that are all alike, and some that nobody saw among them. */
+/* There are many calls that are all alike, and some that nobody saw among them. */
 static void test_counts_are_exact(void **state)
 {
 	const unsigned int calls = 100000;
@@ -364,7 +364,7 @@ static void test_lost_words(void **state)
 	assert_int_equal(audit_match__unjudged(m), 0);
 }
 
-/* More than there is room for: told sooner, or counted. */
+/* There are more than there is room for: they are told sooner, or counted. */
 static void test_more_than_fits(void **state)
 {
 	(void)state;
@@ -402,7 +402,7 @@ static void test_each_is_fresh_once(void **state)
 static struct filter_value value;
 static struct options options;
 
-/* One filter, one value; then whether the call passes. */
+/* Takes one filter, with one value. Returns whether the call passes. */
 static bool passes(enum pvm_who side, enum filter_field field, const char *text, uint32_t number,
 		   bool exclude, const struct audit_who *who)
 {
@@ -489,7 +489,7 @@ static void test_what_is_known_can_hide(void **state)
 	assert_false(audit_who__passes(&options, &call, &who, BEGIN_NS));
 }
 
-/* The same of a recording. */
+/* The same holds of a recording. */
 static void test_replayed(void **state)
 {
 	static const struct {
@@ -524,7 +524,7 @@ static void test_replayed(void **state)
 		raw.caller.flags = 0;
 		assert_int_equal(judge__call(&options, &call), rows[i].unknown);
 	}
-	/* Its target is not known, its outcome neither. */
+	/* Its target is not known, and its outcome neither. */
 	memset(&options, 0, sizeof(options));
 	value = (struct filter_value){ .number = 7 };
 	options.filter[PVM_TARGET][FILTER_PID] = options.filter[PVM_TARGET][FILTER_UID] =
@@ -535,7 +535,7 @@ static void test_replayed(void **state)
 	assert_false(judge__call(&options, &call));
 }
 
-/* Of this very process. */
+/* It is read of this very process. */
 static void test_read(void **state)
 {
 	struct audit_call call = call_at(UINT64_MAX / 2);

@@ -14,7 +14,7 @@
 
 #define SLACK_NS 50000000 /* the machine may be busy between two reads */
 
-/* With the cache of c, and without one. */
+/* Checks with the cache of c, and without one. */
 static void check_text(struct clock_text *c, uint64_t real_ns)
 {
 	char expected[64], with[CLOCK_TEXT_SZ + 1], without[CLOCK_TEXT_SZ + 1];
@@ -37,8 +37,7 @@ static void check_text(struct clock_text *c, uint64_t real_ns)
 
 static void test_boundaries(void **state)
 {
-	/* 1970, around leap days and centuries, 2038, 2100, 2400, the last second of 64 bits of
-	 * ns */
+	/* They are 1970, around leap days and centuries, 2038, 2100, 2400, the last second of 64 bits of ns. */
 	static const uint64_t seconds[] = {
 		0,	     68169599,	  68169600,    951782399,   951782400,	 951868800,
 		1709164800,  1709251199,  1709251200,  1795289291,  2147483647,	 2147483648,
@@ -58,7 +57,7 @@ static void test_boundaries(void **state)
 	check_text(&c, UINT64_MAX);
 }
 
-/* The first and the last second of every day that 64 bits of ns can name. */
+/* It takes the first and the last second of every day that 64 bits of ns can name. */
 static void test_every_day(void **state)
 {
 	struct clock_text c = { 0 };
@@ -165,7 +164,7 @@ static void test_steps(void **state)
 	assert_int_equal(c.total, 3);
 }
 
-/* What is no step: less than a millisecond, and what a look that took long cannot tell from one. */
+/* These are no steps: less than a millisecond, and what a look that took long cannot tell from one. */
 static void test_no_steps(void **state)
 {
 	struct clock_base c = { 0 };
@@ -182,7 +181,7 @@ static void test_no_steps(void **state)
 	assert_int_equal(c.steps[1].after_ns, 4000);
 }
 
-/* More than are remembered: the newest ones are. */
+/* There are more steps than are remembered: the newest ones are. */
 static void test_many_steps(void **state)
 {
 	struct clock_base c = { 0 };

@@ -56,7 +56,7 @@ static void drop(struct lru *t, struct element *e)
 	free(e);
 }
 
-/* used: when each key was used last, 0 if it is not there. The key that was not used for the longest. */
+/* Returns the key that was not used for the longest. used: when each key was used last, 0 if it is not there. */
 static unsigned int oldest(const unsigned int *used)
 {
 	unsigned int found = KEYS;

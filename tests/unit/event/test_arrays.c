@@ -13,7 +13,7 @@
 #include "event/arrays.h"
 #include "fixture.h"
 
-/* How many of the first threads' remote lists at entry are there. */
+/* Returns how many of the first threads' remote lists at entry are there. */
 static size_t held(const struct arrays *a, uint32_t tids)
 {
 	size_t cnt = 0;

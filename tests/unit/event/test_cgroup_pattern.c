@@ -149,7 +149,7 @@ static void make(char *text, size_t max, const char *alphabet)
 	text[len] = '\0';
 }
 
-/* Whether the pattern matches the path, or an ancestor of it. */
+/* Returns whether the pattern matches the path, or an ancestor of it. */
 static bool matches(const char *pattern, const char *path)
 {
 	char part[32];
@@ -166,8 +166,8 @@ static bool matches(const char *pattern, const char *path)
 	return false;
 }
 
-/* Against what fnmatch says of many short paths: what is covered has no path of its own, and what is refused none at
- * all. */
+/* It is held against what fnmatch says of many short paths: what is covered has no path of its own, and what is refused none
+ * at all. */
 static void test_random(void **state)
 {
 	char by[8], wanted[8], path[12] = "/";

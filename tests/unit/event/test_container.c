@@ -184,7 +184,7 @@ static const struct path_case paths[] = {
 	{ "/lxc.payload.\xff", "" },
 };
 
-/* The ids in one string. */
+/* Joins the ids in one string. */
 static void join(const struct containers *c, char *out, size_t sz)
 {
 	size_t len = 0;
@@ -199,7 +199,7 @@ static void join(const struct containers *c, char *out, size_t sz)
 	out[len] = '\0';
 }
 
-/* From a copy that is followed by other bytes and has no byte to spare. */
+/* Looks in a copy that is followed by other bytes and has no byte to spare. */
 static void find(const char *path, bool cut, struct containers *c, char *ids, size_t sz)
 {
 	size_t len = strlen(path);
@@ -279,7 +279,7 @@ static void test_whose(void **state)
 	}
 }
 
-/* More than there is room for, and a path of the greatest length. */
+/* There are more than there is room for, and a path of the greatest length. */
 static void test_many(void **state)
 {
 	static char path[PVM_PATH_MAX + 512];

@@ -76,7 +76,7 @@ static void test_pins(void **state)
 	assert_int_equal(c.remote.changed, YES);
 	assert_null(c.remote.iov_exit);
 
-	/* The right pages with a sum of another key. */
+	/* These are the right pages with a sum of another key. */
 	right.sum ^= 1;
 	fixture__call(&f);
 	fixture__pins(&f, &right);
@@ -128,7 +128,7 @@ static void test_pins_beyond_a_local_list(void **state)
 	assert_int_equal(c.remote.changed, NO);
 	assert_int_equal(c.confirmed, YES);
 
-	/* The same of one that stayed as it was: it was used up before the second page. */
+	/* One that stayed as it was says the same: it was used up before the second page. */
 	fixture__data(&f, &local, 16, remote, 32, &local, 16, remote, 32);
 	fixture__pins(&f, &two);
 	decoding__call(&f, &c);

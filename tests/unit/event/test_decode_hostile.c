@@ -91,7 +91,7 @@ static void test_contradictions(void **state)
 		f.bytes[bytes[i].at] = bytes[i].bad;
 		decoding__refuse(&f);
 	}
-	/* Not aligned, as no ring hands it out. */
+	/* It is not aligned, as no ring hands it out. */
 	fixture__call(&f);
 	assert_int_equal(decode__call(decoding.decoder, f.bytes + 1, f.call.hdr.size,
 				      decoding.arrays, decoding.identity, &decoding.clock, &out),
@@ -156,7 +156,7 @@ static void mutate(struct fixture_call *f)
 	uint32_t cnt = 1 + fixture__below(4);
 
 	fixture__call(f);
-	/* Mostly plausible: a record of some shape, of which a few bytes are then made random. */
+	/* Records are mostly plausible: of some shape, of which a few bytes are then made random. */
 	f->call.phase = (uint8_t)(1 + fixture__below(4));
 	f->call.abi = (uint8_t)(1 + fixture__below(5));
 	f->call.local.count = fixture__below(10);

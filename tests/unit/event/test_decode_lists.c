@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What decode makes of the two lists of a call, and of the two looks at each. */
+/* These test what decode makes of the two lists of a call, and of the two looks at each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #define PAGE 4096
 
-/* Which count the kernel uses, and what becomes of lists that it refuses. */
+/* It is tested which count the kernel uses, and what becomes of lists that it refuses. */
 static void test_counts(void **state)
 {
 	static const struct {
@@ -100,8 +100,7 @@ static void test_total_saturates(void **state)
 	assert_true(c.requested == UINT64_MAX - 1);
 }
 
-/* Two looks at four elements of which the third lies on both pages: every mask, equal and
- * different. */
+/* These are two looks at four elements of which the third lies on both pages: every mask, equal and different. */
 struct two_looks {
 	uint8_t flags, entry_ok, exit_ok;
 	bool differ; /* the exit saw other lengths */
@@ -157,7 +156,7 @@ static void test_two_looks(void **state)
 		{ both, 3, 1, true, LIST_OK, YES, 4, 15, 2, { 0, 0 } },
 		{ both, 3, 0, true, LIST_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
 		{ PVM_SIDE_ENTRY, 3, 0, false, LIST_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
-		/* Equal where both saw it, but not all was seen twice. */
+		/* They are equal where both saw it, but not all was seen twice. */
 		{ both, 1, 3, false, LIST_LATE, UNKNOWN, 4, 15, 0, { 0, 0 } },
 		{ both, 3, 1, false, LIST_OK, UNKNOWN, 4, 15, 0, { 0, 0 } },
 		{ both, 1, 1, false, LIST_PARTIAL, NO, 2, 3, 0, { 2, 2 } },
@@ -184,7 +183,7 @@ static void test_two_looks(void **state)
 		check_two_looks(&cases[i]);
 }
 
-/* A long list of cnt elements { i + add, i }, looked at with these masks; NO_RECORD: none came. */
+/* Decodes a long list of cnt elements { i + add, i }, looked at with these masks; NO_RECORD: none came. */
 #define NO_RECORD 0x100
 
 static void put_long(const struct pvm_call *call, bool at_exit, uint32_t cnt, uint64_t add,
@@ -266,7 +265,7 @@ static void test_lost_arrays(void **state)
 	assert_int_equal(c.remote.captured, 0);
 	assert_false(c.remote.user);
 	assert_false(c.requested_known);
-	/* Said to be sent, but not there: evicted meanwhile. */
+	/* It is said to be sent, but not there: it was evicted meanwhile. */
 	decode_long(9, both, NO_RECORD | 1, NO_RECORD | 1, 0, &c);
 	assert_int_equal(c.remote.status, LIST_LOST);
 	decode_long(9, both, 1, NO_RECORD | 1, 0, &c);

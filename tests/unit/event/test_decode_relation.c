@@ -49,7 +49,7 @@ static void test_relation(void **state)
 #define ID_A "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID_B "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 
-/* Names from the last one upwards. */
+/* Puts a cgroup; names go from the last one upwards. */
 static void put_cgroup(const struct pvm_task *task, const char *names, size_t len, uint8_t flags)
 {
 	static _Alignas(8) uint8_t path[512];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What decode makes of calls told together, and which records it refuses. */
+/* These test what decode makes of calls told together, and which records it refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #define MUTATIONS 200000
 
-/* Of a copy that ends where the record ends, so that the sanitizer sees a read beyond it. */
+/* Decodes a copy that ends where the record ends, so that the sanitizer sees a read beyond it. */
 static int decode(const void *data, size_t size, struct summary_info *out)
 {
 	void *copy = malloc(size ? size : 1);
@@ -110,7 +110,7 @@ static void test_outcomes(void **state)
 	assert_null(out.call.target.task);
 }
 
-/* What failed is counted by name; of an unusual errno all that there are. */
+/* What failed is counted by name; of an unusual errno it is all that there are. */
 static void test_errors(void **state)
 {
 	struct summary_info out;
@@ -194,7 +194,7 @@ static void test_sizes(void **state)
 		assert_int_equal(decode(room, size, &out), want);
 		((struct pvm_hdr *)room)->size = sizeof(sum);
 	}
-	/* Not aligned, as no map hands it out. */
+	/* It is not aligned, as no map hands it out. */
 	memmove((char *)room + 1, &sum, sizeof(sum));
 	assert_int_equal(decode__summary(decoding.decoder, (char *)room + 1, sizeof(sum),
 					 decoding.identity, &decoding.clock, &out),

@@ -15,7 +15,7 @@
 #define KERNEL_AT 0xffff888000000000ULL
 #define ELSEWHERE 0x30000
 
-/* One element a side; what is at the side in question when the call ends. */
+/* It has one element a side, and what is at the side in question when the call ends. */
 struct scene {
 	const char *what;
 	struct iov_elem local, remote;

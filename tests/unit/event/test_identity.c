@@ -14,14 +14,14 @@
 #include "event/identity.h"
 #include "fixture.h"
 
-/* A literal with the NUL of its last name. */
+/* Gives a literal with the NUL of its last name. */
 #define NAMES(text) text, sizeof(text)
 #define ID64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID64B "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 
 static _Alignas(8) uint8_t buf[8192];
 
-/* What was to be forgotten. */
+/* This is what was to be forgotten. */
 struct evictions {
 	uint32_t pids[64];
 	size_t pid_cnt;
@@ -103,7 +103,7 @@ static void check_exe(struct identity *id, const struct pvm_task *task, const ch
 		assert_null(t.exe);
 }
 
-/* Which file that is comes with its path. */
+/* Checks which file it is, which comes with its path. */
 static void check_file(struct identity *id, const struct pvm_task *task, bool vague)
 {
 	struct task_info info;
@@ -312,7 +312,7 @@ static void test_evict_count(void **state)
 	assert_int_equal(identity__evicted(id), 1);
 	task.pid = 2;
 	check_exe(id, &task, NULL);
-	/* Replaced is not evicted. */
+	/* What is replaced is not evicted. */
 	task.pid = 4;
 	assert_int_equal(put_path(id, PVM_EXE, &task, NAMES("b"), 0), 0);
 	assert_int_equal(put_args(id, &task, NAMES("b"), 2), 0);
@@ -398,7 +398,7 @@ static void test_malformed(void **state)
 			assert_int_equal(identity__put_args(id, args, size), -EBADMSG);
 		free(args);
 	}
-	/* The last name does not end; more flags than there are; less in total than here. */
+	/* The last name does not end; there are more flags than there are; there is less in total than here. */
 	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names) - 1, 0), -EBADMSG);
 	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names), 32), -EBADMSG);
 	assert_int_equal(put_path(id, PVM_ARGS, &task, names, sizeof(names), 0), -EBADMSG);
@@ -442,7 +442,7 @@ static void test_mutations(void **state)
 	identity__free(id);
 }
 
-/* The last names from the last one upwards, then the first ones from the root down. */
+/* The last names come from the last one upwards, then the first ones from the root down. */
 static void test_gaps(void **state)
 {
 	static const struct {
@@ -485,7 +485,7 @@ static void test_gaps(void **state)
 	identity__free(id);
 }
 
-/* All of them, with their own strings, which are made anew with the path. */
+/* All of them are there, with their own strings, which are made anew with the path. */
 static void test_container_lists(void **state)
 {
 	struct identity *id = new_identity(NULL, 4, 4, 4096);

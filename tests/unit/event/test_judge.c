@@ -17,7 +17,7 @@
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 
-/* The options as they are typed, with one space between two words. */
+/* Parses the options as they are typed, with one space between two words. */
 static void parse(struct options *o, const char *text)
 {
 	static char copy[512];
@@ -112,7 +112,7 @@ static const struct cgroup_case cgroup_cases[] = {
 	{ "--caller-container !none", NULL, true },
 };
 
-/* The path is no string: what follows it is another's. */
+/* Judges in a place. The path is no string: what follows it is another's. */
 static bool judge_in(const struct options *o, enum pvm_who who, const char *path, bool cut,
 		     enum pvm_home home)
 {
@@ -201,7 +201,7 @@ static void test_gap(void **state)
 	}
 }
 
-/* Whether "none" wants it and whether "!none" lets it through: what is undecided, both. */
+/* Asks whether "none" wants it and whether "!none" lets it through: what is undecided, both do. */
 static void test_none(void **state)
 {
 	static const struct {
@@ -279,7 +279,7 @@ static void test_needed(void **state)
 	options__free(&o);
 }
 
-/* The call of the next tests: "dumper" (100, uid 1000, /in) reads 64 bytes of "fifteen letters" (200, uid 0, no
+/* This is the call of the next tests: "dumper" (100, uid 1000, /in) reads 64 bytes of "fifteen letters" (200, uid 0, no
  * known cgroup). */
 static struct fixture_call raw;
 
@@ -328,7 +328,7 @@ static void expect(const struct call_info *call, const char *const *list, bool p
 	}
 }
 
-/* What lets the call of make_call through, */
+/* These let the call of make_call through, */
 static const char *const lets_through[] = {
 	"",
 	"-p 200",
@@ -360,7 +360,7 @@ static const char *const lets_through[] = {
 	"--target-container !none",
 	NULL,
 };
-/* and what drops it. */
+/* and these drop it. */
 static const char *const drops[] = {
 	"-p 7",
 	"-p 100",

@@ -22,7 +22,7 @@
 
 static const struct pin_key key = { { 0x0123456789abcdef, 0xfedcba9876543210 }, 12, 0 };
 
-/* One call, and what came of it. */
+/* This is one call, and what came of it. */
 struct model {
 	struct iov_elem iov[PVM_IOV_MAX];
 	uint32_t cnt;
@@ -35,7 +35,7 @@ struct model {
 	int64_t ret;
 };
 
-/* Copies from one chunk. False: the call ends. */
+/* Copies from one chunk. Returns false if the call ends. */
 static bool copy_chunk(struct model *m, uint64_t bytes)
 {
 	uint64_t room = m->local_total - m->copied;
@@ -88,7 +88,7 @@ static void run(struct model *m)
 	m->ret = m->copied ? (int64_t)m->copied : -EFAULT;
 }
 
-/* As the kernel half sums up: by runs of pages. */
+/* Sums up as the kernel half does: by runs of pages. */
 static struct pvm_pins pins_of(const struct model *m)
 {
 	struct pvm_pins pins = { .pages = m->held };
@@ -116,7 +116,7 @@ static enum tristate check(const struct model *m)
 
 static struct model m; /* too large for a stack */
 
-/* Elements up to a NULL base and no length; runs it. */
+/* Takes elements up to a NULL base and no length, and runs it. */
 static void set(const struct iov_elem *iov, uint32_t cnt, uint64_t local_total)
 {
 	memcpy(m.iov, iov, cnt * sizeof(*iov));
@@ -140,7 +140,7 @@ static void test_whole(void **state)
 	SET(64, { BASE + PAGE - 1, 64 });
 	assert_int_equal(m.held, 2);
 	assert_int_equal(check(&m), YES);
-	/* The same page twice, an element of nothing between, and pages that go on. */
+	/* It has the same page twice, an element of nothing between, and pages that go on. */
 	SET(4 * PAGE, { BASE, PAGE }, { BASE + 1, 10 }, { 0, 0 }, { BASE + PAGE, 2 * PAGE });
 	assert_int_equal(check(&m), YES);
 	m.iov[0].base += PAGE;
@@ -154,7 +154,7 @@ static void test_order_and_count(void **state)
 	m.iov[0].base = BASE + 8 * PAGE;
 	m.iov[1].base = BASE;
 	assert_int_equal(check(&m), NO);
-	/* One element more, or less, than what was there. */
+	/* There is one element more, or less, than what was there. */
 	SET(3 * PAGE, { BASE, PAGE }, { BASE + 8 * PAGE, PAGE }, { BASE + 16 * PAGE, PAGE });
 	m.cnt = 2;
 	assert_int_equal(check(&m), NO);
@@ -185,7 +185,7 @@ static void test_chunks(void **state)
 	for (uint64_t pages = CHUNK - 2; pages <= 3 * CHUNK + 2; pages++) {
 		SET(pages * PAGE, { BASE, pages * PAGE });
 		assert_int_equal(check(&m), YES);
-		/* Held whole, copied from in part. */
+		/* The chunk is held whole, and copied from in part. */
 		SET(10, { BASE + 5, pages * PAGE - 5 });
 		assert_int_equal(m.held, pages < CHUNK ? pages : CHUNK);
 		assert_int_equal(check(&m), YES);
@@ -217,14 +217,14 @@ static void test_nothing_to_say(void **state)
 	const struct iov_elem e = { BASE, 3 * PAGE };
 
 	(void)state;
-	/* More bytes than fit on what was seen: a run of a hook was skipped. */
+	/* There are more bytes than fit on what was seen: a run of a hook was skipped. */
 	assert_int_equal(predict__check(&key, &pins, &e, 1, 3 * PAGE, 3 * PAGE), UNKNOWN);
 	pins.pages = 0;
 	assert_int_equal(predict__check(&key, &pins, &e, 1, 3 * PAGE, -EPERM), UNKNOWN);
-	/* Fewer bytes in the list than moved. */
+	/* There are fewer bytes in the list than moved. */
 	pins.pages = 4;
 	assert_int_equal(predict__check(&key, &pins, &e, 1, 4 * PAGE, 4 * PAGE), NO);
-	/* Around the end of all addresses, and far too long. */
+	/* The list is around the end of all addresses, and far too long. */
 	pins = (struct pvm_pins){ .pages = UINT32_MAX, .first = ~0ULL & ~(PAGE - 1) };
 	for (uint64_t len = 1; len; len <<= 1) {
 		const struct iov_elem wild[] = { { ~0ULL, len }, { len, ~0ULL }, { ~0ULL, ~0ULL } };
@@ -233,7 +233,7 @@ static void test_nothing_to_say(void **state)
 	}
 }
 
-/* Fewer pages than the list needs: another list, or, where one cause can blind both hooks, pages that were missed. */
+/* Fewer pages than the list needs mean another list, or, where one cause can blind both hooks, pages that were missed. */
 static void test_pages_that_may_lack(void **state)
 {
 	const struct pvm_pins pins = {
@@ -281,7 +281,7 @@ static void random_model(void)
 	run(&m);
 }
 
-/* The first element of which something was held, or -1. */
+/* Returns the first element of which something was held, or -1. */
 static int first_touched(void)
 {
 	for (uint32_t i = 0; i < m.cnt; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both halves understand alike: bpf/rules.h, against what the kernel does (lib/iov_iter.c, include/linux/err.h). */
+/* What both halves understand alike (bpf/rules.h) is held against what the kernel does (lib/iov_iter.c,
+ * include/linux/err.h). */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

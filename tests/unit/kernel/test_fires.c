@@ -11,8 +11,8 @@
 #include "kernel/self_test.h"
 #include "kernel/tracer.h"
 
-/* Of the calls to come: which are seen, and at which the kernel skips a run of a hook, or of all hooks; bits from the
- * lowest. */
+/* They say of the calls to come which are seen, and at which the kernel skips a run of a hook, or of all hooks; bits from
+ * the lowest. */
 static unsigned int seen, missed, lost;
 static unsigned int calls;
 static uint64_t self_tests, misses;
@@ -67,7 +67,7 @@ static void test_skips_are_no_silence(void **state)
 	expect(2, 0, 1, FIRING);
 	expect(0, 1, 0, FIRING_NOT);
 	expect(0, 0, 1, FIRING_NOT);
-	/* Each of them was: under load, where up to Linux 6.12 no witness sees each end (fentry). */
+	/* Each of them was passed over: under load, where up to Linux 6.12 no witness sees each end (fentry). */
 	expect(0, ~0u, 0, FIRING_UNKNOWN);
 	assert_int_equal(calls, 4);
 }

@@ -28,7 +28,7 @@
 static struct pvmtrace_bpf *skel;
 static struct hooks hooks;
 
-/* What was attached, a place in it being the link, and what of that was destroyed, each in its order. */
+/* It holds what was attached, a place in it being the link, and what of that was destroyed, each in its order. */
 static struct {
 	const char *attached[HOOKS_MAX], *destroyed[HOOKS_MAX];
 	size_t attached_cnt, destroyed_cnt;
@@ -59,7 +59,7 @@ int bpf_link__destroy(struct bpf_link *link)
 	return 0;
 }
 
-/* A place in misses, or none. */
+/* Returns a place in misses, or none. */
 int bpf_program__fd(const struct bpf_program *prog)
 {
 	for (int i = 0; i < 4; i++)
@@ -107,7 +107,7 @@ static bool begins(const struct bpf_program *prog, const char *prefix)
 	return !strncmp(bpf_program__name(prog), prefix, strlen(prefix));
 }
 
-/* One pair of hooks on the calls, and neither a witness nor what confirms calls. */
+/* There is one pair of hooks on the calls, and neither a witness nor what confirms calls. */
 static void test_least(void **state)
 {
 	struct bpf_program *prog;
@@ -141,7 +141,7 @@ static void test_refused(void **state)
 	assert_true(bpf_program__autoload(hooks.enter) && bpf_program__autoload(hooks.exit));
 }
 
-/* No types, no fentry: that is asked for and not to be had. Tracepoints do without. */
+/* Without types there is no fentry: where it is asked for it is not to be had. Tracepoints do without. */
 static void test_no_types(void **state)
 {
 	(void)state;
@@ -190,7 +190,7 @@ static void test_attached_in_order(void **state)
 	hooks__detach(&hooks);
 }
 
-/* Last in, first out, and each once. */
+/* They are detached last in, first out, and each once. */
 static void test_detached_in_reverse(void **state)
 {
 	static const char *const order[] = { "pvm_enter", "pvm_exit", "pvm_death" };
@@ -294,7 +294,7 @@ static void test_confirming_hooks_may_be_refused(void **state)
 	hooks__detach(&hooks);
 }
 
-/* Runs that the kernel passed over: of the tracepoints both, and no more calls than either of them missed. */
+/* Runs that the kernel passed over count of both tracepoints, and no more calls than either of them missed. */
 static void test_misses(void **state)
 {
 	(void)state;

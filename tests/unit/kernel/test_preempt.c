@@ -25,11 +25,11 @@ static void test_in_kernel(void **state)
 		{ DYNAMIC, "none voluntary (full)\n", true },
 		{ DYNAMIC, "none voluntary full (lazy)\n", true },
 		{ DYNAMIC, "full (lazy)\n", true },
-		/* Locked down, or hidden from a service: whatever the command line says. */
+		/* It is locked down, or hidden from a service: whatever the command line says. */
 		{ DYNAMIC, "", true },
 		{ DYNAMIC, "none voluntary full\n", true },
 		{ "", "", true },
-		/* Cut where it could have said so. */
+		/* It is cut where it could have said so. */
 		{ "#20261129110000~with-a-very-long-name-of-a-builder.example.org-1", "", true },
 	};
 
@@ -51,12 +51,12 @@ static void test_of_hook(void **state)
 		/* Before 5.12 nothing is skipped. */
 		{ { .ran = true, .told = true, .pinned = true }, false },
 		{ { .fentry = true, .ran = true }, false },
-		/* 7.x, and before. */
+		/* These are 7.x, and before. */
 		{ { .ran = true, .guarded = true, .told = true, .pinned = true }, true },
 		{ { .ran = true, .guarded = true, .told = true }, false },
 		{ { .fentry = true, .ran = true, .guarded = true, .told = true, .pinned = true },
 		  true },
-		/* For one CPU, up to 6.16. */
+		/* This is for one CPU, up to 6.16. */
 		{ { .ran = true, .guarded = true }, false },
 		{ { .fentry = true, .ran = true, .guarded = true }, true },
 	};

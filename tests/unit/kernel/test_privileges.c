@@ -49,7 +49,7 @@ static int ids_differ(uid_t uid, gid_t gid)
 	return wrong | status_differs("Gid", want);
 }
 
-/* bounding: NULL if it is not to be looked at. */
+/* Returns whether the capabilities differ. bounding: NULL if it is not to be looked at. */
 static int caps_differ(const char *left, const char *bounding)
 {
 	int wrong = status_differs("CapInh", NONE) | status_differs("CapPrm", left) |
@@ -88,7 +88,7 @@ static int become_other(uid_t uid, const cap_value_t *keep, int cnt, bool ambien
 	return wrong;
 }
 
-/* 1 and a message unless choosing user ends with status and says a line with has. */
+/* Returns 1 after a message unless choosing user ends with status and says a line with has. */
 static int choice_differs(const char *user, int status, const char *has)
 {
 	char text[CAPTURE_SZ];
@@ -260,8 +260,8 @@ static void an_unused_uid_by_default(void **state)
 	assert_true(different >= 15);
 }
 
-/* A /proc in which processes have every uid of the range but one, in turn as real, effective, saved
- * and file access uid. */
+/* Makes a /proc in which processes have every uid of the range but one, in turn as real, effective, saved and
+ * file access uid. */
 static int choose_the_only_one(void)
 {
 	const uid_t free_uid = 63210;
@@ -324,7 +324,7 @@ static int drop_to_account(void)
 	       sealed();
 }
 
-/* Every set of root filled to the brim, and securebits that keep them over a change of uid. */
+/* Fills every set of root to the brim, with securebits that keep them over a change of uid. */
 static int drop_with_full_sets(void)
 {
 	cap_t caps = cap_get_proc();
@@ -393,7 +393,7 @@ static int stay_with_caps(void)
 	return ids_differ(OTHER_UID, OTHER_UID) | caps_differ(NONE, NULL) | sealed();
 }
 
-/* CAP_SETPCAP permitted: bounding goes as well. CAP_SETUID: the way back must be closed. */
+/* With CAP_SETPCAP permitted, bounding goes as well; with CAP_SETUID the way back must be closed. */
 static int stay_with_more_caps(void)
 {
 	static const cap_value_t caps[] = { CAP_BPF, CAP_PERFMON, CAP_SETPCAP, CAP_SETUID,
@@ -452,7 +452,7 @@ static int drop_differs(const struct privileges *p, int status, const char *has)
 	return WRONG_UNLESS(got == status) | WRONG_UNLESS(strstr(text, has));
 }
 
-/* Root that may not change its ids: said, and nothing is pretended. */
+/* Root that may not change its ids is told so, and nothing is pretended. */
 static int drop_without_setuid(void)
 {
 	static const cap_value_t gone[] = { CAP_SETUID };
@@ -468,7 +468,7 @@ static int drop_without_setuid(void)
 	return wrong ? wrong : drop_differs(&p, EX_SOFTWARE, "setresuid");
 }
 
-/* CAP_BPF that is to be kept but is not held. */
+/* CAP_BPF is to be kept but is not held. */
 static int keep_what_is_not_held(void)
 {
 	struct privileges p;
@@ -487,7 +487,7 @@ static void a_drop_that_fails_is_told(void **state)
 	in_child(keep_what_is_not_held);
 }
 
-/* The part that needs no root: whoever we are, or another user if that is root, drops what there is. */
+/* This is the part that needs no root: whoever we are, or another user if that is root, drops what there is. */
 static int drop_as_we_are(void)
 {
 	struct privileges p;

@@ -130,7 +130,7 @@ static void test_table(void **state)
 	}
 }
 
-/* A thread that calls, as far as hooks that are quick (bpf/here.h) know. */
+/* This is a thread that calls, as far as hooks that are quick (bpf/here.h) know. */
 struct thread {
 	bool inside; /* a call of its was taken, and no hook at an end has looked at it */
 	bool awaited; /* one but the last hook at an end has looked at its call, and the last has not */
@@ -138,7 +138,7 @@ struct thread {
 
 enum hook { ENTRY, BEGIN, RETURN, EXIT, END, HOOKS };
 
-/* The hooks in the order of a call: where the witnesses are around the first ones (fentry), none is quick. */
+/* These are the hooks in the order of a call: where the witnesses are around the first ones (fentry), none is quick. */
 static const enum hook orders[][HOOKS] = {
 	{ ENTRY, BEGIN, RETURN, EXIT, END },
 	{ BEGIN, ENTRY, EXIT, RETURN, END },
@@ -153,7 +153,8 @@ static bool is_there(const struct skips *s, enum hook hook)
 	return hook != END || s->bounding & WITNESS_END;
 }
 
-/* One that runs, but by what is known of its thread there is nothing to do for it. last: of the hooks of this call. */
+/* Returns whether a hook runs, but by what is known of its thread there is nothing to do for it. last: of the hooks of this
+ * call. */
 static bool goes_by(const struct skips *s, const struct thread *t, enum hook hook, bool last)
 {
 	if (!s->quick)
@@ -169,8 +170,8 @@ static void look(struct thread *t, enum hook hook, bool last)
 	t->awaited = !t->inside && !last;
 }
 
-/* One call, at which each hook's run is skipped or not: percent says how often. true: it is missing. One that goes by
- * it says nothing of it. */
+/* Plays one call, at which each hook's run is skipped or not: percent says how often. Returns true if it is missing. One
+ * that goes by it says nothing of it. */
 static bool play(struct skips *s, struct thread *t, const uint64_t *percent)
 {
 	const enum hook *order = orders[s->fentry && !s->quick];

@@ -113,7 +113,7 @@ static void the_command_line_wins(void **state)
 	options__free(&o);
 }
 
-/* Each with 78 and one line that holds both. %s: the file. */
+/* Each is refused with 78 and one line that holds both. %s: the file. */
 static const struct {
 	const char *file;
 	const char *has[2];
@@ -295,7 +295,7 @@ static void long_lines_and_nul_bytes(void **state)
 	options__free(&o);
 }
 
-/* Every name of the table, with nothing and with something, so that none is forgotten. */
+/* Every name of the table is tried, with nothing and with something, so that none is forgotten. */
 static void the_table_is_all_there_is(void **state)
 {
 	char line[128], text[CAPTURE_SZ], about[128];
@@ -418,7 +418,7 @@ static void what_does_not_show(void **state)
 	options__free(&o);
 }
 
-/* Whatever stands in the file: an answer, and nothing that the sanitizers mind. */
+/* Whatever stands in the file, there is an answer, and nothing that the sanitizers mind. */
 static void hostile_files(void **state)
 {
 	static const char *const words[] = {

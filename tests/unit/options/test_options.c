@@ -431,7 +431,7 @@ static void read_help(char *text)
 	capture__end(&c, text);
 }
 
-/* The options that the command line is promised to have, apart from the table that is under test. */
+/* These are the options that the command line is promised to have, apart from the table that is under test. */
 static const char *const promised[] = {
 	"target-pid",
 	"caller-pid",

@@ -17,7 +17,7 @@
 #include "options/table.h"
 #include "scratch.h"
 
-/* What changes something where a recording is rendered; all others are refused. Values for those that take one. */
+/* These change something where a recording is rendered; all others are refused. There are values for those that take one. */
 static const struct {
 	const char *name, *value, *with;
 } with_replay[] = {
@@ -71,7 +71,7 @@ static const struct {
 
 #define CNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* Beside --replay; text gets what was said. */
+/* Parses beside --replay; text gets what was said. */
 static int parse_with_replay(const char *name, const char *value, const char *with, char *text)
 {
 	char word[64];

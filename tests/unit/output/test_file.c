@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What others put where an output is to be, or on the way there. */
+/* These test what others put where an output is to be, or on the way there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static const struct owner us = { US, US, true };
 static const struct owner account = { US, US, false };
 static char said[CAPTURE_SZ], why[WHY_SZ];
 
-/* The result; what is open is closed. */
+/* Returns the result; what is open is closed. */
 static int try(const char *path, const struct owner *owner, unsigned int allow)
 {
 	struct output_file out;
@@ -54,7 +54,7 @@ static void make_file(const char *name, uid_t uid, mode_t mode)
 	assert_int_equal(chmod(name, mode), 0);
 }
 
-/* Mode and owner. */
+/* Expects mode and owner. */
 static void expect(const char *name, uid_t uid, mode_t mode)
 {
 	struct stat st;
@@ -94,7 +94,7 @@ static void files_of_others(void **state)
 		expect("out", MALLORY, 0640);
 		expect_file("out", "x\n");
 		assert_int_equal(unlink("out"), 0);
-		/* Root's or our own, but open to others. */
+		/* The file is root's or our own, but open to others. */
 		make_file("out", 0, 0646);
 		assert_int_equal(try("out", &us, 0), -EPERM);
 		make_file("out", US, 0662);
@@ -104,7 +104,7 @@ static void files_of_others(void **state)
 		assert_int_equal(chmod("out", 0660), 0);
 		assert_int_equal(try("out", &us, 0), -EPERM);
 		assert_int_equal(unlink("out"), 0);
-		/* Of an earlier run. */
+		/* The file is of an earlier run. */
 		make_file("out", EARLIER, 0644);
 		assert_int_equal(try("out", &us, 0), dirs[i] & 2 ? -EPERM : 0);
 		expect("out", dirs[i] & 2 ? EARLIER : US, dirs[i] & 2 ? 0644 : 0640);
@@ -142,7 +142,7 @@ static void links(void **state)
 	(void)state;
 	require_root();
 	assert_int_equal(mkdir("other", 0755), 0);
-	/* On the way: root's may lead anywhere, another one's where only root could put it. */
+	/* A link is on the way: root's may lead anywhere, another one's where only root could put it. */
 	assert_int_equal(chmod(".", 01777), 0);
 	snprintf(path, sizeof(path), "%s/link/out.1", scratch);
 	assert_int_equal(symlink("other", "link"), 0);
@@ -157,14 +157,15 @@ static void links(void **state)
 	assert_int_equal(try("./link//../other/./out.1", &us, OUTPUT_LINKS), 0);
 	assert_int_equal(unlink("other/out.1"), 0);
 	assert_int_equal(unlink("link"), 0);
-	/* As the last name: never where others may write. */
+	/* A link is the last name: it is never followed where others may write. */
 	make_file("other/out.1", US, 0640);
 	assert_int_equal(symlink("other/out.1", "link"), 0);
 	assert_int_equal(try("link", &us, 0), -ELOOP);
 	assert_int_equal(try("link", &us, OUTPUT_LINKS), 0);
 	assert_int_equal(chmod(".", 0777), 0);
 	assert_int_equal(try("link", &us, OUTPUT_LINKS), -ELOOP);
-	/* A second name for a file: of another's never, of our own where only we could make it. */
+	/* It is a second name for a file: of another's it is never taken, of our own where only we could make
+	 * it. */
 	assert_int_equal(unlink("link"), 0);
 	assert_int_equal(link("other/out.1", "out"), 0);
 	assert_int_equal(try("out", &us, 0), -EMLINK);
@@ -174,7 +175,7 @@ static void links(void **state)
 	assert_int_equal(try("out", &us, 0), -EMLINK);
 	assert_int_equal(unlink("other/out.1"), 0);
 	assert_int_equal(rmdir("other"), 0);
-	/* In a circle. */
+	/* The links are in a circle. */
 	assert_int_equal(symlink("link", "link"), 0);
 	assert_int_equal(try("link", &us, OUTPUT_LINKS), -ELOOP);
 	assert_int_equal(try("link/out", &us, OUTPUT_LINKS), -ELOOP);
@@ -206,7 +207,7 @@ static void pipes(void **state)
 	close(in);
 }
 
-/* Named, by a link, and as what is open already. */
+/* They are found named, by a link, and as what is open already. */
 static void sockets(void **state)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = "socket" };
@@ -245,7 +246,7 @@ static void names_of_descriptors(void **state)
 	expect("out", MALLORY, 0666);
 	close(fd);
 	assert_int_equal(try("/dev/null", &us, OUTPUT_LINKS), 0);
-	/* But not by a link that others made. */
+	/* A link that others made does not. */
 	assert_int_equal(chmod(".", 01777), 0);
 	assert_int_equal(symlink("/proc/self/fd/1", "link"), 0);
 	assert_int_equal(lchown("link", MALLORY, MALLORY), 0);
@@ -255,7 +256,7 @@ static void names_of_descriptors(void **state)
 #define ACCESS "system.posix_acl_access"
 #define DEFAULT "system.posix_acl_default"
 
-/* A list as setfacl makes it: the owner all, the group what it may read, this entry, others nothing. */
+/* Sets a list as setfacl makes it: the owner all, the group what it may read, this entry, others nothing. */
 static void set_acl(const char *name, const char *attribute, uint16_t tag, uint32_t id,
 		    uint16_t may, uint16_t mask)
 {

@@ -120,7 +120,7 @@ static void each_counter_is_there_and_explained(void **state)
 	free(text);
 }
 
-/* One HELP and one TYPE for each name, just before its samples. */
+/* There is one HELP and one TYPE for each name, just before its samples. */
 static void each_name_has_its_head(void **state)
 {
 	struct metrics_info info = sample();
@@ -227,7 +227,7 @@ static void failures_are_said_once_and_tried_again(void **state)
 	assert_int_equal(mkdir(sub, 0755), 0);
 	assert_int_equal(write_as(&m, true, said), 0);
 	assert_non_null(strstr(said, "written again"));
-	/* Another directory of that name. */
+	/* This is another directory of that name. */
 	assert_int_equal(unlink(file), 0);
 	assert_int_equal(rmdir(sub), 0);
 	assert_int_equal(mkdir(sub, 0755), 0);
@@ -253,7 +253,7 @@ static void a_file_that_could_not_be_written_whole_is_not_put_there(void **state
 	metrics__open(&m, path, &ourselves);
 	assert_int_equal(write_as(&m, true, said), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	/* No capture: its file would be limited too. */
+	/* There is no capture: its file would be limited too. */
 	m.failing = true;
 	little.rlim_max = old.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
@@ -265,7 +265,7 @@ static void a_file_that_could_not_be_written_whole_is_not_put_there(void **state
 	unlink(path);
 }
 
-/* In a directory that everybody may write to: what another user left there under either name. */
+/* In a directory that everybody may write to, this is what another user left there under either name. */
 static void planted(void **state)
 {
 	char said[CAPTURE_SZ], temp[96];
@@ -286,7 +286,7 @@ static void planted(void **state)
 	assert_int_equal(write_as(&m, true, said), -EEXIST);
 	assert_non_null(strstr(said, "another user's"));
 	assert_int_equal(unlink(path), 0);
-	/* One that we may not even remove, as in a directory with the sticky bit. */
+	/* This is one that we may not even remove, as in a directory with the sticky bit. */
 	assert_int_equal(mkdir(temp, 0700), 0);
 	assert_int_equal(write_as(&m, true, said), 0);
 	expect_file(true);

@@ -21,7 +21,7 @@
 
 static char path[64], abstract[64];
 
-/* A manager that listens on a path or, after '@', on an abstract name. */
+/* Makes a manager that listens on a path or, after '@', on an abstract name. */
 static int listen_on(const char *name)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };

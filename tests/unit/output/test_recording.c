@@ -29,7 +29,7 @@ static const struct owner keep = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 #define HEAD sizeof(struct recording_header)
 #define SMALL_MAX 8192
 
-/* A small file with a frame of each kind. */
+/* This is a small file with a frame of each kind. */
 static struct small {
 	struct {
 		enum frame_kind kind;
@@ -143,7 +143,7 @@ static int replay(char *text, size_t *got)
 	return err;
 }
 
-/* How many frames of small end at or before this place. */
+/* Returns how many frames of small end at or before this place. */
 static size_t whole_frames(size_t place)
 {
 	size_t n = 0;
@@ -200,7 +200,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(recorder__close(NULL), 0);
 }
 
-/* More than the buffer holds, frames of no bytes and of the most that one may have among them. */
+/* There are more than the buffer holds, frames of no bytes and of the most that one may have among them. */
 static void test_many_frames(void **state)
 {
 	enum { CNT = 120 };
@@ -314,7 +314,7 @@ static void store_frame(enum frame_kind kind, size_t size)
 	assert_int_equal(recorder__close(r), 0);
 }
 
-/* Reads the file's only frame: as recording__next. text gets what was said. */
+/* Reads the file's only frame: as recording__next does. text gets what was said. */
 static int read_frame(char *text)
 {
 	struct recording *r = NULL;
@@ -531,7 +531,7 @@ static void test_no_room_for_a_while(void **state)
 	setrlimit(RLIMIT_FSIZE, &old);
 	capture__end(&capture, text);
 	assert_int_equal(got, EFBIG * 1001);
-	/* Said once. */
+	/* It is said once. */
 	assert_non_null(strstr(text, strerror(EFBIG)));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 	assert_int_equal(stat("other", &st), 0);

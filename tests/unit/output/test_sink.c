@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sink's buffer, and what it writes to pipes, sockets and terminals. */
+/* These test the sink's buffer, and what it writes to pipes, sockets and terminals. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static bool blocks(int fd)
 	return !(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
-/* As if /proc/self/fd could not be opened: the description that others share. */
+/* Does as if /proc/self/fd could not be opened: the description that others share is used. */
 static void share_description(struct sink *s, int fd)
 {
 	assert_int_equal(dup3(fd, s->fd, O_CLOEXEC), s->fd);
@@ -225,7 +225,7 @@ static void test_reader_gone(void **state)
 	gone(LONGEST, true);
 }
 
-/* What to wait for when the reader stands still, and how long drain waits. */
+/* It is tested what to wait for when the reader stands still, and how long drain waits. */
 static void test_waiting(void **state)
 {
 	struct got got = { 0 };
@@ -242,7 +242,7 @@ static void test_waiting(void **state)
 	assert_int_equal(sink__retry_ms(s), 0);
 	assert_int_equal(sink__flush(s), 0);
 
-	/* Short lines: until the pipe is full, then POLLOUT tells. */
+	/* Short lines go out until the pipe is full, then POLLOUT tells. */
 	do
 		put_line(s, no++, 1000, 1);
 	while (sink__flush(s) == 0);
@@ -253,7 +253,7 @@ static void test_waiting(void **state)
 	assert_int_equal(poll(&pfd, 1, 0), 1);
 	assert_int_equal(sink__flush(s), 0);
 
-	/* A long one: only emptiness helps, and that has no event. */
+	/* For a long one only emptiness helps, and that has no event. */
 	assert_true(put_line(s, no++, LONGEST, 5));
 	assert_int_equal(sink__flush(s), -EAGAIN);
 	assert_int_equal(sink__events(s), 0);
@@ -466,7 +466,7 @@ static size_t count(const char *text, const char *what)
 	return n;
 }
 
-/* Fails, says so once, goes on counting, and says once that it works again. */
+/* The sink fails, says so once, goes on counting, and says once that it works again. */
 static void test_dev_full(void **state)
 {
 	struct capture capture;
@@ -545,7 +545,7 @@ int main(void)
 		cmocka_unit_test(test_bad_stdout),
 	};
 
-	/* As main does; and nothing here takes long, unless a write blocks. */
+	/* We do as main does; and nothing here takes long, unless a write blocks. */
 	signal(SIGPIPE, SIG_IGN);
 	alarm(120);
 	return cmocka_run_group_tests(tests, NULL, NULL);

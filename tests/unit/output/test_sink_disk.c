@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sink on a disk that is full. */
+/* These test the sink on a disk that is full. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ static void fill_up(const char *name, off_t leave)
 	close(fd);
 }
 
-/* Whole lines only, and as many as the books say (each stands for one call). */
+/* Checks that there are whole lines only, and as many as the books say (each stands for one call). */
 static void check_disk(struct sink *s, struct got *got, const char *name, uint64_t lines)
 {
 	take_file(got, name);
@@ -77,7 +77,7 @@ static void check_disk(struct sink *s, struct got *got, const char *name, uint64
 	assert_int_equal(written_weight(s) + sink__pending_weight(s), lines);
 }
 
-/* A disk that is always full, with a little room now and then, until there is enough. */
+/* Writes to a disk that is always full, with a little room now and then, until there is enough. */
 static void exercise_disk(struct sink *s, unsigned seed)
 {
 	struct capture capture;
@@ -139,7 +139,7 @@ static void test_full_disk(void **state)
 	sink__close(s);
 }
 
-/* The same for a shell's "> out". */
+/* The same holds for a shell's "> out". */
 static void test_full_disk_stdout(void **state)
 {
 	struct sink *s;
@@ -192,7 +192,7 @@ static void test_full_disk_inside(void **state)
 	got__free(&got);
 }
 
-/* Said once, not at every try; no try shows half a line while it fails; all is there in the end. */
+/* It is said once, not at every try; no try shows half a line while it fails; all is there in the end. */
 static void test_full_disk_said_once(void **state)
 {
 	struct capture capture;

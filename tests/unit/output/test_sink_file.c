@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sink on files: full disks, names that are opened again, owners, links. */
+/* These test the sink on files: full disks, names that are opened again, owners, links. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static void test_new_file(void **state)
 	assert_true(fcntl(sink__fd(s), F_GETFD) & FD_CLOEXEC);
 	put_text(s, "one\n", false);
 	assert_int_equal(sink__flush(s), 0);
-	/* Somebody truncates it (copytruncate): no hole. */
+	/* Somebody truncates it (copytruncate): there is no hole. */
 	assert_int_equal(truncate("out", 0), 0);
 	put_text(s, "two\n", false);
 	assert_int_equal(sink__flush(s), 0);
@@ -74,7 +74,7 @@ static void test_file_that_exists(void **state)
 	expect_file("out", "old\nhalf a li\nnew\nnext\nthird\n");
 }
 
-/* "> out" and ">> out" of a shell. */
+/* These are "> out" and ">> out" of a shell. */
 static void test_stdout_file(void **state)
 {
 	static const int flags[] = { 0, O_APPEND };
@@ -217,7 +217,7 @@ static void test_reopen(void **state)
 	put_text(s, "reopen 1\n", true);
 	put_text(s, "four\n", false);
 	assert_int_equal(sink__pending(s), 20);
-	/* Again, before anything went to the new file. */
+	/* It happens again, before anything went to the new file. */
 	assert_int_equal(rename("out", "out.2"), 0);
 	fd = s->fd;
 	s->fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -231,7 +231,7 @@ static void test_reopen(void **state)
 	expect_file("out.1", "one\ntwo\n");
 	expect_file("out.2", "");
 	expect_file("out", "reopen 2\nreopen 1\nthree\nfour\nfive\n");
-	/* Emptied under the same name: a new file all the same. */
+	/* It is emptied under the same name: it is a new file all the same. */
 	assert_int_equal(truncate("out", 0), 0);
 	assert_int_equal(sink__reopen(s), 0);
 	put_text(s, "reopen 3\n", true);
@@ -307,7 +307,7 @@ static void plant_pipe(void)
 	assert_int_equal(chown("out", MALLORY, MALLORY), 0);
 }
 
-/* An owner that is another one's, and nothing in it but what was there. */
+/* Expects an owner that is another one's, and nothing in it but what was there. */
 static void expect_planted(int in)
 {
 	struct stat st;
@@ -355,7 +355,7 @@ static void refuses_what_was_planted(int (*again)(struct sink *), void (*plant)(
 	assert_int_equal(unlink("out.1"), 0);
 }
 
-/* At SIGHUP, and at the limit of a file, as at the start. */
+/* It is so at SIGHUP, and at the limit of a file, as at the start. */
 static void test_planted(void **state)
 {
 	static int (*const again[])(struct sink *) = { sink__reopen, sink__turn };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that are left for a new one at a limit, and what others do to them meanwhile. */
+/* These test files that are left for a new one at a limit, and what others do to them meanwhile. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -193,7 +193,7 @@ static void sees_what_others_do(void **state)
 	expect_file("out", "reopen\ntwo\n");
 	assert_int_equal(last_reason, REOPEN_EMPTIED);
 	assert_int_equal(sink__look(s), FILE_SAME);
-	/* With nothing to write, too. */
+	/* It does so with nothing to write, too. */
 	assert_int_equal(truncate("out", 3), 0);
 	sink__renew(s);
 	assert_int_equal(news, 2);
@@ -241,17 +241,17 @@ static void sees_what_others_write(void **state)
 	put_and_flush(s, "two\n");
 	expect_file("out", "one\nfor\ntwo\n");
 	assert_false(sink__others_wrote(s));
-	/* Between two lines, before a look. */
+	/* This comes between two lines, before a look. */
 	append("ged\n");
 	put_and_flush(s, "three\n");
 	assert_true(sink__others_wrote(s));
 	expect_file("out", "one\nfor\ntwo\nged\nthree\n");
-	/* Emptied, and longer again. */
+	/* It is emptied, and longer again. */
 	write_file("out", "much longer than what was there before\n");
 	assert_true(sink__others_wrote(s));
 	put_and_flush(s, "four\n");
 	assert_false(sink__others_wrote(s));
-	/* Just as long. */
+	/* It is just as long. */
 	write_file("out", "MUCH LONGER THAN WHAT WAS THERE BEFORE\nFOUR\n");
 	assert_true(sink__others_wrote(s));
 	assert_false(sink__others_wrote(s));
@@ -326,7 +326,7 @@ static void sees_it_without_rights(void **state)
 	sink__close(s);
 }
 
-/* A shell's ">" does not append: no hole. */
+/* A shell's ">" does not append: there is no hole. */
 static void emptied_without_append(void **state)
 {
 	struct sink *s;

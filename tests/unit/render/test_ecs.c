@@ -107,7 +107,7 @@ static void test_failure(void **state)
 	free(s);
 }
 
-/* Calls told together: one event that lasts from the first to the last. */
+/* Calls told together are one event that lasts from the first to the last. */
 static void test_summary(void **state)
 {
 	struct sample *s = sample__new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The recording that the golden lines of every format are made of: each kind of call and of record once. With
+/* This makes the recording that the golden lines of every format are made of: each kind of call and of record once. With
  * PVMTRACE_GOLDEN=write in the environment it is written, else compared. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,7 +53,7 @@ static void put_call(struct fixture_call *f)
 	put(FRAME_CALL, f, f->call.hdr.size);
 }
 
-/* The next call: the fixture's, a millisecond after the one before. */
+/* Makes the next call: the fixture's, a millisecond after the one before. */
 static void next_call(struct fixture_call *f)
 {
 	static uint64_t now;
@@ -98,14 +98,14 @@ static void put_plain(void)
 	next_call(&f);
 	put_identities(&f.call);
 	put_call(&f);
-	/* Two elements a side, the first remote one empty; the kernel moved half of it. */
+	/* It has two elements a side, the first remote one empty; the kernel moved half of it. */
 	next_call(&f);
 	f.call.args[2] = f.call.args[4] = f.call.local.count = f.call.remote.count = 2;
 	fixture__data(&f, local, sizeof(local), remote, sizeof(remote), NULL, 0, NULL, 0);
 	f.call.ret = 2048;
 	f.call.kinship = PVM_KIN_CHILD;
 	put_call(&f);
-	/* Its own memory, and nothing of it. */
+	/* It is on its own memory, and on nothing of it. */
 	next_call(&f);
 	f.call.target = f.call.caller;
 	f.call.kinship = PVM_KIN_SELF;
@@ -173,7 +173,7 @@ static void put_refused(void)
 	put_call(&f);
 }
 
-/* Every string that a process can choose, chosen to break a reader. */
+/* Puts every string that a process can choose, chosen to break a reader. */
 static void put_hostile(void)
 {
 	static const char exe[] = "a\"b\xff (deleted)\n\0tmp";
@@ -194,7 +194,7 @@ static void put_hostile(void)
 	put_call(&f);
 }
 
-/* Parked, told, and done after its remote list was changed; and lists that could not be read. */
+/* A call was parked, told, and done after its remote list was changed; and lists could not be read. */
 static void put_parked(void)
 {
 	static const struct iov_elem first = { 0x55d0c0de0000, 4096 },
@@ -234,7 +234,7 @@ static void put_parked(void)
 	put_call(&f);
 }
 
-/* Gone without a return that was seen: exit_ns is when that was noticed. */
+/* A call is gone without a return that was seen: exit_ns is when that was noticed. */
 static void put_ended(void)
 {
 	struct fixture_call f;
@@ -246,7 +246,7 @@ static void put_ended(void)
 	put_call(&f);
 }
 
-/* Of a caller that /proc still knew, and of one that had ended. */
+/* They are of a caller that /proc still knew, and of one that had ended. */
 static void put_audited(void)
 {
 	struct fixture_call f;
@@ -319,7 +319,7 @@ static void put_summary(uint8_t outcome, uint8_t reason, const struct pvm_call *
 	summarised += sum.tally.calls;
 }
 
-/* Told together: for either reason, of every outcome, of a target that was not found. */
+/* They are told together: for either reason, of every outcome, of a target that was not found. */
 static void put_summaries(void)
 {
 	struct fixture_call f;

@@ -336,7 +336,7 @@ static void test_confirmed(void **state)
 	assert_null(line__at(line, "local", "confirmed"));
 	json_decref(line);
 
-	/* Other pages than the list says: there is no second list to show. */
+	/* The kernel held other pages than the list says: there is no second list to show. */
 	s->r.call.confirmed = NO;
 	s->r.call.remote.changed = YES;
 	line = rendering__line(&s->r, &rendering_defaults);
@@ -402,7 +402,7 @@ static void test_paths_in_part(void **state)
 	free(s);
 }
 
-/* 1,000 arguments that take six bytes for one, and a list whose last element tells what was read. */
+/* There are 1,000 arguments that take six bytes for one, and a list whose last element tells what was read. */
 static void test_arguments_crowd_nobody_out(void **state)
 {
 	struct sample *s = sample__new();
@@ -452,7 +452,7 @@ static void test_cache(void **state)
 
 #define BREAKOUT "\",\"x\":{},\n\\"
 
-/* The names of an object and of all in it, one after the other. */
+/* Puts the names of an object and of all in it, one after the other. */
 static void put_keys(const json_t *object, char *to, size_t size)
 {
 	const char *key;

@@ -68,7 +68,7 @@ static void check_side(const json_t *line, const char *side, const struct list_i
 		assert_true(json_is_null(line__at(line, side, "iov_exit")));
 }
 
-/* A string's raw bytes as hex digits. */
+/* Writes a string's raw bytes as hex digits. */
 static void hex_of(char *digits, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -164,7 +164,7 @@ static void check_task(const json_t *line, const char *who, const struct task_in
 		check_args(line, t);
 }
 
-/* Whose memory the target works in. */
+/* Checks whose memory the target works in. */
 static void check_owner(const json_t *line, const struct task_info *t)
 {
 	const json_t *owner = line__at(line, "target", "memory_of");
@@ -279,7 +279,7 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 	json_decref(line);
 }
 
-/* Of each of five paths its end, of each cgroup its beginning too, none of them null. */
+/* There is of each of five paths its end, of each cgroup its beginning too, none of them null. */
 static void test_long_paths(void **state)
 {
 	struct sample *s = sample__new();
@@ -310,7 +310,7 @@ static void test_long_paths(void **state)
 	free(s);
 }
 
-/* The same lines of a summary: what is cut, is cut of its two processes and its host. */
+/* A summary has the same lines: what is cut, is cut of its two processes and its host. */
 static void test_random_summaries(void **state)
 {
 	(void)state;
@@ -354,7 +354,7 @@ static void test_random(void **state)
 	}
 }
 
-/* Each length of line, so that each cut is made at its first and its last byte. */
+/* It takes each length of line, so that each cut is made at its first and its last byte. */
 static void test_each_length(void **state)
 {
 	struct sample *s = sample__long();

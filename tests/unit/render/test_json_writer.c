@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON writer against a strict reader (jansson) and a decoder of UTF-8 written another way. */
+/* The JSON writer is held against a strict reader (jansson) and a decoder of UTF-8 written another way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #define STRICT (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 #define RANDOM_STRINGS 100000
 
-/* What json__bytes has to make of some bytes: the JSON text, and what a reader gets from it. */
+/* This is what json__bytes has to make of some bytes: the JSON text, and what a reader gets from it. */
 struct expected {
 	char text[1024], value[1024];
 	size_t text_len, value_len;
@@ -32,8 +32,7 @@ static void expect(struct expected *e, const char *text, size_t text_len, const 
 	e->value_len += value_len;
 }
 
-/* The code point at in and its length, by arithmetic; 0 length if it is none or not in its
- * shortest form. */
+/* Gives the code point at in and its length, by arithmetic; 0 length if it is none or not in its shortest form. */
 static size_t reference_decode(const unsigned char *in, size_t len)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -170,7 +169,7 @@ static void test_single_bytes(void **state)
 	for (c = 0; c < 256; c++) {
 		one = (char)c;
 		check_bytes(&j, &one, 1);
-		/* At each place of a longer string: runs of eight are looked at at once. */
+		/* They stand at each place of a longer string: runs of eight are looked at at once. */
 		for (at = 0; at < (int)sizeof(padded); at++) {
 			memset(padded, 'x', sizeof(padded));
 			padded[at] = one;
@@ -215,7 +214,7 @@ static void test_sequences(void **state)
 			memset(text, 'y', sizeof(text));
 			n = 1 + encode(points[i], len, text + 1);
 			check_bytes(&j, text, sizeof(text));
-			/* Cut short by the end, by a plain byte, by a NUL, by another sequence. */
+			/* It is cut short by the end, by a plain byte, by a NUL, by another sequence. */
 			for (cut = 1; cut <= n; cut++) {
 				check_bytes(&j, text, cut);
 				text[cut] = 'z';
@@ -231,7 +230,7 @@ static void test_sequences(void **state)
 	json__free(&j);
 }
 
-/* All pairs, and all triples that begin like a sequence of three or four. */
+/* It tries all pairs, and all triples that begin like a sequence of three or four. */
 static void test_short_combinations(void **state)
 {
 	static const unsigned char second[] = { 0x22, 0x7f, 0x80, 0x8f, 0x90,
@@ -462,7 +461,7 @@ static void test_reserved(void **state)
 	json__free(&j);
 }
 
-/* More than any machine has, and more than a size_t may be doubled for. */
+/* That is more than any machine has, and more than a size_t may be doubled for. */
 static void test_out_of_memory(void **state)
 {
 	static const size_t rooms[] = { SIZE_MAX / 4, SIZE_MAX / 2, SIZE_MAX };
@@ -489,7 +488,7 @@ static void test_out_of_memory(void **state)
 	json__free(&j);
 }
 
-/* Not an error of the program that the sanitizer is to report. */
+/* This is not an error of the program that the sanitizer is to report. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

@@ -86,7 +86,7 @@ static void test_failure(void **state)
 	free(s);
 }
 
-/* The first element that has bytes in it, wherever it stands and whatever is cut. */
+/* It is the first element that has bytes in it, wherever it stands and whatever is cut. */
 static void test_base_address(void **state)
 {
 	struct render_opts o = { .iov_limit = 1, .max_line = 1024 };
@@ -106,7 +106,7 @@ static void test_base_address(void **state)
 	free(s);
 }
 
-/* One string of many: what of it is replaced or escaped does not end it. */
+/* It is one string of many: what of it is replaced or escaped does not end it. */
 static void test_cmd_line(void **state)
 {
 	static const char args[] = "a\0\0\xff\"\\\n\0b";
@@ -123,7 +123,7 @@ static void test_cmd_line(void **state)
 	free(s);
 }
 
-/* Calls told together: one event with a count, from the first to the last. */
+/* Calls told together are one event with a count, from the first to the last. */
 static void test_summary(void **state)
 {
 	struct sample *s = sample__new();

@@ -60,7 +60,7 @@ static int run_validator(FILE *lines)
 	assert_true(pid >= 0);
 	if (!pid) {
 		if (dup2(fileno(lines), STDIN_FILENO) == STDIN_FILENO) {
-			/* Debian's own first: its packages are ours. */
+			/* Debian's own comes first: its packages are ours. */
 			execv("/usr/bin/python3", argv);
 			execvp(python, argv);
 		}
@@ -135,7 +135,7 @@ static void test_calls(void **state)
 	check(lines);
 }
 
-/* One call at each length where something else is cut. */
+/* There is one call at each length where something else is cut. */
 static void test_lengths(void **state)
 {
 	struct sample *s = sample__new();
@@ -191,7 +191,7 @@ static void test_own_records(void **state)
 	check(lines);
 }
 
-/* The validator refuses at all: of a valid line, but for one digit of its time. */
+/* The validator refuses at all: a valid line, but for one digit of its time. */
 static void test_refuses(void **state)
 {
 	FILE *lines = tmpfile();

@@ -169,8 +169,8 @@ static void test_summary(void **state)
 	free(s);
 }
 
-/* What all calls of a sum have in common, and how many of them came by another ABI; nothing that is the first one's
- * alone. On a narrow terminal before the range. */
+/* It shows what all calls of a sum have in common, and how many of them came by another ABI; nothing that is the first one's
+ * alone. On a narrow terminal that stands before the range. */
 static void test_flags_of_a_summary(void **state)
 {
 	struct render_opts narrow = { .iov_limit = 32, .max_line = 8000, .width = 119 };
@@ -227,7 +227,7 @@ static void test_user_and_arguments(void **state)
 	free(s);
 }
 
-/* Rules of the terminal: what a name may not do there. */
+/* These are rules of the terminal: what a name may not do there. */
 static void test_names(void **state)
 {
 	/* NOLINTBEGIN(misc-misleading-bidirectional): that is what they are here for */
@@ -270,8 +270,8 @@ static void test_names(void **state)
 	free(s);
 }
 
-/* Characters that show nothing, or change what is beside them: Unicode's Cc, Cf, Zl, Zp and Co, its blanks but the
- * space, marks that combine, fillers and selectors of variants. */
+/* These characters show nothing, or change what is beside them: Unicode's Cc, Cf, Zl, Zp and Co, its blanks but the space,
+ * marks that combine, fillers and selectors of variants. */
 static const struct {
 	uint32_t first, last;
 } unseen[] = {
@@ -485,7 +485,7 @@ static void test_random(void **state)
 	}
 }
 
-/* Every character there is. */
+/* It takes every character there is. */
 static void test_every_char(void **state)
 {
 	struct sample *s = sample__new();
