@@ -17,7 +17,7 @@
 #define PVM_NR_ARM_READ 376
 #define PVM_NR_ARM_WRITE 377
 
-/* How their names begin; what follows is the call's own. The kernel half is told its architecture; the user half runs on it. */
+/* Their names begin so; what follows is the call's own. The kernel half is told its architecture; the user half runs on it. */
 #if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
 #define PVM_SYS "__arm64_sys_"
 #else
