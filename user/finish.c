@@ -8,10 +8,10 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "bpf/control.h"
 #include "event/names.h"
 
-#define NS_PER_MS 1000000ULL
 /* It is what the end takes at most of the five seconds that are promised. */
 #define FINISH_NS (4400 * NS_PER_MS)
 #define GRACE_NS (100 * NS_PER_MS) /* for calls that are inside to return */

@@ -11,10 +11,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "bpf/control.h"
 #include "to_lines.h"
-
-#define NS_PER_MS 1000000ULL
 
 /* A tick is a second: losses are told within two, calls still inside are looked for, our own hooks are tried. */
 #define TICK_MS 1000u

@@ -6,10 +6,10 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "collector.h"
 #include "kernel/tracer.h"
 
-#define MIB (1ULL << 20)
 /* This was measured: the program, libbpf's copy of the kernel's types while it loads, the programs in the kernel. */
 #define BASE (20 * MIB)
 /* The collector has names and marks beside the texts themselves. */

@@ -17,9 +17,9 @@
 
 #include "bpf/event.h"
 #include "bpf/functions.h"
+#include "kernel/call_programs.h"
 #include "kernel/sysctl.h"
 
-#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
 /* A ring has 512 KiB for each CPU: what the kernel lets anybody lock (perf_event_mlock_kb). They hold 4,700 calls of one CPU
  * between two looks. */
 #define RING_BYTES (512u << 10)

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/units.h"
+
 #define CLOCK_TEXT_SZ 31 /* "2026-11-21T19:28:11.123456789Z" and a NUL */
-#define NS_PER_S 1000000000ULL
 
 #define CLOCK_STEPS 256 /* that are remembered */
 

@@ -7,8 +7,6 @@
 
 #include "event/container.h"
 
-#define CUT_PREFIX "[...]" /* cannot be taken for a whole path, which begins with a slash */
-#define CUT_PREFIX_LEN (sizeof(CUT_PREFIX) - 1)
 #define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
 #define DETACHED_PREFIX_LEN (sizeof(DETACHED_PREFIX) - 1)
 
@@ -38,7 +36,7 @@ char *path__join(const struct pvm_path *rec, size_t *len)
 {
 	const char *names = (const char *)rec->data;
 	size_t left = rec->gap ? rec->gap : rec->len; /* those that remain, each with its NUL */
-	char *path = malloc(DETACHED_PREFIX_LEN + CUT_PREFIX_LEN + sizeof(CGROUP_GAP) + rec->len);
+	char *path = malloc(DETACHED_PREFIX_LEN + PATH_CUT_LEN + sizeof(CGROUP_GAP) + rec->len);
 	char *at = path;
 	bool named = false;
 
@@ -50,8 +48,8 @@ char *path__join(const struct pvm_path *rec, size_t *len)
 		at += DETACHED_PREFIX_LEN;
 	}
 	if (rec->flags & PVM_PATH_CUT) {
-		memcpy(at, CUT_PREFIX, CUT_PREFIX_LEN);
-		at += CUT_PREFIX_LEN;
+		memcpy(at, PATH_CUT, PATH_CUT_LEN);
+		at += PATH_CUT_LEN;
 	}
 	if (rec->gap)
 		at = join_first(at, rec);

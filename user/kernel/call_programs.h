@@ -14,7 +14,7 @@
 #define EXIT_BESIDE_PREFIX "pvm_xw_"
 
 /* This can be read where the kernel has kprobes for perf. */
-#define KPROBES "/sys/bus/event_source/devices/kprobe/type"
+#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
 
 static inline bool has_prefix(const struct bpf_program *prog, const char *prefix)
 {

@@ -25,7 +25,6 @@
 
 #define PIN_FUNCTION "pin_user_pages_remote"
 #define PIN_ARGUMENTS 6 /* as pvm_pin reads them */
-#define ENOTSUPP 524	/* the kernel's own, which has no name here */
 /* In a build for tests (Makefile) what the witnesses see is all that is seen. */
 #ifdef PVM_WITNESSES_ALONE
 #define WITNESSES_ALONE true
@@ -167,7 +166,7 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	by_fentry = !try_function(types, "unpin_user_pages_dirty_lock", BPF_TRACE_FENTRY);
 	h->pins_by_fexit = by_fentry && args == PIN_ARGUMENTS &&
 			   !try_function(types, PIN_FUNCTION, BPF_TRACE_FEXIT);
-	h->pins = h->pins_by_fexit || (!access(KPROBES, R_OK) && !sysctl__kprobes_are_off());
+	h->pins = h->pins_by_fexit || (!access(KPROBE_PMU, R_OK) && !sysctl__kprobes_are_off());
 	if (!h->pins ||
 	    getrandom((void *)skel->rodata->cfg_pin_key, sizeof(skel->rodata->cfg_pin_key), 0) !=
 		    sizeof(skel->rodata->cfg_pin_key)) {

@@ -18,6 +18,7 @@ struct bpf_link;
 struct bpf_program;
 
 #define HOOKS_MAX 48 /* each program is attached once at most */
+#define ENOTSUPP 524 /* the kernel's own error, which user space has no name for */
 
 struct hooks {
 	struct pvmtrace_bpf *skel;

@@ -14,10 +14,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "bpf/event.h"
 #include "bpf/functions.h"
 
-#define WAIT_STEP_NS 1000000L
+#define WAIT_STEP_NS ((long)NS_PER_MS)
 #define WAIT_STEPS 1000 /* a second: far more than the ring takes */
 #define NATIVE_TRIES 3
 

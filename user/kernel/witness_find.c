@@ -173,7 +173,7 @@ void witness_find__kinds(struct witness *w, const struct pvmtrace_bpf *skel,
 	}
 	w->counted = counts_skips(types);
 	w->returns = w->multi && !has_pool(types) && try_multi(w, true);
-	w->kprobe = !w->multi && !access(KPROBES, R_OK) && !sysctl__kprobes_are_off();
+	w->kprobe = !w->multi && !access(KPROBE_PMU, R_OK) && !sysctl__kprobes_are_off();
 	w->end = !w->returns && !fentry;
 	w->permit = has_lsm();
 	/* A thread that it does not see is found by the one that sees all, at the latest; if it can be told at all. */

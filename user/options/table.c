@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "bpf/event.h"
 #include "bpf/keys.h"
 #include "event/host.h"

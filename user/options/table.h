@@ -19,8 +19,6 @@ enum option_group {
 };
 
 #define OPTION_MAX 64
-#define KIB 1024ULL
-#define MIB (1024 * KIB)
 
 /* This is what an option of two names has been given so far: bit n stands for the row's names[n]. */
 struct option_choice {

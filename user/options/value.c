@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "base/units.h"
 
 void option__number(const struct option_def *d, uint64_t n, char *buf, size_t sz)
 {

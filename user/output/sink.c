@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "output/lines.h"
 
 #define BUFFER_MIN ((size_t)4 << 20)
@@ -270,7 +271,7 @@ int sink__flush(struct sink *s)
 
 int sink__drain(struct sink *s, int timeout_ms)
 {
-	uint64_t now, end = clock__mono_now() + (uint64_t)timeout_ms * 1000000;
+	uint64_t now, end = clock__mono_now() + (uint64_t)timeout_ms * NS_PER_MS;
 	struct pollfd pfd;
 	int err, wait_ms;
 
@@ -281,8 +282,8 @@ int sink__drain(struct sink *s, int timeout_ms)
 			return err;
 		pfd = (struct pollfd){ .fd = s->fd, .events = sink__events(s) };
 		wait_ms = sink__retry_ms(s);
-		if ((uint64_t)wait_ms * 1000000 > end - now)
-			wait_ms = (int)((end - now) / 1000000) + 1;
+		if ((uint64_t)wait_ms * NS_PER_MS > end - now)
+			wait_ms = (int)((end - now) / NS_PER_MS) + 1;
 		/* A descriptor may be in a state that ends poll at once, where only time helps. */
 		(void)poll(&pfd, s->wait != SINK_WAIT_TIME, wait_ms);
 	}

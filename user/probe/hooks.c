@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "bpf/types.h"
+#include "kernel/hooks.h"
 #include "kernel/sysctl.h"
 #include "probe.skel.h"
-
-#define ENOTSUPP 524 /* the kernel's own, which has no name here */
 
 static void put_error(struct hook_result *r, const char *step, int err)
 {

@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "base/digits.h"
+#include "event/path.h"
 
 #define ELEM_MIN (sizeof("{\"base\":\"0x0\",\"len\":0},") - 1)
 #define NO_PARENT FIT_CNT
-#define CUT "[...]" /* as identity marks paths that the kernel half had to cut */
-#define CUT_LEN (sizeof(CUT) - 1)
 #define CUT_LEAST 16 /* bytes of a path: fewer say nothing */
 
 /* Gives what was written since the last call to the innermost part. */
@@ -141,14 +140,14 @@ const char *fit__text(const struct fit_plan *plan, enum fit_part part, const cha
 	if (plan->whole || !(plan->shortened & FIT_BIT(part)))
 		return bytes;
 	whole = strnlen(bytes, *len);
-	*len = cut->head + CUT_LEN + cut->tail;
+	*len = cut->head + PATH_CUT_LEN + cut->tail;
 	if (*len > sizeof(plan->cache->path) || cut->head + cut->tail > whole) {
 		*len = whole;
 		return bytes;
 	}
 	memcpy(text, bytes, cut->head);
-	memcpy(text + cut->head, CUT, CUT_LEN);
-	memcpy(text + cut->head + CUT_LEN, bytes + whole - cut->tail, cut->tail);
+	memcpy(text + cut->head, PATH_CUT, PATH_CUT_LEN);
+	memcpy(text + cut->head + PATH_CUT_LEN, bytes + whole - cut->tail, cut->tail);
 	return text;
 }
 
@@ -344,9 +343,9 @@ static void fit_text(struct fit_plan *plan, unsigned int part, const struct call
 	left = (*room + form_of(plan, part)->instead < limit ? *room + form_of(plan, part)->instead
 							     : limit) -
 	       form_of(plan, part)->text_extra;
-	left = left / form_of(plan, part)->text_copies - (int64_t)CUT_LEN;
+	left = left / form_of(plan, part)->text_copies - (int64_t)PATH_CUT_LEN;
 	if (left >= CUT_LEAST) {
-		left = cut_text(cut, part, c, left) + (int64_t)CUT_LEN;
+		left = cut_text(cut, part, c, left) + (int64_t)PATH_CUT_LEN;
 		cut->spent = left * form_of(plan, part)->text_copies +
 			     form_of(plan, part)->text_extra - form_of(plan, part)->instead;
 		plan->given |= FIT_BIT(part);

@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/units.h"
 #include "event/names.h"
 #include "render/common.h"
 #include "render/fit.h"
@@ -19,7 +19,6 @@
 #include "version.h"
 
 #define OCSF_VERSION "1.6.0"
-#define NS_PER_MS 1000000
 
 #define MEMORY_ACTIVITY 1004 /* the class */
 #define ACTIVITY_READ 7

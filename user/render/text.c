@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "bpf/rules.h"
 #include "event/names.h"
 #include "render/fit.h"
@@ -317,7 +318,7 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 /* Puts "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM) 0x1000-0x1fff", the bytes that the remote lists named. */
 static void put_span(struct text_line *t, const struct summary_info *s)
 {
-	uint64_t ms = s->last_ns > s->first_ns ? (s->last_ns - s->first_ns) / 1000000 : 0;
+	uint64_t ms = s->last_ns > s->first_ns ? (s->last_ns - s->first_ns) / NS_PER_MS : 0;
 
 	text__tint(t, TINT_NOTE);
 	text__put(t, "(");

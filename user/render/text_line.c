@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/digits.h"
+#include "base/units.h"
 
 #define RESET "\033[0m"
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -228,7 +229,7 @@ void text__time(struct text_line *t, uint64_t real_ns)
 {
 	struct local_second *last = &t->cache->local;
 	time_t now = (time_t)(real_ns / NS_PER_S);
-	unsigned int ms = (unsigned int)(real_ns % NS_PER_S / 1000000);
+	unsigned int ms = (unsigned int)(real_ns % NS_PER_S / NS_PER_MS);
 	const char fraction[] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
 				  (char)('0' + ms % 10), '\0' };
 	struct tm tm;
