@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "live.h"
 
-#include <string.h>
 #include <sysexits.h>
 
 #include "base/log.h"
@@ -75,7 +74,7 @@ static bool has_room(void *ctx)
 static bool runs_x32(const struct run_facts *f)
 {
 	for (size_t i = 0; i < f->abi_cnt; i++)
-		if (f->abis[i].refused && !strcmp(f->abis[i].name, "x32"))
+		if (f->abis[i].refused && f->abis[i].abi == PVM_ABI_X32)
 			return false;
 	return true;
 }

@@ -27,7 +27,7 @@ void run_facts__put(const struct run_facts *f, struct recording_header *header)
 	copy(header->resolve, sizeof(header->resolve), resolve_name(f->resolve));
 	copy(header->user, sizeof(header->user), f->user);
 	for (size_t i = 0; i < f->abi_cnt; i++) {
-		copy(header->abis[i].name, sizeof(header->abis[i].name), f->abis[i].name);
+		copy(header->abis[i].name, sizeof(header->abis[i].name), abi_word(&f->abis[i]));
 		header->abis[i].covered = f->abis[i].covered;
 		header->abis[i].proven = f->abis[i].proven;
 	}
@@ -49,7 +49,8 @@ void run_facts__of(struct run_facts *f, const struct recording_header *header)
 	};
 	while (f->abi_cnt < ABIS_MAX && header->abis[f->abi_cnt].name[0]) {
 		f->abis[f->abi_cnt] = (struct abi_info){
-			.name = header->abis[f->abi_cnt].name,
+			.abi = abi_of(header->abis[f->abi_cnt].name),
+			.other = header->abis[f->abi_cnt].name,
 			.covered = header->abis[f->abi_cnt].covered,
 			.proven = header->abis[f->abi_cnt].proven,
 		};

@@ -14,8 +14,8 @@ static const struct counter counters[] = {
 #define COUNTER_CNT (sizeof(counters) / sizeof(counters[0]))
 
 static const struct abi_info abis[] = {
-	{ "x86_64", true, true, false, NULL },
-	{ "i386", true, false, false, "no 32-bit calls here" },
+	{ .abi = PVM_ABI_X86_64, .covered = true, .proven = true },
+	{ .abi = PVM_ABI_I386, .covered = true, .note = "no 32-bit calls here" },
 };
 
 static const char *const unseen[] = { "calls refused by SECCOMP_RET_KILL_THREAD in a thread" };

@@ -179,7 +179,7 @@ static void test_start(void **state)
 	fake.fentry = true;
 	fake.confirms = (struct confirm_info){ .target = true, .pages = PAGES_FEXIT };
 	source.known.audit = true;
-	source.known.abis[0] = (struct abi_info){ .name = "x86_64", .covered = true };
+	source.known.abis[0] = (struct abi_info){ .abi = PVM_ABI_X86_64, .covered = true };
 	source.known.abi_cnt = 1;
 	for (int replayed = 0; replayed < 2; replayed++) {
 		assert_int_equal(report__start(&report), 0);
@@ -190,7 +190,7 @@ static void test_start(void **state)
 		assert_true(told.start.confirms.target && told.start.audit);
 		assert_int_equal(told.start.pid, 1);
 		assert_int_equal(told.start.abi_cnt, 1);
-		assert_string_equal(told.start.abis[0].name, "x86_64");
+		assert_int_equal(told.start.abis[0].abi, PVM_ABI_X86_64);
 		assert_true(told.start.abis[0].covered && !told.start.abis[0].proven);
 		from_kernel.facts(&source, &facts);
 		run_facts__put(&facts, &header);
@@ -254,14 +254,27 @@ static void test_stop(void **state)
 /* Words of a recording that another version made are told, and recorded again, as they are. */
 static void test_unknown_words(void **state)
 {
-	static const struct recording_header header = { .real_ns = 1000 * NS_PER_S };
+	static const struct recording_header header = {
+		.real_ns = 1000 * NS_PER_S,
+		.abis = { { .name = "x32" }, { .name = "x128" } },
+	};
+	struct recording_header again = { .real_ns = 1 };
 	struct from_recording recording;
 	struct frame_books *last = &recording.last;
+	struct run_facts facts;
 
 	(void)state;
 	begin();
 	from_recording__begin(&recording, &header);
 	collector.from = (struct source){ &from_recording, &recording };
+	assert_int_equal(report__start(&report), 0);
+	assert_int_equal(told.start.abi_cnt, 2);
+	assert_int_equal(told.start.abis[0].abi, PVM_ABI_X32);
+	assert_string_equal(abi_word(&told.start.abis[1]), "x128");
+	from_recording.facts(&recording, &facts);
+	run_facts__put(&facts, &again);
+	assert_string_equal(again.abis[0].name, "x32");
+	assert_string_equal(again.abis[1].name, "x128");
 	*last = (struct frame_books){ .type = REC_ERROR, .real_ns = 1, .text = "of_later" };
 	assert_int_equal(report__again(&report, last), 0);
 	assert_string_equal(error_word(&told.error), "of_later");

@@ -15,6 +15,20 @@ const char *abi_name(int abi)
 	return abi >= PVM_ABI_X86_64 && abi < PVM_ABI_CNT ? names[abi] : "unknown";
 }
 
+enum pvm_abi abi_of(const char *name)
+{
+	int abi = PVM_ABI_CNT - 1;
+
+	while (abi > 0 && strcmp(abi_name(abi), name) != 0)
+		abi--;
+	return (enum pvm_abi)abi;
+}
+
+const char *abi_word(const struct abi_info *a)
+{
+	return a->abi ? abi_name((int)a->abi) : a->other;
+}
+
 const char *phase_name(int phase)
 {
 	static const char *const names[] = {

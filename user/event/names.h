@@ -14,6 +14,10 @@
 const char *errno_name(int err, char other[ERRNO_NAME_SZ]);
 /* Returns "x86_64", "i386", "x32", "arm64" or "arm". */
 const char *abi_name(int abi);
+/* Returns the ABI; 0: name is none of these. */
+enum pvm_abi abi_of(const char *name);
+/* Returns the word of a run's ABI, one of a recording that another version made, too. */
+const char *abi_word(const struct abi_info *a);
 /* Returns "complete", "in_flight", "unfinished", "ended" or "orphan". */
 const char *phase_name(int phase);
 /* They are by enum attach_method and enum resolve_method, with a NULL behind the last one; they are also the values of the

@@ -180,8 +180,10 @@ enum record_type {
 
 #define ABIS_MAX 4 /* of one machine */
 
+/* What a run knows of an ABI; its word: abi_word. */
 struct abi_info {
-	const char *name;
+	enum pvm_abi abi;  /* 0: one of a recording that another version made, */
+	const char *other; /* by the word that is there */
 	bool covered;
 	bool proven;
 	bool refused; /* the kernel carries out none: a call of ours came to it, and to no function. Not in recordings */

@@ -17,6 +17,7 @@
 #include "base/units.h"
 #include "bpf/event.h"
 #include "bpf/functions.h"
+#include "event/names.h"
 
 #define WAIT_STEP_NS ((long)NS_PER_MS)
 #define WAIT_STEPS 1000 /* a second: far more than the ring takes */
@@ -145,11 +146,11 @@ bool self_test__call_i386(int (*be_self)(void *ctx), void *ctx)
 	return !run_i386(be_self, ctx);
 }
 
-static int refuse(const char *abi)
+static int refuse(enum pvm_abi abi)
 {
 	log__error("--attach fentry: this kernel carries out %s calls, but they do not come to the "
 		   "functions that are hooked: they would be left out; use --attach tracepoint",
-		   abi);
+		   abi_name((int)abi));
 	return EX_UNAVAILABLE;
 }
 
@@ -160,11 +161,11 @@ static int run_others(struct self_test *t, const struct self_test_env *env, stru
 	bool ran, proven = !why && await(t, env, PVM_ABI_I386);
 
 	if (env->fentry && !why && !proven)
-		return refuse("i386");
+		return refuse(PVM_ABI_I386);
 	if (!why && !proven)
 		why = "the call did not reach the hook";
 	abis[(*cnt)++] = (struct abi_info){
-		.name = "i386",
+		.abi = PVM_ABI_I386,
 		.covered = true,
 		.proven = proven,
 		.note = why,
@@ -172,9 +173,9 @@ static int run_others(struct self_test *t, const struct self_test_env *env, stru
 	ran = call_x32();
 	proven = (ran || !env->fentry) && await(t, env, PVM_ABI_X32);
 	if (env->fentry && ran && !proven)
-		return refuse("x32");
+		return refuse(PVM_ABI_X32);
 	abis[(*cnt)++] = (struct abi_info){
-		.name = "x32",
+		.abi = PVM_ABI_X32,
 		.covered = ran || !env->fentry,
 		.proven = proven,
 		.refused = !ran && proven,
@@ -187,7 +188,6 @@ static int run_others(struct self_test *t, const struct self_test_env *env, stru
 }
 
 static const enum pvm_abi native_abi = PVM_ABI_X86_64;
-static const char native_name[] = "x86_64";
 
 #elif defined(__aarch64__)
 
@@ -204,7 +204,7 @@ static int run_others(struct self_test *t, const struct self_test_env *env, stru
 	(void)t;
 	(void)env;
 	abis[(*cnt)++] = (struct abi_info){
-		.name = "arm",
+		.abi = PVM_ABI_ARM,
 		.covered = true,
 		.proven = false,
 		.note = "a 64-bit program cannot make AArch32 calls",
@@ -213,7 +213,6 @@ static int run_others(struct self_test *t, const struct self_test_env *env, stru
 }
 
 static const enum pvm_abi native_abi = PVM_ABI_ARM64;
-static const char native_name[] = "arm64";
 
 #else
 #error "no such architecture: x86_64 or aarch64"
@@ -239,7 +238,7 @@ int self_test__run(struct self_test *t, const struct self_test_env *env, struct 
 		*env->announce = 0;
 		return EX_SOFTWARE;
 	}
-	abis[(*cnt)++] = (struct abi_info){ .name = native_name, .covered = true, .proven = true };
+	abis[(*cnt)++] = (struct abi_info){ .abi = native_abi, .covered = true, .proven = true };
 	err = run_others(t, env, abis, cnt);
 	*env->announce = 0;
 	return err;

@@ -118,7 +118,7 @@ static int try_start(struct probe_report *r, const struct options *o)
 		r->keeps_cap_bpf = tracer__needs_cap_bpf(t, &p);
 	r->resolve = tracer__resolve(t);
 	r->confirms = tracer__confirms(t);
-	r->witnesses = witness_info__of(tracer__witness(t, &note));
+	r->witnesses = tracer__witness(t, &note);
 	if (note)
 		snprintf(r->witness_note, sizeof(r->witness_note), "%s", note);
 	tracer__close(t);
@@ -128,17 +128,8 @@ static int try_start(struct probe_report *r, const struct options *o)
 /* Marks those that the first hooks need beside them, and that came to be attached. */
 static void mark_witnesses(struct probe_report *r)
 {
-	const char *const kinds[] = { r->witnesses.begin, r->witnesses.returns,
-				      r->witnesses.permission ? "lsm" : NULL };
-
-	for (size_t i = 0; i < r->hook_cnt; i++) {
-		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-			size_t len = kinds[k] ? strlen(kinds[k]) : 0;
-
-			r->hooks[i].used |= len && !strncmp(r->hooks[i].name, kinds[k], len) &&
-					    r->hooks[i].name[len] == '/';
-		}
-	}
+	for (size_t i = 0; i < r->hook_cnt; i++)
+		r->hooks[i].used |= (r->hooks[i].witness & r->witnesses) != 0;
 }
 
 /* Tries the audit last of all, as in a real start. */
@@ -163,7 +154,7 @@ static void try_hooks(struct probe_report *r)
 	else if (!r->btf)
 		r->hooks_untried = "this kernel has no BTF";
 	else
-		r->hook_cnt = probe_hooks__try(r->hooks, r->attach == ATTACH_FENTRY);
+		r->hook_cnt = probe_hooks__try(r->hooks, r->attach);
 	mark_witnesses(r);
 }
 

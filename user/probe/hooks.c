@@ -3,10 +3,13 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/functions.h"
 #include "bpf/types.h"
+#include "event/witness_info.h"
 #include "kernel/hooks.h"
 #include "kernel/sysctl.h"
 #include "probe.skel.h"
@@ -22,58 +25,85 @@ static void put_error(struct hook_result *r, const char *step, int err)
 	snprintf(r->error, sizeof(r->error), "%s: %s", step, why);
 }
 
-static bool is_used(const char *hook, bool fentry)
-{
-	bool on_all = !strncmp(hook, "tp_btf/sys_", 11);
-	bool on_calls = hook[0] == 'f' && strstr(hook, "_sys_process_vm_");
-	bool other = !strncmp(hook, "tp_btf/sched_", 13) || !strncmp(hook, "iter/", 5);
+/* What tracing needs a hook for. */
+enum use {
+	USE_NONE,
+	USE_ALWAYS,
+	USE_TRACEPOINT, /* with this attach method; */
+	USE_FENTRY,	/* or this one */
+	USE_IF_HAD,	/* where it attaches, and it is done without where it does not */
+};
 
-	return other || (fentry ? on_calls : on_all);
-}
+/* The switches without which a hook does not run. */
+enum needs {
+	NEEDS_NONE,
+	NEEDS_FTRACE,
+	NEEDS_KPROBES, /* and ftrace */
+};
 
-static bool needs_ftrace(const char *hook)
-{
-	return strchr("fkl", hook[0]) != NULL; /* fentry, fexit, kprobe, kretprobe, lsm */
-}
+struct row {
+	size_t at; /* of its program in struct probe_bpf */
+	enum use use;
+	enum needs needs;
+	uint8_t witness; /* enum witness_bit */
+};
 
-static bool has_prefix(const char *hook, const char *prefix)
-{
-	return !strncmp(hook, prefix, strlen(prefix));
-}
+#define PROGRAM(name) offsetof(struct probe_bpf, progs.pvm_try_##name)
 
-/* kprobe.multi is of another kind. */
-static bool is_kprobe(const char *hook)
+/* In the order in which they are told. */
+static const struct row rows[] = {
+	{ PROGRAM(enter), USE_TRACEPOINT, NEEDS_NONE, 0 },
+	{ PROGRAM(exit), USE_TRACEPOINT, NEEDS_NONE, 0 },
+	{ PROGRAM(death), USE_ALWAYS, NEEDS_NONE, 0 },
+	{ PROGRAM(exec), USE_ALWAYS, NEEDS_NONE, 0 },
+	{ PROGRAM(iter), USE_ALWAYS, NEEDS_NONE, 0 },
+	{ PROGRAM(fe_read), USE_FENTRY, NEEDS_FTRACE, 0 },
+	{ PROGRAM(fx_read), USE_FENTRY, NEEDS_FTRACE, 0 },
+	{ PROGRAM(fe_write), USE_FENTRY, NEEDS_FTRACE, 0 },
+	{ PROGRAM(fx_write), USE_FENTRY, NEEDS_FTRACE, 0 },
+#ifdef PVM_SYS_IA32
+	{ PROGRAM(fe_ia32), USE_FENTRY, NEEDS_FTRACE, 0 },
+#endif
+	{ PROGRAM(fe_access), USE_IF_HAD, NEEDS_FTRACE, 0 },
+	{ PROGRAM(kp_read), USE_NONE, NEEDS_KPROBES, WITNESS_KPROBE },
+	{ PROGRAM(km_read), USE_NONE, NEEDS_FTRACE, WITNESS_MULTI },
+	{ PROGRAM(kr_read), USE_NONE, NEEDS_FTRACE, WITNESS_RETURNS },
+	{ PROGRAM(lsm_access), USE_NONE, NEEDS_FTRACE, WITNESS_PERMIT },
+};
+
+#define ROW_CNT (sizeof(rows) / sizeof(rows[0]))
+
+PVM_ASSERT(ROW_CNT == sizeof(((struct probe_bpf *)0)->progs) / sizeof(struct bpf_program *));
+PVM_ASSERT(ROW_CNT <= PROBE_HOOKS_MAX);
+
+static bool is_used(enum use use, enum attach_method attach)
 {
-	return has_prefix(hook, "kprobe/") || has_prefix(hook, "kretprobe/");
+	return use == USE_ALWAYS || use == (attach == ATTACH_FENTRY ? USE_FENTRY : USE_TRACEPOINT);
 }
 
 /* Returns the switch that keeps such a hook from running now; NULL: there is none. What cannot be read is not said to. */
-static const char *switched_off_by(const char *hook)
+static const char *switched_off(enum needs needs)
 {
-	if (needs_ftrace(hook) && sysctl__ftrace_is_off())
+	if (needs != NEEDS_NONE && sysctl__ftrace_is_off())
 		return SYSCTL_FTRACE;
-	return is_kprobe(hook) && sysctl__kprobes_are_off() ? KPROBES_SWITCH : NULL;
+	return needs == NEEDS_KPROBES && sysctl__kprobes_are_off() ? KPROBES_SWITCH : NULL;
 }
 
-/* Attaches program number i of the object alone, as one that is refused would take the others with it. */
-static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_result *r)
+/* Attaches the row's program alone, as one that is refused would take the others with it. */
+static void try_one(struct probe_bpf *skel, const struct row *row, struct hook_result *r)
 {
-	struct bpf_program *prog, *chosen = NULL;
-	const char *switched_off;
+	struct bpf_program *chosen, *prog;
+	const char *off = switched_off(row->needs);
 	struct bpf_link *link;
-	size_t at = 0;
 	int err;
 
+	memcpy(&chosen, (const char *)skel + row->at, sizeof(chosen));
 	bpf_object__for_each_program(prog, skel->obj) {
-		bpf_program__set_autoload(prog, at == i);
-		if (at++ == i)
-			chosen = prog;
+		bpf_program__set_autoload(prog, prog == chosen);
 	}
 	snprintf(r->name, sizeof(r->name), "%s", bpf_program__section_name(chosen));
-	r->used = is_used(r->name, fentry);
-	switched_off = switched_off_by(r->name);
-	if (switched_off) {
-		snprintf(r->error, sizeof(r->error), "not tried: %s is 0", switched_off);
+	if (off) {
+		snprintf(r->error, sizeof(r->error), "not tried: %s is 0", off);
 		return;
 	}
 	err = probe_bpf__load(skel);
@@ -87,25 +117,23 @@ static void try_one(struct probe_bpf *skel, size_t i, bool fentry, struct hook_r
 		return;
 	}
 	r->attaches = true;
-	/* It is of use where it attaches, and done without where it does not. */
-	r->used |= chosen == skel->progs.pvm_try_fe_access;
 	bpf_link__destroy(link);
 }
 
-#define PROGRAMS (sizeof(((struct probe_bpf *)0)->progs) / sizeof(struct bpf_program *))
-PVM_ASSERT(PROGRAMS <= PROBE_HOOKS_MAX);
-
-size_t probe_hooks__try(struct hook_result *out, bool fentry)
+size_t probe_hooks__try(struct hook_result *out, enum attach_method attach)
 {
 	size_t i;
 
-	for (i = 0; i < PROGRAMS; i++) {
+	for (i = 0; i < ROW_CNT; i++) {
+		const struct row *row = &rows[i];
 		struct probe_bpf *skel = probe_bpf__open();
 
-		out[i] = (struct hook_result){ 0 };
 		if (!skel)
-			return i;
-		try_one(skel, i, fentry, &out[i]);
+			break;
+		out[i] = (struct hook_result){ .used = is_used(row->use, attach),
+					       .witness = row->witness };
+		try_one(skel, row, &out[i]);
+		out[i].used |= row->use == USE_IF_HAD && out[i].attaches;
 		probe_bpf__destroy(skel);
 	}
 	return i;

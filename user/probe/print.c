@@ -40,7 +40,7 @@ static void say_abis(struct sentences *s, const struct probe_report *r, bool pro
 
 		if (abi->proven != proven)
 			continue;
-		snprintf(s->text[s->cnt++], sizeof(s->text[0]), "%s calls: %s", abi->name,
+		snprintf(s->text[s->cnt++], sizeof(s->text[0]), "%s calls: %s", abi_word(abi),
 			 proven	     ? "one was made and seen"
 			 : abi->note ? abi->note
 				     : "none could be made to try it");
@@ -48,13 +48,14 @@ static void say_abis(struct sentences *s, const struct probe_report *r, bool pro
 }
 
 /* Says what sees calls that the first hooks do not. */
-static void say_witnesses(struct sentences *s, const struct witness_info *w)
+static void say_witnesses(struct sentences *s, const struct probe_report *r)
 {
+	const struct witness_info w = witness_info__of(r->witnesses);
 	char list[WITNESS_LIST_SZ], text[sizeof(s->text[0])];
 
-	if (!w->sees || !witness_info__list(w, list))
+	if (!w.sees || !witness_info__list(&w, list))
 		return;
-	snprintf(text, sizeof(text), "%s, by %s", w->sees, list);
+	snprintf(text, sizeof(text), "%s, by %s", w.sees, list);
 	say(s, text);
 }
 
@@ -78,7 +79,7 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 			      "pin_user_pages_remote"
 			    : "that the remote list is the one the kernel worked from: kprobes on "
 			      "pin_user_pages_remote");
-	say_witnesses(s, &r->witnesses);
+	say_witnesses(s, r);
 	if (r->cgroup == CGROUP_V1 || r->cgroup == CGROUP_HYBRID)
 		say(s,
 		    "cgroups by their v2 path or, where that is /, by that of pids or memory of v1");
@@ -88,6 +89,7 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 
 static void tell_unseen(struct sentences *s, const struct probe_report *r)
 {
+	const struct witness_info witnesses = witness_info__of(r->witnesses);
 	const char *const *unseen;
 	size_t cnt;
 
@@ -107,9 +109,9 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		    "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");
 	if (r->witness_note[0])
 		say(s, r->witness_note);
-	if (r->witnesses.remains)
-		say(s, r->witnesses.remains);
-	unseen = unseen__list(r->attach, r->witnesses.needed, &cnt);
+	if (witnesses.remains)
+		say(s, witnesses.remains);
+	unseen = unseen__list(r->attach, witnesses.needed, &cnt);
 	for (size_t i = 0; i < cnt; i++)
 		say(s, unseen[i]);
 }
@@ -281,7 +283,7 @@ static void json_abis(struct json *j, const struct probe_report *r)
 	json__open_arr(j, "abis");
 	for (size_t i = 0; i < r->abi_cnt; i++) {
 		json__open_obj(j, NULL);
-		json__str(j, "abi", r->abis[i].name);
+		json__str(j, "abi", abi_word(&r->abis[i]));
 		json__bool(j, "covered", r->abis[i].covered);
 		json__bool(j, "proven", r->abis[i].proven);
 		json__str(j, "note", r->abis[i].note);
@@ -292,6 +294,7 @@ static void json_abis(struct json *j, const struct probe_report *r)
 
 static void json_all(struct json *j, const struct probe_report *r)
 {
+	const struct witness_info witnesses = witness_info__of(r->witnesses);
 	struct sentences seen = { .cnt = 0 }, unseen = { .cnt = 0 };
 
 	tell_seen(&seen, r);
@@ -313,7 +316,7 @@ static void json_all(struct json *j, const struct probe_report *r)
 	json_abis(j, r);
 	json__str(j, "resolve", resolve_name(r->resolve));
 	common__confirms(j, &r->confirms, true);
-	common__witnesses(j, &r->witnesses, true);
+	common__witnesses(j, &witnesses, true);
 	json__bool(j, "audit", !r->audit_error[0]);
 	json__str(j, "audit_error", r->audit_error[0] ? r->audit_error : NULL);
 	json__bool(j, "works", !r->status);

@@ -12,7 +12,7 @@ static void put_abis(struct json *j, const struct own_plan *plan, const struct s
 	json__open_arr(j, "abis");
 	for (size_t i = 0; i < s->abi_cnt && own__shows(plan, OWN_ABIS); i++) {
 		json__open_obj(j, NULL);
-		json__str(j, "abi", s->abis[i].name);
+		json__str(j, "abi", abi_word(&s->abis[i]));
 		json__bool(j, "covered", s->abis[i].covered);
 		json__bool(j, "proven", s->abis[i].proven);
 		json__str(j, "note", own__shows(plan, OWN_ABI_NOTES) ? s->abis[i].note : NULL);

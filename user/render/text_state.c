@@ -131,7 +131,7 @@ static void put_start(struct text_line *t, const struct record *r)
 		if (!s->abis[i].covered)
 			continue;
 		text__put(t, i ? " " : ", sees ");
-		put_text(t, s->abis[i].name);
+		put_text(t, abi_word(&s->abis[i]));
 		text__put(t, s->abis[i].proven ? "" : " (not proven)");
 	}
 	if (s->options)

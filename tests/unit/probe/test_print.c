@@ -37,9 +37,11 @@ static struct probe_report good_host(void)
 		.hook_cnt = 2,
 		.resolve = RESOLVE_WALK,
 		.confirms = { .target = true, .pages = PAGES_KPROBE },
-		.witnesses = witness_info__of(WITNESS_KNOWN),
-		.abis = { { .name = "x86_64", .covered = true, .proven = true },
-			  { .name = "i386", .covered = true, .note = "it does not run these" } },
+		.witnesses = WITNESS_KNOWN,
+		.abis = { { .abi = PVM_ABI_X86_64, .covered = true, .proven = true },
+			  { .abi = PVM_ABI_I386,
+			    .covered = true,
+			    .note = "it does not run these" } },
 		.abi_cnt = 2,
 	};
 
@@ -129,8 +131,8 @@ static void a_good_host_in_words(void **state)
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "outside of this pid namespace"));
 	assert_null(strstr(text, "preempted"));
-	r.witnesses = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI |
-				       WITNESS_RETURNS | WITNESS_PERMIT);
+	r.witnesses = WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI | WITNESS_RETURNS |
+		      WITNESS_PERMIT;
 	print(probe_print__text, &r, text);
 	assert_non_null(
 		strstr(text, "- calls on a CPU where another task is preempted in our hook: where "
@@ -140,7 +142,7 @@ static void a_good_host_in_words(void **state)
 	snprintf(r.witness_note, sizeof(r.witness_note), "witnesses that are not: kprobe");
 	print(probe_print__text, &r, text);
 	assert_non_null(strstr(text, "\n- witnesses that are not: kprobe\n"));
-	assert_non_null(strstr(text, r.witnesses.remains));
+	assert_non_null(strstr(text, witness_info__of(r.witnesses).remains));
 	assert_non_null(strstr(text, "refused by seccomp, x32's"));
 	r.attach = ATTACH_FENTRY;
 	print(probe_print__text, &r, text);
