@@ -121,6 +121,73 @@ const char *doubt_name(const struct doubt *d)
 	}
 }
 
+const char *record_name(enum record_type type)
+{
+	static const char *const names[] = {
+		[REC_START] = "start",	 [REC_CALL] = "process_vm_access",
+		[REC_STATS] = "stats",	 [REC_LOST] = "lost",
+		[REC_REOPEN] = "reopen", [REC_ERROR] = "error",
+		[REC_STOP] = "stop",	 [REC_SUMMARY] = "process_vm_summary",
+	};
+
+	return names[type];
+}
+
+_Static_assert(PVM_WRITE == PVM_READ + 1 && PVM_FAILED == PVM_SUCCEEDED + 1,
+	       "names are in the order of what they name");
+
+const char *const op_names[] = { "read", "write", NULL };
+const char *const outcome_names[] = { "success", "failure", NULL };
+
+const char *op_name(unsigned int op)
+{
+	return op_names[op != PVM_READ];
+}
+
+const char *syscall_name(unsigned int op)
+{
+	return op == PVM_READ ? "process_vm_readv" : "process_vm_writev";
+}
+
+const char *outcome_name(unsigned int outcome)
+{
+	return outcome == PVM_SUCCEEDED || outcome == PVM_FAILED
+		       ? outcome_names[outcome - PVM_SUCCEEDED]
+		       : "unknown";
+}
+
+const char *kind_name(unsigned int kind)
+{
+	return kind == PVM_KIND_PIDFD ? "pidfd" : "pid";
+}
+
+const char *resolved_name(unsigned int resolved)
+{
+	return resolved == PVM_RESOLVED_EXIT ? "exit" : "entry";
+}
+
+const char *kinship_name(unsigned int kinship)
+{
+	static const char *const names[] = {
+		[PVM_KIN_NONE] = "none",
+		[PVM_KIN_SELF] = "self",
+		[PVM_KIN_CHILD] = "child",
+		[PVM_KIN_PARENT] = "parent",
+	};
+
+	return names[kinship];
+}
+
+const char *filter_field_name(enum filter_field field)
+{
+	static const char *const names[FILTER_FIELD_CNT] = {
+		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
+		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container",
+	};
+
+	return names[field];
+}
+
 const char *reason_name(enum pvm_reason reason)
 {
 	return reason == PVM_OVERFLOW ? "overflow" : "aggregate";

@@ -41,5 +41,25 @@ const char *doubt_name(const struct doubt *d);
 const char *reason_name(enum pvm_reason reason);
 /* Returns "signal", "size", "emptied", "moved", "replaced" or "removed". */
 const char *reopen_name(enum reopen_reason reason);
+/* Returns "start" and so on; "process_vm_access" for a call, "process_vm_summary" for a sum. */
+const char *record_name(enum record_type type);
+/* They are by enum pvm_op, from PVM_READ on, and by enum pvm_outcome, from PVM_SUCCEEDED on, with a NULL behind the last one;
+ * they are also the values of the options. */
+extern const char *const op_names[];
+extern const char *const outcome_names[];
+/* Returns "read" or "write". */
+const char *op_name(unsigned int op);
+/* Returns "process_vm_readv" or "process_vm_writev". */
+const char *syscall_name(unsigned int op);
+/* Returns "success", "failure" or "unknown". */
+const char *outcome_name(unsigned int outcome);
+/* Returns "pid" or "pidfd": what a call names its target by. */
+const char *kind_name(unsigned int kind);
+/* Returns "entry" or "exit": when the target of a call was found. */
+const char *resolved_name(unsigned int resolved);
+/* Returns "none", "self", "child" or "parent". */
+const char *kinship_name(unsigned int kinship);
+/* Returns "pid" and so on, as options end in it. */
+const char *filter_field_name(enum filter_field field);
 
 #endif

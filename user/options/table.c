@@ -24,11 +24,6 @@
 #define ALLOW_PATTERN "a path from '/' on, or a shell pattern for one"
 #define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
 
-/* Bit n of a struct option_choice is for names[n]. */
-static const char *const op_names[] = { "read", "write", NULL };
-static const uint32_t op_bits[] = { 1u << PVM_READ, 1u << PVM_WRITE };
-static const char *const outcome_names[] = { "success", "failure", NULL };
-static const enum pvm_outcome outcome_values[] = { PVM_SUCCEEDED, PVM_FAILED };
 static void store_number(struct options *o, const struct option_def *d, uint64_t n)
 {
 	uint32_t n32 = (uint32_t)n;
@@ -184,7 +179,7 @@ static int set_op(struct option_parse *p, const struct option_def *d, const char
 
 	if (err)
 		return err;
-	p->o->ops = (left & 1 ? op_bits[0] : 0) | (left & 2 ? op_bits[1] : 0);
+	p->o->ops = left << PVM_READ;
 	return 0;
 }
 
@@ -195,7 +190,7 @@ static int set_outcome(struct option_parse *p, const struct option_def *d, const
 
 	if (err)
 		return err;
-	p->o->outcome = left == 3 ? 0 : outcome_values[left & 1 ? 0 : 1];
+	p->o->outcome = left == 3 ? 0 : left & 1 ? PVM_SUCCEEDED : PVM_FAILED;
 	return 0;
 }
 

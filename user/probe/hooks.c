@@ -92,12 +92,12 @@ static const char *switched_off(enum needs needs)
 /* Attaches the row's program alone, as one that is refused would take the others with it. */
 static void try_one(struct probe_bpf *skel, const struct row *row, struct hook_result *r)
 {
-	struct bpf_program *chosen, *prog;
+	const void *at = (const char *)skel + row->at;
+	struct bpf_program *prog, *const chosen = *(struct bpf_program *const *)at;
 	const char *off = switched_off(row->needs);
 	struct bpf_link *link;
 	int err;
 
-	memcpy(&chosen, (const char *)skel + row->at, sizeof(chosen));
 	bpf_object__for_each_program(prog, skel->obj) {
 		bpf_program__set_autoload(prog, prog == chosen);
 	}

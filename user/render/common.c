@@ -20,9 +20,9 @@ void common__flags(struct json *j, uint64_t flags)
 	}
 	json__open_arr(j, "flag_names");
 	if (flags & PVM_FLAG_PIDFD)
-		JSON_WORD(j, NULL, "PROCESS_VM_PIDFD");
+		json__word(j, NULL, "PROCESS_VM_PIDFD");
 	if (flags & PVM_FLAG_NOWAIT)
-		JSON_WORD(j, NULL, "PROCESS_VM_NOWAIT");
+		json__word(j, NULL, "PROCESS_VM_NOWAIT");
 	if (flags & ~FLAGS_KNOWN)
 		json__hex(j, NULL, flags & ~FLAGS_KNOWN);
 	json__close_arr(j);
@@ -30,44 +30,20 @@ void common__flags(struct json *j, uint64_t flags)
 
 void common__id(struct json *j, const char *key, const struct record *r)
 {
-	size_t len = strlen(r->run);
-	bool replaced;
-	char *p;
-
 	if (r->type == REC_CALL) {
 		json__str(j, key, r->call.id);
 		return;
 	}
-	p = json__begin(j, key, 6 * len + sizeof("\"-s\"") + 20);
-	if (!p)
-		return;
-	*p++ = '"';
-	p = json__put_bytes(p, r->run, len, &replaced);
-	*p++ = '-';
-	*p++ = 's';
-	p = json__put_u64(p, r->seq);
-	*p++ = '"';
-	json__end(j, p, true);
+	json__open_str(j, key);
+	json__part(j, r->run, strlen(r->run));
+	json__part(j, "-s", 2);
+	json__part_u64(j, r->seq);
+	json__close_str(j);
 }
 
 void common__run(struct json *j, const struct record *r)
 {
 	json__str(j, "run", r->run);
-}
-
-void common__outcome(struct json *j, enum pvm_outcome outcome)
-{
-	switch (outcome) {
-	case PVM_SUCCEEDED:
-		JSON_WORD(j, "outcome", "success");
-		break;
-	case PVM_FAILED:
-		JSON_WORD(j, "outcome", "failure");
-		break;
-	default:
-		JSON_WORD(j, "outcome", "unknown");
-		break;
-	}
 }
 
 const char *common__status(enum list_status status)
@@ -114,25 +90,28 @@ void common__abis(struct json *j, const struct summary_info *s)
 	json__open_arr(j, "abis");
 	for (size_t i = 0; i < s->abi_cnt; i++) {
 		json__open_obj(j, NULL);
-		json__str(j, "abi", abi_name(s->abis[i].abi));
+		json__word(j, "abi", abi_name(s->abis[i].abi));
 		json__u64(j, "calls", s->abis[i].calls);
 		json__close_obj(j);
 	}
 	json__close_arr(j);
 }
 
-static void put_address(struct json *j, const char *key, uint64_t address)
+/* In as many digits as make them sort. */
+static void put_address(struct json *j, const char *key, bool known, uint64_t address)
 {
 	char text[2 + 16 + 1] = "0x";
 
 	*put_hex(text + 2, address, 16) = '\0';
-	json__str(j, key, text);
+	json__str(j, key, known ? text : NULL);
 }
 
-void common__range(struct json *j, uint64_t low, uint64_t high)
+void common__range(struct json *j, const struct summary_info *s, bool nulls)
 {
-	put_address(j, "low", low);
-	put_address(j, "high", high);
+	if (s->range_known || nulls) {
+		put_address(j, "low", s->range_known, s->low);
+		put_address(j, "high", s->range_known, s->high);
+	}
 }
 
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t)
@@ -154,24 +133,16 @@ void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_i
 	fit__end(j, plan);
 }
 
-void common__containers(struct json *j, const struct task_info *t)
+void common__containers(struct json *j, const struct task_info *t, bool known)
 {
+	if (!known) {
+		json__null(j, "containers");
+		return;
+	}
 	json__open_arr(j, "containers");
 	for (size_t i = 0; i < t->container_cnt; i++)
 		json__bytes(j, NULL, t->containers[i].id, t->containers[i].len);
 	json__close_arr(j);
-}
-
-const char *common__kinship(unsigned int kinship)
-{
-	static const char *const names[] = {
-		[PVM_KIN_NONE] = "none",
-		[PVM_KIN_SELF] = "self",
-		[PVM_KIN_CHILD] = "child",
-		[PVM_KIN_PARENT] = "parent",
-	};
-
-	return names[kinship];
 }
 
 #define TARGET_VAGUE (PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED)
@@ -190,30 +161,18 @@ enum tristate common__moved(const struct pvm_call *call)
 /* Puts it as it was given: an excluding value with its mark. */
 static void put_value(struct json *j, const struct filter_value *v)
 {
-	size_t len = strlen(v->text);
-	bool replaced = false;
-	char *p = json__begin(j, NULL, 6 * len + sizeof("\"!\""));
-
-	if (!p)
-		return;
-	*p++ = '"';
+	json__open_str(j, NULL);
 	if (v->exclude)
-		*p++ = '!';
-	p = json__put_bytes(p, v->text, len, &replaced);
-	*p++ = '"';
-	json__end(j, p, true);
+		json__part(j, "!", 1);
+	json__part(j, v->text, strlen(v->text));
+	json__close_str(j);
 }
 
 static void put_side_filters(struct json *j, const char *key, const struct filter_list *lists)
 {
-	static const char *const fields[FILTER_FIELD_CNT] = {
-		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
-		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container",
-	};
-
 	json__open_obj(j, key);
-	for (unsigned int i = 0; i < FILTER_FIELD_CNT; i++) {
-		json__open_arr(j, fields[i]);
+	for (int i = 0; i < FILTER_FIELD_CNT; i++) {
+		json__open_arr(j, filter_field_name((enum filter_field)i));
 		for (size_t n = 0; n < lists[i].cnt; n++)
 			put_value(j, &lists[i].values[n]);
 		json__close_arr(j);
@@ -227,13 +186,12 @@ void common__filters(struct json *j, const struct options *o, bool nulls)
 	put_side_filters(j, "caller", o->filter[PVM_CALLER]);
 	put_side_filters(j, "target", o->filter[PVM_TARGET]);
 	json__open_arr(j, "op");
-	if (o->ops & 1u << PVM_READ)
-		json__str(j, NULL, "read");
-	if (o->ops & 1u << PVM_WRITE)
-		json__str(j, NULL, "write");
+	for (unsigned int op = PVM_READ; op <= PVM_WRITE; op++)
+		if (o->ops & 1u << op)
+			json__word(j, NULL, op_name(op));
 	json__close_arr(j);
 	if (o->outcome)
-		json__str(j, "outcome", o->outcome == PVM_SUCCEEDED ? "success" : "failure");
+		json__word(j, "outcome", outcome_name(o->outcome));
 	else if (nulls)
 		json__null(j, "outcome");
 	json__u64(j, "min_bytes", o->min_bytes);
@@ -268,14 +226,14 @@ void common__limits(struct json *j, const struct options *o, bool nulls)
 
 void common__pad(struct json *j, size_t pad)
 {
-	char *p = json__begin(j, "pad", pad + 2);
+	static const char spaces[] = "                                ";
 
-	if (!p)
-		return;
-	*p = '"';
-	memset(p + 1, ' ', pad);
-	p[pad + 1] = '"';
-	json__end(j, p + pad + 2, true);
+	json__open_str(j, "pad");
+	for (size_t part; pad; pad -= part) {
+		part = pad < sizeof(spaces) - 1 ? pad : sizeof(spaces) - 1;
+		json__part(j, spaces, part);
+	}
+	json__close_str(j);
 }
 
 void common__confirms(struct json *j, const struct confirm_info *c, bool nulls)
@@ -331,26 +289,6 @@ void common__doubts(struct json *j, const char *key, const struct doubt *doubts,
 	for (size_t i = 0; i < cnt; i++)
 		json__str(j, NULL, doubt_name(&doubts[i]));
 	json__close_arr(j);
-}
-
-const char *common__type(enum record_type type)
-{
-	switch (type) {
-	case REC_START:
-		return "start";
-	case REC_STATS:
-		return "stats";
-	case REC_LOST:
-		return "lost";
-	case REC_REOPEN:
-		return "reopen";
-	case REC_ERROR:
-		return "error";
-	case REC_STOP:
-		return "stop";
-	default:
-		return "other";
-	}
 }
 
 void common__counters(struct json *j, const char *key, const struct counter *counters, size_t cnt,

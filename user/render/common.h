@@ -12,12 +12,8 @@
 /* Shippers know a file by its first record, and Filebeat takes no file that is shorter. */
 #define FIRST_LINE_MIN 1024
 
-/* Puts "outcome": "success", "failure" or "unknown". */
-void common__outcome(struct json *j, enum pvm_outcome outcome);
 /* Puts "flags" and "flag_names" of a call. */
 void common__flags(struct json *j, uint64_t flags);
-/* Returns "start", "stats", "lost", "reopen", "error" or "stop". */
-const char *common__type(enum record_type type);
 /* Returns what became of a list's array, a word. */
 const char *common__status(enum list_status status);
 /* Puts "pinned": the pages that the kernel held. */
@@ -26,15 +22,12 @@ void common__pinned(struct json *j, const struct pvm_pins *pins);
 void common__dev(struct json *j, const char *key, uint32_t dev);
 /* Puts "args_hex", if an argument needs it and there is room. */
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t);
-/* Puts "containers": their ids, outermost first. */
-void common__containers(struct json *j, const struct task_info *t);
-/* Returns how the two processes of a call are related, a word; kinship: enum pvm_kinship. */
-const char *common__kinship(unsigned int kinship);
-/* Puts of a sum: "errors", an object of calls by errno; "abis", a list of objects as it is in `start`; "low" and "high", in
- * as many digits as make them sort. */
+/* Puts "containers": their ids, outermost first; null unless they are known. */
+void common__containers(struct json *j, const struct task_info *t, bool known);
+/* Puts of a sum: "errors", an object of calls by errno; "abis", a list of objects as it is in `start`; "low" and "high". */
 void common__errors(struct json *j, const struct summary_info *s);
 void common__abis(struct json *j, const struct summary_info *s);
-void common__range(struct json *j, uint64_t low, uint64_t high);
+void common__range(struct json *j, const struct summary_info *s, bool nulls);
 /* Returns whether the argument named another process at exit. */
 enum tristate common__moved(const struct pvm_call *call);
 
@@ -47,14 +40,10 @@ void common__run(struct json *j, const struct record *r);
 static inline void common__time(struct json *j, struct render_cache *cache, const char *key,
 				uint64_t real_ns)
 {
-	char *p = json__begin(j, key, CLOCK_TEXT_SZ + 1);
+	char text[CLOCK_TEXT_SZ];
 
-	if (!p)
-		return;
-	*p = '"';
-	clock__text(cache__second(cache, real_ns), real_ns, p + 1);
-	p[CLOCK_TEXT_SZ] = '"'; /* over the NUL */
-	json__end(j, p + CLOCK_TEXT_SZ + 1, true);
+	clock__text(cache__second(cache, real_ns), real_ns, text);
+	json__plain(j, key, text, CLOCK_TEXT_SZ - 1);
 }
 
 /* Puts of a run: "confirms", "witnesses", "filters", "limits". */

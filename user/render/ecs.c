@@ -47,7 +47,7 @@ static void put_host(struct json *j, const struct host *host, bool with_kernel)
 	if (with_kernel)
 		put_text(j, "architecture", host->arch);
 	json__open_obj(j, "os");
-	JSON_WORD(j, "type", "linux");
+	json__word(j, "type", "linux");
 	if (with_kernel)
 		put_text(j, "kernel", host->kernel);
 	json__close_obj(j);
@@ -58,7 +58,7 @@ static void put_host(struct json *j, const struct host *host, bool with_kernel)
 static void put_owner(struct json *j, const char *key, uint32_t id)
 {
 	json__open_obj(j, key);
-	rest__number_text(j, "id", id);
+	json__u64_text(j, "id", id);
 	json__close_obj(j);
 }
 
@@ -139,13 +139,13 @@ static void put_head(struct json *j, struct render_cache *cache, const struct re
 	json__open_obj(j, NULL);
 	common__time(j, cache, "@timestamp", r->real_ns);
 	json__open_obj(j, "ecs");
-	JSON_WORD(j, "version", ECS_VERSION);
+	json__word(j, "version", ECS_VERSION);
 	json__close_obj(j);
 	json__open_obj(j, "event");
 	json__u64(j, "sequence", r->seq);
 	common__time(j, cache, "created", r->told_ns);
 	common__id(j, "id", r);
-	JSON_WORD(j, "module", "pvmtrace");
+	json__word(j, "module", "pvmtrace");
 }
 
 /* Puts what can be several words, and is one here. */
@@ -158,12 +158,12 @@ static void put_one(struct json *j, const char *key, const char *word)
 
 static void put_what(struct json *j, const struct call_info *c)
 {
-	JSON_WORD(j, "dataset", "pvmtrace.calls");
-	JSON_WORD(j, "kind", "event");
+	json__word(j, "dataset", "pvmtrace.calls");
+	json__word(j, "kind", "event");
 	put_one(j, "category", "process");
 	put_one(j, "type", c->raw->op == PVM_READ ? "access" : "change");
-	json__str(j, "action", rest__syscall(c));
-	common__outcome(j, c->outcome);
+	json__word(j, "action", syscall_name(c->raw->op));
+	json__word(j, "outcome", outcome_name(c->outcome));
 }
 
 static void put_call_event(struct json *j, struct fit_plan *plan, const struct call_info *c)
@@ -172,7 +172,7 @@ static void put_call_event(struct json *j, struct fit_plan *plan, const struct c
 	if (fit__begin(j, plan, FIT_TOP)) {
 		if (c->duration_known)
 			json__u64(j, "duration", c->duration_ns);
-		JSON_WORD(j, "provider", "pvmtrace");
+		json__word(j, "provider", "pvmtrace");
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -244,7 +244,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	common__time(j, plan->cache, "start", s->first_ns);
 	common__time(j, plan->cache, "end", s->last_ns);
 	if (fit__begin(j, plan, FIT_TOP)) {
-		JSON_WORD(j, "provider", "pvmtrace");
+		json__word(j, "provider", "pvmtrace");
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -261,38 +261,43 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
  * processes would find a `start`. */
 static void put_own_event(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	JSON_WORD(j, "dataset", "pvmtrace.tracer");
+	json__word(j, "dataset", "pvmtrace.tracer");
 	json__str(j, "kind", r->type == REC_STATS ? "metric" : "event");
 	put_one(j, "category", "host");
 	put_one(j, "type", "info");
-	json__str(j, "action", common__type(r->type));
+	json__word(j, "action", record_name(r->type));
 	switch (r->type) {
 	case REC_LOST:
-		JSON_WORD(j, "outcome", "failure");
+		json__word(j, "outcome", outcome_name(PVM_FAILED));
 		common__time(j, plan->cache, "start", r->lost.since_ns);
 		common__time(j, plan->cache, "end", r->lost.until_ns);
 		break;
 	case REC_ERROR:
-		JSON_WORD(j, "outcome", "failure");
+		json__word(j, "outcome", outcome_name(PVM_FAILED));
 		if (r->error.since_ns)
 			common__time(j, plan->cache, "start", r->error.since_ns);
 		if (r->error.until_ns)
 			common__time(j, plan->cache, "end", r->error.until_ns);
 		break;
 	case REC_STOP:
-		json__str(j, "outcome", r->stop.complete ? "success" : "failure");
+		json__word(j, "outcome",
+			   outcome_name(r->stop.complete ? PVM_SUCCEEDED : PVM_FAILED));
 		json__str(j, "reason", end_word(&r->stop));
 		break;
 	default:
 		break;
 	}
-	JSON_WORD(j, "provider", "pvmtrace");
+	json__word(j, "provider", "pvmtrace");
 	json__close_obj(j);
 }
 
 static void put_own(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	static const struct own_names names = { "pvmtrace.", "host", "error.message", NULL, false };
+	static const struct own_names names = { "pvmtrace.",
+						"host",
+						"error.message",
+						{ NULL },
+						false };
 
 	put_head(j, plan->cache, r);
 	put_own_event(j, plan, r);

@@ -159,10 +159,10 @@ void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 	}
 	json__open_arr(j, "truncated");
 	for (unsigned int part = FIT_CNT; part-- > 0;) {
-		const char *names = form_of(plan, part)->names;
+		const char *name = form_of(plan, part)->names;
 
-		if (plan->cut & FIT_BIT(part))
-			json__raw(j, NULL, names, strlen(names));
+		for (; plan->cut & FIT_BIT(part) && *name; name += strlen(name) + 1)
+			json__str(j, NULL, name);
 	}
 	json__close_arr(j);
 }
@@ -235,7 +235,7 @@ static void plan_bare(struct fit_plan *plan, const struct call_info *c, const st
 
 static int64_t name_sz(const struct fit_plan *plan, unsigned int part)
 {
-	return (int64_t)strlen(form_of(plan, part)->names) + 1;
+	return form_of(plan, part)->names_sz;
 }
 
 /* Returns what a part takes when it is cut. */

@@ -11,8 +11,7 @@
 #include "render/own.h"
 
 /* Puts {"time":..,"schema":..,"type":..,"seq":..,"told":..,"run":..,"id":.. and the end of every record. */
-void json_head(struct json *j, struct render_cache *cache, const struct record *r,
-	       const char *type);
+void json_head(struct json *j, struct render_cache *cache, const struct record *r);
 
 /* This says what of a call's line can be cut. */
 extern const struct fit_format json_format;
@@ -22,7 +21,14 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c);
 void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c);
 /* Puts true, false, or null for what is not known. */
-void json_tristate(struct json *j, const char *key, enum tristate value);
+static inline void json_tristate(struct json *j, const char *key, enum tristate value)
+{
+	if (value == UNKNOWN)
+		json__null(j, key);
+	else
+		json__bool(j, key, value == YES);
+}
+
 /* Puts the keys of a caller or target. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
 /* Puts the same keys of a target that is not resolved; all are null. */

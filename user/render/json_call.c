@@ -14,7 +14,7 @@ static void put_known(struct json *j, const char *key, bool known, uint64_t valu
 
 static void put_outcome(struct json *j, const struct call_info *c)
 {
-	common__outcome(j, c->outcome);
+	json__word(j, "outcome", outcome_name(c->outcome));
 	if (c->ret_known)
 		json__s64(j, "ret", c->ret);
 	else
@@ -24,19 +24,11 @@ static void put_outcome(struct json *j, const struct call_info *c)
 
 static void put_call(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	bool is_read = c->raw->op == PVM_READ;
-
-	json__str(j, "phase", phase_name(c->raw->phase));
-	if (is_read)
-		JSON_WORD(j, "op", "read");
-	else
-		JSON_WORD(j, "op", "write");
+	json__word(j, "phase", phase_name(c->raw->phase));
+	json__word(j, "op", op_name(c->raw->op));
 	if (fit__begin(j, plan, FIT_TOP)) {
-		if (is_read)
-			JSON_WORD(j, "syscall", "process_vm_readv");
-		else
-			JSON_WORD(j, "syscall", "process_vm_writev");
-		json__str(j, "abi", abi_name(c->raw->abi));
+		json__word(j, "syscall", syscall_name(c->raw->op));
+		json__word(j, "abi", abi_name(c->raw->abi));
 		json__bool(j, "audit", c->raw->flags & PVM_CALL_AUDIT);
 		fit__end(j, plan);
 	}
@@ -70,7 +62,7 @@ static void put_gaps(struct json *j, const struct list_info *a)
 static void put_origin(struct json *j, const struct list_info *a)
 {
 	if (a->user) {
-		JSON_WORD(j, "origin", "user");
+		json__word(j, "origin", "user");
 		json__bool(j, "toctou", true);
 	} else {
 		json__null(j, "origin");
@@ -105,7 +97,7 @@ static inline __attribute__((always_inline)) void put_side(struct json *j, struc
 		put_gaps(j, a);
 		side_end(j, plan, remote);
 	}
-	json__str(j, "status", common__status(a->status));
+	json__word(j, "status", common__status(a->status));
 	if (side_begin(j, plan, remote)) {
 		put_origin(j, a);
 		side_end(j, plan, remote);
@@ -154,7 +146,7 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 {
 	const struct call_info *c = &r->call;
 
-	json_head(j, plan->cache, r, "process_vm_access");
+	json_head(j, plan->cache, r);
 	put_call(j, plan, c);
 	json_caller(j, plan, c);
 	json_target(j, plan, c);

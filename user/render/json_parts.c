@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "event/names.h"
 #include "render/common.h"
 #include "render/json.h"
 
@@ -19,20 +20,12 @@ const struct fit_format json_format = {
 	.counts_first = true,
 };
 
-void json_tristate(struct json *j, const char *key, enum tristate value)
-{
-	if (value == UNKNOWN)
-		json__null(j, key);
-	else
-		json__bool(j, key, value == YES);
-}
-
-void json_head(struct json *j, struct render_cache *cache, const struct record *r, const char *type)
+void json_head(struct json *j, struct render_cache *cache, const struct record *r)
 {
 	json__open_obj(j, NULL);
 	common__time(j, cache, "time", r->real_ns);
-	JSON_WORD(j, "schema", "pvmtrace/1");
-	json__str(j, "type", type);
+	json__word(j, "schema", "pvmtrace/1");
+	json__word(j, "type", record_name(r->type));
 	json__u64(j, "seq", r->seq);
 	common__time(j, cache, "told", r->told_ns);
 	common__run(j, r);
@@ -61,7 +54,7 @@ static void put_host(struct json *j, const struct host *host)
 /* These are the texts of a host that stand in each line: name, machine_id and boot_id, which come first. */
 #define HOST_RENDERED_SZ offsetof(struct host, kernel)
 
-/* A run has one host, and every line tells it: it is rendered once. */
+/* A run has one host, and every line tells it: it is rendered once. What that saves: docs/design.md, Output. */
 static void json_host(struct json *j, struct render_cache *cache, const struct host *host)
 {
 	struct cached_host *last = &cache->host;
@@ -89,17 +82,11 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 
 static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	if (!c->target.task) {
-		json__nulls(j, (const char *const[]){ "resolved_at", "moved", "confirmed" }, 3);
-	} else {
-		if (c->raw->resolved == PVM_RESOLVED_EXIT)
-			JSON_WORD(j, "resolved_at", "exit");
-		else
-			JSON_WORD(j, "resolved_at", "entry");
-		json_tristate(j, "moved", common__moved(c->raw));
-		json_tristate(j, "confirmed",
-			      c->raw->flags & PVM_CALL_TARGET_CONFIRMED ? YES : UNKNOWN);
-	}
+	const bool known = c->target.task, confirmed = c->raw->flags & PVM_CALL_TARGET_CONFIRMED;
+
+	json__word(j, "resolved_at", known ? resolved_name(c->raw->resolved) : NULL);
+	json_tristate(j, "moved", known ? common__moved(c->raw) : UNKNOWN);
+	json_tristate(j, "confirmed", known && confirmed ? YES : UNKNOWN);
 	json_owner(j, plan, &c->owner);
 }
 
@@ -110,10 +97,7 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 
 	json__open_obj(j, "target");
 	json__s64(j, "arg", c->target_arg);
-	if (c->raw->kind == PVM_KIND_PIDFD)
-		JSON_WORD(j, "kind", "pidfd");
-	else
-		JSON_WORD(j, "kind", "pid");
+	json__word(j, "kind", kind_name(c->raw->kind));
 	json__bool(j, "resolved", resolved);
 	if (fit__begin(j, plan, FIT_TARGET)) {
 		put_target_how(j, plan, c);
@@ -133,7 +117,7 @@ void json_relation(struct json *j, struct fit_plan *plan, const struct call_info
 		return;
 	}
 	json__open_obj(j, "relation");
-	json__str(j, "kinship", c->target.task ? common__kinship(c->raw->kinship) : NULL);
+	json__word(j, "kinship", c->target.task ? kinship_name(c->raw->kinship) : NULL);
 	json_tristate(j, "same_uid", c->same_uid);
 	json_tristate(j, "same_user", c->same_user);
 	json_tristate(j, "same_container", c->same_container);
@@ -158,7 +142,7 @@ void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *
 
 void json_own_end(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	static const struct own_names names = { "", "host", "message", NULL, true };
+	static const struct own_names names = { "", "host", "message", { NULL }, true };
 
 	own__put_truncated(j, plan, r->type, &names);
 	if (own__shows(plan, OWN_HOST))

@@ -38,7 +38,7 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 {
 	const struct start_info *s = &r->start;
 
-	json_head(j, plan->cache, r, "start");
+	json_head(j, plan->cache, r);
 	put_text_or_null(j, "instance", s->instance);
 	json__str(j, "version", s->version);
 	json__str(j, "libbpf", s->libbpf);
@@ -46,8 +46,8 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	put_text_or_null(j, "kernel_version",
 			 own__shows(plan, OWN_KERNEL) ? r->host->kernel_version : NULL);
 	put_text_or_null(j, "arch", r->host->arch);
-	json__str(j, "attach", attach_name(s->attach));
-	json__str(j, "resolve", resolve_name(s->resolve));
+	json__word(j, "attach", attach_name(s->attach));
+	json__word(j, "resolve", resolve_name(s->resolve));
 	common__confirms(j, &s->confirms, true);
 	if (own__shows(plan, OWN_WITNESSES))
 		common__witnesses(j, &s->witnesses, true);
@@ -74,9 +74,9 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 
 static void put_reopen(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	json_head(j, plan->cache, r, "reopen");
+	json_head(j, plan->cache, r);
 	put_text_or_null(j, "instance", r->reopen.instance);
-	json__str(j, "reason", reopen_name(r->reopen.reason));
+	json__word(j, "reason", reopen_name(r->reopen.reason));
 	common__pad(j, plan->pad);
 	json_own_end(j, plan, r);
 }

@@ -60,7 +60,7 @@ static void put_stop(struct json *j, const struct own_plan *plan, const struct s
 
 static void put_line(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	json_head(j, plan->cache, r, common__type(r->type));
+	json_head(j, plan->cache, r);
 	switch (r->type) {
 	case REC_STATS:
 		put_stats(j, plan, &r->stats);

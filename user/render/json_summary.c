@@ -7,8 +7,8 @@
 
 static void put_sums(struct json *j, struct render_cache *cache, const struct summary_info *s)
 {
-	json__str(j, "op", s->call.raw->op == PVM_READ ? "read" : "write");
-	common__outcome(j, s->call.outcome);
+	json__word(j, "op", op_name(s->call.raw->op));
+	json__word(j, "outcome", outcome_name(s->call.outcome));
 	json__u64(j, "calls", s->calls);
 	if (s->sums_known)
 		json__u64(j, "bytes_transferred", s->bytes);
@@ -29,10 +29,7 @@ static void put_kinds(struct json *j, struct fit_plan *plan, const struct summar
 	common__errors(j, s);
 	common__abis(j, s);
 	json_tristate(j, "changed", s->changed);
-	if (s->range_known)
-		common__range(j, s->low, s->high);
-	else
-		json__nulls(j, (const char *const[]){ "low", "high" }, 2);
+	common__range(j, s, true);
 	fit__end(j, plan);
 }
 
@@ -40,8 +37,8 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 {
 	const struct summary_info *s = &r->summary;
 
-	json_head(j, plan->cache, r, "process_vm_summary");
-	json__str(j, "reason", reason_name(s->reason));
+	json_head(j, plan->cache, r);
+	json__word(j, "reason", reason_name(s->reason));
 	json_caller(j, plan, &s->call);
 	json_target(j, plan, &s->call);
 	json_relation(j, plan, &s->call);

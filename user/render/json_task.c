@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_task - the caller and the target of a call. A process that calls again looks the same
- * again, so what was written for it is kept and copied. */
+ * again, so what was written for it is kept and copied. What that saves: docs/design.md, Output. */
 #include <string.h>
 
 #include "render/common.h"
@@ -91,22 +91,38 @@ static void put_comm(struct json *j, struct fit_plan *plan, const struct task_in
 		fit__end(j, plan);
 }
 
+/* What is not known is null. Whether there is an array, or an object, to be closed. */
+static bool open_arr(struct json *j, const char *key, bool known)
+{
+	if (known)
+		json__open_arr(j, key);
+	else
+		json__null(j, key);
+	return known;
+}
+
+static bool open_obj(struct json *j, const char *key, bool known)
+{
+	if (known)
+		json__open_obj(j, key);
+	else
+		json__null(j, key);
+	return known;
+}
+
 /* The brackets belong to the part of the other keys, the arguments to their own. */
 static void put_args(struct json *j, struct fit_plan *plan, const struct task_info *t)
 {
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
 
-	if (!at) {
-		json__nulls(j, (const char *const[]){ "args", "args_cut" }, 2);
-		return;
+	if (open_arr(j, "args", at)) {
+		for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++)
+			json__bytes(j, NULL, arg, len);
+		json__close_arr(j);
+		common__args_hex(j, plan, t);
 	}
-	json__open_arr(j, "args");
-	for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++)
-		json__bytes(j, NULL, arg, len);
-	json__close_arr(j);
-	common__args_hex(j, plan, t);
-	json__bool(j, "args_cut", t->args_cut);
+	json_tristate(j, "args_cut", !t->args ? UNKNOWN : t->args_cut ? YES : NO);
 }
 
 void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t)
@@ -115,13 +131,10 @@ void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t
 	struct text comm = { "comm", "comm_hex", NULL, 0, FIT_OWNER_COMM_HEX };
 	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_OWNER_EXE_HEX };
 
-	if (!task) {
-		json__null(j, "memory_of");
+	if (!open_obj(j, "memory_of", task))
 		return;
-	}
 	comm.bytes = task->comm;
 	comm.len = strnlen(task->comm, PVM_COMM_SZ);
-	json__open_obj(j, "memory_of");
 	json__u64(j, "pid", task->pid);
 	put_name(j, plan, &comm);
 	put_text(j, plan, FIT_OWNER_EXE, &exe);
@@ -154,28 +167,36 @@ static void put_set(struct json *j, const char *key, uint32_t value)
 		json__null(j, key);
 }
 
+static void put_time(struct json *j, struct render_cache *cache, const char *key, bool known,
+		     uint64_t real_ns)
+{
+	if (known)
+		common__time(j, cache, key, real_ns);
+	else
+		json__null(j, key);
+}
+
 /* Puts which file was executed; without the record that came with its path, what the call itself says of it. */
 static void put_file(struct json *j, struct render_cache *cache, const struct task_info *t)
 {
-	const struct pvm_file_id *file = t->file;
+	static const struct pvm_file_id none;
+	const bool known = t->task->flags & PVM_TASK_EXE, whole = known && t->file;
+	const struct pvm_file_id *file = whole ? t->file : &none;
 
-	if (t->file_vague)
+	if (known && !t->file_vague)
+		common__dev(j, "exe_dev", whole ? file->dev : t->task->exe_dev);
+	else
 		json__null(j, "exe_dev");
-	else
-		common__dev(j, "exe_dev", file ? file->dev : t->task->exe_dev);
-	put_id(j, "exe_ino", file ? file->ino : t->task->exe_ino, true);
-	json__bool(j, "exe_deleted", t->task->flags & PVM_TASK_EXE_DELETED);
-	put_id(j, "exe_subvol", file ? file->subvol : 0, file && file->subvol);
-	put_id(j, "exe_gen", file ? file->gen : 0, file);
-	put_id(j, "exe_size", file ? file->size : 0, file);
-	if (file)
-		common__time(j, cache, "exe_ctime", file->ctime_ns);
-	else
-		json__null(j, "exe_ctime");
+	put_id(j, "exe_ino", whole ? file->ino : t->task->exe_ino, known);
+	json_tristate(j, "exe_deleted",
+		      !known				      ? UNKNOWN
+		      : t->task->flags & PVM_TASK_EXE_DELETED ? YES
+							      : NO);
+	put_id(j, "exe_subvol", file->subvol, file->subvol);
+	put_id(j, "exe_gen", file->gen, whole);
+	put_id(j, "exe_size", file->size, whole);
+	put_time(j, cache, "exe_ctime", whole, file->ctime_ns);
 }
-
-static const char *const file_keys[] = { "exe_dev", "exe_ino",	"exe_deleted", "exe_subvol",
-					 "exe_gen", "exe_size", "exe_ctime" };
 
 static void put_program(struct json *j, struct fit_plan *plan, const struct task_info *t,
 			bool is_target)
@@ -187,11 +208,7 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 
 	put_name(j, plan, &pcomm);
 	put_text(j, plan, FIT_EXE + is_target, &exe);
-	if (task->flags & PVM_TASK_EXE) {
-		put_file(j, plan->cache, t);
-	} else {
-		json__nulls(j, file_keys, sizeof(file_keys) / sizeof(file_keys[0]));
-	}
+	put_file(j, plan->cache, t);
 	put_args(j, plan, t);
 }
 
@@ -212,10 +229,7 @@ static void put_creds(struct json *j, struct render_cache *cache, const struct t
 		json__hex(j, "caps_effective", task->caps_effective);
 	else
 		json__null(j, "caps_effective");
-	if (t->bare)
-		json__null(j, "start");
-	else
-		common__time(j, cache, "start", t->real_start_ns);
+	put_time(j, cache, "start", !t->bare, t->real_start_ns);
 }
 
 static void put_cgroup(struct json *j, struct fit_plan *plan, const struct task_info *t,
@@ -229,25 +243,15 @@ static void put_cgroup(struct json *j, struct fit_plan *plan, const struct task_
 	json__bytes(j, "container_id", task_container(t), task_container_len(t));
 }
 
-/* Not known, and none, are two things. */
-static void put_containers(struct json *j, const struct task_info *t)
-{
-	if (t->container_cnt || (t->cgroup && !t->cgroup_cut))
-		common__containers(j, t);
-	else
-		json__null(j, "containers");
-}
-
-/* Puts where the process lives. */
+/* Puts where the process lives. That no containers are known, and that there are none, are two things. */
 static void put_home(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		     bool is_target)
 {
-	if (t == &no_task || !fit__begin(j, plan, FIT_NS + is_target)) {
-		json__nulls(j, (const char *const[]){ "containers", "ns" }, 2);
+	const bool shown = t != &no_task && fit__begin(j, plan, FIT_NS + is_target);
+
+	common__containers(j, t, shown && (t->container_cnt || (t->cgroup && !t->cgroup_cut)));
+	if (!open_obj(j, "ns", shown))
 		return;
-	}
-	put_containers(j, t);
-	json__open_obj(j, "ns");
 	put_nonzero(j, "pid", t->task->ns_pid);
 	put_nonzero(j, "mnt", t->task->ns_mnt);
 	put_nonzero(j, "user", t->task->ns_user);

@@ -281,9 +281,3 @@ bool json__needs_hex(const void *bytes, size_t len)
 	}
 	return false;
 }
-
-void json__nulls(struct json *j, const char *const *keys, size_t cnt)
-{
-	for (size_t i = 0; i < cnt; i++)
-		json__null(j, keys[i]);
-}

@@ -33,8 +33,8 @@ bool json__reserve(struct json *j, size_t size);
 /* Forgets what was written, keeps the buffer. */
 void json__reset(struct json *j);
 
-/* These are the out-of-line parts of what follows; they are not for callers. Each put writes at p, where there
- * is room, and returns the new end. */
+/* These, up to json__one_char, are what the functions below are made of; they are not for callers. Each put writes at p, where there is
+ * room, and returns the new end. */
 bool json__grow(struct json *j, size_t room);
 char *json__put_u64(char *p, uint64_t value);
 char *json__put_hex(char *p, uint64_t value);
@@ -79,7 +79,7 @@ static inline void json__one_char(struct json *j, const char *key, char c, bool 
 	json__end(j, p, comma);
 }
 
-/* Writes already rendered JSON, copied as it is. */
+/* Writes JSON that was rendered before, copied as it is. */
 static inline void json__raw(struct json *j, const char *key, const char *json, size_t len)
 {
 	char *p = json__begin(j, key, len);
@@ -90,8 +90,28 @@ static inline void json__raw(struct json *j, const char *key, const char *json, 
 	json__end(j, p + len, true);
 }
 
-/* Writes a constant string that needs no escaping. */
-#define JSON_WORD(j, key, word) json__raw(j, key, "\"" word "\"", sizeof("\"" word "\"") - 1)
+/* Writes a string that needs no escaping, of len bytes. */
+static inline void json__plain(struct json *j, const char *key, const char *text, size_t len)
+{
+	char *p = json__begin(j, key, len + 2);
+
+	if (!p)
+		return;
+	*p++ = '"';
+	memcpy(p, text, len);
+	p += len;
+	*p++ = '"';
+	json__end(j, p, true);
+}
+
+/* Writes one of the program's own words, which need no escaping. NULL: null. */
+static inline void json__word(struct json *j, const char *key, const char *word)
+{
+	if (word)
+		json__plain(j, key, word, strlen(word));
+	else
+		json__raw(j, key, "null", 4);
+}
 
 /* They write {"key": ... and [ ...; key NULL at top level or inside an array. */
 static inline void json__open_obj(struct json *j, const char *key)
@@ -154,6 +174,19 @@ static inline void json__s64(struct json *j, const char *key, int64_t value)
 	json__end(j, json__put_u64(p, value < 0 ? -(uint64_t)value : (uint64_t)value), true);
 }
 
+/* Writes the number as a string: "1000". */
+static inline void json__u64_text(struct json *j, const char *key, uint64_t value)
+{
+	char *p = json__begin(j, key, 20 + 2);
+
+	if (!p)
+		return;
+	*p++ = '"';
+	p = json__put_u64(p, value);
+	*p++ = '"';
+	json__end(j, p, true);
+}
+
 /* Writes "0x" and lower-case hex digits, without padding: 0 is "0x0". */
 static inline void json__hex(struct json *j, const char *key, uint64_t value)
 {
@@ -198,6 +231,35 @@ static inline void json__str(struct json *j, const char *key, const char *value)
 	json__bytes(j, key, value, value ? strlen(value) : 0);
 }
 
+/* They write a string that is made of parts, between the first function and the last one. A part's bytes are escaped like those
+ * of json__bytes, and a NUL ends that part. */
+static inline void json__open_str(struct json *j, const char *key)
+{
+	json__one_char(j, key, '"', false);
+}
+
+static inline void json__part(struct json *j, const void *bytes, size_t len)
+{
+	char *p = json__begin(j, NULL, 6 * len);
+	bool inexact;
+
+	if (p)
+		json__end(j, json__put_bytes(p, bytes, len, &inexact), false);
+}
+
+static inline void json__part_u64(struct json *j, uint64_t value)
+{
+	char *p = json__begin(j, NULL, 20);
+
+	if (p)
+		json__end(j, json__put_u64(p, value), false);
+}
+
+static inline void json__close_str(struct json *j)
+{
+	json__one_char(j, NULL, '"', true);
+}
+
 /* Writes them as lower-case hex digits without prefix, for the "<name>_hex" siblings. A NUL ends them early too;
  * NULL: null. */
 static inline void json__bytes_hex(struct json *j, const char *key, const void *bytes, size_t len)
@@ -229,8 +291,5 @@ static inline void json__end_line(struct json *j)
 	j->comma = false;
 	json__one_char(j, NULL, '\n', false);
 }
-
-/* Writes each of them as null. */
-void json__nulls(struct json *j, const char *const *keys, size_t cnt);
 
 #endif

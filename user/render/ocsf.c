@@ -83,12 +83,12 @@ static void more_end(const struct json *j, const struct head_room *room)
 static void put_product(struct json *j, const struct head_room *room)
 {
 	json__open_obj(j, "product");
-	JSON_WORD(j, "name", "pvmtrace");
+	json__word(j, "name", "pvmtrace");
 	if (more_begin(j, room)) {
-		JSON_WORD(j, "vendor_name", "pvmtrace");
+		json__word(j, "vendor_name", "pvmtrace");
 		more_end(j, room);
 	}
-	JSON_WORD(j, "version", PVMTRACE_VERSION);
+	json__word(j, "version", PVMTRACE_VERSION);
 	json__close_obj(j);
 }
 
@@ -96,7 +96,7 @@ static void put_metadata(struct json *j, const struct record *r, const struct he
 			 const char *event_code)
 {
 	json__open_obj(j, "metadata");
-	JSON_WORD(j, "version", OCSF_VERSION);
+	json__word(j, "version", OCSF_VERSION);
 	put_product(j, room);
 	if (more_begin(j, room)) {
 		common__time(j, room->fit ? room->fit->cache : room->own->cache, "original_time",
@@ -110,8 +110,8 @@ static void put_metadata(struct json *j, const struct record *r, const struct he
 		json__str(j, "event_code", event_code);
 		json__open_arr(j, "profiles");
 		if (room->fit)
-			JSON_WORD(j, NULL, "container");
-		JSON_WORD(j, NULL, "host");
+			json__word(j, NULL, "container");
+		json__word(j, NULL, "host");
 		json__close_arr(j);
 		more_end(j, room);
 	}
@@ -130,7 +130,7 @@ static void put_run(struct json *j, const struct record *r, const struct head_ro
 static void put_os(struct json *j, const struct host *host, bool with_kernel)
 {
 	json__open_obj(j, "os");
-	JSON_WORD(j, "name", "Linux");
+	json__word(j, "name", "Linux");
 	json__u64(j, "type_id", 200);
 	if (with_kernel && host->kernel[0])
 		json__bytes(j, "kernel_release", host->kernel, strlen(host->kernel));
@@ -188,22 +188,16 @@ static void put_cmd_line(struct json *j, const struct fit_plan *plan, const stru
 {
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
-	bool replaced;
-	char *p;
 
 	if (!at)
 		return;
-	p = json__begin(j, "cmd_line", 6 * left + 2);
-	if (!p)
-		return;
-	*p++ = '"';
+	json__open_str(j, "cmd_line");
 	for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++) {
 		if (i)
-			*p++ = ' ';
-		p = json__put_bytes(p, arg, len, &replaced);
+			json__part(j, " ", 1);
+		json__part(j, arg, len);
 	}
-	*p++ = '"';
-	json__end(j, p, true);
+	json__close_str(j);
 }
 
 /* Wherever a `user` stands it is the real one, `uid` of the json format: what the kernel's permission check of
@@ -213,7 +207,7 @@ static void put_user(struct json *j, const struct pvm_task *task)
 	if (!(task->flags & PVM_TASK_CREDS))
 		return;
 	json__open_obj(j, "user");
-	rest__number_text(j, "uid", task->uid);
+	json__u64_text(j, "uid", task->uid);
 	json__close_obj(j);
 }
 
@@ -233,7 +227,7 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct task_in
 	put_user(j, task);
 	if (task->sessionid != PVM_NO_ID) {
 		json__open_obj(j, "session");
-		rest__number_text(j, "uid", task->sessionid);
+		json__u64_text(j, "uid", task->sessionid);
 		json__close_obj(j);
 	}
 	if (t->container_cnt) {
@@ -286,23 +280,16 @@ static void put_actor(struct json *j, struct fit_plan *plan, const struct call_i
 /* Puts "unresolved:pid:991". */
 static void put_unresolved(struct json *j, const struct call_info *c)
 {
-	static const char pid[] = "\"unresolved:pid:", pidfd[] = "\"unresolved:pidfd:";
-	bool is_pidfd = c->raw->kind == PVM_KIND_PIDFD;
-	size_t len = is_pidfd ? sizeof(pidfd) - 1 : sizeof(pid) - 1;
-	int64_t arg = c->target_arg;
-	char *p;
+	const char *kind = kind_name(c->raw->kind);
+	const int64_t arg = c->target_arg;
 
 	json__open_obj(j, "process");
-	p = json__begin(j, "uid", sizeof(pidfd) + 12);
-	if (p) {
-		memcpy(p, is_pidfd ? pidfd : pid, len);
-		p += len;
-		if (arg < 0)
-			*p++ = '-';
-		p = json__put_u64(p, (uint64_t)(arg < 0 ? -arg : arg));
-		*p++ = '"';
-		json__end(j, p, true);
-	}
+	json__open_str(j, "uid");
+	json__part(j, "unresolved:", strlen("unresolved:"));
+	json__part(j, kind, strlen(kind));
+	json__part(j, ":-", arg < 0 ? 2 : 1);
+	json__part_u64(j, (uint64_t)(arg < 0 ? -arg : arg));
+	json__close_str(j);
 	json__close_obj(j);
 }
 
@@ -340,14 +327,14 @@ static void put_class(struct json *j, const struct record *r)
 	if (c->error)
 		json__str(j, "status_code", c->error);
 	else if (c->outcome == PVM_SUCCEEDED)
-		JSON_WORD(j, "status_code", "0");
+		json__word(j, "status_code", "0");
 }
 
 static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;
 
-	put_metadata(j, r, &(struct head_room){ .fit = plan }, rest__syscall(c));
+	put_metadata(j, r, &(struct head_room){ .fit = plan }, syscall_name(c->raw->op));
 	json__open_obj(j, "device");
 	put_device_uid(j, r->host);
 	if (fit__begin(j, plan, FIT_HOST)) {
@@ -420,8 +407,11 @@ static void put_own_status(struct json *j, const struct own_plan *plan, const st
 
 static void put_own(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	static const struct own_names names = { "unmapped.", "device.*", "message",
-						"unmapped.run\",\"metadata.*", false };
+	static const struct own_names names = { "unmapped.",
+						"device.*",
+						"message",
+						{ "unmapped.run", "metadata.*" },
+						false };
 	const struct head_room room = { .own = plan };
 
 	json__open_obj(j, NULL);
@@ -429,10 +419,10 @@ static void put_own(struct json *j, const struct own_plan *plan, const struct re
 	json__u64(j, "category_uid", 0);
 	json__u64(j, "class_uid", 0);
 	json__u64(j, "activity_id", 99);
-	json__str(j, "activity_name", common__type(r->type));
+	json__word(j, "activity_name", record_name(r->type));
 	json__u64(j, "type_uid", 99);
 	put_own_status(j, plan, r);
-	put_metadata(j, r, &room, common__type(r->type));
+	put_metadata(j, r, &room, record_name(r->type));
 	json__open_obj(j, "device");
 	put_device_uid(j, r->host);
 	if (own__shows(plan, OWN_HOST))

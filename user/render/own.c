@@ -16,17 +16,10 @@ static const struct {
 
 static void put_name(struct json *j, const char *prefix, const char *name)
 {
-	size_t prefix_len = strlen(prefix), len = strlen(name);
-	char *p = json__begin(j, NULL, prefix_len + len + 2);
-
-	if (!p)
-		return;
-	*p++ = '"';
-	memcpy(p, prefix, prefix_len);
-	memcpy(p + prefix_len, name, len);
-	p += prefix_len + len;
-	*p++ = '"';
-	json__end(j, p, true);
+	json__open_str(j, NULL);
+	json__part(j, prefix, strlen(prefix));
+	json__part(j, name, strlen(name));
+	json__close_str(j);
 }
 
 /* Without one, nothing is told. */
@@ -36,8 +29,6 @@ static const char *name_of(enum own_cut cut, enum record_type type, const struct
 		return names->host;
 	if (cut == OWN_MESSAGE)
 		return names->message;
-	if (cut == OWN_MORE)
-		return names->more;
 	if (names->coarse && cut == OWN_ZEROES)
 		cut = OWN_COUNTERS;
 	else if (names->coarse && cut == OWN_COUNTERS)
@@ -54,6 +45,8 @@ void own__put_truncated(struct json *j, const struct own_plan *plan, enum record
 
 		if (name && (rows[cut].types & TYPE(type)))
 			put_name(j, rows[cut].name ? names->prefix : "", name);
+		for (const char *const *more = names->more; cut == OWN_MORE && *more; more++)
+			put_name(j, "", *more);
 	}
 	json__close_arr(j);
 }

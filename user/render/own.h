@@ -37,13 +37,15 @@
 enum own_cut { OWN_CUTS(CUT_ID) OWN_CUT_CNT };
 #undef CUT_ID
 
+#define OWN_MORE_MAX 3
+
 /* This is how a format names what is cut. */
 struct own_names {
 	const char *prefix; /* of the object that is open, with its dot */
 	const char *host;   /* all of these are JSON paths */
 	const char *message;
-	const char *more; /* several, with the quotes and the comma between them; NULL: nothing */
-	bool coarse;	  /* without zeroes, or without counters: both are named as the latter */
+	const char *more[OWN_MORE_MAX]; /* NULL ends them */
+	bool coarse; /* without zeroes, or without counters: both are named as the latter */
 };
 
 /* This is what a line of such a record leaves out, and how long it is to become. */

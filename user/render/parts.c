@@ -9,44 +9,47 @@
 	(sizeof(",\"file\":{\"name\":\"\",\"path\":\"\",\"type_id\":1,\"is_deleted\":false}") - 1)
 
 /* A row may say of a part in one format: only names; that it is not there; or besides, what becomes null; a path. */
-#define QUOTED(name) "\"" name "\""
-#define FORM(name)                    \
-	{                             \
-		.names = QUOTED(name) \
+#define NAMES(name) .names = name "\0", .names_sz = sizeof("\"" name "\",") - 1
+#define NAMES2(a, b) .names = a "\0" b "\0", .names_sz = sizeof("\"" a "\",\"" b "\",") - 1
+#define NAMES3(a, b, c) \
+	.names = a "\0" b "\0" c "\0", .names_sz = sizeof("\"" a "\",\"" b "\",\"" c "\",") - 1
+#define FORM(name)          \
+	{                   \
+		NAMES(name) \
 	}
-#define FORM2(a, b)                              \
-	{                                        \
-		.names = QUOTED(a) "," QUOTED(b) \
+#define FORM2(a, b)          \
+	{                    \
+		NAMES2(a, b) \
 	}
-#define FORM3(a, b, c)                                         \
-	{                                                      \
-		.names = QUOTED(a) "," QUOTED(b) "," QUOTED(c) \
+#define FORM3(a, b, c)          \
+	{                       \
+		NAMES3(a, b, c) \
 	}
 #define NO_FORM               \
 	{                     \
 		.names = NULL \
 	}
-#define OR_NULL(name, key)                                     \
-	{                                                      \
-		.names = QUOTED(name), .instead = NULL_SZ(key) \
+#define OR_NULL(name, key)                           \
+	{                                            \
+		NAMES(name), .instead = NULL_SZ(key) \
 	}
-#define NS_OR_NULL(task)                                                    \
-	{                                                                   \
-		.names = QUOTED(task ".ns") "," QUOTED(task ".containers"), \
-		.instead = NULL_SZ("containers") + NULL_SZ("ns"),           \
+#define NS_OR_NULL(task)                                                  \
+	{                                                                 \
+		NAMES2(task ".ns", task ".containers"),                   \
+			.instead = NULL_SZ("containers") + NULL_SZ("ns"), \
 	}
-#define TEXT(name, key)                                                             \
-	{                                                                           \
-		.names = QUOTED(name), .text_extra = TEXT_SZ(key), .text_copies = 1 \
+#define TEXT(name, key)                                                   \
+	{                                                                 \
+		NAMES(name), .text_extra = TEXT_SZ(key), .text_copies = 1 \
 	}
-#define TEXT_OR_NULL(name, key)                                                             \
-	{                                                                                   \
-		.names = QUOTED(name), .instead = NULL_SZ(key), .text_extra = TEXT_SZ(key), \
-		.text_copies = 1,                                                           \
+#define TEXT_OR_NULL(name, key)                                                   \
+	{                                                                         \
+		NAMES(name), .instead = NULL_SZ(key), .text_extra = TEXT_SZ(key), \
+			     .text_copies = 1,                                    \
 	}
-#define OCSF_FILE(name)                                                             \
-	{                                                                           \
-		.names = QUOTED(name), .text_extra = OCSF_FILE_SZ, .text_copies = 2 \
+#define OCSF_FILE(name)                                                   \
+	{                                                                 \
+		NAMES(name), .text_extra = OCSF_FILE_SZ, .text_copies = 2 \
 	}
 
 /* The part stands in the last two formats, under the object that they keep for what their schema has no key for; or in all

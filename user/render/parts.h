@@ -122,9 +122,11 @@ enum fit_format_id { FIT_JSON, FIT_ECS, FIT_OCSF, FIT_FORMAT_CNT };
 
 /* This is a part in a format. */
 struct fit_form {
-	/* This is how `truncated` names it: the text of one JSON string, or of several. NULL: the format does not have it. */
+	/* This is how `truncated` names it: by one name, or several, each with a NUL behind it, and one more at the end. NULL: the
+	 * format does not have it. */
 	const char *names;
-	uint8_t instead; /* what stands in its place when it is cut, in bytes */
+	uint8_t names_sz; /* what these take there, with quotes and commas */
+	uint8_t instead;  /* what stands in its place when it is cut, in bytes */
 	/* It says what a path takes besides its bytes, and how often those stand in the line at most. */
 	uint8_t text_extra;
 	uint8_t text_copies;

@@ -8,23 +8,6 @@
 #include "event/names.h"
 #include "render/common.h"
 
-void rest__number_text(struct json *j, const char *key, uint32_t value)
-{
-	char *p = json__begin(j, key, 12);
-
-	if (!p)
-		return;
-	*p = '"';
-	p = json__put_u64(p + 1, value);
-	*p++ = '"';
-	json__end(j, p, true);
-}
-
-const char *rest__syscall(const struct call_info *c)
-{
-	return c->raw->op == PVM_READ ? "process_vm_readv" : "process_vm_writev";
-}
-
 void rest__host(struct json *j, const struct host *host)
 {
 	size_t len = strlen(host->name);
@@ -74,10 +57,10 @@ static void put_tristate(struct json *j, const char *key, enum tristate value)
 static void put_top(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		    unsigned int lacks)
 {
-	json__str(j, "phase", phase_name(c->raw->phase));
+	json__word(j, "phase", phase_name(c->raw->phase));
 	if (!fit__begin(j, plan, FIT_TOP))
 		return;
-	json__str(j, "abi", abi_name(c->raw->abi));
+	json__word(j, "abi", abi_name(c->raw->abi));
 	json__bool(j, "audit", c->raw->flags & PVM_CALL_AUDIT);
 	if (c->ret_known)
 		json__s64(j, "ret", c->ret);
@@ -192,7 +175,7 @@ static void put_home(struct json *j, struct fit_plan *plan, const struct task_in
 	if (!fit__begin(j, plan, FIT_NS + target))
 		return;
 	if (t->container_cnt)
-		common__containers(j, t);
+		common__containers(j, t, true);
 	put_ns(j, task);
 	fit__end(j, plan);
 }
@@ -250,13 +233,12 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 	json__open_obj(j, "target");
 	if (fit__begin(j, plan, FIT_ASKED)) {
 		json__s64(j, "arg", c->target_arg);
-		json__str(j, "kind", c->raw->kind == PVM_KIND_PIDFD ? "pidfd" : "pid");
+		json__word(j, "kind", kind_name(c->raw->kind));
 		fit__end(j, plan);
 	}
 	json__bool(j, "resolved", c->target.task);
 	if (c->target.task && fit__begin(j, plan, FIT_TARGET)) {
-		json__str(j, "resolved_at",
-			  c->raw->resolved == PVM_RESOLVED_EXIT ? "exit" : "entry");
+		json__word(j, "resolved_at", resolved_name(c->raw->resolved));
 		put_tristate(j, "moved", common__moved(c->raw));
 		if (c->raw->flags & PVM_CALL_TARGET_CONFIRMED)
 			json__bool(j, "confirmed", true);
@@ -272,7 +254,7 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 	if (!c->target.task || !fit__begin(j, plan, FIT_RELATION))
 		return;
 	json__open_obj(j, "relation");
-	json__str(j, "kinship", common__kinship(c->raw->kinship));
+	json__word(j, "kinship", kinship_name(c->raw->kinship));
 	put_tristate(j, "same_uid", c->same_uid);
 	put_tristate(j, "same_user", c->same_user);
 	put_tristate(j, "same_container", c->same_container);
@@ -303,7 +285,7 @@ static void put_look(struct json *j, const struct list_info *a)
 	json__u64(j, "captured", a->captured);
 	put_gaps(j, a);
 	if (a->user) {
-		JSON_WORD(j, "origin", "user");
+		json__word(j, "origin", "user");
 		json__bool(j, "toctou", true);
 	}
 	put_tristate(j, "changed", a->changed);
@@ -324,7 +306,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 
 	if (fit__begin(j, plan, FIT_LOCAL)) {
 		json__open_obj(j, "local");
-		json__str(j, "status", common__status(local->status));
+		json__word(j, "status", common__status(local->status));
 		put_look(j, local);
 		fit__put_elements(j, "iov", local->iov, plan->iov[0]);
 		if (local->iov_exit)
@@ -333,7 +315,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 		fit__end(j, plan);
 	}
 	json__open_obj(j, "remote");
-	json__str(j, "status", common__status(remote->status));
+	json__word(j, "status", common__status(remote->status));
 	if (fit__begin(j, plan, FIT_REMOTE)) {
 		put_look(j, remote);
 		if (remote->iov_exit)
@@ -364,15 +346,14 @@ static void put_kinds(struct json *j, struct fit_plan *plan, const struct summar
 		common__errors(j, s);
 	common__abis(j, s);
 	put_tristate(j, "changed", s->changed);
-	if (s->range_known)
-		common__range(j, s->low, s->high);
+	common__range(j, s, false);
 	fit__end(j, plan);
 }
 
 void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_info *s,
 		   unsigned int lacks)
 {
-	json__str(j, "reason", reason_name(s->reason));
+	json__word(j, "reason", reason_name(s->reason));
 	json__u64(j, "calls", s->calls);
 	if (s->sums_known) {
 		json__u64(j, "bytes_transferred", s->bytes);

@@ -20,10 +20,8 @@ enum rest_lacks {
 	REST_CONTAINER = 8, /* the target's container */
 };
 
-/* These are values that every format writes. */
-void rest__number_text(struct json *j, const char *key, uint32_t value); /* "1000" */
-const char *rest__syscall(const struct call_info *c);
-/* Puts a string that a process can choose and that stands in a part of its own: nothing if it is not known or is cut. */
+/* Puts a string that a process can choose and that stands in a part of its own: nothing if it is not known or
+ * is cut. */
 void rest__text(struct json *j, struct fit_plan *plan, enum fit_part part, const char *key,
 		const char *bytes, size_t len);
 

@@ -38,8 +38,8 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	if (own__shows(plan, OWN_KERNEL))
 		put_text(j, "kernel_version", r->host->kernel_version);
 	put_text(j, "arch", r->host->arch);
-	json__str(j, "attach", attach_name(s->attach));
-	json__str(j, "resolve", resolve_name(s->resolve));
+	json__word(j, "attach", attach_name(s->attach));
+	json__word(j, "resolve", resolve_name(s->resolve));
 	common__confirms(j, &s->confirms, false);
 	if (own__shows(plan, OWN_WITNESSES))
 		common__witnesses(j, &s->witnesses, false);
@@ -87,7 +87,7 @@ void rest__own(struct json *j, const struct own_plan *plan, const struct record 
 		break;
 	case REC_REOPEN:
 		put_text(j, "instance", r->reopen.instance);
-		json__str(j, "reason", reopen_name(r->reopen.reason));
+		json__word(j, "reason", reopen_name(r->reopen.reason));
 		common__pad(j, plan->pad);
 		break;
 	case REC_STATS:

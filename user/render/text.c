@@ -155,12 +155,6 @@ static bool is_native(enum pvm_abi abi)
 static void add_flags(struct text_line *t, const struct call_info *c, bool of_pair, size_t put,
 		      unsigned int col)
 {
-	static const char *const kinships[] = {
-		[PVM_KIN_NONE] = NULL,
-		[PVM_KIN_SELF] = "self",
-		[PVM_KIN_CHILD] = "child",
-		[PVM_KIN_PARENT] = "parent",
-	};
 	static const char *const phases[] = {
 		[PVM_IN_FLIGHT] = "parked",
 		[PVM_UNFINISHED] = "unfinished",
@@ -186,8 +180,8 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		  false },
 		{ "seen by the audit only", raw->flags & PVM_CALL_AUDIT, false },
 		{ "partial", c->partial == YES, false },
-		{ c->target.task && raw->kinship <= PVM_KIN_PARENT ? kinships[raw->kinship] : NULL,
-		  true, true },
+		{ kinship_name(raw->kinship), c->target.task && raw->kinship != PVM_KIN_NONE,
+		  true },
 		{ "same memory", c->same_memory == YES && raw->kinship != PVM_KIN_SELF, true },
 		{ "late", l == LIST_LATE || r == LIST_LATE, false },
 		{ "partly unreadable", l == LIST_PARTIAL || r == LIST_PARTIAL, false },
@@ -244,7 +238,7 @@ static void put_who(struct text_line *t, const struct record *r, const struct co
 	text__to(t, cols->op);
 	if (!is_read)
 		text__tint(t, TINT_ODD);
-	text__put(t, is_read ? "read" : "write");
+	text__put(t, op_name(c->raw->op));
 	if (!is_read)
 		text__tint(t, TINT_PLAIN);
 }

@@ -72,20 +72,22 @@ static void put_filter(struct text_line *t, const char *whose, const char *field
 static void put_filters(struct text_line *t, const struct options *o)
 {
 	static const char *const whose[] = { [PVM_CALLER] = "caller-", [PVM_TARGET] = "target-" };
-	static const char *const fields[FILTER_FIELD_CNT] = {
-		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
-		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container",
-	};
 
 	for (int who = PVM_CALLER; who <= PVM_TARGET; who++) {
 		for (int field = 0; field < FILTER_FIELD_CNT; field++)
-			put_filter(t, whose[who], fields[field], &o->filter[who][field]);
+			put_filter(t, whose[who], filter_field_name((enum filter_field)field),
+				   &o->filter[who][field]);
 	}
-	if (o->ops == 1u << PVM_READ || o->ops == 1u << PVM_WRITE)
-		text__put(t, o->ops == 1u << PVM_READ ? " --op read" : " --op write");
-	if (o->outcome)
-		text__put(t, o->outcome == PVM_SUCCEEDED ? " --outcome success"
-							 : " --outcome failure");
+	for (unsigned int op = PVM_READ; op <= PVM_WRITE; op++) {
+		if (o->ops != 1u << op)
+			continue;
+		text__put(t, " --op ");
+		text__put(t, op_name(op));
+	}
+	if (o->outcome) {
+		text__put(t, " --outcome ");
+		text__put(t, outcome_name(o->outcome));
+	}
 	if (o->min_bytes) {
 		text__put(t, " --min-bytes ");
 		text__u64(t, o->min_bytes);
@@ -194,15 +196,9 @@ static void put_stop(struct text_line *t, const struct stop_info *s)
 
 static void put_name(struct text_line *t, enum record_type type)
 {
-	static const char *const names[] = {
-		[REC_START] = "start",	 [REC_STATS] = "stats", [REC_LOST] = "lost",
-		[REC_REOPEN] = "reopen", [REC_ERROR] = "error", [REC_STOP] = "stop",
-	};
-	const char *name = (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
-
 	text__put(t, " -- ");
 	text__tint(t, type == REC_LOST || type == REC_ERROR ? TINT_BAD : TINT_NOTE);
-	text__put(t, name ? name : "?");
+	text__put(t, record_name(type));
 	text__tint(t, TINT_PLAIN);
 	text__put(t, ": ");
 }
