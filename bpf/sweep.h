@@ -125,11 +125,13 @@ static __always_inline bool sweep_takes(struct pvm_state *s, struct pvm_state *c
 	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, same;
 	u32 stage = s->stage, mark = 1;
 
+	copy->stage = stage;
 	if (!at_end && bpf_map_update_elem(&pvm_ending, &address, &mark, BPF_ANY))
 		return false;
 	same = !bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data),
-				      &s->call) &&
-	       !s->exiting && stage >= STAGE_REJECTED && s->stage == stage &&
+				      &s->call);
+	copy->undecided = s->undecided; /* behind the copy: at worst a call more is told */
+	same = same && !s->exiting && stage >= STAGE_REJECTED && s->stage == stage &&
 	       s->call.entry_ns == entry_ns;
 	if (same)
 		sweep_close(s, by, entry_ns);
@@ -154,11 +156,12 @@ static __always_inline void sweep_look(struct pvm_call *call, u64 by)
 static __always_inline void sweep_last(struct pvm_state *s, u64 address, u64 by, u64 now, u8 phase,
 				       u64 entry_ns)
 {
-	bool dropped = call_is_dropped(s);
 	struct pvm_state *copy = state_at(SLOT_SWEPT);
+	bool dropped;
 
 	if (!copy || !sweep_takes(s, copy, address, by, entry_ns))
 		return;
+	dropped = call_is_dropped(copy);
 	if (dropped && !call_may_move(&copy->call)) {
 		count(PVM_C_FILTERED);
 		return;
