@@ -215,7 +215,7 @@ build/bench/%.bpf.o: tests/bench/%.bpf.c build/flags
 
 .PHONY: build-unit build-live
 build-unit: $(UNIT_PROGS)
-build-live: all $(LIVE_PROGS) build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-native build/vm/pvmtrace-tasks
+build-live: all $(LIVE_PROGS) build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 

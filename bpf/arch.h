@@ -57,6 +57,9 @@ static __always_inline bool arch_is_inside(struct pt_regs *regs)
 	return (s64)regs->ax == -38;
 }
 
+/* Reads a register that is the caller's own, and that no call changes. */
+#define ARCH_OWN(regs) REG(regs, r15)
+
 /* Says whether the call in progress came in compat mode. */
 #define ARCH_COMPAT(regs, self) (OF_CURRENT(self, thread_info.status) & TS_COMPAT)
 
@@ -124,6 +127,8 @@ static __always_inline bool arch_is_inside(struct pt_regs *regs)
 {
 	return regs->regs[0] == regs->orig_x0;
 }
+
+#define ARCH_OWN(regs) REG(regs, regs[27])
 
 #define ARCH_COMPAT(regs, self) ((regs)->pstate & PSR_MODE32_BIT)
 

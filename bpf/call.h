@@ -229,17 +229,16 @@ static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 ta
 	return s;
 }
 
-/* Counts the call, once, whichever of its hooks find no room for it. Nothing says there that it is inside, so each of them comes
- * by here. Its exit is told as an orphan, where that hook is on all calls, and counts for itself. */
+/* Counts the call, of which no hook before had to do so, for want of room. Its exit is told as an orphan, where that hook is on
+ * all calls, and counts for itself. */
 static __always_inline void call_lose(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
-				      enum pvm_hook hook)
+				      bool at_exit, enum pvm_hook hook)
 {
-	if (BESIDE(hook) &&
-	    !over_lose((u64)self, OF_CURRENT(self, start_boottime), regs, abi_op, saw_of(hook)))
-		return;
+	if (BESIDE(hook))
+		over_put((u64)self, OF_CURRENT(self, start_boottime), regs, abi_op, saw_of(hook));
 	count(PVM_C_SEEN);
 	count(PVM_C_STATE_FULL);
-	audit_seen(regs, abi_op, false, HOOK_OF(hook) != HOOK_ENTER);
+	audit_seen(regs, abi_op, at_exit, HOOK_OF(hook) != HOOK_ENTER);
 }
 
 static __always_inline void call_enter(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
@@ -262,7 +261,8 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 		here_settle(s, task);
 		here_settle_permit(s, task);
 	}
-	if (BESIDE(hook) && s && state_is_same(s, thread_ns, regs, abi_op, saw_of(hook))) {
+	if (BESIDE(hook) && s && state_is_same(s, thread_ns, regs, abi_op, saw_of(hook)) &&
+	    !call_is_out(s)) {
 		s->seen |= saw_of(hook);
 		if (saw_of(hook) == PVM_SAW_PERMIT && cfg_quick)
 			here_note_permit(s->row, task);
@@ -272,7 +272,10 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 		look_for_stack(self);
 	s = state_begin(s, task, thread_ns);
 	if (!s) {
-		call_lose(regs, self, abi_op, hook);
+		/* Nothing says there that it is inside, so each of its hooks comes by here. */
+		if (!BESIDE(hook) ||
+		    over_find(task, thread_ns, regs, abi_op, saw_of(hook)) == OVER_UNKNOWN)
+			call_lose(regs, self, abi_op, false, hook);
 		return;
 	}
 	count(PVM_C_SEEN);

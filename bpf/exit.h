@@ -131,29 +131,56 @@ enum call_found {
 	CALL_FOUND, /* its entry was seen */
 	CALL_UNSEEN,
 	CALL_OVER, /* another hook has told it */
+	CALL_LOST, /* another one has counted it as lost */
 };
+
+/* Returns whether the sweep has told the call as ended, or does so now: then this is the end of another one. It looks twice at
+ * what it tells, the first time long before (sweep_is_out): only then is it asked, which is dear. */
+static __always_inline bool exit_is_anothers(struct pvm_state *s)
+{
+	if (s->out_ns != s->call.entry_ns)
+		return false;
+	s->exiting = 1;
+	return call_is_swept(s);
+}
 
 /* Finds the call where there are witnesses. It is a function with a stack of its own (see filter_task). */
 static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *self,
 				     struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
 {
-	u64 task = (u64)self, thread_ns = OF_CURRENT(self, start_boottime);
+	u64 thread_ns = OF_CURRENT(self, start_boottime);
+	int over;
 
-	if (!s)
-		return over_find(task, thread_ns, regs, abi_op, saw) == OVER_TOLD ? CALL_OVER
-										  : CALL_UNSEEN;
+	if (!s) {
+		over = over_find((u64)self, thread_ns, regs, abi_op, saw);
+		if (over == OVER_LOST)
+			return CALL_LOST;
+		return over == OVER_TOLD ? CALL_OVER : CALL_UNSEEN;
+	}
 	if (!state_is_same(s, thread_ns, regs, abi_op, saw))
 		return CALL_UNSEEN;
+	if (s->stage == STAGE_IDLE) {
+		s->seen |= saw;
+		return CALL_OVER;
+	}
+	if (exit_is_anothers(s))
+		return CALL_UNSEEN;
 	s->seen |= saw;
-	return s->stage == STAGE_IDLE || call_is_out(s) ? CALL_OVER : CALL_FOUND;
+	return CALL_FOUND;
 }
 
+/* Finds the call. ret: its result, which two hooks at the end of one call see alike: a call that comes by the last one only, as
+ * seccomp refuses it, is so told from the thread's last one, if that had another. */
 static __always_inline enum call_found call_find(struct pvm_state *s, struct task_struct *self,
-						 struct pt_regs *regs, u32 abi_op,
+						 struct pt_regs *regs, u32 abi_op, s64 ret,
 						 enum pvm_hook hook)
 {
-	if (BESIDE(hook))
-		return call_find_seen(s, self, regs, abi_op, saw_of(hook));
+	enum call_found found;
+
+	if (BESIDE(hook)) {
+		found = call_find_seen(s, self, regs, abi_op, saw_of(hook));
+		return found == CALL_OVER && s && s->call.ret != ret ? CALL_UNSEEN : found;
+	}
 	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))
 		return CALL_UNSEEN;
 	if (call_is(s, regs, abi_op))
@@ -192,6 +219,15 @@ static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struc
 	return s;
 }
 
+/* Counts a call of which this hook may be the only one that sees it, and for which it finds no room. The hook on all exits has
+ * room in any case. */
+static __always_inline void exit_lose(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
+				      enum call_found found, enum pvm_hook hook)
+{
+	if (BESIDE(hook) && hook != HOOK_EXIT && found == CALL_UNSEEN && !pvm_shared.stopping)
+		call_lose(regs, self, abi_op, true, hook);
+}
+
 /* Returns where that was begun: a constant but for the one hook that may use both. */
 static __always_inline u32 orphan_slot(const struct pvm_state *s, enum pvm_hook hook)
 {
@@ -214,8 +250,10 @@ static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_ho
 
 	s->exiting = 1;
 	s->hook = HOOK_OF(hook);
-	if (BESIDE(hook))
+	if (BESIDE(hook)) {
 		s->out_ns = 0;
+		s->call.ret = ret; /* also of what is not told: see call_find */
+	}
 	if (late)
 		call_send_late(s);
 	if (s->stage == STAGE_ACTIVE)
@@ -284,15 +322,17 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	s = state_of(task);
 	if (BESIDE(hook) && cfg_quick)
 		here_end(s, task);
-	found = call_find(s, self, regs, abi_op, hook);
+	found = call_find(s, self, regs, abi_op, ret, hook);
 	if (found == CALL_OVER)
 		return;
 	if (found == CALL_FOUND) {
 		verdict = exit_begun(s, ret, hook);
 	} else {
 		s = orphan_begin(s, self, hook);
-		if (!s)
+		if (!s) {
+			exit_lose(regs, self, abi_op, found, hook);
 			return;
+		}
 		slot = orphan_slot(s, hook);
 		verdict = exit_orphan(s, regs, self, abi_op, ret, slot, hook);
 	}

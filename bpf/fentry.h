@@ -32,6 +32,8 @@ static __always_inline int function_enter(unsigned long long *ctx, u32 abi, u32 
 {
 	struct pt_regs *regs = function_regs(ctx);
 
+	if (BESIDE(hook) && is_passed_over(regs, saw_of(hook)))
+		return 0;
 	call_enter(regs, current_task(), ARCH_CALL(arch_function_abi(regs, abi), op), hook);
 	return 0;
 }
@@ -42,10 +44,13 @@ static __always_inline int function_exit(unsigned long long *ctx, u32 abi, u32 o
 	struct pt_regs *regs = function_regs(ctx);
 	struct task_struct *self = current_task();
 	u32 abi_op = ARCH_CALL(arch_function_abi(regs, abi), op);
+	s64 ret = ctx[1];
 
-	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, abi_op))
+	if (BESIDE(hook) && is_passed_over(regs, saw_of(hook)))
 		return 0;
-	call_exit(regs, self, abi_op, ctx[1], hook);
+	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, abi_op, ret))
+		return 0;
+	call_exit(regs, self, abi_op, ret, hook);
 	return 0;
 }
 

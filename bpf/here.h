@@ -23,6 +23,7 @@ struct pvm_here {
 	u64 inside; /* the thread whose call was taken here and is not over, with HERE_PERMITTED; 0: none */
 	u64 awaited; /* the thread whose return was seen here, and its last hook not yet; 0: none. Of that call: */
 	u64 args;   /* sum of its arguments */
+	s64 ret;    /* its result */
 	u32 abi_op; /* ARCH_CALL */
 } __attribute__((aligned(64)));
 
@@ -112,19 +113,21 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op
 		return;
 	h->abi_op = abi_op;
 	h->args = args_sum(s->call.args);
+	h->ret = s->call.ret;
 	h->awaited = task;
 	s->row = row;
 	s->awaits = 1;
 }
 
 /* Returns to the last hook, with cfg_quick, whether it was awaited here. It is wrong only if the awaited one was passed
- * over, and so were all other hooks on a call with the same arguments that the thread has made since. */
-static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 abi_op)
+ * over, and the thread has since made a call with the same arguments and the same result, which all other hooks were passed
+ * over for, or which came to none, as seccomp refused it. */
+static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32 abi_op, s64 ret)
 {
 	struct pvm_here *h = here_at(here_row());
 	u64 args[PVM_ARG_CNT];
 
-	if (h->awaited != task || h->abi_op != abi_op)
+	if (h->awaited != task || h->abi_op != abi_op || h->ret != ret)
 		return false;
 	arch_args(regs, abi_op, true, args);
 	if (h->args != args_sum(args))

@@ -28,7 +28,7 @@ static __always_inline void tracepoint_enter(struct pt_regs *regs, long id, enum
 	u32 abi_op = arch_number(id);
 	struct task_struct *self;
 
-	if (!abi_op)
+	if (!abi_op || (BESIDE(hook) && is_passed_over(regs, saw_of(hook))))
 		return;
 	self = current_task();
 	if (arch_mode_fits(abi_op, ARCH_COMPAT(regs, self)))
@@ -40,10 +40,10 @@ static __always_inline void tracepoint_exit(struct pt_regs *regs, long ret, enum
 	u32 abi_op = arch_number(arch_exit_number(regs));
 	struct task_struct *self;
 
-	if (!abi_op)
+	if (!abi_op || (BESIDE(hook) && is_passed_over(regs, saw_of(hook))))
 		return;
 	self = current_task();
-	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, abi_op))
+	if (BESIDE(hook) && cfg_quick && here_was_awaited(regs, (u64)self, abi_op, ret))
 		return;
 	if (arch_mode_fits(abi_op, ARCH_COMPAT(regs, self)))
 		call_exit(regs, self, abi_op, ret, hook);

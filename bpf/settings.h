@@ -31,6 +31,8 @@ const volatile bool cfg_quick = false;	    /* they see returns: here.h */
 const volatile bool cfg_stacks = false;	    /* for which threads need a shadow stack: witness.h */
 /* In a build for tests no hook sees an end, but those of our own calls. */
 const volatile bool cfg_ends_unseen = false;
+/* This is set in a build for tests: a hook is as if it was passed over for calls whose callers ask for it (stages.h). */
+const volatile bool cfg_pass_over = false;
 const volatile bool cfg_around =
 	false; /* with fentry: they are around its hooks, and not between them */
 const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */

@@ -45,6 +45,14 @@ static __always_inline u32 saw_excludes(enum pvm_saw saw)
 	}
 }
 
+/* Returns, in a build for tests, whether this hook is to leave out the call: PVM_PASS_OVER and enum pvm_saw in a register say
+ * which hooks are. */
+static __always_inline bool is_passed_over(struct pt_regs *regs, enum pvm_saw saw)
+{
+	return cfg_pass_over && (ARCH_OWN(regs) & ~0xffULL) == PVM_PASS_OVER &&
+	       ARCH_OWN(regs) & saw;
+}
+
 /* Returns whether the registers are those of the call that the state is of. */
 static __always_inline bool call_is(const struct pvm_state *s, struct pt_regs *regs, u32 abi_op)
 {
@@ -73,7 +81,7 @@ static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_
  * ones, or counted as lost at its begin, for want of room. */
 struct pvm_over {
 	u64 thread_ns;
-	u64 args; /* sum of the arguments */
+	u64 call; /* sum of which call it is and of its arguments */
 	u32 seen; /* enum pvm_saw */
 	u32 lost; /* boolean */
 };
@@ -109,6 +117,12 @@ enum over_what {
 	OVER_LOST,
 };
 
+/* Returns a sum of the arguments and of what ARCH_CALL is made of. */
+static __always_inline u64 call_sum(const u64 *args, u32 abi, u32 op)
+{
+	return hash_add(args_sum(args), (u64)abi << 32 | op);
+}
+
 /* Looks, where there are witnesses, for what became of the call. Returns enum over_what. It is a function with a
  * stack of its own (see filter_task). */
 static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
@@ -122,7 +136,7 @@ static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u
 		return OVER_UNKNOWN;
 	arch_args(regs, abi_op, true, args);
 	if (over->thread_ns != thread_ns || over->seen & saw_excludes(saw) ||
-	    over->args != args_sum(args))
+	    over->call != call_sum(args, ARCH_ABI(abi_op), ARCH_OP(abi_op)))
 		return OVER_UNKNOWN;
 	lost = over->lost;
 	over->seen |= saw;
@@ -131,20 +145,16 @@ static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u
 	return lost ? OVER_LOST : OVER_TOLD;
 }
 
-/* With witnesses, this hook finds no room for the call's state. Returns whether it is the first one to do so, which counts
- * the call. It is a function with a stack of its own. */
-static __noinline int over_lose(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
-				enum pvm_saw saw)
+/* Remembers, with witnesses, that this hook found no room for the call's state. It is a function with a stack of its own. */
+static __noinline int over_put(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
+			       enum pvm_saw saw)
 {
 	struct pvm_over over = { .thread_ns = thread_ns, .seen = saw, .lost = 1 };
 	u64 args[PVM_ARG_CNT];
 
-	if (over_find(task, thread_ns, regs, abi_op, saw) != OVER_UNKNOWN)
-		return 0;
 	arch_args(regs, abi_op, true, args);
-	over.args = args_sum(args);
-	bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
-	return 1;
+	over.call = call_sum(args, ARCH_ABI(abi_op), ARCH_OP(abi_op));
+	return bpf_map_update_elem(&pvm_over, &task, &over, BPF_ANY);
 }
 
 /* Not all of its last hooks have seen the call, and its state is to go. Returns other than 0 if it could not be remembered. */
@@ -152,7 +162,7 @@ static __noinline int over_remember(const struct pvm_state *s, u64 task)
 {
 	struct pvm_over over = {
 		.thread_ns = s->thread_ns,
-		.args = args_sum(s->call.args),
+		.call = call_sum(s->call.args, s->call.abi, s->call.op),
 		.seen = s->seen,
 	};
 

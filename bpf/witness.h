@@ -21,11 +21,14 @@
 #include "hooks.h"
 
 /* Returns the registers that the current thread came with; *abi_op: its call as ARCH_CALL, 0 if it is none of ours. */
-static __always_inline struct pt_regs *witness_regs(struct task_struct *self, u32 *abi_op)
+static __always_inline struct pt_regs *witness_regs(struct task_struct *self, enum pvm_saw saw,
+						    u32 *abi_op)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(self);
 
 	*abi_op = arch_number(arch_exit_number(regs));
+	if (*abi_op && is_passed_over(regs, saw))
+		*abi_op = 0;
 	if (*abi_op && !arch_mode_fits(*abi_op, ARCH_COMPAT(regs, self)))
 		*abi_op = 0;
 	return regs;
@@ -39,7 +42,7 @@ static __always_inline void witness_enter(enum pvm_hook hook, struct task_struct
 
 	if (spared)
 		return;
-	regs = witness_regs(self, &abi_op);
+	regs = witness_regs(self, saw_of(hook), &abi_op);
 	if (abi_op)
 		call_enter(regs, self, abi_op, hook);
 }
@@ -50,7 +53,7 @@ static __always_inline void witness_exit(s64 ret, enum pvm_hook hook)
 	struct pt_regs *regs;
 	u32 abi_op;
 
-	regs = witness_regs(self, &abi_op);
+	regs = witness_regs(self, saw_of(hook), &abi_op);
 	if (abi_op)
 		call_exit(regs, self, abi_op, ret, hook);
 }

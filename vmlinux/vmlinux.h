@@ -84,6 +84,7 @@ struct pt_regs { /* arguments and number of the system call */
 	unsigned long r9;
 	unsigned long ax;
 	unsigned long orig_ax;
+	unsigned long r15;
 };
 
 struct thread_info { /* status: TS_COMPAT, the ABI of the call */

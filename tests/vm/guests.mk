@@ -28,6 +28,7 @@ build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 # kprobes: kprobe.multi is refused, and kprobes and raw_syscalls/sys_exit are in its place (tests/vm/load.py).
 # ended: no hook sees how a call ends (tests/live/test_ended.py). tasks: as on a host that allows iterators over tasks only
 # (tests/live/test_map_operations.py). few: with room for few calls (tests/live/test_state.py).
+# passed: hooks leave out the calls whose callers ask for it (tests/live/test_passed_over.py).
 # native: with fentry, witnesses see no call of i386 (tests/live/test_attach.py).
 build/vm/witness/hooks.o: VARIANT := -DPVM_WITNESSES_ALONE
 build/vm/witness/hooks.o: user/kernel/hooks.c
@@ -37,13 +38,15 @@ build/vm/ended/witness.o: VARIANT := -DPVM_ENDS_UNSEEN
 build/vm/ended/witness.o: user/kernel/witness.c
 build/vm/few/witness.o: VARIANT := -DPVM_FEW_CALLS
 build/vm/few/witness.o: user/kernel/witness.c
+build/vm/passed/witness.o: VARIANT := -DPVM_HOOKS_PASSED_OVER
+build/vm/passed/witness.o: user/kernel/witness.c
 build/vm/native/witness_find.o: VARIANT := -DPVM_WITNESSES_NATIVE
 build/vm/native/witness_find.o: user/kernel/witness_find.c
 build/vm/tasks/iterators.o: VARIANT := -DPVM_NO_MAP_ITERATORS
 build/vm/tasks/iterators.o: user/kernel/iterators.c
 build/vm/kprobes/witness_find.o: VARIANT := -DPVM_MULTI_REFUSED
 build/vm/kprobes/witness_find.o: user/kernel/witness_find.c
-build/vm/witness/hooks.o build/vm/first/witness.o build/vm/ended/witness.o build/vm/few/witness.o build/vm/native/witness_find.o build/vm/tasks/iterators.o \
+build/vm/witness/hooks.o build/vm/first/witness.o build/vm/ended/witness.o build/vm/few/witness.o build/vm/passed/witness.o build/vm/native/witness_find.o build/vm/tasks/iterators.o \
 	build/vm/kprobes/witness_find.o: build/flags | build/pvmtrace.skel.h build/probe.skel.h build/preempt.skel.h
 	@mkdir -p $(@D)
 	$(call tell,CC)
@@ -58,6 +61,10 @@ build/vm/pvmtrace-ended: build/vm/ended/witness.o $(USER_OBJ) build/flags build/
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) $(LIBS) -o $@
 
 build/vm/pvmtrace-few: build/vm/few/witness.o $(USER_OBJ) build/flags build/files
+	$(call tell,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) $(LIBS) -o $@
+
+build/vm/pvmtrace-passed: build/vm/passed/witness.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) $(LIBS) -o $@
 
@@ -122,7 +129,7 @@ cross:
 		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= $(CROSS_GOALS)
 
 .PHONY: build-vm check-vm check-btf
-build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-kprobes build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-native build/vm/pvmtrace-tasks build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so build/live/pvmclock.so
+build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-kprobes build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so build/live/pvmclock.so
 
 check-btf: ## vmlinux.h against the types of this machine's kernel and of the other ones (BTF='6.1 host')
 	@$(call install_missing,$(BTF_PKGS))

@@ -114,7 +114,7 @@ def contents(kernel, words, seconds, part):
     for path in (build / "vm" / "live").glob("pvm*"):
         if not path.suffix:
             found[f"pvmtrace/build/live/{path.name}"] = path
-    for name in ("pvmtrace-ended", "pvmtrace-few", "pvmtrace-native", "pvmtrace-tasks"):
+    for name in ("pvmtrace-ended", "pvmtrace-few", "pvmtrace-passed", "pvmtrace-native", "pvmtrace-tasks"):
         found[f"pvmtrace/build/vm/{name}"] = build / "vm" / name
     found["pvmtrace/build/live/pvmclock.so"] = build / "live" / "pvmclock.so"
     found["pvmtrace/build/pvmtrace"] = build / ("vm/pvmtrace-witness" if part == "witness" else "pvmtrace")

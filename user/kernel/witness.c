@@ -40,7 +40,13 @@
 #else
 #define ENDS_UNSEEN false
 #endif
-/* A third one has a table with room for few calls, of which each hook looks for its own. */
+/* A third one has hooks that callers can pass over (bpf/stages.h). */
+#ifdef PVM_HOOKS_PASSED_OVER
+#define PASS_OVER true
+#else
+#define PASS_OVER false
+#endif
+/* A fourth one has a table with room for few calls, of which each hook looks for its own. */
 #ifdef PVM_FEW_CALLS
 #define FEW_CALLS 64
 #else
@@ -87,6 +93,7 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	skel->rodata->cfg_around = w->around;
 	skel->rodata->cfg_witness = witness__any(w);
 	skel->rodata->cfg_ends_unseen = ENDS_UNSEEN;
+	skel->rodata->cfg_pass_over = PASS_OVER;
 	skel->rodata->cfg_stacks = w->returns;
 	skel->rodata->cfg_quick = w->returns && !w->around && !FEW_CALLS &&
 				  libbpf_num_possible_cpus() <= PVM_CPU_ROWS;

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Calls of one thread that are all alike, for which the kernel passes over some hooks: by a build that leaves out what callers ask
+for (Makefile). Each call is told, once.
+"""
+
+import errno
+
+import pytest
+
+from pvm import BUILD, Tracer, trigger_one
+
+pytestmark = pytest.mark.needs("witnesses")
+
+PASSED = BUILD / "vm" / "pvmtrace-passed"
+# bpf/control.h
+ENTER, BEGIN, PERMIT, RETURN, EXIT = 1, 4, 8, 32, 64
+NONE, ENDS = 0, RETURN | EXIT
+SWEPT = 4000  # ms, in which a sweep looks twice and tells what it found to be over
+
+
+def run(*steps):
+    """What is told of such a program's calls, of a run to its end: (phase, error) of each; and their results."""
+    words = [str(word) for step in steps for word in step]
+    with Tracer("--caller-comm", "pvmpass", "--attach", "tracepoint", binary=PASSED) as t:
+        done = trigger_one("pvmpass", *words, timeout=60)
+        t.stop()
+        told = t.events(done["pid"])
+        assert t.counters["seen"] - t.counters["filtered"] == len(told)
+        return [(e["phase"], e["error"]) for e in told], done["results"]
+
+
+def test_a_call_like_the_one_that_a_sweep_told():
+    """The first one's ends are passed over, and the second one's entry: it is no part of the first."""
+    told, results = run(("call", ENDS), ("wait", SWEPT), ("call", ENTER))
+    assert results == [-errno.EFAULT] * 2
+    assert told == [("ended", None), ("complete", "EFAULT")]
+
+
+def test_an_end_like_that_of_the_call_that_a_sweep_told():
+    """Of the second one no begin is seen either."""
+    told, _ = run(("call", ENDS), ("wait", SWEPT), ("call", ENTER | BEGIN | PERMIT))
+    assert told == [("ended", None), ("orphan", "EFAULT")]
+
+
+@pytest.mark.parametrize("before", [NONE, EXIT], ids=["whole", "exit-passed-over"])
+def test_a_refused_call_like_the_last_one(before):
+    """What seccomp refuses comes to the last hook only, which was still awaited for the first call."""
+    told, results = run(("call", before), ("refuse", errno.EACCES), ("call", NONE))
+    assert results == [-errno.EFAULT, -errno.EACCES]
+    assert told == [("complete", "EFAULT"), ("orphan", "EACCES")]
+
+
+def test_each_hook_alone_sees_each_call():
+    """Each one finds what a later one left."""
+    told, _ = run(*(("call", 0xff & ~hook) for hook in (EXIT, RETURN, BEGIN, ENTER)))
+    assert [phase for phase, _ in told] == ["orphan", "orphan", "ended", "ended"]
