@@ -13,6 +13,7 @@
 __u32 ran;     /* times a program ran, of any task; */
 __u32 pinned;  /* of these, with migration forbidden */
 __u32 told;    /* boolean: the kernel keeps what that is known by */
+__u32 regs;    /* boolean: programs see the registers of other threads (5.15) */
 __u32 guarded; /* boolean: it does not run a program that is still running on the CPU */
 
 /* Kernels without this (up to 5.11) do not pass over fentry programs at all. */
@@ -24,6 +25,7 @@ static __always_inline int look(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
+	regs = bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
 	guarded = bpf_core_field_exists(((struct bpf_prog___guarded *)0)->active);
 	told = bpf_core_field_exists(task->migration_disabled);
 	if (bpf_core_field_exists(task->migration_disabled) &&

@@ -9,6 +9,7 @@ import errno
 import pytest
 
 from pvm import BUILD, Tracer, trigger_one
+from pvm_host import FTRACE
 
 pytestmark = pytest.mark.needs("witnesses")
 
@@ -19,10 +20,10 @@ NONE, ENDS = 0, RETURN | EXIT
 SWEPT = 4000  # ms, in which a sweep looks twice and tells what it found to be over
 
 
-def run(*steps):
+def run(*steps, **tracer):
     """What is told of such a program's calls, of a run to its end: (phase, error) of each; and their results."""
     words = [str(word) for step in steps for word in step]
-    with Tracer("--caller-comm", "pvmpass", "--attach", "tracepoint", binary=PASSED) as t:
+    with Tracer("--caller-comm", "pvmpass", "--attach", "tracepoint", binary=PASSED, **tracer) as t:
         done = trigger_one("pvmpass", *words, timeout=60)
         t.stop()
         told = t.events(done["pid"])
@@ -55,3 +56,11 @@ def test_each_hook_alone_sees_each_call():
     """Each one finds what a later one left."""
     told, _ = run(*(("call", 0xff & ~hook) for hook in (EXIT, RETURN, BEGIN, ENTER)))
     assert [phase for phase, _ in told] == ["orphan", "orphan", "ended", "ended"]
+
+
+@pytest.mark.needs("mounts")
+def test_an_end_that_no_hook_saw_where_there_are_no_witnesses(off):
+    """None is in force where ftrace is off. The thread goes on, and is found outside."""
+    told, results = run(("call", EXIT), ("wait", SWEPT), prefix=off(FTRACE))
+    assert results == [-errno.EFAULT]
+    assert told == [("ended", None)]

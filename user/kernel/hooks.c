@@ -187,7 +187,7 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 static void choose_calls(struct hooks *h)
 {
 	struct pvmtrace_bpf *skel = h->skel;
-	const bool beside = witness__any(&h->witness);
+	const bool beside = witness__beside(&h->witness);
 	struct bpf_program *prog;
 
 	h->entries = beside ? ENTRY_BESIDE_PREFIX : ENTRY_PREFIX;
@@ -244,6 +244,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	if (fentry && sysctl__ftrace_is_off())
 		return refuse_switched_off();
 	witness__look(&h->witness, fentry);
+	h->witness.apart &= extent > HOOKS_ALONE;
 	witness__choose(&h->witness, skel, fentry);
 	skel->rodata->cfg_typed_regs = true;
 	choose_calls(h);

@@ -39,7 +39,8 @@ struct hooks {
 
 /* This says how much is hooked. */
 enum hooks_extent {
-	HOOKS_LEAST,	 /* the calls themselves */
+	HOOKS_ALONE, /* the calls themselves */
+	HOOKS_LEAST, /* where they can be preempted, by programs that find out what was passed over */
 	HOOKS_WITNESSED, /* and witnesses, where they are needed */
 	HOOKS_CONFIRMED, /* and what confirms calls */
 };

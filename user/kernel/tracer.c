@@ -130,6 +130,8 @@ static int load(void *ctx)
 		err = load_less(t, HOOKS_WITNESSED);
 	if (err < 0 && witness__any(&t->hooks.witness))
 		err = load_less(t, HOOKS_LEAST);
+	if (err < 0 && witness__beside(&t->hooks.witness))
+		err = load_less(t, HOOKS_ALONE);
 	if (err >= 0)
 		return err;
 	if (t->options->btf)

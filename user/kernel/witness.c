@@ -55,9 +55,15 @@
 
 void witness__look(struct witness *w, bool fentry)
 {
-	*w = (struct witness){ .preemptible = WITNESSES && !ENDS_UNSEEN &&
-					      witness_need__of_hooks(fentry),
-			       .session = -1 };
+	struct witness_need need = { .preemptible = false };
+
+	if (WITNESSES && !ENDS_UNSEEN)
+		need = witness_need__of_hooks(fentry);
+	*w = (struct witness){
+		.preemptible = need.preemptible,
+		.apart = need.preemptible && need.regs,
+		.session = -1,
+	};
 }
 
 /* Returns the elements of pvm_over (bpf/stages.h). */
@@ -66,7 +72,7 @@ static uint32_t room_for_over(const struct witness *w)
 	const int cpus = libbpf_num_possible_cpus();
 	const uint32_t aside = cpus > 0 ? 2U * LRU_ASIDE * (uint32_t)cpus : 0;
 
-	if (!witness__any(w))
+	if (!witness__beside(w))
 		return 1;
 	return aside > OVER_MIN ? aside : OVER_MIN;
 }
@@ -84,14 +90,14 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	bpf_program__set_autoload(skel->progs.pvm_begin_kprobe, w->kprobe);
 	bpf_program__set_autoload(skel->progs.pvm_end, w->end);
 	bpf_program__set_autoload(skel->progs.pvm_permit, w->permit);
-	bpf_program__set_autoload(skel->progs.pvm_sweep_dead, witness__any(w));
+	bpf_program__set_autoload(skel->progs.pvm_sweep_dead, witness__beside(w));
 	if (w->end)
 		last |= PVM_SAW_END;
 	if (w->returns && w->around)
 		last |= PVM_SAW_RETURN;
 	skel->rodata->cfg_last = last;
 	skel->rodata->cfg_around = w->around;
-	skel->rodata->cfg_witness = witness__any(w);
+	skel->rodata->cfg_witness = witness__beside(w);
 	skel->rodata->cfg_ends_unseen = ENDS_UNSEEN;
 	skel->rodata->cfg_pass_over = PASS_OVER;
 	skel->rodata->cfg_stacks = w->returns;
@@ -105,6 +111,11 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 bool witness__any(const struct witness *w)
 {
 	return ENDS_UNSEEN || w->multi || w->kprobe || w->end || w->permit;
+}
+
+bool witness__beside(const struct witness *w)
+{
+	return w->apart || witness__any(w);
 }
 
 uint8_t witness__bits(const struct witness *w)

@@ -23,13 +23,14 @@ struct skips;
 /* This is what is in force. */
 struct witness {
 	bool preemptible; /* the first hooks can be preempted, and then pass over calls */
-	bool multi;	  /* kprobe.multi where the calls' functions begin, */
-	bool returns;	  /* and where they return; else, where they begin, */
-	bool kprobe;	  /* kprobes, */
-	bool end;	  /* and where calls end, tp/raw_syscalls/sys_exit */
-	bool permit;	  /* lsm/ptrace_access_check */
-	bool counted;	  /* the kernel counts what it skips of them, */
-	bool ftrace_was_off, kprobes_were_off;	  /* but not what it does while a switch is off */
+	bool apart; /* so a call can be over of which no hook saw the end, and that can be found out */
+	bool multi;			       /* kprobe.multi where the calls' functions begin, */
+	bool returns;			       /* and where they return; else, where they begin, */
+	bool kprobe;			       /* kprobes, */
+	bool end;			       /* and where calls end, tp/raw_syscalls/sys_exit */
+	bool permit;			       /* lsm/ptrace_access_check */
+	bool counted;			       /* the kernel counts what it skips of them, */
+	bool ftrace_was_off, kprobes_were_off; /* but not what it does while a switch is off */
 	const char *functions[WITNESS_FUNCTIONS]; /* that they are on */
 	size_t function_cnt;
 	bool around; /* the first hooks are on the same functions, and come between those at a begin and those at an end */
@@ -55,6 +56,8 @@ struct witness {
  * force then. It needs CAP_BPF and CAP_PERFMON. */
 void witness__look(struct witness *w, bool fentry);
 bool witness__any(const struct witness *w);
+/* Returns whether the kernel half is as with witnesses: the sweep and the hooks find out what was passed over. */
+bool witness__beside(const struct witness *w);
 /* Chooses, before loading, what of skel is loaded. */
 void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fentry);
 /* What cannot be attached, or does not see calls of ours then, is left out, and no more in force. No call of others is taken

@@ -23,8 +23,8 @@ static bool kernel_preempts(void)
 	return preempt__in_kernel(name.version, modes);
 }
 
-/* Finds the fact, by a program that runs where the tracer's will. */
-static bool hook_is_preemptible(bool fentry)
+/* Finds the fact, by a program that runs where the tracer's will. regs: see struct witness_need. */
+static bool hook_is_preemptible(bool fentry, bool *regs)
 {
 	struct preempt_bpf *skel = preempt_bpf__open();
 	struct bpf_program *prog, *other;
@@ -45,6 +45,7 @@ static bool hook_is_preemptible(bool fentry)
 		look.guarded = skel->bss->guarded;
 		look.told = skel->bss->told;
 		look.pinned = skel->bss->pinned;
+		*regs = skel->bss->regs;
 	} else {
 		log__debug("whether hooks can be preempted could not be tried");
 	}
@@ -53,7 +54,10 @@ static bool hook_is_preemptible(bool fentry)
 	return preempt__of_hook(&look);
 }
 
-bool witness_need__of_hooks(bool fentry)
+struct witness_need witness_need__of_hooks(bool fentry)
 {
-	return kernel_preempts() && hook_is_preemptible(fentry);
+	struct witness_need need = { .preemptible = false };
+
+	need.preemptible = kernel_preempts() && hook_is_preemptible(fentry, &need.regs);
+	return need;
 }

@@ -5,7 +5,12 @@
 
 #include <stdbool.h>
 
+struct witness_need {
+	bool preemptible; /* the kernel can preempt hooks, and then passes over calls */
+	bool regs;	  /* programs see whether another thread is inside of a call */
+};
+
 /* Finds out by running a program (without fentry: on a tracepoint). It needs CAP_BPF and CAP_PERFMON. */
-bool witness_need__of_hooks(bool fentry);
+struct witness_need witness_need__of_hooks(bool fentry);
 
 #endif
