@@ -63,6 +63,7 @@ struct options {
 	const char *metrics;	   /* NULL: no such file */
 	const char *host_name;	   /* NULL: that of uname(2) */
 	const char *machine_id;	   /* the file with the machine's id; NULL: where it always is */
+	uint64_t omit;		   /* parts that lines of calls do not have (render/parts.h) */
 	uint32_t args_bytes;	   /* of a command line; 1024 by default, 0: none, to 4096 */
 	uint32_t iov_limit;	   /* elements a side; PVM_IOV_LIMIT_ALL for "all"; 32 by default */
 	uint32_t max_line;	   /* bytes with the LF; 8000 by default, 1024 to 16777216 */

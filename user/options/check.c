@@ -50,6 +50,14 @@ static int check_max_size(const struct options *o)
 	return EX_USAGE;
 }
 
+static int check_omit(const struct options *o)
+{
+	if (!o->omit || o->format != FORMAT_TEXT)
+		return 0;
+	log__error("--omit: not together with --format text, whose lines have no such parts");
+	return EX_USAGE;
+}
+
 static int check_allow_fifo(const struct options *o)
 {
 	if (!o->allow_fifo || o->output)
@@ -94,7 +102,8 @@ static int check_filters(const struct options *o)
 int options_check__all(const struct options *o)
 {
 	int (*const checks[])(const struct options *) = { check_replay, check_max_size,
-							  check_allow_fifo, check_filters };
+							  check_allow_fifo, check_omit,
+							  check_filters };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(checks) / sizeof(checks[0]); i++)

@@ -254,6 +254,9 @@ const struct option_def options_table[] = {
 	{ "iov-limit", .group = GROUP_OUTPUT, .arg = "N|all", .set = set_iov_limit,
 	  MEMBER(iov_limit), .max = PVM_IOV_MAX, .def = 32, .allowed = ", or all",
 	  .help = "elements shown of each array" },
+	{ "omit", .group = GROUP_OUTPUT, .arg = "PART", .set = option__set_omit, MEMBER(omit),
+	  .help = "leave this part of each call's line out, by its path as in `truncated`: local, caller.ns, "
+		  "remote.iov_exit, host and the like; may be repeated" },
 	{ "max-line", .group = GROUP_OUTPUT, .arg = "BYTES", .set = set_number, MEMBER(max_line),
 	  .min = 1024, .max = 16 * MIB, .def = 8000, .help = "longest line, LF included" },
 	{ "stats-interval", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,
@@ -349,7 +352,8 @@ _Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTION_MAX,
 
 bool option__adds_up(const struct option_def *d)
 {
-	return d->set == option__set_filter || d->set == set_op || d->set == set_outcome;
+	return d->set == option__set_filter || d->set == option__set_omit || d->set == set_op ||
+	       d->set == set_outcome;
 }
 
 void option__reset(struct option_parse *p, const struct option_def *d)

@@ -65,6 +65,8 @@ bool option__digits(const char *text, size_t len, uint64_t *out);
 bool option__all_digits(const char *text);
 /* This is a row's set, for filters by process, name, user, cgroup and container. */
 int option__set_filter(struct option_parse *p, const struct option_def *d, const char *value);
+/* This is a row's set, for parts of lines. */
+int option__set_omit(struct option_parse *p, const struct option_def *d, const char *value);
 /* Checks what options that were all read can do only together, or not together. Returns 0, or EX_USAGE after a message. */
 int options_check__all(const struct options *o);
 /* Returns whether the option's values are alternatives to each other; else the last one holds. */

@@ -38,6 +38,7 @@ struct task_key {
 	uint64_t stamp[2];
 	uint64_t real_start_ns;
 	uint64_t is_target;
+	uint64_t omit;
 };
 
 struct cached_task {

@@ -208,11 +208,24 @@ static void put_limit(struct json *j, const char *key, uint64_t value, bool null
 		json__null(j, key);
 }
 
+static void put_omitted(struct json *j, uint64_t parts)
+{
+	json__open_arr(j, "omit");
+	for (unsigned int part = FIT_CNT; part-- > 0;) {
+		const char *name = fit_rows[part].in[FIT_JSON].names;
+
+		for (; parts & FIT_BIT(part) && name && *name; name += strlen(name) + 1)
+			json__word(j, NULL, name);
+	}
+	json__close_arr(j);
+}
+
 void common__limits(struct json *j, const struct options *o, bool nulls)
 {
 	json__open_obj(j, "limits");
 	json__u64(j, "iov_limit", o->iov_limit < PVM_IOV_MAX ? o->iov_limit : PVM_IOV_MAX);
 	json__u64(j, "args_bytes", o->args_bytes);
+	put_omitted(j, o->omit);
 	json__u64(j, "max_line", o->max_line);
 	json__u64(j, "stats_interval_s", o->stats_interval_s);
 	json__u64(j, "in_flight_after_ms", o->in_flight_after_ms);

@@ -68,7 +68,7 @@ static void put_args(struct json *j, const struct fit_plan *plan, const struct t
 	size_t left = t->args_len, len;
 	uint32_t cnt = 0;
 
-	if (!at)
+	if (!at || fit__omits(plan, FIT_ARGS))
 		return;
 	json__open_arr(j, "args");
 	for (; (arg = fit__next_arg(&at, &left, &len)); cnt++) {

@@ -153,6 +153,8 @@ const char *fit__text(const struct fit_plan *plan, enum fit_part part, const cha
 
 void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 {
+	if (plan->omit)
+		json__bool(j, "omitted", true);
 	if (!plan->cut) {
 		json__empty_arr(j, "truncated");
 		return;
@@ -167,7 +169,8 @@ void fit__put_truncated(struct json *j, const struct fit_plan *plan)
 	json__close_arr(j);
 }
 
-/* These are the elements of a list: those that there are, and those that the limit lets through. */
+/* These are the elements of a list: those that there are, and those that the limit lets through; none of one that no line
+ * has. */
 struct elements {
 	const struct iov_elem *iov;
 	uint32_t cnt;
@@ -179,8 +182,10 @@ static struct elements elements_of(const struct call_info *c, unsigned int part,
 {
 	bool remote = part == FIT_REMOTE_IOV || part == FIT_REMOTE_EXIT;
 	const struct list_info *a = remote ? &c->remote : &c->local;
-	struct elements e;
+	struct elements e = { 0 };
 
+	if (o->omit & FIT_BIT(part))
+		return e;
 	if (part == FIT_LOCAL_IOV || part == FIT_REMOTE_IOV)
 		e = (struct elements){ .iov = a->iov, .cnt = a->captured };
 	else
@@ -211,6 +216,7 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 	plan->format = format;
 	plan->cache = cache;
 	plan->whole = true;
+	plan->omit = o->omit;
 	plan->cut = 0;
 	plan->args = UINT32_MAX;
 	for (unsigned int part = FIT_FIRST_LIST; part <= FIT_LAST_LIST; part++) {
@@ -228,7 +234,8 @@ static void plan_bare(struct fit_plan *plan, const struct call_info *c, const st
 	*plan = (struct fit_plan){
 		.format = plan->format,
 		.cache = plan->cache,
-		.given = FIT_BIT(FIT_CNT) - 1,
+		.omit = o->omit,
+		.given = (FIT_BIT(FIT_CNT) - 1) & ~o->omit,
 	};
 	plan->iov[1] = elements_of(c, FIT_REMOTE_IOV, o).want > 0;
 }
@@ -455,7 +462,7 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 		if (elements_of(c, part, o).cnt > *shown_of(plan, part))
 			plan->present |= FIT_BIT(part);
 	}
-	if (c->caller.args && c->caller.args_len)
+	if (c->caller.args && c->caller.args_len && !fit__omits(plan, FIT_ARGS))
 		plan->present |= FIT_BIT(FIT_ARGS);
 	for (unsigned int part = 0; part < FIT_CNT; part++)
 		room += plan->bytes[part];

@@ -38,7 +38,9 @@ struct fit_cut {
 struct fit_plan {
 	const struct fit_format *format;
 	struct render_cache *cache;
-	bool whole;	    /* every part is written, and may be copied from elsewhere */
+	/* Every part but those of `omit` is written, and may be copied from elsewhere. */
+	bool whole;
+	uint64_t omit;	    /* parts that no line has, FIT_BIT */
 	uint64_t given;	    /* else those that are, FIT_BIT */
 	uint64_t cut;	    /* parts that are named in `truncated` */
 	uint32_t iov[2];    /* elements shown, [local, remote] */
@@ -63,13 +65,21 @@ void fit__end_measured(const struct json *j, struct fit_plan *plan);
  * not to be written, and fit__end is not to be called. Most lines are whole: then this is one test. */
 static inline bool fit__begin(const struct json *j, struct fit_plan *plan, enum fit_part part)
 {
-	return plan->whole || fit__begin_measured(j, plan, part);
+	if (plan->whole)
+		return !(plan->omit & FIT_BIT(part));
+	return fit__begin_measured(j, plan, part);
 }
 
 static inline void fit__end(const struct json *j, struct fit_plan *plan)
 {
 	if (!plan->whole)
 		fit__end_measured(j, plan);
+}
+
+/* Returns whether no line has it: it is asked of lists and arguments, around which there is no begin and end. */
+static inline bool fit__omits(const struct fit_plan *plan, enum fit_part part)
+{
+	return plan->omit & FIT_BIT(part);
 }
 
 /* Returns what is shown of a path that stands in a part: all of its *len bytes, or some of them with a mark where the others
@@ -93,7 +103,7 @@ static inline void fit__put_elements(struct json *j, const char *key, const stru
 
 /* Splits off the first argument of args[0 .. *len), which moves on. Returns NULL if there is none left. */
 const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);
-/* Puts "truncated":[the names of what was cut]. */
+/* Puts "truncated":[the names of what was cut], and "omitted":true if no line has all parts. */
 void fit__put_truncated(struct json *j, const struct fit_plan *plan);
 
 /* Writes a whole line by put, once or, when it is too long, three times. Returns 0 or -ENOMEM. */

@@ -106,7 +106,7 @@ static inline __attribute__((always_inline)) void put_side(struct json *j, struc
 	fit__put_elements(j, "iov", a->iov, plan->iov[remote]);
 	if (!side_begin(j, plan, remote))
 		return;
-	if (a->iov_exit)
+	if (a->iov_exit && !fit__omits(plan, remote ? FIT_REMOTE_EXIT : FIT_LOCAL_EXIT))
 		fit__put_elements(j, "iov_exit", a->iov_exit, plan->exit[remote]);
 	else
 		json__null(j, "iov_exit");

@@ -15,13 +15,14 @@ static struct cached_task *slot_of(struct render_cache *cache, const struct task
 	return &cache->tasks[hash >> 57 & (CACHE_TASKS - 1)];
 }
 
-static void make_key(struct task_key *key, const struct task_info *t, bool is_target)
+static void make_key(struct task_key *key, const struct task_info *t, bool is_target, uint64_t omit)
 {
 	key->task = *t->task;
 	key->stamp[0] = t->stamp[0];
 	key->stamp[1] = t->stamp[1];
 	key->real_start_ns = t->real_start_ns;
 	key->is_target = is_target;
+	key->omit = omit;
 }
 
 /* This is one of which nothing is known. */
@@ -115,14 +116,15 @@ static void put_args(struct json *j, struct fit_plan *plan, const struct task_in
 {
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
+	bool told = at && !fit__omits(plan, FIT_ARGS);
 
-	if (open_arr(j, "args", at)) {
+	if (open_arr(j, "args", told)) {
 		for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++)
 			json__bytes(j, NULL, arg, len);
 		json__close_arr(j);
 		common__args_hex(j, plan, t);
 	}
-	json_tristate(j, "args_cut", !t->args ? UNKNOWN : t->args_cut ? YES : NO);
+	json_tristate(j, "args_cut", !told ? UNKNOWN : t->args_cut ? YES : NO);
 }
 
 void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t)
@@ -302,7 +304,7 @@ void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t,
 		return;
 	}
 	slot = slot_of(plan->cache, t, is_target);
-	make_key(&key, t, is_target);
+	make_key(&key, t, is_target, plan->omit);
 	if (slot->len && !memcmp(&slot->key, &key, sizeof(key))) {
 		json__raw(j, NULL, slot->text, slot->len);
 		return;

@@ -189,7 +189,7 @@ static void put_cmd_line(struct json *j, const struct fit_plan *plan, const stru
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
 
-	if (!at)
+	if (!at || fit__omits(plan, FIT_ARGS))
 		return;
 	json__open_str(j, "cmd_line");
 	for (uint32_t i = 0; i < plan->args && (arg = fit__next_arg(&at, &left, &len)); i++) {

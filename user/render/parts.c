@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "render/parts.h"
 
-#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #define TEXT_SZ(key) (sizeof(",\"" key "\":\"\"") - 1)
 #define NULL_SZ(key) (sizeof(",\"" key "\":null") - 1)
@@ -97,3 +98,60 @@ _Static_assert(FIT_CALLER + 1 == FIT_TARGET && FIT_NS + 1 == FIT_TARGET_NS &&
 		       FIT_COMM_HEX + 1 == FIT_TARGET_COMM_HEX &&
 		       FIT_PCOMM_HEX + 1 == FIT_TARGET_PCOMM_HEX,
 	       "pairs of tasks");
+
+/* Returns the next of the names of a form; *at moves on. NULL: there is none left. */
+static const char *next_name(const char **at, size_t *len)
+{
+	const char *name = *at;
+
+	if (!name || !*name)
+		return NULL;
+	*len = strlen(name);
+	*at = name + *len + 1;
+	return name;
+}
+
+uint64_t parts__named(const char *name)
+{
+	for (unsigned int part = 0; part < FIT_CNT; part++) {
+		const char *at = fit_rows[part].in[FIT_JSON].names, *one;
+		size_t len;
+
+		while ((one = next_name(&at, &len))) {
+			if (strlen(name) == len && !memcmp(name, one, len))
+				return FIT_BIT(part);
+		}
+	}
+	return 0;
+}
+
+void parts__list(uint64_t parts, char *buf, size_t sz)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (unsigned int part = FIT_CNT; part-- > 0;) {
+		const char *at = fit_rows[part].in[FIT_JSON].names, *one;
+		size_t len;
+
+		while (parts & FIT_BIT(part) && used < sz && (one = next_name(&at, &len)))
+			used += (size_t)snprintf(buf + used, sz - used, "%s%.*s", used ? ", " : "",
+						 (int)len, one);
+	}
+}
+
+uint64_t parts__with_siblings(uint64_t parts)
+{
+	/* Parents stand before their children. */
+	for (unsigned int part = 0; part < FIT_CNT; part++) {
+		if (fit_rows[part].parent < FIT_CNT && parts & FIT_BIT(fit_rows[part].parent))
+			parts |= FIT_BIT(part);
+	}
+	for (unsigned int part = FIT_EXE; part <= FIT_TARGET_CGROUP; part++) {
+		if (parts & FIT_BIT(part))
+			parts |= FIT_BIT(part - FIT_EXE + FIT_EXE_HEX);
+	}
+	if (parts & FIT_BIT(FIT_ARGS))
+		parts |= FIT_BIT(FIT_ARGS_HEX) | FIT_BIT(FIT_ARGS_COPY);
+	return parts;
+}

@@ -11,6 +11,7 @@
 #ifndef PVM_RENDER_PARTS_H
 #define PVM_RENDER_PARTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* clang-format off */
@@ -140,5 +141,16 @@ struct fit_row {
 };
 
 extern const struct fit_row fit_rows[FIT_CNT];
+
+#define FIT_BIT(part) (1ULL << (part))
+_Static_assert(FIT_CNT < 64, "parts stand in masks");
+
+/* For --omit, which knows parts by their names in the format json. */
+/* FIT_BIT of the part of that name, or 0. */
+uint64_t parts__named(const char *name);
+/* The names of these parts, in the order of `truncated`, with ", " between them: as many as fit. */
+void parts__list(uint64_t parts, char *buf, size_t sz);
+/* These, and all that stands in them, says nothing without them, or says them once more. */
+uint64_t parts__with_siblings(uint64_t parts);
 
 #endif

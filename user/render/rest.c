@@ -88,7 +88,7 @@ static void put_args(struct json *j, struct fit_plan *plan, const struct task_in
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
 
-	if (!at)
+	if (!at || fit__omits(plan, FIT_ARGS))
 		return;
 	if (lacks & REST_ARGS && fit__begin(j, plan, FIT_ARGS_COPY)) {
 		json__open_arr(j, "args");
@@ -292,6 +292,13 @@ static void put_look(struct json *j, const struct list_info *a)
 	json__u64(j, "total_len", a->total_len);
 }
 
+static void put_list(struct json *j, const struct fit_plan *plan, enum fit_part part,
+		     const char *key, const struct iov_elem *iov, uint32_t cnt)
+{
+	if (!fit__omits(plan, part))
+		fit__put_elements(j, key, iov, cnt);
+}
+
 static void put_confirmed(struct json *j, const struct call_info *c)
 {
 	if (c->confirmed == YES)
@@ -308,9 +315,10 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 		json__open_obj(j, "local");
 		json__word(j, "status", common__status(local->status));
 		put_look(j, local);
-		fit__put_elements(j, "iov", local->iov, plan->iov[0]);
+		put_list(j, plan, FIT_LOCAL_IOV, "iov", local->iov, plan->iov[0]);
 		if (local->iov_exit)
-			fit__put_elements(j, "iov_exit", local->iov_exit, plan->exit[0]);
+			put_list(j, plan, FIT_LOCAL_EXIT, "iov_exit", local->iov_exit,
+				 plan->exit[0]);
 		json__close_obj(j);
 		fit__end(j, plan);
 	}
@@ -319,11 +327,12 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 	if (fit__begin(j, plan, FIT_REMOTE)) {
 		put_look(j, remote);
 		if (remote->iov_exit)
-			fit__put_elements(j, "iov_exit", remote->iov_exit, plan->exit[1]);
+			put_list(j, plan, FIT_REMOTE_EXIT, "iov_exit", remote->iov_exit,
+				 plan->exit[1]);
 		put_confirmed(j, c);
 		fit__end(j, plan);
 	}
-	fit__put_elements(j, "iov", remote->iov, plan->iov[1]);
+	put_list(j, plan, FIT_REMOTE_IOV, "iov", remote->iov, plan->iov[1]);
 	json__close_obj(j);
 }
 

@@ -451,6 +451,7 @@ static const char *const promised[] = {
 	"output",
 	"args",
 	"iov-limit",
+	"omit",
 	"max-line",
 	"stats-interval",
 	"in-flight-after",

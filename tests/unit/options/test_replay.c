@@ -42,6 +42,7 @@ static const struct {
 	{ "keep", "7", "--max-size=1M" },
 	{ "args", "7", NULL },
 	{ "iov-limit", "7", NULL },
+	{ "omit", "host", NULL },
 	{ "max-line", "2000", NULL },
 	{ "count", "7", NULL },
 	{ "replay", "x", NULL },
