@@ -174,8 +174,8 @@ static __always_inline void pins_free(struct pvm_held *h, u64 cnt)
 	h->freed_pages += cnt;
 }
 
-/* This is the second witness: what is let go was held. A hook can be passed over, by the guard against its own recursion or
- * because its CPU is in another program; both of them for the same pages is not to be expected. */
+/* This is the second hook on what is held: what is let go was held. A hook can be passed over, by the guard against its own
+ * recursion or because its CPU is in another program; both of them for the same pages is not to be expected. */
 SEC("fentry/unpin_user_pages_dirty_lock")
 int pvm_unpin(unsigned long long *ctx)
 {

@@ -264,7 +264,7 @@ static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_ho
 /* This is what an exit makes of its call. */
 enum exit_verdict {
 	EXIT_FILTERED,
-	EXIT_TOLD,    /* summed up or lost if need be */
+	EXIT_TOLD,    /* by itself or in a sum; lost where neither has room */
 	EXIT_COUNTED, /* a filter dropped it at its begin */
 };
 

@@ -42,7 +42,7 @@ static __always_inline long call_output(const struct pvm_call *call, u32 size)
 	return bpf_ringbuf_output(&pvm_calls, (void *)call, size, BPF_RB_NO_WAKEUP);
 }
 
-/* Tells the last record of a call that ended, or that is told without its end: it is told, summarised or lost, never two of
+/* Tells the last record of a call that ended, or that is told without its end: it is submitted, summarised or lost, never two of
  * them. s is what state_at(slot) gives. A sweep runs for the reader, who needs no waking, and in another task than the call. */
 static __always_inline void call_submit(struct pvm_state *s, u32 slot)
 {

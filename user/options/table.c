@@ -253,7 +253,7 @@ const struct option_def options_table[] = {
 	  .help = "what is read of a caller's command line, which can hold secrets" },
 	{ "iov-limit", .group = GROUP_OUTPUT, .arg = "N|all", .set = set_iov_limit,
 	  MEMBER(iov_limit), .max = PVM_IOV_MAX, .def = 32, .allowed = ", or all",
-	  .help = "elements shown of each array" },
+	  .help = "elements shown of each list" },
 	{ "omit", .group = GROUP_OUTPUT, .arg = "PART", .set = option__set_omit, MEMBER(omit),
 	  .help = "leave this part of each call's line out, by its path as in `truncated`: local, caller.ns, "
 		  "remote.iov_exit, host and the like; may be repeated" },
