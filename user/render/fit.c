@@ -67,21 +67,15 @@ static const struct fit_form *form_of(const struct fit_plan *plan, unsigned int 
 	return &fit_rows[part].in[plan->format->id];
 }
 
-/* Returns whether a path is a cgroup's. */
-static bool is_cgroup(unsigned int part)
-{
-	return part == FIT_CGROUP || part == FIT_TARGET_CGROUP;
-}
-
 static struct bytes text_of(const struct call_info *c, unsigned int part)
 {
-	const struct task_info *t = part == FIT_EXE || part == FIT_CGROUP ? &c->caller
-				    : part == FIT_OWNER_EXE		  ? &c->owner
-									  : &c->target;
-	const bool cgroup = is_cgroup(part);
-	const char *at = cgroup ? t->cgroup : t->exe;
+	const struct fit_source *source = &fit_rows[part].source;
+	const char *at;
+	size_t len;
 
-	return (struct bytes){ at, at ? strnlen(at, cgroup ? t->cgroup_len : t->exe_len) : 0 };
+	memcpy(&at, (const char *)c + source->at, sizeof(at));
+	memcpy(&len, (const char *)c + source->len_at, sizeof(len));
+	return (struct bytes){ at, at ? strnlen(at, len) : 0 };
 }
 
 /* Returns how long that is which json__bytes makes of it, without the quotes. */
@@ -120,12 +114,11 @@ static int64_t cut_at(struct fit_cut *cut, struct bytes text, size_t head, size_
 	return (int64_t)(used + behind);
 }
 
-/* An executable is known by the end of its path. A cgroup is by its beginning, which the host names, then by its
- * end. */
+/* Takes as much of both ends of a text as there is room for. */
 static int64_t cut_text(struct fit_cut *cut, unsigned int part, const struct call_info *c,
 			int64_t room)
 {
-	size_t head = is_cgroup(part) ? (size_t)room * 2 / 3 : 0;
+	size_t head = (size_t)room * fit_rows[part].source.head / 3;
 
 	return cut_at(cut, text_of(c, part), head, (size_t)room - head);
 }
@@ -180,32 +173,21 @@ struct elements {
 static struct elements elements_of(const struct call_info *c, unsigned int part,
 				   const struct render_opts *o)
 {
-	bool remote = part == FIT_REMOTE_IOV || part == FIT_REMOTE_EXIT;
-	const struct list_info *a = remote ? &c->remote : &c->local;
+	const struct fit_source *source = &fit_rows[part].source;
+	const void *iov = (const char *)c + source->at, *cnt = (const char *)c + source->len_at;
 	struct elements e = { 0 };
 
 	if (o->omit & FIT_BIT(part))
 		return e;
-	if (part == FIT_LOCAL_IOV || part == FIT_REMOTE_IOV)
-		e = (struct elements){ .iov = a->iov, .cnt = a->captured };
-	else
-		e = (struct elements){ .iov = a->iov_exit, .cnt = a->iov_exit ? a->exit_cnt : 0 };
+	e.iov = *(const struct iov_elem *const *)iov;
+	e.cnt = e.iov ? *(const uint32_t *)cnt : 0;
 	e.want = e.cnt < o->iov_limit ? e.cnt : o->iov_limit;
 	return e;
 }
 
 static uint32_t *shown_of(struct fit_plan *plan, unsigned int part)
 {
-	switch (part) {
-	case FIT_LOCAL_IOV:
-		return &plan->iov[0];
-	case FIT_REMOTE_IOV:
-		return &plan->iov[1];
-	case FIT_LOCAL_EXIT:
-		return &plan->exit[0];
-	default:
-		return &plan->exit[1];
-	}
+	return &plan->shown[part - FIT_FIRST_LIST];
 }
 
 /* Plans what a whole line needs, and no more: it is written for each call. */
@@ -237,7 +219,7 @@ static void plan_bare(struct fit_plan *plan, const struct call_info *c, const st
 		.omit = o->omit,
 		.given = (FIT_BIT(FIT_CNT) - 1) & ~o->omit,
 	};
-	plan->iov[1] = elements_of(c, FIT_REMOTE_IOV, o).want > 0;
+	*shown_of(plan, FIT_REMOTE_IOV) = elements_of(c, FIT_REMOTE_IOV, o).want > 0;
 }
 
 static int64_t name_sz(const struct fit_plan *plan, unsigned int part)
@@ -481,8 +463,10 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 /* Returns false if the elements alone are too many, which is cheaper to know than to try. */
 static bool may_fit(const struct fit_plan *plan, const struct render_opts *o)
 {
-	uint64_t cnt = (uint64_t)plan->iov[0] + plan->iov[1] + plan->exit[0] + plan->exit[1];
+	uint64_t cnt = 0;
 
+	for (unsigned int i = 0; i < FIT_LIST_CNT; i++)
+		cnt += plan->shown[i];
 	return cnt * ELEM_MIN < o->max_line;
 }
 

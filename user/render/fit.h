@@ -40,14 +40,13 @@ struct fit_plan {
 	struct render_cache *cache;
 	/* Every part but those of `omit` is written, and may be copied from elsewhere. */
 	bool whole;
-	uint64_t omit;	    /* parts that no line has, FIT_BIT */
-	uint64_t given;	    /* else those that are, FIT_BIT */
-	uint64_t cut;	    /* parts that are named in `truncated` */
-	uint32_t iov[2];    /* elements shown, [local, remote] */
-	uint32_t exit[2];   /* the same of the lists at exit */
-	uint32_t args;	    /* arguments shown */
-	int64_t args_spent; /* room that these took */
-	uint64_t shortened; /* paths that are shown in part, FIT_BIT */
+	uint64_t omit;		      /* parts that no line has, FIT_BIT */
+	uint64_t given;		      /* else those that are, FIT_BIT */
+	uint64_t cut;		      /* parts that are named in `truncated` */
+	uint32_t shown[FIT_LIST_CNT]; /* elements of each list: fit__shown */
+	uint32_t args;		      /* arguments shown */
+	int64_t args_spent;	      /* room that these took */
+	uint64_t shortened;	      /* paths that are shown in part, FIT_BIT */
 	struct fit_cut texts[FIT_TEXT_CNT];
 	uint64_t done;		     /* parts that are written whole, FIT_BIT */
 	uint64_t present;	     /* parts that have something to write */
@@ -86,6 +85,12 @@ static inline bool fit__omits(const struct fit_plan *plan, enum fit_part part)
  * are. It is valid until the next call of the same renderer. */
 const char *fit__text(const struct fit_plan *plan, enum fit_part part, const char *bytes,
 		      size_t *len);
+
+/* Returns how many elements of a list are shown. */
+static inline uint32_t fit__shown(const struct fit_plan *plan, enum fit_part list)
+{
+	return plan->shown[list - FIT_FIRST_LIST];
+}
 
 /* Puts elements of a list, as fit reckons with them: {"base":"0x..","len":..}. */
 static inline void fit__put_elements(struct json *j, const char *key, const struct iov_elem *iov,

@@ -103,11 +103,13 @@ static inline __attribute__((always_inline)) void put_side(struct json *j, struc
 		side_end(j, plan, remote);
 	}
 	json__u64(j, "total_len", a->total_len);
-	fit__put_elements(j, "iov", a->iov, plan->iov[remote]);
+	fit__put_elements(j, "iov", a->iov,
+			  fit__shown(plan, remote ? FIT_REMOTE_IOV : FIT_LOCAL_IOV));
 	if (!side_begin(j, plan, remote))
 		return;
 	if (a->iov_exit && !fit__omits(plan, remote ? FIT_REMOTE_EXIT : FIT_LOCAL_EXIT))
-		fit__put_elements(j, "iov_exit", a->iov_exit, plan->exit[remote]);
+		fit__put_elements(j, "iov_exit", a->iov_exit,
+				  fit__shown(plan, remote ? FIT_REMOTE_EXIT : FIT_LOCAL_EXIT));
 	else
 		json__null(j, "iov_exit");
 	side_end(j, plan, remote);

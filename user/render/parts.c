@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event/record.h"
+
 #define TEXT_SZ(key) (sizeof(",\"" key "\":\"\"") - 1)
 #define NULL_SZ(key) (sizeof(",\"" key "\":null") - 1)
 #define OCSF_FILE_SZ \
@@ -60,13 +62,40 @@
 #define TEXT_IN_REST(name, key) TEXT("pvmtrace." name, key), TEXT("unmapped." name, key)
 #define IN_ALL(name) FORM(name), IN_REST(name)
 
-#define ROW(part, in_part, of_kind, minimum_turn, want_turn, ...) \
-	[FIT_##part] = {                                          \
-		.parent = FIT_##in_part,                          \
-		.kind = KIND_##of_kind,                           \
-		.minimum = TURN_##minimum_turn,                   \
-		.want = TURN_##want_turn,                         \
-		.in = { __VA_ARGS__ },                            \
+/* A text says where it is, and a list does; nothing else has ends. */
+#define KIND_OF_TEXT_AT(...) KIND_TEXT
+#define KIND_OF_CGROUP_AT(...) KIND_TEXT
+#define KIND_OF_LIST_AT(...) KIND_LIST
+#define KIND_OF_NO_ENDS KIND_WHOLE
+#define SAME_KIND(a, b, kind) (((a) == (kind)) == ((b) == (kind)))
+#define HAS_SOURCE(part, in_part, kind, source, ...)                                \
+	_Static_assert(SAME_KIND(KIND_##kind, KIND_OF_##source, KIND_TEXT) &&       \
+			       SAME_KIND(KIND_##kind, KIND_OF_##source, KIND_LIST), \
+		       #part " says where it is");
+FIT_PARTS(HAS_SOURCE)
+
+#define OF_CALL(member) offsetof(struct call_info, member)
+#define SOURCE(member, length, thirds)                                             \
+	{                                                                          \
+		.at = OF_CALL(member), .len_at = OF_CALL(length), .head = (thirds) \
+	}
+/* An executable is known by the end of its path. A cgroup is by its beginning, which the host names, then by its end. */
+#define TEXT_AT(member) SOURCE(member, member##_len, 0)
+#define CGROUP_AT(member) SOURCE(member, member##_len, 2)
+#define LIST_AT(member, cnt) SOURCE(member, cnt, 0)
+#define NO_ENDS   \
+	{         \
+		0 \
+	}
+
+#define ROW(part, in_part, of_kind, source_at, minimum_turn, want_turn, ...) \
+	[FIT_##part] = {                                                     \
+		.parent = FIT_##in_part,                                     \
+		.kind = KIND_##of_kind,                                      \
+		.source = source_at,                                         \
+		.minimum = TURN_##minimum_turn,                              \
+		.want = TURN_##want_turn,                                    \
+		.in = { __VA_ARGS__ },                                       \
 	},
 
 const struct fit_row fit_rows[FIT_CNT] = { FIT_PARTS(ROW) };

@@ -2,7 +2,8 @@
 /*
  * parts - what can be left out of the line of a call, and all that is known of it: one row each.
  *
- * A row has the part; the part that it stands in (CNT: in none); its kind; when it gets its minimum, and when what it wants
+ * A row has the part; the part that it stands in (CNT: in none); its kind; where the text or the list is of which an end can
+ * be shown (struct fit_source; NO_ENDS: it is neither); when it gets its minimum, and when what it wants
  * (enum fit_turn); how the formats name it (parts.c), which are json, ecs and ocsf.
  *
  * `truncated` names what was cut in the order of this list read backwards; a parent stands before its children. Pairs are for
@@ -15,55 +16,55 @@
 #include <stdint.h>
 
 /* clang-format off */
-#define FIT_PARTS(PART)                                                                                                 \
-	/* the caller's name */                                                                                         \
-	PART(NAME, CNT, WHOLE, WHO, WHO, NO_FORM, FORM("process.name"), FORM("actor.process.name"))                     \
-	/* what the call named as its target */                                                                         \
-	PART(ASKED, CNT, WHOLE, WHO, WHO, NO_FORM, FORM2("pvmtrace.target.arg", "pvmtrace.target.kind"),                \
-	     FORM2("unmapped.target.arg", "unmapped.target.kind"))                                                      \
-	/* what else is said of the call itself */                                                                      \
-	PART(TOP, CNT, WHOLE, WHO, WHO, FORM("*"), FORM2("event.*", "pvmtrace.*"), FORM2("metadata.*", "unmapped.*"))   \
-	PART(CALLER, CNT, WHOLE, WHO, WHO, FORM("caller.*"), FORM3("process.*", "container", "pvmtrace.caller"),        \
-	     FORM2("actor.*", "unmapped.caller"))                                                                       \
-	PART(TARGET, CNT, WHOLE, WHO, WHO, FORM("target.*"), FORM2("Target.process.*", "pvmtrace.target.*"),            \
-	     FORM2("process.*", "unmapped.target.*"))                                                                   \
-	PART(RELATION, CNT, WHOLE, WHO, WHO, OR_NULL("relation", "relation"), IN_REST("relation"))                      \
-	/* of the remote list all but its status and first element */                                                   \
-	PART(REMOTE, CNT, WHOLE, WHO, WHO, FORM("remote.*"), IN_REST("remote.*"))                                       \
-	PART(LOCAL, CNT, WHOLE, WHO, WHO, OR_NULL("local", "local"), IN_REST("local"))                                  \
-	PART(NS, CALLER, WHOLE, HOME, HOME, NS_OR_NULL("caller"), IN_REST2("caller.ns", "caller.containers"))           \
-	PART(TARGET_NS, TARGET, WHOLE, HOME, HOME, NS_OR_NULL("target"), IN_REST2("target.ns", "target.containers"))    \
-	PART(HOST, CNT, WHOLE, HOME, HOME, OR_NULL("host", "host"), FORM("host"), FORM("device.*"))                     \
-	PART(EXE, CALLER, TEXT, PATH, PATH, TEXT_OR_NULL("caller.exe", "exe"), TEXT("process.executable", "executable"), \
-	     OCSF_FILE("actor.process.file"))                                                                           \
-	PART(TARGET_EXE, TARGET, TEXT, PATH, PATH, TEXT_OR_NULL("target.exe", "exe"),                                   \
-	     TEXT("Target.process.executable", "executable"), OCSF_FILE("process.file"))                                \
-	/* of the process whose memory the target works in */                                                           \
-	PART(OWNER_EXE, TARGET, TEXT, OWNER_PATH, OWNER_PATH, TEXT_OR_NULL("target.memory_of.exe", "exe"),              \
-	     TEXT_IN_REST("target.memory_of.exe", "exe"))                                                               \
-	PART(CGROUP, CALLER, TEXT, PATH, PATH, TEXT_OR_NULL("caller.cgroup", "cgroup"),                                 \
-	     TEXT_IN_REST("caller.cgroup", "cgroup"))                                                                   \
-	PART(TARGET_CGROUP, TARGET, TEXT, PATH, PATH, TEXT_OR_NULL("target.cgroup", "cgroup"),                          \
-	     TEXT_IN_REST("target.cgroup", "cgroup"))                                                                   \
-	PART(COMM_HEX, CALLER, WHOLE, HEX, HEX, IN_ALL("caller.comm_hex"))                                              \
-	PART(TARGET_COMM_HEX, TARGET, WHOLE, HEX, HEX, IN_ALL("target.comm_hex"))                                       \
-	PART(PCOMM_HEX, CALLER, WHOLE, HEX, HEX, IN_ALL("caller.pcomm_hex"))                                            \
-	PART(TARGET_PCOMM_HEX, TARGET, WHOLE, HEX, HEX, IN_ALL("target.pcomm_hex"))                                     \
-	PART(OWNER_COMM_HEX, TARGET, WHOLE, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.comm_hex"))                  \
-	/* of the paths, in their order */                                                                              \
-	PART(EXE_HEX, CALLER, TEXT_HEX, HEX, HEX, IN_ALL("caller.exe_hex"))                                             \
-	PART(TARGET_EXE_HEX, TARGET, TEXT_HEX, HEX, HEX, IN_ALL("target.exe_hex"))                                      \
-	PART(OWNER_EXE_HEX, TARGET, TEXT_HEX, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.exe_hex"))                 \
-	PART(CGROUP_HEX, CALLER, TEXT_HEX, HEX, HEX, IN_ALL("caller.cgroup_hex"))                                       \
-	PART(TARGET_CGROUP_HEX, TARGET, TEXT_HEX, HEX, HEX, IN_ALL("target.cgroup_hex"))                                \
-	PART(REMOTE_EXIT, REMOTE, LIST, LATE_LIST, LIST_2, IN_ALL("remote.iov_exit"))                                   \
-	PART(LOCAL_EXIT, LOCAL, LIST, LAST_LIST, LIST_3, IN_ALL("local.iov_exit"))                                      \
-	PART(REMOTE_IOV, CNT, LIST, RANGE, LIST_1, IN_ALL("remote.iov"))                                                \
-	PART(LOCAL_IOV, LOCAL, LIST, LATE_LIST, LIST_2, IN_ALL("local.iov"))                                            \
-	PART(ARGS_HEX, CALLER, BULK, COPIES, COPIES, IN_ALL("caller.args_hex"))                                         \
-	PART(ARGS, CALLER, ARGS, ARGS, ARGS, FORM("caller.args"), FORM("process.args"), FORM("actor.process.cmd_line")) \
-	/* arguments that stand in the line a second time */                                                            \
-	PART(ARGS_COPY, CALLER, BULK, COPIES, COPIES, NO_FORM, NO_FORM, FORM("unmapped.caller.args"))
+#define FIT_PARTS(PART)                                                                                                                       \
+	/* the caller's name */                                                                                                               \
+	PART(NAME, CNT, WHOLE, NO_ENDS, WHO, WHO, NO_FORM, FORM("process.name"), FORM("actor.process.name"))                                  \
+	/* what the call named as its target */                                                                                               \
+	PART(ASKED, CNT, WHOLE, NO_ENDS, WHO, WHO, NO_FORM, FORM2("pvmtrace.target.arg", "pvmtrace.target.kind"),                             \
+	     FORM2("unmapped.target.arg", "unmapped.target.kind"))                                                                            \
+	/* what else is said of the call itself */                                                                                            \
+	PART(TOP, CNT, WHOLE, NO_ENDS, WHO, WHO, FORM("*"), FORM2("event.*", "pvmtrace.*"), FORM2("metadata.*", "unmapped.*"))                \
+	PART(CALLER, CNT, WHOLE, NO_ENDS, WHO, WHO, FORM("caller.*"), FORM3("process.*", "container", "pvmtrace.caller"),                     \
+	     FORM2("actor.*", "unmapped.caller"))                                                                                             \
+	PART(TARGET, CNT, WHOLE, NO_ENDS, WHO, WHO, FORM("target.*"), FORM2("Target.process.*", "pvmtrace.target.*"),                         \
+	     FORM2("process.*", "unmapped.target.*"))                                                                                         \
+	PART(RELATION, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("relation", "relation"), IN_REST("relation"))                                   \
+	/* of the remote list all but its status and first element */                                                                         \
+	PART(REMOTE, CNT, WHOLE, NO_ENDS, WHO, WHO, FORM("remote.*"), IN_REST("remote.*"))                                                    \
+	PART(LOCAL, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("local", "local"), IN_REST("local"))                                               \
+	PART(NS, CALLER, WHOLE, NO_ENDS, HOME, HOME, NS_OR_NULL("caller"), IN_REST2("caller.ns", "caller.containers"))                        \
+	PART(TARGET_NS, TARGET, WHOLE, NO_ENDS, HOME, HOME, NS_OR_NULL("target"), IN_REST2("target.ns", "target.containers"))                 \
+	PART(HOST, CNT, WHOLE, NO_ENDS, HOME, HOME, OR_NULL("host", "host"), FORM("host"), FORM("device.*"))                                  \
+	PART(EXE, CALLER, TEXT, TEXT_AT(caller.exe), PATH, PATH, TEXT_OR_NULL("caller.exe", "exe"), TEXT("process.executable", "executable"), \
+	     OCSF_FILE("actor.process.file"))                                                                                                 \
+	PART(TARGET_EXE, TARGET, TEXT, TEXT_AT(target.exe), PATH, PATH, TEXT_OR_NULL("target.exe", "exe"),                                    \
+	     TEXT("Target.process.executable", "executable"), OCSF_FILE("process.file"))                                                      \
+	/* of the process whose memory the target works in */                                                                                 \
+	PART(OWNER_EXE, TARGET, TEXT, TEXT_AT(owner.exe), OWNER_PATH, OWNER_PATH, TEXT_OR_NULL("target.memory_of.exe", "exe"),                \
+	     TEXT_IN_REST("target.memory_of.exe", "exe"))                                                                                     \
+	PART(CGROUP, CALLER, TEXT, CGROUP_AT(caller.cgroup), PATH, PATH, TEXT_OR_NULL("caller.cgroup", "cgroup"),                             \
+	     TEXT_IN_REST("caller.cgroup", "cgroup"))                                                                                         \
+	PART(TARGET_CGROUP, TARGET, TEXT, CGROUP_AT(target.cgroup), PATH, PATH, TEXT_OR_NULL("target.cgroup", "cgroup"),                      \
+	     TEXT_IN_REST("target.cgroup", "cgroup"))                                                                                         \
+	PART(COMM_HEX, CALLER, WHOLE, NO_ENDS, HEX, HEX, IN_ALL("caller.comm_hex"))                                                           \
+	PART(TARGET_COMM_HEX, TARGET, WHOLE, NO_ENDS, HEX, HEX, IN_ALL("target.comm_hex"))                                                    \
+	PART(PCOMM_HEX, CALLER, WHOLE, NO_ENDS, HEX, HEX, IN_ALL("caller.pcomm_hex"))                                                         \
+	PART(TARGET_PCOMM_HEX, TARGET, WHOLE, NO_ENDS, HEX, HEX, IN_ALL("target.pcomm_hex"))                                                  \
+	PART(OWNER_COMM_HEX, TARGET, WHOLE, NO_ENDS, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.comm_hex"))                               \
+	/* of the paths, in their order */                                                                                                    \
+	PART(EXE_HEX, CALLER, TEXT_HEX, NO_ENDS, HEX, HEX, IN_ALL("caller.exe_hex"))                                                          \
+	PART(TARGET_EXE_HEX, TARGET, TEXT_HEX, NO_ENDS, HEX, HEX, IN_ALL("target.exe_hex"))                                                   \
+	PART(OWNER_EXE_HEX, TARGET, TEXT_HEX, NO_ENDS, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.exe_hex"))                              \
+	PART(CGROUP_HEX, CALLER, TEXT_HEX, NO_ENDS, HEX, HEX, IN_ALL("caller.cgroup_hex"))                                                    \
+	PART(TARGET_CGROUP_HEX, TARGET, TEXT_HEX, NO_ENDS, HEX, HEX, IN_ALL("target.cgroup_hex"))                                             \
+	PART(REMOTE_EXIT, REMOTE, LIST, LIST_AT(remote.iov_exit, remote.exit_cnt), LATE_LIST, LIST_2, IN_ALL("remote.iov_exit"))              \
+	PART(LOCAL_EXIT, LOCAL, LIST, LIST_AT(local.iov_exit, local.exit_cnt), LAST_LIST, LIST_3, IN_ALL("local.iov_exit"))                   \
+	PART(REMOTE_IOV, CNT, LIST, LIST_AT(remote.iov, remote.captured), RANGE, LIST_1, IN_ALL("remote.iov"))                                \
+	PART(LOCAL_IOV, LOCAL, LIST, LIST_AT(local.iov, local.captured), LATE_LIST, LIST_2, IN_ALL("local.iov"))                              \
+	PART(ARGS_HEX, CALLER, BULK, NO_ENDS, COPIES, COPIES, IN_ALL("caller.args_hex"))                                                      \
+	PART(ARGS, CALLER, ARGS, NO_ENDS, ARGS, ARGS, FORM("caller.args"), FORM("process.args"), FORM("actor.process.cmd_line"))              \
+	/* arguments that stand in the line a second time */                                                                                  \
+	PART(ARGS_COPY, CALLER, BULK, NO_ENDS, COPIES, COPIES, NO_FORM, NO_FORM, FORM("unmapped.caller.args"))
 /* clang-format on */
 
 #define PART_ID(part, ...) FIT_##part,
@@ -94,6 +95,7 @@ enum fit_kind {
 enum {
 	FIT_FIRST_LIST = __builtin_ctzll(FIT_LISTS),
 	FIT_LAST_LIST = 63 - __builtin_clzll(FIT_LISTS),
+	FIT_LIST_CNT = __builtin_popcountll(FIT_LISTS),
 	FIT_FIRST_TEXT = __builtin_ctzll(FIT_TEXTS),
 	FIT_TEXT_CNT = __builtin_popcountll(FIT_TEXTS),
 	FIT_FIRST_TEXT_HEX = __builtin_ctzll(FIT_TEXT_HEXES),
@@ -133,9 +135,16 @@ struct fit_form {
 	uint8_t text_copies;
 };
 
+/* This says where in struct call_info a text or a list is, and its length, a size_t or an uint32_t. */
+struct fit_source {
+	uint16_t at, len_at;
+	uint8_t head; /* thirds of the room that the beginning of a text has; its end has the others */
+};
+
 struct fit_row {
 	uint8_t parent; /* FIT_CNT: none */
 	uint8_t kind;
+	struct fit_source source;
 	uint8_t minimum, want; /* turns */
 	struct fit_form in[FIT_FORMAT_CNT];
 };

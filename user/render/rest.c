@@ -293,10 +293,10 @@ static void put_look(struct json *j, const struct list_info *a)
 }
 
 static void put_list(struct json *j, const struct fit_plan *plan, enum fit_part part,
-		     const char *key, const struct iov_elem *iov, uint32_t cnt)
+		     const char *key, const struct iov_elem *iov)
 {
 	if (!fit__omits(plan, part))
-		fit__put_elements(j, key, iov, cnt);
+		fit__put_elements(j, key, iov, fit__shown(plan, part));
 }
 
 static void put_confirmed(struct json *j, const struct call_info *c)
@@ -315,10 +315,9 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 		json__open_obj(j, "local");
 		json__word(j, "status", common__status(local->status));
 		put_look(j, local);
-		put_list(j, plan, FIT_LOCAL_IOV, "iov", local->iov, plan->iov[0]);
+		put_list(j, plan, FIT_LOCAL_IOV, "iov", local->iov);
 		if (local->iov_exit)
-			put_list(j, plan, FIT_LOCAL_EXIT, "iov_exit", local->iov_exit,
-				 plan->exit[0]);
+			put_list(j, plan, FIT_LOCAL_EXIT, "iov_exit", local->iov_exit);
 		json__close_obj(j);
 		fit__end(j, plan);
 	}
@@ -327,12 +326,11 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 	if (fit__begin(j, plan, FIT_REMOTE)) {
 		put_look(j, remote);
 		if (remote->iov_exit)
-			put_list(j, plan, FIT_REMOTE_EXIT, "iov_exit", remote->iov_exit,
-				 plan->exit[1]);
+			put_list(j, plan, FIT_REMOTE_EXIT, "iov_exit", remote->iov_exit);
 		put_confirmed(j, c);
 		fit__end(j, plan);
 	}
-	put_list(j, plan, FIT_REMOTE_IOV, "iov", remote->iov, plan->iov[1]);
+	put_list(j, plan, FIT_REMOTE_IOV, "iov", remote->iov);
 	json__close_obj(j);
 }
 
