@@ -335,7 +335,8 @@ TRIGGER_NEEDS = {
     ("pvmload",): ["userfaultfd"], ("pvmheir",): ["set_tid"], ("pvmidle",): ["userfaultfd"], ("pvmswap",): ["userfaultfd"],
     ("pvmsigns", "foreign"): ["int80"],
     ("pvmns", "pid"): ["pid_ns"], ("pvmns", "down"): ["pid_ns"], ("pvmns", "user"): ["user_ns"],
-    ("pvmseccomp",): ["seccomp"], ("pvmseccomp", "notif"): ["seccomp_notify"], ("pvmseccomp", "continue"): ["seccomp_notify"],
+    ("pvmseccomp",): ["seccomp"], ("pvmpass",): ["seccomp"],
+    ("pvmseccomp", "notif"): ["seccomp_notify"], ("pvmseccomp", "continue"): ["seccomp_notify"],
 }
 
 
