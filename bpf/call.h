@@ -6,6 +6,7 @@
 #ifndef PVM_CALL_H
 #define PVM_CALL_H
 
+#include "ancestry.h"
 #include "arch.h"
 #include "audit.h"
 #include "base.h"
@@ -67,6 +68,8 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	call->remote.count = call->args[PVM_ARG_REMOTE_CNT];
 	task_blank(&call->caller);
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
+	__builtin_memset(&call->access, 0, sizeof(call->access));
+	call->ancestry[0] = call->ancestry[1] = 0;
 }
 
 /* Reads the caller of a call. Where there are filters on it, it was read for them. */
@@ -81,6 +84,7 @@ static __always_inline void caller_take(struct pvm_state *s)
 {
 	caller_read(s);
 	identity_send(s, PVM_CALLER);
+	ancestry_take_caller(s);
 }
 
 /* Finds out who calls and whom, and asks the filters on them: the caller's first where there are some, since the target
@@ -108,6 +112,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 		return STAGE_REJECTED;
 	s->undecided = verdict == TARGET_ABSENT && filter_wants_target();
 	identity_send(s, PVM_CALLER);
+	ancestry_take_caller(s);
 	return STAGE_ACTIVE;
 }
 

@@ -11,6 +11,7 @@ enum pvm_command_kind {
 	PVM_FORGET_PROC = 1,   /* pid: its paths are to be sent again */
 	PVM_FORGET_CGROUP = 2, /* the same of a cgroup, with its verdict */
 	PVM_JUDGE_CGROUP = 3,
+	PVM_FORGET_ANCESTRY = 4, /* cgroup.id is its id */
 };
 
 /* This is what the reader wants done to the kernel half's maps. It is an element of an array that is mapped into the user

@@ -28,6 +28,9 @@ static __always_inline void command_apply(struct pvm_command *at)
 	case PVM_FORGET_CGROUP:
 		bpf_map_delete_elem(&pvm_cgroups, &cgroup);
 		break;
+	case PVM_FORGET_ANCESTRY:
+		bpf_map_delete_elem(&pvm_ancestries, &cgroup.id);
+		break;
 	case PVM_JUDGE_CGROUP:
 		verdict = at->verdict;
 		bpf_map_update_elem(&pvm_cgroups, &cgroup, &verdict, BPF_ANY);

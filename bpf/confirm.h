@@ -54,6 +54,8 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 	s->exiting = 1; /* the sweep keeps off */
 	s->hook = HOOK_ACCESS;
 	verdict = target_take_task(task, 0, SLOT_OWN);
+	if (verdict == TARGET_PASSES)
+		ancestry_send(s, PVM_TARGET);
 	if (!same) {
 		if (s->call.resolved)
 			s->call.flags |= PVM_CALL_TARGET_MOVED;
@@ -100,6 +102,21 @@ int pvm_access(unsigned long long *ctx)
 		call_retarget(s, address, same);
 	}
 	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	return 0;
+}
+
+/* Where the kernel asks its security modules, when ids, capabilities and dumpable let the caller pass: what they answered
+ * about the target. The capabilities' own module is one of them. */
+SEC("fexit/security_ptrace_access_check")
+int pvm_leave(unsigned long long *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct pvm_state *s = state_inside();
+
+	if (!s || (u32)ctx[1] != ACCESS_MODE || s->call.target.pid != (u32)task->tgid ||
+	    s->call.target.start_ns != task->group_leader->start_boottime)
+		return 0;
+	s->call.access.flags |= PVM_ACCESS_ASKED | ((s32)ctx[2] ? PVM_ACCESS_REFUSED : 0);
 	return 0;
 }
 

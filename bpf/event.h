@@ -15,7 +15,7 @@
 
 /* All times are CLOCK_BOOTTIME of the kernel itself (bpf_ktime_get_boot_ns, 5.8): it goes on in suspend, and no time
  * namespace shifts it. */
-#define PVM_WIRE_VERSION 2
+#define PVM_WIRE_VERSION 3
 #define PVM_COMM_SZ 16
 #define PVM_IOV_MAX 1024   /* UIO_MAXIOV: the kernel refuses longer arrays */
 #define PVM_INLINE_CNT 8   /* arrays of up to this many elements travel inside the call record */
@@ -23,6 +23,8 @@
 #define PVM_INLINE_SZ (PVM_INLINE_CNT * PVM_ELEMENT_MAX)
 #define PVM_PATH_MAX 4096     /* bytes of an executable's or a cgroup's path that are carried */
 #define PVM_ARGS_MAX 4096     /* bytes of arguments that are carried */
+#define PVM_ANCESTORS_MAX 16  /* generations behind a caller that are told */
+#define PVM_TTY_SZ 16
 #define PVM_NO_ID 0xffffffffu /* loginuid or sessionid that is not set; a namespace not known */
 
 /* This is an element of an array as 64-bit ABIs lay it out, and as 32-bit ones do. */
@@ -45,6 +47,7 @@ enum pvm_type {
 	PVM_ARRAY = 6,	    /* struct pvm_array, in the ring of arrays */
 	PVM_ARRAY_DROP = 7, /* struct pvm_array without data: the call was filtered at its exit */
 	PVM_SUMMARY = 8,    /* struct pvm_summary, read from an iterator over its map */
+	PVM_ANCESTRY = 20,  /* struct pvm_ancestry, in the ring of calls */
 };
 
 struct pvm_hdr {
@@ -230,6 +233,38 @@ enum pvm_call_flag {
 /* These say whose memory the target works in. */
 #define PVM_CALL_MEMORY_FLAGS (PVM_CALL_MEMORY_KNOWN | PVM_CALL_SAME_MEMORY | PVM_CALL_OWNER)
 
+#define PVM_CAP_SYS_PTRACE (1ULL << 19) /* include/uapi/linux/capability.h */
+
+enum pvm_access_flag {
+	PVM_ACCESS_KNOWN = 1,	 /* the rest of it, but for what a hook saw, was read */
+	PVM_ACCESS_DUMPABLE = 2, /* so was dumpable: the target has a memory */
+	/* The caller has CAP_SYS_PTRACE in the target's user namespace; in the one that its program was executed in. */
+	PVM_ACCESS_CAPABLE = 4,
+	PVM_ACCESS_CAPABLE_EXEC = 8,
+	/* Both are in one user namespace, and the caller is permitted each capability that the target is. */
+	PVM_ACCESS_COVERED = 16,
+	PVM_ACCESS_ASKED = 32,	 /* the kernel asked its security modules, */
+	PVM_ACCESS_REFUSED = 64, /* and they refused */
+};
+
+/* By what, besides the ids of both, the kernel judges whether the caller may reach into the target's memory
+ * (kernel/ptrace.c). What it makes of it: user/event/access.c. */
+struct pvm_access {
+	__u32 user_ns_owner; /* uid of who made the target's user namespace */
+	__u16 flags;	     /* enum pvm_access_flag */
+	__u8 dumpable;	     /* as prctl(PR_GET_DUMPABLE) has it */
+	__u8 yama;	     /* enum pvm_yama */
+};
+
+/* kernel.yama.ptrace_scope and 1. */
+enum pvm_yama {
+	PVM_YAMA_NONE = 0, /* there is no such module */
+	PVM_YAMA_DISABLED = 1,
+	PVM_YAMA_RELATIONAL = 2, /* descendants only, or whoever the target names (PR_SET_PTRACER) */
+	PVM_YAMA_CAPABILITY = 3,
+	PVM_YAMA_NO_ATTACH = 4,
+};
+
 /* These are pages of the target that the kernel held during a call, in the order of its work. */
 struct pvm_pins {
 	__u64 sum;   /* over the runs of pages that follow each other: pvm_pins_add (rules.h) */
@@ -261,6 +296,8 @@ struct pvm_call {
 	struct pvm_task caller;
 	struct pvm_task target; /* all zero when unresolved */
 	struct pvm_owner owner; /* all zero without PVM_CALL_OWNER */
+	struct pvm_access access;
+	__u64 ancestry[2]; /* by enum pvm_who: pvm_ancestry.id of the caller, of the target; 0: not known */
 	__u8 data[];
 };
 
@@ -401,6 +438,32 @@ struct pvm_args {
 	__u8 data[];
 };
 
+/* A process that is told beside caller and target. Members as in struct pvm_task. */
+struct pvm_relative {
+	__u64 start_ns;
+	__u64 exe_ino;
+	__u32 pid; /* 0: there is none, and nothing else means anything */
+	__u32 exe_dev;
+	__u32 exec_id;
+	__u8 flags;  /* enum pvm_task_flag: of the executable */
+	__u8 gone;   /* boolean: only its pid is known */
+	__u16 pad0;
+	char comm[PVM_COMM_SZ]; /* of its main thread */
+};
+
+/* Who is behind a process: sent ahead of the first call that refers to it by its id, which is a keyed sum of all that is
+ * told of it. Of a target there is one ancestor at most, and nothing else. */
+struct pvm_ancestry {
+	struct pvm_hdr hdr;
+	__u64 id;
+	__u32 cnt;		     /* ancestors, nearest first */
+	__u32 tty_dev;		     /* of the terminal, the kernel's own encoding; 0: there is none */
+	char tty[PVM_TTY_SZ];	     /* its name in the kernel, ends at the first NUL */
+	struct pvm_relative session; /* the leader of the session */
+	struct pvm_relative tracer;  /* who ptraces the calling thread */
+	struct pvm_relative ancestors[];
+};
+
 struct pvm_self_test {
 	struct pvm_hdr hdr;
 	__u32 abi; /* enum pvm_abi */
@@ -425,7 +488,8 @@ PVM_ASSERT(sizeof(struct pvm_hdr) == 8);
 PVM_ASSERT(sizeof(struct pvm_task) == 152);
 PVM_ASSERT(sizeof(struct pvm_owner) == 64);
 PVM_ASSERT(sizeof(struct pvm_side) == 24);
-PVM_ASSERT(sizeof(struct pvm_call) == 504);
+PVM_ASSERT(sizeof(struct pvm_access) == 8);
+PVM_ASSERT(sizeof(struct pvm_call) == 528);
 PVM_ASSERT(sizeof(struct pvm_pins) == 32);
 PVM_ASSERT(sizeof(struct pvm_array) == 32);
 PVM_ASSERT(sizeof(struct pvm_summary_key) == 56);
@@ -435,6 +499,8 @@ PVM_ASSERT(sizeof(struct pvm_summary) ==
 PVM_ASSERT(sizeof(struct pvm_file_id) == 40);
 PVM_ASSERT(sizeof(struct pvm_path) == 88);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
+PVM_ASSERT(sizeof(struct pvm_relative) == 48);
+PVM_ASSERT(sizeof(struct pvm_ancestry) == 136);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);
 PVM_ASSERT(sizeof(struct pvm_seen) == 64);
 

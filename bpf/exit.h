@@ -240,8 +240,11 @@ static __always_inline u32 orphan_slot(const struct pvm_state *s, enum pvm_hook 
 static __always_inline void call_send_late(struct pvm_state *s)
 {
 	identity_send(s, PVM_CALLER);
-	if (s->call.resolved)
-		identity_send(s, PVM_TARGET);
+	ancestry_send(s, PVM_CALLER);
+	if (!s->call.resolved)
+		return;
+	identity_send(s, PVM_TARGET);
+	ancestry_send(s, PVM_TARGET);
 }
 
 static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_hook hook)

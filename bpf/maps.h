@@ -41,6 +41,14 @@ struct {
 	__type(value, struct pvm_cgroup_val);
 } pvm_cgroups SEC(".maps");
 
+/* Ancestries that user space knows, by id; twice as many as that remembers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, u32); /* 1 */
+} pvm_ancestries SEC(".maps");
+
 /* Holds calls that found no room in the ring, or are aggregated: they are told together. There is room for so many pairs of
  * processes in the second or two between two visits of the reader; memory is taken as they come. */
 struct {
@@ -112,6 +120,9 @@ __u32 pins_on;
 
 /* This is the inode number of the mount namespace of the host's first process: the host's own. 0: not known. */
 __u32 host_mnt;
+
+/* enum pvm_yama. Written by the user half. */
+__u32 yama_scope;
 
 /* The process that pvm_look finds is put at this place in pvm_memories, counted from 1; 0: nowhere. */
 __u32 memory_place;

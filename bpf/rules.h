@@ -158,6 +158,12 @@ PVM_RULE enum pvm_home pvm_home(const struct pvm_task *task)
 	return task->flags & PVM_TASK_MNT_HOST ? PVM_HOME_HOST : PVM_HOME_UNKNOWN;
 }
 
+/* Whether the target's own user may reach into its memory, as far as that goes: kernel/ptrace.c, SUID_DUMP_USER. */
+PVM_RULE int pvm_is_dumpable(const struct pvm_access *access)
+{
+	return access->dumpable == 1;
+}
+
 /*
  * Adds one run of pages more to a sum that begins with 0. The caller chooses the addresses and wants two lists of the same sum:
  * the key is random for each run and kept from it, and no step is linear in what it chooses.

@@ -71,6 +71,9 @@ struct pvm_state {
 	u32 row;       /* of pvm_here: where its entry was taken, or its exit is awaited */
 	u32 awaits;    /* boolean: it was awaited there when this was last looked at */
 	struct pvm_sent sent[2];
+	/* Whose ancestry user space knows, as of when: pvm_call.ancestry of an earlier call, or 0; pvm_shared.epoch. */
+	u64 ancestry[2];
+	u32 ancestry_epoch[2];
 	struct pvm_held held;
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
 	u32 looks[2];  /* enum list_looks: of both lists */

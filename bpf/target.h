@@ -3,6 +3,7 @@
 #ifndef PVM_TARGET_H
 #define PVM_TARGET_H
 
+#include "ancestry.h"
 #include "base.h"
 #include "filter.h"
 #include "identity.h"
@@ -79,6 +80,16 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 	return true;
 }
 
+/* By what the current task's leave to reach into this one's memory is judged. */
+#define access_read(PREFIX, call, task)                                                         \
+	({                                                                                      \
+		struct task_rights rights_;                                                     \
+                                                                                                \
+		caller_rights(&rights_);                                                        \
+		__builtin_memset(&(call)->access, 0, sizeof((call)->access));                   \
+		PREFIX##_access(&(call)->access, task, &rights_, bpf_get_current_task());       \
+	})
+
 /* Defines the same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
 #define DEFINE_TARGET_TAKE(PREFIX)                                                                \
 	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                      \
@@ -100,12 +111,15 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 		if (!passes && !memory.owner && !memory.place)                                    \
 			return TARGET_REJECTED;                                                   \
 		PREFIX##_task_fill(id, task);                                                     \
+		access_read(PREFIX, call, task);                                                  \
 		if (passes && !(lookup & LOOKUP_UNFILTERED))                                      \
 			passes = filter_task(PVM_TARGET, id, s->slot);                            \
 		if (!target_settle(s, &memory, lookup, passes))                                   \
 			return TARGET_REJECTED;                                                   \
 		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));      \
 		identity_send(s, PVM_TARGET);                                                     \
+		if (cfg_ancestors)                                                                \
+			call->ancestry[PVM_TARGET] = PREFIX##_target_sum(task);                   \
 		return TARGET_PASSES;                                                             \
 	}
 
@@ -159,17 +173,28 @@ static __always_inline int target_find(struct pvm_state *s, u32 lookup)
 	return task ? target_take_task(task, lookup, s->slot) : TARGET_ABSENT;
 }
 
+static __always_inline void target_forget(struct pvm_call *call)
+{
+	call->resolved = PVM_UNRESOLVED;
+	task_blank(&call->target);
+	memory_forget(call);
+	__builtin_memset(&call->access, 0, sizeof(call->access));
+	call->ancestry[PVM_TARGET] = 0;
+}
+
 /* Fills call->target and what depends on it; all zero if there is none. lookup: enum target_lookup. */
 static __always_inline int target_resolve(struct pvm_state *s, u32 lookup)
 {
 	int verdict = target_find(s, lookup);
 
 	if (verdict == TARGET_ABSENT) {
-		task_blank(&s->call.target);
-		memory_forget(&s->call);
+		target_forget(&s->call);
 	} else {
 		s->call.resolved = lookup & LOOKUP_AT_EXIT ? PVM_RESOLVED_EXIT : PVM_RESOLVED_ENTRY;
 	}
+	/* This is not done where the id is read: the stacks of all that a call goes through are added up. */
+	if (verdict == TARGET_PASSES)
+		ancestry_send(s, PVM_TARGET);
 	return verdict;
 }
 
@@ -213,13 +238,6 @@ static __always_inline u16 target_again(struct pvm_call *call)
 	return target_differs(call, by, target_walk_by(call, by));
 }
 
-static __always_inline void target_forget(struct pvm_call *call)
-{
-	call->resolved = PVM_UNRESOLVED;
-	task_blank(&call->target);
-	memory_forget(call);
-}
-
 /*
  * Looks, for a call that does not return, whom its argument names now, where that is asked because of a target filter: it named
  * nobody at entry, or one that was not read any further. by: its thread. Returns the flag as above; 0 also where it named
@@ -230,6 +248,7 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 	struct task_struct *task = target_walk_by(call, by), *self = (struct task_struct *)by;
 	u32 caller = call->caller.pid;
 	u16 moved = call->resolved ? target_differs(call, by, task) : 0;
+	struct task_rights rights;
 
 	target_forget(call);
 	if (!call->caller.tid)
@@ -237,6 +256,8 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 	if (task) {
 		call->resolved = PVM_RESOLVED_EXIT;
 		raw_task_fill(&call->target, task);
+		raw_rights(&rights, self);
+		raw_access(&call->access, task, &rights, by);
 		memory_compare(call, raw_memory_address(task), raw_memory_address(self));
 		call->kinship = call->target.pid == caller	       ? PVM_KIN_SELF
 				: raw_descends(task, caller)	       ? PVM_KIN_CHILD

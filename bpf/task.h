@@ -12,6 +12,7 @@
 #include "base.h"
 #include "current.h"
 #include "maps.h"
+#include "settings.h"
 
 #define PID_FS_MAGIC 0x50494446 /* include/uapi/linux/magic.h: pidfds are inodes there (6.9) */
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h: pidfds before */
@@ -59,6 +60,8 @@ static __always_inline u64 peek(u64 address)
 	return value;
 }
 
+#define PEEK(address, type, field) peek((address) + bpf_core_field_offset(type, field))
+
 /* Namespaces nest 32 deep (MAX_PID_NS_LEVEL). The mask says so to the verifier, which before 6.10 knows nothing
  * of a product and adds no such number to a typed pointer. */
 static __always_inline u64 upid_offset(u32 level)
@@ -72,6 +75,26 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 {
 	return (void *)pid + upid_offset(level);
 }
+
+/* What a task has to reach into the memory of others, besides its ids. */
+struct task_rights {
+	struct user_namespace *user_ns;
+	u64 effective; /* capabilities */
+	u64 permitted;
+};
+
+#define MMF_DUMPABLE_MASK 3		/* include/linux/mm_types.h */
+
+__noinline int is_capable(u64 by, u64 ns);
+
+/* One word more in a sum that nobody can foretell who does not know what it begins with. */
+static __always_inline u64 sum_add(u64 sum, u64 word)
+{
+	sum = (sum ^ word) * 0x9e3779b97f4a7c15ULL;
+	return sum ^ sum >> 32;
+}
+
+__noinline u64 session_sum(u64 sum);
 
 /* These follow typed pointers. */
 #define FILL(name) typed_##name
@@ -118,6 +141,38 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 #undef DEREF
 #undef GET_COMM
 
+#define USER_NS_DEPTH 33 /* kernel/user_namespace.c: create_user_ns */
+
+/*
+ * Whether task by has CAP_SYS_PTRACE in user namespace ns, as security/commoncap.c (cap_capable) has it: in its own by its
+ * effective set, in those below it by that too, or because it made the uppermost of them. Both are addresses.
+ */
+__noinline int is_capable(u64 by, u64 ns)
+{
+	const struct cred *cred = BPF_CORE_READ((struct task_struct *)by, real_cred);
+	u64 own = (u64)BPF_CORE_READ(cred, user_ns);
+	bool has = raw_caps(cred) & PVM_CAP_SYS_PTRACE;
+	int below = (u32)PEEK(ns, struct user_namespace, level) -
+		    (u32)PEEK(own, struct user_namespace, level);
+
+	if (ns == own)
+		return has;
+	for (int i = 1; i < USER_NS_DEPTH && i < below; i++)
+		ns = PEEK(ns, struct user_namespace, parent);
+	if (below < 1 || PEEK(ns, struct user_namespace, parent) != own)
+		return 0;
+	return has ||
+	       (u32)PEEK(ns, struct user_namespace, owner.val) == BPF_CORE_READ(cred, euid.val);
+}
+
+static __always_inline void caller_rights(struct task_rights *r)
+{
+	if (HAVE_TYPED_CURRENT)
+		typed_rights(r, bpf_get_current_task_btf());
+	else
+		raw_rights(r, current_untyped());
+}
+
 static __always_inline void *task_blank(struct pvm_task *id)
 {
 	__builtin_memset(id, 0, sizeof(*id));
@@ -161,8 +216,6 @@ __noinline int caller_descends(u32 from_tgid)
 		return typed_descends(bpf_get_current_task_btf(), from_tgid);
 	return raw_descends(current_untyped(), from_tgid);
 }
-
-#define PEEK(address, type, field) peek((address) + bpf_core_field_offset(type, field))
 
 /* Returns the address of the task that a struct pid stands for: its thread, or its process's main thread. 0: none. */
 static __always_inline u64 task_of_pid(u64 pid)
@@ -209,6 +262,37 @@ __noinline u64 walk_vpid_global(u64 by, u32 nr)
 static __always_inline struct task_struct *walk_vpid(u32 nr)
 {
 	return (struct task_struct *)walk_vpid_global(bpf_get_current_task(), nr);
+}
+
+/* Address of the main thread of who leads a task's session; 0: it is gone. */
+__noinline u64 session_leader(u64 task)
+{
+	u64 signal = PEEK(task, struct task_struct, signal);
+	u64 pid = PEEK(signal + PIDTYPE_SID * sizeof(void *), struct signal_struct, pids[0]);
+
+	return pid ? task_of_pid(pid) : 0;
+}
+
+/* The current task's, in a sum as of relative_sum; the sum itself if it is gone. */
+__noinline u64 session_sum(u64 sum)
+{
+	u64 leader = session_leader(bpf_get_current_task());
+
+	return leader ? raw_relative_sum(sum, (struct task_struct *)leader) : sum;
+}
+
+/* Of what is told of those behind the current task. */
+__noinline u64 caller_sum(void)
+{
+	if (HAVE_TYPED_CURRENT)
+		return typed_caller_sum(bpf_get_current_task_btf());
+	return raw_caller_sum(current_untyped());
+}
+
+/* Of what is told of the parent of a target, by its address. */
+__noinline u64 target_sum(u64 task)
+{
+	return raw_target_sum((struct task_struct *)task);
 }
 
 /* Returns the task behind a descriptor of task by, if it is a pidfd. From 6.9 on pidfds are inodes of a file

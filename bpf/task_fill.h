@@ -62,6 +62,15 @@ static __always_inline void FILL(exe)(struct pvm_task *id, struct task_struct *t
 		id->flags |= PVM_TASK_EXE_DELETED;
 }
 
+static __always_inline u64 FILL(caps_permitted)(const struct cred *cred)
+{
+	const struct cred___words *old = (const void *)cred;
+
+	if (bpf_core_field_exists(cred->cap_permitted.val))
+		return GET(cred, cap_permitted.val);
+	return GET(old, cap_permitted.cap[0]) | (u64)GET(old, cap_permitted.cap[1]) << 32;
+}
+
 static __always_inline u64 FILL(caps)(const struct cred *cred)
 {
 	const struct cred___words *old = (const void *)cred;
@@ -195,6 +204,87 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	FILL(exe)(id, plain);
 }
 
+/* What a task may do to others. */
+static __always_inline void FILL(rights)(struct task_rights *r, struct task_struct *task)
+{
+	const struct cred *cred = GET(PLAIN(task), real_cred);
+
+	r->user_ns = GET(cred, user_ns);
+	r->effective = FILL(caps)(cred);
+	r->permitted = FILL(caps_permitted)(cred);
+}
+
+/* dumpable of a task that has a memory, else 0 and false. */
+static __always_inline bool FILL(dumpable)(struct task_struct *plain, u8 *dumpable)
+{
+	struct mm_struct *mm = GET(plain, mm);
+	struct mm_struct___word *old = (void *)mm;
+
+	if (!mm)
+		return false;
+	if (bpf_core_field_exists(plain->exec_state))
+		*dumpable = GET(GET(plain, exec_state), dumpable);
+	else if (bpf_core_field_exists(mm->flags.__mm_flags))
+		*dumpable = GET(mm, flags.__mm_flags[0]) & MMF_DUMPABLE_MASK;
+	else
+		*dumpable = GET(old, flags) & MMF_DUMPABLE_MASK;
+	return true;
+}
+
+/* Address of the user namespace that the program of a task was executed in. */
+static __always_inline u64 FILL(exec_ns)(struct task_struct *plain)
+{
+	struct task_exec_state *state;
+	struct mm_struct *mm;
+	u64 address = 0;
+
+	if (bpf_core_field_exists(plain->exec_state)) {
+		state = GET(plain, exec_state);
+		bpf_probe_read_kernel(&address, sizeof(address),
+				      __builtin_preserve_access_index(&state->user_ns));
+	} else {
+		mm = GET(plain, mm);
+		bpf_probe_read_kernel(&address, sizeof(address),
+				      __builtin_preserve_access_index(&mm->user_ns));
+	}
+	return address;
+}
+
+/* What is asked of task by (its address; by whom: its rights) to reach into this one's memory. A task that is being made
+ * has no credentials yet. */
+static __always_inline void FILL(access)(struct pvm_access *a, struct task_struct *task,
+					 const struct task_rights *r, u64 by)
+{
+	struct task_struct *plain = PLAIN(task);
+	const struct cred *cred = GET(plain, real_cred);
+	struct user_namespace *ns;
+	u64 address = 0;
+	u32 flags = PVM_ACCESS_KNOWN;
+
+	if (!cred)
+		return;
+	ns = GET(cred, user_ns);
+	a->user_ns_owner = GET(ns, owner.val);
+	a->yama = yama_scope;
+	if (ns == r->user_ns) {
+		if (r->effective & PVM_CAP_SYS_PTRACE)
+			flags |= PVM_ACCESS_CAPABLE;
+		if (!(FILL(caps_permitted)(cred) & ~r->permitted))
+			flags |= PVM_ACCESS_COVERED;
+	} else {
+		bpf_probe_read_kernel(&address, sizeof(address),
+				      __builtin_preserve_access_index(&cred->user_ns));
+		if (is_capable(by, address))
+			flags |= PVM_ACCESS_CAPABLE;
+	}
+	if (FILL(dumpable)(plain, &a->dumpable))
+		flags |= PVM_ACCESS_DUMPABLE;
+	if (flags & PVM_ACCESS_DUMPABLE && !pvm_is_dumpable(a) &&
+	    is_capable(by, FILL(exec_ns)(plain)))
+		flags |= PVM_ACCESS_CAPABLE_EXEC;
+	a->flags = flags;
+}
+
 /* The first generation is the real parent; 32 of them, or up to init. There is one way out of the loop: of more, clang 19
  * makes a test of a register that was never written, which the verifier refuses. */
 static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tgid)
@@ -209,6 +299,68 @@ static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tg
 		p = GET(p, real_parent);
 	}
 	return tgid == from_tgid;
+}
+
+/* One process more in a sum of all that is told of those behind another one. leader: its main thread. */
+static __always_inline u64 FILL(relative_sum)(u64 sum, struct task_struct *leader)
+{
+	u64 comm[2];
+
+	GET_COMM(comm, leader);
+	sum = sum_add(sum, GET(leader, start_boottime));
+	sum = sum_add(sum, (u64)GET(leader, tgid) << 32 | (u32)GET(leader, self_exec_id));
+	return sum_add(sum_add(sum, comm[0]), comm[1]);
+}
+
+/* The terminal, as a number; 0: there is none. */
+static __always_inline u32 FILL(tty)(struct signal_struct *signal)
+{
+	struct tty_struct *tty = GET(signal, tty);
+	struct tty_driver *driver;
+
+	if (!tty)
+		return 0;
+	driver = GET(tty, driver);
+	return (u32)GET(driver, major) << 20 | (GET(driver, minor_start) + GET(tty, index));
+}
+
+/* Of what is told of those behind a caller, task, as struct pvm_ancestry has it; never 0. Whoever leads the session is mostly
+ * one of the ancestors, and is looked at by himself only if not. */
+static __always_inline u64 FILL(caller_sum)(struct task_struct *task)
+{
+	struct task_struct *plain = PLAIN(task), *at = GET(plain, group_leader);
+	struct signal_struct *signal = GET(plain, signal);
+	struct pid *pid = GET(signal, pids[PIDTYPE_SID]);
+	u32 session = pid ? GET(pid, numbers[0].nr) : 0, tgid = GET(at, tgid);
+	u64 sum = sum_add(cfg_digest_key[0], (u64)session << 32 | FILL(tty)(signal));
+	bool found = tgid == session;
+
+	if (found)
+		sum = FILL(relative_sum)(sum, at);
+	for (u32 i = 0; i < PVM_ANCESTORS_MAX; i++) {
+		if (i >= cfg_ancestors)
+			break;
+		at = GET(GET(at, real_parent), group_leader);
+		tgid = GET(at, tgid);
+		if (!tgid)
+			break;
+		found |= tgid == session;
+		sum = FILL(relative_sum)(sum, at);
+	}
+	if (!found)
+		sum = session_sum(sum);
+	if (GET(plain, ptrace))
+		sum = FILL(relative_sum)(sum, GET(GET(plain, parent), group_leader));
+	return sum ? sum : 1;
+}
+
+/* The same of the parent of a target. */
+static __always_inline u64 FILL(target_sum)(struct task_struct *task)
+{
+	struct task_struct *parent =
+		GET(GET(GET(PLAIN(task), group_leader), real_parent), group_leader);
+
+	return FILL(relative_sum)(cfg_digest_key[1], parent) | 1;
 }
 
 #endif

@@ -43,7 +43,7 @@ SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050
 
 # Tests that need these also run in guests where the machine itself does not have them (tests/vm/live.py). So that they
 # can be found, they are marked, and not only skipped by the trigger that they run.
-IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook", "perf_kprobes", "witnesses")
+IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook", "perf_kprobes", "witnesses", "yama")
 
 PACKAGES = {"mpicc": "libopenmpi-dev", "mpirun": "openmpi-bin", "bpftool": "bpftool", "setpriv": "util-linux",
             "unshare": "util-linux", "rsyslogd": "rsyslog"}
@@ -297,6 +297,11 @@ def for_each():
 @need("tracepoints that can be preempted (Linux 7)")
 def witnesses():
     return None if int(os.uname().release.split(".")[0]) >= 7 else "nothing preempts them here"
+
+
+@need("the security module Yama")
+def yama():
+    return None if Path("/proc/sys/kernel/yama/ptrace_scope").exists() else "it is not there"
 
 
 @need("a kernel that knows whose memory it is (CONFIG_MEMCG)")

@@ -13,6 +13,8 @@
 
 #define BYTES_MAX (8u << 20)
 #define HELD_MAX (8u << 20)
+#define ANCESTRY_MAX 4096
+#define ANCESTRY_BYTES_MAX (4u << 20)
 /* So many marks are taken back at most between two ticks. */
 #define REMINDERS 64
 /* So many records are taken between two looks at signals and timers: well under a millisecond's work. */
@@ -27,6 +29,9 @@ int collector__open(struct collector *c, const struct options *o)
 		.cgroup_max = PVM_CGROUP_ROOM / 2,
 		.bytes_max = BYTES_MAX,
 		.args_max = o->args_bytes,
+		.ancestry_max = ANCESTRY_MAX,
+		.ancestry_bytes_max = ANCESTRY_BYTES_MAX,
+		.on_evict_ancestry = c->from.ops->forget_ancestry,
 		.on_evict_proc = c->from.ops->forget_proc,
 		.on_evict_cgroup = c->from.ops->forget_cgroup,
 		.ctx = c->from.ctx,
@@ -53,7 +58,8 @@ uint64_t collector__bytes(const struct options *o)
 	uint64_t buffer = sink__buffer(o->max_line);
 
 	/* A fourth of the buffer is for its marks; a line is rendered twice at most. */
-	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + HELD_MAX;
+	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + HELD_MAX +
+	       ANCESTRY_BYTES_MAX;
 }
 
 void collector__set_key(struct collector *c, const struct pin_key *key)
@@ -159,8 +165,32 @@ static void remind_task(struct collector *c, const struct task_info *info)
 	}
 }
 
+static void remind_relative(struct collector *c, const struct relative_info *r, uint64_t ancestry)
+{
+	if (!r || !r->lacks_exe || !c->reminders)
+		return;
+	c->reminders--;
+	c->from.ops->forget_proc(c->from.ctx, r->pid);
+	c->from.ops->forget_ancestry(c->from.ctx, ancestry);
+}
+
+static void remind_ancestry(struct collector *c, const struct ancestry_info *a, uint64_t id)
+{
+	if (!a && id && c->reminders) {
+		c->reminders--;
+		c->from.ops->forget_ancestry(c->from.ctx, id);
+	}
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->cnt; i++)
+		remind_relative(c, &a->ancestors[i], id);
+	remind_relative(c, a->tracer, id);
+}
+
 void collector__remind(struct collector *c, const struct call_info *call)
 {
+	remind_ancestry(c, call->ancestry[PVM_CALLER], call->raw->ancestry[PVM_CALLER]);
+	remind_ancestry(c, call->ancestry[PVM_TARGET], call->raw->ancestry[PVM_TARGET]);
 	remind_task(c, &call->caller);
 	remind_task(c, &call->target);
 	remind_task(c, &call->owner);
@@ -258,6 +288,8 @@ int collector__learn(struct collector *c, const struct raw_record *raw)
 {
 	if (decode__type(raw->data, raw->size) == PVM_ARGS)
 		return identity__put_args(c->identity, raw->data, raw->size);
+	if (decode__type(raw->data, raw->size) == PVM_ANCESTRY)
+		return identity__put_ancestry(c->identity, raw->data, raw->size);
 	return identity__put_path(c->identity, raw->data, raw->size);
 }
 
@@ -295,6 +327,7 @@ static int take(struct collector *c, const struct raw_record *raw)
 		return collector__on_summary(c, (void *)raw->data, raw->size);
 	case PVM_EXE:
 	case PVM_ARGS:
+	case PVM_ANCESTRY:
 		return c->to.ops->identity(c->to.ctx, raw);
 	case PVM_CGROUP:
 		err = c->to.ops->identity(c->to.ctx, raw);

@@ -98,6 +98,13 @@ static void forget_proc(void *ctx, uint32_t pid)
 	k->ops->forget_proc(k->tracer, pid);
 }
 
+static void forget_ancestry(void *ctx, uint64_t id)
+{
+	const struct kernel *k = &((struct from_kernel *)ctx)->kernel;
+
+	k->ops->forget_ancestry(k->tracer, id);
+}
+
 static void forget_cgroup(void *ctx, const struct pvm_cgroup_key *key)
 {
 	const struct kernel *k = &((struct from_kernel *)ctx)->kernel;
@@ -137,6 +144,7 @@ const struct source_ops from_kernel = {
 	.passes = passes,
 	.take_arrays = take_arrays,
 	.forget_proc = forget_proc,
+	.forget_ancestry = forget_ancestry,
 	.forget_cgroup = forget_cgroup,
 	.judge_cgroup = judge_cgroup,
 	.self_test = self_test,

@@ -79,6 +79,12 @@ static void forget_proc(void *ctx, uint32_t pid)
 	(void)pid;
 }
 
+static void forget_ancestry(void *ctx, uint64_t id)
+{
+	(void)ctx;
+	(void)id;
+}
+
 static void forget_cgroup(void *ctx, const struct pvm_cgroup_key *key)
 {
 	(void)ctx;
@@ -123,6 +129,7 @@ const struct source_ops from_recording = {
 	.passes = passes,
 	.take_arrays = take_arrays,
 	.forget_proc = forget_proc,
+	.forget_ancestry = forget_ancestry,
 	.forget_cgroup = forget_cgroup,
 	.judge_cgroup = judge_cgroup,
 	.self_test = self_test,

@@ -13,7 +13,8 @@ static void copy(char *to, size_t size, const char *from)
 
 static uint8_t confirm_bits(const struct confirm_info *c)
 {
-	return (c->target ? RECORDING_TARGET : 0) | (c->pages == PAGES_FEXIT	? RECORDING_FEXIT
+	return (c->target ? RECORDING_TARGET : 0) | (c->access ? RECORDING_ACCESS : 0) |
+	       (c->pages == PAGES_FEXIT	? RECORDING_FEXIT
 						     : c->pages == PAGES_KPROBE ? RECORDING_KPROBE
 										: 0);
 }
@@ -41,6 +42,7 @@ void run_facts__of(struct run_facts *f, const struct recording_header *header)
 		.user = header->user,
 		.confirms = {
 			.target = header->confirms & RECORDING_TARGET,
+			.access = header->confirms & RECORDING_ACCESS,
 			.pages = header->confirms & RECORDING_FEXIT	? PAGES_FEXIT : header->confirms & RECORDING_KPROBE ? PAGES_KPROBE : PAGES_UNSEEN,
 		},
 		.pid = header->pid,

@@ -41,6 +41,7 @@ struct source_ops {
 	bool (*take_arrays)(void *ctx, uint64_t exit_ns);
 	/* Has identities sent again that are not known here any more. */
 	void (*forget_proc)(void *ctx, uint32_t pid);
+	void (*forget_ancestry)(void *ctx, uint64_t id);
 	void (*forget_cgroup)(void *ctx, const struct pvm_cgroup_key *key);
 	/* From now on calls of this cgroup are filtered by this verdict. */
 	void (*judge_cgroup)(void *ctx, const struct pvm_cgroup_key *key,

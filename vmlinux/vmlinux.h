@@ -128,7 +128,18 @@ struct ns_common { /* the inode number by which a namespace is known */
 	unsigned int inum;
 };
 
-struct user_namespace { /* caller's and target's user namespace */
+typedef struct { /* user and group ids */
+	u32 val;
+} kuid_t;
+
+typedef struct {
+	u32 val;
+} kgid_t;
+
+struct user_namespace { /* caller's and target's user namespace, and those above it */
+	struct user_namespace *parent;
+	int level; /* 0: the first one */
+	kuid_t owner;
 	struct ns_common ns;
 };
 
@@ -164,6 +175,8 @@ struct upid { /* a process id in one pid namespace */
 enum pid_type { /* index of pid.tasks: values checked by CO-RE */
 		PIDTYPE_PID,
 		PIDTYPE_TGID,
+		PIDTYPE_PGID,
+		PIDTYPE_SID,
 };
 
 struct pid { /* from a number to its task */
@@ -171,14 +184,6 @@ struct pid { /* from a number to its task */
 	struct hlist_head tasks[4];
 	struct upid numbers[1];
 };
-
-typedef struct { /* user and group ids */
-	u32 val;
-} kuid_t;
-
-typedef struct {
-	u32 val;
-} kgid_t;
 
 typedef struct { /* 6.3 */
 	u64 val;
@@ -195,11 +200,13 @@ struct cred { /* identity for permission checks */
 	kgid_t sgid;
 	kuid_t euid;
 	kgid_t egid;
+	kernel_cap_t cap_permitted;
 	kernel_cap_t cap_effective;
 	struct user_namespace *user_ns;
 };
 
 struct cred___words { /* before 6.3 */
+	struct kernel_cap_struct cap_permitted;
 	struct kernel_cap_struct cap_effective;
 };
 
@@ -285,13 +292,32 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
-struct mm_struct { /* executable and arguments; whose it is; who works in it */
+typedef struct { /* 6.18 */
+	unsigned long __mm_flags[1];
+} mm_flags_t;
+
+struct mm_struct { /* executable and arguments; whose it is; who works in it; who may reach into it */
 	atomic_t mm_users;
+	mm_flags_t flags;
+	struct user_namespace *user_ns; /* before 7.3 */
 	unsigned long mmap_base;
 	struct file *exe_file;
 	struct task_struct *owner; /* only with CONFIG_MEMCG */
 	unsigned long arg_start;
 	unsigned long arg_end;
+};
+
+struct mm_struct___word { /* before 6.18 */
+	unsigned long flags;
+};
+
+enum task_dumpable { /* not read by name */
+		     TASK_DUMPABLE_OWNER = 1,
+};
+
+struct task_exec_state { /* 7.3: what a memory had before */
+	enum task_dumpable dumpable;
+	struct user_namespace *user_ns;
 };
 
 struct kernfs_node {		      /* name and id of a cgroup */
@@ -325,7 +351,20 @@ struct css_set { /* the cgroups of a task */
 	struct cgroup *dfl_cgrp;
 };
 
-struct signal_struct { /* a process's threads, and whether all of it is gone */
+struct tty_driver { /* number of a terminal */
+	int major;
+	int minor_start;
+};
+
+struct tty_struct { /* the terminal of a session */
+	int index;
+	struct tty_driver *driver;
+	char name[64];
+};
+
+struct signal_struct { /* a process's threads, whether all of it is gone, its session and terminal */
+	struct pid *pids[4];
+	struct tty_struct *tty;
 	atomic_t live;
 	struct list_head thread_head;
 };
@@ -335,9 +374,12 @@ struct task_struct { /* caller and target */
 	struct list_head thread_node;
 	struct thread_info thread_info;
 	struct mm_struct *mm;
+	struct task_exec_state *exec_state; /* 7.3 */
 	int pid;
 	int tgid;
+	unsigned int ptrace; /* not 0: parent is who traces it */
 	struct task_struct *real_parent;
+	struct task_struct *parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];

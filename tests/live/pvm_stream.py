@@ -18,14 +18,17 @@ STATUSES = {"ok", "none", "invalid", "partial", "late", "fault", "lost"}
 HEAD = ["time", "schema", "type", "seq", "told", "run", "id"]
 TOP = HEAD + ["phase", "op", "syscall", "abi", "outcome", "ret", "error",
        "duration_ns", "bytes_requested", "bytes_transferred", "partial", "flags", "flag_names", "caller",
-       "target", "relation", "local", "remote", "truncated", "host"]
+       "target", "relation", "access", "local", "remote", "truncated", "host"]
 TASK = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm", "exe", "exe_dev", "exe_ino", "exe_deleted",
         "exe_subvol", "exe_gen", "exe_size", "exe_ctime", "args",
         "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid", "sessionid", "caps_effective", "start",
         "entity_id", "cgroup", "cgroup_id", "container_id", "containers", "ns"]
-TARGET = ["arg", "kind", "resolved", "memory_of"] + TASK
+TARGET = ["arg", "kind", "resolved", "memory_of"] + TASK + ["dumpable", "user_ns_owner", "parent"]
+CALLER = TASK + ["session", "tty", "ancestors", "traced_by"]
+RELATIVE = ["pid", "comm", "exe", "start", "entity_id"]
 ARRAY = ["addr", "count", "captured", "status", "origin", "toctou", "changed", "total_len", "iov", "iov_exit"]
 RELATION = ["kinship", "same_uid", "same_user", "same_container", "same_pid_ns", "same_mnt_ns", "same_memory"]
+ACCESS = ["by", "denied_by", "inferred", "cap_sys_ptrace"]
 NUMBERS = ["pid", "tid", "ppid", "pid_ns", "exe_ino", "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid",
            "sessionid", "cgroup_id"]
 TEXTS = ["comm", "pcomm", "exe", "exe_dev", "caps_effective", "start", "entity_id", "cgroup", "container_id"]
@@ -205,8 +208,11 @@ def check_call(r, small=False):
     need(isinstance(r["truncated"], list), "truncated", r)
     need(list(r["host"])[:3] == ["name", "machine_id", "boot_id"], "host", r)
     in_order(r["relation"], RELATION, "relation", r)
+    in_order(r["access"], ACCESS, "access", r)
     check_outcome(r)
-    check_task(r["caller"], TASK, "caller", r)
+    check_task(r["caller"], CALLER, "caller", r)
+    for relative in [*(r["caller"]["ancestors"] or []), *filter(None, (r["caller"]["traced_by"], r["target"]["parent"]))]:
+        in_order(relative, RELATIVE, "a relative", r)
     check_task(r["target"], TARGET, "target", r)
     need(is_int(r["caller"]["pid"]) and is_int(r["caller"]["tid"]), "caller", r)
     check_target(r["target"], r["relation"], r)

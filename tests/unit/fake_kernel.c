@@ -210,6 +210,12 @@ static void forget_proc(struct tracer *t, uint32_t pid)
 	t->forgotten_proc = pid;
 }
 
+static void forget_ancestry(struct tracer *t, uint64_t id)
+{
+	(void)t;
+	(void)id;
+}
+
 static void forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
 {
 	t->forgotten_cgroups++;
@@ -263,6 +269,7 @@ const struct kernel_ops fake_kernel_ops = {
 	.ftrace_was_off = ftrace_was_off,
 	.kprobes_were_off = kprobes_were_off,
 	.forget_proc = forget_proc,
+	.forget_ancestry = forget_ancestry,
 	.forget_cgroup = forget_cgroup,
 	.judge_cgroup = judge_cgroup,
 	.apply = apply,

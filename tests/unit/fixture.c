@@ -99,6 +99,9 @@ void fixture__call(struct fixture_call *f)
 			    .exit_ok = 1 },
 		.caller = caller,
 		.target = target,
+		.access = { .user_ns_owner = 65534,
+			    .flags = PVM_ACCESS_KNOWN | PVM_ACCESS_DUMPABLE | PVM_ACCESS_CAPABLE,
+			    .dumpable = 1 },
 	};
 	fixture__data(f, &local, sizeof(local), &remote, sizeof(remote), NULL, 0, NULL, 0);
 }

@@ -123,6 +123,8 @@ struct sample *sample__new(void)
 	c->requested = c->transferred = 4096;
 	c->target_arg = 991;
 	c->same_pid_ns = c->same_mnt_ns = YES;
+	c->access = (struct access_info){ .by = ACCESS_BY_CAP, .inferred = YES };
+	c->access.cap_sys_ptrace = YES;
 	strcpy(c->id, FIXTURE_RUN_ID "-1093-165a0bc00");
 	memcpy(s->args, args, sizeof(args));
 	c->caller = (struct task_info){
@@ -163,6 +165,7 @@ void rendering__set_relation(struct sample *s, enum tristate value)
 
 	c->same_uid = c->same_user = c->same_container = value;
 	c->same_pid_ns = c->same_mnt_ns = c->same_memory = value;
+	c->access = (struct access_info){ .inferred = value, .cap_sys_ptrace = value };
 }
 
 void sample__borrow(struct sample *s)

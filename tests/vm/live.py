@@ -63,7 +63,7 @@ WITNESS_FROM = (7, 0)
 WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0 lsm=yama", "hogs": "hogs preempt=full"}
 # What every guest has: Debian's kernels, and a first process that is root.
 ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_ns", "user_ns", "time_ns", "uts_ns", "tracefs",
-          "btf", "loginuid", "cgroup2", "cgroup", "securityfs", "debugfs", "perf_kprobes"]
+          "yama", "btf", "loginuid", "cgroup2", "cgroup", "securityfs", "debugfs", "perf_kprobes"]
 
 Result = collections.namedtuple("Result", "verdict why")
 

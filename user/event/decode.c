@@ -8,6 +8,7 @@
 
 #include "base/digits.h"
 #include "bpf/rules.h"
+#include "event/access.h"
 #include "event/decode_check.h"
 #include "event/decode_list.h"
 #include "event/decode_written.h"
@@ -299,12 +300,34 @@ static void decode_owner(struct decoder *d, const struct pvm_owner *owner, struc
 	identity__fill(id, &d->owner, false, out);
 }
 
+static void decode_relative(struct relative_info *r, const struct clock_base *clock)
+{
+	if (r)
+		r->real_start_ns = clock__real_of(clock, r->start_ns);
+}
+
+static void decode_ancestry(const struct pvm_call *call, enum pvm_who who, struct identity *id,
+			    const struct clock_base *clock, struct call_info *out)
+{
+	struct ancestry_info *a = identity__ancestry(id, call->ancestry[who]);
+
+	out->ancestry[who] = a;
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->cnt; i++)
+		decode_relative(&a->ancestors[i], clock);
+	decode_relative(a->tracer, clock);
+}
+
 static void decode_tasks(struct decoder *d, const struct pvm_call *call, struct identity *id,
 			 const struct clock_base *clock, struct call_info *out)
 {
 	identity__fill(id, &call->caller, true, &out->caller);
 	out->caller.real_start_ns = clock__real_of(clock, call->caller.start_ns);
+	decode_ancestry(call, PVM_CALLER, id, clock, out);
+	decode_ancestry(call, PVM_TARGET, id, clock, out);
 	relation__none(out);
+	access__none(&out->access);
 	out->owner = (struct task_info){ .task = NULL };
 	if (call->resolved == PVM_UNRESOLVED) {
 		identity__fill(id, NULL, false, &out->target);
@@ -316,6 +339,7 @@ static void decode_tasks(struct decoder *d, const struct pvm_call *call, struct 
 	if (call->flags & PVM_CALL_OWNER)
 		decode_owner(d, &call->owner, id, &out->owner);
 	relation__fill(call, out);
+	access__fill(call, out, &out->access);
 }
 
 int decode__call(struct decoder *d, const void *data, size_t size, const struct arrays *arrays,

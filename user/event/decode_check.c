@@ -8,6 +8,9 @@
 #define CALL_FLAGS                                                                  \
 	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
 	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | PVM_CALL_MEMORY_FLAGS)
+#define ACCESS_FLAGS                                                                          \
+	(PVM_ACCESS_KNOWN | PVM_ACCESS_DUMPABLE | PVM_ACCESS_CAPABLE | PVM_ACCESS_CAPABLE_EXEC | \
+	 PVM_ACCESS_COVERED | PVM_ACCESS_ASKED | PVM_ACCESS_REFUSED)
 #define TASK_FLAGS                                                                     \
 	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
 	 PVM_TASK_REJECTED | PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER)
@@ -20,7 +23,7 @@ int decode_check__type(const void *data, size_t size)
 
 	if (size < sizeof(*hdr) || hdr->size != size || hdr->version != PVM_WIRE_VERSION)
 		return -EBADMSG;
-	if (hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY)
+	if ((hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY) && hdr->type != PVM_ANCESTRY)
 		return -EBADMSG;
 	return hdr->type;
 }
@@ -62,6 +65,11 @@ static bool owner_valid(const struct pvm_call *call)
 		owner->hier <= PVM_HIER_MEMORY);
 }
 
+static bool access_valid(const struct pvm_access *access)
+{
+	return !(access->flags & ~ACCESS_FLAGS) && access->yama <= PVM_YAMA_NO_ATTACH;
+}
+
 size_t decode_check__pins(const struct pvm_call *call)
 {
 	return sizeof(*call) + pvm_data_len(call);
@@ -83,7 +91,8 @@ bool decode_check__call(const struct pvm_call *call, size_t size)
 	elem = pvm_element_sz(call->abi);
 	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))
 		return false;
-	if (!task_valid(&call->caller) || !task_valid(&call->target) || !owner_valid(call))
+	if (!task_valid(&call->caller) || !task_valid(&call->target) || !owner_valid(call) ||
+	    !access_valid(&call->access))
 		return false;
 	used = decode_check__pins(call) +
 	       (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);

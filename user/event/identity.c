@@ -10,6 +10,7 @@
 #include "base/digits.h"
 #include "base/lru.h"
 #include "bpf/keys.h"
+#include "event/ancestry.h"
 #include "event/path.h"
 
 /* This is a process since one of its execs: what is summed up may be told when there has been another. */
@@ -49,7 +50,8 @@ struct cgroup {
 struct identity {
 	struct identity_opts opts;
 	struct lru procs, cgroups;
-	uint64_t tick; /* of both */
+	struct ancestries ancestries;
+	uint64_t tick; /* of all */
 	size_t bytes;
 	uint64_t evicted;
 };
@@ -77,6 +79,7 @@ struct identity *identity__new(const struct identity_opts *opts)
 		  sizeof(struct proc_key), &id->tick);
 	lru__init(&id->cgroups, sizeof(struct cgroup), offsetof(struct cgroup, key),
 		  sizeof(struct pvm_cgroup_key), &id->tick);
+	ancestries__init(&id->ancestries, &id->tick);
 	return id;
 }
 
@@ -109,6 +112,8 @@ void identity__free(struct identity *id)
 		proc__free(id, p);
 	while ((c = lru__oldest(&id->cgroups)))
 		cgroup__free(id, c);
+	while (ancestries__evict(&id->ancestries))
+		;
 	free(id);
 }
 
@@ -326,6 +331,28 @@ int identity__put_args(struct identity *id, const void *data, size_t size)
 	p->stamp = next_stamp();
 	trim(id);
 	return 0;
+}
+
+int identity__put_ancestry(struct identity *id, const void *data, size_t size)
+{
+	struct ancestries *a = &id->ancestries;
+	int err = ancestries__put(a, id, data, size);
+
+	while (lru__cnt(&a->all) > id->opts.ancestry_max || a->bytes > id->opts.ancestry_bytes_max) {
+		uint64_t gone = ancestries__evict(a);
+
+		if (!gone)
+			break;
+		id->evicted++;
+		if (id->opts.on_evict_ancestry)
+			id->opts.on_evict_ancestry(id->opts.ctx, gone);
+	}
+	return err;
+}
+
+struct ancestry_info *identity__ancestry(struct identity *id, uint64_t ancestry)
+{
+	return ancestry ? ancestries__find(&id->ancestries, ancestry) : NULL;
 }
 
 static void fill_proc(const struct proc *p, const struct pvm_task *task, bool with_args,

@@ -21,9 +21,12 @@ struct identity_opts {
 	size_t cgroup_max; /* cgroups */
 	size_t bytes_max;  /* strings of all of them together */
 	size_t args_max;   /* bytes of a command line that are kept; 0: none */
+	size_t ancestry_max;	   /* ancestries */
+	size_t ancestry_bytes_max; /* all of these together */
 	char boot_id[37];
-	/* These make the kernel half forget. Either may be NULL. */
+	/* These make the kernel half forget. Each may be NULL. */
 	void (*on_evict_proc)(void *ctx, uint32_t pid);
+	void (*on_evict_ancestry)(void *ctx, uint64_t id);
 	void (*on_evict_cgroup)(void *ctx, const struct pvm_cgroup_key *key);
 	void *ctx;
 };
@@ -35,6 +38,11 @@ void identity__free(struct identity *id);
 int identity__put_path(struct identity *id, const void *data,
 		       size_t size); /* PVM_EXE, PVM_CGROUP */
 int identity__put_args(struct identity *id, const void *data, size_t size); /* PVM_ARGS */
+
+int identity__put_ancestry(struct identity *id, const void *data, size_t size); /* PVM_ANCESTRY */
+
+/* Who is behind a process, by the id in a call; NULL: not known. What it holds stays valid until the next record. */
+struct ancestry_info *identity__ancestry(struct identity *id, uint64_t ancestry);
 
 /* Fills everything in out but real_start_ns from task (NULL: all is unknown). with_args: for callers. */
 void identity__fill(struct identity *id, const struct pvm_task *task, bool with_args,

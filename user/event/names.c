@@ -188,6 +188,31 @@ const char *filter_field_name(enum filter_field field)
 	return names[field];
 }
 
+const char *access_name(enum access_by by)
+{
+	static const char *const names[] = {
+		[ACCESS_BY_NONE] = NULL,
+		[ACCESS_BY_SELF] = "self",
+		[ACCESS_BY_MEMORY] = "same_memory",
+		[ACCESS_BY_USER] = "same_user",
+		[ACCESS_BY_CAP] = "cap_sys_ptrace",
+		[ACCESS_BY_OTHER] = "other",
+	};
+
+	return names[by];
+}
+
+const char *denied_name(enum access_denied denied_by)
+{
+	static const char *const names[] = {
+		[ACCESS_DENIED_NONE] = NULL,		 [ACCESS_DENIED_USER] = "user",
+		[ACCESS_DENIED_DUMPABLE] = "dumpable", [ACCESS_DENIED_CAP] = "cap",
+		[ACCESS_DENIED_LSM] = "lsm",
+	};
+
+	return names[denied_by];
+}
+
 const char *reason_name(enum pvm_reason reason)
 {
 	return reason == PVM_OVERFLOW ? "overflow" : "aggregate";

@@ -28,6 +28,10 @@ extern const char *const resolve_names[];
 const char *attach_name(enum attach_method attach);
 /* Returns "kfunc" or "walk"; NULL: neither is in force. */
 const char *resolve_name(enum resolve_method resolve);
+/* "self", "same_memory", "same_user", "cap_sys_ptrace", "other"; NULL: by none. */
+const char *access_name(enum access_by by);
+/* "user", "dumpable", "cap", "lsm"; NULL: for want of nothing. */
+const char *denied_name(enum access_denied denied_by);
 /* Returns the method; RESOLVE_AUTO: name is none of these two. */
 enum resolve_method resolve_of(const char *name);
 /* Returns the reason; END_UNKNOWN: name is none of ours. */

@@ -42,6 +42,16 @@ struct task_info {
 	char entity_id[48];
 };
 
+enum tristate { NO = 0, YES = 1, UNKNOWN = -1 };
+
+/* Whether its effective capabilities have CAP_SYS_PTRACE. */
+static inline enum tristate task_may_ptrace(const struct task_info *t)
+{
+	if (!(t->task->flags & PVM_TASK_CREDS))
+		return UNKNOWN;
+	return t->task->caps_effective & PVM_CAP_SYS_PTRACE ? YES : NO;
+}
+
 /* Returns whether its parent and names mean something. */
 static inline bool task_is_read(const struct task_info *t)
 {
@@ -68,8 +78,6 @@ enum list_status {
 	LIST_FAULT,
 	LIST_LOST,
 };
-
-enum tristate { NO = 0, YES = 1, UNKNOWN = -1 };
 
 struct iov_elem {
 	uint64_t base;
@@ -101,6 +109,55 @@ struct list_info {
 	uint64_t total_len; /* sum over iov, saturating at UINT64_MAX */
 };
 
+/* A process behind another one. */
+struct relative_info {
+	uint32_t pid;
+	bool gone;	/* only the pid is known */
+	bool lacks_exe; /* it has an executable whose path should be known, and is not */
+	char comm[PVM_COMM_SZ];
+	const char *exe; /* NULL: not known */
+	size_t exe_len;
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+	uint64_t real_start_ns;
+	char entity_id[48];
+};
+
+/* Who is behind a process; of a target its parent and nothing else. */
+struct ancestry_info {
+	struct relative_info *ancestors; /* nearest first */
+	size_t cnt;
+	struct relative_info *session, *tracer; /* NULL: there is none */
+	uint32_t tty_dev;			/* as struct pvm_ancestry; 0: there is none */
+	char tty[PVM_TTY_SZ];
+};
+
+/* By what right the kernel permits a call. */
+enum access_by {
+	ACCESS_BY_NONE,
+	ACCESS_BY_SELF,
+	ACCESS_BY_MEMORY,
+	ACCESS_BY_USER,
+	ACCESS_BY_CAP,
+	ACCESS_BY_OTHER,
+};
+
+/* For want of what it denies one. */
+enum access_denied {
+	ACCESS_DENIED_NONE,
+	ACCESS_DENIED_USER,
+	ACCESS_DENIED_DUMPABLE,
+	ACCESS_DENIED_CAP,
+	ACCESS_DENIED_LSM,
+};
+
+/* One of the first two at most. */
+struct access_info {
+	enum access_by by;
+	enum access_denied denied_by;
+	enum tristate inferred; /* NO: the security modules' answer was seen */
+	enum tristate cap_sys_ptrace; /* the caller has it in the target's user namespace */
+};
+
 struct call_info {
 	const struct pvm_call *raw;
 	enum pvm_outcome outcome;
@@ -124,6 +181,8 @@ struct call_info {
 	enum tristate same_container;
 	enum tristate same_pid_ns, same_mnt_ns;
 	enum tristate same_memory;
+	const struct ancestry_info *ancestry[2]; /* by enum pvm_who; NULL: not known */
+	struct access_info access;
 	struct list_info local, remote;
 	const struct pvm_pins
 		*pins; /* pages that the kernel held; NULL: not known, or not surely all */
@@ -196,6 +255,7 @@ enum page_hook { PAGES_UNSEEN, PAGES_FEXIT, PAGES_KPROBE };
 /* It says what of a call the kernel's own work confirms here. */
 struct confirm_info {
 	bool target;
+	bool access; /* what security modules answered */
 	enum page_hook pages;
 };
 

@@ -26,6 +26,7 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;
 	skel->rodata->cfg_aggregate = o->aggregate_s > 0;
 	skel->rodata->cfg_audit = o->audit;
+	skel->rodata->cfg_ancestors = o->ancestors;
 	skel->rodata->cfg_args_bytes = o->args_bytes;
 	skel->rodata->cfg_parked_ns = o->in_flight_after_ms * 1000000ULL;
 	for (int who = 0; who < 2; who++) {

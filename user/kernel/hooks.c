@@ -161,7 +161,12 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	bpf_program__set_autoload(skel->progs.pvm_access, h->access);
 	if (err == -EPERM) /* nothing of the kind is allowed here */
 		return;
-	if (!args || !keeps_return_code(types))
+	if (!keeps_return_code(types))
+		return;
+	h->leave = h->access &&
+		   !try_function(types, "security_ptrace_access_check", BPF_TRACE_FEXIT);
+	bpf_program__set_autoload(skel->progs.pvm_leave, h->leave);
+	if (!args)
 		return;
 	by_fentry = !try_function(types, "unpin_user_pages_dirty_lock", BPF_TRACE_FENTRY);
 	h->pins_by_fexit = by_fentry && args == PIN_ARGUMENTS &&
@@ -208,6 +213,7 @@ static void choose_calls(struct hooks *h)
 static void forget_confirm(struct pvmtrace_bpf *skel)
 {
 	bpf_program__set_autoload(skel->progs.pvm_access, false);
+	bpf_program__set_autoload(skel->progs.pvm_leave, false);
 	bpf_program__set_autoload(skel->progs.pvm_unpin, false);
 	bpf_program__set_autoload(skel->progs.pvm_unpin_begin, false);
 	bpf_program__set_autoload(skel->progs.pvm_pin, false);
@@ -239,7 +245,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	h->skel = skel;
 	h->fentry = fentry;
 	h->lacks = false;
-	h->access = h->pins = h->pins_by_fexit = h->pins_by_kprobes = false;
+	h->access = h->leave = h->pins = h->pins_by_fexit = h->pins_by_kprobes = false;
 	/* Where ftrace is off nothing of it is even tried: see sysctl.h. */
 	if (fentry && sysctl__ftrace_is_off())
 		return refuse_switched_off();
@@ -300,6 +306,8 @@ static void attach_confirm(struct hooks *h)
 
 	if (h->access && attach(h, skel->progs.pvm_access))
 		h->access = false;
+	if (h->leave && attach(h, skel->progs.pvm_leave))
+		h->leave = false;
 	for (size_t i = 0; h->pins && i < sizeof(pins) / sizeof(pins[0]); i++) {
 		if (!bpf_program__autoload(pins[i]))
 			continue;
@@ -343,6 +351,7 @@ struct confirm_info hooks__confirms(const struct hooks *h)
 {
 	return (struct confirm_info){
 		.target = h->access,
+		.access = h->leave,
 		.pages = !h->pins	    ? PAGES_UNSEEN
 			 : h->pins_by_fexit ? PAGES_FEXIT
 					    : PAGES_KPROBE,

@@ -26,6 +26,7 @@ struct hooks {
 	struct bpf_link *links[HOOKS_MAX]; /* in the order in which they were attached */
 	size_t cnt;
 	bool access; /* whose memory the kernel opens is seen */
+	bool leave;  /* what its security modules say to that is seen */
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
 	bool pins_by_fexit;   /* that they are held is seen so; else by kprobes */
 	bool pins_by_kprobes; /* that they are let go as well */

@@ -29,6 +29,7 @@ const struct kernel_ops kernel_ops = {
 	.ftrace_was_off = tracer__ftrace_was_off,
 	.kprobes_were_off = tracer__kprobes_were_off,
 	.forget_proc = tracer__forget_proc,
+	.forget_ancestry = tracer__forget_ancestry,
 	.forget_cgroup = tracer__forget_cgroup,
 	.judge_cgroup = tracer__judge_cgroup,
 	.apply = tracer__apply,

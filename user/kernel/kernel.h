@@ -47,6 +47,7 @@ struct kernel_ops {
 	void (*ftrace_was_off)(struct tracer *t);
 	void (*kprobes_were_off)(struct tracer *t);
 	void (*forget_proc)(struct tracer *t, uint32_t pid);
+	void (*forget_ancestry)(struct tracer *t, uint64_t id);
 	void (*forget_cgroup)(struct tracer *t, const struct pvm_cgroup_key *key);
 	void (*judge_cgroup)(struct tracer *t, const struct pvm_cgroup_key *key,
 			     const struct pvm_cgroup_val *val);

@@ -25,6 +25,7 @@
 #include "kernel/tracer_filter.h"
 #include "kernel/tracer_impl.h"
 #include "kernel/types.h"
+#include "kernel/yama.h"
 #include "pvmtrace.skel.h"
 
 uint64_t tracer__map_bytes(const struct tracer *t)
@@ -43,6 +44,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 		return EX_SOFTWARE;
 	}
 	t->options = o;
+	t->yama = -1;
 	t->rows = cpus > 0 && cpus < PVM_CPU_ROWS ? (size_t)cpus : PVM_CPU_ROWS;
 	t->single_cpu = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	t->in_pid_ns = support__in_pid_ns();
@@ -158,6 +160,8 @@ int tracer__load(struct tracer *t)
 
 	if (err)
 		return err;
+	t->yama = yama__open();
+	t->skel->bss->yama_scope = yama__scope(t->yama);
 	t->missing = (struct module_types_missing){ .btrfs = true, .overlay = true };
 	module_types__learn(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
 	err = filter_fill(t->options, bpf_map__fd(t->skel->maps.pvm_filter_uid),
@@ -234,6 +238,8 @@ void tracer__close(struct tracer *t)
 	for (int who = 0; who < 2; who++)
 		pid_watch__close(&t->watch[who]);
 	pvmtrace_bpf__destroy(t->skel);
+	if (t->yama >= 0)
+		close(t->yama);
 	free(t);
 }
 

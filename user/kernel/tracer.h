@@ -119,6 +119,7 @@ void tracer__await_hooks(const struct tracer *t);
 /* The kernel half is to forget, or told what to think of a cgroup: at tracer__apply at the latest. Errors are harmless
  * (the entry may be gone). */
 void tracer__forget_proc(struct tracer *t, uint32_t pid);
+void tracer__forget_ancestry(struct tracer *t, uint64_t id);
 void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key);
 void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
 			  const struct pvm_cgroup_val *val);

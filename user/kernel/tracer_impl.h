@@ -34,6 +34,7 @@ struct tracer {
 	size_t rows;		/* of counters that can be in use */
 	struct module_types_missing missing;
 	bool in_pid_ns, single_cpu;
+	int yama; /* yama.h */
 	struct self_test test;
 	struct pid_watch watch[2]; /* by enum pvm_who */
 };

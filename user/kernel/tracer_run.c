@@ -19,6 +19,7 @@
 #include "kernel/support.h"
 #include "kernel/tracer_filter.h"
 #include "kernel/tracer_impl.h"
+#include "kernel/yama.h"
 #include "pvmtrace.skel.h"
 
 #define HOOKS_END_NS 10000000L
@@ -106,6 +107,7 @@ void tracer__tick(struct tracer *t)
 	if (witness__wants_sweep(&t->hooks.witness))
 		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
 	hooks__tick(&t->hooks);
+	t->skel->bss->yama_scope = yama__scope(t->yama);
 	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
 }
 
@@ -154,6 +156,13 @@ int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
 void tracer__forget_proc(struct tracer *t, uint32_t pid)
 {
 	const struct pvm_command command = { .kind = PVM_FORGET_PROC, .pid = pid };
+
+	commands__put(&t->commands, &command);
+}
+
+void tracer__forget_ancestry(struct tracer *t, uint64_t id)
+{
+	const struct pvm_command command = { .kind = PVM_FORGET_ANCESTRY, .cgroup.id = id };
 
 	commands__put(&t->commands, &command);
 }

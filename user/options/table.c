@@ -248,6 +248,10 @@ const struct option_def options_table[] = {
 		  "least 4 times --max-line" },
 	{ "keep", .group = GROUP_OUTPUT, .arg = "N", .set = set_number, MEMBER(keep), .max = 999,
 	  .def = 9, .help = "with --max-size: how many older files stay" },
+	{ "ancestors", .group = GROUP_OUTPUT, .arg = "N", .set = set_number, MEMBER(ancestors),
+	  .max = PVM_ANCESTORS_MAX, .def = 5, .trace_only = true,
+	  .help = "generations told behind a caller; 0: none, nor a target's parent, session, terminal "
+		  "and tracer" },
 	{ "args", .group = GROUP_OUTPUT, .arg = "BYTES|none", .set = set_args, MEMBER(args_bytes),
 	  .max = PVM_ARGS_MAX, .def = 1024, .allowed = ", or none",
 	  .help = "what is read of a caller's command line, which can hold secrets" },

@@ -32,6 +32,8 @@
 #define RECORDING_KPROBE 4u
 /* This one says whether an audit was made. */
 #define RECORDING_AUDIT 8u
+/* This one says whether what security modules answer was seen. */
+#define RECORDING_ACCESS 16u
 
 struct recording_header {
 	char magic[8];

@@ -72,6 +72,9 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 	if (r->confirms.target)
 		say(s,
 		    "that the target is the process whose memory the kernel opens: fentry on mm_access");
+	if (r->confirms.access)
+		say(s, "what security modules answer when the kernel asks whether a caller may: fexit on "
+		       "security_ptrace_access_check");
 	if (r->confirms.pages)
 		say(s,
 		    r->confirms.pages == PAGES_FEXIT
@@ -104,6 +107,9 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 		    "until they return");
 	if (!r->confirms.target)
 		say(s, "that the target is confirmed: mm_access cannot be hooked here");
+	if (!r->confirms.access)
+		say(s, "what security modules answer when the kernel asks whether a caller may: "
+		       "security_ptrace_access_check cannot be hooked here");
 	if (!r->confirms.pages)
 		say(s,
 		    "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");

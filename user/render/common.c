@@ -225,6 +225,7 @@ void common__limits(struct json *j, const struct options *o, bool nulls)
 	json__open_obj(j, "limits");
 	json__u64(j, "iov_limit", o->iov_limit < PVM_IOV_MAX ? o->iov_limit : PVM_IOV_MAX);
 	json__u64(j, "args_bytes", o->args_bytes);
+	json__u64(j, "ancestors", o->ancestors);
 	put_omitted(j, o->omit);
 	json__u64(j, "max_line", o->max_line);
 	json__u64(j, "stats_interval_s", o->stats_interval_s);
@@ -259,6 +260,7 @@ void common__confirms(struct json *j, const struct confirm_info *c, bool nulls)
 
 	json__open_obj(j, "confirms");
 	json__bool(j, "target", c->target);
+	json__bool(j, "access", c->access);
 	if (c->pages != PAGES_UNSEEN || nulls)
 		json__str(j, "pages", hooks[c->pages]);
 	json__close_obj(j);

@@ -14,6 +14,7 @@
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
+#include "render/relatives.h"
 #include "render/rest.h"
 
 #define ECS_VERSION "9.4.0"
@@ -80,16 +81,51 @@ static void put_args(struct json *j, const struct fit_plan *plan, const struct t
 		json__u64(j, "args_count", cnt);
 }
 
-static void put_origin(struct json *j, const struct task_info *t)
+static void put_parent(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		       const struct relative_info *parent, unsigned int target)
 {
-	const struct pvm_task *task = t->task;
+	const char *exe;
+	size_t len;
 
-	if (task_is_read(t)) {
-		json__open_obj(j, "parent");
-		json__u64(j, "pid", task->ppid);
-		put_comm(j, "name", task->pcomm);
+	json__open_obj(j, "parent");
+	json__u64(j, "pid", t->task->ppid);
+	put_comm(j, "name", t->task->pcomm);
+	if (parent && parent->pid == t->task->ppid &&
+	    fit__begin(j, plan, FIT_ANCESTORS + target)) {
+		json__str(j, "entity_id", parent->entity_id);
+		exe = relative__exe(plan->cache, parent, &len);
+		if (exe)
+			json__bytes(j, "executable", exe, len);
+		common__time(j, plan->cache, "start", parent->real_start_ns);
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+}
+
+/* Of a caller: who leads its session, and the terminal. */
+static void put_session(struct json *j, const struct ancestry_info *a)
+{
+	if (a && a->session) {
+		json__open_obj(j, "session_leader");
+		json__u64(j, "pid", a->session->pid);
+		if (!a->session->gone) {
+			put_comm(j, "name", a->session->comm);
+			json__str(j, "entity_id", a->session->entity_id);
+		}
 		json__close_obj(j);
 	}
+	if (!a || !a->tty_dev)
+		return;
+	json__open_obj(j, "tty");
+	json__open_obj(j, "char_device");
+	json__u64(j, "major", a->tty_dev >> 20);
+	json__u64(j, "minor", a->tty_dev & 0xfffff);
+	json__close_obj(j);
+	json__close_obj(j);
+}
+
+static void put_users(struct json *j, const struct pvm_task *task)
+{
 	if (!(task->flags & PVM_TASK_CREDS))
 		return;
 	put_owner(j, "user", task->euid);
@@ -101,9 +137,10 @@ static void put_origin(struct json *j, const struct task_info *t)
 }
 
 /* Puts a process. target: 1 for the target, 0 for the caller. */
-static void put_process(struct json *j, struct fit_plan *plan, const struct task_info *t,
+static void put_process(struct json *j, struct fit_plan *plan, const struct call_info *c,
 			unsigned int target)
 {
+	const struct task_info *t = target ? &c->target : &c->caller;
 	const struct pvm_task *task = t->task;
 	unsigned int name = target ? FIT_TARGET : FIT_NAME;
 
@@ -127,7 +164,11 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 		put_args(j, plan, t);
 		if (!t->bare)
 			common__time(j, plan->cache, "start", t->real_start_ns);
-		put_origin(j, t);
+		if (task_is_read(t))
+			put_parent(j, plan, t, relatives__parent(c, (enum pvm_who)target), target);
+		if (!target)
+			put_session(j, c->ancestry[PVM_CALLER]);
+		put_users(j, task);
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -192,7 +233,7 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 {
 	const struct call_info *c = &r->call;
 
-	put_process(j, plan, &c->caller, 0);
+	put_process(j, plan, c, 0);
 	if (c->caller.container_cnt && fit__begin(j, plan, FIT_CALLER)) {
 		json__open_obj(j, "container");
 		json__bytes(j, "id", task_container(&c->caller), task_container_len(&c->caller));
@@ -201,7 +242,7 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 	}
 	if (c->target.task) {
 		json__open_obj(j, "Target");
-		put_process(j, plan, &c->target, 1);
+		put_process(j, plan, c, 1);
 		json__close_obj(j);
 	}
 	if (c->error)

@@ -3,14 +3,18 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "event/names.h"
 #include "render/common.h"
 #include "render/json.h"
+#include "render/relatives.h"
 
 /*
  * Below the parts' minimums a very short line (--max-line near 1,024) loses, in this order: host,
  * target.ns, caller.ns, local, remote.* (the remote array but count, captured, status, total_len and
- * its first element), relation, target.* and caller.* (all but who it is), and * (keys at top level
+ * its first element), access, relation, target.* and caller.* (all but who it is), and * (keys at top level
  * that are not the result). What is one key becomes null, paths if not even their end fits; keys that
  * stand for a ".*", and the _hex keys, are left out.
  */
@@ -73,10 +77,29 @@ static void json_host(struct json *j, struct render_cache *cache, const struct h
 	memcpy(last->text, j->buf + from, last->len);
 }
 
+/* Who is behind the caller. */
+static void put_behind(struct json *j, struct fit_plan *plan, const struct ancestry_info *a)
+{
+	relatives__session(j, a ? a->session : NULL, true);
+	relatives__tty(j, a, true);
+	if (!a || !fit__begin(j, plan, FIT_ANCESTORS)) {
+		json__null(j, "ancestors");
+		json__null(j, "traced_by");
+		return;
+	}
+	relatives__put(j, plan->cache, a);
+	relative__put(j, plan->cache, "traced_by", a->tracer, true);
+	fit__end(j, plan);
+}
+
 void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	json__open_obj(j, "caller");
 	json_task(j, plan, &c->caller, false);
+	if (fit__begin(j, plan, FIT_CALLER)) {
+		put_behind(j, plan, c->ancestry[PVM_CALLER]);
+		fit__end(j, plan);
+	}
 	json__close_obj(j);
 }
 
@@ -88,6 +111,32 @@ static void put_target_how(struct json *j, struct fit_plan *plan, const struct c
 	json_tristate(j, "moved", known ? common__moved(c->raw) : UNKNOWN);
 	json_tristate(j, "confirmed", known && confirmed ? YES : UNKNOWN);
 	json_owner(j, plan, &c->owner);
+}
+
+/* By what leave to reach into its memory is judged, besides its ids. */
+static void put_target_judged(struct json *j, const struct call_info *c)
+{
+	const struct pvm_access *a = &c->raw->access;
+	const bool known = c->target.task && a->flags & PVM_ACCESS_KNOWN;
+
+	if (known && a->flags & PVM_ACCESS_DUMPABLE)
+		json__bool(j, "dumpable", pvm_is_dumpable(a));
+	else
+		json__null(j, "dumpable");
+	if (known)
+		json__u64(j, "user_ns_owner", a->user_ns_owner);
+	else
+		json__null(j, "user_ns_owner");
+}
+
+static void put_parent(struct json *j, struct fit_plan *plan, const struct relative_info *parent)
+{
+	if (!parent || !fit__begin(j, plan, FIT_TARGET_PARENT)) {
+		json__null(j, "parent");
+		return;
+	}
+	relative__put(j, plan->cache, "parent", parent, true);
+	fit__end(j, plan);
 }
 
 /* Of a target that is not resolved, nothing is told but what the call named. */
@@ -107,6 +156,11 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 	}
 	if (resolved)
 		json_task(j, plan, &c->target, true);
+	if (fit__begin(j, plan, FIT_TARGET)) {
+		put_target_judged(j, c);
+		put_parent(j, plan, relatives__parent(c, PVM_TARGET));
+		fit__end(j, plan);
+	}
 	json__close_obj(j);
 }
 
@@ -124,6 +178,23 @@ void json_relation(struct json *j, struct fit_plan *plan, const struct call_info
 	json_tristate(j, "same_pid_ns", c->same_pid_ns);
 	json_tristate(j, "same_mnt_ns", c->same_mnt_ns);
 	json_tristate(j, "same_memory", c->same_memory);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+void json_access(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	const struct access_info *a = &c->access;
+
+	if (!fit__begin(j, plan, FIT_ACCESS)) {
+		json__null(j, "access");
+		return;
+	}
+	json__open_obj(j, "access");
+	json__str(j, "by", access_name(a->by));
+	json__str(j, "denied_by", denied_name(a->denied_by));
+	json_tristate(j, "inferred", a->inferred);
+	json_tristate(j, "cap_sys_ptrace", a->cap_sys_ptrace);
 	json__close_obj(j);
 	fit__end(j, plan);
 }

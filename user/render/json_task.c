@@ -215,7 +215,8 @@ static void put_program(struct json *j, struct fit_plan *plan, const struct task
 }
 
 /* Puts all but the user. */
-static void put_creds(struct json *j, struct render_cache *cache, const struct task_info *t)
+static void put_creds(struct json *j, struct render_cache *cache, const struct task_info *t,
+		      bool is_target)
 {
 	const struct pvm_task *task = t->task;
 	bool known = task->flags & PVM_TASK_CREDS;
@@ -231,6 +232,8 @@ static void put_creds(struct json *j, struct render_cache *cache, const struct t
 		json__hex(j, "caps_effective", task->caps_effective);
 	else
 		json__null(j, "caps_effective");
+	if (!is_target)
+		json_tristate(j, "cap_sys_ptrace", task_may_ptrace(t));
 	put_time(j, cache, "start", !t->bare, t->real_start_ns);
 }
 
@@ -282,7 +285,7 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 	}
 	put_id(j, "uid", task->uid, task->flags & PVM_TASK_CREDS);
 	if (fit__begin(j, plan, more)) {
-		put_creds(j, plan->cache, t);
+		put_creds(j, plan->cache, t, is_target);
 		fit__end(j, plan);
 	}
 	json__str(j, "entity_id", t->bare ? NULL : t->entity_id);

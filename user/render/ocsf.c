@@ -15,6 +15,7 @@
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
+#include "render/relatives.h"
 #include "render/rest.h"
 #include "version.h"
 
@@ -211,10 +212,38 @@ static void put_user(struct json *j, const struct pvm_task *task)
 	json__close_obj(j);
 }
 
+static void put_parent(struct json *j, struct fit_plan *plan, const struct pvm_task *task,
+		       const struct relative_info *parent, unsigned int target)
+{
+	const char *exe, *slash;
+	size_t len, from;
+
+	json__open_obj(j, "parent_process");
+	json__u64(j, "pid", task->ppid);
+	put_comm(j, "name", task->pcomm);
+	if (parent && parent->pid == task->ppid && fit__begin(j, plan, FIT_ANCESTORS + target)) {
+		json__str(j, "uid", parent->entity_id);
+		json__u64(j, "created_time", parent->real_start_ns / NS_PER_MS);
+		exe = relative__exe(plan->cache, parent, &len);
+		if (exe) {
+			slash = memrchr(exe, '/', len);
+			from = slash && slash + 1 < exe + len ? (size_t)(slash - exe) + 1 : 0;
+			json__open_obj(j, "file");
+			json__bytes(j, "name", exe + from, len - from);
+			json__bytes(j, "path", exe, len);
+			json__u64(j, "type_id", 1);
+			json__close_obj(j);
+		}
+		fit__end(j, plan);
+	}
+	json__close_obj(j);
+}
+
 /* Puts all but who it is. */
-static void put_more(struct json *j, struct fit_plan *plan, const struct task_info *t,
+static void put_more(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		     unsigned int target)
 {
+	const struct task_info *t = target ? &c->target : &c->caller;
 	const struct pvm_task *task = t->task;
 
 	json__u64(j, "ptid", task->tid);
@@ -235,18 +264,15 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct task_in
 		json__bytes(j, "uid", task_container(t), task_container_len(t));
 		json__close_obj(j);
 	}
-	if (!task_is_read(t))
-		return;
-	json__open_obj(j, "parent_process");
-	json__u64(j, "pid", task->ppid);
-	put_comm(j, "name", task->pcomm);
-	json__close_obj(j);
+	if (task_is_read(t))
+		put_parent(j, plan, task, relatives__parent(c, (enum pvm_who)target), target);
 }
 
 /* Puts a process. target: 1 for the target, 0 for the caller. */
-static void put_process(struct json *j, struct fit_plan *plan, const struct task_info *t,
+static void put_process(struct json *j, struct fit_plan *plan, const struct call_info *c,
 			unsigned int target)
 {
+	const struct task_info *t = target ? &c->target : &c->caller;
 	unsigned int name = target ? FIT_TARGET : FIT_NAME;
 
 	json__open_obj(j, "process");
@@ -260,7 +286,7 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 		fit__end(j, plan);
 	}
 	if (fit__begin(j, plan, FIT_CALLER + target)) {
-		put_more(j, plan, t, target);
+		put_more(j, plan, c, target);
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -269,7 +295,7 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct task
 static void put_actor(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	json__open_obj(j, "actor");
-	put_process(j, plan, &c->caller, 0);
+	put_process(j, plan, c, 0);
 	if (fit__begin(j, plan, FIT_CALLER)) {
 		put_user(j, c->caller.task);
 		fit__end(j, plan);
@@ -344,7 +370,7 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 	json__close_obj(j);
 	put_actor(j, plan, c);
 	if (c->target.task)
-		put_process(j, plan, &c->target, 1);
+		put_process(j, plan, c, 1);
 	else
 		put_unresolved(j, c);
 }
@@ -366,7 +392,7 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &(struct head_room){ .fit = plan });
 	put_host_rest(j, plan, r->host);
-	rest__call(j, plan, &r->call, REST_IDS | REST_ARGS | REST_DURATION);
+	rest__call(j, plan, &r->call, REST_IDS | REST_ARGS | REST_DURATION | REST_SESSION);
 	json__close_obj(j);
 	json__close_obj(j);
 }
@@ -383,7 +409,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &(struct head_room){ .fit = plan });
 	put_host_rest(j, plan, r->host);
-	rest__summary(j, plan, s, REST_IDS | REST_ARGS);
+	rest__summary(j, plan, s, REST_IDS | REST_ARGS | REST_SESSION);
 	json__close_obj(j);
 	json__close_obj(j);
 }

@@ -29,12 +29,20 @@
 	PART(TARGET, CNT, WHOLE, NO_ENDS, WHO, WHO, FORM("target.*"), FORM2("Target.process.*", "pvmtrace.target.*"),                         \
 	     FORM2("process.*", "unmapped.target.*"))                                                                                         \
 	PART(RELATION, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("relation", "relation"), IN_REST("relation"))                                   \
+	PART(ACCESS, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("access", "access"), IN_REST("access"))                                           \
 	/* of the remote list all but its status and first element */                                                                         \
 	PART(REMOTE, CNT, WHOLE, NO_ENDS, WHO, WHO, FORM("remote.*"), IN_REST("remote.*"))                                                    \
 	PART(LOCAL, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("local", "local"), IN_REST("local"))                                               \
 	PART(NS, CALLER, WHOLE, NO_ENDS, HOME, HOME, NS_OR_NULL("caller"), IN_REST2("caller.ns", "caller.containers"))                        \
 	PART(TARGET_NS, TARGET, WHOLE, NO_ENDS, HOME, HOME, NS_OR_NULL("target"), IN_REST2("target.ns", "target.containers"))                 \
 	PART(HOST, CNT, WHOLE, NO_ENDS, HOME, HOME, OR_NULL("host", "host"), FORM("host"), FORM("device.*"))                                  \
+	/* who is behind it, but for what names it */                                                                                         \
+	PART(ANCESTORS, CALLER, BULK, NO_ENDS, OWNER_PATH, OWNER_PATH,                                                                        \
+	     OR_NULL2("caller.ancestors", "ancestors", "caller.traced_by", "traced_by"),                                                      \
+	     FORM3("process.parent.*", "pvmtrace.caller.ancestors", "pvmtrace.caller.traced_by"),                                             \
+	     FORM3("actor.process.parent_process.*", "unmapped.caller.ancestors", "unmapped.caller.traced_by"))                               \
+	PART(TARGET_PARENT, TARGET, BULK, NO_ENDS, OWNER_PATH, OWNER_PATH, OR_NULL("target.parent", "parent"),                                \
+	     FORM("Target.process.parent.*"), FORM("process.parent_process.*"))                                                               \
 	PART(EXE, CALLER, TEXT, TEXT_AT(caller.exe), PATH, PATH, TEXT_OR_NULL("caller.exe", "exe"), TEXT("process.executable", "executable"), \
 	     OCSF_FILE("actor.process.file"))                                                                                                 \
 	PART(TARGET_EXE, TARGET, TEXT, TEXT_AT(target.exe), PATH, PATH, TEXT_OR_NULL("target.exe", "exe"),                                    \

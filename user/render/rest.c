@@ -4,9 +4,13 @@
 
 #include <string.h>
 
+#include <linux/types.h>
+
+#include "bpf/rules.h"
 #include "event/decode.h"
 #include "event/names.h"
 #include "render/common.h"
+#include "render/relatives.h"
 
 void rest__host(struct json *j, const struct host *host)
 {
@@ -128,7 +132,7 @@ static void put_exe(struct json *j, struct fit_plan *plan, const struct task_inf
 }
 
 static void put_creds(struct json *j, const struct fit_plan *plan, const struct task_info *t,
-		      unsigned int lacks)
+		      unsigned int target, unsigned int lacks)
 {
 	const struct pvm_task *task = t->task;
 	bool known = task->flags & PVM_TASK_CREDS;
@@ -146,6 +150,8 @@ static void put_creds(struct json *j, const struct fit_plan *plan, const struct 
 		json__u64(j, "sessionid", task->sessionid);
 	if (known)
 		json__hex(j, "caps_effective", task->caps_effective);
+	if (!target)
+		put_tristate(j, "cap_sys_ptrace", task_may_ptrace(t));
 	if (lacks & REST_IDS && !t->bare)
 		common__time(j, plan->cache, "start", t->real_start_ns);
 }
@@ -186,7 +192,7 @@ static void put_task(struct json *j, struct fit_plan *plan, const struct task_in
 {
 	put_exe(j, plan, t, target);
 	put_args(j, plan, t, lacks);
-	put_creds(j, plan, t, lacks);
+	put_creds(j, plan, t, target, lacks);
 	rest__text(j, plan, FIT_CGROUP + target, "cgroup", t->cgroup, t->cgroup_len);
 	put_text_hex(j, plan, FIT_CGROUP + target, "cgroup_hex", t->cgroup, t->cgroup_len);
 	if (t->task->hier)
@@ -196,6 +202,22 @@ static void put_task(struct json *j, struct fit_plan *plan, const struct task_in
 	put_home(j, plan, t, target);
 }
 
+/* Who is behind the caller. */
+static void put_behind(struct json *j, struct fit_plan *plan, const struct ancestry_info *a,
+		       unsigned int lacks)
+{
+	if (!a)
+		return;
+	if (lacks & REST_SESSION)
+		relatives__session(j, a->session, false);
+	relatives__tty(j, a, false);
+	if (!fit__begin(j, plan, FIT_ANCESTORS))
+		return;
+	relatives__put(j, plan->cache, a);
+	relative__put(j, plan->cache, "traced_by", a->tracer, false);
+	fit__end(j, plan);
+}
+
 static void put_caller(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		       unsigned int lacks)
 {
@@ -203,6 +225,7 @@ static void put_caller(struct json *j, struct fit_plan *plan, const struct call_
 		return;
 	json__open_obj(j, "caller");
 	put_task(j, plan, &c->caller, 0, lacks);
+	put_behind(j, plan, c->ancestry[PVM_CALLER], lacks);
 	json__close_obj(j);
 	fit__end(j, plan);
 }
@@ -227,6 +250,15 @@ static void put_owner(struct json *j, struct fit_plan *plan, const struct task_i
 	json__close_obj(j);
 }
 
+/* By what leave to reach into its memory is judged, besides its ids. */
+static void put_judged(struct json *j, const struct pvm_access *a)
+{
+	if (a->flags & PVM_ACCESS_DUMPABLE)
+		json__bool(j, "dumpable", pvm_is_dumpable(a));
+	if (a->flags & PVM_ACCESS_KNOWN)
+		json__u64(j, "user_ns_owner", a->user_ns_owner);
+}
+
 static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		       unsigned int lacks)
 {
@@ -243,6 +275,7 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 		if (c->raw->flags & PVM_CALL_TARGET_CONFIRMED)
 			json__bool(j, "confirmed", true);
 		put_owner(j, plan, &c->owner);
+		put_judged(j, &c->raw->access);
 		put_task(j, plan, &c->target, 1, lacks);
 		fit__end(j, plan);
 	}
@@ -261,6 +294,23 @@ static void put_relation(struct json *j, struct fit_plan *plan, const struct cal
 	put_tristate(j, "same_pid_ns", c->same_pid_ns);
 	put_tristate(j, "same_mnt_ns", c->same_mnt_ns);
 	put_tristate(j, "same_memory", c->same_memory);
+	json__close_obj(j);
+	fit__end(j, plan);
+}
+
+static void put_access(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	const struct access_info *a = &c->access;
+
+	if (!c->target.task || !fit__begin(j, plan, FIT_ACCESS))
+		return;
+	json__open_obj(j, "access");
+	if (a->by)
+		json__str(j, "by", access_name(a->by));
+	if (a->denied_by)
+		json__str(j, "denied_by", denied_name(a->denied_by));
+	put_tristate(j, "inferred", a->inferred);
+	put_tristate(j, "cap_sys_ptrace", a->cap_sys_ptrace);
 	json__close_obj(j);
 	fit__end(j, plan);
 }
@@ -341,6 +391,7 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 	put_caller(j, plan, c, lacks);
 	put_target(j, plan, c, lacks);
 	put_relation(j, plan, c);
+	put_access(j, plan, c);
 	put_sides(j, plan, c);
 	fit__put_truncated(j, plan);
 }

@@ -18,6 +18,7 @@ enum rest_lacks {
 	REST_ARGS = 2,	    /* arguments one by one */
 	REST_DURATION = 4,  /* how long a call took */
 	REST_CONTAINER = 8, /* the target's container */
+	REST_SESSION = 16,  /* who leads the caller's session */
 };
 
 /* Puts a string that a process can choose and that stands in a part of its own: nothing if it is not known or

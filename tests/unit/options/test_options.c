@@ -58,6 +58,7 @@ static void defaults(void **state)
 	assert_int_equal(o.attach, ATTACH_TRACEPOINT);
 	assert_int_equal(o.iov_limit, 32);
 	assert_int_equal(o.args_bytes, 1024);
+	assert_int_equal(o.ancestors, 5);
 	assert_int_equal(o.max_line, 8000);
 	assert_int_equal(o.stats_interval_s, 60);
 	assert_int_equal(o.in_flight_after_ms, 1000);
@@ -242,6 +243,8 @@ static const struct {
 	{ { "--min-bytes", "-1" }, { "--min-bytes: '-1'", "0 to 2147479552" } },
 	{ { "--min-bytes", "2147479553" }, { "--min-bytes: '2147479553'", "0 to 2147479552" } },
 	{ { "--min-bytes", "4294967296" }, { "--min-bytes: '4294967296'", "0 to 2147479552" } },
+	{ { "--ancestors", "17" }, { "--ancestors: '17'", "0 to 16" } },
+	{ { "--ancestors", "none" }, { "--ancestors: 'none'", "0 to 16" } },
 	{ { "--args", "4097" }, { "--args: '4097'", "0 to 4096, or none" } },
 	{ { "--args", "all" }, { "--args: 'all'", "0 to 4096, or none" } },
 	{ { "--args" }, { "--args:", "missing" } },
@@ -450,6 +453,7 @@ static const char *const promised[] = {
 	"format",
 	"output",
 	"args",
+	"ancestors",
 	"iov-limit",
 	"omit",
 	"max-line",

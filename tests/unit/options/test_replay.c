@@ -67,7 +67,7 @@ static const struct {
 	{ "array-ring-size", "1M" }, { "attach", "fentry" },
 	{ "resolve", "walk" },	     { "btf", "x" },
 	{ "record", "x" },	     { "probe", NULL },
-	{ "audit", NULL },
+	{ "audit", NULL },	     { "ancestors", "7" },
 };
 
 #define CNT(list) (sizeof(list) / sizeof((list)[0]))

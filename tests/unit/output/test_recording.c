@@ -396,10 +396,10 @@ static void test_other_headers(void **state)
 	h = good;
 	h.version++;
 	h.size += 64;
-	expect_refused(&h, "format 3.2, this program reads 2.2", 12);
+	expect_refused(&h, "format 3.3, this program reads 2.3", 12);
 	h = good;
 	h.wire++;
-	expect_refused(&h, "format 2.3, this program reads 2.2", 12);
+	expect_refused(&h, "format 2.4, this program reads 2.3", 12);
 	h = good;
 	h.size += 8;
 	expect_refused(&h, "this program reads", 12);

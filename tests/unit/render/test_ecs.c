@@ -66,7 +66,7 @@ static void test_call(void **state)
 	line__keys(
 		json_object_get(line, "pvmtrace"),
 		"run phase abi audit ret bytes_requested bytes_transferred partial flags flag_names "
-		"caller target relation local remote truncated");
+		"caller target relation access local remote truncated");
 	expect_text(line, "pvmtrace.remote.status", "ok");
 	json_decref(line);
 	free(s);

@@ -183,15 +183,16 @@ static void check_top(const json_t *line, const struct sample *s)
 		line,
 		more ? "time schema type seq told run id phase op syscall abi audit outcome ret error "
 		       "duration_ns bytes_requested bytes_transferred partial flags "
-		       "flag_names caller target relation local remote truncated host"
+		       "flag_names caller target relation access local remote truncated host"
 		     : "time schema type seq told run id phase op outcome ret error caller target "
-		       "relation local remote truncated host");
+		       "relation access local remote truncated host");
 	assert_string_equal(json_string_value(json_object_get(line, "schema")), "pvmtrace/1");
 	assert_true(json_integer_value(json_object_get(line, "seq")) ==
 		    (json_int_t)clamp(s->r.seq));
 	assert_int_equal(json_is_null(json_object_get(line, "host")), line__cuts(line, "host"));
 	assert_int_equal(json_is_null(json_object_get(line, "relation")),
 			 line__cuts(line, "relation"));
+	assert_int_equal(json_is_null(json_object_get(line, "access")), line__cuts(line, "access"));
 }
 
 /* Room that an element would still have had was not left unused; what a later part gives back when it is whole is

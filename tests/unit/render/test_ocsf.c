@@ -51,7 +51,7 @@ static void test_call(void **state)
 	line__keys(
 		json_object_get(line, "unmapped"),
 		"run phase abi audit ret duration_ns bytes_requested bytes_transferred partial flags "
-		"flag_names caller target relation local remote truncated");
+		"flag_names caller target relation access local remote truncated");
 	expect_number(line, "unmapped.duration_ns", 1830);
 	expect_number(line, "unmapped.caller.euid", 0);
 	expect_text(line, "unmapped.caller.start", "2026-11-21T19:28:10.123456789Z");

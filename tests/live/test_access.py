@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""By what right a call is told to have been permitted, or for want of what denied: processes of our own, of which each has
+what one step of the kernel's rule asks for, and nothing more."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from pvm import LIBC, Tracer, own_call
+from pvm_lender import Lender, needs_owner
+
+UID, OTHER = 4711, 4712  # nobody's here
+PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_PTRACER = 4, 8, 0x59616D61
+CLONE_NEWUSER = 0x10000000
+YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
+BUFFER = ctypes.create_string_buffer(b"what is to be read", 64)
+IOV = (ctypes.c_size_t * 2)(ctypes.addressof(BUFFER), 64)
+SIDE = (ctypes.addressof(IOV), 1)
+
+
+def prctl(option, value):
+    assert LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0) == 0
+
+
+def become(uid, dumpable=1, keep_caps=False):
+    """Another user, who has lost root's capabilities; keep_caps: but for those that it is permitted."""
+    prctl(PR_SET_KEEPCAPS, keep_caps)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    prctl(PR_SET_DUMPABLE, dumpable)
+
+
+def new_user_ns(uid, dumpable=1):
+    become(uid)
+    assert LIBC.unshare(CLONE_NEWUSER) == 0
+    prctl(PR_SET_DUMPABLE, dumpable)
+
+
+@contextlib.contextmanager
+def child(*steps):
+    """A process that has taken these steps, and waits. Its memory is a copy of ours."""
+    ready, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for step in steps:
+                step()
+            os.write(told, b".")
+            signal.pause()
+        finally:
+            os._exit(1)
+    try:
+        os.close(told)
+        assert os.read(ready, 1) == b".", "a child did not come to be what it was to be"
+        yield pid
+    finally:
+        os.close(ready)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def call(target, *steps):
+    """The caller's pid, and what it got."""
+    answer, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for step in steps:
+                step()
+            os.write(told, str(own_call(target or os.getpid(), local=SIDE, remote=SIDE)).encode())
+        finally:
+            os._exit(0)
+    os.close(told)
+    ret = os.read(answer, 16)
+    os.close(answer)
+    os.waitpid(pid, 0)
+    return pid, int(ret)
+
+
+def as_user(uid=UID, **more):
+    return lambda: become(uid, **more)
+
+
+def check(tracer, target, steps, by=None, denied=None, dumpable=True, owner=0, capable=False):
+    pid, ret = call(target, *steps)
+    assert ret == (64 if by else -errno.EPERM)
+    event = tracer.one(pid)
+    access = dict(event["access"])
+    seen = tracer.start["confirms"]["access"] and denied not in ("user", "dumpable")
+    assert access.pop("inferred") is not seen
+    assert access == {"by": by, "denied_by": denied, "cap_sys_ptrace": capable}
+    assert event["target"]["dumpable"] is dumpable and event["target"]["user_ns_owner"] == owner
+    assert event["caller"]["cap_sys_ptrace"] is (steps == ())
+
+
+@pytest.fixture(autouse=True)
+def yama_lets_pass():
+    """Where there is this module, no test but those of it asks for more than the kernel's own rule."""
+    if not YAMA.exists():
+        yield
+        return
+    was = YAMA.read_text()
+    YAMA.write_text("0")
+    yield
+    YAMA.write_text(was)
+
+
+@pytest.mark.parametrize("steps, by", [([as_user()], "same_user"), ([], "cap_sys_ptrace")])
+def test_a_user_and_root_on_a_user(tracer, steps, by):
+    with child(as_user()) as target:
+        check(tracer, target, tuple(steps), by=by, capable=not steps)
+
+
+def test_another_user(tracer):
+    with child(as_user()) as target:
+        check(tracer, target, (as_user(OTHER),), denied="user")
+
+
+def test_user_on_root(tracer):
+    with child() as target:
+        check(tracer, target, (as_user(),), denied="user")
+
+
+def test_not_dumpable(tracer):
+    with child(as_user(dumpable=0)) as target:
+        check(tracer, target, (as_user(),), denied="dumpable", dumpable=False)
+        check(tracer, target, (), by="cap_sys_ptrace", dumpable=False, capable=True)
+
+
+def test_more_capabilities(tracer):
+    """The ids are equal, but the target may do more than the caller; who may do as much is let pass."""
+    with child(as_user(keep_caps=True)) as target:
+        check(tracer, target, (as_user(),), denied="cap")
+        check(tracer, target, (as_user(keep_caps=True),), by="same_user")
+
+
+@pytest.mark.needs("user_ns")
+def test_user_namespace_of_its_maker(tracer):
+    """Whoever made a user namespace has all rights there; the target's program was executed outside of it."""
+    with child(lambda: new_user_ns(UID)) as target:
+        check(tracer, target, (as_user(),), by="cap_sys_ptrace", owner=UID, capable=True)
+        check(tracer, target, (as_user(OTHER),), denied="user", owner=UID)
+        check(tracer, target, (), by="cap_sys_ptrace", owner=UID, capable=True)
+    with child(lambda: new_user_ns(UID, dumpable=0)) as target:
+        check(tracer, target, (as_user(),), denied="dumpable", dumpable=False, owner=UID, capable=True)
+
+
+@pytest.mark.needs("user_ns")
+def test_out_of_a_user_namespace(tracer):
+    """All capabilities in a namespace of one's own are none outside."""
+    with child(as_user()) as target:
+        pid, ret = call(target, lambda: new_user_ns(UID))
+        event = tracer.one(pid)
+        assert ret == -errno.EPERM and event["access"]["denied_by"] == "cap"
+        assert event["caller"]["cap_sys_ptrace"] is True and event["access"]["cap_sys_ptrace"] is False
+
+
+def test_own_memory(tracer):
+    pid, ret = call(0)
+    event = tracer.one(pid)
+    assert ret == 64 and (event["access"]["by"], event["access"]["denied_by"]) == ("self", None)
+
+
+@needs_owner
+def test_shared_memory(tracer):
+    with Lender("clone", UID) as v:
+        assert v.order(0, "parent")["ret"] == 64
+        event, = tracer.of(v.children[0])
+        assert event["relation"]["same_memory"] is True and event["access"]["by"] == "same_memory"
+
+
+def test_not_asked(tracer):
+    """Without bytes to move, or without a target, nobody is asked."""
+    nothing = (ctypes.addressof(IOV), 0)
+    assert own_call(os.getppid(), local=nothing, remote=SIDE) == 0
+    assert own_call(2**22, local=SIDE, remote=SIDE) == -errno.ESRCH
+    for event in tracer.of(os.getpid())[-2:]:
+        assert event["access"]["by"] is event["access"]["denied_by"] is event["access"]["inferred"] is None
+
+
+@pytest.mark.needs("yama")
+def test_yama():
+    """With scope 1 a stranger is denied, unless the target says who may."""
+    YAMA.write_text("1")
+    anybody = 2**64 - 1
+    with Tracer() as t:
+        with child(as_user()) as target:
+            check(t, target, (as_user(),), denied="lsm")
+            check(t, target, (), by="cap_sys_ptrace", capable=True)
+        with child(as_user(), lambda: prctl(PR_SET_PTRACER, anybody)) as target:
+            check(t, target, (as_user(),), by="same_user")

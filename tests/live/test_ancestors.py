@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is behind a caller, against /proc: ancestors also after one of them has ended, executed or changed its name, the
+session and its terminal, a tracer, and the target's parent."""
+
+import ctypes
+import os
+import pty
+import signal
+from pathlib import Path
+
+import pytest
+
+from pvm import LIBC, TRIGGERS, Held, Tracer, own_call, parse_time, poll
+from pvm_host import start_ns, status
+
+PVMCALL = TRIGGERS / "pvmcall"
+PTRACE_SEIZE, PR_SET_NAME = 0x4206, 15
+BUFFER = ctypes.create_string_buffer(64)
+IOV = (ctypes.c_size_t * 2)(ctypes.addressof(BUFFER), 64)
+SIDE = (ctypes.addressof(IOV), 1)
+
+
+def parent(pid):
+    return int(status(pid)["PPid"])
+
+
+def line_of(pid, most=5):
+    """pid's ancestors, nearest first."""
+    out = []
+    while len(out) < most and parent(pid):
+        pid = parent(pid)
+        out.append(pid)
+    return out
+
+
+def agree(relative, pid):
+    assert relative["pid"] == pid
+    assert relative["comm"] == Path(f"/proc/{pid}/comm").read_text()[:-1]
+    try:
+        exe = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+    except OSError:
+        exe = relative["exe"]
+    assert relative["exe"] == exe
+    assert abs(parse_time(relative["start"]) - start_ns(pid)) < 30 * 10**6
+
+
+def hold(*args, **popen):
+    h = Held(PVMCALL, *args, **popen)
+    assert h.line()["ready"]
+    return h
+
+
+def test_ancestors_and_the_targets_parent(resolver):
+    with hold("step") as target, hold("step", target.pid) as caller:
+        for _ in range(2):
+            caller.step()
+        first, again = resolver.of(caller.pid)
+        assert first["caller"]["ancestors"] == again["caller"]["ancestors"]
+        line = line_of(caller.pid)
+        assert [a["pid"] for a in first["caller"]["ancestors"]] == line and line[0] == os.getpid()
+        for relative, pid in zip(first["caller"]["ancestors"], line):
+            agree(relative, pid)
+        agree(first["target"]["parent"], os.getpid())
+        assert first["target"]["parent"] == first["caller"]["ancestors"][0]
+        assert first["caller"]["traced_by"] is None
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 16])
+def test_how_many(most):
+    with Tracer("--ancestors", most) as t, hold("step") as caller:
+        caller.step()
+        event, = t.of(caller.pid)
+        assert t.start["limits"]["ancestors"] == most
+        if most:
+            assert [a["pid"] for a in event["caller"]["ancestors"]] == line_of(caller.pid, most)
+            return
+        assert event["target"]["parent"] is None
+        assert all(event["caller"][key] is None for key in ("ancestors", "session", "tty", "traced_by"))
+
+
+def test_entity_id_is_the_one_that_the_ancestor_has_itself(tracer):
+    assert own_call(os.getpid(), local=SIDE, remote=SIDE) == 64
+    mine = tracer.of(os.getpid())[-1]["caller"]
+    with hold("step") as caller:
+        caller.step()
+        relative = tracer.of(caller.pid)[-1]["caller"]["ancestors"][0]
+    assert {key: mine[key] for key in relative} == relative
+
+
+def family(middle):
+    """A grandchild that calls when told, and the child between that does what middle says. (child, grandchild, tell)"""
+    orders, tell = os.pipe()
+    told, pids = os.pipe()
+    child = os.fork()
+    if child == 0:
+        grandchild = os.fork()
+        if grandchild == 0:
+            os.write(pids, b"%d " % os.getpid())
+            while os.read(orders, 1):
+                own_call(os.getpid(), local=SIDE, remote=SIDE)
+                os.write(pids, b".")
+            os._exit(0)
+        middle(orders)
+        os._exit(0)
+    grandchild = int(os.read(told, 16).split()[0])
+
+    def one_call():
+        os.write(tell, b".")
+        assert os.read(told, 1) == b"."
+    return child, grandchild, one_call, (tell, orders, told, pids)
+
+
+def end(pids, fds):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    for fd in fds:
+        os.close(fd)
+
+
+def test_given_to_another_parent(tracer):
+    child, grandchild, one_call, fds = family(lambda orders: signal.pause())
+    one_call()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    one_call()
+    before, after = tracer.of(grandchild)
+    assert [a["pid"] for a in before["caller"]["ancestors"]][:2] == [child, os.getpid()]
+    assert [a["pid"] for a in after["caller"]["ancestors"]] == line_of(grandchild)
+    assert after["caller"]["ancestors"][0]["pid"] == after["caller"]["ppid"] != child
+    end([grandchild], fds)
+
+
+def test_a_name_is_the_one_of_the_moment(tracer):
+    def middle(_):
+        signal.signal(signal.SIGUSR1, lambda *_: LIBC.prctl(PR_SET_NAME, b"renamed", 0, 0, 0))
+        while True:
+            signal.pause()
+    child, grandchild, one_call, fds = family(middle)
+    one_call()
+    os.kill(child, signal.SIGUSR1)
+    poll(lambda: Path(f"/proc/{child}/comm").read_text() == "renamed\n")
+    one_call()
+    before, after = (e["caller"]["ancestors"][0] for e in tracer.of(grandchild))
+    assert before["comm"] != "renamed" and after["comm"] == "renamed" and before["entity_id"] == after["entity_id"]
+    end([child, grandchild], fds)
+    os.waitpid(child, 0)
+
+
+def test_an_executable_is_the_one_of_the_moment(tracer):
+    def middle(_):
+        signal.signal(signal.SIGUSR1, lambda *_: os.execv("/bin/sleep", ["sleep", "100"]))
+        while True:
+            signal.pause()
+    child, grandchild, one_call, fds = family(middle)
+    one_call()
+    os.kill(child, signal.SIGUSR1)
+    poll(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
+    one_call()
+    before, after = (e["caller"]["ancestors"][0] for e in tracer.of(grandchild))
+    assert before["exe"] == os.readlink("/proc/self/exe") and after["exe"] == os.path.realpath("/bin/sleep")
+    assert before["entity_id"] == after["entity_id"]
+    end([child, grandchild], fds)
+    os.waitpid(child, 0)
+
+
+def test_session_and_terminal(tracer):
+    """A new session on a terminal of its own, and a call of a process that its leader made."""
+    pid, master = pty.fork()
+    if pid == 0:
+        child = os.fork()
+        if child == 0:
+            own_call(os.getpid(), local=SIDE, remote=SIDE)
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.write(1, b"%d %s\n" % (child, os.ttyname(0).encode()))
+        signal.pause()
+    child, name = os.read(master, 100).decode().split()
+    caller = tracer.one(int(child))["caller"]
+    assert caller["tty"] == name.removeprefix("/dev/")
+    assert caller["session"]["pid"] == caller["ancestors"][0]["pid"] == pid
+    assert caller["session"]["entity_id"] == caller["ancestors"][0]["entity_id"]
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(master)
+
+
+def test_without_a_terminal_and_its_own_leader(tracer):
+    with hold("step", start_new_session=True) as caller:
+        caller.step()
+        event = tracer.of(caller.pid)[-1]
+        assert event["caller"]["tty"] is None
+        assert event["caller"]["session"] == {"pid": caller.pid, "comm": "pvmcall",
+                                              "entity_id": event["caller"]["entity_id"]}
+
+
+def test_traced_by(tracer):
+    with hold("step") as caller:
+        assert LIBC.ptrace(PTRACE_SEIZE, caller.pid, 0, 0) == 0
+        caller.step()
+        event = tracer.of(caller.pid)[-1]
+        agree(event["caller"]["traced_by"], os.getpid())
+
+
+def test_recorded(tmp_path):
+    """A replay tells the same of them."""
+    with hold("step") as caller:
+        with Tracer("--record", tmp_path / "calls") as t:
+            caller.step()
+            line = line_of(caller.pid)
+            t.kick(signal.SIGTERM)
+            assert t.proc.wait(10) == 0
+        with Tracer("--replay", tmp_path / "calls") as r:
+            r.finish()
+            event, = r.events(caller.pid)
+        assert [a["pid"] for a in event["caller"]["ancestors"]] == line
+        agree(event["caller"]["ancestors"][0], os.getpid())

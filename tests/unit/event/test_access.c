@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_access - by what right a call is told to have been permitted, and for want of what denied: each way in, each way out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "decoding.h"
+#include "event/names.h"
+
+#define KNOWN (PVM_ACCESS_KNOWN | PVM_ACCESS_DUMPABLE)
+#define COVERED PVM_ACCESS_COVERED
+#define CAPABLE PVM_ACCESS_CAPABLE
+#define AT_EXEC PVM_ACCESS_CAPABLE_EXEC
+#define YES_SEEN PVM_ACCESS_ASKED
+#define NO_SEEN (PVM_ACCESS_ASKED | PVM_ACCESS_REFUSED)
+
+struct way {
+	bool same_user;
+	uint16_t flags;
+	uint8_t dumpable, yama, kinship;
+	int64_t ret;
+	const char *by, *denied;
+	enum tristate inferred;
+};
+
+/* A call of a process on another one, as far as the rule goes. */
+static void set_up(struct fixture_call *f, const struct way *w)
+{
+	fixture__call(f);
+	if (w->same_user) {
+		struct pvm_task *t = &f->call.target;
+
+		t->uid = t->euid = t->suid = f->call.caller.uid;
+		t->gid = t->egid = t->sgid = f->call.caller.gid;
+	}
+	f->call.flags |= PVM_CALL_MEMORY_KNOWN;
+	f->call.kinship = w->kinship;
+	f->call.access.flags = w->flags;
+	f->call.access.dumpable = w->dumpable;
+	f->call.access.yama = w->yama;
+	f->call.access.user_ns_owner = 1000;
+	f->call.ret = w->ret;
+}
+
+static bool is(const char *text, const char *wanted)
+{
+	return text && wanted ? !strcmp(text, wanted) : text == wanted;
+}
+
+static void check(const struct way *ways, size_t cnt)
+{
+	struct fixture_call f;
+	struct call_info c;
+
+	for (size_t i = 0; i < cnt; i++) {
+		const struct way *w = &ways[i];
+
+		set_up(&f, w);
+		decoding__call(&f, &c);
+		if (!is(access_name(c.access.by), w->by) ||
+		    !is(denied_name(c.access.denied_by), w->denied) ||
+		    c.access.inferred != w->inferred)
+			fail_msg("way %zu: by %s, denied_by %s, inferred %d", i,
+				 access_name(c.access.by), denied_name(c.access.denied_by),
+				 c.access.inferred);
+	}
+}
+
+#define CHECK(ways) check(ways, sizeof(ways) / sizeof((ways)[0]))
+#define CHILD PVM_KIN_CHILD
+#define NONE PVM_KIN_NONE
+
+static void test_ways_in(void **state)
+{
+	static const struct way ways[] = {
+		{ true, KNOWN | COVERED, 1, 0, NONE, 4096, "same_user", NULL, YES },
+		{ true, KNOWN | COVERED | YES_SEEN, 1, 0, NONE, 4096, "same_user", NULL, NO },
+		{ true, KNOWN | COVERED | CAPABLE, 1, 0, NONE, 4096, "same_user", NULL, YES },
+		/* The ids alone do not do: a setuid program, a memory that is not dumpable, more capabilities. */
+		{ false, KNOWN | COVERED | CAPABLE, 1, 0, NONE, 1, "cap_sys_ptrace", NULL, YES },
+		{ true, KNOWN | COVERED | CAPABLE | AT_EXEC, 0, 0, NONE, 1, "cap_sys_ptrace", NULL,
+		  YES },
+		{ true, KNOWN | COVERED | CAPABLE | AT_EXEC, 2, 0, NONE, 1, "cap_sys_ptrace", NULL,
+		  YES },
+		{ true, KNOWN | CAPABLE, 1, 0, NONE, 1, "cap_sys_ptrace", NULL, YES },
+		{ false, KNOWN | CAPABLE, 1, 0, NONE, 1, "cap_sys_ptrace", NULL, YES },
+		/* A target that had given up its memory by then. */
+		{ true, PVM_ACCESS_KNOWN | COVERED, 0, 0, NONE, 1, "same_user", NULL, YES },
+		/* What the rule would not let pass. */
+		{ false, KNOWN | COVERED, 1, 0, NONE, 1, "other", NULL, YES },
+		{ true, KNOWN | COVERED, 0, 0, NONE, 1, "other", NULL, YES },
+		{ true, KNOWN, 1, 0, NONE, 1, "other", NULL, YES },
+		{ false, KNOWN | COVERED | YES_SEEN, 1, 0, NONE, 1, "other", NULL, NO },
+	};
+
+	(void)state;
+	CHECK(ways);
+}
+
+static void test_ways_out(void **state)
+{
+	static const struct way ways[] = {
+		{ false, KNOWN | COVERED, 1, 0, NONE, -EPERM, NULL, "user", YES },
+		{ false, KNOWN, 0, 0, NONE, -EPERM, NULL, "user", YES },
+		{ true, KNOWN | COVERED, 0, 0, NONE, -EPERM, NULL, "dumpable", YES },
+		/* A capability in the namespace of the program is asked for, not in the target's own. */
+		{ true, KNOWN | COVERED | CAPABLE, 2, 0, NONE, -EPERM, NULL, "dumpable", YES },
+		{ true, KNOWN, 1, 0, NONE, -EPERM, NULL, "cap", YES },
+		{ true, KNOWN | NO_SEEN, 1, 0, NONE, -EPERM, NULL, "cap", NO },
+		{ true, KNOWN | COVERED, 1, 0, NONE, -EPERM, NULL, "lsm", YES },
+		{ true, KNOWN | COVERED | NO_SEEN, 1, 0, NONE, -EPERM, NULL, "lsm", NO },
+		{ false, KNOWN | COVERED | CAPABLE, 1, 0, NONE, -EPERM, NULL, "lsm", YES },
+		/* The modules are asked last: what comes before them did let it pass. */
+		{ false, KNOWN | COVERED | NO_SEEN, 1, 0, NONE, -EPERM, NULL, "lsm", NO },
+	};
+
+	(void)state;
+	CHECK(ways);
+}
+
+static void test_yama(void **state)
+{
+	static const struct way ways[] = {
+		{ true, KNOWN | COVERED, 1, PVM_YAMA_DISABLED, NONE, 1, "same_user", NULL, YES },
+		{ true, KNOWN | COVERED, 1, PVM_YAMA_RELATIONAL, CHILD, 1, "same_user", NULL, YES },
+		/* The target made an exception for the caller; it did not. */
+		{ true, KNOWN | COVERED, 1, PVM_YAMA_RELATIONAL, NONE, 1, "same_user", NULL, YES },
+		{ true, KNOWN | COVERED, 1, PVM_YAMA_RELATIONAL, NONE, -EPERM, NULL, "lsm", YES },
+		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_RELATIONAL, NONE, 1,
+		  "cap_sys_ptrace", NULL, YES },
+		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_CAPABILITY, CHILD, 1,
+		  "cap_sys_ptrace", NULL, YES },
+		{ true, KNOWN | COVERED, 1, PVM_YAMA_CAPABILITY, CHILD, -EPERM, NULL, "lsm", YES },
+		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_NO_ATTACH, CHILD, -EPERM, NULL, "lsm",
+		  YES },
+		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_NO_ATTACH, CHILD, 1, "other", NULL,
+		  YES },
+		/* Who is asked first refuses first. */
+		{ false, KNOWN | COVERED, 1, PVM_YAMA_NO_ATTACH, NONE, -EPERM, NULL, "user", YES },
+	};
+
+	(void)state;
+	CHECK(ways);
+}
+
+/* Where the kernel does not come to ask, nothing is said; nor where nothing is known. */
+static void test_not_asked(void **state)
+{
+	static const struct way ways[] = {
+		{ true, KNOWN | COVERED, 1, 0, NONE, 0, NULL, NULL, UNKNOWN },
+		{ true, KNOWN | COVERED, 1, 0, NONE, -ESRCH, NULL, NULL, UNKNOWN },
+		{ true, KNOWN | COVERED, 1, 0, NONE, -EINVAL, NULL, NULL, UNKNOWN },
+		{ true, KNOWN | COVERED, 1, 0, NONE, -EINTR, NULL, NULL, UNKNOWN },
+		{ true, 0, 0, 0, NONE, 4096, NULL, NULL, UNKNOWN },
+		{ true, 0, 0, 0, NONE, -EPERM, NULL, NULL, UNKNOWN },
+		/* Both lists were there, so it was the memory that they name which was not. */
+		{ true, KNOWN | COVERED, 1, 0, NONE, -EFAULT, "same_user", NULL, YES },
+	};
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	CHECK(ways);
+	set_up(&f, &ways[6]);
+	f.call.remote.flags = PVM_SIDE_ENTRY;
+	f.call.remote.entry_ok = 0;
+	fixture__data(&f, f.bytes + sizeof(f.call), 16, NULL, 0, NULL, 0, NULL, 0);
+	decoding__call(&f, &c);
+	assert_int_equal(c.access.by, ACCESS_BY_NONE);
+	assert_int_equal(c.access.inferred, UNKNOWN);
+	assert_int_equal(c.access.cap_sys_ptrace, NO);
+}
+
+/* Of a call whose result is not known, what the rule says, but where it leaves that open. */
+static void test_no_result(void **state)
+{
+	static const struct {
+		struct way way;
+		uint8_t phase;
+	} cases[] = {
+		{ { true, KNOWN | COVERED, 1, 0, NONE, 0, "same_user", NULL, YES }, PVM_IN_FLIGHT },
+		{ { false, KNOWN | COVERED, 1, 0, NONE, 0, NULL, "user", YES }, PVM_UNFINISHED },
+		{ { true, KNOWN | COVERED | NO_SEEN, 1, 0, NONE, 0, NULL, "lsm", NO }, PVM_ENDED },
+		{ { true, KNOWN | COVERED, 1, PVM_YAMA_RELATIONAL, NONE, 0, NULL, NULL, UNKNOWN },
+		  PVM_IN_FLIGHT },
+		{ { true, KNOWN | COVERED | YES_SEEN, 1, PVM_YAMA_RELATIONAL, NONE, 0, "same_user",
+		    NULL, NO },
+		  PVM_IN_FLIGHT },
+		/* What seccomp refused was never asked for. */
+		{ { true, KNOWN | COVERED, 1, 0, NONE, -EPERM, NULL, NULL, UNKNOWN }, PVM_ORPHAN },
+	};
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct way *w = &cases[i].way;
+
+		set_up(&f, w);
+		f.call.phase = cases[i].phase;
+		decoding__call(&f, &c);
+		if (!is(access_name(c.access.by), w->by) ||
+		    !is(denied_name(c.access.denied_by), w->denied) ||
+		    c.access.inferred != w->inferred)
+			fail_msg("case %zu", i);
+	}
+}
+
+/* Both are let pass before anything is asked. */
+static void test_own_memory(void **state)
+{
+	const struct way w = { false, KNOWN, 0, PVM_YAMA_NO_ATTACH, NONE, 4096, NULL, NULL, YES };
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	set_up(&f, &w);
+	f.call.flags |= PVM_CALL_SAME_MEMORY;
+	decoding__call(&f, &c);
+	assert_int_equal(c.access.by, ACCESS_BY_MEMORY);
+	f.call.kinship = PVM_KIN_SELF;
+	f.call.access = (struct pvm_access){ .flags = 0 };
+	decoding__call(&f, &c);
+	assert_int_equal(c.access.by, ACCESS_BY_SELF);
+	assert_int_equal(c.access.cap_sys_ptrace, UNKNOWN);
+	f.call.resolved = PVM_UNRESOLVED;
+	decoding__call(&f, &c);
+	assert_int_equal(c.access.by, ACCESS_BY_NONE);
+	assert_int_equal(c.access.inferred, UNKNOWN);
+}
+
+static void test_bad_records(void **state)
+{
+	struct fixture_call f;
+
+	(void)state;
+	fixture__call(&f);
+	f.call.access.flags = PVM_ACCESS_REFUSED << 1;
+	decoding__refuse(&f);
+	fixture__call(&f);
+	f.call.access.yama = PVM_YAMA_NO_ATTACH + 1;
+	decoding__refuse(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ways_in),	  cmocka_unit_test(test_ways_out),
+		cmocka_unit_test(test_yama),	  cmocka_unit_test(test_not_asked),
+		cmocka_unit_test(test_no_result), cmocka_unit_test(test_own_memory),
+		cmocka_unit_test(test_bad_records),
+	};
+
+	return cmocka_run_group_tests(tests, decoding__setup, decoding__teardown);
+}
