@@ -21,9 +21,9 @@
 #define PVM_INLINE_CNT 8   /* arrays of up to this many elements travel inside the call record */
 #define PVM_ELEMENT_MAX 16 /* bytes of the longest element of an array (pvm_element_sz) */
 #define PVM_INLINE_SZ (PVM_INLINE_CNT * PVM_ELEMENT_MAX)
-#define PVM_PATH_MAX 4096     /* bytes of an executable's or a cgroup's path that are carried */
-#define PVM_ARGS_MAX 4096     /* bytes of arguments that are carried */
-#define PVM_ANCESTORS_MAX 16  /* generations behind a caller that are told */
+#define PVM_PATH_MAX 4096    /* bytes of an executable's or a cgroup's path that are carried */
+#define PVM_ARGS_MAX 4096    /* bytes of arguments that are carried */
+#define PVM_ANCESTORS_MAX 16 /* generations behind a caller that are told */
 #define PVM_TTY_SZ 16
 #define PVM_NO_ID 0xffffffffu /* loginuid or sessionid that is not set; a namespace not known */
 
@@ -260,7 +260,8 @@ struct pvm_access {
 enum pvm_yama {
 	PVM_YAMA_NONE = 0, /* there is no such module */
 	PVM_YAMA_DISABLED = 1,
-	PVM_YAMA_RELATIONAL = 2, /* descendants only, or whoever the target names (PR_SET_PTRACER) */
+	PVM_YAMA_RELATIONAL =
+		2, /* descendants only, or whoever the target names (PR_SET_PTRACER) */
 	PVM_YAMA_CAPABILITY = 3,
 	PVM_YAMA_NO_ATTACH = 4,
 };
@@ -297,7 +298,8 @@ struct pvm_call {
 	struct pvm_task target; /* all zero when unresolved */
 	struct pvm_owner owner; /* all zero without PVM_CALL_OWNER */
 	struct pvm_access access;
-	__u64 ancestry[2]; /* by enum pvm_who: pvm_ancestry.id of the caller, of the target; 0: not known */
+	__u64 ancestry
+		[2]; /* by enum pvm_who: pvm_ancestry.id of the caller, of the target; 0: not known */
 	__u8 data[];
 };
 
@@ -445,8 +447,8 @@ struct pvm_relative {
 	__u32 pid; /* 0: there is none, and nothing else means anything */
 	__u32 exe_dev;
 	__u32 exec_id;
-	__u8 flags;  /* enum pvm_task_flag: of the executable */
-	__u8 gone;   /* boolean: only its pid is known */
+	__u8 flags; /* enum pvm_task_flag: of the executable */
+	__u8 gone;  /* boolean: only its pid is known */
 	__u16 pad0;
 	char comm[PVM_COMM_SZ]; /* of its main thread */
 };
@@ -456,9 +458,9 @@ struct pvm_relative {
 struct pvm_ancestry {
 	struct pvm_hdr hdr;
 	__u64 id;
-	__u32 cnt;		     /* ancestors, nearest first */
-	__u32 tty_dev;		     /* of the terminal, the kernel's own encoding; 0: there is none */
-	char tty[PVM_TTY_SZ];	     /* its name in the kernel, ends at the first NUL */
+	__u32 cnt;	      /* ancestors, nearest first */
+	__u32 tty_dev;	      /* of the terminal, the kernel's own encoding; 0: there is none */
+	char tty[PVM_TTY_SZ]; /* its name in the kernel, ends at the first NUL */
 	struct pvm_relative session; /* the leader of the session */
 	struct pvm_relative tracer;  /* who ptraces the calling thread */
 	struct pvm_relative ancestors[];

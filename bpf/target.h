@@ -81,13 +81,13 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 }
 
 /* By what the current task's leave to reach into this one's memory is judged. */
-#define access_read(PREFIX, call, task)                                                         \
-	({                                                                                      \
-		struct task_rights rights_;                                                     \
-                                                                                                \
-		caller_rights(&rights_);                                                        \
-		__builtin_memset(&(call)->access, 0, sizeof((call)->access));                   \
-		PREFIX##_access(&(call)->access, task, &rights_, bpf_get_current_task());       \
+#define access_read(PREFIX, call, task)                                                   \
+	({                                                                                \
+		struct task_rights rights_;                                               \
+                                                                                          \
+		caller_rights(&rights_);                                                  \
+		__builtin_memset(&(call)->access, 0, sizeof((call)->access));             \
+		PREFIX##_access(&(call)->access, task, &rights_, bpf_get_current_task()); \
 	})
 
 /* Defines the same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */

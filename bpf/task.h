@@ -83,7 +83,7 @@ struct task_rights {
 	u64 permitted;
 };
 
-#define MMF_DUMPABLE_MASK 3		/* include/linux/mm_types.h */
+#define MMF_DUMPABLE_MASK 3 /* include/linux/mm_types.h */
 
 __noinline int is_capable(u64 by, u64 ns);
 

@@ -58,8 +58,7 @@ uint64_t collector__bytes(const struct options *o)
 	uint64_t buffer = sink__buffer(o->max_line);
 
 	/* A fourth of the buffer is for its marks; a line is rendered twice at most. */
-	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + HELD_MAX +
-	       ANCESTRY_BYTES_MAX;
+	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + HELD_MAX + ANCESTRY_BYTES_MAX;
 }
 
 void collector__set_key(struct collector *c, const struct pin_key *key)

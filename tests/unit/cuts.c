@@ -417,7 +417,7 @@ void cuts__order(void **state)
 	assert_true(cuts__names(f, line, f->args));
 	assert_false(cuts__names(f, line, local) || cuts__names(f, line, remote));
 	json_decref(line);
-	o.max_line = 4800;
+	o.max_line = 4900;
 	line = rendering__line_in(f->format, &s->r, &o);
 	assert_true(cuts__names(f, line, local) && !cuts__names(f, line, remote));
 	json_decref(line);

@@ -194,6 +194,41 @@ size_t fixture__args(void *buf, const struct pvm_task *task, const char *args, u
 	return rec->hdr.size;
 }
 
+static struct pvm_relative relative(uint32_t pid, const char *comm)
+{
+	struct pvm_relative r = { .start_ns = 1000000000 + pid,
+				  .exe_ino = 1000 + pid,
+				  .pid = pid,
+				  .exe_dev = 254 << 20,
+				  .exec_id = pid % 7,
+				  .flags = PVM_TASK_EXE };
+
+	strcpy(r.comm, comm);
+	return r;
+}
+
+size_t fixture__ancestry(void *buf, uint64_t id, enum pvm_who who, uint32_t cnt)
+{
+	static const char *const names[] = { "bash", "sshd", "systemd" };
+	struct pvm_ancestry *rec = buf;
+
+	memset(rec, 0, sizeof(*rec) + cnt * sizeof(rec->ancestors[0]));
+	rec->hdr.size = (uint32_t)(sizeof(*rec) + cnt * sizeof(rec->ancestors[0]));
+	rec->hdr.type = PVM_ANCESTRY;
+	rec->hdr.version = PVM_WIRE_VERSION;
+	rec->id = id;
+	rec->cnt = cnt;
+	for (uint32_t i = 0; i < cnt; i++)
+		rec->ancestors[i] = relative(4100 - i * 1000, names[i % 3]);
+	if (who == PVM_CALLER) {
+		rec->tty_dev = 136 << 20 | 3;
+		strcpy(rec->tty, "pts3");
+		rec->session = relative(4100, "bash");
+		rec->tracer = relative(77, "gdb");
+	}
+	return rec->hdr.size;
+}
+
 size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool at_exit,
 		      const void *bytes, uint32_t len, uint8_t ok)
 {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "bpf/keys.h"
 #include "event/predict.h"
 #include "event/record.h"
 
@@ -40,6 +41,9 @@ size_t fixture__path(void *buf, uint16_t type, const struct pvm_task *task, cons
 		     uint32_t len, uint8_t flags);
 size_t fixture__args(void *buf, const struct pvm_task *task, const char *args, uint32_t len,
 		     uint32_t total);
+/* Makes the record of who is behind a caller (who: PVM_CALLER: a tracer, the leader of the session, and cnt ancestors) or a
+ * target (its parent), with this id. */
+size_t fixture__ancestry(void *buf, uint64_t id, enum pvm_who who, uint32_t cnt);
 /* Makes one look at one side of the call. bytes: of the whole array. */
 size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool at_exit,
 		      const void *bytes, uint32_t len, uint8_t ok);

@@ -116,9 +116,9 @@ void random_call(struct sample *s)
 		c->owner.exe = fixture__below(8) && c->owner.exe_len ? s->exe[2] : NULL;
 	}
 	c->access.by = (enum access_by)fixture__below(ACCESS_BY_OTHER + 1);
-	c->access.denied_by =
-		c->access.by ? ACCESS_DENIED_NONE
-			     : (enum access_denied)fixture__below(ACCESS_DENIED_LSM + 1);
+	c->access.denied_by = c->access.by
+				      ? ACCESS_DENIED_NONE
+				      : (enum access_denied)fixture__below(ACCESS_DENIED_LSM + 1);
 	c->access.inferred = (enum tristate)((int)fixture__below(3) - 1);
 	c->access.cap_sys_ptrace = (enum tristate)((int)fixture__below(3) - 1);
 	fixture__random_bytes(&s->f.call.access, sizeof(s->f.call.access));

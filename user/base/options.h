@@ -65,6 +65,7 @@ struct options {
 	const char *host_name;	/* NULL: that of uname(2) */
 	const char *machine_id; /* the file with the machine's id; NULL: where it always is */
 	uint64_t omit;		/* parts that lines of calls do not have (render/parts.h) */
+	uint32_t ancestors;	/* generations told behind a caller; 0: none */
 	uint32_t args_bytes;	/* of a command line; 0: none */
 	uint32_t iov_limit;	/* elements a side; PVM_IOV_LIMIT_ALL for "all" */
 	uint32_t max_line;	/* bytes with the LF */
@@ -72,21 +73,6 @@ struct options {
 	uint32_t in_flight_after_ms;
 	uint32_t duration_s;  /* 0: until a signal */
 	uint32_t aggregate_s; /* seconds that a summary covers; 0: calls are told one by one */
-	const char *output;	   /* NULL: stdout */
-	bool allow_fifo;	   /* the output may be a named pipe of others */
-	uint64_t max_size;	   /* of the output file, bytes; 0: no limit */
-	uint32_t keep;		   /* older output files; 9 by default */
-	const char *metrics;	   /* NULL: no such file */
-	const char *host_name;	   /* NULL: that of uname(2) */
-	const char *machine_id;	   /* the file with the machine's id; NULL: where it always is */
-	uint32_t ancestors;	   /* generations; 5 by default, 0: none, to 16 */
-	uint32_t args_bytes;	   /* of a command line; 1024 by default, 0: none, to 4096 */
-	uint32_t iov_limit;	   /* elements a side; PVM_IOV_LIMIT_ALL for "all"; 32 by default */
-	uint32_t max_line;	   /* bytes with the LF; 8000 by default, 1024 to 16777216 */
-	uint32_t stats_interval_s; /* 60 by default, 1 to 86400 */
-	uint32_t in_flight_after_ms; /* 1000 by default, 1 to 3600000 */
-	uint32_t duration_s;	     /* 0: until a signal; else 1 to 31536000 */
-	uint32_t aggregate_s; /* seconds that a summary covers, 1 to 3600; 0: calls are told one by one */
 	uint64_t count;	      /* 0: no limit; else stop after so many process_vm_access records */
 	uint64_t ring_bytes;  /* ring of calls, a power of two times the page size */
 	uint64_t array_ring_bytes; /* ring of arrays, likewise */

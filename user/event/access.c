@@ -13,9 +13,9 @@
 /* What the rule comes to. */
 struct ruling {
 	bool known;
-	enum access_by by;	    /* ACCESS_BY_NONE: it is not allowed */
-	enum access_denied denied;  /* then: at what */
-	bool exception;		    /* allowed only if the target made one for Yama */
+	enum access_by by;	   /* ACCESS_BY_NONE: it is not allowed */
+	enum access_denied denied; /* then: at what */
+	bool exception;		   /* allowed only if the target made one for Yama */
 };
 
 void access__none(struct access_info *out)

@@ -126,11 +126,12 @@ int ancestries__put(struct ancestries *a, struct identity *id, const void *data,
 	text = (char *)(e->relatives + cnt);
 	for (size_t i = 0; i < cnt; i++)
 		text = fill(&e->relatives[i], list[i], &known[i], text);
-	e->info = (struct ancestry_info){ .ancestors = e->relatives,
-					  .cnt = rec->cnt,
-					  .session = rec->session.pid ? &e->relatives[cnt - 2] : NULL,
-					  .tracer = rec->tracer.pid ? &e->relatives[cnt - 1] : NULL,
-					  .tty_dev = rec->tty_dev };
+	e->info =
+		(struct ancestry_info){ .ancestors = e->relatives,
+					.cnt = rec->cnt,
+					.session = rec->session.pid ? &e->relatives[cnt - 2] : NULL,
+					.tracer = rec->tracer.pid ? &e->relatives[cnt - 1] : NULL,
+					.tty_dev = rec->tty_dev };
 	memcpy(e->info.tty, rec->tty, sizeof(e->info.tty));
 	return 0;
 }

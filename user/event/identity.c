@@ -338,7 +338,8 @@ int identity__put_ancestry(struct identity *id, const void *data, size_t size)
 	struct ancestries *a = &id->ancestries;
 	int err = ancestries__put(a, id, data, size);
 
-	while (lru__cnt(&a->all) > id->opts.ancestry_max || a->bytes > id->opts.ancestry_bytes_max) {
+	while (lru__cnt(&a->all) > id->opts.ancestry_max ||
+	       a->bytes > id->opts.ancestry_bytes_max) {
 		uint64_t gone = ancestries__evict(a);
 
 		if (!gone)

@@ -205,7 +205,7 @@ const char *access_name(enum access_by by)
 const char *denied_name(enum access_denied denied_by)
 {
 	static const char *const names[] = {
-		[ACCESS_DENIED_NONE] = NULL,		 [ACCESS_DENIED_USER] = "user",
+		[ACCESS_DENIED_NONE] = NULL,	       [ACCESS_DENIED_USER] = "user",
 		[ACCESS_DENIED_DUMPABLE] = "dumpable", [ACCESS_DENIED_CAP] = "cap",
 		[ACCESS_DENIED_LSM] = "lsm",
 	};

@@ -90,8 +90,7 @@ static void put_parent(struct json *j, struct fit_plan *plan, const struct task_
 	json__open_obj(j, "parent");
 	json__u64(j, "pid", t->task->ppid);
 	put_comm(j, "name", t->task->pcomm);
-	if (parent && parent->pid == t->task->ppid &&
-	    fit__begin(j, plan, FIT_ANCESTORS + target)) {
+	if (parent && parent->pid == t->task->ppid && fit__begin(j, plan, FIT_ANCESTORS + target)) {
 		json__str(j, "entity_id", parent->entity_id);
 		exe = relative__exe(plan->cache, parent, &len);
 		if (exe)

@@ -36,8 +36,8 @@
 	{                                            \
 		NAMES(name), .instead = NULL_SZ(key) \
 	}
-#define OR_NULL2(a, a_key, b, b_key)                                        \
-	{                                                                   \
+#define OR_NULL2(a, a_key, b, b_key)                                      \
+	{                                                                 \
 		NAMES2(a, b), .instead = NULL_SZ(a_key) + NULL_SZ(b_key), \
 	}
 #define NS_OR_NULL(task)                                                  \
@@ -126,9 +126,9 @@ _Static_assert(FIT_EXE_HEX - FIT_EXE == FIT_TARGET_CGROUP_HEX - FIT_TARGET_CGROU
 		       FIT_EXE_HEX - FIT_EXE == FIT_OWNER_EXE_HEX - FIT_OWNER_EXE &&
 		       FIT_EXE_HEX - FIT_EXE == FIT_CGROUP_HEX - FIT_CGROUP,
 	       "pairs of paths");
-_Static_assert(FIT_CALLER + 1 == FIT_TARGET &&
-		       FIT_ANCESTORS + 1 == FIT_TARGET_PARENT && FIT_NS + 1 == FIT_TARGET_NS &&
-		       FIT_EXE + 1 == FIT_TARGET_EXE && FIT_CGROUP + 1 == FIT_TARGET_CGROUP &&
+_Static_assert(FIT_CALLER + 1 == FIT_TARGET && FIT_ANCESTORS + 1 == FIT_TARGET_PARENT &&
+		       FIT_NS + 1 == FIT_TARGET_NS && FIT_EXE + 1 == FIT_TARGET_EXE &&
+		       FIT_CGROUP + 1 == FIT_TARGET_CGROUP &&
 		       FIT_COMM_HEX + 1 == FIT_TARGET_COMM_HEX &&
 		       FIT_PCOMM_HEX + 1 == FIT_TARGET_PCOMM_HEX,
 	       "pairs of tasks");

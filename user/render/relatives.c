@@ -34,7 +34,8 @@ const char *relative__exe(struct render_cache *cache, const struct relative_info
 }
 
 /* hex: the key of its bytes, where some were replaced. */
-static void put_bytes(struct json *j, const char *key, const char *hex, const char *bytes, size_t len)
+static void put_bytes(struct json *j, const char *key, const char *hex, const char *bytes,
+		      size_t len)
 {
 	if (json__bytes(j, key, bytes, len))
 		json__bytes_hex(j, hex, bytes, len);

@@ -136,8 +136,8 @@ static void test_yama(void **state)
 		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_CAPABILITY, CHILD, 1,
 		  "cap_sys_ptrace", NULL, YES },
 		{ true, KNOWN | COVERED, 1, PVM_YAMA_CAPABILITY, CHILD, -EPERM, NULL, "lsm", YES },
-		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_NO_ATTACH, CHILD, -EPERM, NULL, "lsm",
-		  YES },
+		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_NO_ATTACH, CHILD, -EPERM, NULL,
+		  "lsm", YES },
 		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_NO_ATTACH, CHILD, 1, "other", NULL,
 		  YES },
 		/* Who is asked first refuses first. */
@@ -250,9 +250,9 @@ static void test_bad_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ways_in),	  cmocka_unit_test(test_ways_out),
-		cmocka_unit_test(test_yama),	  cmocka_unit_test(test_not_asked),
-		cmocka_unit_test(test_no_result), cmocka_unit_test(test_own_memory),
+		cmocka_unit_test(test_ways_in),	    cmocka_unit_test(test_ways_out),
+		cmocka_unit_test(test_yama),	    cmocka_unit_test(test_not_asked),
+		cmocka_unit_test(test_no_result),   cmocka_unit_test(test_own_memory),
 		cmocka_unit_test(test_bad_records),
 	};
 

@@ -91,12 +91,30 @@ static void put_identities(const struct pvm_call *call)
 	put_path(PVM_CGROUP, &call->target, CONTAINER_NAMES, sizeof(CONTAINER_NAMES), 0);
 }
 
+/* The caller has three ancestors, of which one executable is known, a terminal and a tracer; the target has its parent. */
+static void put_ancestries(struct pvm_call *call)
+{
+	const struct pvm_task bash = { .start_ns = 1000004100,
+				       .exe_ino = 5100,
+				       .pid = 4100,
+				       .exe_dev = 254 << 20,
+				       .exec_id = 4100 % 7 };
+	static uint64_t buf[256];
+
+	put_path(PVM_EXE, &bash, "bash\0bin\0usr", sizeof("bash\0bin\0usr"), 0);
+	put(FRAME_CALL, buf, fixture__ancestry(buf, 7, PVM_CALLER, 3));
+	put(FRAME_CALL, buf, fixture__ancestry(buf, 8, PVM_TARGET, 1));
+	call->ancestry[PVM_CALLER] = 7;
+	call->ancestry[PVM_TARGET] = 8;
+}
+
 static void put_plain(void)
 {
 	struct fixture_call f;
 
 	next_call(&f);
 	put_identities(&f.call);
+	put_ancestries(&f.call);
 	put_call(&f);
 	/* It has two elements a side, the first remote one empty; the kernel moved half of it. */
 	next_call(&f);
