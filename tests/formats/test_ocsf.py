@@ -35,7 +35,8 @@ PROCESS = {
     ".user": (set(), {"uid", "name"}, set()),
     ".session": (set(), set(), {"uid"}),
     ".container": (set(), {"uid", "name"}, set()),
-    ".parent_process": (set(), {"pid", "uid"}, {"name"}),
+    ".parent_process": (set(), {"pid", "uid"}, {"name", "created_time", "file"}),
+    ".parent_process.file": ({"name", "type_id"}, set(), {"path"}),
 }
 OBJECTS.update({f"{where}{part}": rule for where in ("process", "actor.process")
                 for part, rule in PROCESS.items()})

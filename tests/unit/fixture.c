@@ -219,7 +219,8 @@ size_t fixture__ancestry(void *buf, uint64_t id, enum pvm_who who, uint32_t cnt)
 	rec->id = id;
 	rec->cnt = cnt;
 	for (uint32_t i = 0; i < cnt; i++)
-		rec->ancestors[i] = relative(4100 - i * 1000, names[i % 3]);
+		rec->ancestors[i] = who == PVM_TARGET ? relative(1, "systemd")
+						      : relative(4100 - i * 1000, names[i % 3]);
 	if (who == PVM_CALLER) {
 		rec->tty_dev = 136 << 20 | 3;
 		strcpy(rec->tty, "pts3");

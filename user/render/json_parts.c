@@ -87,7 +87,7 @@ static void put_behind(struct json *j, struct fit_plan *plan, const struct ances
 		json__null(j, "traced_by");
 		return;
 	}
-	relatives__put(j, plan->cache, a);
+	relatives__put(j, plan->cache, a, true);
 	relative__put(j, plan->cache, "traced_by", a->tracer, true);
 	fit__end(j, plan);
 }

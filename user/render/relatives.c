@@ -81,7 +81,8 @@ void relative__put(struct json *j, struct render_cache *cache, const char *key,
 	json__close_obj(j);
 }
 
-void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a)
+void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
+		    bool nulls)
 {
 	if (!a->cnt) {
 		json__empty_arr(j, "ancestors");
@@ -89,7 +90,7 @@ void relatives__put(struct json *j, struct render_cache *cache, const struct anc
 	}
 	json__open_arr(j, "ancestors");
 	for (size_t i = 0; i < a->cnt; i++)
-		relative__put(j, cache, NULL, &a->ancestors[i], true);
+		relative__put(j, cache, NULL, &a->ancestors[i], nulls);
 	json__close_arr(j);
 }
 

@@ -14,7 +14,8 @@ const char *relative__exe(struct render_cache *cache, const struct relative_info
 void relative__put(struct json *j, struct render_cache *cache, const char *key,
 		   const struct relative_info *r, bool nulls);
 /* "ancestors": nearest first. */
-void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a);
+void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
+		    bool nulls);
 /* "session": its leader; NULL: null, or nothing. */
 void relatives__session(struct json *j, const struct relative_info *r, bool nulls);
 /* "tty": as ps(1) calls it. */

@@ -94,15 +94,19 @@ static void put_identities(const struct pvm_call *call)
 /* The caller has three ancestors, of which one executable is known, a terminal and a tracer; the target has its parent. */
 static void put_ancestries(struct pvm_call *call)
 {
-	const struct pvm_task bash = { .start_ns = 1000004100,
-				       .exe_ino = 5100,
-				       .pid = 4100,
-				       .exe_dev = 254 << 20,
-				       .exec_id = 4100 % 7 };
+	struct pvm_task parent = { .start_ns = 1000004100,
+				   .exe_ino = 5100,
+				   .pid = 4100,
+				   .exe_dev = 254 << 20,
+				   .exec_id = 4100 % 7 };
 	static uint64_t buf[256];
 
-	put_path(PVM_EXE, &bash, "bash\0bin\0usr", sizeof("bash\0bin\0usr"), 0);
+	put_path(PVM_EXE, &parent, "bash\0bin\0usr", sizeof("bash\0bin\0usr"), 0);
 	put(FRAME_CALL, buf, fixture__ancestry(buf, 7, PVM_CALLER, 3));
+	parent.start_ns = 1000000001;
+	parent.exe_ino = 1001;
+	parent.pid = parent.exec_id = 1;
+	put_path(PVM_EXE, &parent, "systemd\0sbin", sizeof("systemd\0sbin"), 0);
 	put(FRAME_CALL, buf, fixture__ancestry(buf, 8, PVM_TARGET, 1));
 	call->ancestry[PVM_CALLER] = 7;
 	call->ancestry[PVM_TARGET] = 8;
