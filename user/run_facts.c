@@ -14,9 +14,9 @@ static void copy(char *to, size_t size, const char *from)
 static uint8_t confirm_bits(const struct confirm_info *c)
 {
 	return (c->target ? RECORDING_TARGET : 0) | (c->access ? RECORDING_ACCESS : 0) |
-	       (c->pages == PAGES_FEXIT	? RECORDING_FEXIT
-						     : c->pages == PAGES_KPROBE ? RECORDING_KPROBE
-										: 0);
+	       (c->pages == PAGES_FEXIT	   ? RECORDING_FEXIT
+		: c->pages == PAGES_KPROBE ? RECORDING_KPROBE
+					   : 0);
 }
 
 void run_facts__put(const struct run_facts *f, struct recording_header *header)

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event/identity.h"
-
 /* The leader of the session and a tracer come behind the ancestors. */
 #define RELATIVES_MAX (PVM_ANCESTORS_MAX + 2)
 
@@ -77,7 +75,8 @@ static char *fill(struct relative_info *out, const struct pvm_relative *r,
 	return text + known->exe_len;
 }
 
-static void look_up(struct identity *id, const struct pvm_relative *r, struct task_info *known)
+static void look_up(const struct pvm_relative *r, struct task_info *known, ancestry_known_fn ask,
+		    void *ctx)
 {
 	const struct pvm_task task = {
 		.start_ns = r->start_ns,
@@ -88,10 +87,11 @@ static void look_up(struct identity *id, const struct pvm_relative *r, struct ta
 		.flags = r->flags & PVM_TASK_EXE,
 	};
 
-	identity__fill(id, &task, false, known);
+	ask(ctx, &task, known);
 }
 
-int ancestries__put(struct ancestries *a, struct identity *id, const void *data, size_t size)
+int ancestries__put(struct ancestries *a, const void *data, size_t size, ancestry_known_fn ask,
+		    void *ctx)
 {
 	const struct pvm_ancestry *rec = data;
 	const struct pvm_relative *list[RELATIVES_MAX];
@@ -107,7 +107,7 @@ int ancestries__put(struct ancestries *a, struct identity *id, const void *data,
 	list[cnt++] = &rec->session;
 	list[cnt++] = &rec->tracer;
 	for (size_t i = 0; i < cnt; i++) {
-		look_up(id, list[i], &known[i]);
+		look_up(list[i], &known[i], ask, ctx);
 		texts += known[i].exe_len;
 	}
 	old = lru__find(&a->all, &rec->id, sizeof(rec->id));

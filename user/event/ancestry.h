@@ -12,7 +12,8 @@
 #include "base/lru.h"
 #include "event/record.h"
 
-struct identity;
+/* Fills in what is known of a process, as identity__fill does. */
+typedef void (*ancestry_known_fn)(void *ctx, const struct pvm_task *task, struct task_info *out);
 
 struct ancestries {
 	struct lru all;
@@ -20,11 +21,12 @@ struct ancestries {
 };
 
 void ancestries__init(struct ancestries *a, uint64_t *tick);
-/* Takes one PVM_ANCESTRY record's bytes (checked); executables are those that id knows now. 0, -EBADMSG, -ENOMEM. */
-int ancestries__put(struct ancestries *a, struct identity *id, const void *data, size_t size);
-/* NULL: not known. */
+/* Takes one PVM_ANCESTRY record's bytes (checked); executables are those that known(ctx) knows now. 0, -EBADMSG, -ENOMEM. */
+int ancestries__put(struct ancestries *a, const void *data, size_t size, ancestry_known_fn known,
+		    void *ctx);
+/* Returns it; NULL: it is not known. */
 struct ancestry_info *ancestries__find(struct ancestries *a, uint64_t id);
-/* Forgets the one that was used least recently. Its id; 0: there is none. */
+/* Forgets the one that was used least recently, and returns its id; 0: there is none. */
 uint64_t ancestries__evict(struct ancestries *a);
 
 #endif

@@ -333,29 +333,6 @@ int identity__put_args(struct identity *id, const void *data, size_t size)
 	return 0;
 }
 
-int identity__put_ancestry(struct identity *id, const void *data, size_t size)
-{
-	struct ancestries *a = &id->ancestries;
-	int err = ancestries__put(a, id, data, size);
-
-	while (lru__cnt(&a->all) > id->opts.ancestry_max ||
-	       a->bytes > id->opts.ancestry_bytes_max) {
-		uint64_t gone = ancestries__evict(a);
-
-		if (!gone)
-			break;
-		id->evicted++;
-		if (id->opts.on_evict_ancestry)
-			id->opts.on_evict_ancestry(id->opts.ctx, gone);
-	}
-	return err;
-}
-
-struct ancestry_info *identity__ancestry(struct identity *id, uint64_t ancestry)
-{
-	return ancestry ? ancestries__find(&id->ancestries, ancestry) : NULL;
-}
-
 static void fill_proc(const struct proc *p, const struct pvm_task *task, bool with_args,
 		      struct task_info *out)
 {
@@ -415,6 +392,34 @@ void identity__fill(struct identity *id, const struct pvm_task *task, bool with_
 	out->container_cnt = c->container_cnt;
 	out->container_end = c->container_end;
 	out->stamp[1] = c->stamp;
+}
+
+static void fill_known(void *ctx, const struct pvm_task *task, struct task_info *out)
+{
+	identity__fill(ctx, task, false, out);
+}
+
+int identity__put_ancestry(struct identity *id, const void *data, size_t size)
+{
+	struct ancestries *a = &id->ancestries;
+	int err = ancestries__put(a, data, size, fill_known, id);
+
+	while (lru__cnt(&a->all) > id->opts.ancestry_max ||
+	       a->bytes > id->opts.ancestry_bytes_max) {
+		uint64_t gone = ancestries__evict(a);
+
+		if (!gone)
+			break;
+		id->evicted++;
+		if (id->opts.on_evict_ancestry)
+			id->opts.on_evict_ancestry(id->opts.ctx, gone);
+	}
+	return err;
+}
+
+struct ancestry_info *identity__ancestry(struct identity *id, uint64_t ancestry)
+{
+	return ancestry ? ancestries__find(&id->ancestries, ancestry) : NULL;
 }
 
 const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len,

@@ -17,10 +17,10 @@
 struct identity;
 
 struct identity_opts {
-	size_t proc_max;   /* processes */
-	size_t cgroup_max; /* cgroups */
-	size_t bytes_max;  /* strings of all of them together */
-	size_t args_max;   /* bytes of a command line that are kept; 0: none */
+	size_t proc_max;	   /* processes */
+	size_t cgroup_max;	   /* cgroups */
+	size_t bytes_max;	   /* strings of all of them together */
+	size_t args_max;	   /* bytes of a command line that are kept; 0: none */
 	size_t ancestry_max;	   /* ancestries */
 	size_t ancestry_bytes_max; /* all of these together */
 	char boot_id[37];

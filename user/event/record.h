@@ -154,7 +154,7 @@ enum access_denied {
 struct access_info {
 	enum access_by by;
 	enum access_denied denied_by;
-	enum tristate inferred; /* NO: the security modules' answer was seen */
+	enum tristate inferred;	      /* NO: the security modules' answer was seen */
 	enum tristate cap_sys_ptrace; /* the caller has it in the target's user namespace */
 };
 

@@ -73,8 +73,9 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 		say(s,
 		    "that the target is the process whose memory the kernel opens: fentry on mm_access");
 	if (r->confirms.access)
-		say(s, "what security modules answer when the kernel asks whether a caller may: fexit on "
-		       "security_ptrace_access_check");
+		say(s,
+		    "what security modules answer when the kernel asks whether a caller may: fexit on "
+		    "security_ptrace_access_check");
 	if (r->confirms.pages)
 		say(s,
 		    r->confirms.pages == PAGES_FEXIT

@@ -174,7 +174,7 @@ static void test_summary(void **state)
 		"\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null,\"caps_effective\":null,"
 		"\"start\":null,\"entity_id\":null,\"cgroup\":null,"
 		"\"cgroup_id\":null,\"container_id\":null,\"containers\":null,\"ns\":null,"
-				     "\"dumpable\":null,\"user_ns_owner\":null,\"parent\":null},"
+		"\"dumpable\":null,\"user_ns_owner\":null,\"parent\":null},"
 		"\"relation\":{\"kinship\":null,\"same_uid\":false,\"same_user\":false,\"same_container\":false,"
 		"\"same_pid_ns\":true,\"same_mnt_ns\":true,\"same_memory\":false},"
 		"\"op\":\"read\",\"outcome\":\"success\",\"calls\":7,"
