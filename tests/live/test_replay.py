@@ -109,6 +109,10 @@ def comparable(record):
         if r[who]["start"]:
             when[who] = parse_time(r[who]["start"])
             r[who]["start"] = ""
+    behind = [*(r["caller"]["ancestors"] or []), r["caller"]["traced_by"], r["target"]["parent"]]
+    for number, relative in enumerate(filter(None, behind)):
+        when[number] = parse_time(relative["start"])
+        relative["start"] = ""
     return json.dumps(r), when
 
 

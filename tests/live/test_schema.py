@@ -17,7 +17,7 @@ TAGS = {"K", "U", "TOCTOU", "OPT"}
 SCHEMA = json.loads(pvm_schema.PATH.read_text())
 DEFS = SCHEMA["$defs"]
 # The keys that say nothing about an argument of the call, nor about what came of it.
-UNTAGGED = {"time", "schema", "type", "seq", "told", "run", "id", "phase", "caller", "target", "relation", "truncated", "omitted", "host"}
+UNTAGGED = {"time", "schema", "type", "seq", "told", "run", "id", "phase", "caller", "target", "relation", "access", "truncated", "omitted", "host"}
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def tagged():
     for key, schema in DEFS["process_vm_access"]["properties"].items():
         if key not in UNTAGGED:
             yield key, schema
-    for name in ("caller", "target", "relation", "array", "element"):
+    for name in ("caller", "target", "ancestors", "relation", "access", "array", "element"):
         for key, schema in DEFS[name]["properties"].items():
             yield f"{name}.{key}", schema
 
