@@ -12,7 +12,7 @@ from pvm import AS_ME, EX_UNAVAILABLE, ONLY_ME, Tracer, pvmtrace, trigger_one
 from pvm_host import FTRACE, KPROBES, with_kprobes_switch
 
 JIT = "net.core.bpf_jit_enable"
-NOTHING = {"target": False, "pages": None}
+NOTHING = {"target": False, "access": False, "pages": None}
 
 pytestmark = pytest.mark.needs("mounts")
 

@@ -89,7 +89,7 @@ def errors(records):
 def check_ftrace_is_off(_kernel, runs):
     """Nothing is claimed that cannot be, nothing is tried that would break more, and the message names the switch."""
     report, = step(runs, "off-probe", FTRACE)[0]
-    assert report["works"] and report["confirms"] == {"target": False, "pages": None}, report["confirms"]
+    assert report["works"] and report["confirms"] == {"target": False, "access": False, "pages": None}, report["confirms"]
     for hook in report["hooks"]:
         on_function = hook["hook"].startswith(("fentry/", "fexit/", "kprobe", "kretprobe", "lsm/"))
         assert hook["attaches"] is not on_function, hook
@@ -97,7 +97,7 @@ def check_ftrace_is_off(_kernel, runs):
     records, said = step(runs, "off-fentry", FTRACE, status=69)
     assert not records and f"{FTRACE} is 0" in said, said
     records, said = step(runs, "off-tracepoint", FTRACE)
-    assert records[0]["confirms"] == {"target": False, "pages": None} and any(FTRACE in n for n in records[0]["notes"])
+    assert records[0]["confirms"] == {"target": False, "access": False, "pages": None} and any(FTRACE in n for n in records[0]["notes"])
     assert len(calls(records)) == 2 and records[-1]["complete"], records[-1]
     assert all(r["target"]["confirmed"] is r["remote"]["confirmed"] is None for r in calls(records))
 
@@ -127,7 +127,7 @@ def check_ftrace_is_off_for_a_while(_kernel, runs):
 def check_what_confirms_is_off_for_a_while(_kernel, runs):
     """With hooks on every call none is missed: what is not confirmed is what is missing."""
     records, _ = step(runs, "confirms", FTRACE)
-    if records[0]["confirms"] == {"target": False, "pages": None}:
+    if records[0]["confirms"] == {"target": False, "access": False, "pages": None}:
         raise Unchanged("nothing is confirmed on this kernel")
     silent, back = errors(records)
     assert (silent["code"], silent["until"], back["code"]) == ("confirms_silent", None, "confirms_back")

@@ -37,11 +37,11 @@
 	PART(TARGET_NS, TARGET, WHOLE, NO_ENDS, HOME, HOME, NS_OR_NULL("target"), IN_REST2("target.ns", "target.containers"))                 \
 	PART(HOST, CNT, WHOLE, NO_ENDS, HOME, HOME, OR_NULL("host", "host"), FORM("host"), FORM("device.*"))                                  \
 	/* who is behind it, but for what names it */                                                                                         \
-	PART(ANCESTORS, CALLER, BULK, NO_ENDS, OWNER_PATH, OWNER_PATH,                                                                        \
+	PART(ANCESTORS, CALLER, WHOLE, NO_ENDS, OWNER_PATH, OWNER_PATH,                                                                       \
 	     OR_NULL2("caller.ancestors", "ancestors", "caller.traced_by", "traced_by"),                                                      \
 	     FORM3("process.parent.*", "pvmtrace.caller.ancestors", "pvmtrace.caller.traced_by"),                                             \
 	     FORM3("actor.process.parent_process.*", "unmapped.caller.ancestors", "unmapped.caller.traced_by"))                               \
-	PART(TARGET_PARENT, TARGET, BULK, NO_ENDS, OWNER_PATH, OWNER_PATH, OR_NULL("target.parent", "parent"),                                \
+	PART(TARGET_PARENT, TARGET, WHOLE, NO_ENDS, OWNER_PATH, OWNER_PATH, OR_NULL("target.parent", "parent"),                               \
 	     FORM("Target.process.parent.*"), FORM("process.parent_process.*"))                                                               \
 	PART(EXE, CALLER, TEXT, TEXT_AT(caller.exe), PATH, PATH, TEXT_OR_NULL("caller.exe", "exe"), TEXT("process.executable", "executable"), \
 	     OCSF_FILE("actor.process.file"))                                                                                                 \
