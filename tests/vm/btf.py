@@ -26,7 +26,12 @@ ALTERNATIVES = [
     # 6.15 and some stable kernels, or before
     [["kernfs_node.__parent"], ["kernfs_node___parent.parent"]],
     # 6.3, or before
-    [["cred.cap_effective", "kernel_cap_t.val"], ["cred___words.cap_effective", "kernel_cap_struct.cap"]],
+    [["cred.cap_permitted", "cred.cap_effective", "kernel_cap_t.val"],
+     ["cred___words.cap_permitted", "cred___words.cap_effective", "kernel_cap_struct.cap"]],
+    # 7.3, 6.18, or before
+    [["task_struct.exec_state", "task_exec_state.dumpable", "task_exec_state.user_ns", "task_dumpable.TASK_DUMPABLE_OWNER"],
+     ["mm_struct.user_ns", "mm_struct.flags", "mm_flags_t.__mm_flags"],
+     ["mm_struct.user_ns", "mm_struct___word.flags"]],
     # 6.11, 6.6, or before
     [["inode.i_ctime_sec", "inode.i_ctime_nsec"], ["inode___hidden.__i_ctime"], ["inode___ctime.i_ctime"]],
 ]

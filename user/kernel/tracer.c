@@ -82,8 +82,9 @@ int tracer__open(struct tracer **out, const struct options *o)
 
 /*
  * A kernel function or a structure that the kernel itself does not have (bpf_task_from_vpid before 6.13, task_exec_state
- * before 7.3) may be a module's, so libbpf asks for the types of all modules, which needs CAP_SYS_ADMIN; refused, it gives up
- * (before 1.4), although the function is weak, and the structure is followed only where there is one. It asks once for an object: when it looks for any other name, it has done so before the loading.
+ * before 7.3) may be a module's, so libbpf asks for the types of all modules, which needs CAP_SYS_ADMIN; refused, it gives
+ * up (before 1.4), although the function is weak, and the structure is followed only where there is one. It asks once for an
+ * object: when it looks for any other name, it has done so before the loading.
  */
 static void ask_for_modules(struct tracer *t)
 {
