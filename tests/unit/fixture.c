@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "bpf/rules.h"
@@ -203,7 +204,7 @@ static struct pvm_relative relative(uint32_t pid, const char *comm)
 				  .exec_id = pid % 7,
 				  .flags = PVM_TASK_EXE };
 
-	strcpy(r.comm, comm);
+	snprintf(r.comm, sizeof(r.comm), "%s", comm);
 	return r;
 }
 
