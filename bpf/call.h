@@ -11,6 +11,7 @@
 #include "audit.h"
 #include "base.h"
 #include "current.h"
+#include "data.h"
 #include "filter.h"
 #include "here.h"
 #include "hooks.h"
@@ -299,6 +300,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (stage == STAGE_ACTIVE) {
 		side_entry(s, &s->call.local, false);
 		side_entry(s, &s->call.remote, true);
+		data_entry(s);
 	}
 	s->stage = stage;
 }

@@ -23,6 +23,7 @@
 #define PVM_INLINE_SZ (PVM_INLINE_CNT * PVM_ELEMENT_MAX)
 #define PVM_PATH_MAX 4096    /* bytes of an executable's or a cgroup's path that are carried */
 #define PVM_ARGS_MAX 4096    /* bytes of arguments that are carried */
+#define PVM_DATA_MAX 256     /* bytes of what a call moved that are carried */
 #define PVM_ANCESTORS_MAX 16 /* generations behind a caller that are told */
 #define PVM_TTY_SZ 16
 #define PVM_NO_ID 0xffffffffu /* loginuid or sessionid that is not set; a namespace not known */
@@ -228,6 +229,8 @@ enum pvm_call_flag {
 	/* It is an orphan that no hook saw, only perf's probe (user/audit/audit.h): its moment is that of its entry, and of
 	 * its caller no more is known than /proc says. */
 	PVM_CALL_AUDIT = 512,
+	/* The first bytes that it moves were read: struct pvm_array of PVM_ARRAY_DATA. */
+	PVM_CALL_DATA = 1024,
 };
 
 /* These say whose memory the target works in. */
@@ -306,13 +309,22 @@ struct pvm_call {
 /* No record of a call is longer: four short arrays, and the pages that were held. */
 #define PVM_CALL_MAX (sizeof(struct pvm_call) + 4 * PVM_INLINE_SZ + sizeof(struct pvm_pins))
 
-/* This is an array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call. Its bytes are
+/* This is what a struct pvm_array holds. */
+enum pvm_array_of {
+	PVM_ARRAY_LOCAL = 0,  /* elements of the local side */
+	PVM_ARRAY_REMOTE = 1, /* elements of the remote side */
+	/* What stood first in the local ranges: of a write at its entry, else at the exit. ok and at_exit are 0. */
+	PVM_ARRAY_DATA = 2,
+	PVM_ARRAY_OF_CNT,
+};
+
+/* This is an array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call; or what it moves. Its bytes are
  * data[off .. off + len); those on pages whose bit in ok is clear are not to be used. */
 struct pvm_array {
 	struct pvm_hdr hdr;
 	__u64 entry_ns; /* with tid, the call */
 	__u32 tid;
-	__u8 remote;  /* 0: local side, 1: remote side */
+	__u8 of;      /* enum pvm_array_of */
 	__u8 at_exit; /* 0: entry, 1: exit */
 	__u8 ok;      /* bit n: page n was readable */
 	__u8 pad;

@@ -7,6 +7,7 @@
 #include "base.h"
 #include "call.h"
 #include "current.h"
+#include "data.h"
 #include "filter.h"
 #include "here.h"
 #include "hooks.h"
@@ -303,8 +304,10 @@ static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit
 	if (verdict != EXIT_TOLD)
 		return;
 	call_look_again(s);
-	if (!cfg_aggregate || !call_aggregate(s, slot))
-		call_submit(s, slot);
+	if (cfg_aggregate && call_aggregate(s, slot))
+		return;
+	data_exit(s);
+	call_submit(s, slot);
 }
 
 static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *self, u32 abi_op,

@@ -83,7 +83,7 @@ static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32
 /* This says which snapshot of which call it is: the caller is the current thread. */
 struct snapshot_id {
 	u64 entry_ns;
-	bool remote;
+	u8 of; /* enum pvm_array_of */
 	bool at_exit;
 };
 
@@ -99,7 +99,7 @@ static __always_inline struct pvm_array *array_reserve(const struct snapshot_id 
 	array->hdr.version = PVM_WIRE_VERSION;
 	array->entry_ns = id->entry_ns;
 	array->tid = (u32)bpf_get_current_pid_tgid();
-	array->remote = id->remote;
+	array->of = id->of;
 	array->at_exit = id->at_exit;
 	array->pad = 0;
 	array->off = 0;
@@ -140,10 +140,10 @@ static __always_inline void looks_compare(const struct snapshot_id *id, u64 dige
 	if (!s)
 		return;
 	if (!id->at_exit) {
-		s->looks[id->remote] = LOOKS_FIRST;
-		s->digest[id->remote] = digest;
-	} else if (s->looks[id->remote] == LOOKS_FIRST) {
-		s->looks[id->remote] = digest == s->digest[id->remote] ? LOOKS_EQUAL : LOOKS_DIFFER;
+		s->looks[id->of & 1] = LOOKS_FIRST;
+		s->digest[id->of & 1] = digest;
+	} else if (s->looks[id->of & 1] == LOOKS_FIRST) {
+		s->looks[id->of & 1] = digest == s->digest[id->of & 1] ? LOOKS_EQUAL : LOOKS_DIFFER;
 	}
 }
 
@@ -224,7 +224,7 @@ __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags)
 {
 	const struct snapshot_id id = {
 		.entry_ns = entry_ns,
-		.remote = flags & SNAPSHOT_REMOTE,
+		.of = flags & SNAPSHOT_REMOTE ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL,
 		.at_exit = !!(flags & SNAPSHOT_AT_EXIT),
 	};
 	int ok;
@@ -249,7 +249,8 @@ static __always_inline void arrays_drop(const struct pvm_state *s)
 	const struct snapshot_id id = { .entry_ns = s->call.entry_ns, .at_exit = true };
 	struct pvm_array *array;
 
-	if (!((s->call.local.flags | s->call.remote.flags) & PVM_SIDE_RING))
+	if (!((s->call.local.flags | s->call.remote.flags) & PVM_SIDE_RING) &&
+	    !(s->call.flags & PVM_CALL_DATA))
 		return;
 	array = array_reserve(&id, 0, 0);
 	if (!array)

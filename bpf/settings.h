@@ -26,6 +26,7 @@ const volatile __u32 cfg_page_shift = PVM_PAGE_SHIFT;
 const volatile bool cfg_audit = false;
 const volatile __u32 cfg_ancestors = 5;	    /* generations, at most; 0: nobody is told */
 const volatile __u32 cfg_args_bytes = 0;    /* of a command line that are read, at most; 0: none */
+const volatile __u32 cfg_data_bytes = 0;    /* of what a call moves that are read, at most */
 const volatile bool cfg_typed_regs = false; /* hooks get typed pointers to the registers */
 const volatile bool cfg_witness = false;    /* there are witnesses (witness.h) */
 const volatile bool cfg_quick = false;	    /* they see returns: here.h */

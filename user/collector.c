@@ -107,23 +107,29 @@ void collector__look_at_host(struct collector *c)
 
 /* Returns whether the snapshots that the call's record speaks of have arrived. */
 static bool arrays_there(const struct collector *c, const struct pvm_call *call,
-			 const struct pvm_side *side, bool remote)
+			 const struct pvm_side *side, enum pvm_array_of of)
 {
 	if (!(side->flags & PVM_SIDE_RING))
 		return true;
 	if ((side->flags & PVM_SIDE_ENTRY) && side->entry_ok &&
-	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, remote, false))
+	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, of, false))
 		return false;
 	if (pvm_has_exit(call->phase) && (side->flags & PVM_SIDE_EXIT) && side->exit_ok &&
-	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, remote, true))
+	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, of, true))
 		return false;
 	return true;
 }
 
+static bool data_there(const struct collector *c, const struct pvm_call *call)
+{
+	return !(call->flags & PVM_CALL_DATA) ||
+	       arrays__find(c->arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_DATA, false);
+}
+
 static bool all_arrays_there(const struct collector *c, const struct pvm_call *call)
 {
-	return arrays_there(c, call, &call->local, false) &&
-	       arrays_there(c, call, &call->remote, true);
+	return arrays_there(c, call, &call->local, PVM_ARRAY_LOCAL) &&
+	       arrays_there(c, call, &call->remote, PVM_ARRAY_REMOTE) && data_there(c, call);
 }
 
 static void await_arrays(struct collector *c, const struct pvm_call *call)
@@ -253,7 +259,8 @@ static int on_call(struct collector *c, const struct raw_record *raw)
 	if (whole) {
 		c->from.ops->settle_clock(c->from.ctx, call->entry_ns);
 		rec.real_ns = clock__real_of(&c->clock, call->entry_ns);
-		arrays = (call->local.flags | call->remote.flags) & PVM_SIDE_RING;
+		arrays = (call->local.flags | call->remote.flags) & PVM_SIDE_RING ||
+			 call->flags & PVM_CALL_DATA;
 	}
 	if (arrays)
 		await_arrays(c, call);

@@ -100,6 +100,11 @@ int report__start(struct report *r)
 
 	libbpf_text(libbpf);
 	c->from.ops->facts(c->from.ctx, &facts);
+	if (c->options->data_bytes)
+		report__note(
+			r,
+			"the first bytes that calls moved are told (--data): other processes' memory, and "
+			"the secrets in it");
 	report__books(r, &b);
 	r->told = b;
 	r->told_ns = now.boot_ns;

@@ -197,7 +197,10 @@ static void compare(struct pair *p, const json_t *whole, const json_t *part, con
 static void check_without(uint64_t omit, const struct cuts_format *f, const struct record *r,
 			  uint32_t iov_limit, const uint32_t *limits, size_t limit_cnt)
 {
-	struct render_opts o = { .iov_limit = UINT32_MAX, .max_line = WHOLE, .omit = omit };
+	struct render_opts o = { .iov_limit = UINT32_MAX,
+				 .max_line = WHOLE,
+				 .data = PVM_DATA_MAX,
+				 .omit = omit };
 	json_t *whole = rendering__line_in(f->format, r, &o), *line;
 
 	assert_true(json_is_array(names_of(f, whole)));

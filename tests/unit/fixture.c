@@ -242,12 +242,22 @@ size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool 
 	array->hdr.version = PVM_WIRE_VERSION;
 	array->entry_ns = call->entry_ns;
 	array->tid = call->caller.tid;
-	array->remote = remote;
+	array->of = remote ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL;
 	array->at_exit = at_exit;
 	array->ok = ok;
 	array->len = len;
 	memcpy(array->data, bytes, len);
 	return array->hdr.size;
+}
+
+size_t fixture__moved(void *buf, struct pvm_call *call, const void *bytes, uint32_t len)
+{
+	struct pvm_array *array = buf;
+	size_t size = fixture__array(buf, call, false, false, bytes, len, 0);
+
+	array->of = PVM_ARRAY_DATA;
+	call->flags |= PVM_CALL_DATA;
+	return size;
 }
 
 void fixture__summary(struct pvm_summary *sum, const struct pvm_call *call)

@@ -124,6 +124,9 @@ void random_call(struct sample *s)
 	fixture__random_bytes(&s->f.call.access, sizeof(s->f.call.access));
 	random_side(&c->local, s->iov[0], s->iov[2]);
 	random_side(&c->remote, s->iov[1], s->iov[3]);
+	fixture__random_bytes(s->moved, sizeof(s->moved));
+	c->data = fixture__below(2) ? s->moved : NULL;
+	c->data_len = c->data ? 1 + fixture__below(sizeof(s->moved)) : 0;
 	fixture__random_bytes(&s->pins, sizeof(s->pins));
 	s->pins.pages |= 1;
 	c->pins = fixture__below(2) ? &s->pins : NULL;

@@ -32,6 +32,7 @@ struct sample {
 	char exe[3][5000], cgroup[2][5000], args[5000]; /* the third: of the memory's owner */
 	struct fixture_call f;
 	struct pvm_pins pins;
+	uint8_t moved[PVM_DATA_MAX];
 	struct pvm_task owner;
 };
 

@@ -66,6 +66,7 @@ struct options {
 	const char *machine_id; /* the file with the machine's id; NULL: where it always is */
 	uint64_t omit;		/* parts that lines of calls do not have (render/parts.h) */
 	uint32_t ancestors;	/* generations told behind a caller; 0: none */
+	uint32_t data_bytes;	/* of what a call moves; 0: none */
 	uint32_t args_bytes;	/* of a command line; 0: none */
 	uint32_t iov_limit;	/* elements a side; PVM_IOV_LIMIT_ALL for "all" */
 	uint32_t max_line;	/* bytes with the LF */

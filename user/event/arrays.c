@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arrays - snapshots of long arrays by (tid, entry, side, look), oldest out first. */
+/* arrays - snapshots of long arrays, and what was moved, by (tid, entry, what it is, look), oldest out first. */
 #include "event/arrays.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 struct key {
 	uint64_t entry_ns;
 	uint32_t tid;
-	uint16_t remote;
+	uint16_t of;
 	uint16_t at_exit;
 };
 
@@ -60,9 +60,12 @@ void arrays__free(struct arrays *a)
 }
 
 static struct entry *entry__find(const struct arrays *a, uint32_t tid, uint64_t entry_ns,
-				 bool remote, bool at_exit)
+				 enum pvm_array_of of, bool at_exit)
 {
-	struct key key = { .entry_ns = entry_ns, .tid = tid, .remote = remote, .at_exit = at_exit };
+	struct key key = { .entry_ns = entry_ns,
+			   .tid = tid,
+			   .of = (uint16_t)of,
+			   .at_exit = at_exit };
 	struct entry *e;
 
 	HASH_FIND(hh, a->table, &key, sizeof(key), e);
@@ -74,7 +77,7 @@ static int check(const struct pvm_array *array, size_t size)
 	if (size < sizeof(*array) || array->hdr.size != size ||
 	    array->hdr.version != PVM_WIRE_VERSION)
 		return -EBADMSG;
-	if (array->remote > 1 || array->at_exit > 1)
+	if (array->of >= PVM_ARRAY_OF_CNT || array->at_exit > 1)
 		return -EBADMSG;
 	if (array->hdr.type == PVM_ARRAY_DROP)
 		return 0;
@@ -95,7 +98,7 @@ static int entry__add(struct arrays *a, const struct pvm_array *array)
 	e->bytes = bytes;
 	e->key = (struct key){ .entry_ns = array->entry_ns,
 			       .tid = array->tid,
-			       .remote = array->remote,
+			       .of = array->of,
 			       .at_exit = array->at_exit };
 	memcpy(&e->array, array, sizeof(*array));
 	e->array.hdr.size = (uint32_t)(sizeof(*array) + array->len);
@@ -123,7 +126,8 @@ int arrays__put(struct arrays *a, const void *data, size_t size)
 		arrays__drop(a, array->tid, array->entry_ns);
 		return 0;
 	}
-	old = entry__find(a, array->tid, array->entry_ns, array->remote, array->at_exit);
+	old = entry__find(a, array->tid, array->entry_ns, (enum pvm_array_of)array->of,
+			  array->at_exit);
 	if (old)
 		entry__drop(a, old);
 	err = entry__add(a, array);
@@ -136,17 +140,17 @@ int arrays__put(struct arrays *a, const void *data, size_t size)
 }
 
 const struct pvm_array *arrays__find(const struct arrays *a, uint32_t tid, uint64_t entry_ns,
-				     bool remote, bool at_exit)
+				     enum pvm_array_of of, bool at_exit)
 {
-	const struct entry *e = entry__find(a, tid, entry_ns, remote, at_exit);
+	const struct entry *e = entry__find(a, tid, entry_ns, of, at_exit);
 
 	return e ? &e->array : NULL;
 }
 
 void arrays__drop(struct arrays *a, uint32_t tid, uint64_t entry_ns)
 {
-	for (unsigned int i = 0; i < 4 && a->table; i++) {
-		struct entry *e = entry__find(a, tid, entry_ns, i & 1, i & 2);
+	for (unsigned int i = 0; i < 2 * PVM_ARRAY_OF_CNT && a->table; i++) {
+		struct entry *e = entry__find(a, tid, entry_ns, (enum pvm_array_of)(i / 2), i & 1);
 
 		if (e)
 			entry__drop(a, e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arrays - holds the snapshots of long arrays for calls that are still inside, bounded in bytes. */
+/* arrays - holds the snapshots of long arrays, and what was moved, for calls that are still inside, bounded in bytes. */
 #ifndef PVM_ARRAYS_H
 #define PVM_ARRAYS_H
 
@@ -7,8 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <linux/types.h>
+
+#include "bpf/event.h"
+
 struct arrays;
-struct pvm_array;
 
 /* limit: bytes of snapshots held at most; beyond, the oldest goes (and is counted). Returns NULL if out of memory. */
 struct arrays *arrays__new(size_t limit);
@@ -18,7 +21,7 @@ void arrays__free(struct arrays *a);
 int arrays__put(struct arrays *a, const void *data, size_t size);
 /* Returns the snapshot, valid until the next put, or NULL. */
 const struct pvm_array *arrays__find(const struct arrays *a, uint32_t tid, uint64_t entry_ns,
-				     bool remote, bool at_exit);
+				     enum pvm_array_of of, bool at_exit);
 /* Forgets all snapshots of one call. */
 void arrays__drop(struct arrays *a, uint32_t tid, uint64_t entry_ns);
 uint64_t arrays__evicted(const struct arrays *a);

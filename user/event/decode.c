@@ -102,7 +102,8 @@ static struct list_look look_ring(const struct pvm_call *call, const struct pvm_
 	}
 	if (!(side->flags & taken) || !ok)
 		return look;
-	array = arrays__find(arrays, call->caller.tid, call->entry_ns, remote, at_exit);
+	array = arrays__find(arrays, call->caller.tid, call->entry_ns,
+			     remote ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL, at_exit);
 	if (array && array->len == len) {
 		look.bytes = array->data + array->off;
 		look.ok = array->ok;
@@ -258,6 +259,27 @@ static void decode_pins(const struct decoder *d, const struct pvm_call *call, st
 		out->remote.changed = YES;
 }
 
+/* Comes after the outcome. What stood there is what moved as far as the result says so; of a call without a result, what
+ * it was about to move. */
+static void decode_data(const struct pvm_call *call, const struct arrays *arrays,
+			struct call_info *out)
+{
+	const struct pvm_array *array = NULL;
+
+	out->data = NULL;
+	out->data_len = 0;
+	if (call->flags & PVM_CALL_DATA && out->outcome != PVM_FAILED)
+		array = arrays__find(arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_DATA,
+				     false);
+	if (!array || array->len > PVM_DATA_MAX)
+		return;
+	out->data_len = array->len;
+	if (out->ret_known && (uint64_t)out->ret < out->data_len)
+		out->data_len = (uint32_t)out->ret;
+	if (out->data_len)
+		out->data = array->data + array->off;
+}
+
 static void decode_duration(const struct pvm_call *call, struct call_info *out)
 {
 	out->duration_known = call->phase < PVM_ORPHAN && call->exit_ns >= call->entry_ns;
@@ -362,6 +384,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	decode_written(d, call, &inl, out);
 	decode_amounts(out);
 	decode_pins(d, call, out);
+	decode_data(call, arrays, out);
 	decode_tasks(d, call, id, clock, out);
 	return 0;
 }
@@ -420,7 +443,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	tally = &sum->tally;
 	memcpy(&d->first, sum->call, sizeof(d->first));
 	/* These are of the first call only. */
-	d->first.flags &= ~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED);
+	d->first.flags &= ~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_DATA);
 	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
 	memset(&d->first.local, 0, sizeof(d->first.local));
 	memset(&d->first.remote, 0, sizeof(d->first.remote));

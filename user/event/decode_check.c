@@ -5,9 +5,10 @@
 
 #include "bpf/rules.h"
 
-#define CALL_FLAGS                                                                  \
-	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE | \
-	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | PVM_CALL_MEMORY_FLAGS)
+#define CALL_FLAGS                                                                         \
+	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_TARGET_GONE |        \
+	 PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED | PVM_CALL_PINS | PVM_CALL_DATA | \
+	 PVM_CALL_MEMORY_FLAGS)
 #define ACCESS_FLAGS                                                                             \
 	(PVM_ACCESS_KNOWN | PVM_ACCESS_DUMPABLE | PVM_ACCESS_CAPABLE | PVM_ACCESS_CAPABLE_EXEC | \
 	 PVM_ACCESS_COVERED | PVM_ACCESS_ASKED | PVM_ACCESS_REFUSED)

@@ -184,6 +184,8 @@ struct call_info {
 	const struct ancestry_info *ancestry[2]; /* by enum pvm_who; NULL: not known */
 	struct access_info access;
 	struct list_info local, remote;
+	const uint8_t *data; /* what moved first, as it stood on the local side; NULL: not known */
+	uint32_t data_len;
 	const struct pvm_pins
 		*pins; /* pages that the kernel held; NULL: not known, or not surely all */
 	enum tristate

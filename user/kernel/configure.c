@@ -28,6 +28,7 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	skel->rodata->cfg_audit = o->audit;
 	skel->rodata->cfg_ancestors = o->ancestors;
 	skel->rodata->cfg_args_bytes = o->args_bytes;
+	skel->rodata->cfg_data_bytes = o->data_bytes;
 	skel->rodata->cfg_parked_ns = o->in_flight_after_ms * 1000000ULL;
 	for (int who = 0; who < 2; who++) {
 		const struct filter_list *list = o->filter[who];

@@ -133,6 +133,26 @@ void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_i
 	fit__end(j, plan);
 }
 
+void common__data(struct json *j, const struct fit_plan *plan, const struct call_info *c)
+{
+	uint32_t len = c->data_len < plan->data ? c->data_len : plan->data;
+	char *p;
+
+	json__open_obj(j, "data");
+	p = json__begin(j, "hex", 2 * PVM_DATA_MAX + 2);
+	if (p) {
+		*p++ = '"';
+		for (uint32_t i = 0; i < len; i++)
+			p = put_hex(p, c->data[i], 2);
+		*p++ = '"';
+		json__end(j, p, true);
+	}
+	json__u64(j, "len", len);
+	json__word(j, "origin", "user");
+	json__bool(j, "toctou", true);
+	json__close_obj(j);
+}
+
 void common__containers(struct json *j, const struct task_info *t, bool known)
 {
 	if (!known) {
@@ -225,6 +245,7 @@ void common__limits(struct json *j, const struct options *o, bool nulls)
 	json__open_obj(j, "limits");
 	json__u64(j, "iov_limit", o->iov_limit < PVM_IOV_MAX ? o->iov_limit : PVM_IOV_MAX);
 	json__u64(j, "args_bytes", o->args_bytes);
+	json__u64(j, "data_bytes", o->data_bytes);
 	json__u64(j, "ancestors", o->ancestors);
 	put_omitted(j, o->omit);
 	json__u64(j, "max_line", o->max_line);

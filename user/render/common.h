@@ -22,6 +22,8 @@ void common__pinned(struct json *j, const struct pvm_pins *pins);
 void common__dev(struct json *j, const char *key, uint32_t dev);
 /* Puts "args_hex", if an argument needs it and there is room. */
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t);
+/* Puts "data": what a call moved first, which is known. */
+void common__data(struct json *j, const struct fit_plan *plan, const struct call_info *c);
 /* Puts "containers": their ids, outermost first; null unless they are known. */
 void common__containers(struct json *j, const struct task_info *t, bool known);
 /* Puts of a sum: "errors", an object of calls by errno; "abis", a list of objects as it is in `start`; "low" and "high". */

@@ -199,6 +199,7 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 	plan->cache = cache;
 	plan->whole = true;
 	plan->omit = o->omit;
+	plan->data = o->data;
 	plan->cut = 0;
 	plan->args = UINT32_MAX;
 	for (unsigned int part = FIT_FIRST_LIST; part <= FIT_LAST_LIST; part++) {
@@ -217,6 +218,7 @@ static void plan_bare(struct fit_plan *plan, const struct call_info *c, const st
 		.format = plan->format,
 		.cache = plan->cache,
 		.omit = o->omit,
+		.data = o->data,
 		.given = (FIT_BIT(FIT_CNT) - 1) & ~o->omit,
 	};
 	*shown_of(plan, FIT_REMOTE_IOV) = elements_of(c, FIT_REMOTE_IOV, o).want > 0;

@@ -40,9 +40,10 @@ struct fit_plan {
 	struct render_cache *cache;
 	/* Every part but those of `omit` is written, and may be copied from elsewhere. */
 	bool whole;
-	uint64_t omit;		      /* parts that no line has, FIT_BIT */
-	uint64_t given;		      /* else those that are, FIT_BIT */
-	uint64_t cut;		      /* parts that are named in `truncated` */
+	uint32_t data;	/* bytes shown of what a call moved; 0: there is no such key */
+	uint64_t omit;	/* parts that no line has, FIT_BIT */
+	uint64_t given; /* else those that are, FIT_BIT */
+	uint64_t cut;	/* parts that are named in `truncated` */
 	uint32_t shown[FIT_LIST_CNT]; /* elements of each list: fit__shown */
 	uint32_t args;		      /* arguments shown */
 	int64_t args_spent;	      /* room that these took */

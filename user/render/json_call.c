@@ -144,6 +144,18 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 	json__close_obj(j);
 }
 
+static void put_data(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	if (!plan->data)
+		return;
+	if (!c->data || !fit__begin(j, plan, FIT_DATA)) {
+		json__null(j, "data");
+		return;
+	}
+	common__data(j, plan, c);
+	fit__end(j, plan);
+}
+
 static void put_line(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	const struct call_info *c = &r->call;
@@ -155,6 +167,7 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	json_relation(j, plan, c);
 	json_access(j, plan, c);
 	put_sides(j, plan, c);
+	put_data(j, plan, c);
 	json_calls_end(j, plan, r);
 }
 

@@ -69,6 +69,8 @@
 	PART(LOCAL_EXIT, LOCAL, LIST, LIST_AT(local.iov_exit, local.exit_cnt), LAST_LIST, LIST_3, IN_ALL("local.iov_exit"))                   \
 	PART(REMOTE_IOV, CNT, LIST, LIST_AT(remote.iov, remote.captured), RANGE, LIST_1, IN_ALL("remote.iov"))                                \
 	PART(LOCAL_IOV, LOCAL, LIST, LIST_AT(local.iov, local.captured), LATE_LIST, LIST_2, IN_ALL("local.iov"))                              \
+	/* what moved first */                                                                                                                       \
+	PART(DATA, CNT, BULK, NO_ENDS, ARGS, ARGS, OR_NULL("data", "data"), IN_REST("data"))                                                         \
 	PART(ARGS_HEX, CALLER, BULK, NO_ENDS, COPIES, COPIES, IN_ALL("caller.args_hex"))                                                      \
 	PART(ARGS, CALLER, ARGS, NO_ENDS, ARGS, ARGS, FORM("caller.args"), FORM("process.args"), FORM("actor.process.cmd_line"))              \
 	/* arguments that stand in the line a second time */                                                                                  \

@@ -393,6 +393,10 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 	put_relation(j, plan, c);
 	put_access(j, plan, c);
 	put_sides(j, plan, c);
+	if (plan->data && c->data && fit__begin(j, plan, FIT_DATA)) {
+		common__data(j, plan, c);
+		fit__end(j, plan);
+	}
 	fit__put_truncated(j, plan);
 }
 

@@ -40,12 +40,12 @@ static void test_held(void **state)
 		size = fixture__array(buf, &call, true, false, bytes, sizeof(bytes), 1);
 		assert_int_equal(arrays__put(few, buf, size), 0);
 		assert_true(held(few, tid) * size <= 2000);
-		assert_non_null(arrays__find(few, tid, 1, true, false));
-		assert_null(arrays__find(few, tid, 1, false, false));
-		assert_null(arrays__find(few, tid, 2, true, false));
+		assert_non_null(arrays__find(few, tid, 1, PVM_ARRAY_REMOTE, false));
+		assert_null(arrays__find(few, tid, 1, PVM_ARRAY_LOCAL, false));
+		assert_null(arrays__find(few, tid, 2, PVM_ARRAY_REMOTE, false));
 	}
 	assert_true(arrays__evicted(few) > 0);
-	assert_null(arrays__find(few, 1, 1, true, false));
+	assert_null(arrays__find(few, 1, 1, PVM_ARRAY_REMOTE, false));
 	/* The data may begin further in. */
 	size = fixture__array(buf, &call, false, true, bytes, sizeof(bytes), 1);
 	memmove(rec->data + 96, rec->data, sizeof(bytes));
@@ -53,16 +53,21 @@ static void test_held(void **state)
 	rec->hdr.size = (uint32_t)(size += 96);
 	assert_int_equal(arrays__put(few, buf, size), 0);
 	assert_int_equal(arrays__put(few, buf, size), 0); /* in place of the first */
-	rec = (struct pvm_array *)arrays__find(few, 20, 1, false, true);
+	rec = (struct pvm_array *)arrays__find(few, 20, 1, PVM_ARRAY_LOCAL, true);
 	assert_non_null(rec);
 	assert_memory_equal(rec->data + rec->off, bytes, sizeof(bytes));
+	size = fixture__moved(buf, &call, bytes, 9);
+	assert_int_equal(arrays__put(few, buf, size), 0);
+	assert_int_equal(arrays__find(few, 20, 1, PVM_ARRAY_DATA, false)->len, 9);
+	assert_null(arrays__find(few, 20, 1, PVM_ARRAY_DATA, true));
 	/* A drop record forgets all of the call. */
 	rec = (struct pvm_array *)buf;
 	rec->hdr.type = PVM_ARRAY_DROP;
 	rec->hdr.size = sizeof(*rec);
 	assert_int_equal(arrays__put(few, buf, sizeof(*rec)), 0);
-	assert_null(arrays__find(few, 20, 1, false, true));
-	assert_null(arrays__find(few, 20, 1, true, false));
+	assert_null(arrays__find(few, 20, 1, PVM_ARRAY_LOCAL, true));
+	assert_null(arrays__find(few, 20, 1, PVM_ARRAY_REMOTE, false));
+	assert_null(arrays__find(few, 20, 1, PVM_ARRAY_DATA, false));
 	for (uint32_t tid = 1; tid <= 20; tid++)
 		arrays__drop(few, tid, 1);
 	assert_int_equal(held(few, 20), 0);

@@ -59,6 +59,7 @@ static void defaults(void **state)
 	assert_int_equal(o.iov_limit, 32);
 	assert_int_equal(o.args_bytes, 1024);
 	assert_int_equal(o.ancestors, 5);
+	assert_int_equal(o.data_bytes, 0);
 	assert_int_equal(o.max_line, 8000);
 	assert_int_equal(o.stats_interval_s, 60);
 	assert_int_equal(o.in_flight_after_ms, 1000);
@@ -248,6 +249,8 @@ static const struct {
 	{ { "--args", "4097" }, { "--args: '4097'", "0 to 4096, or none" } },
 	{ { "--args", "all" }, { "--args: 'all'", "0 to 4096, or none" } },
 	{ { "--args" }, { "--args:", "missing" } },
+	{ { "--data", "257" }, { "--data: '257'", "0 to 256" } },
+	{ { "--data", "none" }, { "--data: 'none'", "0 to 256" } },
 	{ { "--iov-limit", "1025" }, { "--iov-limit: '1025'", "0 to 1024, or all" } },
 	{ { "--iov-limit", "ALL" }, { "--iov-limit: 'ALL'", "0 to 1024, or all" } },
 	{ { "--ring-size", "32K" }, { "--ring-size: '32K'", "64K to 1024M, a power of two" } },
@@ -454,6 +457,7 @@ static const char *const promised[] = {
 	"output",
 	"args",
 	"ancestors",
+	"data",
 	"iov-limit",
 	"omit",
 	"max-line",

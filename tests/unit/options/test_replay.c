@@ -41,6 +41,7 @@ static const struct {
 	{ "max-size", "1M", "--output=x" },
 	{ "keep", "7", "--max-size=1M" },
 	{ "args", "7", NULL },
+	{ "data", "7", NULL },
 	{ "iov-limit", "7", NULL },
 	{ "omit", "host", NULL },
 	{ "max-line", "2000", NULL },

@@ -112,6 +112,14 @@ static void put_ancestries(struct pvm_call *call)
 	call->ancestry[PVM_TARGET] = 8;
 }
 
+/* What the call moved first: the bytes of this text. */
+static void put_moved(struct pvm_call *call, const char *text)
+{
+	static uint64_t buf[16];
+
+	put(FRAME_ARRAY, buf, fixture__moved(buf, call, text, (uint32_t)strlen(text)));
+}
+
 static void put_plain(void)
 {
 	struct fixture_call f;
@@ -119,6 +127,7 @@ static void put_plain(void)
 	next_call(&f);
 	put_identities(&f.call);
 	put_ancestries(&f.call);
+	put_moved(&f.call, "root:$y$j9T$");
 	put_call(&f);
 	/* It has two elements a side, the first remote one empty; the kernel moved half of it. */
 	next_call(&f);

@@ -83,7 +83,9 @@ static void check(FILE *lines)
 
 static void put(FILE *lines, const struct record *r, uint32_t max_line)
 {
-	const struct render_opts o = { .iov_limit = 4, .max_line = max_line };
+	const struct render_opts o = { .iov_limit = 4,
+				       .max_line = max_line,
+				       .data = max_line % 2 ? 64 : 0 };
 
 	render_in(FORMAT_JSON, r, &o);
 	assert_int_equal(fwrite(rendering.buf, 1, rendering.len, lines), rendering.len);
@@ -147,7 +149,9 @@ static void test_lengths(void **state)
 	memcpy(s->f.call.caller.comm, "\xff\xfe", 3);
 	s->args[2] = s->exe[1][3] = '\xff';
 	for (uint32_t max = 1024; max < 3200; max++) {
-		const struct render_opts o = { .iov_limit = 32, .max_line = max };
+		const struct render_opts o = { .iov_limit = 32,
+					       .max_line = max,
+					       .data = max % 2 ? 64 : 0 };
 
 		render_in(FORMAT_JSON, &s->r, &o);
 		if (rendering.len != len)
