@@ -57,7 +57,7 @@ def schema():
 def lines():
     found = []
     for max_line in ("1024", "8000"):
-        found += [json.loads(line) for line in golden.replay("ecs", "--max-line", max_line)]
+        found += [json.loads(line) for line in golden.replay("ecs", "--data", "256", "--max-line", max_line)]
     return found
 
 

@@ -48,7 +48,7 @@ BOOLEANS = {"is_deleted"}
 
 
 def lines(max_line):
-    return [json.loads(line) for line in golden.replay("ocsf", "--max-line", str(max_line))]
+    return [json.loads(line) for line in golden.replay("ocsf", "--data", "256", "--max-line", str(max_line))]
 
 
 def at(line, path):

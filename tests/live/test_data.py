@@ -110,6 +110,18 @@ def test_only_what_moved(t, b):
     expect(last(t), None)
 
 
+def test_local_memory_that_is_not_there(t, b):
+    """Of the ranges before it, what moved is known."""
+    of = ctypes.addressof(b.source)
+    for call in (b.read, b.write):
+        assert call((8, 100)) < 0
+        expect(last(t), None)
+    assert b.write((of, 9), (8, 100)) == 9
+    expect(last(t), SECRET[:9])
+    assert own_call(os.getpid(), 0, (8, 1), b.list_of((of, 9)), WRITEV) < 0
+    expect(last(t), None)
+
+
 def test_a_long_list(t, b):
     """The first 8 elements of it."""
     of, to = ctypes.addressof(b.source), ctypes.addressof(b.sink)

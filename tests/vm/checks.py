@@ -28,9 +28,10 @@ VERIFIER_LIMIT = 1000000
 TOLD = r"""
 mark session verifier
 step verify /verify /pvmtrace.bpf.o
+step verify-data /verify /pvmtrace.bpf.o cfg_data_bytes
 step probe /pvmtrace --probe -f json
 
-session walk --resolve walk --in-flight-after 200 --iov-limit all --max-line 1048576
+session walk --data 64 --resolve walk --in-flight-after 200 --iov-limit all --max-line 1048576
 step native /live/pvmabi native write
 step pair /live/pvmcall pair
 step program32 /live/pvmcall32 read
@@ -165,10 +166,10 @@ def only_x86(kernel):
         raise Skip("only x86 has it")
 
 
-def verified(sessions):
+def verified(sessions, step="verify"):
     """program -> instructions that the verifier looked at; of refused ones, what it said"""
     good, bad, refused = {}, {}, None
-    for line in sessions["verifier"].steps["verify"].facts:
+    for line in sessions["verifier"].steps[step].facts:
         name, _, said = line.partition(" 0 processed ")
         if said:
             good[name] = int(said.split()[0])
@@ -186,11 +187,12 @@ SINCE = {**dict.fromkeys(["pvm_begin", "pvm_begin_session", "pvm_return", "pvm_b
 
 
 def check_verifier(kernel, runs):
-    """It takes every program, and has not used up half of its patience."""
-    good, bad = verified(runs)
-    bad = [line for name, lines in bad.items() for line in lines if kernel.version >= SINCE.get(name, (0, 0))]
-    assert not bad, "\n" + "\n".join(line[:200] for line in bad)
-    assert good and max(good.values()) < VERIFIER_LIMIT / 2, good
+    """It takes every program, also with what is off by default, and has not used up half of its patience."""
+    for step in ("verify", "verify-data"):
+        good, bad = verified(runs, step)
+        bad = [line for name, lines in bad.items() for line in lines if kernel.version >= SINCE.get(name, (0, 0))]
+        assert not bad, "\n" + "\n".join(line[:200] for line in bad)
+        assert good and max(good.values()) < VERIFIER_LIMIT / 2, good
 
 
 def check_btf(kernel, _runs):
@@ -254,6 +256,13 @@ def check_pair(_kernel, runs):
             assert e["caller"]["exe"] == e["target"]["exe"] == "/live/pvmcall"
             assert e["caller"]["args"] == ["/live/pvmcall", "pair"]
         assert (read["op"], write["op"]) == ("read", "write")
+
+
+def check_data(_kernel, runs):
+    """What a read and a write moved first, where it was asked for."""
+    for event in runs["walk"].agree("pair"):
+        assert event["data"] == {"hex": "73" * 64, "len": 64, "origin": "user", "toctou": True}
+    assert all("data" not in event for event in runs["default"].agree("pair"))
 
 
 def check_32_bit(kernel, runs):

@@ -250,6 +250,7 @@ static const struct {
 	{ { "--args", "all" }, { "--args: 'all'", "0 to 4096, or none" } },
 	{ { "--args" }, { "--args:", "missing" } },
 	{ { "--data", "257" }, { "--data: '257'", "0 to 256" } },
+	{ { "--data", "-1" }, { "--data: '-1'", "0 to 256" } },
 	{ { "--data", "none" }, { "--data: 'none'", "0 to 256" } },
 	{ { "--iov-limit", "1025" }, { "--iov-limit: '1025'", "0 to 1024, or all" } },
 	{ { "--iov-limit", "ALL" }, { "--iov-limit: 'ALL'", "0 to 1024, or all" } },
