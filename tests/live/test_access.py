@@ -21,6 +21,8 @@ YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 BUFFER = ctypes.create_string_buffer(b"what is to be read", 64)
 IOV = (ctypes.c_size_t * 2)(ctypes.addressof(BUFFER), 64)
 SIDE = (ctypes.addressof(IOV), 1)
+NOT_OURS = (ctypes.c_size_t * 2)(0xFFFF800000000000, 64)
+NOTHING_THERE = (ctypes.c_size_t * 2)(4096, 64)
 
 
 def prctl(option, value):
@@ -64,7 +66,7 @@ def child(*steps):
         os.waitpid(pid, 0)
 
 
-def call(target, *steps):
+def call(target, *steps, local=SIDE, remote=SIDE):
     """The caller's pid, and what it got."""
     answer, told = os.pipe()
     pid = os.fork()
@@ -72,7 +74,7 @@ def call(target, *steps):
         try:
             for step in steps:
                 step()
-            os.write(told, str(own_call(target or os.getpid(), local=SIDE, remote=SIDE)).encode())
+            os.write(told, str(own_call(target or os.getpid(), local=local, remote=remote)).encode())
         finally:
             os._exit(0)
     os.close(told)
@@ -181,6 +183,23 @@ def test_not_asked(tracer):
     assert own_call(2**22, local=SIDE, remote=SIDE) == -errno.ESRCH
     for event in tracer.of(os.getpid())[-2:]:
         assert event["access"]["by"] is event["access"]["denied_by"] is event["access"]["inferred"] is None
+
+
+def test_a_fault_ahead_of_the_permission(tracer):
+    """An address that no process has, in a list of the caller's own, fails ahead of it: that proves nothing."""
+    with child(as_user()) as target:
+        for steps in (as_user(OTHER), as_user()):
+            pid, ret = call(target, steps, local=(ctypes.addressof(NOT_OURS), 1))
+            assert ret == -errno.EFAULT
+            event = tracer.one(pid)
+            assert event["access"]["by"] is event["access"]["denied_by"] is event["access"]["inferred"] is None
+
+
+def test_a_fault_behind_the_permission(tracer):
+    with child(as_user()) as target:
+        pid, ret = call(target, as_user(), remote=(ctypes.addressof(NOTHING_THERE), 1))
+        assert ret == -errno.EFAULT
+        assert tracer.one(pid)["access"]["by"] == "same_user"
 
 
 @pytest.mark.needs("yama")

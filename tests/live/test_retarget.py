@@ -38,6 +38,11 @@ with_hook = pytest.mark.parametrize("hook", [WITH], indirect=True)
 without_hook = pytest.mark.parametrize("hook", [WITHOUT], indirect=True)
 
 
+def expect_no_access(event):
+    """Of a process that the kernel may not have asked about, nothing is said."""
+    assert event["access"]["by"] is event["access"]["denied_by"] is event["access"]["inferred"] is None
+
+
 class Hook:
     """Tracers that see, or do not see, whose memory the kernel opens."""
 
@@ -147,6 +152,7 @@ def test_without_the_hook_what_may_fit_is_told(scenes, args, options, _, told):
         assert event["target"]["confirmed"] is None
         assert event["target"]["moved"] is (True if args == NAMED else None)
         assert event["relation"]["kinship"] == "child"
+        expect_no_access(event)
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(LONG, marks=pytest.mark.alike)])
@@ -168,7 +174,9 @@ def test_another_target_than_at_entry(hook, count):
         if not hook.there:
             assert target["confirmed"] is None and target["resolved_at"] == "entry"
             assert (target["comm"], target["entity_id"]) == ("pvmdecoy", first["entity_id"])
+            expect_no_access(event)
             return
+        assert event["access"]["by"] == "cap_sys_ptrace"
         assert target["confirmed"] is True and target["resolved_at"] == "exit"
         assert {key: target[key] for key in second} == second
         assert first["start"] < target["start"] and first["entity_id"] != target["entity_id"]
@@ -204,6 +212,7 @@ def test_the_target_executes_another_file(hook, count):
                 assert {key: target[key] for key in second} == second
             else:
                 assert target["confirmed"] is None and target["comm"] == "pvmdecoy"
+                expect_no_access(event)
             # Not told for a call that moved nothing.
             assert [e["target"]["comm"] for e in late.events(h.pid)] == (["sleep"] if hook.there else [])
 
@@ -234,6 +243,8 @@ def test_a_number_that_changes_hands_twice(hook):
                 assert (event["phase"], event["ret"]) == ("complete", 64), name
                 assert event["target"]["moved"] is True, name
                 assert event["target"]["pid"] == (victim if hook.there else pid), name
+                if not hook.there:
+                    expect_no_access(event)
                 assert event["caller"]["comm"] == "pvmswap" and event["remote"]["captured"] == 1
             event, = ending.events(pid)
             assert event["phase"] == "unfinished" and event["target"]["moved"] is True

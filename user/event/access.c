@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "bpf/rules.h"
+#include "event/decode_list.h"
 
 /* What the rule comes to. */
 struct ruling {
@@ -99,12 +100,39 @@ enum answer {
 	ANSWER_NO,
 };
 
-/* Without bytes to move the kernel looks for no target. An address in it that is not there fails behind the permission, one of a
- * list ahead of it. */
-static enum answer answer_of(const struct pvm_call *call, const struct call_info *c)
+/* Where the memory of processes surely ends: a kernel with larger ones takes higher addresses, too. */
+#define LOCAL_END_X86_64 ((1ULL << 47) - 4096)
+#define LOCAL_END_ARM64 (1ULL << 48)
+
+/* Returns whether the kernel surely took the local list: each of its ranges is looked at ahead of the permission, also one
+ * without bytes (lib/iov_iter.c: access_ok). Those of 32 bits always pass. */
+static bool local_passes(const struct list_info *local, int abi)
 {
-	if (call->phase == PVM_ORPHAN)
-		return ANSWER_NONE;
+	uint64_t end = abi == PVM_ABI_X86_64  ? LOCAL_END_X86_64
+		       : abi == PVM_ABI_ARM64 ? LOCAL_END_ARM64
+					      : UINT64_MAX;
+
+	for (uint32_t i = 0; i < local->captured; i++)
+		if (local->iov[i].base > end || local->iov[i].len > end - local->iov[i].base)
+			return false;
+	return true;
+}
+
+/* Returns whether a fault came behind the permission: an address that the remote list names was not there. One of a list, or
+ * that the local list names, fails ahead of it, and is the caller's to choose. */
+static bool fault_proves(const struct pvm_call *call, const struct call_info *c,
+			 const struct ruling *r)
+{
+	if (call->flags & PVM_CALL_TARGET_CONFIRMED)
+		return true;
+	return r->by && c->requested && list__is_certain(&c->local) &&
+	       list__is_certain(&c->remote) && local_passes(&c->local, call->abi);
+}
+
+/* Without bytes to move the kernel looks for no target. */
+static enum answer answer_of(const struct pvm_call *call, const struct call_info *c,
+			     const struct ruling *r)
+{
 	if (call->access.flags & PVM_ACCESS_ASKED)
 		return call->access.flags & PVM_ACCESS_REFUSED ? ANSWER_NO : ANSWER_YES;
 	if (!c->ret_known)
@@ -113,31 +141,53 @@ static enum answer answer_of(const struct pvm_call *call, const struct call_info
 		return c->ret ? ANSWER_YES : ANSWER_NONE;
 	if (c->ret == -EPERM)
 		return ANSWER_NO;
-	return c->ret == -EFAULT && c->requested_known && c->requested ? ANSWER_YES : ANSWER_NONE;
+	return c->ret == -EFAULT && fault_proves(call, c, r) ? ANSWER_YES : ANSWER_NONE;
 }
 
+/* What the rule would let pass was refused by a module, or for what the target gave up since it was looked at: a caller can
+ * park its call, and then have the target do so. */
 static enum access_denied denied_by(const struct pvm_call *call, const struct ruling *r)
 {
 	/* What comes before them let it pass. */
 	if (call->access.flags & PVM_ACCESS_ASKED)
 		return r->denied == ACCESS_DENIED_CAP ? r->denied : ACCESS_DENIED_LSM;
-	return r->by ? ACCESS_DENIED_LSM : r->denied;
+	if (r->exception)
+		return ACCESS_DENIED_LSM;
+	return r->by ? ACCESS_DENIED_NONE : r->denied;
+}
+
+/* Returns whether the process that was looked at is the one that the kernel asked about, as far as is known, and was then what
+ * it is. */
+static bool is_of_target(const struct pvm_call *call)
+{
+	const uint32_t other = PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE |
+			       PVM_CALL_TARGET_UNSURE | PVM_CALL_TARGET_EXECED;
+
+	if (call->flags & PVM_CALL_TARGET_CONFIRMED)
+		return true;
+	return call->phase != PVM_ORPHAN && call->resolved == PVM_RESOLVED_ENTRY &&
+	       !(call->flags & other);
 }
 
 void access__fill(const struct pvm_call *call, const struct call_info *c, struct access_info *out)
 {
 	const struct ruling r = rule(call, c);
-	enum answer answer = answer_of(call, c);
+	enum access_denied denied = denied_by(call, &r);
+	enum answer answer = answer_of(call, c, &r);
 
 	access__none(out);
 	if (call->access.flags & PVM_ACCESS_KNOWN)
 		out->cap_sys_ptrace = call->access.flags & PVM_ACCESS_CAPABLE ? YES : NO;
-	if (answer == ANSWER_NONE || (answer == ANSWER_UNKNOWN && r.exception) ||
-	    (!r.known && !(call->access.flags & PVM_ACCESS_ASKED)))
+	if (!is_of_target(call))
+		return;
+	if (answer == ANSWER_UNKNOWN && !r.exception)
+		answer = r.by ? ANSWER_YES : ANSWER_NO;
+	if (!r.known || (answer != ANSWER_YES && answer != ANSWER_NO) ||
+	    (answer == ANSWER_NO && !denied))
 		return;
 	out->inferred = call->access.flags & PVM_ACCESS_ASKED ? NO : YES;
-	if (answer == ANSWER_NO || (answer == ANSWER_UNKNOWN && !r.by))
-		out->denied_by = denied_by(call, &r);
+	if (answer == ANSWER_NO)
+		out->denied_by = denied;
 	else
 		out->by = r.by ? r.by : ACCESS_BY_OTHER;
 }

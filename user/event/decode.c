@@ -183,11 +183,6 @@ static void decode_outcome(struct decoder *d, const struct pvm_call *call, struc
 	out->transferred = out->outcome == PVM_SUCCEEDED ? (uint64_t)call->ret : 0;
 }
 
-static bool is_whole(const struct list_info *a)
-{
-	return a->status == LIST_OK || a->status == LIST_LATE || a->status == LIST_NONE;
-}
-
 /*
  * What was seen at exit is the list, or what the call itself wrote there: the target's bytes, which are in no event. A
  * list that the call wrote to is the one of the entry, and changed. Of the others, what cannot be a list is left out,
@@ -198,7 +193,7 @@ static void decode_written(struct decoder *d, const struct pvm_call *call,
 {
 	struct list_info *sides[2] = { &out->local, &out->remote };
 	const struct written w = written__of(out);
-	bool hit[2], vague = w.list && !is_whole(w.list);
+	bool hit[2], vague = w.list && !list__is_whole(w.list);
 
 	for (int remote = 0; remote < 2; remote++)
 		hit[remote] = written__hits(&w, sides[remote], side_bytes(call, remote));
@@ -219,19 +214,12 @@ static void decode_written(struct decoder *d, const struct pvm_call *call,
 	}
 }
 
-/* Returns whether the list is certain, as far as can be told: it was read whole before the kernel did, and was
- * the same afterwards. */
-static bool is_certain(const struct list_info *a)
-{
-	return is_whole(a) && a->status != LIST_LATE && a->changed == NO;
-}
-
 /* Comes after the sides and the outcome. */
 static void decode_amounts(struct call_info *out)
 {
 	uint64_t local = out->local.total_len, remote = out->remote.total_len;
 
-	out->requested_known = is_whole(&out->local) && is_whole(&out->remote);
+	out->requested_known = list__is_whole(&out->local) && list__is_whole(&out->remote);
 	out->requested = out->requested_known ? (local < remote ? local : remote) : 0;
 	if (!out->requested_known || !out->transferred_known)
 		out->partial = UNKNOWN;
@@ -243,7 +231,7 @@ static void decode_amounts(struct call_info *out)
  * not needed beside it. */
 static void decode_pins(const struct decoder *d, const struct pvm_call *call, struct call_info *out)
 {
-	uint64_t local = is_certain(&out->local) ? out->local.total_len : LOCAL_UNKNOWN;
+	uint64_t local = list__is_certain(&out->local) ? out->local.total_len : LOCAL_UNKNOWN;
 
 	out->pins = NULL;
 	out->confirmed = UNKNOWN;
@@ -251,7 +239,7 @@ static void decode_pins(const struct decoder *d, const struct pvm_call *call, st
 	    !out->ret_known)
 		return;
 	out->pins = (const void *)((const uint8_t *)call + decode_check__pins(call));
-	if (!is_whole(&out->remote))
+	if (!list__is_whole(&out->remote))
 		return;
 	out->confirmed = predict__check(&d->key, out->pins, out->remote.iov, out->remote.captured,
 					local, out->ret);

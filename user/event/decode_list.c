@@ -201,3 +201,13 @@ void list__merge(struct list_info *out, const struct list_shape *s, const struct
 	if (out->changed == YES)
 		capture_exit(out, &l, iov_exit);
 }
+
+bool list__is_whole(const struct list_info *list)
+{
+	return list->status == LIST_OK || list->status == LIST_LATE || list->status == LIST_NONE;
+}
+
+bool list__is_certain(const struct list_info *list)
+{
+	return list__is_whole(list) && list->status != LIST_LATE && list->changed == NO;
+}

@@ -26,5 +26,9 @@ struct list_look {
  * and iov_exit have room for s->cnt elements each. */
 void list__merge(struct list_info *out, const struct list_shape *s, const struct list_look *entry,
 		 const struct list_look *exit, struct iov_elem *iov, struct iov_elem *iov_exit);
+/* Returns whether all of a list is known; whether it is also certain, as far as can be told: it was read whole before the
+ * kernel did, and was the same afterwards. */
+bool list__is_whole(const struct list_info *list);
+bool list__is_certain(const struct list_info *list);
 
 #endif

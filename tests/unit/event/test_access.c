@@ -112,9 +112,10 @@ static void test_ways_out(void **state)
 		{ true, KNOWN | COVERED | CAPABLE, 2, 0, NONE, -EPERM, NULL, "dumpable", YES },
 		{ true, KNOWN, 1, 0, NONE, -EPERM, NULL, "cap", YES },
 		{ true, KNOWN | NO_SEEN, 1, 0, NONE, -EPERM, NULL, "cap", NO },
-		{ true, KNOWN | COVERED, 1, 0, NONE, -EPERM, NULL, "lsm", YES },
+		/* A module, or something that the target gave up meanwhile: who saw no answer does not know. */
+		{ true, KNOWN | COVERED, 1, 0, NONE, -EPERM, NULL, NULL, UNKNOWN },
 		{ true, KNOWN | COVERED | NO_SEEN, 1, 0, NONE, -EPERM, NULL, "lsm", NO },
-		{ false, KNOWN | COVERED | CAPABLE, 1, 0, NONE, -EPERM, NULL, "lsm", YES },
+		{ false, KNOWN | COVERED | CAPABLE, 1, 0, NONE, -EPERM, NULL, NULL, UNKNOWN },
 		/* The modules are asked last: what comes before them did let it pass. */
 		{ false, KNOWN | COVERED | NO_SEEN, 1, 0, NONE, -EPERM, NULL, "lsm", NO },
 	};
@@ -158,15 +159,18 @@ static void test_not_asked(void **state)
 		{ true, KNOWN | COVERED, 1, 0, NONE, -EINTR, NULL, NULL, UNKNOWN },
 		{ true, 0, 0, 0, NONE, 4096, NULL, NULL, UNKNOWN },
 		{ true, 0, 0, 0, NONE, -EPERM, NULL, NULL, UNKNOWN },
+		{ true, YES_SEEN, 0, 0, NONE, 4096, NULL, NULL, UNKNOWN },
+		{ true, NO_SEEN, 0, 0, NONE, -EPERM, NULL, NULL, UNKNOWN },
 		/* Both lists were there, so it was the memory that they name which was not. */
 		{ true, KNOWN | COVERED, 1, 0, NONE, -EFAULT, "same_user", NULL, YES },
 	};
+	const size_t cnt = sizeof(ways) / sizeof(ways[0]);
 	struct fixture_call f;
 	struct call_info c;
 
 	(void)state;
 	CHECK(ways);
-	set_up(&f, &ways[6]);
+	set_up(&f, &ways[cnt - 1]);
 	f.call.remote.flags = PVM_SIDE_ENTRY;
 	f.call.remote.entry_ok = 0;
 	fixture__data(&f, f.bytes + sizeof(f.call), 16, NULL, 0, NULL, 0, NULL, 0);
@@ -174,6 +178,89 @@ static void test_not_asked(void **state)
 	assert_int_equal(c.access.by, ACCESS_BY_NONE);
 	assert_int_equal(c.access.inferred, UNKNOWN);
 	assert_int_equal(c.access.cap_sys_ptrace, NO);
+}
+
+/* Where the argument may have named another process when the kernel looked it up, nothing is said of the one that was found. */
+static void test_another_target(void **state)
+{
+	static const uint16_t flags[] = { PVM_CALL_TARGET_MOVED, PVM_CALL_TARGET_GONE,
+					  PVM_CALL_TARGET_UNSURE, PVM_CALL_TARGET_EXECED, 0 };
+	const struct way w = { true, KNOWN | COVERED, 1, 0, NONE, 4096, NULL, NULL, UNKNOWN };
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		set_up(&f, &w);
+		f.call.flags |= flags[i];
+		f.call.resolved = flags[i] ? PVM_RESOLVED_ENTRY : PVM_RESOLVED_EXIT;
+		decoding__call(&f, &c);
+		assert_int_equal(c.access.by, ACCESS_BY_NONE);
+		assert_int_equal(c.access.inferred, UNKNOWN);
+		f.call.kinship = PVM_KIN_SELF;
+		decoding__call(&f, &c);
+		assert_int_equal(c.access.by, ACCESS_BY_NONE);
+		f.call.ret = -EPERM;
+		decoding__call(&f, &c);
+		assert_int_equal(c.access.denied_by, ACCESS_DENIED_NONE);
+		f.call.kinship = PVM_KIN_NONE;
+		f.call.ret = 4096;
+		f.call.flags |= PVM_CALL_TARGET_CONFIRMED;
+		decoding__call(&f, &c);
+		assert_int_equal(c.access.by, ACCESS_BY_USER);
+	}
+}
+
+/* A fault proves that the call was permitted only if nothing of what comes ahead of that can have been its cause. */
+static void test_fault(void **state)
+{
+	static const struct {
+		struct iov_elem local;
+		uint8_t abi;
+		bool same_user, late, confirmed, proves;
+	} cases[] = {
+		{ { 0x7ffd12345000, 4096 }, PVM_ABI_X86_64, true, false, false, true },
+		{ { 0xffff800000000000, 4096 }, PVM_ABI_X86_64, true, false, false, false },
+		{ { 0x0000800000000000, 0 }, PVM_ABI_X86_64, true, false, false, false },
+		{ { 0x00007fffffffe000, 4097 }, PVM_ABI_X86_64, true, false, false, false },
+		{ { 0x00007fffffffe000, 4096 }, PVM_ABI_X86_64, true, false, false, true },
+		{ { 0x0000ffffffffe000, 4096 }, PVM_ABI_ARM64, true, false, false, true },
+		{ { 0xffff000000000000, 4096 }, PVM_ABI_ARM64, true, false, false, false },
+		{ { 0x7ffd12345000, 4096 }, PVM_ABI_X86_64, true, true, false, false },
+		/* Who would be denied is not let pass by what he chose himself. */
+		{ { 0x7ffd12345000, 4096 }, PVM_ABI_X86_64, false, false, false, false },
+		{ { 0xffff800000000000, 4096 }, PVM_ABI_X86_64, false, false, true, true },
+	};
+	const struct iov_elem remote = { 0x55d0c0de0000, 4096 };
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct way w = { cases[i].same_user,
+				       KNOWN | COVERED,
+				       1,
+				       0,
+				       NONE,
+				       -EFAULT,
+				       NULL,
+				       NULL,
+				       UNKNOWN };
+
+		set_up(&f, &w);
+		fixture__data(&f, &cases[i].local, 16, &remote, 16, NULL, 0, NULL, 0);
+		f.call.abi = cases[i].abi;
+		f.call.flags |= cases[i].confirmed ? PVM_CALL_TARGET_CONFIRMED : 0;
+		if (cases[i].late) {
+			fixture__data(&f, NULL, 0, &remote, 16, &cases[i].local, 16, NULL, 0);
+			f.call.local.flags = PVM_SIDE_ENTRY | PVM_SIDE_EXIT;
+			f.call.local.entry_ok = 0;
+		}
+		decoding__call(&f, &c);
+		if ((c.access.by != ACCESS_BY_NONE) != cases[i].proves ||
+		    c.access.denied_by != ACCESS_DENIED_NONE)
+			fail_msg("case %zu: by %s", i, access_name(c.access.by));
+	}
 }
 
 /* Of a call whose result is not known, what the rule says, but where it leaves that open. */
@@ -250,9 +337,10 @@ static void test_bad_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ways_in),	    cmocka_unit_test(test_ways_out),
-		cmocka_unit_test(test_yama),	    cmocka_unit_test(test_not_asked),
-		cmocka_unit_test(test_no_result),   cmocka_unit_test(test_own_memory),
+		cmocka_unit_test(test_ways_in),	       cmocka_unit_test(test_ways_out),
+		cmocka_unit_test(test_yama),	       cmocka_unit_test(test_not_asked),
+		cmocka_unit_test(test_another_target), cmocka_unit_test(test_fault),
+		cmocka_unit_test(test_no_result),      cmocka_unit_test(test_own_memory),
 		cmocka_unit_test(test_bad_records),
 	};
 
