@@ -96,6 +96,12 @@ static __always_inline u64 arch_user_address(u64 addr)
 	return addr;
 }
 
+/* Whether something lies there that no process's map has (arch/x86/entry/vsyscall/vsyscall_64.c). */
+static __always_inline bool arch_is_gate(u64 addr)
+{
+	return addr >> 12 == 0xffffffffff600ULL;
+}
+
 #elif defined(__TARGET_ARCH_arm64)
 
 #define ARCH_ABI_NATIVE PVM_ABI_ARM64
@@ -162,6 +168,11 @@ static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_
 static __always_inline u64 arch_user_address(u64 addr)
 {
 	return addr & (u64)((s64)(addr << 8) >> 8);
+}
+
+static __always_inline bool arch_is_gate(u64 addr)
+{
+	return false;
 }
 
 #else

@@ -19,6 +19,7 @@
 #include "iovec.h"
 #include "maps.h"
 #include "reader.h"
+#include "region.h"
 #include "self.h"
 #include "settings.h"
 #include "stages.h"
@@ -71,6 +72,12 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 	__builtin_memset(&call->access, 0, sizeof(call->access));
 	call->ancestry[0] = call->ancestry[1] = 0;
+	__builtin_memset(&call->region, 0, sizeof(call->region));
+	call->region_cnt = 0;
+	call->look = 0;
+	call->pad0 = 0;
+	call->pad1 = 0;
+	s->mm = 0;
 }
 
 /* Reads the caller of a call. Where there are filters on it, it was read for them. */
@@ -301,6 +308,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 		side_entry(s, &s->call.local, false);
 		side_entry(s, &s->call.remote, true);
 		data_entry(s);
+		regions_entry(s);
 	}
 	s->stage = stage;
 }

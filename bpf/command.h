@@ -12,6 +12,7 @@ enum pvm_command_kind {
 	PVM_FORGET_CGROUP = 2, /* the same of a cgroup, with its verdict */
 	PVM_JUDGE_CGROUP = 3,
 	PVM_FORGET_ANCESTRY = 4, /* cgroup.id is its id */
+	PVM_FORGET_TEXT = 5, /* cgroup.id: a mapped file's path, or a mapping's name, by its id */
 };
 
 /* This is what the reader wants done to the kernel half's maps. It is an element of an array that is mapped into the user

@@ -18,6 +18,7 @@ static __always_inline void command_apply(struct pvm_command *at)
 {
 	struct pvm_cgroup_key cgroup = at->cgroup;
 	struct pvm_cgroup_val verdict;
+	u64 text;
 	u32 pid;
 
 	switch (at->kind) {
@@ -34,6 +35,10 @@ static __always_inline void command_apply(struct pvm_command *at)
 	case PVM_JUDGE_CGROUP:
 		verdict = at->verdict;
 		bpf_map_update_elem(&pvm_cgroups, &cgroup, &verdict, BPF_ANY);
+		break;
+	case PVM_FORGET_TEXT:
+		text = cgroup.id;
+		bpf_map_delete_elem(&pvm_texts, &text);
 		break;
 	}
 	at->kind = 0;

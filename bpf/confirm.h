@@ -12,6 +12,7 @@
 #include "call.h"
 #include "hooks.h"
 #include "iovec.h"
+#include "region.h"
 #include "settings.h"
 #include "stages.h"
 #include "state.h"
@@ -66,6 +67,7 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 		s->stage = STAGE_REJECTED;
 	else if (s->stage == STAGE_REJECTED && call_take())
 		s->stage = STAGE_ACTIVE;
+	regions_renew(s);
 	s->exiting = 0;
 }
 

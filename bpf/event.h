@@ -11,6 +11,7 @@
 #ifndef PVM_EVENT_H
 #define PVM_EVENT_H
 
+#include "region_event.h"
 #include "types.h"
 
 /* All times are CLOCK_BOOTTIME of the kernel itself (bpf_ktime_get_boot_ns, 5.8): it goes on in suspend, and no time
@@ -26,6 +27,7 @@
 #define PVM_DATA_MAX 256     /* bytes of what a call moved that are carried */
 #define PVM_ANCESTORS_MAX 16 /* generations behind a caller that are told */
 #define PVM_TTY_SZ 16
+#define PVM_REGIONS_MAX 64    /* remote elements that are looked at; besides these, the last */
 #define PVM_NO_ID 0xffffffffu /* loginuid or sessionid that is not set; a namespace not known */
 
 /* This is an element of an array as 64-bit ABIs lay it out, and as 32-bit ones do. */
@@ -49,6 +51,8 @@ enum pvm_type {
 	PVM_ARRAY_DROP = 7, /* struct pvm_array without data: the call was filtered at its exit */
 	PVM_SUMMARY = 8,    /* struct pvm_summary, read from an iterator over its map */
 	PVM_ANCESTRY = 20,  /* struct pvm_ancestry, in the ring of calls */
+	PVM_MAPPED = 21,    /* struct pvm_path: of a file that is mapped, in the ring of calls */
+	PVM_LABEL = 22, /* struct pvm_path: of a mapping that has a name and no file, likewise */
 };
 
 struct pvm_hdr {
@@ -303,6 +307,11 @@ struct pvm_call {
 	struct pvm_access access;
 	__u64 ancestry
 		[2]; /* by enum pvm_who: pvm_ancestry.id of the caller, of the target; 0: not known */
+	struct pvm_region region; /* the first one */
+	__u16 region_cnt;	  /* how many there are: 0 if all elements are empty */
+	__u8 look;		  /* enum pvm_look_flag; without TAKEN, region means nothing */
+	__u8 pad0;
+	__u32 pad1;
 	__u8 data[];
 };
 
@@ -315,10 +324,12 @@ enum pvm_array_of {
 	PVM_ARRAY_REMOTE = 1, /* elements of the remote side */
 	/* What stood first in the local ranges: of a write at its entry, else at the exit. ok and at_exit are 0. */
 	PVM_ARRAY_DATA = 2,
+	PVM_ARRAY_REGIONS = 3, /* struct pvm_region, of the remote side. ok and off are 0 */
 	PVM_ARRAY_OF_CNT,
 };
 
-/* This is an array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call; or what it moves. Its bytes are
+/* This is an array of more than PVM_INLINE_CNT elements: one snapshot of one side of one call; or what it moves; or more
+ * than one region. Its bytes are
  * data[off .. off + len); those on pages whose bit in ok is clear are not to be used. */
 struct pvm_array {
 	struct pvm_hdr hdr;
@@ -403,11 +414,12 @@ struct pvm_summary {
 };
 
 enum pvm_path_flag {
-	PVM_PATH_CUT = 1,      /* longer than fits: the front is missing */
-	PVM_PATH_NAME = 2,     /* not below any root (memfd): one name stands for all of it */
-	PVM_PATH_DETACHED = 4, /* not below the root of its process's mount namespace */
-	PVM_PATH_GAP = 8,      /* longer than fits: names are missing in the middle, at gap */
-	PVM_PATH_VAGUE = 16,   /* PVM_EXE: its file system shows no device of the file's own */
+	PVM_PATH_CUT = 1,	  /* longer than fits: the front is missing */
+	PVM_PATH_NAME = 2,	  /* not below any root (memfd): one name stands for all of it */
+	PVM_PATH_DETACHED = 4,	  /* not below the root of its process's mount namespace */
+	PVM_PATH_GAP = 8,	  /* longer than fits: names are missing in the middle, at gap */
+	PVM_PATH_ANON_INODE = 32, /* not a path but the name of what the kernel keeps as a file */
+	PVM_PATH_VAGUE = 16,	  /* PVM_EXE: its file system shows no device of the file's own */
 };
 
 /* This says which file an executable is. Inode numbers are given anew, and on some file systems repeat. */
@@ -423,11 +435,12 @@ struct pvm_file_id {
 /* A path stands here as its names, from the last one upwards: each name ends in a NUL, len counts them all. Where gap is not
  * 0, only data[0 .. gap) is so, and data[gap .. len) holds the path's first names, from the root down. A PVM_EXE is of
  * process (pid, start_ns) with executable (dev, ino) since its exec exec_id: an inode number alone can come back as another
- * file's. A PVM_CGROUP is of (hier, id), and its file is zero. */
+ * file's. A PVM_CGROUP is of (hier, id), and its file is zero. A PVM_MAPPED and a
+ * PVM_LABEL are known by id alone, file is zero, and a label is one name, as it is. */
 struct pvm_path {
 	struct pvm_hdr hdr;
 	__u64 start_ns;
-	__u64 id; /* PVM_EXE: inode number; PVM_CGROUP: cgroup id */
+	__u64 id; /* PVM_EXE: inode number; PVM_CGROUP: cgroup id; else a keyed hash of whose it is */
 	__u32 pid;
 	__u32 dev;
 	__u32 len;
@@ -503,7 +516,8 @@ PVM_ASSERT(sizeof(struct pvm_task) == 152);
 PVM_ASSERT(sizeof(struct pvm_owner) == 64);
 PVM_ASSERT(sizeof(struct pvm_side) == 24);
 PVM_ASSERT(sizeof(struct pvm_access) == 8);
-PVM_ASSERT(sizeof(struct pvm_call) == 528);
+PVM_ASSERT(sizeof(struct pvm_region) == 56);
+PVM_ASSERT(sizeof(struct pvm_call) == 592);
 PVM_ASSERT(sizeof(struct pvm_pins) == 32);
 PVM_ASSERT(sizeof(struct pvm_array) == 32);
 PVM_ASSERT(sizeof(struct pvm_summary_key) == 56);

@@ -6,6 +6,7 @@
 #include "base.h"
 #include "maps.h"
 #include "names.h"
+#include "task.h"
 
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
 #define BTRFS_SUPER_MAGIC 0x9123683e	 /* likewise */
@@ -17,20 +18,20 @@
 /* These are functions of their own, for the reason given at cgroup_ancestor (path_walk.h). */
 static __noinline u64 ctime_sec(struct inode *inode)
 {
-	return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S +
-	       (BPF_CORE_READ(inode, i_ctime_nsec) & CTIME_NSEC);
+	return (s64)PEEK((u64)inode, struct inode, i_ctime_sec) * NS_PER_S +
+	       (PEEK((u64)inode, struct inode, i_ctime_nsec) & CTIME_NSEC);
 }
 
 static __noinline u64 ctime_hidden(struct inode___hidden *inode)
 {
-	return BPF_CORE_READ(inode, __i_ctime.tv_sec) * NS_PER_S +
-	       (BPF_CORE_READ(inode, __i_ctime.tv_nsec) & CTIME_NSEC);
+	return PEEK((u64)inode, struct inode___hidden, __i_ctime.tv_sec) * NS_PER_S +
+	       (PEEK((u64)inode, struct inode___hidden, __i_ctime.tv_nsec) & CTIME_NSEC);
 }
 
 static __noinline u64 ctime_old(struct inode___ctime *inode)
 {
-	return BPF_CORE_READ(inode, i_ctime.tv_sec) * NS_PER_S +
-	       BPF_CORE_READ(inode, i_ctime.tv_nsec);
+	return PEEK((u64)inode, struct inode___ctime, i_ctime.tv_sec) * NS_PER_S +
+	       (u32)PEEK((u64)inode, struct inode___ctime, i_ctime.tv_nsec);
 }
 
 static __always_inline u64 inode_ctime(struct inode *inode)

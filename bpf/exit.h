@@ -14,6 +14,7 @@
 #include "identity.h"
 #include "iovec.h"
 #include "reader.h"
+#include "region.h"
 #include "self.h"
 #include "settings.h"
 #include "stages.h"
@@ -307,6 +308,7 @@ static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit
 	if (cfg_aggregate && call_aggregate(s, slot))
 		return;
 	data_exit(s);
+	regions_exit(s, slot);
 	call_submit(s, slot);
 }
 

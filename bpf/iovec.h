@@ -12,6 +12,7 @@
 #include "maps.h"
 #include "read.h"
 #include "reader.h"
+#include "region_room.h"
 #include "settings.h"
 #include "state.h"
 
@@ -83,7 +84,8 @@ static __always_inline u8 short_read(struct pvm_state *s, u32 off, u64 addr, u32
 /* This says which snapshot of which call it is: the caller is the current thread. */
 struct snapshot_id {
 	u64 entry_ns;
-	u8 of; /* enum pvm_array_of */
+	u32 hook; /* enum pvm_hook */
+	u8 of;	  /* enum pvm_array_of */
 	bool at_exit;
 };
 
@@ -165,6 +167,8 @@ static __always_inline int long_read(const struct snapshot_id *id, u64 addr, u32
 	array->ok = ok;
 	if (cfg_aggregate)
 		looks_compare(id, list_digest(array->data, len, room));
+	if (cfg_regions && id->of == PVM_ARRAY_REMOTE)
+		elements_keep(id->hook, id->entry_ns, array->data, len);
 	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
 	return ok;
 }
@@ -218,12 +222,13 @@ enum snapshot_flag {
 	SNAPSHOT_AT_EXIT = 2,
 };
 
-/* Sends a snapshot of a long array. flags: enum snapshot_flag. Returns -1 without room, else the mask of the pages that were
- * read. */
-__noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags)
+/* Sends a snapshot of a long array. flags: enum snapshot_flag; hook: enum pvm_hook. -1: no room; else the mask of the pages
+ * that were read. */
+__noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags, u32 hook)
 {
 	const struct snapshot_id id = {
 		.entry_ns = entry_ns,
+		.hook = hook,
 		.of = flags & SNAPSHOT_REMOTE ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL,
 		.at_exit = !!(flags & SNAPSHOT_AT_EXIT),
 	};
@@ -250,7 +255,7 @@ static __always_inline void arrays_drop(const struct pvm_state *s)
 	struct pvm_array *array;
 
 	if (!((s->call.local.flags | s->call.remote.flags) & PVM_SIDE_RING) &&
-	    !(s->call.flags & PVM_CALL_DATA))
+	    !(s->call.flags & PVM_CALL_DATA) && !(s->call.look & (PVM_LOOK_RING | PVM_LOOK_AGAIN)))
 		return;
 	array = array_reserve(&id, 0, 0);
 	if (!array)
@@ -277,7 +282,7 @@ static __always_inline void side_entry(struct pvm_state *s, struct pvm_side *sid
 		return;
 	}
 	side->flags |= PVM_SIDE_RING;
-	ok = array_send(s->call.entry_ns, addr, len, remote ? SNAPSHOT_REMOTE : 0);
+	ok = array_send(s->call.entry_ns, addr, len, remote ? SNAPSHOT_REMOTE : 0, s->hook);
 	if (ok < 0)
 		side->flags |= PVM_SIDE_ENTRY_LOST;
 	else
@@ -321,7 +326,7 @@ static __always_inline void side_exit(struct pvm_state *s, struct pvm_side *side
 	if (cnt > PVM_INLINE_CNT) {
 		side->flags |= PVM_SIDE_RING;
 		ok = array_send(s->call.entry_ns, addr, len,
-				(remote ? SNAPSHOT_REMOTE : 0) | SNAPSHOT_AT_EXIT);
+				(remote ? SNAPSHOT_REMOTE : 0) | SNAPSHOT_AT_EXIT, s->hook);
 		if (ok < 0)
 			side->flags |= PVM_SIDE_EXIT_LOST;
 		else

@@ -79,6 +79,7 @@ struct pvm_memory {
 /* Of what user space was sent the kernel half has room for twice as much as that remembers, which evicts, and tells. */
 #define PVM_PROC_ROOM 16384
 #define PVM_CGROUP_ROOM 8192
+#define PVM_TEXT_ROOM 16384
 
 PVM_ASSERT(sizeof(struct pvm_pid_key) == 8);
 PVM_ASSERT(sizeof(struct pvm_pid_val) == 16);

@@ -48,6 +48,13 @@ struct {
 	__type(key, u64);
 	__type(value, u32); /* 1 */
 } pvm_ancestries SEC(".maps");
+/* Holds the paths of mapped files, and names of mappings, that user space knows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PVM_TEXT_ROOM);
+	__type(key, u64); /* struct pvm_path.id */
+	__type(value, u32);
+} pvm_texts SEC(".maps");
 
 /* Holds calls that found no room in the ring, or are aggregated: they are told together. There is room for so many pairs of
  * processes in the second or two between two visits of the reader; memory is taken as they come. */

@@ -11,6 +11,7 @@
 #include "bpf/rules.h"
 #include "event/judge.h"
 
+#define TEXT_BYTES_MAX (4u << 20)
 #define BYTES_MAX (8u << 20)
 #define HELD_MAX (8u << 20)
 #define ANCESTRY_MAX 4096
@@ -28,12 +29,15 @@ int collector__open(struct collector *c, const struct options *o)
 		.proc_max = PVM_PROC_ROOM / 2,
 		.cgroup_max = PVM_CGROUP_ROOM / 2,
 		.bytes_max = BYTES_MAX,
+		.text_max = PVM_TEXT_ROOM / 2,
+		.text_bytes_max = TEXT_BYTES_MAX,
 		.args_max = o->args_bytes,
 		.ancestry_max = ANCESTRY_MAX,
 		.ancestry_bytes_max = ANCESTRY_BYTES_MAX,
 		.on_evict_ancestry = c->from.ops->forget_ancestry,
 		.on_evict_proc = c->from.ops->forget_proc,
 		.on_evict_cgroup = c->from.ops->forget_cgroup,
+		.on_evict_text = c->from.ops->forget_text,
 		.ctx = c->from.ctx,
 	};
 	int err;
@@ -58,7 +62,8 @@ uint64_t collector__bytes(const struct options *o)
 	uint64_t buffer = sink__buffer(o->max_line);
 
 	/* A fourth of the buffer is for its marks; a line is rendered twice at most. */
-	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + HELD_MAX + ANCESTRY_BYTES_MAX;
+	return buffer + buffer / 4 + 2ULL * o->max_line + BYTES_MAX + TEXT_BYTES_MAX + HELD_MAX +
+	       ANCESTRY_BYTES_MAX;
 }
 
 void collector__set_key(struct collector *c, const struct pin_key *key)
@@ -126,10 +131,22 @@ static bool data_there(const struct collector *c, const struct pvm_call *call)
 	       arrays__find(c->arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_DATA, false);
 }
 
+/* Likewise those of its regions. */
+static bool regions_there(const struct collector *c, const struct pvm_call *call)
+{
+	if (call->look & PVM_LOOK_RING &&
+	    !arrays__find(c->arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_REGIONS,
+			  call->look & PVM_LOOK_AT_EXIT))
+		return false;
+	return !(call->look & PVM_LOOK_AGAIN) ||
+	       arrays__find(c->arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_REGIONS, true);
+}
+
 static bool all_arrays_there(const struct collector *c, const struct pvm_call *call)
 {
 	return arrays_there(c, call, &call->local, PVM_ARRAY_LOCAL) &&
-	       arrays_there(c, call, &call->remote, PVM_ARRAY_REMOTE) && data_there(c, call);
+	       arrays_there(c, call, &call->remote, PVM_ARRAY_REMOTE) && data_there(c, call) &&
+	       regions_there(c, call);
 }
 
 static void await_arrays(struct collector *c, const struct pvm_call *call)
@@ -192,6 +209,18 @@ static void remind_ancestry(struct collector *c, const struct ancestry_info *a, 
 	remind_relative(c, a->tracer, id);
 }
 
+static void remind_regions(struct collector *c, const struct regions_info *regions)
+{
+	for (uint32_t i = 0; regions->known && i < regions->cnt && c->reminders; i++) {
+		const struct region_info *r = &regions->at[i];
+
+		if (!r->raw->text || r->text)
+			continue;
+		c->reminders--;
+		c->from.ops->forget_text(c->from.ctx, r->raw->text);
+	}
+}
+
 void collector__remind(struct collector *c, const struct call_info *call)
 {
 	remind_ancestry(c, call->ancestry[PVM_CALLER], call->raw->ancestry[PVM_CALLER]);
@@ -199,6 +228,8 @@ void collector__remind(struct collector *c, const struct call_info *call)
 	remind_task(c, &call->caller);
 	remind_task(c, &call->target);
 	remind_task(c, &call->owner);
+	remind_regions(c, &call->regions);
+	remind_regions(c, &call->regions_exit);
 }
 
 int collector__decode(struct collector *c, const struct raw_record *raw, struct call_info *out)
@@ -260,7 +291,8 @@ static int on_call(struct collector *c, const struct raw_record *raw)
 		c->from.ops->settle_clock(c->from.ctx, call->entry_ns);
 		rec.real_ns = clock__real_of(&c->clock, call->entry_ns);
 		arrays = (call->local.flags | call->remote.flags) & PVM_SIDE_RING ||
-			 call->flags & PVM_CALL_DATA;
+			 call->flags & PVM_CALL_DATA ||
+			 call->look & (PVM_LOOK_RING | PVM_LOOK_AGAIN);
 	}
 	if (arrays)
 		await_arrays(c, call);
@@ -334,6 +366,8 @@ static int take(struct collector *c, const struct raw_record *raw)
 	case PVM_EXE:
 	case PVM_ARGS:
 	case PVM_ANCESTRY:
+	case PVM_MAPPED:
+	case PVM_LABEL:
 		return c->to.ops->identity(c->to.ctx, raw);
 	case PVM_CGROUP:
 		err = c->to.ops->identity(c->to.ctx, raw);

@@ -112,6 +112,13 @@ static void forget_cgroup(void *ctx, const struct pvm_cgroup_key *key)
 	k->ops->forget_cgroup(k->tracer, key);
 }
 
+static void forget_text(void *ctx, uint64_t id)
+{
+	const struct kernel *k = &((struct from_kernel *)ctx)->kernel;
+
+	k->ops->forget_text(k->tracer, id);
+}
+
 static void judge_cgroup(void *ctx, const struct pvm_cgroup_key *key,
 			 const struct pvm_cgroup_val *val)
 {
@@ -146,6 +153,7 @@ const struct source_ops from_kernel = {
 	.forget_proc = forget_proc,
 	.forget_ancestry = forget_ancestry,
 	.forget_cgroup = forget_cgroup,
+	.forget_text = forget_text,
 	.judge_cgroup = judge_cgroup,
 	.self_test = self_test,
 	.counts = counts,

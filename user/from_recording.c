@@ -91,6 +91,12 @@ static void forget_cgroup(void *ctx, const struct pvm_cgroup_key *key)
 	(void)key;
 }
 
+static void forget_text(void *ctx, uint64_t id)
+{
+	(void)ctx;
+	(void)id;
+}
+
 static void judge_cgroup(void *ctx, const struct pvm_cgroup_key *key,
 			 const struct pvm_cgroup_val *val)
 {
@@ -131,6 +137,7 @@ const struct source_ops from_recording = {
 	.forget_proc = forget_proc,
 	.forget_ancestry = forget_ancestry,
 	.forget_cgroup = forget_cgroup,
+	.forget_text = forget_text,
 	.judge_cgroup = judge_cgroup,
 	.self_test = self_test,
 	.counts = counts,

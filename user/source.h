@@ -43,6 +43,7 @@ struct source_ops {
 	void (*forget_proc)(void *ctx, uint32_t pid);
 	void (*forget_ancestry)(void *ctx, uint64_t id);
 	void (*forget_cgroup)(void *ctx, const struct pvm_cgroup_key *key);
+	void (*forget_text)(void *ctx, uint64_t id);
 	/* From now on calls of this cgroup are filtered by this verdict. */
 	void (*judge_cgroup)(void *ctx, const struct pvm_cgroup_key *key,
 			     const struct pvm_cgroup_val *val);

@@ -254,10 +254,13 @@ struct dentry { /* a component of a path */
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 
 struct vfsmount { /* root of a mounted tree */
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 
 struct mount { /* where a tree is mounted */
@@ -272,10 +275,15 @@ struct path {
 	struct dentry *dentry;
 };
 
-struct file { /* an executable; a pidfd */
+struct file { /* an executable; a pidfd; what is mapped */
 	struct path f_path;
 	struct inode *f_inode;
 	void *private_data;
+	unsigned int f_mode;
+};
+
+struct backing_file { /* 6.7: the file below an overlay's, which shows the overlay's */
+	struct path user_path;
 };
 
 struct fdtable { /* following a pidfd */
@@ -296,7 +304,67 @@ typedef struct { /* 6.18 */
 	unsigned long __mm_flags[1];
 } mm_flags_t;
 
-struct mm_struct { /* executable and arguments; whose it is; who works in it; who may reach into it */
+struct rb_node {
+	struct rb_node *rb_right;
+	struct rb_node *rb_left;
+};
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
+struct maple_tree { /* mappings of a memory, by address, from 6.1 on: see region.h */
+	void *ma_root;
+};
+
+enum maple_type { /* values by CO-RE */
+		  maple_leaf_64 = 1,
+		  maple_range_64 = 2,
+		  maple_arange_64 = 3,
+};
+
+struct maple_range_64 {
+	unsigned long pivot[15];
+	void *slot[16];
+};
+
+struct maple_arange_64 {
+	unsigned long pivot[9];
+	void *slot[10];
+};
+
+struct maple_node {
+	void *parent; /* itself, where the node is dead */
+	struct maple_range_64 mr64;
+	struct maple_arange_64 ma64;
+};
+
+struct vm_special_mapping { /* vdso and vvar */
+	const char *name;
+};
+
+struct anon_vma_name {
+	char name[0];
+};
+
+struct vm_area_struct { /* a mapping */
+	unsigned long vm_start;
+	unsigned long vm_end;
+	struct mm_struct *vm_mm;
+	unsigned long vm_flags;
+	const void *vm_ops;
+	unsigned long vm_pgoff;
+	struct file *vm_file;
+	void *vm_private_data;
+	struct anon_vma_name *anon_name; /* 5.17, only with CONFIG_ANON_VMA_NAME */
+};
+
+struct vm_area_struct___listed { /* before 6.1 */
+	struct vm_area_struct___listed *vm_next;
+	struct rb_node vm_rb;
+};
+
+struct mm_struct { /* executable and arguments; whose it is; who works in it, and may; what is mapped */
 	atomic_t mm_users;
 	mm_flags_t flags;
 	struct user_namespace *user_ns; /* before 7.3 */
@@ -305,6 +373,15 @@ struct mm_struct { /* executable and arguments; whose it is; who works in it; wh
 	struct task_struct *owner; /* only with CONFIG_MEMCG */
 	unsigned long arg_start;
 	unsigned long arg_end;
+	unsigned long start_brk;
+	unsigned long brk;
+	unsigned long start_stack;
+	struct maple_tree mm_mt; /* 6.1 */
+};
+
+struct mm_struct___listed { /* before */
+	struct vm_area_struct___listed *mmap;
+	struct rb_root mm_rb;
 };
 
 struct mm_struct___word { /* before 6.18 */

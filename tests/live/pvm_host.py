@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this machine says about a process, by other ways than the tracer's."""
 
+import contextlib
 import os
 import re
 import struct
+import subprocess
 import time
 import uuid
 from pathlib import Path
@@ -188,6 +190,40 @@ def switched_off(where, switch):
     zero = where / "zero"
     zero.write_text("0\n")
     return ["unshare", "-m", "sh", "-c", f"mount --bind '{zero}' /proc/sys/{switch.replace('.', '/')} && exec \"$@\"", "sh"]
+
+
+def run(*command):
+    return subprocess.run([*map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@contextlib.contextmanager
+def mounted(where, *options):
+    where.mkdir(exist_ok=True)
+    run("mount", *options, where)
+    try:
+        yield where
+    finally:
+        run("umount", where)
+
+
+def overlay(top, lower):
+    for name in ("upper", "work"):
+        (top / name).mkdir()
+    return mounted(top / "all", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={top / 'upper'},workdir={top / 'work'}",
+                   "none")
+
+
+@contextlib.contextmanager
+def at_least(sysctl, value):
+    """A limit of the kernel's, a file, is no lower meanwhile."""
+    path = Path(sysctl)
+    before = path.read_text()
+    if int(before) < value:
+        path.write_text(str(value))
+    try:
+        yield
+    finally:
+        path.write_text(before)
 
 
 KPROBES = "/sys/kernel/debug/kprobes/enabled"  # the switch of all kprobes

@@ -27,6 +27,7 @@ TARGET = ["arg", "kind", "resolved", "memory_of"] + TASK + ["dumpable", "user_ns
 CALLER = TASK + ["session", "tty", "ancestors", "traced_by"]
 RELATIVE = ["pid", "comm", "exe", "start", "entity_id"]
 ARRAY = ["addr", "count", "captured", "status", "origin", "toctou", "changed", "total_len", "iov", "iov_exit"]
+REGION = ["elements", "kind", "perms", "start", "end", "offset", "file", "dev", "ino", "deleted", "name"]
 RELATION = ["kinship", "same_uid", "same_user", "same_container", "same_pid_ns", "same_mnt_ns", "same_memory"]
 ACCESS = ["by", "denied_by", "inferred", "cap_sys_ptrace"]
 NUMBERS = ["pid", "tid", "ppid", "pid_ns", "exe_ino", "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid",
@@ -153,6 +154,8 @@ def check_array(a, what, r):
         need(len(a["iov"]) == a["captured"], f"{what}.iov is cut, but not in truncated", r)
         total = min(sum(e["len"] for e in a["iov"]), JSON_MAX)
         need(a["total_len"] == total, f"{what}.total_len", r)
+    for region in [*(a.get("regions") or []), *(a.get("regions_exit") or [])]:
+        in_order(region, REGION, f"{what}.regions", r)
     need(a["changed"] in (None, True, False), f"{what}.changed", r)
     if a["changed"] is not True:
         need(a["iov_exit"] is None, f"{what}.iov_exit without a change", r)

@@ -1,33 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which file an executable is, where device and inode number do not tell: two files never look alike."""
 
-import contextlib
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from pvm import TRIGGERS, Held, parse_time
+from pvm_host import mounted, overlay, run
 
 PVMCALL = TRIGGERS / "pvmcall"
 IDENTITY = ("exe_dev", "exe_ino", "exe_subvol", "exe_gen", "exe_size", "exe_ctime")
-
-
-def run(*command):
-    return subprocess.run([*map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-@contextlib.contextmanager
-def mounted(where, *options):
-    where.mkdir(exist_ok=True)
-    run("mount", *options, where)
-    try:
-        yield where
-    finally:
-        run("umount", where)
 
 
 def program(path, more=b""):
@@ -124,13 +109,6 @@ def test_btrfs_snapshot(tracer, volume):
     same = [c for c in IDENTITY if callers[0][c] == callers[1][c]]
     assert same == ["exe_ino", "exe_gen", "exe_size", "exe_ctime"], callers
     assert [c["exe_subvol"] for c in callers] == [subvolume_id(volume / name) for name in ("origin", "copy")]
-
-
-def overlay(top, lower):
-    for name in ("upper", "work"):
-        (top / name).mkdir()
-    return mounted(top / "all", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={top / 'upper'},workdir={top / 'work'}",
-                   "none")
 
 
 @pytest.mark.needs("overlay", "mounts")

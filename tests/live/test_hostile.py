@@ -87,7 +87,7 @@ def test_no_arguments_but_the_name(tracer):
     assert tracer.one(p.pid)["caller"]["args"] == [str(TRIGGERS / "pvmone")]
 
 
-@pytest.mark.parametrize("options,room", [((), 1024), (("--args", 4096), 4096), (("--args", 1025), 1025), (("--args", 3), 3)])
+@pytest.mark.parametrize("options,room", [((), 1024), (("--args", 4096, "--ancestors", 0), 4096), (("--args", 1025), 1025), (("--args", 3), 3)])
 def test_very_long_arguments(options, room):
     """More than is read: cut, and said."""
     command = [str(PVMCALL), "self", "a" * 100_000]
@@ -136,7 +136,7 @@ def test_long_path_of_control_bytes(public_dir, max_line):
     where.mkdir(parents=True)
     path = where / "tool"
     shutil.copy(PVMCALL, path)
-    with Tracer("--max-line", max_line, max_line=max_line) as t:
+    with Tracer("--max-line", max_line, "--regions", 0, max_line=max_line) as t:
         p = subprocess.Popen(["tool", "counts", "3", "12"], executable=path, cwd=public_dir, stdout=subprocess.DEVNULL)
         assert p.wait(10) == 0
         event = t.of(p.pid)[0]
@@ -149,7 +149,7 @@ def test_long_path_of_control_bytes(public_dir, max_line):
 
 def test_smaller_line():
     """Cut in the agreed order, numbers stay exact; the stream checks every length."""
-    with Tracer("--max-line", 3600, "--iov-limit", "all", "--ancestors", 0, max_line=3600) as t:
+    with Tracer("--max-line", 3600, "--iov-limit", "all", "--ancestors", 0, "--regions", 0, max_line=3600) as t:
         run = trigger_one("pvmcall", "counts", 900, 1000)
         p = subprocess.Popen([PVMCALL, "self", "\u00e9" * 500, b"\xff" * 500], stdout=subprocess.DEVNULL)
         assert p.wait(10) == 0

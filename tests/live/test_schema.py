@@ -66,7 +66,7 @@ def tagged():
     for key, schema in DEFS["process_vm_access"]["properties"].items():
         if key not in UNTAGGED:
             yield key, schema
-    for name in ("caller", "target", "ancestors", "relation", "access", "array", "element"):
+    for name in ("caller", "target", "ancestors", "relation", "access", "region", "array", "element"):
         for key, schema in DEFS[name]["properties"].items():
             yield f"{name}.{key}", schema
 

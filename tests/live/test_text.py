@@ -20,7 +20,8 @@ ESC = "\x1b"
 CUT = "\u2026"
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (?P<caller>.+)\((?P<pid>\d+)\) +\u2192 (?P<target>.+)\((?P<tpid>[^)]+)\) +"
-                  r"(?P<op>read|write) +(?P<bytes>\S+) (?P<result>\S+) +uid=(?P<uid>\d+) +(?P<range>\S+( \(\+\d+\))?)( +(?P<flags>.+))?")
+                  r"(?P<op>read|write) +(?P<bytes>\S+) (?P<result>\S+) +uid=(?P<uid>\d+) +(?P<range>\S+( \(\+\d+\))?)"
+                  r"( (?P<place>(\[\w+\]|\S+ [r-][w-][x-]|nothing mapped)( \(deleted\))?( \(\+\d+\))?))?( +(?P<flags>.+))?")
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ int decoding__setup(void **state)
 	struct identity_opts opts = { .proc_max = 16,
 				      .cgroup_max = 16,
 				      .bytes_max = 65536,
+				      .text_max = 16,
+				      .text_bytes_max = 65536,
 				      .args_max = PVM_ARGS_MAX };
 
 	(void)state;

@@ -222,6 +222,12 @@ static void forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
 	t->forgotten_cgroup = *key;
 }
 
+static void forget_text(struct tracer *t, uint64_t id)
+{
+	(void)t;
+	(void)id;
+}
+
 static void judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
 			 const struct pvm_cgroup_val *val)
 {
@@ -271,6 +277,7 @@ const struct kernel_ops fake_kernel_ops = {
 	.forget_proc = forget_proc,
 	.forget_ancestry = forget_ancestry,
 	.forget_cgroup = forget_cgroup,
+	.forget_text = forget_text,
 	.judge_cgroup = judge_cgroup,
 	.apply = apply,
 	.self_test_seen = self_test_seen,

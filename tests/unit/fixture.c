@@ -231,7 +231,7 @@ size_t fixture__ancestry(void *buf, uint64_t id, enum pvm_who who, uint32_t cnt)
 	return rec->hdr.size;
 }
 
-size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool at_exit,
+size_t fixture__array(void *buf, const struct pvm_call *call, enum pvm_array_of of, bool at_exit,
 		      const void *bytes, uint32_t len, uint8_t ok)
 {
 	struct pvm_array *array = buf;
@@ -242,7 +242,7 @@ size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool 
 	array->hdr.version = PVM_WIRE_VERSION;
 	array->entry_ns = call->entry_ns;
 	array->tid = call->caller.tid;
-	array->of = remote ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL;
+	array->of = (uint8_t)of;
 	array->at_exit = at_exit;
 	array->ok = ok;
 	array->len = len;

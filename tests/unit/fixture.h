@@ -45,7 +45,7 @@ size_t fixture__args(void *buf, const struct pvm_task *task, const char *args, u
  * target (its parent), with this id. */
 size_t fixture__ancestry(void *buf, uint64_t id, enum pvm_who who, uint32_t cnt);
 /* Makes one look at one side of the call. bytes: of the whole array. */
-size_t fixture__array(void *buf, const struct pvm_call *call, bool remote, bool at_exit,
+size_t fixture__array(void *buf, const struct pvm_call *call, enum pvm_array_of of, bool at_exit,
 		      const void *bytes, uint32_t len, uint8_t ok);
 /* One of what a call moved first, which from now on says that there is one. */
 size_t fixture__moved(void *buf, struct pvm_call *call, const void *bytes, uint32_t len);

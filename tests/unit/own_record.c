@@ -38,6 +38,7 @@ static void fill_start(struct own_records *own)
 
 	*o = (struct options){
 		.iov_limit = PVM_IOV_LIMIT_ALL,
+		.regions = 64,
 		.max_line = 8000,
 		.stats_interval_s = 60,
 		.in_flight_after_ms = 1000,

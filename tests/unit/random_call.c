@@ -80,6 +80,25 @@ static void random_task(struct sample *s, struct task_info *t, struct pvm_task *
 	memset(t->entity_id, 'f', sizeof(t->entity_id) - 1);
 }
 
+static void random_regions(struct sample *s, struct regions_info *out, int exit)
+{
+	out->known = fixture__below(3);
+	out->cnt = out->known ? fixture__below(fixture__below(2) ? 3 : PVM_REGIONS_MAX + 2) : 0;
+	for (uint32_t i = 0; i < out->cnt; i++) {
+		struct pvm_region *r = &s->region[exit][i];
+		struct region_info *info = &s->regions[exit][i];
+
+		fixture__random_bytes(r, sizeof(*r));
+		r->kind = (uint8_t)fixture__below(PVM_REGION_KIND_CNT);
+		r->first &= 511;
+		r->cnt = 1;
+		info->text = fixture__below(2) ? s->mapped : NULL;
+		info->text_len = strlen(s->mapped);
+		if (!info->text_len || r->kind <= PVM_REGION_NONE)
+			info->text = NULL;
+	}
+}
+
 void random_call(struct sample *s)
 {
 	struct call_info *c = &s->r.call;
@@ -130,6 +149,11 @@ void random_call(struct sample *s)
 	fixture__random_bytes(&s->pins, sizeof(s->pins));
 	s->pins.pages |= 1;
 	c->pins = fixture__below(2) ? &s->pins : NULL;
+	sample__map(s);
+	random_text(s->mapped, 4096);
+	random_regions(s, &c->regions, 0);
+	random_regions(s, &c->regions_exit, 1);
+	c->regions_confirmed = fixture__below(2) ? YES : UNKNOWN;
 	c->confirmed = c->pins && c->remote.changed != YES && fixture__below(2) ? YES : UNKNOWN;
 }
 

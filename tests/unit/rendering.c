@@ -150,6 +150,7 @@ struct sample *sample__new(void)
 		.real_start_ns = START_NS - 3000000000,
 		.entity_id = "5f0c2b7e-3df-b2d05e00",
 	};
+	c->regions_confirmed = UNKNOWN;
 	sample_side(&c->local, s->iov[0]);
 	sample_side(&c->remote, s->iov[1]);
 	c->local.addr = 0x7ffd12340000;
@@ -177,6 +178,28 @@ void sample__borrow(struct sample *s)
 		.exe_len = 15,
 		.entity_id = "5f0c2b7e-63-b2d05e00",
 	};
+}
+
+void sample__map(struct sample *s)
+{
+	struct call_info *c = &s->r.call;
+
+	for (int exit = 0; exit < 2; exit++) {
+		for (uint16_t i = 0; i <= PVM_REGIONS_MAX; i++) {
+			s->region[exit][i] = (struct pvm_region){
+				.start = 0x55d0c0d00000,
+				.end = 0x55d0c0e00000,
+				.first = i,
+				.cnt = 1,
+				.kind = PVM_REGION_HEAP,
+				.perms = PVM_REGION_READ | PVM_REGION_WRITE,
+			};
+			s->regions[exit][i] = (struct region_info){ .raw = &s->region[exit][i] };
+		}
+	}
+	strcpy(s->mapped, "/usr/lib/libc.so.6");
+	c->regions = (struct regions_info){ .known = true, .cnt = 1, .at = s->regions[0] };
+	c->regions_exit.at = s->regions[1];
 }
 
 struct sample *sample__long(void)

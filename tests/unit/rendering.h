@@ -34,6 +34,9 @@ struct sample {
 	struct pvm_pins pins;
 	uint8_t moved[PVM_DATA_MAX];
 	struct pvm_task owner;
+	struct region_info regions[2][PVM_REGIONS_MAX + 1]; /* at entry, at exit */
+	struct pvm_region region[2][PVM_REGIONS_MAX + 1];
+	char mapped[5000]; /* of all of them */
 };
 
 /* Makes what decode makes of fixture__call, with all of the identity known. It is to be given to free(). */
@@ -44,6 +47,9 @@ void rendering__set_relation(struct sample *s, enum tristate value);
 
 /* Makes the target one that works in the memory of victim(99). */
 void sample__borrow(struct sample *s);
+
+/* Makes it known what lies at its element: the heap. More of the kind are there to be made others, 65 at entry and at exit. */
+void sample__map(struct sample *s);
 
 /* Makes the same with long lists, another one at exit, and names that need their hex. */
 struct sample *sample__long(void);

@@ -34,6 +34,15 @@ ALTERNATIVES = [
      ["mm_struct.user_ns", "mm_struct___word.flags"]],
     # 6.11, 6.6, or before
     [["inode.i_ctime_sec", "inode.i_ctime_nsec"], ["inode___hidden.__i_ctime"], ["inode___ctime.i_ctime"]],
+    # 6.1, or before
+    [["mm_struct.mm_mt", "maple_tree.ma_root", "maple_type.maple_leaf_64", "maple_type.maple_range_64", "maple_type.maple_arange_64",
+      "maple_node.parent", "maple_node.mr64", "maple_node.ma64", "maple_range_64.pivot", "maple_range_64.slot",
+      "maple_arange_64.pivot", "maple_arange_64.slot"],
+     ["mm_struct___listed.mmap", "mm_struct___listed.mm_rb", "vm_area_struct___listed.vm_next", "vm_area_struct___listed.vm_rb"]],
+    # 6.7; before it, a file of an overlay is shown by the path of the one below
+    [["backing_file.user_path"], ["file.f_path"]],
+    # 5.17, with CONFIG_ANON_VMA_NAME; without it, no anonymous mapping has a name
+    [["vm_area_struct.anon_name", "anon_vma_name.name"], ["vm_area_struct.vm_file"]],
 ]
 # May be missing; the programs do without.
 OPTIONAL = {

@@ -68,6 +68,7 @@ struct options {
 	uint32_t ancestors;	/* generations told behind a caller; 0: none */
 	uint32_t data_bytes;	/* of what a call moves; 0: none */
 	uint32_t args_bytes;	/* of a command line; 0: none */
+	uint32_t regions;	/* remote elements that are looked up, beside the last; 0: none */
 	uint32_t iov_limit;	/* elements a side; PVM_IOV_LIMIT_ALL for "all" */
 	uint32_t max_line;	/* bytes with the LF */
 	uint32_t stats_interval_s;

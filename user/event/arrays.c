@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arrays - snapshots of long arrays, and what was moved, by (tid, entry, what it is, look), oldest out first. */
+/* arrays - snapshots of long arrays, what was moved, and regions, by (tid, entry, what it is, look), oldest out first. */
 #include "event/arrays.h"
 
 #include <errno.h>
@@ -10,6 +10,9 @@
 #include "bpf/event.h"
 
 #define ARRAY_BYTES_MAX (PVM_IOV_MAX * PVM_ELEMENT_MAX)
+
+_Static_assert((PVM_REGIONS_MAX + 1) * sizeof(struct pvm_region) <= ARRAY_BYTES_MAX,
+	       "regions are no more");
 
 struct key {
 	uint64_t entry_ns;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arrays - holds the snapshots of long arrays, and what was moved, for calls that are still inside, bounded in bytes. */
+/* arrays - holds the snapshots of long arrays, what was moved, and regions where there are more than one, for calls that are
+ * still inside, bounded in bytes. */
 #ifndef PVM_ARRAYS_H
 #define PVM_ARRAYS_H
 

@@ -12,6 +12,7 @@
 #include "event/decode_check.h"
 #include "event/decode_list.h"
 #include "event/decode_written.h"
+#include "event/regions.h"
 #include "event/relation.h"
 
 #define RUN_ID_MAX 32
@@ -23,7 +24,8 @@ struct decoder {
 	struct pvm_call first;			/* of a summary */
 	struct pvm_task owner;			/* of a target's memory, as far as is known */
 	struct pin_key key;
-	char error[ERRNO_NAME_SZ]; /* of the last record, if it has no other name */
+	char error[ERRNO_NAME_SZ];     /* of the last record, if it has no other name */
+	struct region_list regions[2]; /* entry, exit */
 };
 
 /* These are the bytes of a call's two sides: as they lie in its record, or in records of their own. */
@@ -87,7 +89,7 @@ static struct snapshots snapshots__of(const struct pvm_call *call, const struct 
 
 /* Returns a long array's look: its bytes came by the other ring, or they should have. */
 static struct list_look look_ring(const struct pvm_call *call, const struct pvm_side *side,
-				  bool remote, bool at_exit, uint32_t len,
+				  enum pvm_array_of of, bool at_exit, uint32_t len,
 				  const struct arrays *arrays)
 {
 	uint8_t taken = at_exit ? PVM_SIDE_EXIT : PVM_SIDE_ENTRY;
@@ -102,8 +104,7 @@ static struct list_look look_ring(const struct pvm_call *call, const struct pvm_
 	}
 	if (!(side->flags & taken) || !ok)
 		return look;
-	array = arrays__find(arrays, call->caller.tid, call->entry_ns,
-			     remote ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL, at_exit);
+	array = arrays__find(arrays, call->caller.tid, call->entry_ns, of, at_exit);
 	if (array && array->len == len) {
 		look.bytes = array->data + array->off;
 		look.ok = array->ok;
@@ -117,10 +118,11 @@ static void decode_looks(const struct pvm_call *call, const struct snapshots *in
 			 uint32_t len, struct list_look look[2])
 {
 	const struct pvm_side *side = remote ? &call->remote : &call->local;
+	enum pvm_array_of of = remote ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL;
 
 	if (side->flags & PVM_SIDE_RING) {
-		look[0] = look_ring(call, side, remote, false, len, inl->arrays);
-		look[1] = look_ring(call, side, remote, true, len, inl->arrays);
+		look[0] = look_ring(call, side, of, false, len, inl->arrays);
+		look[1] = look_ring(call, side, of, true, len, inl->arrays);
 	} else {
 		look[0] = (struct list_look){
 			.bytes = side->flags & PVM_SIDE_ENTRY ? inl->at[remote][0] : NULL,
@@ -373,6 +375,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	decode_amounts(out);
 	decode_pins(d, call, out);
 	decode_data(call, arrays, out);
+	regions__decode(call, arrays, id, d->regions, out);
 	decode_tasks(d, call, id, clock, out);
 	return 0;
 }
@@ -435,6 +438,8 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
 	memset(&d->first.local, 0, sizeof(d->first.local));
 	memset(&d->first.remote, 0, sizeof(d->first.remote));
+	d->first.look = 0;
+	d->first.region_cnt = 0;
 	err = decode__call(d, &d->first, sizeof(d->first), NULL, id, clock, &out->call);
 	if (err)
 		return err;

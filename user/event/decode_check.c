@@ -18,13 +18,18 @@
 #define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
 #define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
 
+#define LOOK_FLAGS                                                                            \
+	(PVM_LOOK_TAKEN | PVM_LOOK_AT_EXIT | PVM_LOOK_RING | PVM_LOOK_LOST | PVM_LOOK_AGAIN | \
+	 PVM_LOOK_AGAIN_LOST)
+
 int decode_check__type(const void *data, size_t size)
 {
 	const struct pvm_hdr *hdr = data;
 
 	if (size < sizeof(*hdr) || hdr->size != size || hdr->version != PVM_WIRE_VERSION)
 		return -EBADMSG;
-	if ((hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY) && hdr->type != PVM_ANCESTRY)
+	if ((hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY) &&
+	    (hdr->type < PVM_ANCESTRY || hdr->type > PVM_LABEL))
 		return -EBADMSG;
 	return hdr->type;
 }
@@ -88,6 +93,8 @@ bool decode_check__call(const struct pvm_call *call, size_t size)
 	    call->kind < PVM_KIND_PID || call->kind > PVM_KIND_PIDFD ||
 	    call->resolved > PVM_RESOLVED_EXIT || call->kinship > PVM_KIN_PARENT ||
 	    (call->flags & ~(CALL_FLAGS | (call->phase == PVM_ORPHAN ? PVM_CALL_AUDIT : 0))))
+		return false;
+	if (call->look & ~LOOK_FLAGS || (!(call->look & PVM_LOOK_TAKEN) && call->region_cnt))
 		return false;
 	elem = pvm_element_sz(call->abi);
 	if (!side_valid(&call->local, false, elem) || !side_valid(&call->remote, true, elem))

@@ -12,6 +12,7 @@
 #include "bpf/keys.h"
 #include "event/ancestry.h"
 #include "event/path.h"
+#include "event/texts.h"
 
 /* This is a process since one of its execs: what is summed up may be told when there has been another. */
 struct proc_key {
@@ -51,7 +52,8 @@ struct identity {
 	struct identity_opts opts;
 	struct lru procs, cgroups;
 	struct ancestries ancestries;
-	uint64_t tick; /* of all */
+	struct texts *texts;
+	uint64_t tick; /* of all but the texts */
 	size_t bytes;
 	uint64_t evicted;
 };
@@ -72,8 +74,20 @@ struct identity *identity__new(const struct identity_opts *opts)
 {
 	struct identity *id = calloc(1, sizeof(*id));
 
+	const struct texts_opts texts = {
+		.cnt_max = opts->text_max,
+		.bytes_max = opts->text_bytes_max,
+		.on_evict = opts->on_evict_text,
+		.ctx = opts->ctx,
+	};
+
 	if (!id)
 		return NULL;
+	id->texts = texts__new(&texts);
+	if (!id->texts) {
+		free(id);
+		return NULL;
+	}
 	id->opts = *opts;
 	lru__init(&id->procs, sizeof(struct proc), offsetof(struct proc, key),
 		  sizeof(struct proc_key), &id->tick);
@@ -114,6 +128,7 @@ void identity__free(struct identity *id)
 		cgroup__free(id, c);
 	while (ancestries__evict(&id->ancestries))
 		;
+	texts__free(id->texts);
 	free(id);
 }
 
@@ -286,7 +301,7 @@ int identity__put_path(struct identity *id, const void *data, size_t size)
 	if (rec->gap && (rec->gap > rec->len || rec->data[rec->gap - 1]))
 		return -EBADMSG;
 	if (rec->flags & ~(PVM_PATH_CUT | PVM_PATH_NAME | PVM_PATH_DETACHED | PVM_PATH_GAP |
-			   PVM_PATH_VAGUE) ||
+			   PVM_PATH_ANON_INODE | PVM_PATH_VAGUE) ||
 	    (rec->flags & PVM_PATH_GAP && !rec->gap))
 		return -EBADMSG;
 	switch (rec->hdr.type) {
@@ -294,6 +309,9 @@ int identity__put_path(struct identity *id, const void *data, size_t size)
 		return put_exe(id, rec);
 	case PVM_CGROUP:
 		return rec->hier && rec->hier <= PVM_HIER_MEMORY ? put_cgroup(id, rec) : -EBADMSG;
+	case PVM_MAPPED:
+	case PVM_LABEL:
+		return rec->id && rec->len ? texts__put(id->texts, rec) : -EBADMSG;
 	default:
 		return -EBADMSG;
 	}
@@ -452,7 +470,12 @@ void entity_id(const char *boot_id, uint32_t pid, uint64_t start_ns, char *out, 
 	out[len] = '\0';
 }
 
+const char *identity__text(struct identity *id, uint64_t text, size_t *len)
+{
+	return texts__find(id->texts, text, len);
+}
+
 uint64_t identity__evicted(const struct identity *id)
 {
-	return id->evicted;
+	return id->evicted + texts__evicted(id->texts);
 }

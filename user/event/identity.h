@@ -23,11 +23,14 @@ struct identity_opts {
 	size_t args_max;	   /* bytes of a command line that are kept; 0: none */
 	size_t ancestry_max;	   /* ancestries */
 	size_t ancestry_bytes_max; /* all of these together */
+	size_t text_max;	   /* paths of mapped files, and names of mappings */
+	size_t text_bytes_max;	   /* all of these together */
 	char boot_id[37];
 	/* These make the kernel half forget. Each may be NULL. */
 	void (*on_evict_proc)(void *ctx, uint32_t pid);
 	void (*on_evict_ancestry)(void *ctx, uint64_t id);
 	void (*on_evict_cgroup)(void *ctx, const struct pvm_cgroup_key *key);
+	void (*on_evict_text)(void *ctx, uint64_t id);
 	void *ctx;
 };
 
@@ -36,7 +39,7 @@ void identity__free(struct identity *id);
 
 /* Each takes one record's bytes (checked). Returns 0, -EBADMSG or -ENOMEM. */
 int identity__put_path(struct identity *id, const void *data,
-		       size_t size); /* PVM_EXE, PVM_CGROUP */
+		       size_t size); /* PVM_EXE, PVM_CGROUP, PVM_MAPPED, PVM_LABEL */
 int identity__put_args(struct identity *id, const void *data, size_t size); /* PVM_ARGS */
 
 int identity__put_ancestry(struct identity *id, const void *data, size_t size); /* PVM_ANCESTRY */
@@ -51,6 +54,9 @@ void identity__fill(struct identity *id, const struct pvm_task *task, bool with_
 /* Returns the path of a cgroup, or NULL. cut: it lacks names. */
 const char *identity__cgroup(struct identity *id, uint64_t cgroup_id, uint8_t hier, size_t *len,
 			     bool *cut);
+
+/* Returns the path or name that a region refers to (struct pvm_region.text), or NULL. */
+const char *identity__text(struct identity *id, uint64_t text, size_t *len);
 
 /* Makes "<8 hex of boot id>-<pid hex>-<start hex>": it is the same for the same process wherever it appears, and for no
  * other of this boot. */

@@ -8,6 +8,7 @@
 #include "event/container.h"
 
 #define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
+#define ANON_INODE_PREFIX "anon_inode:" /* likewise, and no longer than the one before */
 #define DETACHED_PREFIX_LEN (sizeof(DETACHED_PREFIX) - 1)
 
 static char *put_bytes(char *at, const char *text)
@@ -32,6 +33,15 @@ static char *join_first(char *at, const struct pvm_path *rec)
 	return rec->flags & PVM_PATH_GAP ? put_bytes(at, CGROUP_GAP) - 1 : at;
 }
 
+/* What is no file at all has a name that is not a path. As the kernel writes it. */
+static char *join_anon_inode(char *path, const struct pvm_path *rec, size_t *len)
+{
+	char *end = put_bytes(path, ANON_INODE_PREFIX);
+
+	*len = (size_t)(put_bytes(end, (const char *)rec->data) - path);
+	return path;
+}
+
 char *path__join(const struct pvm_path *rec, size_t *len)
 {
 	const char *names = (const char *)rec->data;
@@ -47,6 +57,8 @@ char *path__join(const struct pvm_path *rec, size_t *len)
 		memcpy(at, DETACHED_PREFIX, DETACHED_PREFIX_LEN);
 		at += DETACHED_PREFIX_LEN;
 	}
+	if (rec->flags & PVM_PATH_ANON_INODE)
+		return join_anon_inode(path, rec, len);
 	if (rec->flags & PVM_PATH_CUT) {
 		memcpy(at, PATH_CUT, PATH_CUT_LEN);
 		at += PATH_CUT_LEN;

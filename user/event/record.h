@@ -158,6 +158,19 @@ struct access_info {
 	enum tristate cap_sys_ptrace; /* the caller has it in the target's user namespace */
 };
 
+/* What lies at some remote elements. */
+struct region_info {
+	const struct pvm_region *raw;
+	const char *text; /* path of a file, or else a name; any bytes; NULL: none, or not known */
+	size_t text_len;
+};
+
+struct regions_info {
+	bool known;
+	uint32_t cnt;
+	const struct region_info *at;
+};
+
 struct call_info {
 	const struct pvm_call *raw;
 	enum pvm_outcome outcome;
@@ -190,6 +203,10 @@ struct call_info {
 		*pins; /* pages that the kernel held; NULL: not known, or not surely all */
 	enum tristate
 		confirmed; /* whether they are those that remote and ret predict; see predict.h */
+	struct regions_info regions;
+	struct regions_info regions_exit; /* at exit, where that is another answer */
+	enum tristate
+		regions_confirmed; /* YES: those pages were held, and no look gave another answer */
 };
 
 /* It says how many calls of a sum ended in that errno, or came by that ABI. */

@@ -29,6 +29,9 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	skel->rodata->cfg_ancestors = o->ancestors;
 	skel->rodata->cfg_args_bytes = o->args_bytes;
 	skel->rodata->cfg_data_bytes = o->data_bytes;
+	skel->rodata->cfg_regions = o->regions;
+	skel->rodata->cfg_page_shift =
+		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	skel->rodata->cfg_parked_ns = o->in_flight_after_ms * 1000000ULL;
 	for (int who = 0; who < 2; who++) {
 		const struct filter_list *list = o->filter[who];
@@ -45,6 +48,8 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	bpf_map__set_max_entries(skel->maps.pvm_arrays, (uint32_t)o->array_ring_bytes);
 	bpf_map__set_max_entries(skel->maps.pvm_seen,
 				 o->audit ? SEEN_RING_SZ : (uint32_t)sysconf(_SC_PAGESIZE));
+	if (!o->regions)
+		bpf_map__set_max_entries(skel->maps.pvm_texts, 1);
 	if (!o->aggregate_s)
 		bpf_map__set_max_entries(skel->maps.pvm_known, 1);
 	skel->rodata->cfg_memories = filter_includes(&o->filter[PVM_TARGET][FILTER_PID]);

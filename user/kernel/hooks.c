@@ -178,8 +178,6 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 		h->pins = false;
 		return;
 	}
-	skel->rodata->cfg_page_shift =
-		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	h->pins_by_kprobes = !by_fentry;
 	bpf_program__set_autoload(skel->progs.pvm_unpin, by_fentry);
 	bpf_program__set_autoload(skel->progs.pvm_unpin_begin, !by_fentry);

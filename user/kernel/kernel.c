@@ -31,6 +31,7 @@ const struct kernel_ops kernel_ops = {
 	.forget_proc = tracer__forget_proc,
 	.forget_ancestry = tracer__forget_ancestry,
 	.forget_cgroup = tracer__forget_cgroup,
+	.forget_text = tracer__forget_text,
 	.judge_cgroup = tracer__judge_cgroup,
 	.apply = tracer__apply,
 	.self_test_seen = tracer__self_test_seen,

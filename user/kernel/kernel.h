@@ -49,6 +49,7 @@ struct kernel_ops {
 	void (*forget_proc)(struct tracer *t, uint32_t pid);
 	void (*forget_ancestry)(struct tracer *t, uint64_t id);
 	void (*forget_cgroup)(struct tracer *t, const struct pvm_cgroup_key *key);
+	void (*forget_text)(struct tracer *t, uint64_t id);
 	void (*judge_cgroup)(struct tracer *t, const struct pvm_cgroup_key *key,
 			     const struct pvm_cgroup_val *val);
 	void (*apply)(struct tracer *t);

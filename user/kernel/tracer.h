@@ -121,6 +121,7 @@ void tracer__await_hooks(const struct tracer *t);
 void tracer__forget_proc(struct tracer *t, uint32_t pid);
 void tracer__forget_ancestry(struct tracer *t, uint64_t id);
 void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key);
+void tracer__forget_text(struct tracer *t, uint64_t id);
 void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
 			  const struct pvm_cgroup_val *val);
 void tracer__apply(struct tracer *t);

@@ -174,6 +174,13 @@ void tracer__forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
 	commands__put(&t->commands, &command);
 }
 
+void tracer__forget_text(struct tracer *t, uint64_t id)
+{
+	const struct pvm_command command = { .kind = PVM_FORGET_TEXT, .cgroup.id = id };
+
+	commands__put(&t->commands, &command);
+}
+
 void tracer__judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,
 			  const struct pvm_cgroup_val *val)
 {

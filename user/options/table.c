@@ -264,6 +264,9 @@ const struct option_def options_table[] = {
 	{ "omit", .group = GROUP_OUTPUT, .arg = "PART", .set = option__set_omit, MEMBER(omit),
 	  .help = "leave this part of each call's line out, by its path as in `truncated`: local, caller.ns, "
 		  "remote.iov_exit, host and the like; may be repeated" },
+	{ "regions", .group = GROUP_OUTPUT, .arg = "N", .set = set_number, MEMBER(regions),
+	  .max = PVM_REGIONS_MAX, .def = 8, .trace_only = true,
+	  .help = "of how many remote elements, and of the last, it is told what lies there" },
 	{ "max-line", .group = GROUP_OUTPUT, .arg = "BYTES", .set = set_number, MEMBER(max_line),
 	  .min = 1024, .max = 16 * MIB, .def = 8000, .help = "longest line, LF included" },
 	{ "stats-interval", .group = GROUP_OUTPUT, .arg = "SECONDS", .set = set_number,

@@ -66,17 +66,6 @@ void common__pinned(struct json *j, const struct pvm_pins *pins)
 	json__close_obj(j);
 }
 
-void common__dev(struct json *j, const char *key, uint32_t dev)
-{
-	char text[16], *at;
-
-	at = put_hex(text, dev >> 20, 2);
-	*at++ = ':';
-	at = put_hex(at, dev & 0xfffff, 2);
-	*at = '\0';
-	json__str(j, key, text);
-}
-
 void common__errors(struct json *j, const struct summary_info *s)
 {
 	json__open_obj(j, "errors");
@@ -244,6 +233,7 @@ void common__limits(struct json *j, const struct options *o, bool nulls)
 {
 	json__open_obj(j, "limits");
 	json__u64(j, "iov_limit", o->iov_limit < PVM_IOV_MAX ? o->iov_limit : PVM_IOV_MAX);
+	json__u64(j, "regions", o->regions);
 	json__u64(j, "args_bytes", o->args_bytes);
 	json__u64(j, "data_bytes", o->data_bytes);
 	json__u64(j, "ancestors", o->ancestors);

@@ -18,8 +18,6 @@ void common__flags(struct json *j, uint64_t flags);
 const char *common__status(enum list_status status);
 /* Puts "pinned": the pages that the kernel held. */
 void common__pinned(struct json *j, const struct pvm_pins *pins);
-/* Puts "major:minor", in hex digits. */
-void common__dev(struct json *j, const char *key, uint32_t dev);
 /* Puts "args_hex", if an argument needs it and there is room. */
 void common__args_hex(struct json *j, struct fit_plan *plan, const struct task_info *t);
 /* Puts "data": what a call moved first, which is known. */

@@ -6,6 +6,7 @@
 
 #include "base/digits.h"
 #include "event/path.h"
+#include "render/regions.h"
 
 #define ELEM_MIN (sizeof("{\"base\":\"0x0\",\"len\":0},") - 1)
 #define NO_PARENT FIT_CNT
@@ -201,7 +202,7 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 	plan->omit = o->omit;
 	plan->data = o->data;
 	plan->cut = 0;
-	plan->args = UINT32_MAX;
+	plan->args = plan->regions[0] = plan->regions[1] = plan->region_text = UINT32_MAX;
 	for (unsigned int part = FIT_FIRST_LIST; part <= FIT_LAST_LIST; part++) {
 		struct elements e = elements_of(c, part, o);
 
@@ -220,6 +221,7 @@ static void plan_bare(struct fit_plan *plan, const struct call_info *c, const st
 		.omit = o->omit,
 		.data = o->data,
 		.given = (FIT_BIT(FIT_CNT) - 1) & ~o->omit,
+		.region_text = FIT_TEXT,
 	};
 	*shown_of(plan, FIT_REMOTE_IOV) = elements_of(c, FIT_REMOTE_IOV, o).want > 0;
 }
@@ -304,6 +306,47 @@ static void fit_args(struct fit_plan *plan, const struct task_info *t, int64_t l
 	*room -= kept;
 }
 
+static const struct regions_info *regions_of(const struct call_info *c, unsigned int part)
+{
+	return part == FIT_REGIONS ? &c->regions : &c->regions_exit;
+}
+
+void fit__put_regions(struct json *j, const struct fit_plan *plan, const struct call_info *c)
+{
+	for (enum fit_part part = FIT_REGIONS; part <= FIT_REGIONS_EXIT; part++) {
+		const struct regions_info *regions = regions_of(c, part);
+
+		regions__put(j, part == FIT_REGIONS ? "regions" : "regions_exit",
+			     regions->known && !fit__omits(plan, part) ? regions : NULL,
+			     plan->regions[part - FIT_REGIONS], plan->region_text,
+			     plan->format->nulls);
+	}
+}
+
+/* Gives regions, up to max of them and as many as there is room for. j: a line that will be written anew, and is used up to
+ * find out how long each of them is. */
+static void fit_regions(struct fit_plan *plan, unsigned int part, const struct call_info *c,
+			uint32_t max, struct json *j, int64_t *room)
+{
+	const struct regions_info *regions = regions_of(c, part);
+	uint32_t *shown = &plan->regions[part - FIT_REGIONS];
+
+	while (*shown < regions->cnt && *shown < max) {
+		bool last = *shown + 1 == regions->cnt && !regions__cut(regions, plan->region_text);
+		int64_t cost, name = last ? name_sz(plan, part) : 0;
+
+		json__reset(j);
+		regions__put_one(j, &regions->at[*shown], plan->region_text, plan->format->nulls);
+		cost = (int64_t)j->len + (*shown > 0) - name;
+		if (j->failed || cost > *room)
+			return;
+		*room -= cost;
+		++*shown;
+		if (last)
+			plan->done |= FIT_BIT(part);
+	}
+}
+
 /* Gives all of a part that is written whole or not at all. */
 static void fit_whole(struct fit_plan *plan, unsigned int part, int64_t *room)
 {
@@ -375,7 +418,7 @@ static void fit_hex(struct fit_plan *plan, unsigned int part, const struct call_
 
 /* Gives a part of what it wants: its minimum, or as much as there is room for. */
 static void fit_part(struct fit_plan *plan, unsigned int part, const struct call_info *c,
-		     const struct render_opts *o, bool minimum, int64_t *room)
+		     const struct render_opts *o, bool minimum, struct json *j, int64_t *room)
 {
 	int64_t limit = minimum ? FIT_TEXT : INT64_MAX;
 
@@ -388,6 +431,9 @@ static void fit_part(struct fit_plan *plan, unsigned int part, const struct call
 		break;
 	case KIND_ARGS:
 		fit_args(plan, &c->caller, limit, room);
+		break;
+	case KIND_REGIONS:
+		fit_regions(plan, part, c, minimum ? 1 : UINT32_MAX, j, room);
 		break;
 	case KIND_TEXT:
 		fit_text(plan, part, c, limit, room);
@@ -422,7 +468,7 @@ static bool has_room(const struct fit_plan *plan, unsigned int part)
 
 /* Serves all that have something to write and are not done. */
 static void fit_parts(struct fit_plan *plan, const struct call_info *c, const struct render_opts *o,
-		      bool minimum, int64_t *room)
+		      bool minimum, struct json *j, int64_t *room)
 {
 	for (unsigned int turn = 0; turn < TURN_CNT; turn++) {
 		for (unsigned int part = 0; part < FIT_CNT; part++) {
@@ -431,19 +477,23 @@ static void fit_parts(struct fit_plan *plan, const struct call_info *c, const st
 			if ((minimum ? row->minimum : row->want) != turn ||
 			    !(plan->present & ~plan->done & FIT_BIT(part)) || !has_room(plan, part))
 				continue;
-			fit_part(plan, part, c, o, minimum, room);
+			fit_part(plan, part, c, o, minimum, j, room);
 		}
 	}
 }
 
-/* Makes of a bare plan, whose line took len bytes, one that fits. */
+/* Makes of a bare plan, whose line is in j, one that fits. The line is lost. */
 static void plan_fit(struct fit_plan *plan, const struct call_info *c, const struct render_opts *o,
-		     size_t len)
+		     struct json *j)
 {
-	int64_t room = (int64_t)o->max_line - (int64_t)len;
+	int64_t room = (int64_t)o->max_line - (int64_t)j->len;
 
 	for (unsigned int part = FIT_FIRST_LIST; part <= FIT_LAST_LIST; part++) {
 		if (elements_of(c, part, o).cnt > *shown_of(plan, part))
+			plan->present |= FIT_BIT(part);
+	}
+	for (unsigned int part = FIT_REGIONS; part <= FIT_REGIONS_EXIT; part++) {
+		if (regions_of(c, part)->cnt && !fit__omits(plan, part))
 			plan->present |= FIT_BIT(part);
 	}
 	if (c->caller.args && c->caller.args_len && !fit__omits(plan, FIT_ARGS))
@@ -453,8 +503,8 @@ static void plan_fit(struct fit_plan *plan, const struct call_info *c, const str
 	room -= children_cost(plan, NO_PARENT);
 
 	plan->given = 0;
-	fit_parts(plan, c, o, true, &room);
-	fit_parts(plan, c, o, false, &room);
+	fit_parts(plan, c, o, true, j, &room);
+	fit_parts(plan, c, o, false, j, &room);
 	plan->cut = 0;
 	for (unsigned int part = 0; part < FIT_CNT; part++) {
 		if ((plan->present & ~plan->done & FIT_BIT(part)) && has_parent(plan, part))
@@ -495,7 +545,7 @@ int fit__call(struct json *j, struct render_cache *cache, const struct record *r
 	}
 	plan_bare(&plan, &r->call, o);
 	put_line(j, &plan, r, put);
-	plan_fit(&plan, &r->call, o, j->len);
+	plan_fit(&plan, &r->call, o, j);
 	put_line(j, &plan, r, put);
 	return j->failed ? -ENOMEM : 0;
 }

@@ -26,6 +26,7 @@
 struct fit_format {
 	enum fit_format_id id;
 	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
+	bool nulls;	    /* keys that are not known are null, not absent */
 	bool counts_first; /* no room for the counts of a list: none for any elements but the first */
 };
 
@@ -46,6 +47,8 @@ struct fit_plan {
 	uint64_t cut;	/* parts that are named in `truncated` */
 	uint32_t shown[FIT_LIST_CNT]; /* elements of each list: fit__shown */
 	uint32_t args;		      /* arguments shown */
+	uint32_t regions[2];	      /* regions shown, [entry, exit] */
+	uint32_t region_text;	      /* bytes of a region's path or name that are shown */
 	int64_t args_spent;	      /* room that these took */
 	uint64_t shortened;	      /* paths that are shown in part, FIT_BIT */
 	struct fit_cut texts[FIT_TEXT_CNT];
@@ -106,6 +109,9 @@ static inline void fit__put_elements(struct json *j, const char *key, const stru
 	}
 	json__close_arr(j);
 }
+
+/* Puts "regions" and "regions_exit", as many as there is room for. */
+void fit__put_regions(struct json *j, const struct fit_plan *plan, const struct call_info *c);
 
 /* Splits off the first argument of args[0 .. *len), which moves on. Returns NULL if there is none left. */
 const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);

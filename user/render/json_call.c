@@ -125,6 +125,12 @@ static void put_confirmed(struct json *j, const struct call_info *c)
 		json__null(j, "pinned");
 }
 
+static void put_regions(struct json *j, const struct fit_plan *plan, const struct call_info *c)
+{
+	fit__put_regions(j, plan, c);
+	json__str(j, "regions_confirmed", c->regions_confirmed == YES ? "pages" : NULL);
+}
+
 static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	if (fit__begin(j, plan, FIT_LOCAL)) {
@@ -139,6 +145,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 	put_side(j, plan, &c->remote, true);
 	if (fit__begin(j, plan, FIT_REMOTE)) {
 		put_confirmed(j, c);
+		put_regions(j, plan, c);
 		fit__end(j, plan);
 	}
 	json__close_obj(j);

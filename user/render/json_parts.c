@@ -21,6 +21,7 @@
 const struct fit_format json_format = {
 	.id = FIT_JSON,
 	.arg_extra = sizeof("\"\"") - 1,
+	.nulls = true,
 	.counts_first = true,
 };
 

@@ -186,7 +186,7 @@ static void put_file(struct json *j, struct render_cache *cache, const struct ta
 	const struct pvm_file_id *file = whole ? t->file : &none;
 
 	if (known && !t->file_vague)
-		common__dev(j, "exe_dev", whole ? file->dev : t->task->exe_dev);
+		json__dev(j, "exe_dev", whole ? file->dev : t->task->exe_dev);
 	else
 		json__null(j, "exe_dev");
 	put_id(j, "exe_ino", whole ? file->ino : t->task->exe_ino, known);

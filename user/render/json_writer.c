@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/digits.h"
+
 #define FIRST_CAP 16384
 
 /* Makes a word of eight equal bytes. */
@@ -280,4 +282,14 @@ bool json__needs_hex(const void *bytes, size_t len)
 			return true;
 	}
 	return false;
+}
+
+void json__dev(struct json *j, const char *key, uint32_t dev)
+{
+	char text[16], *at;
+
+	at = put_hex(text, dev >> 20, 2);
+	*at++ = ':';
+	at = put_hex(at, dev & 0xfffff, 2);
+	json__plain(j, key, text, (size_t)(at - text));
 }

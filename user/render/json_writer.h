@@ -292,4 +292,7 @@ static inline void json__end_line(struct json *j)
 	json__one_char(j, NULL, '\n', false);
 }
 
+/* Puts "major:minor", in hex digits, of the kernel's own encoding. */
+void json__dev(struct json *j, const char *key, uint32_t dev);
+
 #endif

@@ -65,6 +65,9 @@
 	PART(OWNER_EXE_HEX, TARGET, TEXT_HEX, NO_ENDS, OWNER_HEX, OWNER_HEX, IN_ALL("target.memory_of.exe_hex"))                              \
 	PART(CGROUP_HEX, CALLER, TEXT_HEX, NO_ENDS, HEX, HEX, IN_ALL("caller.cgroup_hex"))                                                    \
 	PART(TARGET_CGROUP_HEX, TARGET, TEXT_HEX, NO_ENDS, HEX, HEX, IN_ALL("target.cgroup_hex"))                                             \
+	/* of what lies at the remote elements */                                                                                             \
+	PART(REGIONS, REMOTE, REGIONS, NO_ENDS, OWNER_PATH, LIST_1, IN_ALL("remote.regions"))                                                 \
+	PART(REGIONS_EXIT, REMOTE, REGIONS, NO_ENDS, LATE_LIST, LIST_2, IN_ALL("remote.regions_exit"))                                        \
 	PART(REMOTE_EXIT, REMOTE, LIST, LIST_AT(remote.iov_exit, remote.exit_cnt), LATE_LIST, LIST_2, IN_ALL("remote.iov_exit"))              \
 	PART(LOCAL_EXIT, LOCAL, LIST, LIST_AT(local.iov_exit, local.exit_cnt), LAST_LIST, LIST_3, IN_ALL("local.iov_exit"))                   \
 	PART(REMOTE_IOV, CNT, LIST, LIST_AT(remote.iov, remote.captured), RANGE, LIST_1, IN_ALL("remote.iov"))                                \
@@ -88,6 +91,7 @@ enum fit_kind {
 	KIND_TEXT_HEX, /* its bytes in hex */
 	KIND_LIST,     /* a list, whose first elements can be shown */
 	KIND_ARGS,     /* the first of them can be shown */
+	KIND_REGIONS,  /* likewise */
 };
 
 #define FIT_BIT(part) (1ULL << (part))

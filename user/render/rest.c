@@ -119,7 +119,7 @@ static void put_exe(struct json *j, struct fit_plan *plan, const struct task_inf
 	if (!(task->flags & PVM_TASK_EXE))
 		return;
 	if (!t->file_vague)
-		common__dev(j, "exe_dev", file ? file->dev : task->exe_dev);
+		json__dev(j, "exe_dev", file ? file->dev : task->exe_dev);
 	put_id(j, "exe_ino", file ? file->ino : task->exe_ino);
 	json__bool(j, "exe_deleted", task->flags & PVM_TASK_EXE_DELETED);
 	if (!file)
@@ -357,6 +357,13 @@ static void put_confirmed(struct json *j, const struct call_info *c)
 		common__pinned(j, c->pins);
 }
 
+static void put_regions(struct json *j, const struct fit_plan *plan, const struct call_info *c)
+{
+	fit__put_regions(j, plan, c);
+	if (c->regions_confirmed == YES)
+		json__str(j, "regions_confirmed", "pages");
+}
+
 static void put_sides(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	const struct list_info *local = &c->local, *remote = &c->remote;
@@ -378,6 +385,7 @@ static void put_sides(struct json *j, struct fit_plan *plan, const struct call_i
 		if (remote->iov_exit)
 			put_list(j, plan, FIT_REMOTE_EXIT, "iov_exit", remote->iov_exit);
 		put_confirmed(j, c);
+		put_regions(j, plan, c);
 		fit__end(j, plan);
 	}
 	put_list(j, plan, FIT_REMOTE_IOV, "iov", remote->iov);

@@ -18,6 +18,7 @@
 #include "event/names.h"
 #include "render/fit.h"
 #include "render/formats.h"
+#include "render/regions.h"
 
 #define NARROW 120 /* terminals of fewer columns */
 
@@ -130,6 +131,64 @@ static void put_range(struct text_line *t, const struct call_info *c, const stru
 	if (a->captured > (e != NULL)) {
 		text__put(t, " (+");
 		text__u64(t, a->captured - (e != NULL));
+		text__put(t, ")");
+	}
+}
+
+/* The last part of a path. */
+static void put_base(struct text_line *t, const struct region_info *r)
+{
+	const char *slash = r->text_len ? memrchr(r->text, '/', r->text_len) : NULL;
+	const char *base = slash ? slash + 1 : r->text;
+
+	text__bytes(t, base, (size_t)(r->text + r->text_len - base));
+}
+
+/* "[heap]", "libc.so.6 rw-", "anon rw-", "nothing mapped". */
+static void put_region(struct text_line *t, const struct region_info *r)
+{
+	enum pvm_region_kind kind = (enum pvm_region_kind)r->raw->kind;
+	char perms[REGIONS_PERMS_SZ];
+
+	if (kind == PVM_REGION_NONE) {
+		text__put(t, "nothing mapped");
+		return;
+	}
+	if (kind == PVM_REGION_FILE && r->text) {
+		put_base(t, r);
+	} else if (kind == PVM_REGION_FILE || kind == PVM_REGION_ANON ||
+		   kind == PVM_REGION_SHARED) {
+		text__put(t, regions__kind(r->raw));
+		if (r->text) {
+			text__put(t, ":");
+			text__bytes(t, r->text, r->text_len);
+		}
+	} else {
+		text__put(t, "[");
+		text__put(t, regions__kind(r->raw));
+		text__put(t, "]");
+		return;
+	}
+	regions__perms(r->raw, perms);
+	perms[3] = '\0'; /* whether it is shared is another word for its kind */
+	text__put(t, " ");
+	text__put(t, perms);
+	if (r->raw->flags & PVM_REGION_DELETED)
+		text__put(t, " (deleted)");
+}
+
+/* What lies at the first range, and in how many more places the others lie. */
+static void put_regions(struct text_line *t, const struct call_info *c)
+{
+	const struct regions_info *regions = &c->regions;
+
+	if (!regions->known || !regions->cnt || regions->at[0].raw->kind == PVM_REGION_UNKNOWN)
+		return;
+	text__put(t, " ");
+	put_region(t, &regions->at[0]);
+	if (regions->cnt > 1) {
+		text__put(t, " (+");
+		text__u64(t, regions->cnt - 1);
 		text__put(t, ")");
 	}
 }
@@ -303,6 +362,7 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 	put_uid(t, c->caller.task);
 	text__to(t, cols->flags ? cols->rest + UID_COLS : 0);
 	put_range(t, c, o);
+	put_regions(t, c);
 	if (cols->flags)
 		add_flags(t, c, false, 0, cols->flags);
 	if (o->args)

@@ -400,7 +400,7 @@ static void test_malformed(void **state)
 	}
 	/* The last name does not end; there are more flags than there are; there is less in total than here. */
 	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names) - 1, 0), -EBADMSG);
-	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names), 32), -EBADMSG);
+	assert_int_equal(put_path(id, PVM_EXE, &task, names, sizeof(names), 64), -EBADMSG);
 	assert_int_equal(put_path(id, PVM_ARGS, &task, names, sizeof(names), 0), -EBADMSG);
 	assert_int_equal(put_args(id, &task, names, sizeof(names), 3), -EBADMSG);
 	check_exe(id, &task, NULL);

@@ -69,6 +69,7 @@ static const struct {
 	{ "resolve", "walk" },	     { "btf", "x" },
 	{ "record", "x" },	     { "probe", NULL },
 	{ "audit", NULL },	     { "ancestors", "7" },
+	{ "regions", "7" },
 };
 
 #define CNT(list) (sizeof(list) / sizeof((list)[0]))

@@ -128,6 +128,15 @@ static void put_plain(void)
 	put_identities(&f.call);
 	put_ancestries(&f.call);
 	put_moved(&f.call, "root:$y$j9T$");
+	f.call.region = (struct pvm_region){
+		.cnt = 1,
+		.start = 0x55d0c0d00000,
+		.end = 0x55d0c0e00000,
+		.kind = PVM_REGION_HEAP,
+		.perms = PVM_REGION_READ | PVM_REGION_WRITE,
+	};
+	f.call.region_cnt = 1;
+	f.call.look = PVM_LOOK_TAKEN;
 	put_call(&f);
 	/* It has two elements a side, the first remote one empty; the kernel moved half of it. */
 	next_call(&f);
@@ -143,6 +152,72 @@ static void put_plain(void)
 	f.call.local = f.call.remote = (struct pvm_side){ .addr = 0x7ffd12340000 };
 	f.call.hdr.size = sizeof(f.call);
 	f.call.ret = 0;
+	put_call(&f);
+}
+
+/* A path of a mapped file, or a name. */
+static void put_mapped(uint16_t type, uint64_t id, const char *names, uint32_t len)
+{
+	static uint64_t buf[64];
+	size_t size = fixture__path(buf, type, &(const struct pvm_task){ 0 }, names, len, 0);
+
+	((struct pvm_path *)buf)->id = id;
+	put(FRAME_CALL, buf, size);
+}
+
+/* What lies there: a library's code; then nothing, and shared memory, which was the heap when it ended. */
+static void put_mappings(void)
+{
+	static const struct pvm_region shared[] = {
+		{ .first = 0, .cnt = 1, .kind = PVM_REGION_NONE },
+		{ .first = 1,
+		  .cnt = 1,
+		  .start = 0x55d0c0d00000,
+		  .end = 0x55d0c0e00000,
+		  .offset = 0xde000,
+		  .ino = 5,
+		  .dev = 1,
+		  .text = 12,
+		  .kind = PVM_REGION_SHARED,
+		  .perms = PVM_REGION_READ | PVM_REGION_WRITE | PVM_REGION_MAYSHARE,
+		  .flags = PVM_REGION_BACKED },
+	};
+	static const struct iov_elem mapped[] = { { 0x1000, 4096 }, { 0x55d0c0de0000, 4096 } };
+	static uint64_t buf[64];
+	struct pvm_region heap = shared[1];
+	struct fixture_call f;
+
+	next_call(&f);
+	put_mapped(PVM_MAPPED, 11, "libc.so.6\0lib\0usr", sizeof("libc.so.6\0lib\0usr"));
+	f.call.region = (struct pvm_region){
+		.cnt = 1,
+		.start = 0x55d0c0d00000,
+		.end = 0x55d0c0e00000,
+		.offset = 0x106000,
+		.ino = 78,
+		.dev = 8u << 20 | 1,
+		.text = 11,
+		.kind = PVM_REGION_FILE,
+		.perms = PVM_REGION_READ | PVM_REGION_EXEC,
+		.flags = PVM_REGION_BACKED | PVM_REGION_DELETED,
+	};
+	f.call.region_cnt = 1;
+	f.call.look = PVM_LOOK_TAKEN;
+	put_call(&f);
+	next_call(&f);
+	put_mapped(PVM_LABEL, 12, "dev/zero", sizeof("dev/zero"));
+	f.call.args[2] = f.call.args[4] = f.call.local.count = f.call.remote.count = 2;
+	fixture__data(&f, local, sizeof(local), mapped, sizeof(mapped), NULL, 0, NULL, 0);
+	f.call.exit_ns = f.call.entry_ns + 20000000;
+	f.call.region_cnt = 2;
+	f.call.look = PVM_LOOK_TAKEN | PVM_LOOK_RING | PVM_LOOK_AGAIN;
+	put(FRAME_ARRAY, buf,
+	    fixture__array(buf, &f.call, PVM_ARRAY_REGIONS, false, shared, sizeof(shared), 0));
+	heap.kind = PVM_REGION_HEAP;
+	heap.perms = PVM_REGION_READ | PVM_REGION_WRITE;
+	heap.offset = heap.ino = heap.text = heap.dev = heap.flags = 0;
+	put(FRAME_ARRAY, buf,
+	    fixture__array(buf, &f.call, PVM_ARRAY_REGIONS, true, &heap, sizeof(heap), 0));
 	put_call(&f);
 }
 
@@ -437,6 +512,7 @@ static void write_recording(const char *path)
 	assert_int_equal(recorder__create(&out, path, &header, &ourselves), 0);
 	put(FRAME_CLOCK, &clock, sizeof(clock));
 	put_plain();
+	put_mappings();
 	put_borrowed();
 	put_refused();
 	put_hostile();

@@ -60,7 +60,8 @@ static void test_golden_plain(void **state)
 				     "\"remote\":{\"addr\":\"0x7ffd12340010\",\"count\":1,\"captured\":1,\"unread\":[],"
 				     "\"status\":\"ok\",\"origin\":\"user\",\"toctou\":true,\"changed\":false,"
 				     "\"total_len\":4096,\"iov\":[{\"base\":\"0x55d0c0de0000\",\"len\":4096}],"
-				     "\"iov_exit\":null,\"confirmed\":null,\"pinned\":null},"
+				     "\"iov_exit\":null,\"confirmed\":null,\"pinned\":null,"
+				     "\"regions\":null,\"regions_exit\":null,\"regions_confirmed\":null},"
 				     "\"truncated\":[]," HOST_JSON);
 	free(s);
 }
@@ -322,7 +323,8 @@ static void test_golden_hostile(void **state)
 				     "\"unread\":[[0,1],[2,1]],\"status\":\"partial\",\"origin\":\"user\","
 				     "\"toctou\":true,\"changed\":true,\"total_len\":9007199254740991,"
 				     "\"iov\":[{\"base\":\"0xffffffffffffffff\",\"len\":9007199254740991}],"
-				     "\"iov_exit\":[{\"base\":\"0x0\",\"len\":0},{\"base\":\"0x0\",\"len\":0}],\"confirmed\":null,\"pinned\":null},"
+				     "\"iov_exit\":[{\"base\":\"0x0\",\"len\":0},{\"base\":\"0x0\",\"len\":0}],\"confirmed\":null,\"pinned\":null,"
+				     "\"regions\":null,\"regions_exit\":null,\"regions_confirmed\":null},"
 				     "\"truncated\":[]," HOST_JSON);
 	free(s);
 }

@@ -52,7 +52,7 @@ static void check_side(const json_t *line, const char *side, const struct list_i
 		json_object_get(line, side),
 		more && !strcmp(side, "remote")
 			? "addr count captured unread status origin toctou changed total_len iov "
-			  "iov_exit confirmed pinned"
+			  "iov_exit confirmed pinned regions regions_exit regions_confirmed"
 		: more ? "addr count captured unread status origin toctou changed total_len iov "
 			 "iov_exit"
 		       : "count captured status total_len iov");

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * region.h - what lies at the addresses that a call names: the mapping of each remote element, of the first ones and of the
+ * last, as /proc/PID/maps of the target would show it at that moment. The elements are those that were captured (iovec.h).
+ */
+#ifndef PVM_REGION_H
+#define PVM_REGION_H
+
+#include "arch.h"
+#include "base.h"
+#include "iovec.h"
+#include "mapping.h"
+#include "maps.h"
+#include "reader.h"
+#include "region_room.h"
+#include "region_text.h"
+#include "settings.h"
+#include "state.h"
+#include "task.h"
+
+/* Calls that lasted this long are looked at once more, at exit: what is mapped there can have been changed meanwhile. Of such
+ * a call the second look is a small part, and hardly one takes so long that nobody holds up. */
+#define REGIONS_AGAIN_NS 10000000
+
+#define VM_PERMS 7	 /* VM_READ, VM_WRITE, VM_EXEC: as enum pvm_region_perm */
+#define VM_MAYSHARE 0x80 /* include/linux/mm.h; what /proc shows as "s" */
+#define FMODE_BACKING \
+	0x3000000 /* include/linux/fs.h, 6.5: one of these, of which other files have the other one */
+#define TMPFS_MAGIC 0x01021994	   /* include/uapi/linux/magic.h */
+#define HUGETLBFS_MAGIC 0x958458f6 /* likewise */
+
+/* Of names of the kernel's, in the order of bytes of all architectures that there are. */
+#define NAME_MEMFD 0x3a64666d656dULL /* "memfd:" */
+#define NAME_VDSO 0x5d6f7364765bULL  /* "[vdso]" */
+#define NAME_VVAR 0x726176765bULL    /* "[vvar" */
+#define NAME_BYTES(word, cnt) ((word) & ((1ULL << 8 * (cnt)) - 1))
+
+/* The path that an overlay's file is shown by, which is not that of the file below (6.7); 0: it is no such file. What another
+ * file has behind its end is none: entry and mount of a path are of one file system. */
+static __noinline u64 backing_path(u64 file)
+{
+	u64 path = file + bpf_core_field_offset(struct backing_file, user_path);
+	u64 sb = PEEK(PEEK(path, struct path, dentry), struct dentry, d_sb);
+
+	return sb && PEEK(PEEK(path, struct path, mnt), struct vfsmount, mnt_sb) == sb ? path : 0;
+}
+
+static __always_inline void file_take(struct mapped_file *f, u64 file)
+{
+	u64 path = 0;
+
+	if (bpf_core_field_exists(struct backing_file, user_path) &&
+	    PEEK(file, struct file, f_mode) & FMODE_BACKING)
+		path = backing_path(file);
+	f->inode = PEEK(file, struct file, f_inode);
+	if (path && !pvm_module_types.maps_real)
+		f->inode = PEEK(PEEK(path, struct path, dentry), struct dentry, d_inode);
+	if (!path)
+		path = file + bpf_core_field_offset(struct file, f_path);
+	f->mnt = PEEK(path, struct path, mnt);
+	f->dentry = PEEK(path, struct path, dentry);
+	f->sb = PEEK(f->inode, struct inode, i_sb);
+	f->ino = PEEK(f->inode, struct inode, i_ino);
+	f->dev = PEEK(f->sb, struct super_block, s_dev);
+	f->memory = f->deleted = false;
+	/* Removed, or it never was in a directory. Of those some are memory. */
+	if (!PEEK(f->dentry, struct dentry, d_hash.pprev)) {
+		bool root = PEEK(f->dentry, struct dentry, d_parent) == f->dentry;
+		u64 magic = PEEK(f->sb, struct super_block, s_magic);
+
+		f->memory = root && (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
+		f->deleted = !root || f->memory;
+	}
+}
+
+/* Memory that is shared, or made of huge pages, is a file to the kernel also where no process has one: such never were in a
+ * directory. Nor were those of memfd_create(2), which processes have. */
+static __always_inline bool file_is_none(const struct mapped_file *f)
+{
+	return f->memory &&
+	       NAME_BYTES(peek(PEEK(f->dentry, struct dentry, d_name.name)), 6) != NAME_MEMFD;
+}
+
+/* Gives a region the name that stands at this address, if any does. */
+static __always_inline void region_label(struct pvm_state *s, struct pvm_region *r, u64 from)
+{
+	if (!from)
+		return;
+	r->text = label_text(s->hook, from);
+	text_know(s, r->text, 0, 0);
+}
+
+static __always_inline void region_of_file(struct pvm_state *s, struct pvm_region *r, u64 vma,
+					   u64 addr, u64 file)
+{
+	struct mapped_file f;
+
+	file_take(&f, file);
+	r->flags = PVM_REGION_BACKED;
+	r->offset = (MAPPING(vma, vm_pgoff) << cfg_page_shift) + (addr - r->start);
+	r->ino = f.ino;
+	r->dev = f.dev;
+	if (file_is_none(&f)) {
+		r->kind = r->perms & PVM_REGION_MAYSHARE ? PVM_REGION_SHARED : PVM_REGION_ANON;
+		region_label(s, r, PEEK(f.dentry, struct dentry, d_name.name));
+		return;
+	}
+	r->kind = PVM_REGION_FILE;
+	if (f.deleted)
+		r->flags |= PVM_REGION_DELETED;
+	r->text = file_text(&f, s->call.target.ns_mnt);
+	text_know(s, r->text, f.dentry, f.mnt);
+}
+
+/* A mapping that the kernel put there and names itself. */
+static __always_inline void region_of_kernel(struct pvm_state *s, struct pvm_region *r, u64 vma)
+{
+	u64 name = PEEK(MAPPING(vma, vm_private_data), struct vm_special_mapping, name);
+	u64 word = peek(name);
+
+	r->kind = PVM_REGION_ANON;
+	if (NAME_BYTES(word, 6) == NAME_VDSO)
+		r->kind = PVM_REGION_VDSO;
+	else if (NAME_BYTES(word, 5) == NAME_VVAR)
+		r->kind = PVM_REGION_VVAR;
+	else if (NAME_BYTES(word, 1) == '[')
+		region_label(s, r, name);
+}
+
+/* Before 6.2 it is known of anonymous mappings only, which this is asked of. */
+static __noinline u64 anon_name(u64 vma)
+{
+	u64 name = MAPPING(vma, anon_name);
+
+	return name ? name + bpf_core_field_offset(struct anon_vma_name, name) : 0;
+}
+
+/* As fs/proc/task_mmu.c tells them apart. */
+static __always_inline void region_of_nobody(struct pvm_state *s, struct pvm_region *r, u64 vma)
+{
+	u64 mm = s->mm, stack;
+
+	if (r->start < PEEK(mm, struct mm_struct, brk) &&
+	    r->end > PEEK(mm, struct mm_struct, start_brk)) {
+		r->kind = PVM_REGION_HEAP;
+	} else {
+		stack = PEEK(mm, struct mm_struct, start_stack);
+		r->kind = r->start <= stack && stack <= r->end ? PVM_REGION_STACK : PVM_REGION_ANON;
+	}
+	if (bpf_core_field_exists(struct vm_area_struct, anon_name))
+		region_label(s, r, anon_name(vma));
+}
+
+/* Makes call.region that of an address of the target. Verified once. slot: enum pvm_slot. */
+__noinline int region_take(u32 slot, u64 addr)
+{
+	u64 vma = MAPPING_LOST, file, flags;
+	struct pvm_state *s = state_at(slot);
+	struct pvm_region *r;
+
+	if (!s)
+		return 0;
+	r = &s->call.region;
+	__builtin_memset(r, 0, sizeof(*r));
+	if (!arch_is_gate(addr))
+		vma = mapping_find(s->mm, addr);
+	if (vma <= MAPPING_LOST) {
+		r->kind = vma == MAPPING_NONE ? PVM_REGION_NONE : PVM_REGION_UNKNOWN;
+		return 0;
+	}
+	r->start = MAPPING(vma, vm_start);
+	r->end = MAPPING(vma, vm_end);
+	/* It was so when it was found, and may have changed since. */
+	if (addr < r->start || addr >= r->end) {
+		r->start = r->end = 0;
+		return 0;
+	}
+	flags = MAPPING(vma, vm_flags);
+	r->perms = (flags & VM_PERMS) | (flags & VM_MAYSHARE ? PVM_REGION_MAYSHARE : 0);
+	file = MAPPING(vma, vm_file);
+	if (file)
+		region_of_file(s, r, vma, addr, file);
+	else if (MAPPING(vma, vm_ops))
+		region_of_kernel(s, r, vma);
+	else
+		region_of_nobody(s, r, vma);
+	return 0;
+}
+
+/* Elements that are looked at, of a list of so many. */
+static __always_inline u32 looked_cnt(u64 cnt)
+{
+	return cnt <= cfg_regions ? cnt : cfg_regions + 1;
+}
+
+/* Whole, that a short list was read, at entry or at exit: where it lies in s->data. */
+#define LIST_NOWHERE (DATA_LISTS * PVM_INLINE_SZ)
+
+static __always_inline u32 list_place(const struct pvm_state *s, u64 cnt)
+{
+	const struct pvm_side *remote = &s->call.remote;
+	u8 whole = pvm_page_mask(arch_user_address(remote->addr), array_sz(s->call.abi, cnt));
+
+	if (remote->entry_len && remote->entry_ok == whole)
+		return pvm_data_at(&s->call, true, false);
+	return remote->exit_len && remote->exit_ok == whole ? pvm_data_at(&s->call, true, true)
+							    : LIST_NOWHERE;
+}
+
+/* One element; *len: of how many bytes. */
+static __always_inline u64 element_take(const u8 *at, bool wide, u64 *len)
+{
+	*len = wide ? *(u64 *)(at + 8) : *(u32 *)(at + 4);
+	return arch_user_address(wide ? *(u64 *)at : *(u32 *)at);
+}
+
+/* A list of one, which nearly all are. */
+static __always_inline void look_at_one(struct pvm_state *s)
+{
+	bool wide = pvm_element_sz(s->call.abi) == PVM_ELEMENT_MAX;
+	u32 off = list_place(s, 1);
+	u64 addr, len;
+
+	barrier_var(off);
+	if (off >= LIST_NOWHERE)
+		return;
+	addr = element_take(s->data + off, wide, &len);
+	s->call.region_cnt = len > 0;
+	if (len) {
+		region_take(s->slot, addr);
+		s->call.region.cnt = 1;
+	}
+	s->call.look |= PVM_LOOK_TAKEN;
+}
+
+/* Of a longer one, the elements that are looked at into the room. Whether they are known. */
+static __always_inline bool elements_take(struct pvm_state *s, struct pvm_region_room *room,
+					  u64 cnt)
+{
+	u32 off;
+
+	if (cnt > PVM_INLINE_CNT)
+		return room->entry_ns == s->call.entry_ns && room->task == bpf_get_current_task();
+	off = list_place(s, cnt);
+	barrier_var(off);
+	if (off >= LIST_NOWHERE)
+		return false;
+	bpf_probe_read_kernel(room->first, PVM_INLINE_SZ, s->data + off);
+	off += array_sz(s->call.abi, cnt) - PVM_ELEMENT_MAX;
+	bpf_probe_read_kernel(room->last, sizeof(room->last), s->data + off);
+	return true;
+}
+
+/* Element number i of those that are looked at; *index: its number in the list. */
+static __always_inline u64 element_at(const struct pvm_state *s, const struct pvm_region_room *room,
+				      u32 i, u64 cnt, u32 *index, u64 *len)
+{
+	bool wide = pvm_element_sz(s->call.abi) == PVM_ELEMENT_MAX;
+	u32 off = wide ? i * PVM_ELEMENT_MAX : i * (PVM_ELEMENT_MAX / 2);
+
+	*index = i;
+	/* As in read_bounded. */
+	barrier_var(off);
+	if (i < cfg_regions && off <= sizeof(room->first) - PVM_ELEMENT_MAX)
+		return element_take(room->first + off, wide, len);
+	*index = cnt - 1;
+	return element_take(room->last + (wide ? 0 : PVM_ELEMENT_MAX / 2), wide, len);
+}
+
+/* One more element: it lies in the last region so far, which is the call's, or begins a new one. Those before it stand in the
+ * room. */
+static __always_inline void region_add(struct pvm_state *s, struct pvm_region_room *room, u32 index,
+				       u64 addr)
+{
+	struct pvm_region *r = &s->call.region;
+	u32 found = room->found, done = found - 1;
+	bool next = found && index == r->first + r->cnt;
+	u16 first = r->first;
+	u8 kind = r->kind;
+
+	if (next && kind > PVM_REGION_NONE && addr >= r->start && addr < r->end) {
+		r->cnt++;
+		return;
+	}
+	if (done <= PVM_REGIONS_MAX)
+		room->regions[done] = *r;
+	region_take(s->slot, addr);
+	if (next && kind <= PVM_REGION_NONE && r->kind == kind) {
+		r->first = first; /* goes on */
+	} else {
+		r->first = index;
+		room->found = found + 1;
+	}
+	r->cnt = index + 1 - r->first;
+}
+
+/* Element number i of those that are looked at. Verified once. */
+__noinline int region_step(u32 slot, u32 i)
+{
+	struct pvm_state *s = state_at(slot);
+	struct pvm_region_room *room;
+	struct pvm_region *r;
+	u64 addr, len;
+	u32 index;
+
+	room = s ? region_room(s->hook) : NULL;
+	if (!room)
+		return 0;
+	r = &s->call.region;
+	addr = element_at(s, room, i, s->call.remote.count, &index, &len);
+	/* An empty one touches nothing, and parts nothing. */
+	if (len)
+		region_add(s, room, index, addr);
+	else if (room->found && index == r->first + r->cnt)
+		r->cnt++;
+	return 0;
+}
+
+/* Puts the record of the regions into its ring. */
+static __always_inline void regions_send(struct pvm_state *s, struct pvm_region_room *room,
+					 bool again)
+{
+	struct pvm_array *head = &room->head;
+	u32 len = room->found * sizeof(struct pvm_region), size = sizeof(*head) + len;
+
+	head->hdr.size = size;
+	head->hdr.type = PVM_ARRAY;
+	head->hdr.version = PVM_WIRE_VERSION;
+	head->entry_ns = s->call.entry_ns;
+	head->tid = (u32)bpf_get_current_pid_tgid();
+	head->of = PVM_ARRAY_REGIONS;
+	head->at_exit = again || s->call.look & PVM_LOOK_AT_EXIT;
+	head->ok = 0;
+	head->pad = 0;
+	head->off = 0;
+	head->len = len;
+	/* As in read_bounded. */
+	barrier_var(size);
+	if (size > sizeof(*head) + sizeof(room->regions))
+		return;
+	if (!bpf_ringbuf_output(&pvm_arrays, head, size, BPF_RB_NO_WAKEUP)) {
+		s->call.look |= again ? PVM_LOOK_AGAIN : PVM_LOOK_RING;
+	} else {
+		count(PVM_C_ARRAY_LOST);
+		s->call.look |= again ? PVM_LOOK_AGAIN_LOST : PVM_LOOK_LOST;
+	}
+	arrays_watch();
+}
+
+/* The same as look_at_one of more elements. again: the second look, whose regions always have a record of their own. */
+static __always_inline void look_at_many(struct pvm_state *s, struct pvm_region_room *room,
+					 u32 slot, u64 cnt, bool again)
+{
+	u32 todo = looked_cnt(cnt), done;
+
+	room->found = 0;
+	for (u32 i = 0; i <= PVM_REGIONS_MAX; i++) {
+		if (i >= todo)
+			break;
+		region_step(slot, i);
+	}
+	done = room->found - 1;
+	if (done <= PVM_REGIONS_MAX)
+		room->regions[done] = s->call.region;
+	if (!again) {
+		s->call.region_cnt = room->found;
+		if (room->found)
+			s->call.region = room->regions[0];
+	}
+	if (room->found > (again ? 0 : 1))
+		regions_send(s, room, again);
+}
+
+/* Looks up what lies at the remote elements, at entry, or at exit for the first time (the call says which) or (again) once
+ * more. slot: enum pvm_slot. */
+__noinline int regions_look(u32 slot, u32 again)
+{
+	struct pvm_state *s = state_at(slot);
+	struct pvm_region_room *room;
+	u64 cnt;
+
+	if (!s || !s->mm)
+		return 0;
+	cnt = s->call.remote.count;
+	if (!cnt || cnt > PVM_IOV_MAX)
+		return 0;
+	if (cnt == 1 && !again) {
+		look_at_one(s);
+		return 0;
+	}
+	room = region_room(s->hook);
+	if (!room || !elements_take(s, room, cnt))
+		return 0;
+	room->kept = s->call.region;
+	look_at_many(s, room, slot, cnt, again);
+	if (again)
+		s->call.region = room->kept;
+	else
+		s->call.look |= PVM_LOOK_TAKEN;
+	return 0;
+}
+
+/* Of a call whose target and lists were just taken. */
+static __always_inline void regions_entry(struct pvm_state *s)
+{
+	if (cfg_regions && s->hook != HOOK_PERMIT)
+		regions_look(s->slot, false);
+}
+
+/* For the kernel's work the target is another one than at entry. Of a long list the first look's elements are not here any
+ * more: it is looked at when it is read again. */
+static __always_inline void regions_renew(struct pvm_state *s)
+{
+	if (!cfg_regions)
+		return;
+	s->call.look = 0;
+	s->call.region_cnt = 0;
+	if (s->stage == STAGE_ACTIVE)
+		regions_look(SLOT_OWN, false);
+}
+
+/* The address of the target's memory, if it is still there. Not 0 only for the process that the call names as its target. */
+static __always_inline u64 target_memory_now(const struct pvm_call *call)
+{
+	struct task_struct *task = target_walk(call);
+
+	if (!task || raw_tgid(task) != call->target.pid || raw_start(task) != call->target.start_ns)
+		return 0;
+	return raw_memory_address(task);
+}
+
+/* The rare part of regions_exit. */
+__noinline int regions_late(u32 slot)
+{
+	struct pvm_state *s = state_at(slot);
+	bool again;
+	u64 mm;
+
+	if (!s)
+		return 0;
+	again = s->call.look & PVM_LOOK_TAKEN;
+	mm = target_memory_now(&s->call);
+	if (!mm || (again && mm != s->mm))
+		return 0;
+	s->mm = mm;
+	if (!again)
+		s->call.look |= PVM_LOOK_AT_EXIT;
+	return regions_look(slot, again);
+}
+
+/* Behind the second look at the lists: what was not there at entry, and of calls that took long what became of it. */
+static __always_inline void regions_exit(struct pvm_state *s, u32 slot)
+{
+	const struct pvm_call *call = &s->call;
+
+	if (!cfg_regions || !call->resolved)
+		return;
+	if (!(call->look & PVM_LOOK_TAKEN) || call->exit_ns - call->entry_ns >= REGIONS_AGAIN_NS)
+		regions_late(slot);
+}
+
+#endif

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies at the addresses that a call names, held against /proc/PID/maps of its target."""
+
+import collections
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from pvm import STOP_TIMEOUT, Held, Tracer, pvmtrace, trigger_one
+from pvm_host import at_least, mounted, overlay
+
+# What of a mapping's line says more than its name.
+KINDS = {"": "anon", "[heap]": "heap", "[stack]": "stack", "[vdso]": "vdso", "[vsyscall]": None}
+GONE = " (deleted)"
+# Files of the kernel's own, by which it keeps memory that no file is behind.
+OWN = re.compile(r"/(dev/zero|SYSV[0-9a-f]{8}|anon_hugepage) \(deleted\)")
+NAMED = re.compile(r"\[anon:(.*)\]")
+
+Mapping = collections.namedtuple("Mapping", "start end perms offset dev ino path")
+
+
+def maps(pid):
+    out = []
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        place, perms, offset, dev, ino, *path = line.split(maxsplit=5)
+        start, end = (int(part, 16) for part in place.split("-"))
+        out.append(Mapping(start, end, perms, int(offset, 16), dev, int(ino), path[0] if path else ""))
+    return out
+
+
+def kind_of(m):
+    if m.path.startswith("[vvar"):
+        return "vvar"
+    if m.path in KINDS:
+        return KINDS[m.path]
+    if NAMED.fullmatch(m.path):
+        return "anon"
+    if OWN.fullmatch(m.path):
+        return "shared" if m.perms[3] == "s" else "anon"
+    return "file"
+
+
+def expected(m, addr, first, count=1):
+    """The region of an element that begins at this address of the mapping."""
+    kind = kind_of(m)
+    backed = (m.dev, m.ino) != ("00:00", 0)
+    deleted = m.path.endswith(GONE)
+    path = m.path[:-len(GONE)] if deleted else m.path
+    named = NAMED.fullmatch(m.path)
+    return {"elements": [first, count], "kind": kind, "perms": m.perms, "start": hex(m.start), "end": hex(m.end),
+            "offset": hex(m.offset + addr - m.start) if backed else None, "file": path if kind == "file" else None,
+            "dev": m.dev if backed else None, "ino": m.ino if backed else None,
+            "deleted": deleted if kind == "file" else None,
+            "name": named[1] if named else path[1:] if backed and kind != "file" else None}
+
+
+def nothing(first, count=1, kind="none"):
+    empty = dict.fromkeys(("perms", "start", "end", "offset", "file", "dev", "ino", "deleted", "name"))
+    return {"elements": [first, count], "kind": kind, **empty}
+
+
+def call(tracer, pid, *addresses, op="read", size=1):
+    run = trigger_one("pvmregion", op, pid, size, *(f"{a:x}" for a in addresses))
+    return tracer.one(run["pid"])
+
+
+def regions(tracer, *args, **kw):
+    return call(tracer, *args, **kw)["remote"]["regions"]
+
+
+@pytest.fixture(name="target")
+def a_target(public_dir):
+    with Held("pvmregion", "hold", public_dir) as held:
+        held.line()
+        yield held
+
+
+def readable(m):
+    """Of the gate, which no process has in its map, nothing is known."""
+    return m.path != "[vsyscall]"
+
+
+def test_every_mapping(tracer, target):
+    """At its beginning, amid it and at its end; the first time with the path, and then by what was sent."""
+    seen = set()
+    for m in filter(readable, maps(target.pid)):
+        for addr in (m.start, (m.start + m.end) // 2, m.end - 1):
+            assert regions(tracer, target.pid, addr) == [expected(m, addr, 0)], m
+        seen.add(kind_of(m))
+    assert seen == {"heap", "stack", "file", "anon", "shared", "vdso", "vvar"}
+
+
+def test_between_mappings(tracer, target):
+    """Nothing is there, nor before the first and behind the last one."""
+    known = list(filter(readable, maps(target.pid)))
+    gaps = [a.end for a, b in zip(known, known[1:]) if a.end < b.start]
+    assert len(gaps) > 3
+    for addr in [0, known[0].start - 1, *gaps, *(a - 1 for a in gaps if a != known[0].end), known[-1].end]:
+        inside = [m for m in known if m.start <= addr < m.end]
+        want = expected(inside[0], addr, 0) if inside else nothing(0)
+        assert regions(tracer, target.pid, addr) == [want], hex(addr)
+
+
+def test_the_gate(tracer, target):
+    """On x86 the kernel reads there, and no map has it."""
+    assert regions(tracer, target.pid, 0xffffffffff600000)[0]["kind"] in (None, "none")
+
+
+def test_an_element_of_no_length(tracer, target):
+    """It touches nothing, whatever its address."""
+    assert regions(tracer, target.pid, maps(target.pid)[0].start, size=0) == []
+
+
+def test_eight_elements(tracer, target):
+    """Each where it lies; neighbours in one mapping, and neighbours where nothing is, are told once."""
+    a, b = [m for m in maps(target.pid) if kind_of(m) == "file" and m.end - m.start >= 8192][:2]
+    addresses = [a.start, a.start + 1, a.end - 1, 0, 8, b.start, a.start, b.start]
+    assert regions(tracer, target.pid, *addresses) == [
+        expected(a, a.start, 0, 3), nothing(3, 2), expected(b, b.start, 5), expected(a, a.start, 6), expected(b, b.start, 7)]
+
+
+@pytest.mark.parametrize("count", [9, 10, 64, 65, 256, 1024])
+def test_long_lists(tracer, target, count):
+    """The first eight elements, and the last."""
+    a, b = [m for m in maps(target.pid) if kind_of(m) == "file"][:2]
+    addresses = [a.start] * 5 + [b.start] * (count - 6) + [a.start]
+    event = call(tracer, target.pid, *addresses)
+    assert event["remote"]["count"] == count
+    assert event["remote"]["regions"] == [expected(a, a.start, 0, 5), expected(b, b.start, 5, 3),
+                                          expected(a, a.start, count - 1)]
+
+
+def test_a_list_that_is_longer_than_what_is_looked_at(target):
+    a, b = [m for m in maps(target.pid) if kind_of(m) == "file"][:2]
+    with Tracer("--regions", 1) as t:
+        assert t.start["limits"]["regions"] == 1
+        assert regions(t, target.pid, a.start, b.start, b.start) == [expected(a, a.start, 0), expected(b, b.start, 2)]
+        assert regions(t, target.pid, a.start, a.start) == [expected(a, a.start, 0, 2)]
+    with Tracer("--regions", 64, "--max-line", 1 << 20, max_line=1 << 20) as t:
+        # Each in a mapping of its own.
+        assert regions(t, target.pid, *[a.start, b.start] * 512) == [
+            *(expected(m, m.start, i) for i, m in enumerate([a, b] * 32)), expected(b, b.start, 1023)]
+
+
+def test_none_are_wanted(target):
+    with Tracer("--regions", 0) as t:
+        assert t.start["limits"]["regions"] == 0
+        assert regions(t, target.pid, maps(target.pid)[0].start) is None
+
+
+def test_nobody_is_named(tracer):
+    assert regions(tracer, 0x3fffffff, 4096) is None
+
+
+def test_a_refused_call(tracer, target):
+    """What was to be read is known all the same."""
+    m = maps(target.pid)[0]
+    run = trigger_one("pvmregion", "read", target.pid, 1, f"{m.start:x}", user=65534)
+    event = tracer.one(run["pid"])
+    assert event["error"] == "EPERM" and event["remote"]["regions"] == [expected(m, m.start, 0)]
+
+
+def test_a_write(tracer, target):
+    heap = next(m for m in maps(target.pid) if m.path == "[heap]")
+    event = call(tracer, target.pid, heap.start, op="write")
+    assert event["ret"] == 1 and event["remote"]["regions"] == [expected(heap, heap.start, 0)]
+    assert event["remote"]["regions_exit"] is None
+
+
+@pytest.mark.needs("mm_access_hook")
+def test_confirmed(tracer, target):
+    """The pages that the kernel held are those that the regions tell of."""
+    heap = next(m for m in maps(target.pid) if m.path == "[heap]")
+    remote = call(tracer, target.pid, heap.start, heap.start + 4096)["remote"]
+    assert remote["regions"] == [expected(heap, heap.start, 0, 2)]
+    assert remote["regions_confirmed"] == remote["confirmed"] and remote["confirmed"] in ("pages", None)
+    if tracer.start["confirms"]["pages"]:
+        assert remote["regions_confirmed"] == "pages"
+    # Of what was not read nothing is confirmed.
+    remote = call(tracer, target.pid, 8)["remote"]
+    assert remote["regions"] == [nothing(0)] and remote["regions_confirmed"] is None
+
+
+def test_huge_pages(tracer, public_dir):
+    """Of the pool, where nobody has a file of them, and of a file system of them they are mapped like any others."""
+    with at_least("/proc/sys/vm/nr_hugepages", 4), Held("pvmregion", "hold", public_dir) as held:
+        held.line()
+        huge = [m for m in maps(held.pid) if "anon_hugepage" in m.path]
+        assert sorted(kind_of(m) for m in huge) == ["anon", "shared"]
+        for m in huge:
+            for addr in (m.start, m.end - 1):
+                assert regions(tracer, held.pid, addr) == [expected(m, addr, 0)], m
+
+
+def test_a_path_is_sent_once(public_dir):
+    """Whoever reads it, and however often."""
+    once = public_dir / "told-once"
+    once.mkdir()
+    file = public_dir / "calls"
+    with Held("pvmregion", "hold", once) as held:
+        held.line()
+        m = next(m for m in maps(held.pid) if m.path.endswith("told-once/file"))
+        with Tracer("--record", file, "--target-pid", held.pid) as t:
+            for _ in range(10):
+                trigger_one("pvmregion", "read", held.pid, 1, f"{m.start:x}")
+            t.kick(signal.SIGTERM)
+            assert t.proc.wait(STOP_TIMEOUT) == 0
+    assert file.read_bytes().count(b"file\0told-once\0") == 1
+    run = pvmtrace("--replay", file)
+    calls = [r for r in map(json.loads, run.out.splitlines()) if r["type"] == "process_vm_access"]
+    assert [r["remote"]["regions"] for r in calls] == [[expected(m, m.start, 0)]] * 10
+
+
+def test_as_text(target):
+    """What lies there, in a word or two behind the range."""
+    known = {kind_of(m): m for m in maps(target.pid) if kind_of(m) in ("heap", "stack")}
+    code = next(m for m in maps(target.pid) if m.path.endswith("pvmregion") and m.perms == "r-xp")
+    with Tracer("-f", "text", "--target-pid", target.pid, read=False) as t:
+        t.wait_written()
+        for addr in (known["heap"].start, known["stack"].end - 8, code.start, 8):
+            trigger_one("pvmregion", "read", target.pid, 1, f"{addr:x}")
+        t.stop()
+        lines = [line for line in t.proc.stdout.read().decode().splitlines() if f"({target.pid})" in line]
+    for line, said in zip(lines, (" [heap]", " [stack]", " pvmregion r-x", " nothing mapped"), strict=True):
+        assert said in line, line
+
+
+def test_very_many_mappings(tracer, target):
+    """A hundred thousand: the tree is as deep as it gets."""
+    with at_least("/proc/sys/vm/max_map_count", 120_000):
+        target.step("many 100000")
+        known = list(filter(readable, maps(target.pid)))
+        assert len(known) > 100_000
+        for m in [*known[:20], *known[::2003], *known[-20:]]:
+            assert regions(tracer, target.pid, m.end - 1) == [expected(m, m.end - 1, 0)], m
+
+
+def test_a_map_that_changes_all_the_time(tracer, target):
+    """Nothing is told that never was: a range of pages of that place, or that nothing is there, or that it is not known."""
+    spot = target.step("churn")["spot"]
+    told = collections.Counter()
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        for region in regions(tracer, target.pid, *(spot + i % 16 * 4096 + 8 for i in range(0, 56, 7))):
+            told[region["kind"]] += 1
+            if region["kind"] in (None, "none"):
+                continue
+            assert region["kind"] == "anon" and region["perms"] in ("r--p", "rw-p"), region
+            start, last = int(region["start"], 16), int(region["end"], 16)
+            assert spot <= start < last <= spot + 16 * 4096 and not (start | last) % 4096, region
+    assert told["anon"] and told["none"], told
+    assert told[None] < sum(told.values()) / 10, told
+
+
+@pytest.mark.needs("userfaultfd")
+def test_what_became_of_it_in_a_long_write(tracer, target):
+    """The map is another one when the call ends: both are told; and of one that stays the same, one."""
+    for stir in (False, True):
+        anon = next(m for m in maps(target.pid) if kind_of(m) == "anon" and m.perms == "rw-p" and not m.ino)
+        with Held("pvmregion", "park", target.pid, f"{anon.start:x}") as parked:
+            parked.line()
+            time.sleep(0.05)
+            if stir:
+                target.step(f"stir {anon.start:x}")
+            parked.step("go")
+            remote = tracer.one(parked.pid)["remote"]
+        assert remote["regions"] == [expected(anon, anon.start, 0)]
+        if not stir:
+            assert remote["regions_exit"] is None
+            continue
+        now = next(m for m in maps(target.pid) if m.start <= anon.start < m.end)
+        assert now.perms == "rw-s" and remote["regions_exit"] == [expected(now, anon.start, 0)]
+
+
+@pytest.mark.needs("userfaultfd")
+def test_in_flight(target):
+    """A call that stays inside is told with them."""
+    heap = next(m for m in maps(target.pid) if m.path == "[heap]")
+    with Tracer("--in-flight-after", 100) as t, Held("pvmregion", "park", target.pid, f"{heap.start:x}") as parked:
+        parked.line()
+        event = t.wait(lambda t: [r for r in t.stream.calls(parked.pid) if r["phase"] == "in_flight"], what="in_flight")[0]
+        assert event["remote"]["regions"] == [expected(heap, heap.start, 0)]
+        parked.step("go")
+
+
+@pytest.mark.needs("overlay", "mounts")
+def test_overlay(tracer, public_dir):
+    """A file of the lower layer, and one of the upper."""
+    with mounted(public_dir / "fs", "-t", "tmpfs", "none") as top:
+        (top / "lower").mkdir()
+        (top / "lower" / "file").write_bytes(b"x" * 4096 * 8)
+        with overlay(top, top / "lower") as where, Held("pvmregion", "hold", where) as held:
+            held.line()
+            files = [m for m in maps(held.pid) if m.path.startswith(str(where))]
+            assert len(files) >= 4
+            for m in files:
+                assert regions(tracer, held.pid, m.start) == [expected(m, m.start, 0)], m

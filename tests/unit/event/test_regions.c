@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the kernel half's looks at what is mapped to what is said of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "decoding.h"
+
+#define TEXT 0x1234
+
+static const struct pvm_region heap = {
+	.start = 0x55d0c0d00000,
+	.end = 0x55d0c0e00000,
+	.cnt = 1,
+	.kind = PVM_REGION_HEAP,
+	.perms = PVM_REGION_READ | PVM_REGION_WRITE,
+};
+
+static const struct pvm_region file = {
+	.start = 0x7f0000000000,
+	.end = 0x7f0000001000,
+	.offset = 0x123,
+	.text = TEXT,
+	.first = 1,
+	.cnt = 1,
+	.kind = PVM_REGION_FILE,
+	.perms = PVM_REGION_READ,
+	.flags = PVM_REGION_BACKED,
+};
+
+static void looked(struct fixture_call *f, const struct pvm_region *region)
+{
+	fixture__call(f);
+	f->call.look = PVM_LOOK_TAKEN;
+	f->call.region = *region;
+	f->call.region_cnt = 1;
+}
+
+static void two_elements(struct fixture_call *f)
+{
+	static const struct iov_elem elems[2] = { { 0x55d0c0de0000, 8 }, { 0x7f0000000123, 8 } };
+
+	looked(f, &heap);
+	f->call.args[PVM_ARG_REMOTE_CNT] = f->call.remote.count = 2;
+	f->call.args[PVM_ARG_LOCAL_CNT] = f->call.local.count = 2;
+	fixture__data(f, elems, sizeof(elems), elems, sizeof(elems), NULL, 0, NULL, 0);
+	f->call.look |= PVM_LOOK_RING;
+	f->call.region_cnt = 2;
+}
+
+static void test_one(void **state)
+{
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	looked(&f, &heap);
+	decoding__call(&f, &c);
+	assert_true(c.regions.known && !c.regions_exit.known);
+	assert_int_equal(c.regions.cnt, 1);
+	assert_memory_equal(c.regions.at[0].raw, &heap, sizeof(heap));
+	assert_null(c.regions.at[0].text);
+	/* All elements are empty. */
+	f.call.region_cnt = 0;
+	decoding__call(&f, &c);
+	assert_true(c.regions.known && !c.regions.cnt);
+}
+
+static void test_not_known(void **state)
+{
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	fixture__call(&f);
+	decoding__call(&f, &c);
+	assert_false(c.regions.known);
+	/* Of nobody. */
+	looked(&f, &heap);
+	f.call.resolved = PVM_UNRESOLVED;
+	memset(&f.call.target, 0, sizeof(f.call.target));
+	decoding__call(&f, &c);
+	assert_false(c.regions.known);
+	/* They found no room, or are not there. */
+	two_elements(&f);
+	decoding__call(&f, &c);
+	assert_false(c.regions.known);
+	f.call.look = PVM_LOOK_TAKEN | PVM_LOOK_LOST;
+	decoding__call(&f, &c);
+	assert_false(c.regions.known);
+}
+
+/* Paths and names come once, by an id; a label is told as it is. */
+static void test_texts(void **state)
+{
+	static uint64_t buf[64];
+	struct pvm_path *rec = (struct pvm_path *)buf;
+	const struct pvm_task nobody = { 0 };
+	struct pvm_region at = file;
+	struct fixture_call f;
+	struct call_info c;
+	size_t size;
+
+	(void)state;
+	at.first = 0;
+	looked(&f, &at);
+	decoding__call(&f, &c);
+	assert_null(c.regions.at[0].text);
+	size = fixture__path(buf, PVM_MAPPED, &nobody, "libc.so.6\0lib", sizeof("libc.so.6\0lib"),
+			     0);
+	rec->id = TEXT;
+	assert_int_equal(identity__put_path(decoding.identity, buf, size), 0);
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions.at[0].text_len, strlen("/lib/libc.so.6"));
+	assert_memory_equal(c.regions.at[0].text, "/lib/libc.so.6", strlen("/lib/libc.so.6"));
+	size = fixture__path(buf, PVM_LABEL, &nobody, "a/b", sizeof("a/b"), 0);
+	rec->id = TEXT;
+	assert_int_equal(identity__put_path(decoding.identity, buf, size), 0);
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions.at[0].text_len, 3);
+	assert_memory_equal(c.regions.at[0].text, "a/b", 3);
+	size = fixture__path(buf, PVM_MAPPED, &nobody, "[eventfd]", sizeof("[eventfd]"),
+			     PVM_PATH_ANON_INODE | PVM_PATH_NAME);
+	rec->id = TEXT;
+	assert_int_equal(identity__put_path(decoding.identity, buf, size), 0);
+	decoding__call(&f, &c);
+	assert_memory_equal(c.regions.at[0].text, "anon_inode:[eventfd]", c.regions.at[0].text_len);
+	/* Of nothing in particular. */
+	rec->id = 0;
+	assert_int_equal(identity__put_path(decoding.identity, buf, size), -EBADMSG);
+}
+
+static void put_path(struct identity *id, uint64_t text, const char *names, uint32_t len)
+{
+	static uint64_t buf[1024];
+	struct pvm_path *rec = (struct pvm_path *)buf;
+	const struct pvm_task nobody = { 0 };
+	size_t size = fixture__path(buf, PVM_MAPPED, &nobody, names, len, 0);
+
+	rec->id = text;
+	assert_int_equal(identity__put_path(id, buf, size), 0);
+}
+
+static void note(void *ctx, uint64_t id)
+{
+	*(uint64_t *)ctx = id;
+}
+
+/* So many, and so many bytes of them: of more the oldest goes, and the kernel half is told so that it sends it again. */
+static void test_bounded(void **state)
+{
+	uint64_t forgotten = 0;
+	const struct identity_opts opts = { .proc_max = 1,
+					    .cgroup_max = 1,
+					    .bytes_max = 1024,
+					    .text_max = 3,
+					    .text_bytes_max = 2048,
+					    .on_evict_text = note,
+					    .ctx = &forgotten };
+	struct identity *id = identity__new(&opts);
+	char longest[2000] = { 0 };
+	size_t len;
+
+	(void)state;
+	assert_non_null(id);
+	for (uint64_t text = 1; text <= 3; text++)
+		put_path(id, text, "x", sizeof("x"));
+	/* Told once more, it counts once. */
+	put_path(id, 3, "x", sizeof("x"));
+	assert_int_equal(forgotten, 0);
+	put_path(id, 4, "x", sizeof("x"));
+	assert_int_equal(forgotten, 1);
+	assert_null(identity__text(id, 1, &len));
+	assert_non_null(identity__text(id, 4, &len));
+	memset(longest, 'y', sizeof(longest) - 1);
+	put_path(id, 5, longest, sizeof(longest));
+	assert_non_null(identity__text(id, 5, &len));
+	assert_int_equal(len, sizeof(longest));
+	put_path(id, 6, longest, sizeof(longest));
+	assert_null(identity__text(id, 5, &len));
+	assert_null(identity__text(id, 4, &len));
+	assert_non_null(identity__text(id, 6, &len));
+	assert_int_equal(forgotten, 5);
+	identity__free(id);
+}
+
+/* What the kernel half cannot have told. */
+static void test_nonsense(void **state)
+{
+	struct pvm_region bad[8];
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++)
+		bad[i] = heap;
+	bad[0].kind = PVM_REGION_KIND_CNT;
+	bad[1].perms = 16;
+	bad[2].flags = 4;
+	bad[3].cnt = 0;
+	bad[4].cnt = 2;
+	bad[5].first = 1;
+	bad[6].end = bad[6].start;
+	bad[7].kind = PVM_REGION_NONE;
+	for (size_t i = 0; i < 8; i++) {
+		looked(&f, &bad[i]);
+		decoding__call(&f, &c);
+		assert_false(c.regions.known);
+	}
+	looked(&f, &heap);
+	f.call.look |= 64;
+	decoding__refuse(&f);
+	fixture__call(&f);
+	f.call.region_cnt = 1;
+	decoding__refuse(&f);
+}
+
+static void put_regions(const struct fixture_call *f, bool at_exit,
+			const struct pvm_region *regions, uint32_t cnt)
+{
+	static uint64_t buf[1024];
+	size_t size = fixture__array(buf, &f->call, PVM_ARRAY_REGIONS, at_exit, regions,
+				     cnt * (uint32_t)sizeof(*regions), 0);
+
+	assert_int_equal(arrays__put(decoding.arrays, buf, size), 0);
+}
+
+static void test_more(void **state)
+{
+	const struct pvm_region both[] = { heap, file }, swapped[] = { file, heap };
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	two_elements(&f);
+	put_regions(&f, false, both, 2);
+	decoding__call(&f, &c);
+	assert_true(c.regions.known);
+	assert_int_equal(c.regions.cnt, 2);
+	assert_memory_equal(c.regions.at[1].raw, &file, sizeof(file));
+	/* One of another look, and in no order. */
+	f.call.look |= PVM_LOOK_AT_EXIT;
+	decoding__call(&f, &c);
+	assert_false(c.regions.known);
+	f.call.look &= ~PVM_LOOK_AT_EXIT;
+	put_regions(&f, false, swapped, 2);
+	decoding__call(&f, &c);
+	assert_false(c.regions.known);
+	put_regions(&f, false, both, 1);
+	decoding__call(&f, &c);
+	assert_false(c.regions.known);
+}
+
+/* A second look is told where it gave another answer. */
+static void test_again(void **state)
+{
+	struct pvm_region other = heap;
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	other.perms = PVM_REGION_READ;
+	looked(&f, &heap);
+	f.call.look |= PVM_LOOK_AGAIN;
+	put_regions(&f, true, &heap, 1);
+	decoding__call(&f, &c);
+	assert_true(c.regions.known && !c.regions_exit.known);
+	put_regions(&f, true, &other, 1);
+	decoding__call(&f, &c);
+	assert_true(c.regions.known && c.regions_exit.known);
+	assert_int_equal(c.regions_exit.at[0].raw->perms, PVM_REGION_READ);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one),	cmocka_unit_test(test_not_known),
+		cmocka_unit_test(test_texts),	cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_more),	cmocka_unit_test(test_again),
+		cmocka_unit_test(test_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, decoding__setup, decoding__teardown);
+}
