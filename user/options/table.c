@@ -347,7 +347,7 @@ const struct option_def options_table[] = {
 	{ "quiet", .letter = 'q', .group = GROUP_TALK, .set = set_quiet, MEMBER(quiet),
 	  .help = "only errors" },
 	{ "verbose", .letter = 'v', .group = GROUP_TALK, .set = set_verbose, MEMBER(verbose),
-	  .help = "more; may be repeated. With -f text also the callers' arguments" },
+	  .help = "more; may be repeated. With -f text also who is behind callers, and their arguments" },
 	{ "schema", .group = GROUP_TALK, .set = set_flag, MEMBER(schema), .command_only = true,
 	  .help = "print the JSON Schema of the format json and exit" },
 	{ "version", .letter = 'V', .group = GROUP_TALK, .set = set_flag, MEMBER(version),

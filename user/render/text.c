@@ -312,6 +312,24 @@ static void put_uid(struct text_line *t, const struct pvm_task *task)
 		text__put(t, "?");
 }
 
+/* Puts who is behind the caller, nearest first; of those that are gone only the pid is known. */
+static void put_behind(struct text_line *t, const struct ancestry_info *a)
+{
+	if (!a || !a->cnt)
+		return;
+	text__put(t, "  behind:");
+	for (size_t i = 0; i < a->cnt; i++) {
+		const struct relative_info *r = &a->ancestors[i];
+
+		text__put(t, " ");
+		if (!r->gone)
+			text__bytes(t, r->comm, PVM_COMM_SZ);
+		text__put(t, "(");
+		text__u64(t, r->pid);
+		text__put(t, ")");
+	}
+}
+
 /* Returns whether an argument needs quotes to be seen as one. */
 static bool is_word(const char *arg, size_t len)
 {
@@ -347,6 +365,13 @@ static void put_args(struct text_line *t, const struct task_info *task)
 	text__put(t, task->args_cut ? " ..." : "");
 }
 
+/* Puts what stands there on demand. What the caller can make longer at will comes last. */
+static void put_more(struct text_line *t, const struct call_info *c)
+{
+	put_behind(t, c->ancestry[PVM_CALLER]);
+	put_args(t, &c->caller);
+}
+
 static void put_call(struct text_line *t, const struct record *r, const struct render_opts *o)
 {
 	const struct columns *cols = columns_of(o);
@@ -366,7 +391,7 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 	if (cols->flags)
 		add_flags(t, c, false, 0, cols->flags);
 	if (o->args)
-		put_args(t, &c->caller);
+		put_more(t, c);
 }
 
 /* Puts "(1234 calls in 998 ms: 1230 EFAULT, 4 EPERM) 0x1000-0x1fff", the bytes that the remote lists named. */
@@ -423,7 +448,7 @@ static void put_summary(struct text_line *t, const struct record *r, const struc
 	if (cols->flags)
 		put_sum_flags(t, &r->summary, cols->flags);
 	if (o->args)
-		put_args(t, &r->call.caller);
+		put_more(t, &r->call);
 }
 
 int render_text(struct render_cache *cache, const struct record *r, const struct render_opts *o,

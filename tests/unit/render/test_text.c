@@ -195,38 +195,6 @@ static void test_flags_of_a_summary(void **state)
 	free(s);
 }
 
-/* The user is always there, the arguments on demand: each seen as one, whatever it holds, and not cut at the
- * terminal's edge. */
-static void test_user_and_arguments(void **state)
-{
-	/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what it is here for */
-	static const char args[] = "./dumper\0two words\0\0a\"b\0\x1b[31m\xe2\x80\xae";
-	struct render_opts o = { .iov_limit = 32, .max_line = 8000, .width = 80, .args = true };
-	static const char end[] =
-		"  args: ./dumper \"two words\" \"\" \"a\\\"b\" \\x1b[31m\\u{202e} ...\n";
-	struct sample *s = sample__new();
-
-	(void)state;
-	memcpy(s->args, args, sizeof(args));
-	s->r.call.caller.args_len = sizeof(args);
-	s->r.call.caller.args_cut = true;
-	s->f.call.caller.flags &= (uint8_t)~PVM_TASK_CREDS;
-	expect_has(&s->r, " uid=? ");
-	assert_null(memmem(rendering.buf, rendering.len, "args:", 5));
-	s->f.call.caller.flags |= PVM_TASK_CREDS;
-	s->f.call.caller.uid = 61001;
-	render(&s->r, &o);
-	assert_non_null(memmem(rendering.buf, rendering.len, " uid=61001 ", 11));
-	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
-	sample__summarise(s);
-	render(&s->r, &o);
-	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
-	s->r.call.caller.args = NULL;
-	render(&s->r, &o);
-	assert_null(memmem(rendering.buf, rendering.len, "args:", 5));
-	free(s);
-}
-
 /* These are rules of the terminal: what a name may not do there. */
 static void test_names(void **state)
 {
@@ -587,7 +555,6 @@ int main(void)
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_flags_of_a_summary),
 		cmocka_unit_test(test_what_does_not_show),
-		cmocka_unit_test(test_user_and_arguments),
 	};
 
 	setenv("TZ", "UTC", 1);

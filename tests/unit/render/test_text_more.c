@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The format for people: the user of a call, and what stands there on demand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rendering.h"
+
+static void render(const struct record *r, const struct render_opts *o)
+{
+	render_in(FORMAT_TEXT, r, o);
+	assert_true(rendering.len > 0 && rendering.len <= o->max_line);
+}
+
+/* The user is always there, the arguments on demand: each seen as one, whatever it holds, and not cut at the
+ * terminal's edge. */
+static void test_user_and_arguments(void **state)
+{
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what it is here for */
+	static const char args[] = "./dumper\0two words\0\0a\"b\0\x1b[31m\xe2\x80\xae";
+	struct render_opts o = { .iov_limit = 32, .max_line = 8000, .width = 80, .args = true };
+	static const char end[] =
+		"  args: ./dumper \"two words\" \"\" \"a\\\"b\" \\x1b[31m\\u{202e} ...\n";
+	struct sample *s = sample__new();
+
+	(void)state;
+	memcpy(s->args, args, sizeof(args));
+	s->r.call.caller.args_len = sizeof(args);
+	s->r.call.caller.args_cut = true;
+	s->f.call.caller.flags &= (uint8_t)~PVM_TASK_CREDS;
+	render(&s->r, &rendering_defaults);
+	assert_non_null(memmem(rendering.buf, rendering.len, " uid=? ", 7));
+	assert_null(memmem(rendering.buf, rendering.len, "args:", 5));
+	s->f.call.caller.flags |= PVM_TASK_CREDS;
+	s->f.call.caller.uid = 61001;
+	render(&s->r, &o);
+	assert_non_null(memmem(rendering.buf, rendering.len, " uid=61001 ", 11));
+	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
+	sample__summarise(s);
+	render(&s->r, &o);
+	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
+	s->r.call.caller.args = NULL;
+	render(&s->r, &o);
+	assert_null(memmem(rendering.buf, rendering.len, "args:", 5));
+	free(s);
+}
+
+/* Whoever is behind the caller stands there on demand, ahead of what the caller can make longer. */
+static void test_who_is_behind(void **state)
+{
+	const struct render_opts o = { .iov_limit = 32, .max_line = 8000, .args = true };
+	struct relative_info line[] = { { .pid = 300, .comm = "status.cgi" },
+					{ .pid = 200, .gone = true },
+					{ .pid = 1, .comm = "a\x1b[31m" } };
+	const struct ancestry_info behind = { .ancestors = line, .cnt = 3 };
+	static const char end[] = "  behind: status.cgi(300) (200) a\\x1b[31m(1)  args: ./upd\n";
+	struct sample *s = sample__new();
+
+	(void)state;
+	memcpy(s->args, "./upd", 6);
+	s->r.call.caller.args_len = 6;
+	s->r.call.ancestry[PVM_CALLER] = &behind;
+	render(&s->r, &o);
+	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
+	render(&s->r, &rendering_defaults);
+	assert_null(memmem(rendering.buf, rendering.len, "behind", 6));
+	free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_user_and_arguments),
+		cmocka_unit_test(test_who_is_behind),
+	};
+
+	return cmocka_run_group_tests_name("text, on demand", tests, NULL, rendering__teardown);
+}
