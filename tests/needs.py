@@ -46,7 +46,8 @@ SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050
 IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook", "perf_kprobes", "witnesses", "yama")
 
 PACKAGES = {"mpicc": "libopenmpi-dev", "mpirun": "openmpi-bin", "bpftool": "bpftool", "setpriv": "util-linux",
-            "unshare": "util-linux", "rsyslogd": "rsyslog"}
+            "unshare": "util-linux", "rsyslogd": "rsyslog",
+            "busybox": "busybox-static"}
 # Where programs are: those that only root runs too, whoever asks.
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 

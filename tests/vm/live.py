@@ -108,7 +108,8 @@ def contents(kernel, words, seconds, part):
     """What the guest has besides its Debian."""
     build = kernel.build
     found = {"init": HERE / "init-live", "arguments": shlex.join(words), "seconds": str(seconds)}
-    shared = [kernels.ROOT / name for name in ("tests/needs.py", "tests/exit32.py", "tests/lacking", "packaging/pvmtrace.service")]
+    shared = [kernels.ROOT / name for name in ("tests/needs.py", "tests/exit32.py", "tests/lacking", "packaging/pvmtrace.service",
+                                               "docs/reading.md")]
     for path in [*shared, *LIVE.glob("*.py"), *(kernels.ROOT / "docs").glob("*.json")]:
         found[f"pvmtrace/{path.relative_to(kernels.ROOT)}"] = path
     for path in (build / "vm" / "live").glob("pvm*"):
@@ -117,6 +118,7 @@ def contents(kernel, words, seconds, part):
     for name in ("pvmtrace-ended", "pvmtrace-few", "pvmtrace-passed", "pvmtrace-native", "pvmtrace-tasks"):
         found[f"pvmtrace/build/vm/{name}"] = build / "vm" / name
     found["pvmtrace/build/live/pvmclock.so"] = build / "live" / "pvmclock.so"
+    found["usr/bin/busybox"] = kernel.busybox
     found["pvmtrace/build/pvmtrace"] = build / ("vm/pvmtrace-witness" if part == "witness" else "pvmtrace")
     return found
 
