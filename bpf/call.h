@@ -108,7 +108,8 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 		return STAGE_FILTERED;
 	if (filter_wants_task(PVM_CALLER)) {
 		caller_fill(&call->caller);
-		if (!filter_task(PVM_CALLER, &call->caller, s->slot))
+		if (!filter_task(PVM_CALLER, &call->caller, s->slot,
+				 cfg_has_exe[PVM_CALLER] ? caller_exe_inode() : 0))
 			return STAGE_FILTERED;
 	}
 	call->caller.pid = tgid; /* the target's filters and kinship compare with it */

@@ -13,6 +13,9 @@ enum pvm_command_kind {
 	PVM_JUDGE_CGROUP = 3,
 	PVM_FORGET_ANCESTRY = 4, /* cgroup.id is its id */
 	PVM_FORGET_TEXT = 5, /* cgroup.id: a mapped file's path, or a mapping's name, by its id */
+	/* pid: a descriptor of the reader's, who keeps it open for as long as the file means verdict.pass, PVM_BOUND_BIT;
+	 * 0: it means nothing any more */
+	PVM_BIND_FILE = 30,
 };
 
 /* This is what the reader wants done to the kernel half's maps. It is an element of an array that is mapped into the user

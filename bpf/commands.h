@@ -12,6 +12,20 @@
 #include "base.h"
 #include "command.h"
 #include "maps.h"
+#include "task.h"
+
+/* The file behind a descriptor of the reader's, for whom this runs. bits: PVM_BOUND_BIT; 0: it means nothing any more. */
+static __always_inline void file_bind(u32 fd, u32 bits)
+{
+	u64 inode = inode_of_fd(bpf_get_current_task(), fd);
+
+	if (!inode)
+		return;
+	if (!bits)
+		bpf_map_delete_elem(&pvm_filter_exe, &inode);
+	else if (!bpf_map_update_elem(&pvm_filter_exe, &inode, &bits, BPF_ANY))
+		files_bound++;
+}
 
 /* Keys and values are copied: helpers of 5.10 take no pointers into an element. */
 static __always_inline void command_apply(struct pvm_command *at)
@@ -31,6 +45,9 @@ static __always_inline void command_apply(struct pvm_command *at)
 		break;
 	case PVM_FORGET_ANCESTRY:
 		bpf_map_delete_elem(&pvm_ancestries, &cgroup.id);
+		break;
+	case PVM_BIND_FILE:
+		file_bind(at->pid, at->verdict.pass);
 		break;
 	case PVM_JUDGE_CGROUP:
 		verdict = at->verdict;

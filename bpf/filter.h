@@ -147,16 +147,33 @@ static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
 	return true;
 }
 
-/* It has a stack of its own: those of all functions that a call goes through are added up, to 512 bytes. */
-static __noinline bool filter_task(u32 who, struct pvm_task *id, u32 slot)
+/* Compares the inode of the program that runs, and no name. inode: its address; 0: there is none. */
+static __always_inline bool filter_exe(u32 who, u64 inode)
 {
-	return filter_uid(who, id) && filter_comm(who, id, slot) && filter_cgroup(who, id);
+	u32 verdict = 0, *bits;
+
+	if (!cfg_has_exe[who])
+		return true;
+	bits = bpf_map_lookup_elem(&pvm_filter_exe, &inode);
+	if (bits && *bits & PVM_BOUND_BIT(who, PVM_EXCLUDE))
+		verdict = PVM_EXCLUDE;
+	else if (bits && *bits & PVM_BOUND_BIT(who, PVM_INCLUDE))
+		verdict = PVM_INCLUDE;
+	return pvm_verdict_passes(cfg_has_exe[who], verdict);
+}
+
+/* It has a stack of its own: those of all functions that a call goes through are added up, to 512 bytes. inode: as above,
+ * if there are filters on it. */
+static __noinline bool filter_task(u32 who, struct pvm_task *id, u32 slot, u64 inode)
+{
+	return filter_uid(who, id) && filter_exe(who, inode) && filter_comm(who, id, slot) &&
+	       filter_cgroup(who, id);
 }
 
 /* Returns whether filter_task has anything to look at. */
 static __always_inline bool filter_wants_task(u32 who)
 {
-	return cfg_has_uid[who] || cfg_has_comm[who] || cfg_has_cgroup[who];
+	return cfg_has_uid[who] || cfg_has_comm[who] || cfg_has_exe[who] || cfg_has_cgroup[who];
 }
 
 /* Returns whether there is any filter on who the target is. */
@@ -171,7 +188,7 @@ static __always_inline bool filter_passes_nobody(void)
 	const u32 include = 1u << PVM_INCLUDE;
 
 	return !((cfg_has_pid[PVM_TARGET] | cfg_has_uid[PVM_TARGET] | cfg_has_comm[PVM_TARGET] |
-		  cfg_has_cgroup[PVM_TARGET]) &
+		  cfg_has_exe[PVM_TARGET] | cfg_has_cgroup[PVM_TARGET]) &
 		 include);
 }
 

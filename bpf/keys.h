@@ -52,6 +52,9 @@ struct pvm_cgroup_val {
 	__u32 pass;    /* the filters let it pass: PVM_PASS_BIT(side, home of the process) */
 };
 
+/* Of a file that a filter means by its path: for this side it has this enum pvm_verdict. */
+#define PVM_BOUND_BIT(who, verdict) (1U << (2 * (who) + (verdict)-1))
+
 #define PVM_PASS_BIT(who, home) (1U << ((who)*PVM_HOME_CNT + (home)))
 
 /* This is a process whose paths have been sent. The key is __u32 tgid. */

@@ -97,6 +97,18 @@ struct {
 	__type(value, u32); /* enum pvm_verdict */
 } pvm_filter_comm SEC(".maps");
 
+/* Programs of --caller-exe and --target-exe. The user half sets the size. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key,
+	       u64); /* address of the file's inode, which the reader keeps open: it is no other one's */
+	__type(value, u32); /* PVM_BOUND_BIT */
+} pvm_filter_exe SEC(".maps");
+
+/* Files that were bound so far. */
+__u32 files_bound;
+
 #define MEMORIES_MAX 1024 /* places that are looked at; of more processes only the numbers count */
 
 /* The user half sets the size, and reads it where it is mapped. */

@@ -195,6 +195,14 @@ static __always_inline bool owner_name_passes(const struct pvm_task *id,
 		    : names_of_pass((u64)owner);
 }
 
+/* What somebody who has ended did run is not known here: then a call more is told. */
+static __always_inline bool owner_exe_passes(const struct pvm_memory *gone,
+					     struct task_struct *owner)
+{
+	return !cfg_has_exe[PVM_TARGET] || gone || !owner ||
+	       filter_exe(PVM_TARGET, raw_exe_inode(owner));
+}
+
 /*
  * Finds who owns the target's memory, where that may be another process. task: mm->owner; place: that of the process of
  * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. rules: enum
@@ -227,8 +235,8 @@ __noinline int owner_take(u64 task, u32 place, u32 rules, u32 slot)
 	if (!passes)
 		passes = filter_pid(PVM_TARGET, id->pid, id->start_ns, rules & OWNER_INCLUDED) &&
 			 !(cfg_no_self && id->pid == s->call.caller.pid) &&
-			 filter_uid(PVM_TARGET, id) && owner_name_passes(id, m, owner) &&
-			 filter_cgroup(PVM_TARGET, id);
+			 filter_uid(PVM_TARGET, id) && owner_exe_passes(m, owner) &&
+			 owner_name_passes(id, m, owner) && filter_cgroup(PVM_TARGET, id);
 	if (!passes)
 		id->flags |= PVM_TASK_REJECTED;
 	s->call.flags |= PVM_CALL_OWNER;

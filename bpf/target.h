@@ -91,37 +91,39 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 	})
 
 /* Defines the same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
-#define DEFINE_TARGET_TAKE(PREFIX)                                                            \
-	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                  \
-							struct task_struct *task, u32 lookup) \
-	{                                                                                     \
-		struct pvm_call *call = &s->call;                                             \
-		struct pvm_task *id = task_blank(&call->target);                              \
-		struct target_memory memory = {};                                             \
-		bool passes;                                                                  \
-                                                                                              \
-		PREFIX##_task_note(id, task);                                                 \
-		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                            \
-		memory_compare(call, s->mm, caller_memory());                                 \
-		passes = lookup & LOOKUP_UNFILTERED || target_number_passes(call, false);     \
-		if (!passes && cfg_memories) {                                                \
-			memory.place = memory_find(PREFIX##_memory_address(task));            \
-			passes = memory.place && target_number_passes(call, true);            \
-		}                                                                             \
-		memory.included = passes || memory.place;                                     \
-		if (!passes && !memory.owner && !memory.place)                                \
-			return TARGET_REJECTED;                                               \
-		PREFIX##_task_fill(id, task);                                                 \
-		access_read(PREFIX, call, task);                                              \
-		if (passes && !(lookup & LOOKUP_UNFILTERED))                                  \
-			passes = filter_task(PVM_TARGET, id, s->slot);                        \
-		if (!target_settle(s, &memory, lookup, passes))                               \
-			return TARGET_REJECTED;                                               \
-		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));  \
-		identity_send(s, PVM_TARGET);                                                 \
-		if (cfg_ancestors)                                                            \
-			call->ancestry[PVM_TARGET] = PREFIX##_target_sum(task);               \
-		return TARGET_PASSES;                                                         \
+#define DEFINE_TARGET_TAKE(PREFIX)                                                              \
+	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                    \
+							struct task_struct *task, u32 lookup)   \
+	{                                                                                       \
+		struct pvm_call *call = &s->call;                                               \
+		struct pvm_task *id = task_blank(&call->target);                                \
+		struct target_memory memory = {};                                               \
+		bool passes;                                                                    \
+                                                                                                \
+		PREFIX##_task_note(id, task);                                                   \
+		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                              \
+		memory_compare(call, s->mm, caller_memory());                                   \
+		passes = lookup & LOOKUP_UNFILTERED || target_number_passes(call, false);       \
+		if (!passes && cfg_memories) {                                                  \
+			memory.place = memory_find(PREFIX##_memory_address(task));              \
+			passes = memory.place && target_number_passes(call, true);              \
+		}                                                                               \
+		memory.included = passes || memory.place;                                       \
+		if (!passes && !memory.owner && !memory.place)                                  \
+			return TARGET_REJECTED;                                                 \
+		PREFIX##_task_fill(id, task);                                                   \
+		access_read(PREFIX, call, task);                                                \
+		if (passes && !(lookup & LOOKUP_UNFILTERED))                                    \
+			passes = filter_task(PVM_TARGET, id, s->slot,                           \
+					     cfg_has_exe[PVM_TARGET] ? PREFIX##_exe_inode(task) \
+								     : 0);                      \
+		if (!target_settle(s, &memory, lookup, passes))                                 \
+			return TARGET_REJECTED;                                                 \
+		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));    \
+		identity_send(s, PVM_TARGET);                                                   \
+		if (cfg_ancestors)                                                              \
+			call->ancestry[PVM_TARGET] = PREFIX##_target_sum(task);                 \
+		return TARGET_PASSES;                                                           \
 	}
 
 DEFINE_TARGET_TAKE(typed)

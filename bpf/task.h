@@ -201,6 +201,12 @@ static __always_inline void caller_fill(struct pvm_task *id)
 		raw_task_fill(id, current_untyped());
 }
 
+static __always_inline u64 caller_exe_inode(void)
+{
+	return HAVE_TYPED_CURRENT ? typed_exe_inode(bpf_get_current_task_btf())
+				  : raw_exe_inode(current_untyped());
+}
+
 /* Returns the address of the caller's memory: to be compared with another one, and nothing else. */
 static __always_inline u64 caller_memory(void)
 {
@@ -295,20 +301,35 @@ __noinline u64 target_sum(u64 task)
 	return raw_target_sum((struct task_struct *)task);
 }
 
+static __always_inline struct file *file_of_fd(u64 by, u32 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ((struct task_struct *)by, files, fdt);
+	struct file *file = NULL, **fds;
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	fds = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]);
+	return file;
+}
+
+/* Returns the address of the inode behind a descriptor of task by; 0: there is none. */
+static __always_inline u64 inode_of_fd(u64 by, u32 fd)
+{
+	struct file *file = file_of_fd(by, fd);
+
+	return file ? (u64)BPF_CORE_READ(file, f_inode) : 0;
+}
+
 /* Returns the task behind a descriptor of task by, if it is a pidfd. From 6.9 on pidfds are inodes of a file
  * system of their own, before they are anonymous inodes named "[pidfd]". */
 __noinline u64 walk_pidfd_global(u64 by, u32 fd)
 {
-	struct fdtable *fdt = BPF_CORE_READ((struct task_struct *)by, files, fdt);
-	struct file *file = NULL, **fds;
+	struct file *file = file_of_fd(by, fd);
 	struct inode *inode;
 	unsigned long magic;
 	char name[8] = {};
 
-	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	fds = BPF_CORE_READ(fdt, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]);
 	if (!file)
 		return 0;
 	inode = BPF_CORE_READ(file, f_inode);

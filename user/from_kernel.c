@@ -46,6 +46,7 @@ static void facts(void *ctx, struct run_facts *out)
 	out->resolve = k->ops->resolve(k->tracer);
 	out->confirms = k->ops->confirms(k->tracer);
 	out->witnesses = k->ops->witness(k->tracer, NULL);
+	out->file_cnt = k->ops->files(k->tracer, &out->files);
 	out->pid = k->ops->host_pid(k->tracer);
 }
 

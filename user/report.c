@@ -119,6 +119,8 @@ int report__start(struct report *r)
 		.audit = facts.audit,
 		.abis = facts.abis,
 		.abi_cnt = facts.abi_cnt,
+		.files = facts.files,
+		.file_cnt = facts.file_cnt,
 		.notes = r->notes,
 		.note_cnt = r->note_cnt,
 		.options = c->options,

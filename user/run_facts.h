@@ -18,6 +18,8 @@ struct run_facts {
 	struct confirm_info confirms;
 	struct abi_info abis[ABIS_MAX];
 	size_t abi_cnt;
+	const struct bound_info *files; /* that filters mean; of a recording it is not known */
+	size_t file_cnt;
 	uint32_t pid;	   /* on the host */
 	uint8_t witnesses; /* enum witness_bit */
 	bool audit;	   /* --audit */

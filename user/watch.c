@@ -312,6 +312,23 @@ static void watch_audit_lost(struct watch *w)
 	w->audit_lost = lost;
 }
 
+/* Of what a filter by executable means, another file may stand at the path by now, which was not the one that counts until
+ * it was looked at. */
+static void watch_files(struct watch *w)
+{
+	const char *message;
+	bool wanted = false;
+
+	while ((message = w->kernel->ops->files_changed(w->kernel->tracer, &wanted))) {
+		log__warn("%s", message);
+		if (report__error(w->report,
+				  wanted ? ERROR_WANTED_REPLACED : ERROR_EXCLUDED_REPLACED, message,
+				  0) &&
+		    wanted)
+			report__doubt(w->report, ERROR_WANTED_REPLACED);
+	}
+}
+
 void watch__tick(struct watch *w)
 {
 	const struct watch before = *w;
@@ -328,4 +345,5 @@ void watch__tick(struct watch *w)
 	watch_pages(w);
 	watch_processes(w, PVM_CALLER);
 	watch_processes(w, PVM_TARGET);
+	watch_files(w);
 }

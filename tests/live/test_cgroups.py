@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cgroups and containers: v1, v2 and hybrid hosts, moves, and the names that engines give."""
 
+import contextlib
 import ctypes
 import os
+import time
 
 import pytest
 
@@ -387,3 +389,26 @@ def test_none_is_the_host(cgroups, side):
     finally:
         for t in tracers:
             t.kill()
+
+
+@pytest.mark.parametrize("sign", ["", "!"])
+def test_units(cgroups, sign):
+    """A unit is the first name that is no slice's: what is called like one further below is not it."""
+    top, name = cgroup_name(), any_hierarchy()
+    places = [cgroups.make(name, f"/{top}.slice/{unit}") for unit in ("pvm-a.service/inner", "pvm-b.service", "pvm-c.scope/pvm-a.service")]
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(Held("pvmcall", "step", preexec_fn=cgroups.join(p))) for p in places]
+        for h in held:
+            h.line()
+        t = stack.enter_context(Tracer("--caller-unit", f"{sign}pvm-a"))
+        for h in held:
+            h.step()
+        wanted = {h.pid for h in (held[1:] if sign else held[:1])}
+        t.wait(lambda t: wanted <= {e["caller"]["pid"] for e in t.events()}, what="the calls")
+        if sign:
+            t.fence()
+        else:
+            time.sleep(0.5)
+        mine = {h.pid for h in held}
+        assert {e["caller"]["pid"] for e in t.events()} & mine == wanted
+        assert t.start["filters"]["caller"]["unit"] == [f"{sign}pvm-a"]

@@ -91,6 +91,21 @@ static bool memory_left(struct tracer *t)
 	return t->memory_left;
 }
 
+static size_t files(struct tracer *t, const struct bound_info **out)
+{
+	*out = t->files;
+	return t->file_cnt;
+}
+
+static const char *files_changed(struct tracer *t, bool *wanted)
+{
+	const char *message = t->changed;
+
+	*wanted = t->changed_wanted;
+	t->changed = NULL;
+	return message;
+}
+
 static struct pvm_shared *shared(struct tracer *t)
 {
 	return &t->shared;
@@ -260,6 +275,8 @@ const struct kernel_ops fake_kernel_ops = {
 	.firing = firing,
 	.alive = alive,
 	.memory_left = memory_left,
+	.files = files,
+	.files_changed = files_changed,
 	.shared = shared,
 	.seen_fd = seen_fd,
 	.poll_fd = no_fd,

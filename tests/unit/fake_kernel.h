@@ -30,6 +30,10 @@ struct tracer {
 	uint64_t skipped, skipped_at_tick; /* the latter is what the former becomes */
 	enum tracer_firing firing;
 	size_t alive[2]; /* by enum pvm_who */
+	struct bound_info files[4];
+	size_t file_cnt;
+	const char *changed; /* what is told of one of them, once */
+	bool changed_wanted;
 	struct fake_record calls[FAKE_RECORDS], arrays[FAKE_RECORDS], summaries[FAKE_RECORDS];
 	size_t call_cnt, array_cnt, summary_cnt;
 	/* They are the callbacks of the rings, and what is called each time that of calls is read. */

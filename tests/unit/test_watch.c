@@ -301,6 +301,25 @@ static void test_processes_end(void **state)
 	*list = (struct filter_list){ 0 };
 }
 
+/* Calls of a program that is asked for may have been dropped until its new file was seen; of one that is left out, none. */
+static void test_files_of_filters_are_replaced(void **state)
+{
+	(void)state;
+	begin();
+	fake.changed = "--caller-exe: '/x' is another file now";
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_int_equal(told[0].code, ERROR_EXCLUDED_REPLACED);
+	fake.changed = "--caller-exe: '/y' is another file now";
+	fake.changed_wanted = true;
+	tick(true, true);
+	tick(true, true);
+	assert_int_equal(told_cnt, 2);
+	assert_int_equal(told[1].code, ERROR_WANTED_REPLACED);
+	assert_true(error_code_is_harmless(ERROR_EXCLUDED_REPLACED));
+	assert_false(error_code_is_harmless(ERROR_WANTED_REPLACED));
+}
+
 /* The switch went off and on between two looks: with hooks on functions that hides calls. */
 static void test_switch_between_two_looks(void **state)
 {
@@ -520,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_switch_of_kprobes_at_the_start),
 		cmocka_unit_test(test_skips_are_told_as_they_grow),
 		cmocka_unit_test(test_processes_end),
+		cmocka_unit_test(test_files_of_filters_are_replaced),
 		cmocka_unit_test(test_audit_falls_silent),
 		cmocka_unit_test(test_audit_lacks_a_cpu),
 		cmocka_unit_test(test_audit_cannot_compare),

@@ -17,6 +17,8 @@ static const struct {
 	[ERROR_AUDIT_LOST] = { "audit_lost", false },
 	[ERROR_CALLER_GONE] = { "caller_gone", true },
 	[ERROR_TARGET_GONE] = { "target_gone", true },
+	[ERROR_WANTED_REPLACED] = { "wanted_replaced", false },
+	[ERROR_EXCLUDED_REPLACED] = { "excluded_replaced", true },
 	[ERROR_OUTPUT_FAILING] = { "output_failing", true },
 	[ERROR_OUTPUT_REPLACED] = { "output_replaced", false },
 	[ERROR_OUTPUT_ACCESS] = { "output_access", true },

@@ -8,10 +8,12 @@
 
 #include "bpf/keys.h"
 #include "event/container.h"
+#include "event/unit.h"
 
 bool judge__needed(const struct options *o, enum pvm_who who)
 {
-	return o->filter[who][FILTER_CGROUP].cnt || o->filter[who][FILTER_CONTAINER].cnt;
+	return o->filter[who][FILTER_CGROUP].cnt || o->filter[who][FILTER_CONTAINER].cnt ||
+	       o->filter[who][FILTER_UNIT].cnt;
 }
 
 /* Returns whether the pattern matches the path itself or an ancestor. fnmatch lets '*' match '/', so "/a*" holds
@@ -80,6 +82,13 @@ static bool id_matches(const char *value, const struct container *id)
 	return want <= id->len && !strncasecmp(value, id->id, want);
 }
 
+static enum tristate hit_unit(const struct filter_value *value, const void *of)
+{
+	const struct judge_place *place = of;
+
+	return unit__hit(value->text, place->path, place->len, place->cut);
+}
+
 struct container_place {
 	struct containers found;
 	enum pvm_home home;
@@ -120,17 +129,18 @@ bool judge__list(const struct filter_list *list, judge_hit_fn hit, const void *o
 
 bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place)
 {
-	const struct filter_list *list = &o->filter[who][FILTER_CONTAINER];
+	const struct filter_list *lists = o->filter[who];
 	struct container_place where = { .home = place->home };
 
 	if (!place->path)
 		return true;
-	if (!judge__list(&o->filter[who][FILTER_CGROUP], hit_cgroup, place))
+	if (!judge__list(&lists[FILTER_CGROUP], hit_cgroup, place) ||
+	    !judge__list(&lists[FILTER_UNIT], hit_unit, place))
 		return false;
-	if (!list->cnt)
+	if (!lists[FILTER_CONTAINER].cnt)
 		return true;
 	containers__find(place->path, place->len, place->cut, &where.found);
-	return judge__list(list, hit_container, &where);
+	return judge__list(&lists[FILTER_CONTAINER], hit_container, &where);
 }
 
 /* Judges a process in the same way; task->task is not NULL. */
@@ -203,6 +213,23 @@ static bool comm_passes(const struct options *o, enum pvm_who who, const struct 
 			   who == PVM_TARGET ? hit_target_comm : hit_comm, task);
 }
 
+/* Compares the path that was read, since there is no file any more to compare: that of a process of the host's mount
+ * namespace. One that is not known is not hidden. */
+static enum tristate hit_exe(const struct filter_value *value, const void *of)
+{
+	const struct task_info *task = of;
+	char path[PVM_PATH_MAX + sizeof(CGROUP_GAP)];
+	size_t len = task->exe_len < sizeof(path) - 1 ? task->exe_len : sizeof(path) - 1;
+
+	if (!task->exe)
+		return task->task ? UNKNOWN : NO;
+	memcpy(path, task->exe, len);
+	path[len] = '\0';
+	if (task->task->flags & (PVM_TASK_MNT_OTHER | PVM_TASK_EXE_DELETED))
+		return NO;
+	return fnmatch(value->text, path, FNM_PATHNAME | FNM_PERIOD) ? NO : YES;
+}
+
 /* Returns whether a process filter names this one. */
 static bool is_included(const struct filter_list *list, const struct task_info *task)
 {
@@ -221,6 +248,7 @@ static bool task_passes(const struct options *o, enum pvm_who who, const struct 
 	return judge__list(&o->filter[who][FILTER_PID], included ? hit_lender : hit_pid,
 			   task->task) &&
 	       uid_passes(o, who, task->task) && comm_passes(o, who, task->task) &&
+	       judge__list(&o->filter[who][FILTER_EXE], hit_exe, task) &&
 	       (!task->task || judge_task(o, who, task));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* judge - the filters that user space applies. Those by cgroup and container look at strings, so it judges each
+/* judge - the filters that user space applies. Those by cgroup, container and unit look at strings, so it judges each
  * cgroup once and the kernel half remembers the verdict; the rest only when a recording is replayed. It is pure. */
 #ifndef PVM_JUDGE_H
 #define PVM_JUDGE_H

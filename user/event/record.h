@@ -278,6 +278,14 @@ struct confirm_info {
 	enum page_hook pages;
 };
 
+/* A file that a filter by executable means. */
+struct bound_info {
+	const char *side; /* "caller" or "target" */
+	const char *path;
+	uint64_t ino;
+	uint32_t dev; /* the kernel's own encoding */
+};
+
 struct start_info {
 	const char *version;
 	const char *libbpf;
@@ -294,6 +302,8 @@ struct start_info {
 		*notes; /* what is special on this host (CAP_BPF kept, pid namespace, ...) */
 	size_t note_cnt;
 	const struct options *options;	/* filters and limits in force */
+	const struct bound_info *files; /* that they mean, or the first of them */
+	size_t file_cnt;
 	const struct counter *counters; /* names only */
 	size_t counter_cnt;
 	uint32_t pid;	      /* host pid of the collector */

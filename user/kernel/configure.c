@@ -8,6 +8,7 @@
 #include "bpf/control.h"
 #include "bpf/event.h"
 #include "bpf/keys.h"
+#include "kernel/exe_bind.h"
 #include "kernel/support.h"
 #include "kernel/tracer_filter.h"
 #include "pvmtrace.skel.h"
@@ -39,8 +40,10 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 		skel->rodata->cfg_has_pid[who] = filter_mask(&list[FILTER_PID]);
 		skel->rodata->cfg_has_uid[who] = filter_mask(&list[FILTER_UID]);
 		skel->rodata->cfg_has_comm[who] = filter_mask(&list[FILTER_COMM]);
+		skel->rodata->cfg_has_exe[who] = filter_mask(&list[FILTER_EXE]);
 		skel->rodata->cfg_has_cgroup[who] = filter_mask(&list[FILTER_CGROUP]) |
-						    filter_mask(&list[FILTER_CONTAINER]);
+						    filter_mask(&list[FILTER_CONTAINER]) |
+						    filter_mask(&list[FILTER_UNIT]);
 	}
 	skel->rodata->cfg_digest_key[0] = digest_key[0];
 	skel->rodata->cfg_digest_key[1] = digest_key[1];
@@ -56,6 +59,8 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	bpf_program__set_autoload(skel->progs.pvm_exec, skel->rodata->cfg_memories);
 	if (skel->rodata->cfg_memories)
 		bpf_map__set_max_entries(skel->maps.pvm_memories, skel->rodata->cfg_memories);
+	if (exe_bind__is_asked_for(o))
+		bpf_map__set_max_entries(skel->maps.pvm_filter_exe, EXE_BIND_MAX);
 	bpf_map__set_max_entries(skel->maps.pvm_filter_pid, filter_room(o, FILTER_PID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_uid, filter_room(o, FILTER_UID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));

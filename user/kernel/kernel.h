@@ -24,12 +24,14 @@ struct kernel_ops {
 	struct pin_key (*pin_key)(const struct tracer *t);
 	uint32_t (*host_pid)(const struct tracer *t);
 	bool (*in_pid_ns)(const struct tracer *t);
+	size_t (*files)(struct tracer *t, const struct bound_info **out);
 	/* These say how it is. */
 	void (*counts)(struct tracer *t, struct pvm_counts *out);
 	uint64_t (*skipped_runs)(const struct tracer *t);
 	enum tracer_firing (*firing)(struct tracer *t);
 	size_t (*alive)(struct tracer *t, enum pvm_who who);
 	bool (*memory_left)(struct tracer *t);
+	const char *(*files_changed)(struct tracer *t, bool *wanted);
 	/* These give its records. */
 	struct pvm_shared *(*shared)(struct tracer *t);
 	int (*seen_fd)(const struct tracer *t);

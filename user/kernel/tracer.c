@@ -38,6 +38,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .btf_custom_path = o->btf };
 	struct tracer *t = calloc(1, sizeof(*t));
 	long cpus = libbpf_num_possible_cpus();
+	int err;
 
 	if (!t) {
 		log__error("out of memory");
@@ -62,8 +63,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 	}
 	t->skel = pvmtrace_bpf__open_opts(&opts);
 	if (!t->skel) {
-		int err = errno;
-
+		err = errno;
 		free(t);
 		return support__explain("opening the BPF programs", err);
 	}
@@ -76,6 +76,11 @@ int tracer__open(struct tracer **out, const struct options *o)
 		return EX_UNAVAILABLE;
 	}
 	configure__skeleton(t->skel, t->options, t->digest_key);
+	err = exe_bind__open(&t->exes, o);
+	if (err) {
+		tracer__close(t);
+		return err;
+	}
 	*out = t;
 	return 0;
 }
@@ -218,6 +223,9 @@ int tracer__attach(struct tracer *t)
 	t->commands.iterator = t->iterators.apply;
 	t->commands.shared = &skel->bss->pvm_shared;
 	t->summaries.iterator = t->iterators.take;
+	err = exe_bind__put(&t->exes, &t->commands, &skel->bss->files_bound);
+	if (err)
+		return support__explain("binding the files of --caller-exe and --target-exe", -err);
 	err = hooks__attach(&t->hooks);
 	return err ? support__explain("attaching the hooks", -err) : 0;
 }
@@ -237,6 +245,7 @@ void tracer__close(struct tracer *t)
 	summaries__close(&t->summaries);
 	for (int who = 0; who < 2; who++)
 		pid_watch__close(&t->watch[who]);
+	exe_bind__close(&t->exes);
 	pvmtrace_bpf__destroy(t->skel);
 	if (t->yama >= 0)
 		close(t->yama);

@@ -96,6 +96,10 @@ enum tracer_firing tracer__firing(struct tracer *t);
 /* These are for the rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
 typedef int (*tracer_sample_fn)(void *ctx, void *data, size_t size);
 int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx);
+/* Lists the files that filters mean, or the first of them. What it gives is valid until the next call. */
+size_t tracer__files(struct tracer *t, const struct bound_info **out);
+/* Looks whether they are others now: as exe_bind__look does. It is called about once a second. */
+const char *tracer__files_changed(struct tracer *t, bool *wanted);
 /* Returns, with --audit, the ring of struct pvm_seen. */
 int tracer__seen_fd(const struct tracer *t);
 int tracer__poll_fd(struct tracer *t);

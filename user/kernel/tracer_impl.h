@@ -11,12 +11,15 @@
 #include "base/options.h"
 #include "bpf/keys.h"
 #include "kernel/commands.h"
+#include "kernel/exe_bind.h"
 #include "kernel/hooks.h"
 #include "kernel/iterators.h"
 #include "kernel/module_types.h"
 #include "kernel/pid_watch.h"
 #include "kernel/self_test.h"
 #include "kernel/summaries.h"
+
+#define FILES_TOLD 32 /* in `start` */
 
 struct pvmtrace_bpf;
 struct ring_buffer;
@@ -37,6 +40,8 @@ struct tracer {
 	int yama; /* yama.h */
 	struct self_test test;
 	struct pid_watch watch[2]; /* by enum pvm_who */
+	struct exe_bind exes;
+	struct bound_info files[FILES_TOLD];
 };
 
 #endif

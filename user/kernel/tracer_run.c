@@ -38,6 +38,17 @@ bool tracer__memory_left(struct tracer *t)
 		filter_memory_left(t->memories, cnt));
 }
 
+size_t tracer__files(struct tracer *t, const struct bound_info **out)
+{
+	*out = t->files;
+	return exe_bind__list(&t->exes, t->files, FILES_TOLD);
+}
+
+const char *tracer__files_changed(struct tracer *t, bool *wanted)
+{
+	return exe_bind__look(&t->exes, &t->commands, wanted);
+}
+
 void tracer__counts(struct tracer *t, struct pvm_counts *out)
 {
 	const struct pvm_shared *shared = &t->skel->bss->pvm_shared;

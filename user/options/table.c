@@ -22,6 +22,8 @@
 #define ALLOW_UID "a uid from 0 to 4294967294 or the name of an account"
 #define ALLOW_COMM "1 to 15 bytes, the length of a task's name"
 #define ALLOW_PATTERN "a path from '/' on, or a shell pattern for one"
+#define ALLOW_UNIT "a unit's name of up to 255 bytes, without '/', or a shell pattern for some"
+#define ALLOW_EXE "an absolute path, or a shell pattern for some"
 #define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
 
 static void store_number(struct options *o, const struct option_def *d, uint64_t n)
@@ -224,6 +226,15 @@ const struct option_def options_table[] = {
 		  "the host's own pid and mount namespaces" },
 	{ "caller-container", .arg = "ID", FILTER_OF(PVM_CALLER, FILTER_CONTAINER),
 	  .allowed = ALLOW_CONTAINER, .help = "container of the caller, likewise" },
+	{ "target-unit", .arg = "UNIT", FILTER_OF(PVM_TARGET, FILTER_UNIT), .allowed = ALLOW_UNIT,
+	  .help = "systemd unit of the target (sshd, session-3.scope), or a shell pattern" },
+	{ "caller-unit", .arg = "UNIT", FILTER_OF(PVM_CALLER, FILTER_UNIT), .allowed = ALLOW_UNIT,
+	  .help = "systemd unit of the caller, likewise" },
+	{ "target-exe", .arg = "PATH", FILTER_OF(PVM_TARGET, FILTER_EXE), .allowed = ALLOW_EXE,
+	  .help = "program that the target runs: the file that is at this path, or at paths that match a "
+		  "shell pattern, and no other of that name" },
+	{ "caller-exe", .arg = "PATH", FILTER_OF(PVM_CALLER, FILTER_EXE), .allowed = ALLOW_EXE,
+	  .help = "program that the caller runs, likewise" },
 	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, MEMBER(ops),
 	  .names = op_names, .help = "only process_vm_readv or only process_vm_writev" },
 	{ "outcome", .group = GROUP_FILTER, .arg = "success|failure", .set = set_outcome,

@@ -189,11 +189,30 @@ static void put_side_filters(struct json *j, const char *key, const struct filte
 	json__close_obj(j);
 }
 
-void common__filters(struct json *j, const struct options *o, bool nulls)
+static void put_files(struct json *j, const struct start_info *s)
 {
+	json__open_arr(j, "files");
+	for (size_t i = 0; i < s->file_cnt; i++) {
+		const struct bound_info *f = &s->files[i];
+
+		json__open_obj(j, NULL);
+		json__str(j, "side", f->side);
+		json__str(j, "path", f->path);
+		json__dev(j, "dev", f->dev);
+		json__u64(j, "ino", f->ino);
+		json__close_obj(j);
+	}
+	json__close_arr(j);
+}
+
+void common__filters(struct json *j, const struct start_info *s, bool nulls)
+{
+	const struct options *o = s->options;
+
 	json__open_obj(j, "filters");
 	put_side_filters(j, "caller", o->filter[PVM_CALLER]);
 	put_side_filters(j, "target", o->filter[PVM_TARGET]);
+	put_files(j, s);
 	json__open_arr(j, "op");
 	for (unsigned int op = PVM_READ; op <= PVM_WRITE; op++)
 		if (o->ops & 1u << op)

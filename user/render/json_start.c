@@ -58,7 +58,7 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	common__texts(j, "unseen", s->unseen, own__shows(plan, OWN_UNSEEN) ? s->unseen_cnt : 0);
 	common__texts(j, "notes", s->notes, own__shows(plan, OWN_NOTES) ? s->note_cnt : 0);
 	if (s->options && own__shows(plan, OWN_FILTERS))
-		common__filters(j, s->options, true);
+		common__filters(j, s, true);
 	else
 		json__null(j, "filters");
 	if (s->options && own__shows(plan, OWN_LIMITS))

@@ -51,7 +51,7 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	if (own__shows(plan, OWN_NOTES))
 		common__texts(j, "notes", s->notes, s->note_cnt);
 	if (s->options && own__shows(plan, OWN_FILTERS))
-		common__filters(j, s->options, false);
+		common__filters(j, s, false);
 	if (s->options && own__shows(plan, OWN_LIMITS))
 		common__limits(j, s->options, false);
 	if (own__shows(plan, OWN_COUNTER_NAMES)) {

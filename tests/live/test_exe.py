@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--caller-exe and --target-exe: a file, not a name. Who copies it, calls himself like it, or has it somewhere else is not it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from pvm import TRIGGERS, Held, Tracer, pvmtrace, trigger, trigger_one
+
+PVMCALL = TRIGGERS / "pvmcall"
+
+
+@pytest.fixture(name="place")
+def directory_for_all():
+    """Where the collector may look after it has given up its rights."""
+    path = Path(tempfile.mkdtemp(prefix="pvmexe-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def tool(place, name="tool"):
+    return Path(shutil.copy(PVMCALL, place / name))
+
+
+def told(t, path, *args, **popen):
+    """Whether a call of the program is told, which is followed by one that surely is."""
+    run = trigger_one(path, *args or ("self",), **popen)
+    return run["pid"], [e["caller"]["exe"] for e in t.of(run["pid"])]
+
+
+
+@pytest.fixture(name="t")
+def tracer_without(place):
+    """A tracer that leaves one program out: all others are told, so there is a fence."""
+    with Tracer("--caller-exe", f"!{tool(place)}") as t:
+        yield t
+
+
+def test_the_file_is_left_out_and_nothing_else(t, place):
+    path = place / "tool"
+    filters = t.start["filters"]
+    assert filters["caller"]["exe"] == [f"!{path}"] and filters["target"]["exe"] == []
+    st = path.stat()
+    assert filters["files"] == [{"side": "caller", "path": str(path), "ino": st.st_ino,
+                                 "dev": f"{os.major(st.st_dev):02x}:{os.minor(st.st_dev):02x}"}]
+    assert told(t, path)[1] == []
+    assert told(t, PVMCALL)[1] == [str(PVMCALL)]
+
+
+def test_a_copy_elsewhere(t, place):
+    (place / "other").mkdir()
+    copy = tool(place / "other")
+    assert told(t, copy)[1] == [str(copy)]
+
+
+def test_a_name_is_not_enough(t):
+    """Neither the first argument nor the name of the thread."""
+    run = trigger_one(PVMCALL, "--comm", b"tool".hex(), "self")
+    assert t.one(run["pid"])["caller"]["comm"] == "tool"
+
+
+def test_another_name_of_the_file(t, place):
+    """It is the same file."""
+    os.link(place / "tool", place / "link")
+    assert told(t, place / "link")[1] == []
+    (place / "symbolic").symlink_to(place / "tool")
+    assert told(t, place / "symbolic")[1] == []
+
+
+@pytest.mark.needs("mounts")
+def test_a_mount_over_the_path_in_another_namespace(t, place):
+    """What stands at the path there is another file, whatever it is called."""
+    evil, path = tool(place, "evil"), place / "tool"
+    script = f"mount --bind '{evil}' '{path}' && exec '{path}' self"
+    run = trigger_one("/usr/bin/unshare", "-m", "sh", "-c", script)
+    event = t.one(run["pid"])
+    assert event["caller"]["exe"] == str(path)
+    # And the file itself is the same in any of them.
+    run = trigger_one("/usr/bin/unshare", "-m", "sh", "-c", f"exec '{path}' self")
+    assert t.of(run["pid"]) == []
+
+
+@pytest.mark.needs("mounts")
+def test_a_file_of_that_path_in_another_root(t, place):
+    """As a container has it."""
+    root = place / "root"
+    inside = root / str(place / "tool")[1:]
+    inside.parent.mkdir(parents=True)
+    shutil.copy(PVMCALL, inside)
+    script = (f"mount --rbind / '{root}' 2>/dev/null; mount -t tmpfs none '{root}/tmp' && mkdir -p '{root}{place}' && "
+              f"cp '{PVMCALL}' '{root}{place}/tool' && exec chroot '{root}' '{place}/tool' self")
+    run = trigger_one("/usr/bin/unshare", "-m", "sh", "-c", script)
+    assert t.one(run["pid"])["caller"]["exe"].endswith(f"{place}/tool")
+
+
+def replaced(t, code):
+    return t.wait(lambda t: [r for r in t.records("error") if r["code"] == code], timeout=10, what="a record of the change")
+
+
+def test_a_replaced_file(t, place):
+    """As a package's upgrade does it: what runs from the earlier file goes on counting, and the new one counts."""
+    path = place / "tool"
+    with Held(path, "step") as running:
+        tool(place, "new").rename(path)
+        assert str(path) in replaced(t, "excluded_replaced")[0]["message"]
+        assert told(t, path)[1] == []
+        running.step()
+        assert t.of(running.pid) == []
+    assert told(t, PVMCALL)[1] == [str(PVMCALL)]
+    t.stop()
+    assert t.end["complete"] is True
+
+
+def test_a_changed_file_and_one_that_goes(t, place):
+    with open(place / "tool", "ab") as f:
+        f.write(b"\0")
+    assert "was changed" in replaced(t, "excluded_replaced")[0]["message"]
+    assert told(t, place / "tool")[1] == []
+    (place / "tool").unlink()
+    t.wait(lambda t: len(t.records("error")) == 2, timeout=10, what="a second record")
+    assert "not there" in t.records("error")[1]["message"]
+
+
+def test_only_what_is_wanted(place):
+    path, other = tool(place), tool(place, "other")
+    with Tracer("--caller-exe", path) as t:
+        for program in (other, PVMCALL, path):
+            run = trigger_one(program, "self")
+        events = t.wait(lambda t: t.events(), what="the call")
+        time.sleep(0.3)
+        assert {e["caller"]["pid"] for e in t.events()} == {run["pid"]} and events[0]["caller"]["exe"] == str(path)
+        tool(place, "new").rename(path)
+        assert replaced(t, "wanted_replaced")
+        run = trigger_one(path, "self")
+        t.wait(lambda t: t.events(run["pid"]), what="a call of the new file")
+        t.stop()
+        assert t.end["complete"] is False and "wanted_replaced" in t.end["incomplete"]
+
+
+def test_targets_and_patterns(place):
+    wanted, other = tool(place, "victim-1"), tool(place, "bystander")
+    with Tracer("--target-exe", f"{place}/victim-*") as t:
+        for program in (other, wanted):
+            run = trigger(program, "pair")[0]  # two calls on a child of its own
+        t.wait(lambda t: len(t.events()) == 2, what="two calls")
+        time.sleep(0.3)
+        assert {e["caller"]["pid"] for e in t.events()} == {run["pid"]}
+        assert [f["path"] for f in t.start["filters"]["files"]] == [str(wanted)]
+        # One that comes later is bound within some seconds.
+        later = tool(place, "victim-2")
+        t.wait(lambda t: t.records("error"), timeout=20, what="the new file")
+        run = trigger(later, "pair")[0]
+        t.wait(lambda t: len(t.events(run["pid"])) == 2, what="two more")
+
+
+def test_what_is_no_file(place):
+    for value, said in (("tool", "is not valid"), (f"{place}/", "is not valid"), (str(place), "is not a regular file")):
+        p = pvmtrace("--caller-exe", value)
+        assert p.status == 64 and f"--caller-exe: '{value}' {said}" in p.err, p.err
+    with Tracer("--caller-exe", f"!{place}/later") as t:
+        assert t.start["filters"]["files"] == []
+        path = tool(place, "later")
+        replaced(t, "excluded_replaced")
+        assert told(t, path)[1] == []
+
+
+def test_it_holds_for_the_owner_of_the_memory(place):
+    """A child that still works in its parent's memory, and the parent's program is what is asked for."""
+    path = tool(place)
+    with Held(path, "step") as p, Tracer("--target-exe", path, "-p", p.pid) as t:
+        assert t.start["filters"]["files"][0]["path"] == str(path)
+        subprocess.run([PVMCALL, "pid", str(p.pid)], stdout=subprocess.DEVNULL, check=True, timeout=20)
+        t.wait(lambda t: t.events(), what="the call on it")

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel/exe_bind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <linux/types.h>
+
+#include "base/log.h"
+#include "bpf/event.h"
+
+#define OLD_MAX 4     /* earlier files of one path that go on counting */
+#define GLOB_EVERY 10 /* looks between two at what a pattern means */
+
+struct bound_file {
+	const struct filter_value *value;
+	uint32_t who; /* enum pvm_who */
+	char *path;
+	int fd;
+	struct stat is; /* when it was bound, or its change was told */
+	bool old;	/* another one is there now, or none */
+	bool gone;	/* which was said */
+};
+
+static const char *const names[] = { [PVM_CALLER] = "caller-exe", [PVM_TARGET] = "target-exe" };
+
+static bool is_pattern(const char *text)
+{
+	return text[strcspn(text, "*?[\\")] != '\0';
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool same_content(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+bool exe_bind__is_asked_for(const struct options *o)
+{
+	return o->filter[PVM_CALLER][FILTER_EXE].cnt || o->filter[PVM_TARGET][FILTER_EXE].cnt;
+}
+
+/* The one that the path means at present, or NULL. */
+static struct bound_file *find(const struct exe_bind *b, uint32_t who,
+			       const struct filter_value *value, const char *path)
+{
+	for (size_t i = 0; i < b->cnt; i++) {
+		struct bound_file *f = &b->files[i];
+
+		if (f->who == who && f->value == value && !f->old && !strcmp(f->path, path))
+			return f;
+	}
+	return NULL;
+}
+
+/* What the file means, by all values that mean it. */
+static uint32_t bits_of(const struct exe_bind *b, const struct stat *is)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < b->cnt; i++) {
+		const struct bound_file *f = &b->files[i];
+
+		if (same_file(&f->is, is))
+			bits |= PVM_BOUND_BIT(f->who,
+					      f->value->exclude ? PVM_EXCLUDE : PVM_INCLUDE);
+	}
+	return bits;
+}
+
+static void tell_kernel(const struct exe_bind *b, struct commands *c, const struct bound_file *f)
+{
+	const struct pvm_command command = {
+		.kind = PVM_BIND_FILE,
+		.pid = (uint32_t)f->fd,
+		.verdict = { .pass = bits_of(b, &f->is) },
+	};
+
+	commands__put(c, &command);
+}
+
+/* Opens what the path means now, without a right to read it. NULL, with errno: there is no such file, or no room. */
+static struct bound_file *add(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+			      const char *path)
+{
+	struct bound_file f = { .value = value, .who = who };
+	int err = 0;
+
+	if (b->cnt == EXE_BIND_MAX) {
+		errno = ENOSPC;
+		return NULL;
+	}
+	f.fd = open(path, O_PATH | O_CLOEXEC);
+	if (f.fd < 0)
+		return NULL;
+	if (fstat(f.fd, &f.is))
+		err = errno;
+	else if (!S_ISREG(f.is.st_mode))
+		err = EINVAL;
+	else if (!(f.path = strdup(path)))
+		err = ENOMEM;
+	if (err) {
+		close(f.fd);
+		errno = err;
+		return NULL;
+	}
+	b->files[b->cnt] = f;
+	return &b->files[b->cnt++];
+}
+
+/* The earliest of those that the path meant is forgotten, if they are too many. */
+static void forget_old(struct exe_bind *b, struct commands *c, const struct bound_file *like)
+{
+	const struct filter_value *value = like->value;
+	const char *path = like->path;
+	struct bound_file gone;
+	size_t first = b->cnt, cnt = 0;
+
+	for (size_t i = 0; i < b->cnt; i++) {
+		const struct bound_file *f = &b->files[i];
+
+		if (!f->old || f->value != value || strcmp(f->path, path) != 0)
+			continue;
+		first = first < i ? first : i;
+		cnt++;
+	}
+	if (cnt <= OLD_MAX)
+		return;
+	gone = b->files[first];
+	memmove(&b->files[first], &b->files[first + 1], (b->cnt - first - 1) * sizeof(b->files[0]));
+	b->cnt--;
+	tell_kernel(b, c, &gone);
+	commands__apply(c);
+	close(gone.fd);
+	free(gone.path);
+}
+
+/* Calls take for each path that a value means, until that returns other than 0, and returns this. */
+typedef int (*take_fn)(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+		       const char *path);
+
+static int each_path(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+		     take_fn take)
+{
+	glob_t found = { 0 };
+	int err = 0;
+
+	if (!is_pattern(value->text))
+		return take(b, who, value, value->text);
+	if (!glob(value->text, 0, NULL, &found)) {
+		for (size_t i = 0; i < found.gl_pathc && !err; i++)
+			err = take(b, who, value, found.gl_pathv[i]);
+	}
+	globfree(&found);
+	return err;
+}
+
+static int take_first(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+		      const char *path)
+{
+	if (add(b, who, value, path))
+		return 0;
+	if (errno == ENOSPC) {
+		log__error("--%s: '%s' and the others mean more than %d files", names[who],
+			   value->text, EXE_BIND_MAX);
+		return EX_USAGE;
+	}
+	/* Of what a pattern means, directories and what has gone already are none of the programs. */
+	if (is_pattern(value->text))
+		return 0;
+	if (errno == EINVAL) {
+		log__error("--%s: '%s' is not a regular file", names[who], path);
+		return EX_USAGE;
+	}
+	if (errno == ENOENT || errno == ENOTDIR) {
+		log__warn("--%s: '%s' is not there; it counts once it is", names[who], path);
+		return 0;
+	}
+	log__error("--%s: '%s': %s", names[who], path, strerror(errno));
+	return EX_USAGE;
+}
+
+int exe_bind__open(struct exe_bind *b, const struct options *o)
+{
+	int err = 0;
+
+	*b = (struct exe_bind){ .options = o };
+	if (!exe_bind__is_asked_for(o))
+		return 0;
+	b->files = calloc(EXE_BIND_MAX, sizeof(b->files[0]));
+	if (!b->files) {
+		log__error("out of memory");
+		return EX_SOFTWARE;
+	}
+	for (uint32_t who = 0; who < 2; who++) {
+		const struct filter_list *list = &o->filter[who][FILTER_EXE];
+
+		for (size_t i = 0; i < list->cnt && !err; i++)
+			err = each_path(b, who, &list->values[i], take_first);
+	}
+	return err;
+}
+
+int exe_bind__put(struct exe_bind *b, struct commands *c, const uint32_t *bound)
+{
+	for (size_t i = 0; i < b->cnt; i++)
+		tell_kernel(b, c, &b->files[i]);
+	commands__apply(c);
+	return __atomic_load_n(bound, __ATOMIC_RELAXED) == b->cnt ? 0 : -EIO;
+}
+
+size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t max)
+{
+	size_t cnt = b->cnt < max ? b->cnt : max;
+
+	for (size_t i = 0; i < cnt; i++) {
+		const struct bound_file *f = &b->files[i];
+
+		out[i] = (struct bound_info){
+			.side = f->who == PVM_CALLER ? "caller" : "target",
+			.path = f->path,
+			.ino = f->is.st_ino,
+			.dev = (uint32_t)(major(f->is.st_dev) << 20 | minor(f->is.st_dev)),
+		};
+	}
+	return cnt;
+}
+
+static void say(struct exe_bind *b, const struct bound_file *f, const char *what)
+{
+	snprintf(b->message, sizeof(b->message), "--%s: '%.200s' %s", names[f->who], f->path, what);
+}
+
+/* There is no file to be seen where one was. 1: b->message says it. */
+static int miss(struct exe_bind *b, struct bound_file *f, int err)
+{
+	if (f->gone)
+		return 0;
+	f->gone = true;
+	if (err == EACCES) {
+		log__warn(
+			"--%s: '%s' cannot be looked at by this uid: whether another file takes its "
+			"place is not noticed",
+			names[f->who], f->path);
+		return 0;
+	}
+	say(b, f, "is not there any more: what runs from it goes on counting");
+	return 1;
+}
+
+/* What has become of a path: 1: b->message says it. */
+static int look_at(struct exe_bind *b, struct commands *c, uint32_t who,
+		   const struct filter_value *value, const char *path)
+{
+	struct bound_file *f = find(b, who, value, path);
+	const bool replaced = f;
+	struct stat now;
+
+	if (stat(path, &now) || !S_ISREG(now.st_mode))
+		return f ? miss(b, f, errno) : 0;
+	if (f && same_file(&f->is, &now)) {
+		f->gone = false;
+		if (same_content(&f->is, &now))
+			return 0;
+		f->is = now;
+		say(b, f, "was changed where it is: it goes on counting");
+		return 1;
+	}
+	if (f) {
+		f->old = true;
+		forget_old(b, c, f);
+	}
+	f = add(b, who, value, path);
+	if (!f) {
+		if (errno == ENOSPC && !b->full)
+			log__warn("--%s: there is no room for another file: '%s'", names[who],
+				  path);
+		b->full |= errno == ENOSPC;
+		return 0;
+	}
+	tell_kernel(b, c, f);
+	commands__apply(c);
+	say(b, f,
+	    replaced
+		    ? "is another file now: it counts from now on, and what runs from the earlier one does too"
+		    : "is there now: it counts from now on");
+	return 1;
+}
+
+static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t who,
+			 const struct filter_value *value)
+{
+	glob_t found = { 0 };
+	int changed = 0;
+
+	if (!is_pattern(value->text))
+		return look_at(b, c, who, value, value->text);
+	if (b->looks % GLOB_EVERY)
+		return 0;
+	if (!glob(value->text, 0, NULL, &found)) {
+		for (size_t i = 0; i < found.gl_pathc && !changed; i++)
+			changed = look_at(b, c, who, value, found.gl_pathv[i]);
+	}
+	globfree(&found);
+	return changed;
+}
+
+const char *exe_bind__look(struct exe_bind *b, struct commands *c, bool *wanted)
+{
+	for (uint32_t who = 0; b->files && who < 2; who++) {
+		const struct filter_list *list = &b->options->filter[who][FILTER_EXE];
+
+		for (size_t i = 0; i < list->cnt; i++) {
+			*wanted = !list->values[i].exclude;
+			if (look_at_value(b, c, who, &list->values[i]))
+				return b->message;
+		}
+	}
+	b->looks++;
+	return NULL;
+}
+
+void exe_bind__close(struct exe_bind *b)
+{
+	for (size_t i = 0; i < b->cnt; i++) {
+		close(b->files[i].fd);
+		free(b->files[i].path);
+	}
+	free(b->files);
+	*b = (struct exe_bind){ 0 };
+}
