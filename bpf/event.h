@@ -235,6 +235,8 @@ enum pvm_call_flag {
 	PVM_CALL_AUDIT = 512,
 	/* The first bytes that it moves were read: struct pvm_array of PVM_ARRAY_DATA. */
 	PVM_CALL_DATA = 1024,
+	/* --relation was asked, and user space decides, which alone knows containers. */
+	PVM_CALL_RELATION_WAIT = 2048,
 };
 
 /* These say whose memory the target works in. */

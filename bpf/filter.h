@@ -170,10 +170,26 @@ static __noinline bool filter_task(u32 who, struct pvm_task *id, u32 slot, u64 i
 	       filter_cgroup(who, id);
 }
 
-/* Returns whether filter_task has anything to look at. */
+static __always_inline bool filter_wants_relation(void)
+{
+	return cfg_relation_wanted | cfg_relation_excluded;
+}
+
+/* Asks how caller and target are related, which is known when both are read. Marks the call where user space decides. */
+static __always_inline bool filter_relation(struct pvm_call *call)
+{
+	u32 open, is = pvm_relation_of(call, &open);
+
+	if ((cfg_relation_wanted | cfg_relation_excluded) & (1u << PVM_OTHER_CONTAINER))
+		call->flags |= PVM_CALL_RELATION_WAIT;
+	return pvm_relation_passes(cfg_relation_wanted, cfg_relation_excluded, is, open);
+}
+
+/* Returns whether the filters look at more of a process than its number. */
 static __always_inline bool filter_wants_task(u32 who)
 {
-	return cfg_has_uid[who] || cfg_has_comm[who] || cfg_has_exe[who] || cfg_has_cgroup[who];
+	return filter_wants_relation() || cfg_has_uid[who] || cfg_has_comm[who] ||
+	       cfg_has_exe[who] || cfg_has_cgroup[who];
 }
 
 /* Returns whether there is any filter on who the target is. */
@@ -189,7 +205,8 @@ static __always_inline bool filter_passes_nobody(void)
 
 	return !((cfg_has_pid[PVM_TARGET] | cfg_has_uid[PVM_TARGET] | cfg_has_comm[PVM_TARGET] |
 		  cfg_has_exe[PVM_TARGET] | cfg_has_cgroup[PVM_TARGET]) &
-		 include);
+		 include) &&
+	       !cfg_relation_wanted;
 }
 
 static __always_inline bool filter_op(u32 op)

@@ -55,6 +55,13 @@ struct pvm_cgroup_val {
 /* Of a file that a filter means by its path: for this side it has this enum pvm_verdict. */
 #define PVM_BOUND_BIT(who, verdict) (1U << (2 * (who) + (verdict)-1))
 
+/* These are the values of --relation, each a bit 1 << it. The first four are enum pvm_kinship. */
+enum pvm_relation {
+	PVM_OTHER_USER = 4,	 /* not all of the target's ids are the caller's real ones */
+	PVM_OTHER_CONTAINER = 5, /* only user space knows */
+	PVM_RELATION_CNT = 6,
+};
+
 #define PVM_PASS_BIT(who, home) (1U << ((who)*PVM_HOME_CNT + (home)))
 
 /* This is a process whose paths have been sent. The key is __u32 tgid. */

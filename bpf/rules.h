@@ -116,6 +116,34 @@ PVM_RULE int pvm_verdict_passes(__u32 has, __u32 verdict)
 	return !(has & (1u << PVM_INCLUDE)) || verdict == PVM_INCLUDE;
 }
 
+/* Returns what the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
+PVM_RULE int pvm_is_user_of(const struct pvm_task *caller, const struct pvm_task *target)
+{
+	return target->uid == caller->uid && target->euid == caller->uid &&
+	       target->suid == caller->uid && target->gid == caller->gid &&
+	       target->egid == caller->gid && target->sgid == caller->gid;
+}
+
+/* Returns the bits 1 << enum pvm_relation that hold of a call with a target, but for that of containers. *open takes those that
+ * are not known. */
+PVM_RULE __u32 pvm_relation_of(const struct pvm_call *call, __u32 *open)
+{
+	__u32 is = 1u << (call->kinship & 3);
+
+	*open = 1u << PVM_OTHER_CONTAINER;
+	if (!(call->caller.flags & call->target.flags & PVM_TASK_CREDS))
+		*open |= 1u << PVM_OTHER_USER;
+	else if (!pvm_is_user_of(&call->caller, &call->target))
+		is |= 1u << PVM_OTHER_USER;
+	return is;
+}
+
+/* Says whether --relation passes them: what is not known is neither excluded nor left out. */
+PVM_RULE int pvm_relation_passes(__u32 wanted, __u32 excluded, __u32 is, __u32 open)
+{
+	return !(is & excluded) && (!wanted || (is | open) & wanted);
+}
+
 /* Says whether --outcome (wanted; 0: any) and --min-bytes let a call of this outcome pass, which moved so many bytes if it
  * succeeded. They never hide a result that is not known. */
 PVM_RULE int pvm_result_passes(__u32 wanted, __u64 min_bytes, __u8 outcome, __u64 moved)

@@ -17,6 +17,9 @@ const volatile __u32 cfg_memories = 0; /* processes in pvm_memories */
 const volatile __u32 cfg_has_uid[2] = {};
 const volatile __u32 cfg_has_comm[2] = {};
 const volatile __u32 cfg_has_exe[2] = {};
+/* bits 1 << enum pvm_relation */
+const volatile __u32 cfg_relation_wanted = 0;
+const volatile __u32 cfg_relation_excluded = 0;
 const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
 const volatile __u64 cfg_array_ring_sz = 4 << 20;
 const volatile bool cfg_aggregate = false;

@@ -43,7 +43,7 @@ struct target_memory {
 
 static __always_inline void memory_forget(struct pvm_call *call)
 {
-	call->flags &= ~PVM_CALL_MEMORY_FLAGS;
+	call->flags &= ~(PVM_CALL_MEMORY_FLAGS | PVM_CALL_RELATION_WAIT);
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }
 
@@ -78,6 +78,14 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 	if (!passes && s->call.flags & PVM_CALL_OWNER)
 		s->call.target.flags |= PVM_TASK_REJECTED;
 	return true;
+}
+
+/* Asks how the two are related, unless the target works in another one's memory: then it is to that one, too. */
+static __always_inline bool target_relation_passes(struct pvm_call *call,
+						   const struct target_memory *memory, u32 lookup)
+{
+	return !filter_wants_relation() || lookup & LOOKUP_UNFILTERED || memory->owner ||
+	       memory->place || filter_relation(call);
 }
 
 /* By what the current task's leave to reach into this one's memory is judged. */
@@ -120,6 +128,8 @@ static __always_inline bool target_settle(struct pvm_state *s, const struct targ
 		if (!target_settle(s, &memory, lookup, passes))                                 \
 			return TARGET_REJECTED;                                                 \
 		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));    \
+		if (!target_relation_passes(call, &memory, lookup))                             \
+			return TARGET_REJECTED;                                                 \
 		identity_send(s, PVM_TARGET);                                                   \
 		if (cfg_ancestors)                                                              \
 			call->ancestry[PVM_TARGET] = PREFIX##_target_sum(task);                 \

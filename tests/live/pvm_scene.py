@@ -20,6 +20,8 @@ SELF |= UNKNOWN
 BY_GAMMA = {"g>a", "g>b", "g>g", "g>none"}
 ON_A = {"g>a", "a>a", "b>a"}
 ON_B = {"g>b"}
+CHILD = {"d>child read", "d>child write"}
+STRANGERS = {"g>a", "g>b", "b>a"}  # of other users, too
 
 # (options, where {a}, {b}, {g} are pids, {alpha}, {beta}, {mine} names) -> the calls that get through
 TABLE = [
@@ -55,6 +57,14 @@ TABLE = [
     ("--min-bytes 65", MOVED_65 | UNKNOWN),
     ("--min-bytes 64 --outcome success", ALL - FAILED - {"i>i compat"}),
     ("--no-self", ALL - SELF),
+    ("--relation self", SELF),
+    ("--relation !self", ALL - SELF),
+    ("--relation child", CHILD),
+    ("--relation none", STRANGERS),
+    ("--relation other-user", STRANGERS),
+    ("--relation !other-user --relation !child", ALL - STRANGERS - CHILD),
+    ("--relation child --relation self --op read", SELF | {"d>child read"}),
+    ("--relation parent", set()),
     ("--no-self --caller-uid 0 --outcome success --op read --min-bytes 1", {"d>child read"}),
 ]
 

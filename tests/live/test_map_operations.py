@@ -6,6 +6,7 @@ import collections
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -131,6 +132,21 @@ def test_verdicts_on_cgroups(tmp_path, cgroups, option, binary):
         w.expect_no_map_operations(BPF_ITER_CREATE=1)
     assert stop["counters"]["emitted"] == 0
     assert filtered_in_the_kernel(stop) >= 2
+
+
+@WAYS
+def test_files_that_are_bound_anew(public_dir, tmp_path, binary):
+    """A file that takes the place of one that a filter means."""
+    path = Path(shutil.copy(TRIGGERS / "pvmcall", public_dir / "tool"))
+    with watched(tmp_path, "--caller-exe", f"!{path}", *ONLY_ME, binary=binary) as (t, w):
+        trigger_one(path, *AS_ME, "self")
+        Path(shutil.copy(path, public_dir / "new")).rename(path)
+        t.wait(lambda t: t.records("error"), what="a record of the change")
+        trigger_one(path, *AS_ME, "self")
+        stop = t.stop()
+        w.expect_no_map_operations(BPF_ITER_CREATE=1)
+    assert stop["counters"]["emitted"] == 0
+    assert filtered_in_the_kernel(stop) >= 2  # and those of strace
 
 
 def filtered_in_the_kernel(stop):

@@ -34,6 +34,11 @@ struct filter_list {
 	size_t cnt;
 };
 
+/* Both are bits 1 << enum pvm_relation; 0: any, none. */
+struct relation_filter {
+	uint32_t wanted, excluded;
+};
+
 /* They say where the hooks are, and how the target is looked up: the first of each is the default. */
 enum attach_method { ATTACH_TRACEPOINT, ATTACH_FENTRY };
 enum resolve_method { RESOLVE_AUTO, RESOLVE_KFUNC, RESOLVE_WALK };
@@ -56,6 +61,7 @@ struct options {
 	uint32_t ops;					/* bits 1 << enum pvm_op; 0: any */
 	uint32_t outcome;				/* enum pvm_outcome; 0: any */
 	uint64_t min_bytes;
+	struct relation_filter relation;
 	bool no_self;
 
 	enum record_format format;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event/judge.h"
 
-#include "bpf/rules.h"
-
 #include <fnmatch.h>
 #include <string.h>
 
 #include "bpf/keys.h"
+#include "bpf/rules.h"
 #include "event/container.h"
 #include "event/unit.h"
 
@@ -265,6 +264,24 @@ static bool target_passes(const struct options *o, const struct call_info *call)
 	       task_passes(o, PVM_TARGET, &call->owner, is_included(pids, &call->target));
 }
 
+/* Asks all of it again, with the containers that only user space knows. */
+static bool relation_passes(const struct options *o, const struct call_info *call)
+{
+	const struct relation_filter *r = &o->relation;
+	uint32_t is, open;
+
+	if (!(r->wanted | r->excluded) || call->owner.task)
+		return true;
+	if (!call->target.task)
+		return !r->wanted;
+	is = pvm_relation_of(call->raw, &open);
+	if (call->same_container == NO)
+		is |= 1u << PVM_OTHER_CONTAINER;
+	if (call->same_container != UNKNOWN)
+		open &= ~(1u << PVM_OTHER_CONTAINER);
+	return pvm_relation_passes(r->wanted, r->excluded, is, open);
+}
+
 /* Returns whether the call passes what the kernel half let pass, and what it left open. */
 static bool left_open_passes(const struct options *o, enum pvm_who who,
 			     const struct task_info *task)
@@ -279,7 +296,8 @@ bool judge__left_open(const struct options *o, const struct call_info *call)
 	bool target = left_open_passes(o, PVM_TARGET, &call->target) ||
 		      (call->owner.task && left_open_passes(o, PVM_TARGET, &call->owner));
 
-	return target && left_open_passes(o, PVM_CALLER, &call->caller);
+	return target && left_open_passes(o, PVM_CALLER, &call->caller) &&
+	       (!(call->raw->flags & PVM_CALL_RELATION_WAIT) || relation_passes(o, call));
 }
 
 /* Only what is known can hide a call that no hook saw: its caller's pid, and perhaps its uid and name. */
@@ -299,6 +317,7 @@ bool judge__call(const struct options *o, const struct call_info *call)
 	if (call->raw->flags & PVM_CALL_AUDIT)
 		return audited_passes(o, &call->caller);
 	return task_passes(o, PVM_CALLER, &call->caller, false) && target_passes(o, call) &&
+	       relation_passes(o, call) &&
 	       pvm_result_passes(o->outcome, o->min_bytes, (uint8_t)call->outcome,
 				 call->transferred);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bpf/event.h"
+#include "bpf/keys.h"
 
 const char *abi_name(int abi)
 {
@@ -165,6 +166,16 @@ const char *resolved_name(unsigned int resolved)
 {
 	return resolved == PVM_RESOLVED_EXIT ? "exit" : "entry";
 }
+
+const char *const relation_names[] = {
+	[PVM_KIN_NONE] = "none",
+	[PVM_KIN_SELF] = "self",
+	[PVM_KIN_CHILD] = "child",
+	[PVM_KIN_PARENT] = "parent",
+	[PVM_OTHER_USER] = "other-user",
+	[PVM_OTHER_CONTAINER] = "other-container",
+	NULL,
+};
 
 const char *kinship_name(unsigned int kinship)
 {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bpf/rules.h"
+
 void relation__none(struct call_info *out)
 {
 	out->same_uid = out->same_user = out->same_container = UNKNOWN;
@@ -49,21 +51,13 @@ static enum tristate same_if(bool known, bool equal)
 	return !known ? UNKNOWN : equal ? YES : NO;
 }
 
-/* Returns what the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
-static bool is_user_of(const struct pvm_task *caller, const struct pvm_task *target)
-{
-	return target->uid == caller->uid && target->euid == caller->uid &&
-	       target->suid == caller->uid && target->gid == caller->gid &&
-	       target->egid == caller->gid && target->sgid == caller->gid;
-}
-
 void relation__fill(const struct pvm_call *call, struct call_info *out)
 {
 	const struct pvm_task *caller = &call->caller, *target = &call->target;
 	bool creds = caller->flags & target->flags & PVM_TASK_CREDS;
 
 	out->same_uid = same_if(creds, caller->uid == target->uid);
-	out->same_user = same_if(creds, is_user_of(caller, target));
+	out->same_user = same_if(creds, pvm_is_user_of(caller, target));
 	out->same_pid_ns =
 		same_if(caller->ns_pid && target->ns_pid, caller->ns_pid == target->ns_pid);
 	out->same_mnt_ns =

@@ -22,6 +22,8 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	skel->rodata->cfg_use_kfunc = o->resolve != RESOLVE_WALK && support__has_vpid_kfunc(o->btf);
 	skel->rodata->cfg_ops = o->ops;
 	skel->rodata->cfg_no_self = o->no_self;
+	skel->rodata->cfg_relation_wanted = o->relation.wanted;
+	skel->rodata->cfg_relation_excluded = o->relation.excluded;
 	skel->rodata->cfg_outcome = o->outcome;
 	skel->rodata->cfg_min_bytes = o->min_bytes;
 	skel->rodata->cfg_array_ring_sz = o->array_ring_bytes;

@@ -196,6 +196,23 @@ static int set_outcome(struct option_parse *p, const struct option_def *d, const
 	return 0;
 }
 
+static int set_relation(struct option_parse *p, const struct option_def *d, const char *value)
+{
+	const uint32_t all_kinships = (1u << PVM_OTHER_USER) - 1;
+	struct relation_filter *r = &p->o->relation;
+	bool exclude = value[0] == '!';
+	int i = name_index(d->names, value + exclude);
+
+	if (i < 0)
+		return option__refuse_value(d, value);
+	*(exclude ? &r->excluded : &r->wanted) |= 1u << i;
+	if (r->wanted & r->excluded)
+		return option__refuse(d, value, "is both wanted and excluded: no call can match");
+	if ((r->excluded & all_kinships) == all_kinships)
+		return option__refuse(d, value, "excludes the last one left: no call can match");
+	return 0;
+}
+
 #define MEMBER(m) .offset = offsetof(struct options, m), .size = sizeof(((struct options *)0)->m)
 #define FILTER_OF(who, f) \
 	.group = GROUP_FILTER, .set = option__set_filter, MEMBER(filter[who][f]), .field = (f)
@@ -243,6 +260,10 @@ const struct option_def options_table[] = {
 	{ "min-bytes", .group = GROUP_FILTER, .arg = "N", .set = set_number, MEMBER(min_bytes),
 	  .max = CALL_BYTES_MAX,
 	  .help = "only calls that moved at least N bytes; unknown ones always pass" },
+	{ "relation", .group = GROUP_FILTER, .arg = "RELATION", .set = set_relation,
+	  MEMBER(relation), .names = relation_names,
+	  .help = "only calls whose target is this to the caller: none of its kin, itself, its descendant, its "
+		  "ancestor; of another user, in another container" },
 	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(no_self),
 	  .help = "no calls of a process on itself" },
 
@@ -374,7 +395,7 @@ _Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTION_MAX,
 bool option__adds_up(const struct option_def *d)
 {
 	return d->set == option__set_filter || d->set == option__set_omit || d->set == set_op ||
-	       d->set == set_outcome;
+	       d->set == set_outcome || d->set == set_relation;
 }
 
 void option__reset(struct option_parse *p, const struct option_def *d)

@@ -218,6 +218,14 @@ void common__filters(struct json *j, const struct start_info *s, bool nulls)
 		if (o->ops & 1u << op)
 			json__word(j, NULL, op_name(op));
 	json__close_arr(j);
+	json__open_arr(j, "relation");
+	for (int i = 0; i < PVM_RELATION_CNT; i++) {
+		if (o->relation.wanted & 1u << i)
+			json__word(j, NULL, relation_names[i]);
+		if (o->relation.excluded & 1u << i)
+			put_value(j, &(struct filter_value){ true, relation_names[i], 0, false });
+	}
+	json__close_arr(j);
 	if (o->outcome)
 		json__word(j, "outcome", outcome_name(o->outcome));
 	else if (nulls)

@@ -84,6 +84,12 @@ static void put_filters(struct text_line *t, const struct options *o)
 		text__put(t, " --op ");
 		text__put(t, op_name(op));
 	}
+	for (int i = 0; i < PVM_RELATION_CNT; i++) {
+		if (!((o->relation.wanted | o->relation.excluded) & 1u << i))
+			continue;
+		text__put(t, o->relation.excluded & 1u << i ? " --relation !" : " --relation ");
+		text__put(t, relation_names[i]);
+	}
 	if (o->outcome) {
 		text__put(t, " --outcome ");
 		text__put(t, outcome_name(o->outcome));

@@ -461,6 +461,7 @@ static const char *const promised[] = {
 	"op",
 	"outcome",
 	"min-bytes",
+	"relation",
 	"no-self",
 	"format",
 	"output",

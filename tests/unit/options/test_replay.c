@@ -38,6 +38,7 @@ static const struct {
 	{ "op", "read", NULL },
 	{ "outcome", "success", NULL },
 	{ "min-bytes", "7", NULL },
+	{ "relation", "child", NULL },
 	{ "no-self", NULL, NULL },
 	{ "format", "text", NULL },
 	{ "output", "x", NULL },

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What --relation lets pass: as both halves have it, and with the containers that user space knows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bpf/keys.h"
+#include "bpf/rules.h"
+#include "event/judge.h"
+#include "fixture.h"
+
+#define BIT(relation) (1u << (relation))
+
+static const struct {
+	uint32_t wanted, excluded;
+	uint8_t kinship;
+	bool other_user;
+	enum tristate same_container;
+	bool pass;
+} cases[] = {
+	{ 0, 0, PVM_KIN_NONE, true, NO, true },
+	{ BIT(PVM_KIN_NONE), 0, PVM_KIN_NONE, false, YES, true },
+	{ BIT(PVM_KIN_NONE), 0, PVM_KIN_SELF, false, YES, false },
+	{ BIT(PVM_KIN_CHILD) | BIT(PVM_KIN_PARENT), 0, PVM_KIN_PARENT, false, YES, true },
+	{ BIT(PVM_KIN_CHILD) | BIT(PVM_KIN_PARENT), 0, PVM_KIN_NONE, true, NO, false },
+	{ 0, BIT(PVM_KIN_SELF), PVM_KIN_SELF, false, YES, false },
+	{ 0, BIT(PVM_KIN_SELF), PVM_KIN_CHILD, false, YES, true },
+	{ BIT(PVM_OTHER_USER), 0, PVM_KIN_NONE, true, YES, true },
+	{ BIT(PVM_OTHER_USER), 0, PVM_KIN_NONE, false, YES, false },
+	/* An exclusion wins. */
+	{ BIT(PVM_OTHER_USER), BIT(PVM_KIN_CHILD), PVM_KIN_CHILD, true, YES, false },
+	/* Alternatives: one of them is enough. */
+	{ BIT(PVM_OTHER_CONTAINER) | BIT(PVM_KIN_SELF), 0, PVM_KIN_SELF, false, YES, true },
+	{ BIT(PVM_OTHER_CONTAINER), 0, PVM_KIN_NONE, false, NO, true },
+	{ BIT(PVM_OTHER_CONTAINER), 0, PVM_KIN_NONE, false, YES, false },
+	/* What is not known is neither excluded nor left out. */
+	{ BIT(PVM_OTHER_CONTAINER), 0, PVM_KIN_NONE, false, UNKNOWN, true },
+	{ 0, BIT(PVM_OTHER_CONTAINER), PVM_KIN_NONE, false, UNKNOWN, true },
+	{ 0, BIT(PVM_OTHER_CONTAINER), PVM_KIN_NONE, false, NO, false },
+};
+
+static struct fixture_call f;
+
+static struct call_info call_of(size_t i)
+{
+	struct call_info c = { .outcome = PVM_SUCCEEDED };
+
+	fixture__call(&f);
+	f.call.kinship = cases[i].kinship;
+	f.call.target.uid = f.call.target.euid = f.call.target.suid = f.call.caller.uid;
+	f.call.target.gid = f.call.target.egid = f.call.target.sgid = f.call.caller.gid;
+	/* The kernel asks for each of them. */
+	f.call.target.sgid += cases[i].other_user;
+	c.raw = &f.call;
+	c.caller.task = &f.call.caller;
+	c.target.task = &f.call.target;
+	c.same_container = cases[i].same_container;
+	return c;
+}
+
+static void recorded_calls(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct options o = { .relation = { cases[i].wanted, cases[i].excluded } };
+		struct call_info c = call_of(i);
+
+		if (judge__call(&o, &c) != cases[i].pass)
+			fail_msg("case %zu", i);
+	}
+}
+
+/* The kernel half has decided, but for containers. */
+static void what_was_left_open(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct options o = { .relation = { cases[i].wanted, cases[i].excluded } };
+		struct call_info c = call_of(i);
+
+		assert_true(judge__left_open(&o, &c));
+		f.call.flags |= PVM_CALL_RELATION_WAIT;
+		if (judge__left_open(&o, &c) != cases[i].pass)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void ids_that_are_not_known(void **state)
+{
+	uint32_t open;
+
+	(void)state;
+	(void)call_of(0);
+	assert_int_equal(pvm_relation_of(&f.call, &open), BIT(PVM_KIN_NONE) | BIT(PVM_OTHER_USER));
+	assert_int_equal(open, BIT(PVM_OTHER_CONTAINER));
+	f.call.caller.flags &= (uint8_t)~PVM_TASK_CREDS;
+	assert_int_equal(pvm_relation_of(&f.call, &open), BIT(PVM_KIN_NONE));
+	assert_int_equal(open, BIT(PVM_OTHER_CONTAINER) | BIT(PVM_OTHER_USER));
+}
+
+static void nobody_and_two_at_once(void **state)
+{
+	struct options only = { .relation.wanted = BIT(PVM_KIN_SELF) };
+	struct options but = { .relation.excluded = BIT(PVM_KIN_SELF) };
+	struct call_info c = call_of(1);
+
+	(void)state;
+	c.owner.task = &f.call.target;
+	assert_true(judge__call(&only, &c));
+	c.owner.task = c.target.task = NULL;
+	assert_false(judge__call(&only, &c));
+	assert_true(judge__call(&but, &c));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(recorded_calls),
+		cmocka_unit_test(what_was_left_open),
+		cmocka_unit_test(ids_that_are_not_known),
+		cmocka_unit_test(nobody_and_two_at_once),
+	};
+
+	return cmocka_run_group_tests_name("relations", tests, NULL, NULL);
+}
