@@ -45,13 +45,6 @@ struct {
 	__type(value, struct ancestry_room);
 } pvm_gathered SEC(".maps");
 
-static __always_inline u64 parent_of(u64 leader)
-{
-	u64 parent = PEEK(leader, struct task_struct, real_parent);
-
-	return PEEK(parent, struct task_struct, group_leader);
-}
-
 static __always_inline u64 tracer_of(u64 task)
 {
 	u64 tracer = PEEK(task, struct task_struct, parent);

@@ -147,19 +147,62 @@ static __always_inline bool filter_cgroup(u32 who, struct pvm_task *id)
 	return true;
 }
 
-/* Compares the inode of the program that runs, and no name. inode: its address; 0: there is none. */
+/* Returns what filters mean by the inode of a program that runs, and by no name: PVM_BOUND_BIT. inode: its address; 0: there
+ * is none. */
+static __always_inline u32 bound_bits(u64 inode)
+{
+	u32 *bits = bpf_map_lookup_elem(&pvm_filter_exe, &inode);
+
+	return bits ? *bits : 0;
+}
+
+/* of: enum pvm_bound. */
+static __always_inline bool bound_passes(u32 of, u32 bits)
+{
+	if (bits & PVM_BOUND_BIT(of, PVM_EXCLUDE))
+		return false;
+	return !(cfg_has_exe[of] & (1u << PVM_INCLUDE)) || bits & PVM_BOUND_BIT(of, PVM_INCLUDE);
+}
+
 static __always_inline bool filter_exe(u32 who, u64 inode)
 {
-	u32 verdict = 0, *bits;
+	return !cfg_has_exe[who] || bound_passes(who, bound_bits(inode));
+}
 
-	if (!cfg_has_exe[who])
-		return true;
-	bits = bpf_map_lookup_elem(&pvm_filter_exe, &inode);
-	if (bits && *bits & PVM_BOUND_BIT(who, PVM_EXCLUDE))
-		verdict = PVM_EXCLUDE;
-	else if (bits && *bits & PVM_BOUND_BIT(who, PVM_INCLUDE))
-		verdict = PVM_INCLUDE;
-	return pvm_verdict_passes(cfg_has_exe[who], verdict);
+/* Looks at the programs of a process's ancestors, as many as can be told. task: the address of any of its
+ * tasks; of: enum pvm_bound. Who made init runs none, and is
+ * its own parent. */
+__noinline int ancestors_of_pass(u64 task, u32 of)
+{
+	u64 leader = PEEK(task, struct task_struct, group_leader);
+	u64 child = 0;
+	u32 bits = 0;
+
+	for (int i = 0; i < PVM_ANCESTORS_MAX && leader != child; i++) {
+		child = leader;
+		leader = parent_of(leader);
+		bits |= bound_bits(raw_exe_inode((struct task_struct *)leader));
+	}
+	return bound_passes(of & (PVM_BOUND_CNT - 1), bits);
+}
+
+/* Does so for a call's caller, who is the current task, or target. slot: enum pvm_slot. */
+__noinline int ancestors_pass(u32 who, u32 slot)
+{
+	struct pvm_state *s = state_at(slot);
+	u64 task = bpf_get_current_task();
+
+	if (s && who == PVM_TARGET) {
+		task = (u64)target_walk(&s->call);
+		if ((u32)PEEK(task, struct task_struct, tgid) != s->call.target.pid)
+			task = 0;
+	}
+	return !s || !task || ancestors_of_pass(task, PVM_OF_ANCESTOR + who);
+}
+
+static __always_inline bool filter_ancestors(u32 who, u32 slot)
+{
+	return !cfg_has_exe[PVM_OF_ANCESTOR + who] || ancestors_pass(who, slot);
 }
 
 /* It has a stack of its own: those of all functions that a call goes through are added up, to 512 bytes. inode: as above,
@@ -167,7 +210,7 @@ static __always_inline bool filter_exe(u32 who, u64 inode)
 static __noinline bool filter_task(u32 who, struct pvm_task *id, u32 slot, u64 inode)
 {
 	return filter_uid(who, id) && filter_exe(who, inode) && filter_comm(who, id, slot) &&
-	       filter_cgroup(who, id);
+	       filter_ancestors(who, slot) && filter_cgroup(who, id);
 }
 
 static __always_inline bool filter_wants_relation(void)
@@ -189,7 +232,7 @@ static __always_inline bool filter_relation(struct pvm_call *call)
 static __always_inline bool filter_wants_task(u32 who)
 {
 	return filter_wants_relation() || cfg_has_uid[who] || cfg_has_comm[who] ||
-	       cfg_has_exe[who] || cfg_has_cgroup[who];
+	       cfg_has_exe[who] || cfg_has_exe[PVM_OF_ANCESTOR + who] || cfg_has_cgroup[who];
 }
 
 /* Returns whether there is any filter on who the target is. */
@@ -204,7 +247,8 @@ static __always_inline bool filter_passes_nobody(void)
 	const u32 include = 1u << PVM_INCLUDE;
 
 	return !((cfg_has_pid[PVM_TARGET] | cfg_has_uid[PVM_TARGET] | cfg_has_comm[PVM_TARGET] |
-		  cfg_has_exe[PVM_TARGET] | cfg_has_cgroup[PVM_TARGET]) &
+		  cfg_has_exe[PVM_TARGET] | cfg_has_exe[PVM_OF_ANCESTOR + PVM_TARGET] |
+		  cfg_has_cgroup[PVM_TARGET]) &
 		 include) &&
 	       !cfg_relation_wanted;
 }

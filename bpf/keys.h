@@ -52,8 +52,16 @@ struct pvm_cgroup_val {
 	__u32 pass;    /* the filters let it pass: PVM_PASS_BIT(side, home of the process) */
 };
 
-/* Of a file that a filter means by its path: for this side it has this enum pvm_verdict. */
-#define PVM_BOUND_BIT(who, verdict) (1U << (2 * (who) + (verdict)-1))
+/* Whose program a filter by file is about. */
+enum pvm_bound {
+	PVM_OF_CALLER = PVM_CALLER,
+	PVM_OF_TARGET = PVM_TARGET,
+	PVM_OF_ANCESTOR = 2, /* one of the caller's; and PVM_TARGET: one of the target's */
+	PVM_BOUND_CNT = 4,
+};
+
+/* Of a file that a filter means by its path: for this enum pvm_bound it has this enum pvm_verdict. */
+#define PVM_BOUND_BIT(of, verdict) (1U << (2 * (of) + (verdict)-1))
 
 /* These are the values of --relation, each a bit 1 << it. The first four are enum pvm_kinship. */
 enum pvm_relation {

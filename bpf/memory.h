@@ -195,12 +195,16 @@ static __always_inline bool owner_name_passes(const struct pvm_task *id,
 		    : names_of_pass((u64)owner);
 }
 
-/* What somebody who has ended did run is not known here: then a call more is told. */
+/* What somebody who has ended did run, and who was behind it, is not known here: then a call more is told. */
 static __always_inline bool owner_exe_passes(const struct pvm_memory *gone,
 					     struct task_struct *owner)
 {
-	return !cfg_has_exe[PVM_TARGET] || gone || !owner ||
-	       filter_exe(PVM_TARGET, raw_exe_inode(owner));
+	if (gone || !owner)
+		return true;
+	if (cfg_has_exe[PVM_TARGET] && !filter_exe(PVM_TARGET, raw_exe_inode(owner)))
+		return false;
+	return !cfg_has_exe[PVM_OF_ANCESTOR + PVM_TARGET] ||
+	       ancestors_of_pass((u64)owner, PVM_OF_ANCESTOR + PVM_TARGET);
 }
 
 /*

@@ -16,7 +16,7 @@ const volatile __u32 cfg_has_pid[2] = {};
 const volatile __u32 cfg_memories = 0; /* processes in pvm_memories */
 const volatile __u32 cfg_has_uid[2] = {};
 const volatile __u32 cfg_has_comm[2] = {};
-const volatile __u32 cfg_has_exe[2] = {};
+const volatile __u32 cfg_has_exe[4] = {}; /* by enum pvm_bound */
 /* bits 1 << enum pvm_relation */
 const volatile __u32 cfg_relation_wanted = 0;
 const volatile __u32 cfg_relation_excluded = 0;

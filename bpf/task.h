@@ -270,6 +270,14 @@ static __always_inline struct task_struct *walk_vpid(u32 nr)
 	return (struct task_struct *)walk_vpid_global(bpf_get_current_task(), nr);
 }
 
+/* Returns the address of the main thread of a process's parent; leader: of its own. */
+static __always_inline u64 parent_of(u64 leader)
+{
+	u64 parent = PEEK(leader, struct task_struct, real_parent);
+
+	return PEEK(parent, struct task_struct, group_leader);
+}
+
 /* Address of the main thread of who leads a task's session; 0: it is gone. */
 __noinline u64 session_leader(u64 task)
 {

@@ -159,6 +159,62 @@ def test_targets_and_patterns(place):
         t.wait(lambda t: len(t.events(run["pid"])) == 2, what="two more")
 
 
+AGENT = "agent"
+
+
+def started(agent, *between):
+    """pid of a caller that the agent has started, by these."""
+    script = f"{PVMCALL} self; true"
+    for shell in between:
+        script = f"{shell} -c '{script}'; true" if "'" not in script else f'{shell} -c "{script}"; true'
+    return trigger_one(agent, "-c", script)["pid"]
+
+
+def shell(place, name=AGENT):
+    return Path(shutil.copy(os.path.realpath("/bin/sh"), place / name))
+
+
+def test_all_that_a_program_has_started(place):
+    agent, other = shell(place), shell(place, "other")
+    with Tracer("--caller-ancestor-exe", f"!{agent}") as t:
+        assert t.start["filters"]["caller"]["ancestor_exe"] == [f"!{agent}"]
+        assert [(f["side"], f["path"]) for f in t.start["filters"]["files"]] == [("caller_ancestor", str(agent))]
+        assert t.of(started(agent)) == t.of(started(agent, "/bin/sh")) == t.of(started(agent, "/bin/sh", other)) == []
+        assert len(t.of(started(other))) == 1
+        # It is not its own ancestor.
+        assert len(t.of(trigger_one(PVMCALL, "self")["pid"])) == 1
+        shell(place, "new").rename(agent)
+        replaced(t, "excluded_replaced")
+        assert t.of(started(agent)) == []
+
+
+@pytest.mark.parametrize("resolve", ["auto", "walk"])
+def test_only_what_a_program_has_started(place, resolve):
+    """Of the caller, and of the target: here they are the same."""
+    agent, other = shell(place), shell(place, "other")
+    with Tracer("--caller-ancestor-exe", agent, "--target-ancestor-exe", f"{place}/ag*", "--resolve", resolve) as t:
+        pids = [started(other), started(agent, other), started(agent)]
+        t.wait(lambda t: len(t.events()) == 2, what="two calls")
+        assert [e["caller"]["pid"] for e in t.events()] == pids[1:]
+
+
+def test_the_targets_ancestors(place):
+    agent = shell(place)
+    with Held(agent, "-c", f"{PVMCALL} step; true") as h:
+        target = h.line()["pid"]
+        with Tracer("--target-ancestor-exe", f"!{agent}") as t:
+            assert t.of(trigger_one(PVMCALL, "pid", target)["pid"]) == []
+            assert len(t.of(trigger_one(PVMCALL, "pid", os.getpid())["pid"])) == 1
+
+
+def test_who_has_lost_the_parent_is_no_descendant(place):
+    """It may have had any."""
+    agent = shell(place)
+    with Tracer("--caller-ancestor-exe", f"!{agent}") as t:
+        run = trigger_one(agent, "-c", f"( ( sleep 0.5; {PVMCALL} self ) & ) ; exit 0")
+        assert len(t.of(run["pid"])) == 1
+
+
 def test_what_is_no_file(place):
     for value, said in (("tool", "is not valid"), (f"{place}/", "is not valid"), (str(place), "is not a regular file")):
         p = pvmtrace("--caller-exe", value)

@@ -212,21 +212,52 @@ static bool comm_passes(const struct options *o, enum pvm_who who, const struct 
 			   who == PVM_TARGET ? hit_target_comm : hit_comm, task);
 }
 
+static bool exe_matches(const struct filter_value *value, const char *exe, size_t exe_len)
+{
+	char path[PVM_PATH_MAX + sizeof(CGROUP_GAP)];
+	size_t len = exe_len < sizeof(path) - 1 ? exe_len : sizeof(path) - 1;
+
+	memcpy(path, exe, len);
+	path[len] = '\0';
+	return !fnmatch(value->text, path, FNM_PATHNAME | FNM_PERIOD);
+}
+
 /* Compares the path that was read, since there is no file any more to compare: that of a process of the host's mount
  * namespace. One that is not known is not hidden. */
 static enum tristate hit_exe(const struct filter_value *value, const void *of)
 {
 	const struct task_info *task = of;
-	char path[PVM_PATH_MAX + sizeof(CGROUP_GAP)];
-	size_t len = task->exe_len < sizeof(path) - 1 ? task->exe_len : sizeof(path) - 1;
 
 	if (!task->exe)
 		return task->task ? UNKNOWN : NO;
-	memcpy(path, task->exe, len);
-	path[len] = '\0';
 	if (task->task->flags & (PVM_TASK_MNT_OTHER | PVM_TASK_EXE_DELETED))
 		return NO;
-	return fnmatch(value->text, path, FNM_PATHNAME | FNM_PERIOD) ? NO : YES;
+	return exe_matches(value, task->exe, task->exe_len) ? YES : NO;
+}
+
+/* A process, and who is behind it. */
+struct descendant {
+	const struct task_info *task;
+	const struct ancestry_info *behind; /* NULL: not known */
+};
+
+/* Compares in the same way the paths of its ancestors, which are of its own mount namespace as a rule. There can be more of
+ * them than were told. */
+static enum tristate hit_ancestor_exe(const struct filter_value *value, const void *of)
+{
+	const struct descendant *d = of;
+	bool whole = false;
+
+	if (!d->task->task || d->task->task->flags & PVM_TASK_MNT_OTHER)
+		return NO;
+	for (size_t i = 0; d->behind && i < d->behind->cnt; i++) {
+		const struct relative_info *r = &d->behind->ancestors[i];
+
+		if (r->exe && exe_matches(value, r->exe, r->exe_len))
+			return YES;
+		whole = r->pid == 1;
+	}
+	return whole ? NO : UNKNOWN;
 }
 
 /* Returns whether a process filter names this one. */
@@ -242,12 +273,15 @@ static bool is_included(const struct filter_list *list, const struct task_info *
 /* Returns whether a process passes. included: by the process filter, since that names another one that shares
  * its memory. */
 static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task,
-			bool included)
+			const struct ancestry_info *behind, bool included)
 {
+	const struct descendant descendant = { task, behind };
+
 	return judge__list(&o->filter[who][FILTER_PID], included ? hit_lender : hit_pid,
 			   task->task) &&
 	       uid_passes(o, who, task->task) && comm_passes(o, who, task->task) &&
 	       judge__list(&o->filter[who][FILTER_EXE], hit_exe, task) &&
+	       judge__list(&o->filter[who][FILTER_ANCESTOR_EXE], hit_ancestor_exe, &descendant) &&
 	       (!task->task || judge_task(o, who, task));
 }
 
@@ -258,10 +292,11 @@ static bool target_passes(const struct options *o, const struct call_info *call)
 	const struct pvm_owner *owner = &call->raw->owner;
 
 	if (!(o->no_self && call->raw->kinship == PVM_KIN_SELF) &&
-	    task_passes(o, PVM_TARGET, &call->target, is_included(pids, &call->owner)))
+	    task_passes(o, PVM_TARGET, &call->target, call->ancestry[PVM_TARGET],
+			is_included(pids, &call->owner)))
 		return true;
 	return call->owner.task && !(o->no_self && owner->pid == call->raw->caller.pid) &&
-	       task_passes(o, PVM_TARGET, &call->owner, is_included(pids, &call->target));
+	       task_passes(o, PVM_TARGET, &call->owner, NULL, is_included(pids, &call->target));
 }
 
 /* Asks all of it again, with the containers that only user space knows. */
@@ -316,8 +351,8 @@ bool judge__call(const struct options *o, const struct call_info *call)
 		return false;
 	if (call->raw->flags & PVM_CALL_AUDIT)
 		return audited_passes(o, &call->caller);
-	return task_passes(o, PVM_CALLER, &call->caller, false) && target_passes(o, call) &&
-	       relation_passes(o, call) &&
+	return task_passes(o, PVM_CALLER, &call->caller, call->ancestry[PVM_CALLER], false) &&
+	       target_passes(o, call) && relation_passes(o, call) &&
 	       pvm_result_passes(o->outcome, o->min_bytes, (uint8_t)call->outcome,
 				 call->transferred);
 }

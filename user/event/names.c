@@ -192,9 +192,14 @@ const char *kinship_name(unsigned int kinship)
 const char *filter_field_name(enum filter_field field)
 {
 	static const char *const names[FILTER_FIELD_CNT] = {
-		[FILTER_PID] = "pid",	    [FILTER_COMM] = "comm",	      [FILTER_UID] = "uid",
-		[FILTER_CGROUP] = "cgroup", [FILTER_CONTAINER] = "container", [FILTER_EXE] = "exe",
+		[FILTER_PID] = "pid",
+		[FILTER_COMM] = "comm",
+		[FILTER_UID] = "uid",
+		[FILTER_CGROUP] = "cgroup",
+		[FILTER_CONTAINER] = "container",
+		[FILTER_EXE] = "exe",
 		[FILTER_UNIT] = "unit",
+		[FILTER_ANCESTOR_EXE] = "ancestor_exe",
 	};
 
 	return names[field];

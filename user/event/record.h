@@ -280,7 +280,8 @@ struct confirm_info {
 
 /* A file that a filter by executable means. */
 struct bound_info {
-	const char *side; /* "caller" or "target" */
+	const char
+		*side; /* whose program: "caller", "target", "caller_ancestor", "target_ancestor" */
 	const char *path;
 	uint64_t ino;
 	uint32_t dev; /* the kernel's own encoding */

@@ -43,6 +43,8 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 		skel->rodata->cfg_has_uid[who] = filter_mask(&list[FILTER_UID]);
 		skel->rodata->cfg_has_comm[who] = filter_mask(&list[FILTER_COMM]);
 		skel->rodata->cfg_has_exe[who] = filter_mask(&list[FILTER_EXE]);
+		skel->rodata->cfg_has_exe[PVM_OF_ANCESTOR + who] =
+			filter_mask(&list[FILTER_ANCESTOR_EXE]);
 		skel->rodata->cfg_has_cgroup[who] = filter_mask(&list[FILTER_CGROUP]) |
 						    filter_mask(&list[FILTER_CONTAINER]) |
 						    filter_mask(&list[FILTER_UNIT]);

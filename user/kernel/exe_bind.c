@@ -22,7 +22,7 @@
 
 struct bound_file {
 	const struct filter_value *value;
-	uint32_t who; /* enum pvm_who */
+	uint32_t of; /* enum pvm_bound */
 	char *path;
 	int fd;
 	struct stat is; /* when it was bound, or its change was told */
@@ -30,7 +30,24 @@ struct bound_file {
 	bool gone;	/* which was said */
 };
 
-static const char *const names[] = { [PVM_CALLER] = "caller-exe", [PVM_TARGET] = "target-exe" };
+static const char *const names[PVM_BOUND_CNT] = {
+	[PVM_OF_CALLER] = "caller-exe",
+	[PVM_OF_TARGET] = "target-exe",
+	[PVM_OF_ANCESTOR + PVM_CALLER] = "caller-ancestor-exe",
+	[PVM_OF_ANCESTOR + PVM_TARGET] = "target-ancestor-exe",
+};
+
+static const char *const sides[PVM_BOUND_CNT] = {
+	[PVM_OF_CALLER] = "caller",
+	[PVM_OF_TARGET] = "target",
+	[PVM_OF_ANCESTOR + PVM_CALLER] = "caller_ancestor",
+	[PVM_OF_ANCESTOR + PVM_TARGET] = "target_ancestor",
+};
+
+static const struct filter_list *list_of(const struct options *o, uint32_t of)
+{
+	return &o->filter[of & 1][of & PVM_OF_ANCESTOR ? FILTER_ANCESTOR_EXE : FILTER_EXE];
+}
 
 static bool is_pattern(const char *text)
 {
@@ -50,17 +67,21 @@ static bool same_content(const struct stat *a, const struct stat *b)
 
 bool exe_bind__is_asked_for(const struct options *o)
 {
-	return o->filter[PVM_CALLER][FILTER_EXE].cnt || o->filter[PVM_TARGET][FILTER_EXE].cnt;
+	for (uint32_t of = 0; of < PVM_BOUND_CNT; of++) {
+		if (list_of(o, of)->cnt)
+			return true;
+	}
+	return false;
 }
 
 /* The one that the path means at present, or NULL. */
-static struct bound_file *find(const struct exe_bind *b, uint32_t who,
+static struct bound_file *find(const struct exe_bind *b, uint32_t of,
 			       const struct filter_value *value, const char *path)
 {
 	for (size_t i = 0; i < b->cnt; i++) {
 		struct bound_file *f = &b->files[i];
 
-		if (f->who == who && f->value == value && !f->old && !strcmp(f->path, path))
+		if (f->of == of && f->value == value && !f->old && !strcmp(f->path, path))
 			return f;
 	}
 	return NULL;
@@ -75,8 +96,7 @@ static uint32_t bits_of(const struct exe_bind *b, const struct stat *is)
 		const struct bound_file *f = &b->files[i];
 
 		if (same_file(&f->is, is))
-			bits |= PVM_BOUND_BIT(f->who,
-					      f->value->exclude ? PVM_EXCLUDE : PVM_INCLUDE);
+			bits |= PVM_BOUND_BIT(f->of, f->value->exclude ? PVM_EXCLUDE : PVM_INCLUDE);
 	}
 	return bits;
 }
@@ -93,10 +113,10 @@ static void tell_kernel(const struct exe_bind *b, struct commands *c, const stru
 }
 
 /* Opens what the path means now, without a right to read it. NULL, with errno: there is no such file, or no room. */
-static struct bound_file *add(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+static struct bound_file *add(struct exe_bind *b, uint32_t of, const struct filter_value *value,
 			      const char *path)
 {
-	struct bound_file f = { .value = value, .who = who };
+	struct bound_file f = { .value = value, .of = of };
 	int err = 0;
 
 	if (b->cnt == EXE_BIND_MAX) {
@@ -149,32 +169,32 @@ static void forget_old(struct exe_bind *b, struct commands *c, const struct boun
 }
 
 /* Calls take for each path that a value means, until that returns other than 0, and returns this. */
-typedef int (*take_fn)(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+typedef int (*take_fn)(struct exe_bind *b, uint32_t of, const struct filter_value *value,
 		       const char *path);
 
-static int each_path(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+static int each_path(struct exe_bind *b, uint32_t of, const struct filter_value *value,
 		     take_fn take)
 {
 	glob_t found = { 0 };
 	int err = 0;
 
 	if (!is_pattern(value->text))
-		return take(b, who, value, value->text);
+		return take(b, of, value, value->text);
 	if (!glob(value->text, 0, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc && !err; i++)
-			err = take(b, who, value, found.gl_pathv[i]);
+			err = take(b, of, value, found.gl_pathv[i]);
 	}
 	globfree(&found);
 	return err;
 }
 
-static int take_first(struct exe_bind *b, uint32_t who, const struct filter_value *value,
+static int take_first(struct exe_bind *b, uint32_t of, const struct filter_value *value,
 		      const char *path)
 {
-	if (add(b, who, value, path))
+	if (add(b, of, value, path))
 		return 0;
 	if (errno == ENOSPC) {
-		log__error("--%s: '%s' and the others mean more than %d files", names[who],
+		log__error("--%s: '%s' and the others mean more than %d files", names[of],
 			   value->text, EXE_BIND_MAX);
 		return EX_USAGE;
 	}
@@ -182,14 +202,14 @@ static int take_first(struct exe_bind *b, uint32_t who, const struct filter_valu
 	if (is_pattern(value->text))
 		return 0;
 	if (errno == EINVAL) {
-		log__error("--%s: '%s' is not a regular file", names[who], path);
+		log__error("--%s: '%s' is not a regular file", names[of], path);
 		return EX_USAGE;
 	}
 	if (errno == ENOENT || errno == ENOTDIR) {
-		log__warn("--%s: '%s' is not there; it counts once it is", names[who], path);
+		log__warn("--%s: '%s' is not there; it counts once it is", names[of], path);
 		return 0;
 	}
-	log__error("--%s: '%s': %s", names[who], path, strerror(errno));
+	log__error("--%s: '%s': %s", names[of], path, strerror(errno));
 	return EX_USAGE;
 }
 
@@ -205,11 +225,11 @@ int exe_bind__open(struct exe_bind *b, const struct options *o)
 		log__error("out of memory");
 		return EX_SOFTWARE;
 	}
-	for (uint32_t who = 0; who < 2; who++) {
-		const struct filter_list *list = &o->filter[who][FILTER_EXE];
+	for (uint32_t of = 0; of < PVM_BOUND_CNT; of++) {
+		const struct filter_list *list = list_of(o, of);
 
 		for (size_t i = 0; i < list->cnt && !err; i++)
-			err = each_path(b, who, &list->values[i], take_first);
+			err = each_path(b, of, &list->values[i], take_first);
 	}
 	return err;
 }
@@ -230,7 +250,7 @@ size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t m
 		const struct bound_file *f = &b->files[i];
 
 		out[i] = (struct bound_info){
-			.side = f->who == PVM_CALLER ? "caller" : "target",
+			.side = sides[f->of],
 			.path = f->path,
 			.ino = f->is.st_ino,
 			.dev = (uint32_t)(major(f->is.st_dev) << 20 | minor(f->is.st_dev)),
@@ -241,7 +261,7 @@ size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t m
 
 static void say(struct exe_bind *b, const struct bound_file *f, const char *what)
 {
-	snprintf(b->message, sizeof(b->message), "--%s: '%.200s' %s", names[f->who], f->path, what);
+	snprintf(b->message, sizeof(b->message), "--%s: '%.200s' %s", names[f->of], f->path, what);
 }
 
 /* There is no file to be seen where one was. 1: b->message says it. */
@@ -254,7 +274,7 @@ static int miss(struct exe_bind *b, struct bound_file *f, int err)
 		log__warn(
 			"--%s: '%s' cannot be looked at by this uid: whether another file takes its "
 			"place is not noticed",
-			names[f->who], f->path);
+			names[f->of], f->path);
 		return 0;
 	}
 	say(b, f, "is not there any more: what runs from it goes on counting");
@@ -262,10 +282,10 @@ static int miss(struct exe_bind *b, struct bound_file *f, int err)
 }
 
 /* What has become of a path: 1: b->message says it. */
-static int look_at(struct exe_bind *b, struct commands *c, uint32_t who,
+static int look_at(struct exe_bind *b, struct commands *c, uint32_t of,
 		   const struct filter_value *value, const char *path)
 {
-	struct bound_file *f = find(b, who, value, path);
+	struct bound_file *f = find(b, of, value, path);
 	const bool replaced = f;
 	struct stat now;
 
@@ -283,11 +303,10 @@ static int look_at(struct exe_bind *b, struct commands *c, uint32_t who,
 		f->old = true;
 		forget_old(b, c, f);
 	}
-	f = add(b, who, value, path);
+	f = add(b, of, value, path);
 	if (!f) {
 		if (errno == ENOSPC && !b->full)
-			log__warn("--%s: there is no room for another file: '%s'", names[who],
-				  path);
+			log__warn("--%s: there is no room for another file: '%s'", names[of], path);
 		b->full |= errno == ENOSPC;
 		return 0;
 	}
@@ -300,19 +319,19 @@ static int look_at(struct exe_bind *b, struct commands *c, uint32_t who,
 	return 1;
 }
 
-static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t who,
+static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t of,
 			 const struct filter_value *value)
 {
 	glob_t found = { 0 };
 	int changed = 0;
 
 	if (!is_pattern(value->text))
-		return look_at(b, c, who, value, value->text);
+		return look_at(b, c, of, value, value->text);
 	if (b->looks % GLOB_EVERY)
 		return 0;
 	if (!glob(value->text, 0, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc && !changed; i++)
-			changed = look_at(b, c, who, value, found.gl_pathv[i]);
+			changed = look_at(b, c, of, value, found.gl_pathv[i]);
 	}
 	globfree(&found);
 	return changed;
@@ -320,12 +339,12 @@ static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t who,
 
 const char *exe_bind__look(struct exe_bind *b, struct commands *c, bool *wanted)
 {
-	for (uint32_t who = 0; b->files && who < 2; who++) {
-		const struct filter_list *list = &b->options->filter[who][FILTER_EXE];
+	for (uint32_t of = 0; b->files && of < PVM_BOUND_CNT; of++) {
+		const struct filter_list *list = list_of(b->options, of);
 
 		for (size_t i = 0; i < list->cnt; i++) {
 			*wanted = !list->values[i].exclude;
-			if (look_at_value(b, c, who, &list->values[i]))
+			if (look_at_value(b, c, of, &list->values[i]))
 				return b->message;
 		}
 	}

@@ -83,6 +83,7 @@ static int parse_filter(const struct option_def *d, const char *value, struct fi
 			return option__refuse_value(d, value);
 		break;
 	case FILTER_EXE:
+	case FILTER_ANCESTOR_EXE:
 		if (v->text[0] != '/' || v->text[strlen(v->text) - 1] == '/' ||
 		    strlen(v->text) >= PVM_PATH_MAX)
 			return option__refuse_value(d, value);

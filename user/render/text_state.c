@@ -56,13 +56,20 @@ static void put_date(struct text_line *t, uint64_t real_ns)
 		text__put(t, text);
 }
 
+/* Puts what a key is called as an option. */
+static void put_option(struct text_line *t, const char *key)
+{
+	for (; *key; key++)
+		text__put(t, (char[]){ *key == '_' ? '-' : *key, '\0' });
+}
+
 static void put_filter(struct text_line *t, const char *whose, const char *field,
 		       const struct filter_list *list)
 {
 	for (size_t i = 0; i < list->cnt; i++) {
 		text__put(t, " --");
 		text__put(t, whose);
-		text__put(t, field);
+		put_option(t, field);
 		text__put(t, list->values[i].exclude ? " !" : " ");
 		put_text(t, list->values[i].text);
 	}

@@ -114,6 +114,45 @@ static void recorded_programs(void **state)
 	assert_true(passes(&leave, NULL, 0, NULL));
 }
 
+/* Whether a call of a process with these ancestors, the last one of this pid, passes. */
+static bool descendant_passes(const struct options *o, uint8_t flags, uint32_t last_pid)
+{
+	struct relative_info behind[] = {
+		{ .pid = 70, .exe = "/bin/sh", .exe_len = 7 },
+		{ .pid = 60, .exe = "/opt/agent", .exe_len = 10 },
+		{ .pid = last_pid },
+	};
+	struct ancestry_info ancestry = { .ancestors = behind, .cnt = 3 };
+	struct fixture_call f;
+	struct call_info c = { .outcome = PVM_SUCCEEDED };
+
+	fixture__call(&f);
+	f.call.caller.flags |= flags;
+	c.raw = &f.call;
+	c.caller.task = &f.call.caller;
+	c.target.task = &f.call.target;
+	c.ancestry[PVM_CALLER] = last_pid ? &ancestry : NULL;
+	return judge__call(o, &c);
+}
+
+static void recorded_ancestors(void **state)
+{
+	struct options want = options_of(FILTER_ANCESTOR_EXE, "/opt/*", false);
+
+	(void)state;
+	assert_true(descendant_passes(&want, 0, 1));
+	assert_false(descendant_passes(&want, PVM_TASK_MNT_OTHER, 1));
+	want = options_of(FILTER_ANCESTOR_EXE, "/opt/other", false);
+	assert_false(descendant_passes(&want, 0, 1));
+	/* There are more than were told, or none is known. */
+	assert_true(descendant_passes(&want, 0, 50));
+	assert_true(descendant_passes(&want, 0, 0));
+	want = options_of(FILTER_ANCESTOR_EXE, "/opt/agent", true);
+	assert_false(descendant_passes(&want, 0, 50));
+	assert_true(descendant_passes(&want, PVM_TASK_MNT_OTHER, 50));
+	assert_true(descendant_passes(&want, 0, 0));
+}
+
 static void recorded_units(void **state)
 {
 	struct options o = options_of(FILTER_UNIT, "ssh", false);
@@ -136,6 +175,7 @@ int main(void)
 		cmocka_unit_test(the_first_name_that_is_no_slice),
 		cmocka_unit_test(values),
 		cmocka_unit_test(recorded_programs),
+		cmocka_unit_test(recorded_ancestors),
 		cmocka_unit_test(recorded_units),
 	};
 

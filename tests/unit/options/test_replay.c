@@ -35,6 +35,8 @@ static const struct {
 	{ "caller-unit", "x", NULL },
 	{ "target-exe", "/x", NULL },
 	{ "caller-exe", "/x", NULL },
+	{ "target-ancestor-exe", "/x", NULL },
+	{ "caller-ancestor-exe", "/x", NULL },
 	{ "op", "read", NULL },
 	{ "outcome", "success", NULL },
 	{ "min-bytes", "7", NULL },
