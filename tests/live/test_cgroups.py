@@ -251,6 +251,7 @@ LONG = {
     "over 4 KiB": ["n" * 250] * 20,
     "64 long ones": ["n" * 255] * 64,
 }
+LONG_LINE = 16384  # has room for the paths of both sides
 WHOLE = ["64 deep", "1 KiB", "just 4 KiB"]
 
 
@@ -261,10 +262,11 @@ def test_long_path(resolver, cgroups, what):
     top = cgroups.make(h_name, f"/{cgroup_name()}/docker/{ID}")
     start = f"/{top.parent.parent.name}/docker/{ID}"
     fd = cgroups.nest(top, LONG[what] + ["end"])
-    with Held("pvmcall", "step", preexec_fn=cgroups.join_at(fd)) as h:
+    with Tracer("--resolve", resolver.start["resolve"], "--max-line", LONG_LINE, max_line=LONG_LINE) as t, \
+            Held("pvmcall", "step", preexec_fn=cgroups.join_at(fd)) as h:
         h.line()
         h.step()
-        event = last(resolver, h.pid)
+        event = last(t, h.pid)
     path = event["caller"]["cgroup"]
     whole = "/".join([start, *LONG[what], "end"])
     if what in WHOLE:
