@@ -18,10 +18,6 @@
 #include "state.h"
 #include "task.h"
 
-/* Calls that lasted this long are looked at once more, at exit: what is mapped there can have been changed meanwhile. Of such
- * a call the second look is a small part, and hardly one takes so long that nobody holds up. */
-#define REGIONS_AGAIN_NS 10000000
-
 #define VM_PERMS 7	 /* VM_READ, VM_WRITE, VM_EXEC: as enum pvm_region_perm */
 #define VM_MAYSHARE 0x80 /* include/linux/mm.h; what /proc shows as "s" */
 #define FMODE_BACKING \
@@ -455,7 +451,7 @@ static __always_inline void regions_exit(struct pvm_state *s, u32 slot)
 
 	if (!cfg_regions || !call->resolved)
 		return;
-	if (!(call->look & PVM_LOOK_TAKEN) || call->exit_ns - call->entry_ns >= REGIONS_AGAIN_NS)
+	if (!(call->look & PVM_LOOK_TAKEN) || call->exit_ns - call->entry_ns >= PVM_LOOK_AGAIN_NS)
 		regions_late(slot);
 }
 

@@ -186,6 +186,10 @@ PVM_RULE enum pvm_home pvm_home(const struct pvm_task *task)
 	return task->flags & PVM_TASK_MNT_HOST ? PVM_HOME_HOST : PVM_HOME_UNKNOWN;
 }
 
+/* Calls that lasted this long have their regions looked at once more, at exit: what is mapped there can have been changed
+ * meanwhile. Of such a call the second look is a small part, and hardly one takes so long that nobody holds up. */
+#define PVM_LOOK_AGAIN_NS 10000000
+
 /* Whether the target's own user may reach into its memory, as far as that goes: kernel/ptrace.c, SUID_DUMP_USER. */
 PVM_RULE int pvm_is_dumpable(const struct pvm_access *access)
 {

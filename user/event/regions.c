@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bpf/rules.h"
+#include "event/decode_list.h"
 
 #define PERMS (PVM_REGION_READ | PVM_REGION_WRITE | PVM_REGION_EXEC | PVM_REGION_MAYSHARE)
 #define FLAGS (PVM_REGION_DELETED | PVM_REGION_BACKED)
@@ -20,9 +21,8 @@ static bool region_valid(const struct pvm_region *r, uint64_t from, uint64_t cnt
 	return mapped ? r->start < r->end : !(r->start | r->end | r->perms | r->flags | r->text);
 }
 
-/* The regions of one look, as they came. Returns how many, or -1: they are not known. */
-static int take(const struct pvm_call *call, const struct arrays *arrays, bool again,
-		struct pvm_region *to)
+int regions__take(const struct pvm_call *call, const struct arrays *arrays, bool again,
+		  struct pvm_region to[PVM_REGIONS_MAX + 1])
 {
 	bool ring = again || call->look & PVM_LOOK_RING;
 	const struct pvm_array *array;
@@ -48,7 +48,7 @@ static void look(const struct pvm_call *call, const struct arrays *arrays, struc
 		 bool again, struct region_list *room, struct regions_info *out)
 {
 	uint64_t elements = pvm_used_count(&call->remote, true), from = 0;
-	int cnt = take(call, arrays, again, room->raw);
+	int cnt = regions__take(call, arrays, again, room->raw);
 
 	for (int i = 0; i < cnt; i++) {
 		const struct pvm_region *r = &room->raw[i];
@@ -65,34 +65,114 @@ static void look(const struct pvm_call *call, const struct arrays *arrays, struc
 	out->at = room->at;
 }
 
+/* A mapping that was written to has another id of the same path: only texts that are known to be others count. */
+static bool is_same(const struct region_info *a, const struct region_info *b)
+{
+	struct pvm_region x = *a->raw, y = *b->raw;
+
+	x.text = y.text = 0;
+	if (memcmp(&x, &y, sizeof(x)))
+		return false;
+	return !a->text || !b->text ||
+	       (a->text_len == b->text_len && !memcmp(a->text, b->text, a->text_len));
+}
+
 static bool are_same(const struct regions_info *a, const struct regions_info *b)
 {
 	if (a->cnt != b->cnt)
 		return false;
 	for (uint32_t i = 0; i < a->cnt; i++) {
-		if (memcmp(a->at[i].raw, b->at[i].raw, sizeof(*a->at[i].raw)))
+		if (!is_same(&a->at[i], &b->at[i]))
 			return false;
 	}
 	return true;
 }
 
+/* Whether the elements that were looked up are those that are told. Of a long list they are what stood there at that moment;
+ * what is told is the entry's list, and the exit's as far as that was not there. */
+static bool is_of_list(const struct pvm_call *call, const struct list_info *remote, bool at_exit)
+{
+	if (!(call->remote.flags & PVM_SIDE_RING) || call->phase == PVM_ORPHAN)
+		return true;
+	if (!at_exit)
+		return remote->status != LIST_LATE;
+	return remote->changed == NO || (remote->changed == UNKNOWN && remote->status == LIST_LATE);
+}
+
+/* Whether bytes of one of the elements [first, end) moved: from the first that is not empty on, or (last) of each of them. */
+static bool has_moved(const struct call_info *c, uint32_t first, uint32_t end, bool last)
+{
+	const struct list_info *remote = &c->remote;
+	uint64_t before = 0, at = UINT64_MAX;
+
+	if (!list__is_whole(remote) || end > remote->captured)
+		return false;
+	for (uint32_t i = 0; i < end; i++) {
+		uint64_t len = remote->iov[i].len;
+
+		if (len && i >= first && (last || at == UINT64_MAX))
+			at = before;
+		if (__builtin_add_overflow(before, len, &before))
+			return false;
+	}
+	return c->ret_known && c->ret > 0 && at < (uint64_t)c->ret;
+}
+
+/* What bytes moved of was mapped. */
+static void doubt_none(struct region_list *room, const struct call_info *c)
+{
+	for (uint32_t i = 0; i < c->regions.cnt && c->remote.changed != YES; i++) {
+		struct pvm_region *r = &room->raw[i];
+
+		if (r->kind == PVM_REGION_NONE &&
+		    has_moved(c, r->first, (uint32_t)r->first + r->cnt, false))
+			r->kind = PVM_REGION_UNKNOWN;
+	}
+}
+
+/* The pages that were held are of the elements whose bytes moved. */
+static bool all_moved(const struct call_info *c)
+{
+	const struct regions_info *regions = &c->regions;
+	const struct pvm_region *last;
+
+	for (uint32_t i = 0; i < regions->cnt; i++) {
+		if (regions->at[i].raw->kind <= PVM_REGION_NONE)
+			return false;
+	}
+	if (!regions->cnt)
+		return false;
+	last = regions->at[regions->cnt - 1].raw;
+	return has_moved(c, 0, (uint32_t)last->first + last->cnt, true);
+}
+
+/* Whether a later look would have been taken, or was. */
+static bool is_looked_at_again(const struct pvm_call *call)
+{
+	return call->exit_ns - call->entry_ns >= PVM_LOOK_AGAIN_NS ||
+	       call->look & (PVM_LOOK_AGAIN | PVM_LOOK_AGAIN_LOST);
+}
+
 void regions__decode(const struct pvm_call *call, const struct arrays *arrays, struct identity *id,
 		     struct region_list room[2], struct call_info *out)
 {
+	bool at_exit = call->look & PVM_LOOK_AT_EXIT, again = is_looked_at_again(call);
+
 	out->regions = out->regions_exit = (struct regions_info){ .known = false };
 	out->regions_confirmed = UNKNOWN;
-	if (!(call->look & PVM_LOOK_TAKEN) || call->resolved == PVM_UNRESOLVED)
+	if (!(call->look & PVM_LOOK_TAKEN) || call->resolved == PVM_UNRESOLVED ||
+	    !is_of_list(call, &out->remote, at_exit))
 		return;
 	look(call, arrays, id, false, &room[0], &out->regions);
 	if (!out->regions.known)
 		return;
-	/* The second look at a long list is one at what stood there by then. */
-	if (call->look & PVM_LOOK_AGAIN &&
-	    !(call->remote.flags & PVM_SIDE_RING && out->remote.changed != NO))
+	if (call->look & PVM_LOOK_AGAIN && is_of_list(call, &out->remote, true))
 		look(call, arrays, id, true, &room[1], &out->regions_exit);
-	if (out->regions_exit.known && are_same(&out->regions, &out->regions_exit))
+	if (out->regions_exit.known && are_same(&out->regions, &out->regions_exit)) {
 		out->regions_exit = (struct regions_info){ .known = false };
-	if (out->confirmed == YES && out->regions.cnt && !out->regions_exit.known &&
-	    !(call->look & PVM_LOOK_AT_EXIT))
+		again = false;
+	}
+	doubt_none(&room[0], out);
+	if (out->confirmed == YES && !again && !at_exit && all_moved(out))
 		out->regions_confirmed = YES;
 }

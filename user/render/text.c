@@ -135,13 +135,54 @@ static void put_range(struct text_line *t, const struct call_info *c, const stru
 	}
 }
 
+/* Returns whether it can be seen as one, without quotes. */
+static bool is_word(const char *arg, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (arg[i] == ' ' || arg[i] == '"' || arg[i] == '\'')
+			return false;
+	}
+	return len > 0;
+}
+
+static void put_quoted(struct text_line *t, const char *arg, size_t len, bool quoted)
+{
+	const char *quote = quoted ? "\"" : "", *inner;
+
+	text__put(t, quote);
+	for (; *quote && (inner = memchr(arg, '"', len)); arg = inner + 1) {
+		text__bytes(t, arg, (size_t)(inner - arg));
+		text__put(t, "\\\"");
+		len -= (size_t)(inner - arg) + 1;
+	}
+	text__bytes(t, arg, len);
+	text__put(t, quote);
+}
+
+/* Returns whether a name reads like what this program says itself, or is no word to all eyes: other blanks are not ASCII. */
+static bool is_misleading(const char *name, size_t len)
+{
+	static const char *const ours[] = { "[", "(", "anon", "shared", "file", "nothing" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (len >= strlen(ours[i]) && !memcmp(name, ours[i], strlen(ours[i])))
+			return true;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] & 0x80)
+			return true;
+	}
+	return !is_word(name, len);
+}
+
 /* The last part of a path. */
 static void put_base(struct text_line *t, const struct region_info *r)
 {
 	const char *slash = r->text_len ? memrchr(r->text, '/', r->text_len) : NULL;
 	const char *base = slash ? slash + 1 : r->text;
+	size_t len = (size_t)(r->text + r->text_len - base);
 
-	text__bytes(t, base, (size_t)(r->text + r->text_len - base));
+	put_quoted(t, base, len, is_misleading(base, len));
 }
 
 /* "[heap]", "libc.so.6 rw-", "anon rw-", "nothing mapped". */
@@ -161,7 +202,7 @@ static void put_region(struct text_line *t, const struct region_info *r)
 		text__put(t, regions__kind(r->raw));
 		if (r->text) {
 			text__put(t, ":");
-			text__bytes(t, r->text, r->text_len);
+			put_quoted(t, r->text, r->text_len, !is_word(r->text, r->text_len));
 		}
 	} else {
 		text__put(t, "[");
@@ -330,16 +371,6 @@ static void put_behind(struct text_line *t, const struct ancestry_info *a)
 	}
 }
 
-/* Returns whether an argument needs quotes to be seen as one. */
-static bool is_word(const char *arg, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (arg[i] == ' ' || arg[i] == '"' || arg[i] == '\'')
-			return false;
-	}
-	return len > 0;
-}
-
 /* Puts one after the other, in quotes what a blank would take apart; "..." where more were not read. */
 static void put_args(struct text_line *t, const struct task_info *task)
 {
@@ -350,17 +381,8 @@ static void put_args(struct text_line *t, const struct task_info *task)
 		return;
 	text__put(t, "  args:");
 	while ((arg = fit__next_arg(&at, &left, &len)) && !t->full) {
-		const char *quote = is_word(arg, len) ? "" : "\"", *inner;
-
 		text__put(t, " ");
-		text__put(t, quote);
-		for (; *quote && (inner = memchr(arg, '"', len)); arg = inner + 1) {
-			text__bytes(t, arg, (size_t)(inner - arg));
-			text__put(t, "\\\"");
-			len -= (size_t)(inner - arg) + 1;
-		}
-		text__bytes(t, arg, len);
-		text__put(t, quote);
+		put_quoted(t, arg, len, !is_word(arg, len));
 	}
 	text__put(t, task->args_cut ? " ..." : "");
 }

@@ -276,13 +276,176 @@ static void test_again(void **state)
 	assert_int_equal(c.regions_exit.at[0].raw->perms, PVM_REGION_READ);
 }
 
+#define LONG_NS 10000000
+
+/* Held pages confirm a region only if bytes of all of its elements moved. */
+static void test_confirmed(void **state)
+{
+	const struct pvm_pins one = fixture__one_page(&decoding_key, 0x55d0c0de0000);
+	static const struct iov_elem elems[2] = { { 0x55d0c0de0000, 8 }, { 8, 8 } };
+	struct pvm_region both[] = { heap, { .first = 1, .cnt = 1, .kind = PVM_REGION_NONE } };
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	looked(&f, &heap);
+	fixture__pins(&f, &one);
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions_confirmed, YES);
+	/* The second element is where nothing is mapped, or of it nothing moved. */
+	for (int i = 0; i < 3; i++) {
+		looked(&f, &heap);
+		f.call.args[PVM_ARG_REMOTE_CNT] = f.call.remote.count = 2;
+		f.call.args[PVM_ARG_LOCAL_CNT] = f.call.local.count = 2;
+		fixture__data(&f, elems, sizeof(elems), elems, sizeof(elems), NULL, 0, NULL, 0);
+		f.call.ret = 8;
+		if (i < 2) {
+			f.call.look |= PVM_LOOK_RING;
+			f.call.region_cnt = 2;
+			put_regions(&f, false, both, 2);
+		} else {
+			f.call.region.cnt = 2;
+		}
+		fixture__pins(&f, &one);
+		decoding__call(&f, &c);
+		assert_true(c.regions.known);
+		assert_int_equal(c.confirmed, YES);
+		assert_int_equal(c.regions_confirmed, UNKNOWN);
+		both[1] = file;
+	}
+}
+
+/* That no later look gave another answer is known only of a call so short that there was none, or if there was one. */
+static void test_confirmed_later(void **state)
+{
+	const struct pvm_pins one = fixture__one_page(&decoding_key, 0x55d0c0de0000);
+	struct pvm_region other = heap;
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	other.perms = PVM_REGION_READ;
+	looked(&f, &heap);
+	fixture__pins(&f, &one);
+	f.call.exit_ns = f.call.entry_ns + LONG_NS - 1;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions_confirmed, YES);
+	f.call.exit_ns++;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions_confirmed, UNKNOWN);
+	f.call.look |= PVM_LOOK_AGAIN_LOST;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions_confirmed, UNKNOWN);
+	f.call.look ^= PVM_LOOK_AGAIN_LOST | PVM_LOOK_AGAIN;
+	decoding__call(&f, &c); /* its record is not there */
+	assert_int_equal(c.regions_confirmed, UNKNOWN);
+	put_regions(&f, true, &other, 1);
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions_confirmed, UNKNOWN);
+	put_regions(&f, true, &heap, 1);
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions_confirmed, YES);
+	f.call.exit_ns = f.call.entry_ns + 1;
+	f.call.look ^= PVM_LOOK_AGAIN_LOST | PVM_LOOK_AGAIN;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions_confirmed, UNKNOWN);
+}
+
+/* Where bytes moved something was mapped, if it is the list that the kernel got. */
+static void test_none(void **state)
+{
+	struct pvm_region none = { .cnt = 1, .kind = PVM_REGION_NONE };
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	looked(&f, &none);
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions.at[0].raw->kind, PVM_REGION_UNKNOWN);
+	f.call.ret = -EFAULT;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions.at[0].raw->kind, PVM_REGION_NONE);
+	two_elements(&f);
+	none.first = 1;
+	put_regions(&f, false, (struct pvm_region[]){ heap, none }, 2);
+	f.call.ret = 8;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions.at[1].raw->kind, PVM_REGION_NONE);
+	f.call.ret = 9;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions.at[1].raw->kind, PVM_REGION_UNKNOWN);
+}
+
+/* Of a long list that was read at exit, what lies there is told beside the list of that moment only. */
+static void test_of_another_list(void **state)
+{
+	static struct iov_elem elems[9];
+	static uint64_t buf[64];
+	struct pvm_region all = heap;
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	all.cnt = 9;
+	for (int i = 0; i < 9; i++)
+		elems[i] = (struct iov_elem){ 0x55d0c0de0000, 8 };
+	for (int changed = 0; changed < 2; changed++) {
+		looked(&f, &all);
+		f.call.look |= PVM_LOOK_AT_EXIT;
+		f.call.args[PVM_ARG_REMOTE_CNT] = f.call.remote.count = 9;
+		fixture__data(&f, elems, sizeof(*elems), NULL, 0, NULL, 0, NULL, 0);
+		f.call.remote.flags = PVM_SIDE_RING | PVM_SIDE_ENTRY | PVM_SIDE_EXIT;
+		for (int at_exit = 0; at_exit < 2; at_exit++) {
+			elems[0].base += at_exit && changed ? 8 : 0;
+			assert_int_equal(arrays__put(decoding.arrays, buf,
+						     fixture__array(buf, &f.call, PVM_ARRAY_REMOTE,
+								    at_exit, elems, sizeof(elems),
+								    1)),
+					 0);
+		}
+		decoding__call(&f, &c);
+		assert_int_equal(c.remote.changed, changed ? YES : NO);
+		assert_int_equal(c.regions.known, !changed);
+	}
+}
+
+/* A file that is written to has another id, and the same path. */
+static void test_same_path(void **state)
+{
+	struct pvm_region at = file, again;
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	at.first = 0;
+	again = at;
+	again.text = TEXT + 1;
+	looked(&f, &at);
+	f.call.look |= PVM_LOOK_AGAIN;
+	put_regions(&f, true, &again, 1);
+	put_path(decoding.identity, TEXT, "x", sizeof("x"));
+	for (int same = 0; same < 2; same++) {
+		put_path(decoding.identity, TEXT + 1, same ? "x" : "y", sizeof("x"));
+		decoding__call(&f, &c);
+		assert_int_equal(c.regions_exit.known, !same);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one),	cmocka_unit_test(test_not_known),
-		cmocka_unit_test(test_texts),	cmocka_unit_test(test_nonsense),
-		cmocka_unit_test(test_more),	cmocka_unit_test(test_again),
+		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_not_known),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_more),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_confirmed),
+		cmocka_unit_test(test_confirmed_later),
+		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_of_another_list),
+		cmocka_unit_test(test_same_path),
 	};
 
 	return cmocka_run_group_tests(tests, decoding__setup, decoding__teardown);

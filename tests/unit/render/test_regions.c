@@ -111,6 +111,41 @@ static void test_texts(void **state)
 	free(s);
 }
 
+/* What a process calls its files does not read like what this program says of a mapping. */
+static void test_misleading(void **state)
+{
+	static const struct {
+		const char *path, *text;
+	} all[] = {
+		{ "/tmp/[heap]", "+4096 \"[heap]\" r-x " },
+		{ "/tmp/anon:pool", "+4096 \"anon:pool\" r-x " },
+		{ "/tmp/shared", "+4096 \"shared\" r-x " },
+		{ "/tmp/file", "+4096 \"file\" r-x " },
+		{ "/tmp/x r-x (deleted)", "+4096 \"x r-x (deleted)\" r-x " },
+		{ "/tmp/nothing mapped", "+4096 \"nothing mapped\" r-x " },
+		{ "/tmp/(+2)", "+4096 \"(+2)\" r-x " },
+		{ "/tmp/a\" r-x b", "+4096 \"a\\\" r-x b\" r-x " },
+		{ "/tmp/x\u00a0rwx", "+4096 \"x" },
+		{ "/tmp/", "+4096 \"\" r-x " },
+		{ "/tmp/x", "+4096 x r-x " },
+	};
+	struct sample *s = sample__new();
+
+	(void)state;
+	map_file(s);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		strcpy(s->mapped, all[i].path);
+		s->regions[0][0].text_len = strlen(s->mapped);
+		expect(&s->r, FORMAT_TEXT, all[i].text);
+	}
+	s->region[0][0].kind = PVM_REGION_ANON;
+	s->region[0][0].flags = 0;
+	strcpy(s->mapped, "x rwx");
+	s->regions[0][0].text_len = strlen(s->mapped);
+	expect(&s->r, FORMAT_TEXT, "+4096 anon:\"x rwx\" r-x ");
+	free(s);
+}
+
 /* Absent is what is null; and no list of lists. */
 static void test_other_formats(void **state)
 {
@@ -176,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_all_keys),      cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_texts),	      cmocka_unit_test(test_other_formats),
 		cmocka_unit_test(test_more_than_one), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_misleading),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
