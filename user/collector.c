@@ -221,6 +221,11 @@ static void remind_regions(struct collector *c, const struct regions_info *regio
 	}
 }
 
+void collector__touch_ancestry(struct collector *c, uint64_t id)
+{
+	remind_ancestry(c, identity__ancestry(c->identity, id), id);
+}
+
 void collector__remind(struct collector *c, const struct call_info *call)
 {
 	remind_ancestry(c, call->ancestry[PVM_CALLER], call->raw->ancestry[PVM_CALLER]);

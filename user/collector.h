@@ -84,5 +84,7 @@ int collector__decode(struct collector *c, const struct raw_record *raw, struct 
 bool collector__passes(const struct collector *c, const struct call_info *call);
 /* Has sent again what of a decoded call's processes is marked as sent, but is not there. */
 void collector__remind(struct collector *c, const struct call_info *call);
+/* Has an ancestry count as used, by its id in a call, or sent again; for who does not decode the call. */
+void collector__touch_ancestry(struct collector *c, uint64_t id);
 
 #endif

@@ -35,15 +35,21 @@ static int keep(void *ctx, enum frame_kind kind, const void *data, size_t size)
 	return recorder__put(r->recorder, kind, data, size, 0);
 }
 
-/* Here only the paths of cgroups are of use, to filter by. */
+/* Here only the paths of cgroups are of use, to filter by. But what a replay will have forgotten is forgotten here, too, so that
+ * the kernel half sends it again. */
 static int identity(void *ctx, const struct raw_record *raw)
 {
 	struct to_recording *r = ctx;
 	int err = recorder__put(r->recorder, FRAME_CALL, raw->data, raw->size, 0);
 
-	if (err || decode__type(raw->data, raw->size) != PVM_CGROUP)
-		return err;
-	return collector__learn(r->collector, raw);
+	return err ? err : collector__learn(r->collector, raw);
+}
+
+/* Of what a call refers to, a replay knows what was used last. */
+static void touch(struct collector *c, const struct pvm_call *call)
+{
+	collector__touch_ancestry(c, call->ancestry[PVM_CALLER]);
+	collector__touch_ancestry(c, call->ancestry[PVM_TARGET]);
 }
 
 /* What the kernel half left to us is judged before it is recorded: a filter is also a promise of what is not kept. */
@@ -52,8 +58,10 @@ static enum verdict judge(void *ctx, const struct raw_record *raw, struct record
 	struct collector *c = ((struct to_recording *)ctx)->collector;
 	const struct pvm_call *call = raw->data;
 
-	if (raw->size < sizeof(*call) ||
-	    !((call->caller.flags | call->target.flags | call->owner.flags) & PVM_TASK_CGROUP_WAIT))
+	if (raw->size < sizeof(*call))
+		return VERDICT_PASSES;
+	touch(c, call);
+	if (!((call->caller.flags | call->target.flags | call->owner.flags) & PVM_TASK_CGROUP_WAIT))
 		return VERDICT_PASSES;
 	return collector__decode(c, raw, &rec->call) || collector__passes(c, &rec->call)
 		       ? VERDICT_PASSES

@@ -227,8 +227,8 @@ static void forget_proc(struct tracer *t, uint32_t pid)
 
 static void forget_ancestry(struct tracer *t, uint64_t id)
 {
-	(void)t;
-	(void)id;
+	t->forgotten_ancestries++;
+	t->forgotten_ancestry = id;
 }
 
 static void forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)

@@ -64,6 +64,47 @@ static json_t *record(void)
 	return counters;
 }
 
+static void take(void *data, size_t size)
+{
+	(void)collector__on_call(&run.collector, data, size);
+	assert_int_equal(collector__flush(&run.collector), 0);
+}
+
+#define ANCESTRIES 5000
+#define ANCESTRY_ROOM 4096 /* docs/operations.md, Limits */
+
+/* What a replay will have forgotten, the kernel half sends again when it is needed: the least recently used of them, of
+ * which a call of the first one makes the second one. */
+static void test_ancestries(void **state)
+{
+	static const char *const args[] = { "--record", RECORDING, NULL };
+	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	const struct pin_key key = { .page_shift = 0 };
+	static _Alignas(8) uint8_t buf[2048];
+	struct to_recording recording;
+	struct fixture_call f;
+
+	(void)state;
+	live_run__begin(NULL, args);
+	assert_int_equal(to_recording__open(&recording, &run.collector, &ourselves, &key), 0);
+	fixture__call(&f);
+	f.call.ancestry[PVM_CALLER] = 1;
+	for (uint64_t id = 1; id <= ANCESTRIES; id++) {
+		take(buf, fixture__ancestry(buf, id, PVM_CALLER, 1));
+		if (id == ANCESTRY_ROOM)
+			take(&f, f.call.hdr.size);
+	}
+	assert_int_equal(run.fake.forgotten_ancestries, ANCESTRIES - ANCESTRY_ROOM);
+	assert_int_equal(run.fake.forgotten_ancestry, ANCESTRIES - ANCESTRY_ROOM + 1);
+	/* One that is not known any more is sent again, too. */
+	run.collector.reminders = 1;
+	f.call.ancestry[PVM_CALLER] = 2;
+	take(&f, f.call.hdr.size);
+	assert_int_equal(run.fake.forgotten_ancestry, 2);
+	assert_int_equal(run.fake.forgotten_ancestries, ANCESTRIES - ANCESTRY_ROOM + 1);
+	live_run__end();
+}
+
 static int replay(const char *option, const char *value)
 {
 	char *argv[] = { (char *)"pvmtrace", (char *)"--replay", (char *)RECORDING, (char *)"-o",
@@ -270,7 +311,7 @@ int main(void)
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch__setup, teardown)
 		IN_SCRATCH(test_same_books), IN_SCRATCH(test_filters), IN_SCRATCH(test_count),
 		IN_SCRATCH(test_cut),	     IN_SCRATCH(test_damaged), IN_SCRATCH(test_no_word),
-		IN_SCRATCH(test_no_size),    IN_SCRATCH(test_no_page),
+		IN_SCRATCH(test_no_size),    IN_SCRATCH(test_no_page), IN_SCRATCH(test_ancestries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
