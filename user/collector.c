@@ -10,6 +10,7 @@
 #include "bpf/keys.h"
 #include "bpf/rules.h"
 #include "event/judge.h"
+#include "event/regions.h"
 
 #define TEXT_BYTES_MAX (4u << 20)
 #define BYTES_MAX (8u << 20)
@@ -224,6 +225,30 @@ static void remind_regions(struct collector *c, const struct regions_info *regio
 void collector__touch_ancestry(struct collector *c, uint64_t id)
 {
 	remind_ancestry(c, identity__ancestry(c->identity, id), id);
+}
+
+static void touch_text(struct collector *c, uint64_t id)
+{
+	size_t len;
+
+	if (!id || identity__text(c->identity, id, &len) || !c->reminders)
+		return;
+	c->reminders--;
+	c->from.ops->forget_text(c->from.ctx, id);
+}
+
+void collector__touch_texts(struct collector *c, const struct pvm_call *call)
+{
+	struct pvm_region regions[PVM_REGIONS_MAX + 1];
+
+	for (int again = 0; again < 2; again++) {
+		int cnt = 0;
+
+		if (call->look & (again ? PVM_LOOK_AGAIN : PVM_LOOK_TAKEN))
+			cnt = regions__take(call, c->arrays, again, regions);
+		for (int i = 0; i < cnt; i++)
+			touch_text(c, regions[i].text);
+	}
 }
 
 void collector__remind(struct collector *c, const struct call_info *call)

@@ -86,5 +86,7 @@ bool collector__passes(const struct collector *c, const struct call_info *call);
 void collector__remind(struct collector *c, const struct call_info *call);
 /* Has an ancestry count as used, by its id in a call, or sent again; for who does not decode the call. */
 void collector__touch_ancestry(struct collector *c, uint64_t id);
+/* Likewise the texts of a call's regions. The record is a whole one. */
+void collector__touch_texts(struct collector *c, const struct pvm_call *call);
 
 #endif

@@ -50,6 +50,7 @@ static void touch(struct collector *c, const struct pvm_call *call)
 {
 	collector__touch_ancestry(c, call->ancestry[PVM_CALLER]);
 	collector__touch_ancestry(c, call->ancestry[PVM_TARGET]);
+	collector__touch_texts(c, call);
 }
 
 /* What the kernel half left to us is judged before it is recorded: a filter is also a promise of what is not kept. */

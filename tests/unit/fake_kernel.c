@@ -239,8 +239,8 @@ static void forget_cgroup(struct tracer *t, const struct pvm_cgroup_key *key)
 
 static void forget_text(struct tracer *t, uint64_t id)
 {
-	(void)t;
-	(void)id;
+	t->forgotten_texts++;
+	t->forgotten_text = id;
 }
 
 static void judge_cgroup(struct tracer *t, const struct pvm_cgroup_key *key,

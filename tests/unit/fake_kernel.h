@@ -50,7 +50,8 @@ struct tracer {
 	size_t array_reads;
 	/* It says what it is to forget and what to think of a cgroup: how many of each, and the last. */
 	size_t forgotten_procs, forgotten_cgroups, judged_cgroups, forgotten_ancestries;
-	uint64_t forgotten_ancestry;
+	size_t forgotten_texts;
+	uint64_t forgotten_ancestry, forgotten_text;
 	uint32_t forgotten_proc;
 	struct pvm_cgroup_key forgotten_cgroup, judged_cgroup;
 	struct pvm_cgroup_val verdict;

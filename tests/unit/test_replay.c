@@ -105,6 +105,45 @@ static void test_ancestries(void **state)
 	live_run__end();
 }
 
+#define TEXTS 10000
+#define TEXT_ROOM 8192 /* docs/operations.md, Limits */
+
+/* Likewise the paths of mapped files. */
+static void test_texts(void **state)
+{
+	static const char *const args[] = { "--record", RECORDING, NULL };
+	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	const struct pin_key key = { .page_shift = 0 };
+	const struct pvm_task nobody = { 0 };
+	static uint64_t buf[256];
+	struct to_recording recording;
+	struct fixture_call f;
+
+	(void)state;
+	live_run__begin(NULL, args);
+	assert_int_equal(to_recording__open(&recording, &run.collector, &ourselves, &key), 0);
+	fixture__call(&f);
+	f.call.look = PVM_LOOK_TAKEN;
+	f.call.region_cnt = 1;
+	f.call.region = (struct pvm_region){ .text = 1 };
+	for (uint64_t id = 1; id <= TEXTS; id++) {
+		size_t size = fixture__path(buf, PVM_MAPPED, &nobody, "x", sizeof("x"), 0);
+
+		((struct pvm_path *)buf)->id = id;
+		take(buf, size);
+		if (id == TEXT_ROOM)
+			take(&f, f.call.hdr.size);
+	}
+	assert_int_equal(run.fake.forgotten_texts, TEXTS - TEXT_ROOM);
+	assert_int_equal(run.fake.forgotten_text, TEXTS - TEXT_ROOM + 1);
+	run.collector.reminders = 1;
+	f.call.region.text = 2;
+	take(&f, f.call.hdr.size);
+	assert_int_equal(run.fake.forgotten_text, 2);
+	assert_int_equal(run.fake.forgotten_texts, TEXTS - TEXT_ROOM + 1);
+	live_run__end();
+}
+
 static int replay(const char *option, const char *value)
 {
 	char *argv[] = { (char *)"pvmtrace", (char *)"--replay", (char *)RECORDING, (char *)"-o",
@@ -312,6 +351,7 @@ int main(void)
 		IN_SCRATCH(test_same_books), IN_SCRATCH(test_filters), IN_SCRATCH(test_count),
 		IN_SCRATCH(test_cut),	     IN_SCRATCH(test_damaged), IN_SCRATCH(test_no_word),
 		IN_SCRATCH(test_no_size),    IN_SCRATCH(test_no_page), IN_SCRATCH(test_ancestries),
+		IN_SCRATCH(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
