@@ -199,6 +199,8 @@ static __always_inline void ancestry_send(struct pvm_state *s, u32 who)
 
 static __always_inline void ancestry_take_caller(struct pvm_state *s)
 {
+	if (OF_CURRENT(current_task(), ptrace))
+		s->call.flags |= PVM_CALL_TRACED;
 	if (!cfg_ancestors)
 		return;
 	s->call.ancestry[PVM_CALLER] = caller_sum();

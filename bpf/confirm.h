@@ -45,11 +45,12 @@ __noinline int call_take(void)
 
 /*
  * The kernel looked the argument up and got another process than we did: the number changed hands in between, or named nobody
- * at entry. Or it got the same one (same), which executed another file since then. The target's filters judge what the kernel
- * got, whatever they said before.
+ * at entry. Or it got the same one (same), which executed another file since then, or had the time to change its ids. The
+ * target's filters judge what the kernel got, whatever they said before.
  */
-static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool same)
+static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool same, bool execed)
 {
+	bool renew = !same || execed || s->stage == STAGE_REJECTED;
 	int verdict;
 
 	s->exiting = 1; /* the sweep keeps off */
@@ -67,7 +68,8 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 		s->stage = STAGE_REJECTED;
 	else if (s->stage == STAGE_REJECTED && call_take())
 		s->stage = STAGE_ACTIVE;
-	regions_renew(s);
+	if (renew)
+		regions_renew(s);
 	s->exiting = 0;
 }
 
@@ -87,21 +89,24 @@ int pvm_access(unsigned long long *ctx)
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	struct pvm_state *s = state_inside();
 	u64 address = 0;
-	bool same;
+	bool same, execed, late;
 
 	if (!s || (u32)ctx[1] != ACCESS_MODE)
 		return 0;
 	same = s->call.resolved && s->call.target.pid == (u32)task->tgid &&
 	       s->call.target.start_ns == task->group_leader->start_boottime;
-	if (!same && cfg_witness && !access_is_of(s)) {
+	/* In that time the same process can have changed what it is judged by: a caller can have its call wait so long. */
+	late = bpf_ktime_get_boot_ns() - s->call.entry_ns > MOVED_AFTER_NS;
+	if ((!same || late) && cfg_witness && !access_is_of(s)) {
 		s->held.missed = 1;
 		return 0;
 	}
-	if (!same || s->call.target.exec_id != (u32)task->group_leader->self_exec_id) {
+	execed = s->call.target.exec_id != (u32)task->group_leader->self_exec_id;
+	if (!same || execed || late) {
 		/* Only a number can be handed on to a function that is verified once, and no pointer is made
 		 * into one. */
 		bpf_probe_read_kernel(&address, sizeof(address), ctx);
-		call_retarget(s, address, same);
+		call_retarget(s, address, same, execed);
 	}
 	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	return 0;
@@ -117,6 +122,8 @@ int pvm_leave(unsigned long long *ctx)
 
 	if (!s || (u32)ctx[1] != ACCESS_MODE || s->call.target.pid != (u32)task->tgid ||
 	    s->call.target.start_ns != task->group_leader->start_boottime)
+		return 0;
+	if (cfg_witness && !access_is_of(s))
 		return 0;
 	s->call.access.flags |= PVM_ACCESS_ASKED | ((s32)ctx[2] ? PVM_ACCESS_REFUSED : 0);
 	return 0;

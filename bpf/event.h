@@ -237,6 +237,7 @@ enum pvm_call_flag {
 	PVM_CALL_DATA = 1024,
 	/* --relation was asked, and user space decides, which alone knows containers. */
 	PVM_CALL_RELATION_WAIT = 2048,
+	PVM_CALL_TRACED = 4096, /* somebody ptraces the calling thread */
 };
 
 /* These say whose memory the target works in. */
@@ -254,6 +255,9 @@ enum pvm_access_flag {
 	PVM_ACCESS_COVERED = 16,
 	PVM_ACCESS_ASKED = 32,	 /* the kernel asked its security modules, */
 	PVM_ACCESS_REFUSED = 64, /* and they refused */
+	PVM_ACCESS_TRACED = 128, /* the caller ptraces the target's thread */
+	PVM_ACCESS_DEEP =
+		256, /* the target has more ancestors than were asked whether they are the caller */
 };
 
 /* By what, besides the ids of both, the kernel judges whether the caller may reach into the target's memory
@@ -378,7 +382,7 @@ struct pvm_summary_key {
 	__u32 target;	   /* 0: it named none */
 	__u32 caller_exec; /* pvm_task.exec_id */
 	__u32 target_exec;
-	__u32 caller_rights; /* a hash of its ids, capabilities, namespaces and cgroup */
+	__u32 caller_rights; /* a hash of its ids, capabilities, namespaces and cgroup; and whether it is traced */
 	__u32 target_rights;
 	__u32 window; /* pvm_shared.window at the time */
 	__u16 error;  /* errno of a failure that is none of enum pvm_usual, else 0 */

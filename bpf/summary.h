@@ -43,6 +43,8 @@ static __always_inline void summary_key(struct pvm_summary_key *key, const struc
 	key->caller_exec = call->caller.exec_id;
 	key->target_exec = call->target.exec_id;
 	key->caller_rights = rights_hash(&call->caller);
+	if (call->flags & PVM_CALL_TRACED)
+		key->caller_rights = ~key->caller_rights;
 	key->target_rights = rights_hash(&call->target);
 	key->op = call->op;
 	key->outcome = pvm_outcome_of(call->phase, call->ret);

@@ -18,13 +18,15 @@ enum target_verdict {
 	TARGET_REJECTED, /* by a filter */
 };
 
-static __always_inline u8 kinship_of(struct pvm_call *call, bool target_descends)
+static __always_inline u8 kinship_of(struct pvm_call *call, enum descent target_descends)
 {
 	if (call->target.pid == call->caller.pid)
 		return PVM_KIN_SELF;
-	if (target_descends)
+	if (target_descends == DESCENT_YES)
 		return PVM_KIN_CHILD;
-	return caller_descends(call->target.pid) ? PVM_KIN_PARENT : PVM_KIN_NONE;
+	if (target_descends == DESCENT_UNKNOWN)
+		call->access.flags |= PVM_ACCESS_DEEP;
+	return caller_descends(call->target.pid) == DESCENT_YES ? PVM_KIN_PARENT : PVM_KIN_NONE;
 }
 
 /* This is how a target is taken. */
@@ -127,6 +129,8 @@ static __always_inline bool target_relation_passes(struct pvm_call *call,
 								     : 0);                      \
 		if (!target_settle(s, &memory, lookup, passes))                                 \
 			return TARGET_REJECTED;                                                 \
+		if (PREFIX##_is_traced_by(task, call->caller.pid))                              \
+			call->access.flags |= PVM_ACCESS_TRACED;                                \
 		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));    \
 		if (!target_relation_passes(call, &memory, lookup))                             \
 			return TARGET_REJECTED;                                                 \
@@ -273,10 +277,11 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 		raw_rights(&rights, self);
 		raw_access(&call->access, task, &rights, by);
 		memory_compare(call, raw_memory_address(task), raw_memory_address(self));
-		call->kinship = call->target.pid == caller	       ? PVM_KIN_SELF
-				: raw_descends(task, caller)	       ? PVM_KIN_CHILD
-				: raw_descends(self, call->target.pid) ? PVM_KIN_PARENT
-								       : PVM_KIN_NONE;
+		call->kinship = call->target.pid == caller		    ? PVM_KIN_SELF
+				: raw_descends(task, caller) == DESCENT_YES ? PVM_KIN_CHILD
+				: raw_descends(self, call->target.pid) == DESCENT_YES
+					? PVM_KIN_PARENT
+					: PVM_KIN_NONE;
 	}
 	call->flags |= moved;
 	return moved;

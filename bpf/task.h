@@ -76,6 +76,13 @@ static __always_inline void *upid_at(struct pid *pid, u32 level)
 	return (void *)pid + upid_offset(level);
 }
 
+/* Whether one process descends from another, as far as was looked (KINSHIP_GENERATIONS). */
+enum descent {
+	DESCENT_NO,
+	DESCENT_YES,
+	DESCENT_UNKNOWN,
+};
+
 /* What a task has to reach into the memory of others, besides its ids. */
 struct task_rights {
 	struct user_namespace *user_ns;
@@ -214,7 +221,7 @@ static __always_inline u64 caller_memory(void)
 				  : (u64)BPF_CORE_READ(current_untyped(), mm);
 }
 
-/* Returns whether the caller descends from that process. It is verified by itself, not behind each way to a
+/* Returns whether the caller descends from that process (enum descent). It is verified by itself, not behind each way to a
  * target. */
 __noinline int caller_descends(u32 from_tgid)
 {

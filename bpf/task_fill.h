@@ -264,6 +264,14 @@ static __always_inline u64 FILL(exec_ns)(struct task_struct *plain)
 	return address;
 }
 
+/* Returns whether that process ptraces this thread. */
+static __always_inline bool FILL(is_traced_by)(struct task_struct *task, u32 tgid)
+{
+	struct task_struct *plain = PLAIN(task);
+
+	return (u32)GET(GET(plain, parent), tgid) == tgid && GET(plain, ptrace);
+}
+
 /* What is asked of task by (its address; by whom: its rights) to reach into this one's memory. A task that is being made
  * has no credentials yet. */
 static __always_inline void FILL(access)(struct pvm_access *a, struct task_struct *task,
@@ -301,7 +309,7 @@ static __always_inline void FILL(access)(struct pvm_access *a, struct task_struc
 
 /* The first generation is the real parent; 32 of them, or up to init. There is one way out of the loop: of more, clang 19
  * makes a test of a register that was never written, which the verifier refuses. */
-static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tgid)
+static __always_inline enum descent FILL(descends)(struct task_struct *task, u32 from_tgid)
 {
 	struct task_struct *p = GET(GET(PLAIN(task), group_leader), real_parent);
 	u32 tgid = 0;
@@ -312,7 +320,16 @@ static __always_inline bool FILL(descends)(struct task_struct *task, u32 from_tg
 			break;
 		p = GET(p, real_parent);
 	}
-	return tgid == from_tgid;
+	if (tgid == from_tgid)
+		return DESCENT_YES;
+	return tgid > 1 ? DESCENT_UNKNOWN : DESCENT_NO;
+}
+
+/* Stands for the file that a process executes: an address that is another one after each exec, and when it is given another
+ * file (PR_SET_MM_EXE_FILE). 0: it has none. */
+static __always_inline u64 FILL(exe_address)(struct task_struct *plain)
+{
+	return PEEK((u64)GET(plain, mm), struct mm_struct, exe_file);
 }
 
 /* One process more in a sum of all that is told of those behind another one. leader: its main thread. */
@@ -321,6 +338,7 @@ static __always_inline u64 FILL(relative_sum)(u64 sum, struct task_struct *leade
 	u64 comm[2];
 
 	GET_COMM(comm, leader);
+	sum = sum_add(sum, FILL(exe_address)(PLAIN(leader)));
 	sum = sum_add(sum, GET(leader, start_boottime));
 	sum = sum_add(sum, (u64)GET(leader, tgid) << 32 | (u32)GET(leader, self_exec_id));
 	return sum_add(sum_add(sum, comm[0]), comm[1]);

@@ -71,15 +71,15 @@ static __always_inline void call_submit(struct pvm_state *s, u32 slot)
 
 /*
  * Returns whether a sum must not swallow the call: lists that changed or were not seen whole twice, a target that may have been
- * another, or that was not there at entry and yet had bytes to move, the other ABI, flags, a long stay inside, a refusal by
- * seccomp (an orphan), and results that honest calls do not have.
+ * another, or that was not there at entry and yet had bytes to move, a caller that somebody traces and so may steer, the other
+ * ABI, flags, a long stay inside, a refusal by seccomp (an orphan), and results that honest calls do not have.
  */
 static __always_inline bool call_stands_out(const struct pvm_state *s)
 {
 	const struct pvm_call *call = &s->call;
 
 	if (call->phase != PVM_COMPLETE || call->abi != ARCH_ABI_NATIVE ||
-	    call->args[PVM_ARG_FLAGS] || call->flags & TARGET_ODD ||
+	    call->args[PVM_ARG_FLAGS] || call->flags & (TARGET_ODD | PVM_CALL_TRACED) ||
 	    (call->ret > 0 && call->resolved != PVM_RESOLVED_ENTRY) ||
 	    s->told_ns == call->entry_ns || call->exit_ns - call->entry_ns >= cfg_parked_ns)
 		return true;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmdecoy [late] [nobody|exec|gone] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
+ * pvmdecoy [late] [nobody|exec|open|gone] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
  * another one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with
  * the local list on a page that only this program can provide (the kernel reads that before it looks the pid up), and
  * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number ("exec": the decoy executes
- * sleep; "gone": it ends, and nobody is in its place); provides the page and reports; ends. Lists have COUNT elements
+ * sleep; "open": it becomes dumpable, and "pvmopen"; "gone": it ends, and nobody is in its place); provides the page and reports; ends. Lists have COUNT elements
  * (1 to 256). "late": three calls at once after a first one that is not reported, and the page is where their bytes go,
  * so that the kernel looks the pid up before the decoy is replaced.
  */
@@ -37,10 +37,18 @@ static void become_sleep(int sig)
 	_exit(1);
 }
 
+static void become_open(int sig)
+{
+	(void)sig;
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_NAME, "pvmopen");
+}
+
 static _Noreturn void be(const char *name, uid_t uid, int ready)
 {
 	prctl(PR_SET_NAME, name);
 	signal(SIGUSR1, become_sleep);
+	signal(SIGUSR2, become_open);
 	if (setuid(uid))
 		_exit(1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* setuid takes it back */
@@ -121,13 +129,14 @@ static void start_again(pid_t decoy)
 	}
 }
 
-static void execute(pid_t pid)
+/* Has the decoy become what it does at this signal, which gives it this name. */
+static void become(pid_t pid, int sig, const char *name)
 {
-	char path[32], comm[16] = "";
+	char path[32], comm[17] = "";
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	kill(pid, SIGUSR1);
-	for (int i = 0; i < 1000 && strcmp(comm, "sleep\n") != 0; i++) {
+	kill(pid, sig);
+	for (int i = 0; i < 1000 && strcmp(comm, name) != 0; i++) {
 		FILE *f = fopen(path, "re");
 
 		if (!f || !fgets(comm, sizeof(comm), f))
@@ -184,7 +193,7 @@ int main(int argc, char **argv)
 	pthread_t threads[CALLERS_MAX];
 	int fd = open_gate();
 	pid_t decoy = start(0);
-	bool nobody, exec, gone;
+	bool nobody, exec, open, gone;
 	size_t callers;
 
 	late = argc > 1 && !strcmp(argv[1], "late");
@@ -193,7 +202,8 @@ int main(int argc, char **argv)
 	nobody = argv[1] && !strcmp(argv[1], "nobody");
 	exec = argv[1] && !strcmp(argv[1], "exec");
 	gone = argv[1] && !strcmp(argv[1], "gone");
-	argv += nobody || exec || gone;
+	open = argv[1] && !strcmp(argv[1], "open");
+	argv += nobody || exec || open || gone;
 	if (argv[1])
 		cnt = strtoul(argv[1], NULL, 0);
 	if (decoy < 0 || cnt < 1 || cnt > COUNT_MAX)
@@ -205,7 +215,9 @@ int main(int argc, char **argv)
 	next_step(nobody ? 0 : decoy);
 	begin_calls(decoy, fd, threads, callers);
 	if (exec) {
-		execute(decoy);
+		become(decoy, SIGUSR1, "sleep\n");
+	} else if (open) {
+		become(decoy, SIGUSR2, "pvmopen\n");
 	} else {
 		if (!nobody)
 			victim_end(decoy);

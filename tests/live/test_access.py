@@ -16,6 +16,7 @@ from pvm_lender import Lender, needs_owner
 
 UID, OTHER = 4711, 4712  # nobody's here
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_PTRACER = 4, 8, 0x59616D61
+PTRACE_SEIZE = 0x4206
 CLONE_NEWUSER = 0x10000000
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 BUFFER = ctypes.create_string_buffer(b"what is to be read", 64)
@@ -202,14 +203,94 @@ def test_a_fault_behind_the_permission(tracer):
         assert tracer.one(pid)["access"]["by"] == "same_user"
 
 
+def right(tracer, target, *steps):
+    """By what right such a caller is told to have reached the target, and for want of what it has not."""
+    pid, ret = call(target, *steps)
+    access = tracer.one(pid)["access"]
+    assert (ret == 64) is (access["by"] is not None) and (ret == -errno.EPERM) is (access["denied_by"] is not None)
+    return access["by"] or access["denied_by"]
+
+
+def own(tracer):
+    return tracer.of(os.getpid())[-1]["access"]
+
+
+@pytest.fixture(scope="module")
+def restricted():
+    """The scope of Yama is read as the tracer starts, and from time to time."""
+    @contextlib.contextmanager
+    def tracer(scope):
+        YAMA.write_text(str(scope))
+        with Tracer() as t:
+            yield t
+    return tracer
+
+
 @pytest.mark.needs("yama")
-def test_yama():
-    """With scope 1 a stranger is denied, unless the target says who may."""
-    YAMA.write_text("1")
-    anybody = 2**64 - 1
-    with Tracer() as t:
+def test_yama_lets_pass_whom_the_target_names(restricted):
+    """With scope 1 a stranger is denied, unless the target says who may: anybody, or one process and what descends from it."""
+    with restricted(1) as t:
         with child(as_user()) as target:
             check(t, target, (as_user(),), denied="lsm")
             check(t, target, (), by="cap_sys_ptrace", capable=True)
-        with child(as_user(), lambda: prctl(PR_SET_PTRACER, anybody)) as target:
-            check(t, target, (as_user(),), by="same_user")
+        for named in (2**64 - 1, os.getpid()):
+            with child(as_user(), lambda: prctl(PR_SET_PTRACER, named)) as target:
+                check(t, target, (as_user(),), by="same_user")
+        with child() as other, child(as_user(), lambda: prctl(PR_SET_PTRACER, other)) as target:
+            check(t, target, (as_user(),), denied="lsm")
+
+
+@pytest.mark.needs("yama")
+def test_yama_lets_a_descendant_be_reached(restricted):
+    with restricted(1) as t, child() as target:
+        assert own_call(target, local=SIDE, remote=SIDE) == 64
+        assert own(t)["by"] == "same_user"
+
+
+@pytest.mark.needs("yama")
+def test_yama_lets_a_tracer_reach_whom_it_traces(restricted):
+    """Whoever traces a process needs nothing else; other processes do."""
+    def seize():
+        assert LIBC.ptrace(PTRACE_SEIZE, target, 0, 0) == 0
+    with restricted(1) as t:
+        with child() as target:
+            assert right(t, target, seize) == "same_user"
+            assert right(t, target) == "cap_sys_ptrace"
+        with child(as_user()) as target:
+            assert right(t, target, seize, as_user()) == "same_user"
+            assert right(t, target, as_user()) == "lsm"
+
+
+@pytest.mark.needs("yama")
+def test_yama_wants_a_capability(restricted):
+    """With scope 2 of everybody, also for a descendant."""
+    with restricted(2) as t:
+        with child() as target:
+            assert own_call(target, local=SIDE, remote=SIDE) == 64
+            assert own(t)["by"] == "cap_sys_ptrace"
+        with child(as_user()) as target:
+            assert right(t, target, as_user()) == "lsm"
+
+
+@pytest.mark.needs("yama")
+def test_yama_knows_descendants_further_off_than_the_tracer(restricted):
+    """Its own walk has no end: beyond 32 generations it is not said whether this or the capability let the call pass."""
+    ready, told = os.pipe()
+    first = os.fork()
+    if first == 0:
+        os.setsid()
+        for _ in range(40):
+            if os.fork():
+                signal.pause()
+        os.write(told, b"%d" % os.getpid())
+        signal.pause()
+    target = int(os.read(ready, 16))
+    try:
+        with restricted(1) as t:
+            assert own_call(target, local=SIDE, remote=SIDE) == 64
+            assert own(t)["by"] is None
+    finally:
+        os.killpg(first, signal.SIGKILL)
+        os.waitpid(first, 0)
+        os.close(ready)
+        os.close(told)

@@ -3,16 +3,18 @@
 calls what they had in common."""
 
 import collections
+import os
 
 import pytest
 
-from pvm import ATTACH, AS_ME, MY_NAME, TRIGGERS, Held, Tracer
+from pvm import ATTACH, AS_ME, LIBC, MY_NAME, TRIGGERS, Held, Tracer
 from pvm_host import FTRACE
 from pvm_lender import Lender, needs_owner
 from pvm_sums import Adding, OURS, SMALL, expect_nothing_lost, while_full
 
 FLOODS = True
 USER = 4713
+PTRACE_SEIZE = 0x4206
 KIND = collections.namedtuple("KIND", "op outcome")
 
 
@@ -113,6 +115,17 @@ def test_what_stands_out_is_told_each_time(caller, way, told):
         return {"changed": e["remote"]["changed"], "error": e["error"], "flags": e["flags"]}
     assert [e for e in events[2:] if told.items() <= shown(e).items()] == events[2:] and len(events) == 6, events
     assert [r["calls"] for r in sums["success"]] == [9]
+
+
+def test_a_call_of_who_is_traced_is_told_each_time(caller):
+    """Whoever traces it may steer it, and no sum says who that is."""
+    with together() as t:
+        caller.step("plain 5")
+        assert LIBC.ptrace(PTRACE_SEIZE, caller.pid, 0, 0) == 0
+        caller.step("plain 3")
+        events, sums = at_end(t, caller.pid)
+    assert [e["caller"]["traced_by"] and e["caller"]["traced_by"]["pid"] for e in events] == [None, *[os.getpid()] * 3]
+    assert [r["calls"] for r in sums["success"]] == [4]
 
 
 @pytest.mark.needs("int80")

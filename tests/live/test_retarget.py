@@ -217,6 +217,22 @@ def test_the_target_executes_another_file(hook, count):
             assert [e["target"]["comm"] for e in late.events(h.pid)] == (["sleep"] if hook.there else [])
 
 
+def test_the_target_becomes_dumpable(hook):
+    """The same process and program all along: what it was judged by is read when the kernel asks."""
+    watcher = hook.watcher()
+    with Held("pvmdecoy", "open") as h:
+        number = h.line()["target"]
+        h.step()
+        before, = watcher.wait(lambda t: t.events(h.pid), what="the parked call")
+        assert before["target"]["dumpable"] is False
+        h.step()
+        event = watcher.of(h.pid)[-1]
+        target = event["target"]
+        assert (target["pid"], target["resolved_at"], target["moved"]) == (number, "entry", False)
+        assert target["dumpable"] is hook.there and target["comm"] == ("pvmopen" if hook.there else "pvmdecoy")
+        assert event["access"]["by"] == "cap_sys_ptrace"
+
+
 def test_a_number_that_changes_hands_twice(hook):
     """A thread of the caller's own before and afterwards, the victim's when the kernel looks it up."""
     with Held("pvmswap") as h:

@@ -16,7 +16,7 @@ struct ruling {
 	bool known;
 	enum access_by by;	   /* ACCESS_BY_NONE: it is not allowed */
 	enum access_denied denied; /* then: at what */
-	bool exception;		   /* allowed only if the target made one for Yama */
+	bool exception; /* allowed only if the target made one for Yama, or descends from further off */
 };
 
 void access__none(struct access_info *out)
@@ -34,7 +34,8 @@ static struct ruling deny(enum access_denied denied)
 	return (struct ruling){ .known = true, .denied = denied };
 }
 
-/* by: what let the caller pass so far. Yama asks last. */
+/* by: what let the caller pass so far. Yama asks last: for a descendant, for a process that the caller traces, for an exception
+ * that the target made, and for the capability then. */
 static struct ruling rule_yama(const struct pvm_call *call, enum access_by by)
 {
 	bool capable = call->access.flags & PVM_ACCESS_CAPABLE;
@@ -42,8 +43,10 @@ static struct ruling rule_yama(const struct pvm_call *call, enum access_by by)
 
 	switch (call->access.yama) {
 	case PVM_YAMA_RELATIONAL:
-		if (call->kinship == PVM_KIN_CHILD)
+		if (call->kinship == PVM_KIN_CHILD || call->access.flags & PVM_ACCESS_TRACED)
 			break;
+		r.known = !capable || by == ACCESS_BY_CAP ||
+			  !(call->access.flags & PVM_ACCESS_DEEP);
 		if (capable)
 			r.by = ACCESS_BY_CAP;
 		else

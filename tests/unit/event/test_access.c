@@ -16,6 +16,8 @@
 #define COVERED PVM_ACCESS_COVERED
 #define CAPABLE PVM_ACCESS_CAPABLE
 #define AT_EXEC PVM_ACCESS_CAPABLE_EXEC
+#define TRACED PVM_ACCESS_TRACED
+#define DEEP PVM_ACCESS_DEEP
 #define YES_SEEN PVM_ACCESS_ASKED
 #define NO_SEEN (PVM_ACCESS_ASKED | PVM_ACCESS_REFUSED)
 
@@ -134,6 +136,22 @@ static void test_yama(void **state)
 		{ true, KNOWN | COVERED, 1, PVM_YAMA_RELATIONAL, NONE, -EPERM, NULL, "lsm", YES },
 		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_RELATIONAL, NONE, 1,
 		  "cap_sys_ptrace", NULL, YES },
+		/* A process that the caller traces is as good as a descendant. */
+		{ true, KNOWN | COVERED | CAPABLE | TRACED, 1, PVM_YAMA_RELATIONAL, NONE, 1,
+		  "same_user", NULL, YES },
+		{ true, KNOWN | COVERED | TRACED, 1, PVM_YAMA_RELATIONAL, NONE, -EPERM, NULL, NULL,
+		  UNKNOWN },
+		{ true, KNOWN | COVERED | CAPABLE | TRACED, 1, PVM_YAMA_CAPABILITY, NONE, 1,
+		  "cap_sys_ptrace", NULL, YES },
+		/* One of more generations than were looked at may be a descendant. */
+		{ true, KNOWN | COVERED | CAPABLE | DEEP, 1, PVM_YAMA_RELATIONAL, NONE, 1, NULL,
+		  NULL, UNKNOWN },
+		{ false, KNOWN | COVERED | CAPABLE | DEEP, 1, PVM_YAMA_RELATIONAL, NONE, 1,
+		  "cap_sys_ptrace", NULL, YES },
+		{ true, KNOWN | COVERED | DEEP, 1, PVM_YAMA_RELATIONAL, NONE, 1, "same_user", NULL,
+		  YES },
+		{ true, KNOWN | COVERED | DEEP, 1, PVM_YAMA_RELATIONAL, NONE, -EPERM, NULL, "lsm",
+		  YES },
 		{ true, KNOWN | COVERED | CAPABLE, 1, PVM_YAMA_CAPABILITY, CHILD, 1,
 		  "cap_sys_ptrace", NULL, YES },
 		{ true, KNOWN | COVERED, 1, PVM_YAMA_CAPABILITY, CHILD, -EPERM, NULL, "lsm", YES },
@@ -327,7 +345,7 @@ static void test_bad_records(void **state)
 
 	(void)state;
 	fixture__call(&f);
-	f.call.access.flags = PVM_ACCESS_REFUSED << 1;
+	f.call.access.flags = PVM_ACCESS_DEEP << 1;
 	decoding__refuse(&f);
 	fixture__call(&f);
 	f.call.access.yama = PVM_YAMA_NO_ATTACH + 1;
