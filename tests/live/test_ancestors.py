@@ -75,7 +75,7 @@ def test_how_many(most):
             assert [a["pid"] for a in event["caller"]["ancestors"]] == line_of(caller.pid, most)
             return
         assert event["target"]["parent"] is None
-        assert all(event["caller"][key] is None for key in ("ancestors", "session", "tty", "traced_by"))
+        assert all(event["caller"][key] is None for key in ("ancestors", "session_leader", "tty", "traced_by"))
 
 
 def test_entity_id_is_the_one_that_the_ancestor_has_itself(tracer):
@@ -177,8 +177,8 @@ def test_session_and_terminal(tracer):
     child, name = os.read(master, 100).decode().split()
     caller = tracer.one(int(child))["caller"]
     assert caller["tty"] == name.removeprefix("/dev/")
-    assert caller["session"]["pid"] == caller["ancestors"][0]["pid"] == pid
-    assert caller["session"]["entity_id"] == caller["ancestors"][0]["entity_id"]
+    assert caller["session_leader"]["pid"] == caller["ancestors"][0]["pid"] == pid
+    assert caller["session_leader"]["entity_id"] == caller["ancestors"][0]["entity_id"]
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     os.close(master)
@@ -189,8 +189,8 @@ def test_without_a_terminal_and_its_own_leader(tracer):
         caller.step()
         event = tracer.of(caller.pid)[-1]
         assert event["caller"]["tty"] is None
-        assert event["caller"]["session"] == {"pid": caller.pid, "comm": "pvmcall",
-                                              "entity_id": event["caller"]["entity_id"]}
+        assert event["caller"]["session_leader"] == {"pid": caller.pid, "comm": "pvmcall",
+                                                     "entity_id": event["caller"]["entity_id"]}
 
 
 def test_traced_by(tracer):

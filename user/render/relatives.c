@@ -98,10 +98,10 @@ void relatives__session(struct json *j, const struct relative_info *r, bool null
 {
 	if (!r) {
 		if (nulls)
-			json__null(j, "session");
+			json__null(j, "session_leader");
 		return;
 	}
-	json__open_obj(j, "session");
+	json__open_obj(j, "session_leader");
 	json__u64(j, "pid", r->pid);
 	put_comm(j, r, nulls);
 	put_or_null(j, "entity_id", r->gone ? NULL : r->entity_id, nulls);

@@ -16,7 +16,7 @@ void relative__put(struct json *j, struct render_cache *cache, const char *key,
 /* "ancestors": nearest first. */
 void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
 		    bool nulls);
-/* "session": its leader; NULL: null, or nothing. */
+/* "session_leader"; NULL: null, or nothing. */
 void relatives__session(struct json *j, const struct relative_info *r, bool nulls);
 /* "tty": as ps(1) calls it. */
 void relatives__tty(struct json *j, const struct ancestry_info *a, bool nulls);
