@@ -182,7 +182,7 @@ def test_not_asked(tracer):
     nothing = (ctypes.addressof(IOV), 0)
     assert own_call(os.getppid(), local=nothing, remote=SIDE) == 0
     assert own_call(2**22, local=SIDE, remote=SIDE) == -errno.ESRCH
-    for event in tracer.of(os.getpid())[-2:]:
+    for event in tracer.of(os.getpid())[-3:]:
         assert event["access"]["by"] is event["access"]["denied_by"] is event["access"]["inferred"] is None
 
 
@@ -211,8 +211,11 @@ def right(tracer, target, *steps):
     return access["by"] or access["denied_by"]
 
 
-def own(tracer):
-    return tracer.of(os.getpid())[-1]["access"]
+def own(tracer, target):
+    """By what right this process reaches the target."""
+    assert own_call(target, local=SIDE, remote=SIDE) == 64
+    event, = (e for e in tracer.of(os.getpid()) if e["target"]["pid"] == target)
+    return event["access"]["by"]
 
 
 @pytest.fixture(scope="module")
@@ -243,8 +246,7 @@ def test_yama_lets_pass_whom_the_target_names(restricted):
 @pytest.mark.needs("yama")
 def test_yama_lets_a_descendant_be_reached(restricted):
     with restricted(1) as t, child() as target:
-        assert own_call(target, local=SIDE, remote=SIDE) == 64
-        assert own(t)["by"] == "same_user"
+        assert own(t, target) == "same_user"
 
 
 @pytest.mark.needs("yama")
@@ -266,8 +268,7 @@ def test_yama_wants_a_capability(restricted):
     """With scope 2 of everybody, also for a descendant."""
     with restricted(2) as t:
         with child() as target:
-            assert own_call(target, local=SIDE, remote=SIDE) == 64
-            assert own(t)["by"] == "cap_sys_ptrace"
+            assert own(t, target) == "cap_sys_ptrace"
         with child(as_user()) as target:
             assert right(t, target, as_user()) == "lsm"
 
@@ -287,8 +288,7 @@ def test_yama_knows_descendants_further_off_than_the_tracer(restricted):
     target = int(os.read(ready, 16))
     try:
         with restricted(1) as t:
-            assert own_call(target, local=SIDE, remote=SIDE) == 64
-            assert own(t)["by"] is None
+            assert own(t, target) is None
     finally:
         os.killpg(first, signal.SIGKILL)
         os.waitpid(first, 0)
