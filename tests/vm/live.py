@@ -26,8 +26,8 @@ NEEDS_HYBRID = "cgroup_hybrid"
 HYBRID = ["test_cgroups", "test_identity"]
 # With --attach fentry a start takes several times as long, since each of the eight programs is verified by itself.
 FENTRY_TIMES = 2
-# Left out of that pass, and of the one of witnesses alone, to save a guest's time: files whose outcome cannot depend on the
-# hooks, and why.
+# Left out of that pass, of the one of witnesses alone and of those beside hogs, to save a guest's time: files whose outcome
+# cannot depend on the hooks, and why.
 SAME_WITH_FENTRY = {
     "test_sinks": "what becomes of lines behind the rings",
     "test_rotation": "the same",
@@ -46,21 +46,23 @@ NO32 = ["test_needs", "test_abi", "test_filters", "test_probe", "test_records", 
 # What is told of the machine, and that tests are skipped: enough where there is little time, without what is played.
 NO32_SHORT = ["test_needs", "test_abi"]
 NO32_SHORT_WORDS = ["-k", "not found_missing"]
-# What would notice that a call is missing, beside programs that take the CPUs; and how many times as long that takes.
-HOGS = ["test_abi", "test_results", "test_namespaces", "test_arrays", "test_phases", "test_attach", "test_memory"]
+# Beside programs that take the CPUs, which rest while a tracer starts (tests/live/pvm.py): how many times as long it takes.
 HOGS_TIMES = 3
 # From 6.7 on a kernel can be started without them.
 NO32_FROM = (6, 7)
 
-# The passes over the live tests: as they are, on a hybrid hierarchy, without 32-bit calls, under load where any task
-# is preempted anywhere, with --attach fentry, by a tracer whose first hooks are not attached.
-PASSES = ["live", "hybrid", "no32", "hogs", "fentry", "witness"]
+# The passes over the live tests: as they are, on a hybrid hierarchy, without 32-bit calls, beside programs that take the
+# CPUs, the same where any task is preempted anywhere, with --attach fentry, by a tracer whose first hooks are not attached.
+PASSES = ["live", "hybrid", "no32", "hogs", "hogs full", "fentry", "witness"]
+HOGS = ("hogs", "hogs full")
+# Of these only files are run whose outcome can depend on the hooks.
+HOOKS_ONLY = (*HOGS, "fentry", "witness")
 # Witnesses see all that a function's hooks do from here on, where the first hooks need them.
 WITNESS_FROM = (7, 0)
 
 # More of the kernel's command line.
 # Without 32-bit calls the kernel asks no BPF program for permissions either (test_probe).
-WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0 lsm=yama", "hogs": "hogs preempt=full"}
+WORDS = {"hybrid": "hybrid", "no32": "ia32_emulation=0 lsm=yama", "hogs": "hogs", "hogs full": "hogs preempt=full"}
 # What every guest has: Debian's kernels, and a first process that is root.
 ALWAYS = ["userfaultfd", "set_tid", "seccomp", "seccomp_notify", "mounts", "pid_ns", "user_ns", "time_ns", "uts_ns", "tracefs",
           "yama", "btf", "loginuid", "cgroup2", "cgroup", "securityfs", "debugfs", "perf_kprobes"]
@@ -78,7 +80,7 @@ def passes(kernel, how_many, short=False, lacks=()):
         old = kernel.version < (6, 0)
         found = {"hybrid": old and NEEDS_HYBRID in lacks, "live": not old and plain(lacks)}
         return [*(part for part, there in found.items() if there), *no32]
-    hogs = ["hogs"] if kernel.arch == "amd64" and kernel.has_preempt_dynamic() else []
+    hogs = ["hogs", "hogs full"] if kernel.arch == "amd64" and kernel.has_preempt_dynamic() else []
     witness = ["witness"] if kernel.arch == "amd64" and kernel.version >= WITNESS_FROM else []
     return ["live", "hybrid", *no32, *hogs, *([*witness, "fentry"] if ATTACH == "tracepoint" else [])]
 
@@ -97,11 +99,11 @@ def arguments(part, short=False, lacks=()):
     """For pytest. short: what the machine itself cannot run, and little else. lacks: the needs of tests that it has not."""
     if short and part == "live":
         return ["-m", "not slow and not alike", f"--needing={','.join(plain(lacks))}", "tests/live"]
-    names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32, "hogs": HOGS}.get(part)
+    names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32}.get(part)
     files = [f"tests/live/{name}.py" for name in names] if names else ["tests/live"]
     chosen = NO32_SHORT_WORDS if short and part == "no32" else []
-    ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part in ("fentry", "witness") else []
-    return ["-m", "not slow", *chosen, *ignored, *files]
+    ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part in HOOKS_ONLY else []
+    return ["-m", "not slow and not alike" if part in HOGS else "not slow", *chosen, *ignored, *files]
 
 
 def contents(kernel, words, seconds, part):
@@ -167,16 +169,17 @@ def parse(text):
 def run(kernel, words, seconds, part="live"):
     """(file, test) -> Result; guest.Failed if the guest did not come to its end."""
     fentry = "fentry" in (part, ATTACH)
-    slowness = SLOWNESS * (HOGS_TIMES if part == "hogs" else 1)
+    slowness = SLOWNESS * (HOGS_TIMES if part in HOGS else 1)
     seconds *= FENTRY_TIMES if fentry else 1
-    work = kernels.HOME / "run" / f"{kernel.name}-{part}"
+    work = kernels.HOME / "run" / f"{kernel.name}-{part.replace(' ', '-')}"
     work.mkdir(parents=True, exist_ok=True)
     initrd = work / "initrd"
     guest.make_initrd(initrd, contents(kernel, words, seconds, part), root.get(kernel.arch))
     try:
         text = guest.boot(kernel, initrd, work, seconds + 180, MEMORY,
                           f"{WORDS.get(part, '')} {known(kernel, part)} PVM_SLOWNESS={slowness} "
-                          f"PVM_ATTACH={'fentry' if fentry else ATTACH} PVM_HOOKS={part}")
+                          f"PVM_ATTACH={'fentry' if fentry else ATTACH} PVM_HOOKS={part.partition(' ')[0]}")
     finally:
         initrd.unlink()
-    return parse(text)
+    result = parse(text)
+    return {(f"{file}, {WORDS[part].split()[1]}", test): r for (file, test), r in result.items()} if part == "hogs full" else result
