@@ -39,6 +39,10 @@ SAME_WITH_FENTRY = {
     "test_config": "the same in a file",
     "test_probe": "tries every hook, whatever --attach says",
     "test_schema": "the schema, held against itself",
+    "test_outputs": "where lines go, behind the rings",
+    "test_needs": "what a machine has, for these tests",
+    "test_btf": "files of kernel types, read and refused",
+    "test_host": "facts of the host, read once",
 }
 
 # What can notice that 32-bit calls are missing: the tests of them, and those that make one among others.
