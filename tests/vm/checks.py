@@ -65,6 +65,7 @@ finish
 
 session filters --caller-pid '!1' --target-pid '!1' --caller-uid 0 --target-uid 0 --target-uid '!7' \
 	--caller-exe /live/pvmcall --target-exe '/live/pvm*' --target-exe '!/bin/busybox' --caller-unit '!a' --target-unit '!a' \
+	--caller-ancestor-exe /bin/busybox --target-ancestor-exe '/bin/*' --relation '!self' --relation '!other-container' \
 	--caller-comm pvmcall --target-comm pvmcall --caller-cgroup '!/vm.slice/*' --target-cgroup '!/vm.slice/*' \
 	--op read --outcome success --min-bytes 1 --no-self
 step pair /live/pvmcall pair
