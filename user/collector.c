@@ -11,6 +11,7 @@
 #include "bpf/rules.h"
 #include "event/judge.h"
 #include "event/regions.h"
+#include "event/region_filter.h"
 
 #define TEXT_BYTES_MAX (4u << 20)
 #define BYTES_MAX (8u << 20)
@@ -270,7 +271,8 @@ int collector__decode(struct collector *c, const struct raw_record *raw, struct 
 
 bool collector__passes(const struct collector *c, const struct call_info *call)
 {
-	return c->from.ops->passes(c->from.ctx, call);
+	return c->from.ops->passes(c->from.ctx, call) &&
+	       region_filter__passes(&c->options->region, call);
 }
 
 /* Books a record. calls: for how many rec is the last record, none if it is of a call that is still inside. */

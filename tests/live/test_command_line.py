@@ -48,7 +48,7 @@ def test_pid_of_a_thread():
     ("-c", "0"), ("--duration", "0"), ("--max-line", "1023"), ("--max-line", "16777217"),
     ("--iov-limit", "some"), ("-f", "xml"), ("--caller-comm", "longer than a name can be"),
     ("--caller-uid", "no-such-account-here"), ("--in-flight-after", "0"), ("--stats-interval", "1.5"),
-    ("--ancestors", "17"), ("--data", "257"), ("--data", "-1"), ("--data", "x"), ("--regions", "65"), ("--regions", "8x"),
+    ("--ancestors", "17"), ("--data", "257"), ("--data", "-1"), ("--data", "x"), ("--region", "text"), ("--region", "file:"), ("--regions", "65"), ("--regions", "8x"),
     ("--user", "no-such-account-here"), ("stray",)])
 def test_usage_errors_name_the_option_and_the_value(args):
     run = pvmtrace(*args)

@@ -229,6 +229,38 @@ def test_as_text(target):
         assert said in line, line
 
 
+def test_filter(public_dir):
+    """By what a call touches. One region that passes is enough, so none hides another; what is not known is not hidden."""
+    with Held("pvmregion", "hold", public_dir) as held:
+        held.line()
+        known = maps(held.pid)
+        at = {kind: next(m.start for m in known if kind_of(m) == kind) for kind in ("heap", "stack", "anon", "shared")}
+        file = next(m for m in known if m.path == f"{public_dir}/file" and m.perms == "r-xp")
+        at |= {"exec": file.start, "none": 8}
+        calls = [["heap"], ["stack"], ["none"], ["exec"], ["heap", "stack"], ["shared"]]
+        for words, passing in [
+                (["--region", "heap"], [0, 4]), (["--region", "!heap"], [1, 2, 3, 4, 5]), (["--region", "none"], [2]),
+                (["--region", "exec"], [3]), (["--region", f"file:{public_dir}/f*"], [3]), (["--region", "file:*/other"], []),
+                (["--region", "heap", "--region", "stack"], [0, 1, 4]), (["--region", "!heap", "--region", "!stack"], [2, 3, 5])]:
+            with Tracer(*words, "--target-pid", held.pid) as t:
+                pids = [trigger_one("pvmregion", "read", held.pid, 1, *(f"{at[kind]:x}" for kind in kinds))["pid"] for kinds in calls]
+                # Of its elements the 9th to the last but one are not looked at.
+                pids.append(trigger_one("pvmregion", "read", held.pid, 1, *[f"{at['anon']:x}"] * 20)["pid"])
+                # It begins at the heap's last byte.
+                end = next(m.end for m in known if m.path == "[heap]")
+                pids.append(trigger_one("pvmregion", "read", held.pid, 2, f"{end - 1:x}")["pid"])
+                t.wait(lambda t: t.stream.calls(pids[-1]))  # which is told whatever is asked for
+                assert [n for n, pid in enumerate(pids) if t.events(pid)] == [*passing, 6, 7], words
+                assert t.start["filters"]["region"] == words[1::2]
+
+
+@pytest.mark.parametrize("words, why", [
+    (["--region", "heap", "--regions", "0"], b"--regions 0"), (["--region", "!heap", "--aggregate", "5"], b"--aggregate")])
+def test_a_filter_without_regions(words, why):
+    run = pvmtrace(*words)
+    assert run.status == 64 and why.decode() in run.err and "--region " in run.err
+
+
 def test_very_many_mappings(tracer, target):
     """A hundred thousand: the tree is as deep as it gets."""
     with at_least("/proc/sys/vm/max_map_count", 120_000):

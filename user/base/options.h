@@ -20,6 +20,7 @@ enum filter_field {
 	FILTER_UNIT,
 	FILTER_ANCESTOR_EXE,
 	FILTER_FIELD_CNT,
+	FILTER_REGION = FILTER_FIELD_CNT, /* of neither side */
 };
 
 /* This is one value of one filter option. */
@@ -64,6 +65,7 @@ struct options {
 	uint64_t min_bytes;
 	struct relation_filter relation;
 	bool no_self;
+	struct filter_list region;
 
 	enum record_format format;
 	const char *output;	/* NULL: stdout */

@@ -189,6 +189,18 @@ const char *kinship_name(unsigned int kinship)
 	return names[kinship];
 }
 
+const char *region_name(const struct pvm_region *r)
+{
+	static const char *const names[PVM_REGION_KIND_CNT] = {
+		[PVM_REGION_NONE] = "none",   [PVM_REGION_HEAP] = "heap",
+		[PVM_REGION_STACK] = "stack", [PVM_REGION_FILE] = "file",
+		[PVM_REGION_ANON] = "anon",   [PVM_REGION_SHARED] = "shared",
+		[PVM_REGION_VDSO] = "vdso",   [PVM_REGION_VVAR] = "vvar",
+	};
+
+	return names[r->kind];
+}
+
 const char *filter_field_name(enum filter_field field)
 {
 	static const char *const names[FILTER_FIELD_CNT] = {

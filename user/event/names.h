@@ -55,6 +55,8 @@ extern const char *const outcome_names[];
 const char *op_name(unsigned int op);
 /* Returns "process_vm_readv" or "process_vm_writev". */
 const char *syscall_name(unsigned int op);
+/* Returns "heap", "stack" and so on; NULL: what it is was not found out. */
+const char *region_name(const struct pvm_region *r);
 /* Returns "success", "failure" or "unknown". */
 const char *outcome_name(unsigned int outcome);
 /* Returns "pid" or "pidfd": what a call names its target by. */

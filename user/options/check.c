@@ -66,6 +66,23 @@ static int check_allow_fifo(const struct options *o)
 	return EX_USAGE;
 }
 
+/* Nothing is looked up, or what is summed up is not told one by one: there would be nothing to judge. */
+static int check_region(const struct options *o)
+{
+	if (!o->region.cnt)
+		return 0;
+	if (!o->regions && !o->replay)
+		log__error("--region %s%.200s: not together with --regions 0",
+			   o->region.values->exclude ? "!" : "", o->region.values->text);
+	else if (o->aggregate_s)
+		log__error(
+			"--region %s%.200s: not together with --aggregate, whose sums have no regions",
+			o->region.values->exclude ? "!" : "", o->region.values->text);
+	else
+		return 0;
+	return EX_USAGE;
+}
+
 /* Returns the one process that a filter wants, 0 if it wants none or several. */
 static uint32_t only_one(const struct filter_list *list)
 {
@@ -101,9 +118,9 @@ static int check_filters(const struct options *o)
 
 int options_check__all(const struct options *o)
 {
-	int (*const checks[])(const struct options *) = { check_replay, check_max_size,
+	int (*const checks[])(const struct options *) = { check_replay,	    check_max_size,
 							  check_allow_fifo, check_omit,
-							  check_filters };
+							  check_region,	    check_filters };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(checks) / sizeof(checks[0]); i++)

@@ -13,6 +13,7 @@
 #include "bpf/event.h"
 #include "event/cgroup_pattern.h"
 #include "event/container.h"
+#include "event/region_filter.h"
 
 #define COMM_MAX (PVM_COMM_SZ - 1)
 #define PID_TOP 2147483647ULL
@@ -47,6 +48,18 @@ static int check_container(const struct option_def *d, const char *value, const 
 	return strlen(id) > CONTAINER_LEN_MAX
 		       ? option__refuse(d, value, "matches no container: its id is shorter")
 		       : 0;
+}
+
+static bool region_is_valid(const char *text)
+{
+	static const char *const words[] = { "heap", "stack", "anon", "none", REGION_EXEC };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(text, words[i]))
+			return true;
+	}
+	return !strncmp(text, REGION_FILE, REGION_FILE_LEN) && text[REGION_FILE_LEN] &&
+	       strlen(text) <= REGION_FILE_LEN + PVM_PATH_MAX;
 }
 
 /* Fills v->number where the field is one. Returns 0, or an exit status after a message. */
@@ -88,6 +101,8 @@ static int parse_filter(const struct option_def *d, const char *value, struct fi
 		    strlen(v->text) >= PVM_PATH_MAX)
 			return option__refuse_value(d, value);
 		break;
+	case FILTER_REGION:
+		return region_is_valid(v->text) ? 0 : option__refuse_value(d, value);
 	case FILTER_CONTAINER:
 		v->none = !strcmp(v->text, "none");
 		return check_container(d, value, v->text);

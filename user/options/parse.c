@@ -207,6 +207,8 @@ void options__free(struct options *o)
 			o->filter[who][field] = (struct filter_list){ 0 };
 		}
 	}
+	free(o->region.values);
+	o->region = (struct filter_list){ 0 };
 	free(o->settings);
 	free(o->config_text);
 	o->settings = NULL;

@@ -24,6 +24,8 @@
 #define ALLOW_PATTERN "a path from '/' on, or a shell pattern for one"
 #define ALLOW_UNIT "a unit's name of up to 255 bytes, without '/', or a shell pattern for some"
 #define ALLOW_EXE "an absolute path, or a shell pattern for some"
+#define ALLOW_REGION \
+	"heap, stack, anon, none, exec, or file: and a path or a shell pattern for some"
 #define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
 
 static void store_number(struct options *o, const struct option_def *d, uint64_t n)
@@ -271,6 +273,10 @@ const struct option_def options_table[] = {
 		  "ancestor; of another user, in another container" },
 	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(no_self),
 	  .help = "no calls of a process on itself" },
+	{ "region", .group = GROUP_FILTER, .arg = "KIND", .set = option__set_filter, MEMBER(region),
+	  .field = FILTER_REGION, .allowed = ALLOW_REGION,
+	  .help = "only calls that touch such memory of the target: heap, stack, anon, none (nothing is "
+		  "mapped there), exec (it can be executed), file:PATH or a shell pattern" },
 
 	{ "format", .letter = 'f', .group = GROUP_OUTPUT, .arg = "FORMAT", .set = set_name,
 	  MEMBER(format), .names = format_names, .def_text = "json",

@@ -232,6 +232,10 @@ void common__filters(struct json *j, const struct start_info *s, bool nulls)
 		json__null(j, "outcome");
 	json__u64(j, "min_bytes", o->min_bytes);
 	json__bool(j, "no_self", o->no_self);
+	json__open_arr(j, "region");
+	for (size_t n = 0; n < o->region.cnt; n++)
+		put_value(j, &o->region.values[n]);
+	json__close_arr(j);
 	json__close_obj(j);
 }
 

@@ -3,19 +3,8 @@
 
 #include <string.h>
 
+#include "event/names.h"
 #include "event/path.h"
-
-const char *regions__kind(const struct pvm_region *r)
-{
-	static const char *const names[PVM_REGION_KIND_CNT] = {
-		[PVM_REGION_NONE] = "none",   [PVM_REGION_HEAP] = "heap",
-		[PVM_REGION_STACK] = "stack", [PVM_REGION_FILE] = "file",
-		[PVM_REGION_ANON] = "anon",   [PVM_REGION_SHARED] = "shared",
-		[PVM_REGION_VDSO] = "vdso",   [PVM_REGION_VVAR] = "vvar",
-	};
-
-	return names[r->kind];
-}
 
 void regions__perms(const struct pvm_region *r, char out[REGIONS_PERMS_SZ])
 {
@@ -139,7 +128,7 @@ static void put_backing(struct json *j, const struct region_info *info, size_t t
 
 void regions__put_one(struct json *j, const struct region_info *info, size_t text_max, bool nulls)
 {
-	const char *kind = regions__kind(info->raw);
+	const char *kind = region_name(info->raw);
 
 	json__open_obj(j, NULL);
 	put_elements(j, info->raw, nulls);

@@ -17,8 +17,6 @@ void regions__put(struct json *j, const char *key, const struct regions_info *re
 		  size_t text_max, bool nulls);
 /* Whether one of them has a longer path or name. */
 bool regions__cut(const struct regions_info *regions, size_t text_max);
-/* A word; NULL: not known. */
-const char *regions__kind(const struct pvm_region *r);
 /* "rw-p", with a NUL; empty where nothing is mapped. */
 #define REGIONS_PERMS_SZ 5
 void regions__perms(const struct pvm_region *r, char out[REGIONS_PERMS_SZ]);

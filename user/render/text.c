@@ -199,14 +199,14 @@ static void put_region(struct text_line *t, const struct region_info *r)
 		put_base(t, r);
 	} else if (kind == PVM_REGION_FILE || kind == PVM_REGION_ANON ||
 		   kind == PVM_REGION_SHARED) {
-		text__put(t, regions__kind(r->raw));
+		text__put(t, region_name(r->raw));
 		if (r->text) {
 			text__put(t, ":");
 			put_quoted(t, r->text, r->text_len, !is_word(r->text, r->text_len));
 		}
 	} else {
 		text__put(t, "[");
-		text__put(t, regions__kind(r->raw));
+		text__put(t, region_name(r->raw));
 		text__put(t, "]");
 		return;
 	}

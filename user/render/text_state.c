@@ -107,6 +107,7 @@ static void put_filters(struct text_line *t, const struct options *o)
 	}
 	if (o->no_self)
 		text__put(t, " --no-self");
+	put_filter(t, "", "region", &o->region);
 }
 
 /* They are spoken of only where the hooks need some. */

@@ -42,6 +42,7 @@ static const struct {
 	{ "min-bytes", "7", NULL },
 	{ "relation", "child", NULL },
 	{ "no-self", NULL, NULL },
+	{ "region", "heap", NULL },
 	{ "format", "text", NULL },
 	{ "output", "x", NULL },
 	{ "allow-fifo", NULL, "--output=x" },

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which calls pass --region, by what they touch. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "bpf/rules.h"
+#include "event/region_filter.h"
+
+#define PAGE 0x1000ULL
+
+static const struct pvm_region raw[] = {
+	{ .kind = PVM_REGION_HEAP, .perms = PVM_REGION_READ, .start = PAGE, .end = 2 * PAGE },
+	{ .kind = PVM_REGION_FILE,
+	  .perms = PVM_REGION_READ | PVM_REGION_EXEC,
+	  .start = 2 * PAGE,
+	  .end = 3 * PAGE },
+	{ .kind = PVM_REGION_NONE },
+	{ .kind = PVM_REGION_UNKNOWN },
+	{ .kind = PVM_REGION_SHARED, .perms = PVM_REGION_EXEC, .start = PAGE, .end = 2 * PAGE },
+};
+
+enum { HEAP, LIB, NOTHING, LOST, SHARED };
+
+static struct pvm_call call;
+static struct pvm_task task;
+static struct pvm_region regions[2];
+static struct region_info infos[2];
+static struct iov_elem elements[3];
+static struct call_info info;
+
+/* An element in each of these two; the second may be like the first. */
+static void touch(int first, int second)
+{
+	const int of[2] = { first, second };
+
+	memset(&call, 0, sizeof(call));
+	memset(&info, 0, sizeof(info));
+	for (int i = 0; i < 2; i++) {
+		regions[i] = raw[of[i]];
+		regions[i].first = (uint16_t)i;
+		regions[i].cnt = 1;
+		infos[i] = (struct region_info){ .raw = &regions[i] };
+		if (regions[i].kind == PVM_REGION_FILE) {
+			infos[i].text = "/usr/lib/libc.so.6";
+			infos[i].text_len = strlen(infos[i].text);
+		}
+		elements[i] = (struct iov_elem){ regions[i].start, 8 };
+	}
+	info.raw = &call;
+	info.target.task = &task;
+	info.regions = (struct regions_info){ .known = true, .cnt = 2, .at = infos };
+	info.remote =
+		(struct list_info){ .count = 2, .captured = 2, .iov = elements, .changed = NO };
+	info.confirmed = UNKNOWN;
+}
+
+/* One value or two; '!' excludes. */
+static bool passes(const char *one, const char *other)
+{
+	struct filter_value values[2] = { 0 };
+	const struct filter_list list = { values, other ? 2 : 1 };
+	const char *const words[2] = { one, other };
+
+	for (size_t i = 0; i < list.cnt; i++) {
+		values[i].exclude = words[i][0] == '!';
+		values[i].text = words[i] + values[i].exclude;
+	}
+	return region_filter__passes(&list, &info);
+}
+
+static void test_kinds(void **state)
+{
+	static const struct {
+		int first, second;
+		const char *one, *other;
+		bool pass;
+	} cases[] = {
+		{ HEAP, HEAP, "heap", NULL, true },
+		{ HEAP, HEAP, "stack", NULL, false },
+		{ HEAP, LIB, "heap", NULL, true },
+		{ HEAP, LIB, "exec", NULL, true },
+		{ HEAP, HEAP, "exec", NULL, false },
+		{ SHARED, SHARED, "exec", NULL, true },
+		{ SHARED, SHARED, "anon", NULL, false },
+		{ NOTHING, NOTHING, "none", NULL, true },
+		{ NOTHING, NOTHING, "heap", NULL, false },
+		{ NOTHING, NOTHING, "exec", NULL, false },
+		{ LIB, LIB, "file:/usr/lib/libc.so.6", NULL, true },
+		{ LIB, LIB, "file:*/libc*", NULL, true },
+		{ LIB, LIB, "file:/usr/*/libc*", NULL, true },
+		{ LIB, LIB, "file:*/libm*", NULL, false },
+		{ HEAP, HEAP, "file:*", NULL, false },
+		{ HEAP, HEAP, "stack", "heap", true },
+		/* Nothing hides behind what is excluded. */
+		{ HEAP, HEAP, "!heap", NULL, false },
+		{ HEAP, LIB, "!heap", NULL, true },
+		{ HEAP, LIB, "!heap", "!file:*", false },
+		{ HEAP, LIB, "!exec", "file:*", false },
+		{ HEAP, LIB, "!exec", "heap", true },
+		{ NOTHING, HEAP, "!none", "!heap", false },
+		/* What is not known is not hidden. */
+		{ LOST, LOST, "heap", NULL, true },
+		{ LOST, LOST, "!heap", NULL, true },
+		{ HEAP, LOST, "!heap", "file:*", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		touch(cases[i].first, cases[i].second);
+		if (passes(cases[i].one, cases[i].other) != cases[i].pass)
+			fail_msg("case %zu: %s", i, cases[i].one);
+	}
+}
+
+/* A file whose path did not come may be any. */
+static void test_no_path(void **state)
+{
+	(void)state;
+	touch(LIB, LIB);
+	infos[0].text = infos[1].text = NULL;
+	assert_true(passes("file:*/libm*", NULL));
+	assert_true(passes("!file:*", NULL));
+	assert_false(passes("heap", NULL));
+}
+
+static void test_nothing_is_touched(void **state)
+{
+	(void)state;
+	touch(HEAP, HEAP);
+	info.target.task = NULL;
+	assert_false(passes("heap", NULL));
+	assert_true(passes("!heap", NULL));
+	touch(HEAP, HEAP);
+	info.regions.cnt = 0;
+	assert_false(passes("heap", NULL));
+	assert_true(passes("!heap", NULL));
+	touch(HEAP, HEAP);
+	info.regions.known = false;
+	assert_true(passes("stack", NULL));
+	info.remote.count = info.remote.captured = 0;
+	assert_false(passes("stack", NULL));
+}
+
+/* More than the regions tell of can have been touched. */
+static void test_open(void **state)
+{
+	(void)state;
+	touch(HEAP, HEAP);
+	assert_false(passes("stack", NULL));
+	elements[2] = elements[1];
+	info.remote.count = 3;
+	assert_true(passes("stack", NULL));
+	info.remote.captured = 3;
+	assert_true(passes("stack", NULL) && passes("!heap", NULL));
+	elements[2].len = 0;
+	assert_false(passes("stack", NULL));
+	elements[1].len = PAGE;
+	assert_false(passes("stack", NULL));
+	elements[1].len = PAGE + 1;
+	assert_true(passes("stack", NULL));
+	elements[1].len = UINT64_MAX;
+	assert_true(passes("stack", NULL));
+	touch(HEAP, NOTHING);
+	elements[1].len = UINT64_MAX;
+	assert_false(passes("stack", NULL));
+	/* Between those that were looked at. */
+	touch(HEAP, HEAP);
+	regions[1].first = 2;
+	info.remote.count = info.remote.captured = 3;
+	elements[2] = elements[1];
+	assert_true(passes("stack", NULL));
+	touch(HEAP, HEAP);
+	info.remote.changed = YES;
+	assert_true(passes("stack", NULL));
+	touch(HEAP, HEAP);
+	info.confirmed = NO;
+	assert_true(passes("stack", NULL));
+	touch(HEAP, HEAP);
+	call.flags = PVM_CALL_TARGET_MOVED;
+	assert_true(passes("stack", NULL));
+}
+
+/* A second look that gave another answer counts like the first. */
+static void test_at_exit(void **state)
+{
+	static struct region_info later = { .raw = &raw[LIB], .text = "/x", .text_len = 2 };
+
+	(void)state;
+	touch(HEAP, HEAP);
+	info.regions_exit = (struct regions_info){ .known = true, .cnt = 1, .at = &later };
+	assert_true(passes("exec", NULL));
+	assert_true(passes("!heap", NULL));
+	assert_false(passes("stack", NULL));
+}
+
+/* Of a call that no hook saw nothing is known. */
+static void test_audit(void **state)
+{
+	(void)state;
+	touch(HEAP, HEAP);
+	info.target.task = NULL;
+	call.flags = PVM_CALL_AUDIT;
+	assert_true(passes("stack", NULL));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds), cmocka_unit_test(test_no_path),
+		cmocka_unit_test(test_open),  cmocka_unit_test(test_nothing_is_touched),
+		cmocka_unit_test(test_audit), cmocka_unit_test(test_at_exit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "event/region_filter.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "event/names.h"
+
+static enum tristate hit_file(const char *pattern, const struct region_info *r)
+{
+	char path[PVM_PATH_MAX + 1];
+
+	if (r->raw->kind != PVM_REGION_FILE)
+		return NO;
+	if (!r->text || r->text_len >= sizeof(path))
+		return UNKNOWN;
+	memcpy(path, r->text, r->text_len);
+	path[r->text_len] = '\0';
+	return fnmatch(pattern, path, 0) ? NO : YES;
+}
+
+/* of: a struct region_info; NULL: it is not known what lies there. */
+static enum tristate hit_region(const struct filter_value *value, const void *of)
+{
+	const struct region_info *r = of;
+
+	if (!r || r->raw->kind == PVM_REGION_UNKNOWN)
+		return UNKNOWN;
+	if (!strncmp(value->text, REGION_FILE, REGION_FILE_LEN))
+		return hit_file(value->text + REGION_FILE_LEN, r);
+	if (!strcmp(value->text, REGION_EXEC))
+		return r->raw->perms & PVM_REGION_EXEC ? YES : NO;
+	return strcmp(value->text, region_name(r->raw)) ? NO : YES;
+}
+
+/* It touches nothing. */
+static enum tristate hit_nothing(const struct filter_value *value, const void *of)
+{
+	(void)value;
+	(void)of;
+	return NO;
+}
+
+static bool any_passes(const struct filter_list *list, const struct regions_info *regions)
+{
+	for (uint32_t i = 0; regions->known && i < regions->cnt; i++) {
+		if (judge__list(list, hit_region, &regions->at[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Returns whether an element reaches beyond the mapping that it begins in. From where nothing is mapped nothing is reached. */
+static bool reaches_out(const struct iov_elem *e, const struct pvm_region *r)
+{
+	return r->kind > PVM_REGION_NONE && (e->base >= r->end || e->len > r->end - e->base);
+}
+
+/* Returns whether the call can have touched what no region tells of: an element that was not looked at, or another one than
+ * was. */
+static bool is_open(const struct call_info *call)
+{
+	const struct regions_info *regions = &call->regions;
+	const struct list_info *remote = &call->remote;
+	uint32_t at = 0;
+
+	if (remote->captured < remote->count || remote->changed == YES || call->confirmed == NO ||
+	    call->raw->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_UNSURE))
+		return true;
+	for (uint32_t i = 0; i < remote->captured; i++) {
+		const struct pvm_region *r;
+
+		if (!remote->iov[i].len)
+			continue;
+		while (at < regions->cnt &&
+		       i >= (uint32_t)regions->at[at].raw->first + regions->at[at].raw->cnt)
+			at++;
+		if (at == regions->cnt)
+			return true;
+		r = regions->at[at].raw;
+		if (i < r->first || reaches_out(&remote->iov[i], r))
+			return true;
+	}
+	return false;
+}
+
+bool region_filter__passes(const struct filter_list *list, const struct call_info *call)
+{
+	if (!list->cnt || call->raw->flags & PVM_CALL_AUDIT)
+		return true;
+	if (!call->target.task || !call->remote.count ||
+	    (call->regions.known && !call->regions.cnt))
+		return judge__list(list, hit_nothing, NULL);
+	if (!call->regions.known || is_open(call))
+		return judge__list(list, hit_region, NULL);
+	return any_passes(list, &call->regions) || any_passes(list, &call->regions_exit);
+}
