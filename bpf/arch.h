@@ -96,10 +96,11 @@ static __always_inline u64 arch_user_address(u64 addr)
 	return addr;
 }
 
-/* Whether something lies there that no process's map has (arch/x86/entry/vsyscall/vsyscall_64.c). */
-static __always_inline bool arch_is_gate(u64 addr)
+/* Whether what lies there is not to be had from the process's map: the gate (arch/x86/entry/vsyscall/vsyscall_64.c), and an
+ * address with bits that are ignored if the process has asked for it (linear address masking). */
+static __always_inline bool arch_is_off_map(u64 addr)
 {
-	return addr >> 12 == 0xffffffffff600ULL;
+	return addr >> 12 == 0xffffffffff600ULL || (addr >> 57 && !(addr >> 63));
 }
 
 #elif defined(__TARGET_ARCH_arm64)
@@ -170,7 +171,7 @@ static __always_inline u64 arch_user_address(u64 addr)
 	return addr & (u64)((s64)(addr << 8) >> 8);
 }
 
-static __always_inline bool arch_is_gate(u64 addr)
+static __always_inline bool arch_is_off_map(u64 addr)
 {
 	return false;
 }

@@ -2,10 +2,11 @@
 /*
  * mapping.h - which mapping of a memory an address lies in, without its locks. What keeps the memory's map from changing is
  * held by nobody here, so whatever is found is checked: the address has to lie in it, and it has to be this memory's. That nothing
- * is there is said only if an empty slot was come to by nodes that were alive, twice.
+ * is there is said only if an empty slot was come to by nodes that were alive, twice, and nobody was about to change the map: who
+ * does takes mappings out and puts others in, and an address of both lies in none meanwhile (__vma_adjust of 5.10).
  *
  * Linux 6.1 and newer keep mappings in a maple tree (lib/maple_tree.c), whose nodes go when no program runs any more that
- * may have come to them; older ones in a red-black tree (lib/rbtree.c), and in a list in the order of addresses.
+ * may have come to them (MT_FLAGS_USE_RCU; the first 6.1 lack it, and a node can be another tree's there); older ones in a red-black tree (lib/rbtree.c), and in a list in the order of addresses.
  */
 #ifndef PVM_MAPPING_H
 #define PVM_MAPPING_H
@@ -21,6 +22,9 @@
 #define MAPLE_NODE_MASK 255
 #define MAPLE_PIVOTS 15 /* the most that a node has */
 #define RB_DEPTH 64	/* likewise: twice the logarithm of their number */
+
+#define MAPPING_WALKS 4
+#define RWSEM_WRITER_LOCKED 1 /* kernel/locking/rwsem.c */
 
 #define MAPPING(vma, field) PEEK(vma, struct vm_area_struct, field)
 
@@ -144,18 +148,31 @@ static __always_inline u64 mapping_walk(u64 mm, u64 addr)
 	return vma;
 }
 
-/* The address of the mapping (struct vm_area_struct) that an address of a memory lies in, MAPPING_NONE or MAPPING_LOST. */
+/* Whether somebody holds the map to change it; where that cannot be read, no. */
+__noinline u64 mapping_changes(u64 mm)
+{
+	if (!bpf_core_field_exists(struct mm_struct, mmap_lock.count.counter))
+		return 0;
+	return PEEK(mm, struct mm_struct, mmap_lock.count.counter) & RWSEM_WRITER_LOCKED;
+}
+
+/* The address of the mapping (struct vm_area_struct) that an address of a memory lies in, MAPPING_NONE or MAPPING_LOST. A node
+ * that died has a successor by now; and one look alone does not prove that nothing is there. */
 __noinline u64 mapping_find(u64 mm, u64 addr)
 {
-	u64 vma = mapping_walk(mm, addr), again;
+	u32 empty = 0;
 
-	if (vma > MAPPING_LOST)
-		return vma;
-	/* A node that died has a successor by now; and one look alone does not prove that nothing is there. */
-	again = mapping_walk(mm, addr);
-	if (again > MAPPING_LOST)
-		return again;
-	return vma == MAPPING_NONE ? again : MAPPING_LOST;
+	for (u32 i = 0; i < MAPPING_WALKS; i++) {
+		u64 before = mapping_changes(mm), vma = mapping_walk(mm, addr);
+
+		if (vma > MAPPING_LOST)
+			return vma;
+		if (vma == MAPPING_LOST || before || mapping_changes(mm))
+			empty = 0;
+		else if (++empty == 2)
+			return MAPPING_NONE;
+	}
+	return MAPPING_LOST;
 }
 
 #endif

@@ -58,7 +58,7 @@ static __always_inline void file_take(struct mapped_file *f, u64 file)
 	f->sb = PEEK(f->inode, struct inode, i_sb);
 	f->ino = PEEK(f->inode, struct inode, i_ino);
 	f->dev = PEEK(f->sb, struct super_block, s_dev);
-	f->memory = f->deleted = false;
+	f->memory = f->deleted = f->named = false;
 	/* Removed, or it never was in a directory. Of those some are memory. */
 	if (!PEEK(f->dentry, struct dentry, d_hash.pprev)) {
 		bool root = PEEK(f->dentry, struct dentry, d_parent) == f->dentry;
@@ -66,6 +66,7 @@ static __always_inline void file_take(struct mapped_file *f, u64 file)
 
 		f->memory = root && (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
 		f->deleted = !root || f->memory;
+		f->named = root && !f->memory && magic != ANON_INODE_FS_MAGIC;
 	}
 }
 
@@ -80,32 +81,49 @@ static __always_inline bool file_is_none(const struct mapped_file *f)
 /* Gives a region the name that stands at this address, if any does. */
 static __always_inline void region_label(struct pvm_state *s, struct pvm_region *r, u64 from)
 {
-	if (!from)
-		return;
-	r->text = label_text(s->hook, from);
-	text_know(s, r->text, 0, 0);
+	if (from)
+		r->text = label_text(s->hook, from);
 }
 
-static __always_inline void region_of_file(struct pvm_state *s, struct pvm_region *r, u64 vma,
-					   u64 addr, u64 file)
+/*
+ * A name that the process gave, which an anonymous mapping can have, and since 6.2 one that shares memory; 0: none. Before, other
+ * mappings have something else in its place.
+ */
+static __noinline u64 anon_name(u64 vma, bool shared)
 {
-	struct mapped_file f;
+	u64 name;
 
-	file_take(&f, file);
+	if (shared && bpf_core_field_offset(struct vm_area_struct, anon_name) ==
+			      bpf_core_field_offset(struct vm_area_struct, shared))
+		return 0;
+	name = MAPPING(vma, anon_name);
+	return name ? name + bpf_core_field_offset(struct anon_vma_name, name) : 0;
+}
+
+/* *f: where a path begins; no entry of a directory: it has none. */
+static __always_inline void region_of_file(struct pvm_state *s, struct pvm_region *r, u64 vma,
+					   u64 addr, u64 file, struct mapped_file *f)
+{
+	u64 name = 0;
+
+	file_take(f, file);
 	r->flags = PVM_REGION_BACKED;
 	r->offset = (MAPPING(vma, vm_pgoff) << cfg_page_shift) + (addr - r->start);
-	r->ino = f.ino;
-	r->dev = f.dev;
-	if (file_is_none(&f)) {
+	r->ino = f->ino;
+	r->dev = f->dev;
+	r->kind = PVM_REGION_FILE;
+	if (file_is_none(f)) {
 		r->kind = r->perms & PVM_REGION_MAYSHARE ? PVM_REGION_SHARED : PVM_REGION_ANON;
-		region_label(s, r, PEEK(f.dentry, struct dentry, d_name.name));
+		if (bpf_core_field_exists(struct vm_area_struct, anon_name))
+			name = anon_name(vma, true);
+	} else if (!f->named) {
+		if (f->deleted)
+			r->flags |= PVM_REGION_DELETED;
+		r->text = file_text(f, s->call.target.ns_mnt);
 		return;
 	}
-	r->kind = PVM_REGION_FILE;
-	if (f.deleted)
-		r->flags |= PVM_REGION_DELETED;
-	r->text = file_text(&f, s->call.target.ns_mnt);
-	text_know(s, r->text, f.dentry, f.mnt);
+	region_label(s, r, name ? name : PEEK(f->dentry, struct dentry, d_name.name));
+	f->dentry = 0;
 }
 
 /* A mapping that the kernel put there and names itself. */
@@ -123,14 +141,6 @@ static __always_inline void region_of_kernel(struct pvm_state *s, struct pvm_reg
 		region_label(s, r, name);
 }
 
-/* Before 6.2 it is known of anonymous mappings only, which this is asked of. */
-static __noinline u64 anon_name(u64 vma)
-{
-	u64 name = MAPPING(vma, anon_name);
-
-	return name ? name + bpf_core_field_offset(struct anon_vma_name, name) : 0;
-}
-
 /* As fs/proc/task_mmu.c tells them apart. */
 static __always_inline void region_of_nobody(struct pvm_state *s, struct pvm_region *r, u64 vma)
 {
@@ -144,13 +154,23 @@ static __always_inline void region_of_nobody(struct pvm_state *s, struct pvm_reg
 		r->kind = r->start <= stack && stack <= r->end ? PVM_REGION_STACK : PVM_REGION_ANON;
 	}
 	if (bpf_core_field_exists(struct vm_area_struct, anon_name))
-		region_label(s, r, anon_name(vma));
+		region_label(s, r, anon_name(vma, false));
+}
+
+/* Whether a mapping still is what was read of it: nobody kept it from becoming another one. */
+static __always_inline bool region_holds(const struct pvm_state *s, const struct pvm_region *r,
+					 u64 vma, u64 flags, u64 file)
+{
+	return MAPPING(vma, vm_mm) == s->mm && MAPPING(vma, vm_start) == r->start &&
+	       MAPPING(vma, vm_end) == r->end && MAPPING(vma, vm_flags) == flags &&
+	       MAPPING(vma, vm_file) == file;
 }
 
 /* Makes call.region that of an address of the target. Verified once. slot: enum pvm_slot. */
 __noinline int region_take(u32 slot, u64 addr)
 {
 	u64 vma = MAPPING_LOST, file, flags;
+	struct mapped_file f = { 0 };
 	struct pvm_state *s = state_at(slot);
 	struct pvm_region *r;
 
@@ -158,7 +178,7 @@ __noinline int region_take(u32 slot, u64 addr)
 		return 0;
 	r = &s->call.region;
 	__builtin_memset(r, 0, sizeof(*r));
-	if (!arch_is_gate(addr))
+	if (!arch_is_off_map(addr))
 		vma = mapping_find(s->mm, addr);
 	if (vma <= MAPPING_LOST) {
 		r->kind = vma == MAPPING_NONE ? PVM_REGION_NONE : PVM_REGION_UNKNOWN;
@@ -175,11 +195,15 @@ __noinline int region_take(u32 slot, u64 addr)
 	r->perms = (flags & VM_PERMS) | (flags & VM_MAYSHARE ? PVM_REGION_MAYSHARE : 0);
 	file = MAPPING(vma, vm_file);
 	if (file)
-		region_of_file(s, r, vma, addr, file);
+		region_of_file(s, r, vma, addr, file, &f);
 	else if (MAPPING(vma, vm_ops))
 		region_of_kernel(s, r, vma);
 	else
 		region_of_nobody(s, r, vma);
+	if (region_holds(s, r, vma, flags, file))
+		text_know(s, r->text, f.dentry, f.mnt);
+	else
+		__builtin_memset(r, 0, sizeof(*r));
 	return 0;
 }
 
@@ -415,12 +439,15 @@ static __always_inline void regions_renew(struct pvm_state *s)
 		regions_look(SLOT_OWN, false);
 }
 
-/* The address of the target's memory, if it is still there. Not 0 only for the process that the call names as its target. */
+/* The address of the target's memory, if it is still there. Not 0 only for the process that the call names as its target, and
+ * while that runs what it ran. */
 static __always_inline u64 target_memory_now(const struct pvm_call *call)
 {
 	struct task_struct *task = target_walk(call);
 
-	if (!task || raw_tgid(task) != call->target.pid || raw_start(task) != call->target.start_ns)
+	if (!task || raw_tgid(task) != call->target.pid ||
+	    raw_start(task) != call->target.start_ns ||
+	    (u32)BPF_CORE_READ(task, group_leader, self_exec_id) != call->target.exec_id)
 		return 0;
 	return raw_memory_address(task);
 }
@@ -436,7 +463,7 @@ __noinline int regions_late(u32 slot)
 		return 0;
 	again = s->call.look & PVM_LOOK_TAKEN;
 	mm = target_memory_now(&s->call);
-	if (!mm || (again && mm != s->mm))
+	if (!mm || ((again || s->mm) && mm != s->mm))
 		return 0;
 	s->mm = mm;
 	if (!again)

@@ -4,8 +4,7 @@
  * (identity.h). A record has an id, and whoever refers to it has the same.
  *
  * A path's id is a keyed hash of all that tells one from another: where it lies (the entry of a directory and the mount, in a mount
- * namespace), and of which file it is, by number, generation and last change (which a new name is, too). A name's is one of its
- * bytes.
+ * namespace), by which name in which directory, and of which file it is, by number and generation. A name's is one of its bytes.
  */
 #ifndef PVM_REGION_TEXT_H
 #define PVM_REGION_TEXT_H
@@ -34,6 +33,7 @@ struct mapped_file {
 	u32 dev;
 	bool deleted;
 	bool memory; /* of a file system that has nothing else, and in no directory */
+	bool named;  /* of the kernel's own, likewise: its name is no path */
 };
 
 static __always_inline u64 file_text(const struct mapped_file *f, u32 ns_mnt)
@@ -42,7 +42,8 @@ static __always_inline u64 file_text(const struct mapped_file *f, u32 ns_mnt)
 
 	id = text_add(id, f->mnt);
 	id = text_add(id, f->ino);
-	id = text_add(id, inode_ctime((struct inode *)f->inode));
+	id = text_add(id, PEEK(f->dentry, struct dentry, d_parent));
+	id = text_add(id, PEEK(f->dentry, struct dentry, d_name.hash_len));
 	id = text_add(id, PEEK(f->inode, struct inode, i_generation) << 32 | f->dev);
 	id = text_add(id, (u64)ns_mnt << 1 | f->deleted);
 	return id ? id : 1;

@@ -247,6 +247,7 @@ struct inode___ctime { /* ... and before */
 };
 
 struct qstr { /* a name in a path */
+	__u64 hash_len;
 	const unsigned char *name;
 };
 
@@ -356,12 +357,23 @@ struct vm_area_struct { /* a mapping */
 	unsigned long vm_pgoff;
 	struct file *vm_file;
 	void *vm_private_data;
+	struct {
+		struct rb_node rb;
+	} shared;
 	struct anon_vma_name *anon_name; /* 5.17, only with CONFIG_ANON_VMA_NAME */
 };
 
 struct vm_area_struct___listed { /* before 6.1 */
 	struct vm_area_struct___listed *vm_next;
 	struct rb_node vm_rb;
+};
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+struct rw_semaphore {
+	atomic64_t count; /* without CONFIG_PREEMPT_RT */
 };
 
 struct mm_struct { /* executable and arguments; whose it is; who works in it, and may; what is mapped */
@@ -377,6 +389,7 @@ struct mm_struct { /* executable and arguments; whose it is; who works in it, an
 	unsigned long brk;
 	unsigned long start_stack;
 	struct maple_tree mm_mt; /* 6.1 */
+	struct rw_semaphore mmap_lock;
 };
 
 struct mm_struct___listed { /* before */

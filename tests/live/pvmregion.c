@@ -2,7 +2,7 @@
 /*
  * pvmregion hold DIR       - a process with mappings of every kind. Prints its pid, and for each line that comes does what that
  *                            says: `many N`: N mappings more, beside each other; `churn`: another thread maps and unmaps
- *                            without a pause from now on; `stir ADDR`: puts something else where that is mapped.
+ *                            without a pause from now on; `toggle`: or changes what half a mapping is for; `stir ADDR`: puts something else where that is mapped.
  * pvmregion read|write PID BYTES ADDR... - one call with these remote elements.
  * pvmregion park PID ADDR  - a write whose own memory comes late: stays inside until a line comes.
  */
@@ -62,6 +62,7 @@ static void map_files(const char *dir)
 static void map_memory(void)
 {
 	int id = shmget(IPC_PRIVATE, 2 * PAGE, IPC_CREAT | 0600), fd = memfd_create("mine", 0);
+	unsigned long aio = 0;
 	char *p;
 
 	p = map_or_die(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -69,7 +70,11 @@ static void map_memory(void)
 	munmap(p + 2 * PAGE, PAGE);
 	/* 5.17, if the kernel was built so. */
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, PAGE, "arena");
+	p = map_or_die(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, PAGE, "common"); /* 6.2 */
 	map_or_die(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* It maps a file that is in no directory, if the kernel has such. */
+	syscall(SYS_io_setup, 1, &aio);
 	if (id < 0 || shmat(id, NULL, 0) == (void *)-1 || shmctl(id, IPC_RMID, NULL))
 		die("shmget");
 	if (fd < 0 || ftruncate(fd, 4 * PAGE))
@@ -120,6 +125,14 @@ static void *churn(void *arg)
 	return NULL;
 }
 
+/* What is mapped there stays, in one piece or in two. */
+static void *toggle(void *arg)
+{
+	for (unsigned int i = 0;; i++)
+		mprotect(arg, SPOT / 2, i & 1 ? PROT_READ : PROT_READ | PROT_WRITE);
+	return NULL;
+}
+
 static void hold(const char *dir)
 {
 	char line[64], *room;
@@ -145,7 +158,7 @@ static void hold(const char *dir)
 			spot = room + PAGE;
 			if (mprotect(spot, SPOT, PROT_READ))
 				die("mprotect");
-			if (pthread_create(&t, NULL, churn, spot))
+			if (pthread_create(&t, NULL, line[0] == 't' ? toggle : churn, spot))
 				die("pthread_create");
 		}
 		printf("{\"spot\":%lu}\n", (unsigned long)spot);

@@ -46,6 +46,7 @@ ALTERNATIVES = [
 ]
 # May be missing; the programs do without.
 OPTIONAL = {
+    "rw_semaphore.count": "without CONFIG_PREEMPT_RT; with it, whether somebody changes a map is not known",
     "task_struct.loginuid": "CONFIG_AUDIT",
     "task_struct.sessionid": "CONFIG_AUDIT",
     "task_struct.migration_disabled": "5.11, with CONFIG_SMP or 6.17; without it, tracepoints are not taken to be preemptible, fentry is",
