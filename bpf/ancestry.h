@@ -17,6 +17,8 @@
 #include "state.h"
 #include "task.h"
 
+#define BEHIND_NS 100000 /* of one look: docs/events.md, "ancestors" */
+
 /* Where a record is gathered: the leader of the session, the tracer and the ancestors, in this order, behind its head. */
 struct ancestry_room {
 	struct pvm_ancestry head;
@@ -197,13 +199,42 @@ static __always_inline void ancestry_send(struct pvm_state *s, u32 who)
 	ancestry_settle(who, s->slot);
 }
 
+/* Whether the thread has looked so lately that it does not look again. What is not a thread's own is no memory of its calls. */
+static __always_inline bool behind_is_fresh(const struct pvm_state *s, u32 who)
+{
+	return s->slot == SLOT_OWN && s->call.entry_ns - s->behind_ns[who] < BEHIND_NS;
+}
+
+static __always_inline bool target_behind_is_fresh(const struct pvm_state *s)
+{
+	return behind_is_fresh(s, PVM_TARGET) && s->behind_pid == s->call.target.pid &&
+	       s->behind_start_ns == s->call.target.start_ns;
+}
+
+static __always_inline void behind_note(struct pvm_state *s, u32 who, u64 sum)
+{
+	s->behind[who] = sum;
+	s->behind_ns[who] = s->call.entry_ns;
+	if (who == PVM_CALLER)
+		return;
+	s->behind_pid = s->call.target.pid;
+	s->behind_start_ns = s->call.target.start_ns;
+}
+
 static __always_inline void ancestry_take_caller(struct pvm_state *s)
 {
-	if (OF_CURRENT(current_task(), ptrace))
+	bool traced = OF_CURRENT(current_task(), ptrace);
+
+	if (traced)
 		s->call.flags |= PVM_CALL_TRACED;
 	if (!cfg_ancestors)
 		return;
-	s->call.ancestry[PVM_CALLER] = caller_sum();
+	if (traced || !behind_is_fresh(s, PVM_CALLER))
+		behind_note(s, PVM_CALLER, caller_sum());
+	/* A tracer can let go as quickly as another one comes. */
+	if (traced)
+		s->behind_ns[PVM_CALLER] = 0;
+	s->call.ancestry[PVM_CALLER] = s->behind[PVM_CALLER];
 	ancestry_send(s, PVM_CALLER);
 }
 

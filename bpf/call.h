@@ -239,6 +239,8 @@ static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 ta
 		s->thread_ns = thread_ns;
 		s->sent[PVM_CALLER].pid = 0;
 		s->sent[PVM_TARGET].pid = 0;
+		s->behind_ns[PVM_CALLER] = 0;
+		s->behind_ns[PVM_TARGET] = 0;
 	}
 	return s;
 }

@@ -118,9 +118,13 @@ SEC("fexit/security_ptrace_access_check")
 int pvm_leave(unsigned long long *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s;
 
-	if (!s || (u32)ctx[1] != ACCESS_MODE || s->call.target.pid != (u32)task->tgid ||
+	/* Most that come by want something else. */
+	if ((u32)ctx[1] != ACCESS_MODE)
+		return 0;
+	s = state_inside();
+	if (!s || s->call.target.pid != (u32)task->tgid ||
 	    s->call.target.start_ns != task->group_leader->start_boottime)
 		return 0;
 	if (cfg_witness && !access_is_of(s))

@@ -74,6 +74,12 @@ struct pvm_state {
 	/* Whose ancestry user space knows, as of when: pvm_call.ancestry of an earlier call, or 0; pvm_shared.epoch. */
 	u64 ancestry[2];
 	u32 ancestry_epoch[2];
+	/* Who was behind both sides when that was looked at last, as pvm_call.ancestry; the entry of the call that did so, or 0; and
+	 * the target that it was of. */
+	u64 behind[2];
+	u64 behind_ns[2];
+	u64 behind_start_ns;
+	u32 behind_pid;
 	struct pvm_held held;
 	u64 mm;	  /* address of the target's memory; 0: it has none */
 	u64 text; /* of a mapping: last known to be remembered by user space */

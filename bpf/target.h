@@ -91,13 +91,13 @@ static __always_inline bool target_relation_passes(struct pvm_call *call,
 }
 
 /* By what the current task's leave to reach into this one's memory is judged. */
-#define access_read(PREFIX, call, task)                                                   \
-	({                                                                                \
-		struct task_rights rights_;                                               \
-                                                                                          \
-		caller_rights(&rights_);                                                  \
-		__builtin_memset(&(call)->access, 0, sizeof((call)->access));             \
-		PREFIX##_access(&(call)->access, task, &rights_, bpf_get_current_task()); \
+#define access_read(PREFIX, call, task)                                       \
+	({                                                                    \
+		struct task_rights rights_;                                   \
+                                                                              \
+		caller_rights(&rights_);                                      \
+		__builtin_memset(&(call)->access, 0, sizeof((call)->access)); \
+		PREFIX##_access(&(call)->access, task, &rights_, 0);          \
 	})
 
 /* Defines the same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
@@ -135,8 +135,10 @@ static __always_inline bool target_relation_passes(struct pvm_call *call,
 		if (!target_relation_passes(call, &memory, lookup))                             \
 			return TARGET_REJECTED;                                                 \
 		identity_send(s, PVM_TARGET);                                                   \
+		if (cfg_ancestors && !target_behind_is_fresh(s))                                \
+			behind_note(s, PVM_TARGET, PREFIX##_target_sum(task));                  \
 		if (cfg_ancestors)                                                              \
-			call->ancestry[PVM_TARGET] = PREFIX##_target_sum(task);                 \
+			call->ancestry[PVM_TARGET] = s->behind[PVM_TARGET];                     \
 		return TARGET_PASSES;                                                           \
 	}
 

@@ -151,12 +151,13 @@ __noinline u64 session_sum(u64 sum);
 #define USER_NS_DEPTH 33 /* kernel/user_namespace.c: create_user_ns */
 
 /*
- * Whether task by has CAP_SYS_PTRACE in user namespace ns, as security/commoncap.c (cap_capable) has it: in its own by its
- * effective set, in those below it by that too, or because it made the uppermost of them. Both are addresses.
+ * Whether task by (0: the current one) has CAP_SYS_PTRACE in user namespace ns, as security/commoncap.c (cap_capable) has it:
+ * in its own by its effective set, in those below it by that too, or because it made the uppermost of them. Both are addresses.
  */
 __noinline int is_capable(u64 by, u64 ns)
 {
-	const struct cred *cred = BPF_CORE_READ((struct task_struct *)by, real_cred);
+	struct task_struct *task = (struct task_struct *)(by ? by : bpf_get_current_task());
+	const struct cred *cred = BPF_CORE_READ(task, real_cred);
 	u64 own = (u64)BPF_CORE_READ(cred, user_ns);
 	bool has = raw_caps(cred) & PVM_CAP_SYS_PTRACE;
 	int below = (u32)PEEK(ns, struct user_namespace, level) -

@@ -272,8 +272,8 @@ static __always_inline bool FILL(is_traced_by)(struct task_struct *task, u32 tgi
 	return (u32)GET(GET(plain, parent), tgid) == tgid && GET(plain, ptrace);
 }
 
-/* What is asked of task by (its address; by whom: its rights) to reach into this one's memory. A task that is being made
- * has no credentials yet. */
+/* What is asked of task by (its address, or 0 of the current one; r: its rights) to reach into this one's memory. A task that
+ * is being made has no credentials yet. */
 static __always_inline void FILL(access)(struct pvm_access *a, struct task_struct *task,
 					 const struct task_rights *r, u64 by)
 {

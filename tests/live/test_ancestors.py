@@ -2,10 +2,12 @@
 """Who is behind a caller, against /proc: ancestors also after one of them has ended, executed or changed its name, the
 session and its terminal, a tracer, and the target's parent."""
 
+import contextlib
 import ctypes
 import os
 import pty
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -87,80 +89,83 @@ def test_entity_id_is_the_one_that_the_ancestor_has_itself(tracer):
     assert {key: mine[key] for key in relative} == relative
 
 
-def family(middle):
-    """A grandchild that calls when told, and the child between that does what middle says. (child, grandchild, tell)"""
+@contextlib.contextmanager
+def family(on_signal=lambda *_: None):
+    """A grandchild that calls when told, and the child between that does this at SIGUSR1: (child, grandchild, tell)."""
     orders, tell = os.pipe()
     told, pids = os.pipe()
     child = os.fork()
     if child == 0:
-        grandchild = os.fork()
-        if grandchild == 0:
+        signal.signal(signal.SIGUSR1, on_signal)
+        if os.fork() == 0:
+            os.close(tell)
             os.write(pids, b"%d " % os.getpid())
             while os.read(orders, 1):
                 own_call(os.getpid(), local=SIDE, remote=SIDE)
                 os.write(pids, b".")
             os._exit(0)
-        middle(orders)
-        os._exit(0)
+        os.close(tell)
+        while True:
+            time.sleep(0.05)
     grandchild = int(os.read(told, 16).split()[0])
 
     def one_call():
         os.write(tell, b".")
         assert os.read(told, 1) == b"."
-    return child, grandchild, one_call, (tell, orders, told, pids)
-
-
-def end(pids, fds):
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    for fd in fds:
-        os.close(fd)
+    try:
+        yield child, grandchild, one_call
+    finally:
+        for fd in (tell, orders, told, pids):
+            os.close(fd)
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(grandchild, signal.SIGKILL)
 
 
 def test_given_to_another_parent(tracer):
-    child, grandchild, one_call, fds = family(lambda orders: signal.pause())
-    one_call()
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    one_call()
-    before, after = tracer.of(grandchild)
-    assert [a["pid"] for a in before["caller"]["ancestors"]][:2] == [child, os.getpid()]
-    assert [a["pid"] for a in after["caller"]["ancestors"]] == line_of(grandchild)
-    assert after["caller"]["ancestors"][0]["pid"] == after["caller"]["ppid"] != child
-    end([grandchild], fds)
+    with family() as (child, grandchild, one_call):
+        one_call()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        one_call()
+        before, after = tracer.of(grandchild)
+        assert [a["pid"] for a in before["caller"]["ancestors"]][:2] == [child, os.getpid()]
+        assert [a["pid"] for a in after["caller"]["ancestors"]] == line_of(grandchild)
+        assert after["caller"]["ancestors"][0]["pid"] == after["caller"]["ppid"] != child
+
+
+def test_parents_of_two_targets_in_turn(tracer):
+    """Calls that follow each other so closely that who is behind a process is not read anew."""
+    with family() as (child, grandchild, _):
+        for _ in range(8):
+            for target in (child, grandchild):
+                assert own_call(target, local=SIDE, remote=SIDE) == 64
+        events = [e for e in tracer.of(os.getpid()) if e["target"]["pid"] in (child, grandchild)]
+        told = [(e["target"]["pid"], e["target"]["parent"]["pid"]) for e in events]
+        assert told == [(child, os.getpid()), (grandchild, child)] * 8
 
 
 def test_a_name_is_the_one_of_the_moment(tracer):
-    def middle(_):
-        signal.signal(signal.SIGUSR1, lambda *_: LIBC.prctl(PR_SET_NAME, b"renamed", 0, 0, 0))
-        while True:
-            signal.pause()
-    child, grandchild, one_call, fds = family(middle)
-    one_call()
-    os.kill(child, signal.SIGUSR1)
-    poll(lambda: Path(f"/proc/{child}/comm").read_text() == "renamed\n")
-    one_call()
-    before, after = (e["caller"]["ancestors"][0] for e in tracer.of(grandchild))
-    assert before["comm"] != "renamed" and after["comm"] == "renamed" and before["entity_id"] == after["entity_id"]
-    end([child, grandchild], fds)
-    os.waitpid(child, 0)
+    with family(lambda *_: LIBC.prctl(PR_SET_NAME, b"renamed", 0, 0, 0)) as (child, grandchild, one_call):
+        one_call()
+        os.kill(child, signal.SIGUSR1)
+        poll(lambda: Path(f"/proc/{child}/comm").read_text() == "renamed\n")
+        one_call()
+        before, after = (e["caller"]["ancestors"][0] for e in tracer.of(grandchild))
+        assert before["comm"] != "renamed" and after["comm"] == "renamed" and before["entity_id"] == after["entity_id"]
 
 
 def test_an_executable_is_the_one_of_the_moment(tracer):
-    def middle(_):
-        signal.signal(signal.SIGUSR1, lambda *_: os.execv("/bin/sleep", ["sleep", "100"]))
-        while True:
-            signal.pause()
-    child, grandchild, one_call, fds = family(middle)
-    one_call()
-    os.kill(child, signal.SIGUSR1)
-    poll(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
-    one_call()
-    before, after = (e["caller"]["ancestors"][0] for e in tracer.of(grandchild))
-    assert before["exe"] == os.readlink("/proc/self/exe") and after["exe"] == os.path.realpath("/bin/sleep")
-    assert before["entity_id"] == after["entity_id"]
-    end([child, grandchild], fds)
-    os.waitpid(child, 0)
+    with family(lambda *_: os.execv("/bin/sleep", ["sleep", "100"])) as (child, grandchild, one_call):
+        one_call()
+        os.kill(child, signal.SIGUSR1)
+        poll(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n")
+        one_call()
+        before, after = (e["caller"]["ancestors"][0] for e in tracer.of(grandchild))
+        assert before["exe"] == os.readlink("/proc/self/exe") and after["exe"] == os.path.realpath("/bin/sleep")
+        assert before["entity_id"] == after["entity_id"]
 
 
 def test_session_and_terminal(tracer):
