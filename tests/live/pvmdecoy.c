@@ -40,7 +40,9 @@ static void become_sleep(int sig)
 static void become_open(int sig)
 {
 	(void)sig;
+	/* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): it is a system call and no more. */
 	prctl(PR_SET_DUMPABLE, 1);
+	/* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c) */
 	prctl(PR_SET_NAME, "pvmopen");
 }
 

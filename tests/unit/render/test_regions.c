@@ -134,7 +134,7 @@ static void test_misleading(void **state)
 	(void)state;
 	map_file(s);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		strcpy(s->mapped, all[i].path);
+		snprintf(s->mapped, sizeof(s->mapped), "%s", all[i].path);
 		s->regions[0][0].text_len = strlen(s->mapped);
 		expect(&s->r, FORMAT_TEXT, all[i].text);
 	}
