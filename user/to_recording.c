@@ -53,6 +53,14 @@ static void touch(struct collector *c, const struct pvm_call *call)
 	collector__touch_texts(c, call);
 }
 
+/* Returns whether the kernel half did not judge all of a call: what a cgroup tells, and what lies where, is known here. */
+static bool is_left_to_us(const struct options *o, const struct pvm_call *call)
+{
+	return (call->caller.flags | call->target.flags | call->owner.flags) &
+		       PVM_TASK_CGROUP_WAIT ||
+	       call->flags & PVM_CALL_RELATION_WAIT || o->region.cnt;
+}
+
 /* What the kernel half left to us is judged before it is recorded: a filter is also a promise of what is not kept. */
 static enum verdict judge(void *ctx, const struct raw_record *raw, struct record *rec)
 {
@@ -62,7 +70,7 @@ static enum verdict judge(void *ctx, const struct raw_record *raw, struct record
 	if (raw->size < sizeof(*call))
 		return VERDICT_PASSES;
 	touch(c, call);
-	if (!((call->caller.flags | call->target.flags | call->owner.flags) & PVM_TASK_CGROUP_WAIT))
+	if (!is_left_to_us(c->options, call))
 		return VERDICT_PASSES;
 	return collector__decode(c, raw, &rec->call) || collector__passes(c, &rec->call)
 		       ? VERDICT_PASSES

@@ -54,3 +54,21 @@ def test_what_is_excluded_is_not_recorded(recorded, side, row):
     calls = [r for r in map(json.loads, run.out.splitlines()) if r["type"] == "process_vm_access"]
     told = {where: [sum(r["caller"]["pid"] == pid for r in calls) for pid in both] for where, both in pids.items()}
     assert told == {where: [0, 0] if where in FILTERS[row][2] else [1, 1] for where in pids}
+
+
+@pytest.mark.parametrize("option", [("--region", "none"), ("--relation", "other-container")], ids=lambda option: option[0])
+def test_what_user_space_alone_excludes_is_not_recorded(tmp_path, option):
+    """A call on memory that is there, of the caller's own container."""
+    name, value = option
+    told = {}
+    for word in (value, "!" + value):
+        with Tracer("--record", tmp_path / "calls", name, word, *ONLY_ME) as t:
+            pid = trigger_one("pvmcall", *AS_ME, "self")["pid"]
+            t.kick(signal.SIGTERM)
+            assert t.proc.wait(20) == 0, t.stderr()
+        run = pvmtrace("--replay", tmp_path / "calls")
+        assert run.status == 0, run.err
+        told[word] = sum(r["type"] == "process_vm_access" and r["caller"]["pid"] == pid
+                         for r in map(json.loads, run.out.splitlines()))
+        (tmp_path / "calls").unlink()
+    assert told == {value: 0, "!" + value: 1}
