@@ -119,6 +119,7 @@ int pvm_leave(unsigned long long *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	struct pvm_state *s;
+	bool refused;
 
 	/* Most that come by want something else. */
 	if ((u32)ctx[1] != ACCESS_MODE)
@@ -127,9 +128,11 @@ int pvm_leave(unsigned long long *ctx)
 	if (!s || s->call.target.pid != (u32)task->tgid ||
 	    s->call.target.start_ns != task->group_leader->start_boottime)
 		return 0;
-	if (cfg_witness && !access_is_of(s))
+	refused = (s32)ctx[2];
+	/* That they let a call pass is not believed of one whose end was not seen (user/event/access.c). */
+	if (refused && cfg_witness && !access_is_of(s))
 		return 0;
-	s->call.access.flags |= PVM_ACCESS_ASKED | ((s32)ctx[2] ? PVM_ACCESS_REFUSED : 0);
+	s->call.access.flags |= PVM_ACCESS_ASKED | (refused ? PVM_ACCESS_REFUSED : 0);
 	return 0;
 }
 

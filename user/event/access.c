@@ -132,11 +132,20 @@ static bool fault_proves(const struct pvm_call *call, const struct call_info *c,
 	       list__is_certain(&c->remote) && local_passes(&c->local, call->abi);
 }
 
+/* Returns whether the modules' answer was seen. That they let a call pass may be told of the next call of its thread, if its
+ * own end was not seen and nor was that one's begin (bpf/confirm.h); a refusal is compared there. */
+static bool was_asked(const struct pvm_call *call)
+{
+	const uint32_t flags = call->access.flags;
+
+	return flags & PVM_ACCESS_ASKED && (flags & PVM_ACCESS_REFUSED || call->phase != PVM_ENDED);
+}
+
 /* Without bytes to move the kernel looks for no target. */
 static enum answer answer_of(const struct pvm_call *call, const struct call_info *c,
 			     const struct ruling *r)
 {
-	if (call->access.flags & PVM_ACCESS_ASKED)
+	if (was_asked(call))
 		return call->access.flags & PVM_ACCESS_REFUSED ? ANSWER_NO : ANSWER_YES;
 	if (!c->ret_known)
 		return ANSWER_UNKNOWN;
@@ -152,7 +161,7 @@ static enum answer answer_of(const struct pvm_call *call, const struct call_info
 static enum access_denied denied_by(const struct pvm_call *call, const struct ruling *r)
 {
 	/* What comes before them let it pass. */
-	if (call->access.flags & PVM_ACCESS_ASKED)
+	if (was_asked(call))
 		return r->denied == ACCESS_DENIED_CAP ? r->denied : ACCESS_DENIED_LSM;
 	if (r->exception)
 		return ACCESS_DENIED_LSM;
@@ -188,7 +197,7 @@ void access__fill(const struct pvm_call *call, const struct call_info *c, struct
 	if (!r.known || (answer != ANSWER_YES && answer != ANSWER_NO) ||
 	    (answer == ANSWER_NO && !denied))
 		return;
-	out->inferred = call->access.flags & PVM_ACCESS_ASKED ? NO : YES;
+	out->inferred = was_asked(call) ? NO : YES;
 	if (answer == ANSWER_NO)
 		out->denied_by = denied;
 	else
