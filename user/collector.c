@@ -144,6 +144,13 @@ static bool regions_there(const struct collector *c, const struct pvm_call *call
 	       arrays__find(c->arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_REGIONS, true);
 }
 
+/* Whether records of its own come ahead of the call's. */
+static bool has_arrays(const struct pvm_call *call)
+{
+	return (call->local.flags | call->remote.flags) & PVM_SIDE_RING ||
+	       call->flags & PVM_CALL_DATA || call->look & (PVM_LOOK_RING | PVM_LOOK_AGAIN);
+}
+
 static bool all_arrays_there(const struct collector *c, const struct pvm_call *call)
 {
 	return arrays_there(c, call, &call->local, PVM_ARRAY_LOCAL) &&
@@ -322,9 +329,7 @@ static int on_call(struct collector *c, const struct raw_record *raw)
 	if (whole) {
 		c->from.ops->settle_clock(c->from.ctx, call->entry_ns);
 		rec.real_ns = clock__real_of(&c->clock, call->entry_ns);
-		arrays = (call->local.flags | call->remote.flags) & PVM_SIDE_RING ||
-			 call->flags & PVM_CALL_DATA ||
-			 call->look & (PVM_LOOK_RING | PVM_LOOK_AGAIN);
+		arrays = has_arrays(call);
 	}
 	if (arrays)
 		await_arrays(c, call);

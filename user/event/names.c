@@ -179,14 +179,7 @@ const char *const relation_names[] = {
 
 const char *kinship_name(unsigned int kinship)
 {
-	static const char *const names[] = {
-		[PVM_KIN_NONE] = "none",
-		[PVM_KIN_SELF] = "self",
-		[PVM_KIN_CHILD] = "child",
-		[PVM_KIN_PARENT] = "parent",
-	};
-
-	return names[kinship];
+	return relation_names[kinship];
 }
 
 const char *region_name(const struct pvm_region *r)

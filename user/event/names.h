@@ -63,9 +63,9 @@ const char *outcome_name(unsigned int outcome);
 const char *kind_name(unsigned int kind);
 /* Returns "entry" or "exit": when the target of a call was found. */
 const char *resolved_name(unsigned int resolved);
-/* Returns "none", "self", "child" or "parent". */
 /* They are enum pvm_relation's, up to a NULL. */
 extern const char *const relation_names[];
+/* Returns "none", "self", "child" or "parent". */
 const char *kinship_name(unsigned int kinship);
 /* Returns "pid" and so on, as options end in it. */
 const char *filter_field_name(enum filter_field field);

@@ -7,8 +7,6 @@
 
 #include "event/container.h"
 
-#define UNIT_MAX 256 /* systemd's UNIT_NAME_MAX, with the NUL */
-
 /* Types of units that have cgroups (systemd.unit(5)). */
 static const char *const types[] = { ".service", ".scope", ".socket", ".mount", ".swap" };
 

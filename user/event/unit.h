@@ -10,6 +10,8 @@
 
 #include "event/record.h"
 
+#define UNIT_MAX 256 /* systemd's UNIT_NAME_MAX, with the NUL */
+
 /* Its name, as systemctl(1) has it, within the len bytes of the path. NULL: it is in none. */
 const char *unit__of(const char *path, size_t len, size_t *unit_len);
 /* Whether that is one that a value means: a unit's name, which without a type is a service's, or a shell pattern for some. cut:

@@ -14,11 +14,11 @@
 #include "event/cgroup_pattern.h"
 #include "event/container.h"
 #include "event/region_filter.h"
+#include "event/unit.h"
 
 #define COMM_MAX (PVM_COMM_SZ - 1)
 #define PID_TOP 2147483647ULL
 #define UID_TOP 4294967294ULL /* the one above it means "no uid" to the kernel */
-#define UNIT_LEN_MAX 255      /* systemd's UNIT_NAME_MAX without the NUL */
 #define CONTAINER_LEN_MAX 255 /* of a cgroup's name */
 
 static int parse_uid(const char *text, uint32_t *out)
@@ -92,7 +92,7 @@ static int parse_filter(const struct option_def *d, const char *value, struct fi
 		fault = cgroup_pattern__fault(v->text);
 		break;
 	case FILTER_UNIT:
-		if (strchr(v->text, '/') || strlen(v->text) > UNIT_LEN_MAX)
+		if (strchr(v->text, '/') || strlen(v->text) >= UNIT_MAX)
 			return option__refuse_value(d, value);
 		break;
 	case FILTER_EXE:

@@ -3,10 +3,8 @@
 
 #include <string.h>
 
+#include "event/path.h"
 #include "render/common.h"
-
-#define CUT "[...]" /* as fit marks other paths */
-#define CUT_LEN (sizeof(CUT) - 1)
 
 /* Unix98 terminals (Documentation/admin-guide/devices.txt): the kernel calls them "pts3". */
 #define PTS_MAJOR 136
@@ -24,12 +22,12 @@ const char *relative__exe(struct render_cache *cache, const struct relative_info
 	*len = r->exe ? strnlen(r->exe, r->exe_len) : 0;
 	if (*len <= RELATIVE_EXE)
 		return *len ? r->exe : NULL;
-	from = *len - (RELATIVE_EXE - CUT_LEN);
+	from = *len - (RELATIVE_EXE - PATH_CUT_LEN);
 	while (from < *len && is_continuation(r->exe[from]))
 		from++;
-	memcpy(cache->path, CUT, CUT_LEN);
-	memcpy(cache->path + CUT_LEN, r->exe + from, *len - from);
-	*len += CUT_LEN - from;
+	memcpy(cache->path, PATH_CUT, PATH_CUT_LEN);
+	memcpy(cache->path + PATH_CUT_LEN, r->exe + from, *len - from);
+	*len += PATH_CUT_LEN - from;
 	return cache->path;
 }
 
