@@ -294,7 +294,8 @@ static void test_no_result(void **state)
 		/* It may have been the next call of the thread that was let pass. */
 		{ { true, KNOWN | COVERED | YES_SEEN, 1, 0, NONE, 0, "same_user", NULL, YES },
 		  PVM_ENDED },
-		{ { false, KNOWN | COVERED | YES_SEEN, 1, 0, NONE, 0, NULL, "user", YES }, PVM_ENDED },
+		{ { false, KNOWN | COVERED | YES_SEEN, 1, 0, NONE, 0, NULL, "user", YES },
+		  PVM_ENDED },
 		{ { true, KNOWN | COVERED, 1, PVM_YAMA_RELATIONAL, NONE, 0, NULL, NULL, UNKNOWN },
 		  PVM_IN_FLIGHT },
 		{ { true, KNOWN | COVERED | YES_SEEN, 1, PVM_YAMA_RELATIONAL, NONE, 0, "same_user",
