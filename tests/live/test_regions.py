@@ -54,7 +54,7 @@ def expected(m, addr, first, count=1):
     named = NAMED.fullmatch(m.path)
     if path == "/[aio]":  # no path at all
         path, deleted = path[1:], False
-    return {"elements": [first, count], "kind": kind, "perms": m.perms, "start": hex(m.start), "end": hex(m.end),
+    return {"elements": [first, count], "kind": kind, "perms": m.perms, "start": hex(m.start), "end": hex(m.end), "runs_on": False,
             "offset": hex(m.offset + addr - m.start) if backed else None, "file": path if kind == "file" else None,
             "dev": m.dev if backed else None, "ino": m.ino if backed else None,
             "deleted": deleted if kind == "file" else None,
@@ -62,7 +62,7 @@ def expected(m, addr, first, count=1):
 
 
 def nothing(first, count=1, kind="none"):
-    empty = dict.fromkeys(("perms", "start", "end", "offset", "file", "dev", "ino", "deleted", "name"))
+    empty = dict.fromkeys(("perms", "start", "end", "runs_on", "offset", "file", "dev", "ino", "deleted", "name"))
     return {"elements": [first, count], "kind": kind, **empty}
 
 
@@ -118,6 +118,20 @@ def test_the_gate(tracer, target):
 def test_an_element_of_no_length(tracer, target):
     """It touches nothing, whatever its address."""
     assert regions(tracer, target.pid, maps(target.pid)[0].start, size=0) == []
+
+
+def test_an_element_that_runs_on(tracer, target):
+    """It is told where it begins, and that this is not all of it; nothing is said of one that reaches its mapping's end."""
+    known = list(filter(readable, maps(target.pid)))
+    a, b = next((a, b) for a, b in zip(known, known[1:]) if a.end == b.start and "r" in a.perms and "r" in b.perms)
+    assert regions(tracer, target.pid, a.end - 2, size=2) == [expected(a, a.end - 2, 0)]
+    event = call(tracer, target.pid, a.start, a.end - 1, b.start, size=2)
+    assert event["ret"] == 6 and event["remote"]["regions"] == [
+        {**expected(a, a.start, 0, 2), "runs_on": True}, expected(b, b.start, 2)]
+    # What lies behind it is nothing: of the kernel's answer that says as much.
+    last = next(a for a, b in zip(known, known[1:]) if a.end < b.start and "r" in a.perms)
+    event = call(tracer, target.pid, last.end - 1, size=2)
+    assert event["ret"] == 1 and event["remote"]["regions"] == [{**expected(last, last.end - 1, 0), "runs_on": True}]
 
 
 def test_eight_elements(tracer, target):
@@ -228,10 +242,13 @@ def test_as_text(target):
         t.wait_written()
         for addr in (known["heap"].start, known["stack"].end - 8, code.start, 8):
             trigger_one("pvmregion", "read", target.pid, 1, f"{addr:x}")
+        trigger_one("pvmregion", "read", target.pid, 2, f"{known['heap'].end - 1:x}")
         t.stop()
         lines = [line for line in t.proc.stdout.read().decode().splitlines() if f"({target.pid})" in line]
-    for line, said in zip(lines, (" [heap]", " [stack]", " pvmregion r-x", " nothing mapped"), strict=True):
-        assert said in line, line
+    said = (" [heap]", " [stack]", " pvmregion r-x", " nothing mapped", " [heap] runs on")
+    for line, words in zip(lines, said, strict=True):
+        assert words in line, line
+        assert ("runs on" in line) == (words == said[-1]), line
 
 
 def test_filter(public_dir):

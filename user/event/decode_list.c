@@ -8,6 +8,9 @@
 
 #include "bpf/rules.h"
 
+/* arm64 takes addresses that carry a tag there. */
+#define ARM64_TAG (0xffULL << 56)
+
 /* These are both looks at a list, reduced to what can be used. */
 struct looks {
 	const struct list_shape *s;
@@ -210,4 +213,9 @@ bool list__is_whole(const struct list_info *list)
 bool list__is_certain(const struct list_info *list)
 {
 	return list__is_whole(list) && list->status != LIST_LATE && list->changed == NO;
+}
+
+uint64_t list__address(uint64_t addr, int abi)
+{
+	return abi == PVM_ABI_ARM64 ? addr & ~ARM64_TAG : addr;
 }

@@ -30,5 +30,7 @@ void list__merge(struct list_info *out, const struct list_shape *s, const struct
  * kernel did, and was the same afterwards. */
 bool list__is_whole(const struct list_info *list);
 bool list__is_certain(const struct list_info *list);
+/* Returns where an address of a list leads to, without what arm64 lets a process put into its upper byte. abi: of the call. */
+uint64_t list__address(uint64_t addr, int abi);
 
 #endif

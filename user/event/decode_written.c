@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event/decode_written.h"
 
+#include "event/decode_list.h"
+
 /* User memory ends there at most: on x86 with five levels of pages, on arm64 with 52 bits; and for every 32-bit process. */
 #define USER_END_X86_64 (1ULL << 56)
 #define USER_END_ARM64 (1ULL << 52)
 #define USER_END_32 (1ULL << 32)
-/* arm64 takes addresses that carry a tag there. */
-#define ARM64_TAG (0xffULL << 56)
-
-static uint64_t plain_address(uint64_t addr, int abi)
-{
-	return abi == PVM_ABI_ARM64 ? addr & ~ARM64_TAG : addr;
-}
 
 static uint64_t end_of(uint64_t addr, uint64_t len)
 {
@@ -38,10 +33,10 @@ struct written written__of(const struct call_info *c)
 static bool covers(const struct iov_elem *iov, uint32_t cnt, uint64_t bytes, uint64_t addr,
 		   uint64_t len, int abi)
 {
-	uint64_t begin = plain_address(addr, abi), end = end_of(begin, len);
+	uint64_t begin = list__address(addr, abi), end = end_of(begin, len);
 
 	for (uint32_t i = 0; i < cnt && bytes; i++) {
-		uint64_t from = plain_address(iov[i].base, abi);
+		uint64_t from = list__address(iov[i].base, abi);
 		uint64_t part = iov[i].len < bytes ? iov[i].len : bytes;
 
 		if (part && from < end && end_of(from, part) > begin)
@@ -73,7 +68,7 @@ bool written__can_be_list(const struct iov_elem *iov, uint32_t cnt, int abi)
 	for (uint32_t i = 0; i < cnt; i++) {
 		if (iov[i].len > longest)
 			return false;
-		if (iov[i].len && end_of(plain_address(iov[i].base, abi), iov[i].len) > user_end)
+		if (iov[i].len && end_of(list__address(iov[i].base, abi), iov[i].len) > user_end)
 			return false;
 	}
 	return true;

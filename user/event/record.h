@@ -163,6 +163,7 @@ struct region_info {
 	const struct pvm_region *raw;
 	const char *text; /* path of a file, or else a name; any bytes; NULL: none, or not known */
 	size_t text_len;
+	enum tristate runs_on; /* one of these elements ends behind the mapping that it begins in */
 };
 
 struct regions_info {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "event/names.h"
+#include "event/regions.h"
 
 static enum tristate hit_file(const char *pattern, const struct region_info *r)
 {
@@ -50,10 +51,14 @@ static bool any_passes(const struct filter_list *list, const struct regions_info
 	return false;
 }
 
-/* Returns whether an element reaches beyond the mapping that it begins in. From where nothing is mapped nothing is reached. */
-static bool reaches_out(const struct iov_elem *e, const struct pvm_region *r)
+/* Returns whether a later look found that an element reaches beyond a mapping. */
+static bool ran_on(const struct regions_info *later)
 {
-	return r->kind > PVM_REGION_NONE && (e->base >= r->end || e->len > r->end - e->base);
+	for (uint32_t i = 0; later->known && i < later->cnt; i++) {
+		if (later->at[i].runs_on == YES)
+			return true;
+	}
+	return false;
 }
 
 /* Returns whether the call can have touched what no region tells of: an element that was not looked at, or another one than
@@ -65,7 +70,8 @@ static bool is_open(const struct call_info *call)
 	uint32_t at = 0;
 
 	if (remote->captured < remote->count || remote->changed == YES || call->confirmed == NO ||
-	    call->raw->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_UNSURE))
+	    call->raw->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_UNSURE) ||
+	    ran_on(&call->regions_exit))
 		return true;
 	for (uint32_t i = 0; i < remote->captured; i++) {
 		const struct pvm_region *r;
@@ -78,7 +84,7 @@ static bool is_open(const struct call_info *call)
 		if (at == regions->cnt)
 			return true;
 		r = regions->at[at].raw;
-		if (i < r->first || reaches_out(&remote->iov[i], r))
+		if (i < r->first || regions__reach_out(r, &remote->iov[i], call->raw->abi))
 			return true;
 	}
 	return false;

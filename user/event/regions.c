@@ -44,8 +44,29 @@ int regions__take(const struct pvm_call *call, const struct arrays *arrays, bool
 	return (int)(array->len / sizeof(*to));
 }
 
+bool regions__reach_out(const struct pvm_region *r, const struct iov_elem *e, int abi)
+{
+	uint64_t base = list__address(e->base, abi);
+
+	return r->kind > PVM_REGION_NONE && (base >= r->end || e->len > r->end - base);
+}
+
+/* Of a mapping, whether one of the elements that begin there does. */
+static enum tristate runs_on(const struct pvm_region *r, const struct list_info *remote, int abi)
+{
+	if (r->kind <= PVM_REGION_NONE || !list__is_whole(remote) ||
+	    (uint32_t)r->first + r->cnt > remote->captured)
+		return UNKNOWN;
+	for (uint32_t i = r->first; i < (uint32_t)r->first + r->cnt; i++) {
+		if (remote->iov[i].len && regions__reach_out(r, &remote->iov[i], abi))
+			return YES;
+	}
+	return NO;
+}
+
 static void look(const struct pvm_call *call, const struct arrays *arrays, struct identity *id,
-		 bool again, struct region_list *room, struct regions_info *out)
+		 bool again, struct region_list *room, const struct list_info *remote,
+		 struct regions_info *out)
 {
 	uint64_t elements = pvm_used_count(&call->remote, true), from = 0;
 	int cnt = regions__take(call, arrays, again, room->raw);
@@ -56,7 +77,10 @@ static void look(const struct pvm_call *call, const struct arrays *arrays, struc
 		if (elements > PVM_IOV_MAX || !region_valid(r, from, elements))
 			return;
 		from = (uint64_t)r->first + r->cnt;
-		room->at[i] = (struct region_info){ .raw = r };
+		room->at[i] = (struct region_info){
+			.raw = r,
+			.runs_on = runs_on(r, remote, call->abi),
+		};
 		if (r->text)
 			room->at[i].text = identity__text(id, r->text, &room->at[i].text_len);
 	}
@@ -163,11 +187,11 @@ void regions__decode(const struct pvm_call *call, const struct arrays *arrays, s
 	if (!(call->look & PVM_LOOK_TAKEN) || call->resolved == PVM_UNRESOLVED ||
 	    !is_of_list(call, &out->remote, at_exit))
 		return;
-	look(call, arrays, id, false, &room[0], &out->regions);
+	look(call, arrays, id, false, &room[0], &out->remote, &out->regions);
 	if (!out->regions.known)
 		return;
 	if (call->look & PVM_LOOK_AGAIN && is_of_list(call, &out->remote, true))
-		look(call, arrays, id, true, &room[1], &out->regions_exit);
+		look(call, arrays, id, true, &room[1], &out->remote, &out->regions_exit);
 	if (out->regions_exit.known && are_same(&out->regions, &out->regions_exit)) {
 		out->regions_exit = (struct regions_info){ .known = false };
 		again = false;

@@ -86,20 +86,26 @@ static void put_name(struct json *j, const struct region_info *info, size_t max,
 		put_null(j, "name", nulls);
 }
 
-static void put_place(struct json *j, const struct pvm_region *r, bool nulls)
+static void put_place(struct json *j, const struct region_info *info, bool nulls)
 {
+	const struct pvm_region *r = info->raw;
 	char perms[REGIONS_PERMS_SZ];
 
 	if (r->kind <= PVM_REGION_NONE) {
 		put_null(j, "perms", nulls);
 		put_null(j, "start", nulls);
 		put_null(j, "end", nulls);
+		put_null(j, "runs_on", nulls);
 		return;
 	}
 	regions__perms(r, perms);
 	json__str(j, "perms", perms);
 	json__hex(j, "start", r->start);
 	json__hex(j, "end", r->end);
+	if (info->runs_on != UNKNOWN)
+		json__bool(j, "runs_on", info->runs_on);
+	else
+		put_null(j, "runs_on", nulls);
 }
 
 static void put_backing(struct json *j, const struct region_info *info, size_t text_max, bool nulls)
@@ -134,7 +140,7 @@ void regions__put_one(struct json *j, const struct region_info *info, size_t tex
 	put_elements(j, info->raw, nulls);
 	if (kind || nulls)
 		json__str(j, "kind", kind);
-	put_place(j, info->raw, nulls);
+	put_place(j, info, nulls);
 	put_backing(j, info, text_max, nulls);
 	put_name(j, info, text_max, nulls);
 	json__close_obj(j);

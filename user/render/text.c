@@ -218,7 +218,16 @@ static void put_region(struct text_line *t, const struct region_info *r)
 		text__put(t, " (deleted)");
 }
 
-/* What lies at the first range, and in how many more places the others lie. */
+static bool one_runs_on(const struct regions_info *regions)
+{
+	for (uint32_t i = 0; i < regions->cnt; i++) {
+		if (regions->at[i].runs_on == YES)
+			return true;
+	}
+	return false;
+}
+
+/* What lies at the first range, in how many more places the others lie, and whether that is not all. */
 static void put_regions(struct text_line *t, const struct call_info *c)
 {
 	const struct regions_info *regions = &c->regions;
@@ -232,6 +241,8 @@ static void put_regions(struct text_line *t, const struct call_info *c)
 		text__u64(t, regions->cnt - 1);
 		text__put(t, ")");
 	}
+	if (one_runs_on(regions))
+		text__put(t, " runs on");
 }
 
 /* Stands before the flag of this number, counted from 0; col: where the first one stands. */

@@ -196,6 +196,8 @@ static void test_at_exit(void **state)
 	assert_true(passes("exec", NULL));
 	assert_true(passes("!heap", NULL));
 	assert_false(passes("stack", NULL));
+	later.runs_on = YES;
+	assert_true(passes("stack", NULL));
 }
 
 /* Of a call that no hook saw nothing is known. */

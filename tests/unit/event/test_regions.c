@@ -376,6 +376,60 @@ static void test_none(void **state)
 	assert_int_equal(c.regions.at[1].raw->kind, PVM_REGION_UNKNOWN);
 }
 
+/* Bytes of an element lie behind the mapping that it begins in. */
+static void test_runs_on(void **state)
+{
+	static const struct {
+		uint64_t base, len;
+		enum pvm_abi abi;
+		enum tristate want;
+	} cases[] = {
+		{ 0x7f0000000fff, 1, PVM_ABI_X86_64, NO },
+		{ 0x7f0000000fff, 2, PVM_ABI_X86_64, YES },
+		{ 0x7f0000000000, 0x1000, PVM_ABI_X86_64, NO },
+		{ 0x7f0000000000, UINT64_MAX, PVM_ABI_X86_64, YES },
+		{ 0x7f0000000fff, 0, PVM_ABI_X86_64, NO },
+		/* arm64: with a tag. */
+		{ 0xab007f0000000fff, 1, PVM_ABI_ARM64, NO },
+		{ 0xab007f0000000fff, 2, PVM_ABI_ARM64, YES },
+	};
+	struct iov_elem elems[2] = { { 0x55d0c0de0000, 8 } };
+	struct pvm_region all = file;
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		two_elements(&f);
+		f.call.abi = (uint8_t)cases[i].abi;
+		elems[1] = (struct iov_elem){ cases[i].base, cases[i].len };
+		fixture__data(&f, elems, sizeof(elems), elems, sizeof(elems), NULL, 0, NULL, 0);
+		put_regions(&f, false, (struct pvm_region[]){ heap, file }, 2);
+		decoding__call(&f, &c);
+		assert_int_equal(c.regions.at[0].runs_on, NO);
+		if (c.regions.at[1].runs_on != cases[i].want)
+			fail_msg("case %zu", i);
+	}
+	/* One of them is enough. */
+	all.first = 0;
+	all.cnt = 2;
+	for (int first = 0; first < 2; first++) {
+		elems[first] = (struct iov_elem){ 0x7f0000000fff, 2 };
+		elems[!first] = (struct iov_elem){ 0x7f0000000000, 8 };
+		looked(&f, &all);
+		f.call.args[PVM_ARG_REMOTE_CNT] = f.call.remote.count = 2;
+		f.call.args[PVM_ARG_LOCAL_CNT] = f.call.local.count = 2;
+		fixture__data(&f, elems, sizeof(elems), elems, sizeof(elems), NULL, 0, NULL, 0);
+		decoding__call(&f, &c);
+		assert_int_equal(c.regions.at[0].runs_on, YES);
+	}
+	/* Where there is no mapping it is not known. */
+	looked(&f, &(struct pvm_region){ .cnt = 1, .kind = PVM_REGION_NONE });
+	f.call.ret = -EFAULT;
+	decoding__call(&f, &c);
+	assert_int_equal(c.regions.at[0].runs_on, UNKNOWN);
+}
+
 /* Of a long list that was read at exit, what lies there is told beside the list of that moment only. */
 static void test_of_another_list(void **state)
 {
@@ -444,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_confirmed),
 		cmocka_unit_test(test_confirmed_later),
 		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_runs_on),
 		cmocka_unit_test(test_of_another_list),
 		cmocka_unit_test(test_same_path),
 	};

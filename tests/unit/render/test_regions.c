@@ -43,13 +43,13 @@ static void test_all_keys(void **state)
 	sample__map(s);
 	expect(&s->r, FORMAT_JSON,
 	       "\"regions\":[{\"elements\":[0,1],\"kind\":\"heap\",\"perms\":\"rw-p\","
-	       "\"start\":\"0x55d0c0d00000\",\"end\":\"0x55d0c0e00000\",\"offset\":null,\"file\":null,\"dev\":null,"
+	       "\"start\":\"0x55d0c0d00000\",\"end\":\"0x55d0c0e00000\",\"runs_on\":false,\"offset\":null,\"file\":null,\"dev\":null,"
 	       "\"ino\":null,\"deleted\":null,\"name\":null}],\"regions_exit\":null,\"regions_confirmed\":null}");
 	map_file(s);
 	s->r.call.regions_confirmed = YES;
 	expect(&s->r, FORMAT_JSON,
 	       "\"regions\":[{\"elements\":[0,1],\"kind\":\"file\",\"perms\":\"r-xp\","
-	       "\"start\":\"0x55d0c0d00000\",\"end\":\"0x55d0c0e00000\",\"offset\":\"0x26123\",\"file\":\"" LIBC
+	       "\"start\":\"0x55d0c0d00000\",\"end\":\"0x55d0c0e00000\",\"runs_on\":false,\"offset\":\"0x26123\",\"file\":\"" LIBC
 	       "\",\"dev\":\"fe:01\",\"ino\":77,\"deleted\":false,\"name\":null}],\"regions_exit\":null,"
 	       "\"regions_confirmed\":\"pages\"}");
 	free(s);
@@ -156,8 +156,29 @@ static void test_other_formats(void **state)
 	for (enum record_format format = FORMAT_ECS; format <= FORMAT_OCSF; format++)
 		expect(&s->r, format,
 		       "\"regions\":[{\"elements\":{\"first\":0,\"count\":1},\"kind\":\"file\",\"perms\":\"r-xp\","
-		       "\"start\":\"0x55d0c0d00000\",\"end\":\"0x55d0c0e00000\",\"offset\":\"0x26123\",\"file\":\"" LIBC
+		       "\"start\":\"0x55d0c0d00000\",\"end\":\"0x55d0c0e00000\",\"runs_on\":false,\"offset\":\"0x26123\",\"file\":\"" LIBC
 		       "\",\"dev\":\"fe:01\",\"ino\":77,\"deleted\":false}]");
+	free(s);
+}
+
+/* What is told of the first place is not all, wherever that is. */
+static void test_runs_on(void **state)
+{
+	struct sample *s = sample__new();
+
+	(void)state;
+	map_file(s);
+	s->regions[0][0].runs_on = YES;
+	expect(&s->r, FORMAT_TEXT, "+4096 libc.so.6 r-x runs on ");
+	for (enum record_format format = FORMAT_JSON; format <= FORMAT_OCSF; format++)
+		expect(&s->r, format, "\"end\":\"0x55d0c0e00000\",\"runs_on\":true,\"offset\"");
+	s->regions[0][0].runs_on = NO;
+	s->regions[0][2].runs_on = YES;
+	s->r.call.regions.cnt = 3;
+	expect(&s->r, FORMAT_TEXT, "+4096 libc.so.6 r-x (+2) runs on ");
+	s->region[0][0].kind = PVM_REGION_NONE;
+	s->regions[0][0].runs_on = UNKNOWN;
+	expect(&s->r, FORMAT_JSON, "\"end\":null,\"runs_on\":null,\"offset\":");
 	free(s);
 }
 
@@ -211,7 +232,7 @@ int main(void)
 		cmocka_unit_test(test_all_keys),      cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_texts),	      cmocka_unit_test(test_other_formats),
 		cmocka_unit_test(test_more_than_one), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_misleading),
+		cmocka_unit_test(test_misleading),    cmocka_unit_test(test_runs_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rendering__teardown);
