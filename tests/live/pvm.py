@@ -350,7 +350,7 @@ TRIGGER_NEEDS = {
     ("pvmpark",): ["userfaultfd"], ("pvmdecoy",): ["userfaultfd", "set_tid"], ("pvmreuse",): ["set_tid"],
     ("pvmunborn",): ["userfaultfd"],
     ("pvmload",): ["userfaultfd"], ("pvmheir",): ["set_tid"], ("pvmidle",): ["userfaultfd"], ("pvmswap",): ["userfaultfd"],
-    ("pvmregion", "park"): ["userfaultfd"],
+    ("pvmregion", "park"): ["userfaultfd"], ("pvmregion32",): ["program32"],
     ("pvmsigns", "foreign"): ["int80"],
     ("pvmns", "pid"): ["pid_ns"], ("pvmns", "down"): ["pid_ns"], ("pvmns", "user"): ["user_ns"],
     ("pvmseccomp",): ["seccomp"], ("pvmpass",): ["seccomp"],

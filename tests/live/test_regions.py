@@ -66,8 +66,8 @@ def nothing(first, count=1, kind="none"):
     return {"elements": [first, count], "kind": kind, **empty}
 
 
-def call(tracer, pid, *addresses, op="read", size=1):
-    run = trigger_one("pvmregion", op, pid, size, *(f"{a:x}" for a in addresses))
+def call(tracer, pid, *addresses, op="read", size=1, program="pvmregion", **popen):
+    run = trigger_one(program, op, pid, size, *(f"{a:x}" for a in addresses), **popen)
     return tracer.one(run["pid"])
 
 
@@ -95,6 +95,34 @@ def test_every_mapping(tracer, target):
             assert regions(tracer, target.pid, addr) == [expected(m, addr, 0)], m
         seen.add(kind_of(m))
     assert seen == {"heap", "stack", "file", "anon", "shared", "vdso", "vvar"}
+
+
+@pytest.mark.needs("program32")
+def test_a_32_bit_target(tracer, public_dir):
+    """Of a caller of 64 bits, and of one of 32."""
+    with Held("pvmregion32", "hold", public_dir) as held:
+        held.line()
+        known = list(filter(readable, maps(held.pid)))
+        assert known[-1].end <= 1 << 32
+        for m in known:
+            for program in ("pvmregion", "pvmregion32"):
+                assert regions(tracer, held.pid, m.end - 1, program=program) == [expected(m, m.end - 1, 0)], m
+        assert {kind_of(m) for m in known} >= {"heap", "stack", "file", "anon", "shared", "vdso"}
+        assert regions(tracer, held.pid, 1 << 32, (1 << 47) + 8) == [nothing(0, 2)]
+
+
+@pytest.mark.needs("program32")
+@pytest.mark.parametrize("count", [2, 8, 9, 1024])
+def test_lists_of_a_32_bit_caller(tracer, public_dir, count):
+    """Its elements are half as long."""
+    with Held("pvmregion32", "hold", public_dir) as held:
+        held.line()
+        a, b = [m for m in maps(held.pid) if kind_of(m) == "file"][:2]
+        event = call(tracer, held.pid, *[a.start] * (count - 1), b.end - 1, program="pvmregion32")
+        assert event["abi"] in ("i386", "arm") and event["remote"]["count"] == count
+        assert event["remote"]["regions"] == [expected(a, a.start, 0, min(count - 1, 8)), expected(b, b.end - 1, count - 1)]
+        event = call(tracer, held.pid, b.end - 1, size=2, program="pvmregion32")
+        assert event["remote"]["regions"] == [{**expected(b, b.end - 1, 0), "runs_on": True}]
 
 
 def test_between_mappings(tracer, target):
@@ -178,8 +206,7 @@ def test_nobody_is_named(tracer):
 def test_a_refused_call(tracer, target):
     """What was to be read is known all the same."""
     m = maps(target.pid)[0]
-    run = trigger_one("pvmregion", "read", target.pid, 1, f"{m.start:x}", user=65534)
-    event = tracer.one(run["pid"])
+    event = call(tracer, target.pid, m.start, user=65534)
     assert event["error"] == "EPERM" and event["remote"]["regions"] == [expected(m, m.start, 0)]
 
 
@@ -232,6 +259,32 @@ def test_a_path_is_sent_once(public_dir):
     run = pvmtrace("--replay", file)
     calls = [r for r in map(json.loads, run.out.splitlines()) if r["type"] == "process_vm_access"]
     assert [r["remote"]["regions"] for r in calls] == [[expected(m, m.start, 0)]] * 10
+
+
+def test_a_file_that_was_renamed(tracer, public_dir):
+    """It is told by its name of now. Of a directory above it the name stays that of when the file was first met."""
+    where = public_dir / "first"
+    where.mkdir()
+    with Held("pvmregion", "hold", where) as held:
+        held.line()
+
+        def seen():
+            """What is told of it, and what /proc says."""
+            m = next(m for m in maps(held.pid) if m.ino == ino)
+            return regions(tracer, held.pid, m.start), expected(m, m.start, 0)
+
+        ino = (where / "file").stat().st_ino
+        told, want = seen()
+        assert told == [want] and want["file"] == f"{where}/file"
+        (where / "file").rename(where / "other")
+        told, want = seen()
+        assert told == [want] and want["file"] == f"{where}/other"
+        where = where.rename(public_dir / "second")
+        told, want = seen()
+        assert want["file"] == f"{where}/other" and told == [{**want, "file": f"{public_dir}/first/other"}]
+        (where / "other").rename(where / "third")
+        told, want = seen()
+        assert told == [want] and want["file"] == f"{where}/third"
 
 
 def test_as_text(target):
@@ -312,12 +365,16 @@ def test_a_map_that_changes_all_the_time(tracer, target):
 
 
 def test_a_mapping_that_stays(tracer, target):
-    """While another thread has the kernel part it and put it together, it is never said that nothing is there."""
+    """While another thread has the kernel part it and put it together, it is never said that nothing is there. The calls are
+    refused: where bytes move, that is known from them, too."""
     spot = target.step("toggle")["spot"]
     told = collections.Counter()
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        for region in regions(tracer, target.pid, *(spot + i % 16 * 4096 + 8 for i in range(0, 56, 7))):
+        addresses = (spot + i % 16 * 4096 + 8 for i in range(0, 56, 7))
+        event = call(tracer, target.pid, *addresses, user=65534)
+        assert event["error"] == "EPERM"
+        for region in event["remote"]["regions"]:
             told[region["kind"]] += 1
     assert set(told) <= {"anon", None} and told["anon"] > told[None], told
 
