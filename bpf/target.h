@@ -279,6 +279,8 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 		raw_rights(&rights, self);
 		raw_access(&call->access, task, &rights, by);
 		memory_compare(call, raw_memory_address(task), raw_memory_address(self));
+		if (raw_is_traced_by(task, caller))
+			call->access.flags |= PVM_ACCESS_TRACED;
 		call->kinship = call->target.pid == caller		    ? PVM_KIN_SELF
 				: raw_descends(task, caller) == DESCENT_YES ? PVM_KIN_CHILD
 				: raw_descends(self, call->target.pid) == DESCENT_YES

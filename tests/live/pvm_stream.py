@@ -29,7 +29,7 @@ RELATIVE = ["pid", "comm", "exe", "start", "entity_id"]
 ARRAY = ["addr", "count", "captured", "status", "origin", "toctou", "changed", "total_len", "iov", "iov_exit"]
 REGION = ["elements", "kind", "perms", "start", "end", "runs_on", "offset", "file", "dev", "ino", "deleted", "name"]
 RELATION = ["kinship", "same_uid", "same_user", "same_container", "same_pid_ns", "same_mnt_ns", "same_memory"]
-ACCESS = ["by", "denied_by", "inferred", "cap_sys_ptrace"]
+ACCESS = ["by", "denied_by", "inferred", "cap_sys_ptrace", "caps_covered", "traces_target", "yama_scope"]
 NUMBERS = ["pid", "tid", "ppid", "pid_ns", "exe_ino", "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid",
            "sessionid", "cgroup_id"]
 TEXTS = ["comm", "pcomm", "exe", "exe_dev", "caps_effective", "start", "entity_id", "cgroup", "container_id"]

@@ -89,14 +89,20 @@ def as_user(uid=UID, **more):
     return lambda: become(uid, **more)
 
 
-def check(tracer, target, steps, by=None, denied=None, dumpable=True, owner=0, capable=False):
+def scope():
+    """Yama's, as the tracer has read it: of the moment of its start, or up to a second old."""
+    return int(YAMA.read_text()) if YAMA.exists() else None
+
+
+def check(tracer, target, steps, by=None, denied=None, dumpable=True, owner=0, capable=False, covered=True):
     pid, ret = call(target, *steps)
     assert ret == (64 if by else -errno.EPERM)
     event = tracer.one(pid)
     access = dict(event["access"])
     seen = tracer.start["confirms"]["access"] and denied not in ("user", "dumpable")
     assert access.pop("inferred") is not seen
-    assert access == {"by": by, "denied_by": denied, "cap_sys_ptrace": capable}
+    assert access == {"by": by, "denied_by": denied, "cap_sys_ptrace": capable, "caps_covered": covered,
+                      "traces_target": False, "yama_scope": scope()}
     assert event["target"]["dumpable"] is dumpable and event["target"]["user_ns_owner"] == owner
     assert event["caller"]["cap_sys_ptrace"] is (steps == ())
 
@@ -126,7 +132,7 @@ def test_another_user(tracer):
 
 def test_user_on_root(tracer):
     with child() as target:
-        check(tracer, target, (as_user(),), denied="user")
+        check(tracer, target, (as_user(),), denied="user", covered=False)
 
 
 def test_not_dumpable(tracer):
@@ -138,7 +144,7 @@ def test_not_dumpable(tracer):
 def test_more_capabilities(tracer):
     """The ids are equal, but the target may do more than the caller; who may do as much is let pass."""
     with child(as_user(keep_caps=True)) as target:
-        check(tracer, target, (as_user(),), denied="cap")
+        check(tracer, target, (as_user(),), denied="cap", covered=False)
         check(tracer, target, (as_user(keep_caps=True),), by="same_user")
 
 
@@ -146,11 +152,11 @@ def test_more_capabilities(tracer):
 def test_user_namespace_of_its_maker(tracer):
     """Whoever made a user namespace has all rights there; the target's program was executed outside of it."""
     with child(lambda: new_user_ns(UID)) as target:
-        check(tracer, target, (as_user(),), by="cap_sys_ptrace", owner=UID, capable=True)
-        check(tracer, target, (as_user(OTHER),), denied="user", owner=UID)
-        check(tracer, target, (), by="cap_sys_ptrace", owner=UID, capable=True)
+        check(tracer, target, (as_user(),), by="cap_sys_ptrace", owner=UID, capable=True, covered=False)
+        check(tracer, target, (as_user(OTHER),), denied="user", owner=UID, covered=False)
+        check(tracer, target, (), by="cap_sys_ptrace", owner=UID, capable=True, covered=False)
     with child(lambda: new_user_ns(UID, dumpable=0)) as target:
-        check(tracer, target, (as_user(),), denied="dumpable", dumpable=False, owner=UID, capable=True)
+        check(tracer, target, (as_user(),), denied="dumpable", dumpable=False, owner=UID, capable=True, covered=False)
 
 
 @pytest.mark.needs("user_ns")
@@ -167,6 +173,16 @@ def test_own_memory(tracer):
     pid, ret = call(0)
     event = tracer.one(pid)
     assert ret == 64 and (event["access"]["by"], event["access"]["denied_by"]) == ("self", None)
+
+
+def test_a_tracer_of_the_target(tracer):
+    """Whoever traces it by ptrace(2): that is told, whether it was needed or not."""
+    with child(as_user()) as target:
+        pid, ret = call(target, lambda: LIBC.ptrace(PTRACE_SEIZE, target, 0, 0))
+        access = tracer.one(pid)["access"]
+        assert ret == 64 and access["traces_target"] is True and access["by"] == "cap_sys_ptrace"
+        pid, _ = call(target)
+        assert tracer.one(pid)["access"]["traces_target"] is False
 
 
 @needs_owner

@@ -140,6 +140,9 @@ void random_call(struct sample *s)
 				      : (enum access_denied)fixture__below(ACCESS_DENIED_LSM + 1);
 	c->access.inferred = (enum tristate)((int)fixture__below(3) - 1);
 	c->access.cap_sys_ptrace = (enum tristate)((int)fixture__below(3) - 1);
+	c->access.caps_covered = (enum tristate)((int)fixture__below(3) - 1);
+	c->access.traces_target = (enum tristate)((int)fixture__below(3) - 1);
+	c->access.yama = (enum pvm_yama)fixture__below(PVM_YAMA_NO_ATTACH + 1);
 	fixture__random_bytes(&s->f.call.access, sizeof(s->f.call.access));
 	random_side(&c->local, s->iov[0], s->iov[2]);
 	random_side(&c->remote, s->iov[1], s->iov[3]);

@@ -124,7 +124,8 @@ struct sample *sample__new(void)
 	c->target_arg = 991;
 	c->same_pid_ns = c->same_mnt_ns = YES;
 	c->access = (struct access_info){ .by = ACCESS_BY_CAP, .inferred = YES };
-	c->access.cap_sys_ptrace = YES;
+	c->access.cap_sys_ptrace = c->access.caps_covered = YES;
+	c->access.yama = PVM_YAMA_RELATIONAL;
 	strcpy(c->id, FIXTURE_RUN_ID "-1093-165a0bc00");
 	memcpy(s->args, args, sizeof(args));
 	c->caller = (struct task_info){
@@ -167,6 +168,7 @@ void rendering__set_relation(struct sample *s, enum tristate value)
 	c->same_uid = c->same_user = c->same_container = value;
 	c->same_pid_ns = c->same_mnt_ns = c->same_memory = value;
 	c->access = (struct access_info){ .inferred = value, .cap_sys_ptrace = value };
+	c->access.caps_covered = c->access.traces_target = value;
 }
 
 void sample__borrow(struct sample *s)

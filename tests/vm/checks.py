@@ -21,7 +21,7 @@ from pvm_stream import Stream  # noqa: E402
 
 MAX_LINE = 1 << 20
 
-SESSIONS = ("walk", "default", "filters", "together", "overflow", "lent", *confirm.SESSIONS, *audit.SESSIONS)
+SESSIONS = ("walk", "default", "filters", "together", "overflow", "lent", "restricted", *confirm.SESSIONS, *audit.SESSIONS)
 VERIFIER_LIMIT = 1000000
 
 # The steps name what they prove; `default` is what a user gets who gives no options.
@@ -89,6 +89,13 @@ mount -t tmpfs none /sys/kernel/btf
 session lent --btf /kernel.btf
 step pair /live/pvmcall pair
 finish
+
+umount /sys/kernel/btf
+echo 3 >/proc/sys/kernel/yama/ptrace_scope
+session restricted
+step pair /live/pvmcall pair
+step self /live/pvmcall self
+finish
 """
 
 
@@ -102,7 +109,7 @@ step x32 /live/pvmabi x32 read
 
 # What the short form, that of `make check`, leaves out: each start of the tracer takes an emulated kernel long. Here by
 # session, which checks read it.
-LONG = {"together": ["aggregate"], "overflow": ["overflow"], "lent": ["lent btf"],
+LONG = {"together": ["aggregate"], "overflow": ["overflow"], "lent": ["lent btf"], "restricted": ["yama lets nobody attach"],
         "both": ["both methods tell the same"], **audit.LONG, "confirm, of the other method": ["cost elsewhere"]}
 
 
@@ -432,6 +439,17 @@ def check_lent_btf(kernel, runs):
     assert read["caller"]["exe"] == write["target"]["exe"] == "/live/pvmcall"
     notes = [n for n in runs["lent"].start["notes"] if "--btf" in n]
     assert bool(notes) == (kernel.version < (5, 11)), notes
+
+
+def check_yama_lets_nobody_attach(_kernel, runs):
+    """With scope 3, which stays until the machine ends, root is denied too, and only a process's own memory is left."""
+    run = runs["restricted"]
+    for event in run.agree("pair"):
+        assert event["error"] == "EPERM"
+        assert event["access"] == {"by": None, "denied_by": "lsm", "inferred": not run.start["confirms"]["access"], "cap_sys_ptrace": True,
+                                   "caps_covered": True, "traces_target": False, "yama_scope": 3}, event["access"]
+    for event in run.agree("self"):
+        assert (event["access"]["by"], event["access"]["yama_scope"]) == ("self", 3), event["access"]
 
 
 def check_books(_kernel, runs):

@@ -21,7 +21,23 @@ struct ruling {
 
 void access__none(struct access_info *out)
 {
-	*out = (struct access_info){ .inferred = UNKNOWN, .cap_sys_ptrace = UNKNOWN };
+	*out = (struct access_info){
+		.inferred = UNKNOWN,
+		.cap_sys_ptrace = UNKNOWN,
+		.caps_covered = UNKNOWN,
+		.traces_target = UNKNOWN,
+	};
+}
+
+/* What it is decided from, and no other key has. */
+static void fill_facts(const struct pvm_access *a, struct access_info *out)
+{
+	if (!(a->flags & PVM_ACCESS_KNOWN))
+		return;
+	out->cap_sys_ptrace = a->flags & PVM_ACCESS_CAPABLE ? YES : NO;
+	out->caps_covered = a->flags & PVM_ACCESS_COVERED ? YES : NO;
+	out->traces_target = a->flags & PVM_ACCESS_TRACED ? YES : NO;
+	out->yama = (enum pvm_yama)a->yama;
 }
 
 static struct ruling allow(enum access_by by)
@@ -188,8 +204,7 @@ void access__fill(const struct pvm_call *call, const struct call_info *c, struct
 	enum answer answer = answer_of(call, c, &r);
 
 	access__none(out);
-	if (call->access.flags & PVM_ACCESS_KNOWN)
-		out->cap_sys_ptrace = call->access.flags & PVM_ACCESS_CAPABLE ? YES : NO;
+	fill_facts(&call->access, out);
 	if (!is_of_target(call))
 		return;
 	if (answer == ANSWER_UNKNOWN && !r.exception)

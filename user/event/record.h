@@ -156,6 +156,9 @@ struct access_info {
 	enum access_denied denied_by;
 	enum tristate inferred;	      /* NO: the security modules' answer was seen */
 	enum tristate cap_sys_ptrace; /* the caller has it in the target's user namespace */
+	enum tristate caps_covered;   /* it is permitted, there, what the target is */
+	enum tristate traces_target;
+	enum pvm_yama yama; /* NONE: not known either */
 };
 
 /* What lies at some remote elements. */

@@ -196,6 +196,12 @@ void json_access(struct json *j, struct fit_plan *plan, const struct call_info *
 	json__str(j, "denied_by", denied_name(a->denied_by));
 	json_tristate(j, "inferred", a->inferred);
 	json_tristate(j, "cap_sys_ptrace", a->cap_sys_ptrace);
+	json_tristate(j, "caps_covered", a->caps_covered);
+	json_tristate(j, "traces_target", a->traces_target);
+	if (a->yama)
+		json__u64(j, "yama_scope", a->yama - PVM_YAMA_DISABLED);
+	else
+		json__null(j, "yama_scope");
 	json__close_obj(j);
 	fit__end(j, plan);
 }

@@ -311,6 +311,10 @@ static void put_access(struct json *j, struct fit_plan *plan, const struct call_
 		json__str(j, "denied_by", denied_name(a->denied_by));
 	put_tristate(j, "inferred", a->inferred);
 	put_tristate(j, "cap_sys_ptrace", a->cap_sys_ptrace);
+	put_tristate(j, "caps_covered", a->caps_covered);
+	put_tristate(j, "traces_target", a->traces_target);
+	if (a->yama)
+		json__u64(j, "yama_scope", a->yama - PVM_YAMA_DISABLED);
 	json__close_obj(j);
 	fit__end(j, plan);
 }

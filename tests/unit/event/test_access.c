@@ -198,6 +198,32 @@ static void test_not_asked(void **state)
 	assert_int_equal(c.access.cap_sys_ptrace, NO);
 }
 
+/* What it was decided from is told, of whatever became of the call; nothing of what was not read. */
+static void test_facts(void **state)
+{
+	static const uint16_t flags[] = { 0, CAPABLE, COVERED, TRACED, CAPABLE | COVERED | TRACED };
+	struct way w = { .same_user = true, .dumpable = 1, .kinship = NONE, .ret = -ENOMEM };
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		w.flags = KNOWN | flags[i];
+		w.yama = (uint8_t)i;
+		set_up(&f, &w);
+		decoding__call(&f, &c);
+		assert_int_equal(c.access.cap_sys_ptrace, flags[i] & CAPABLE ? YES : NO);
+		assert_int_equal(c.access.caps_covered, flags[i] & COVERED ? YES : NO);
+		assert_int_equal(c.access.traces_target, flags[i] & TRACED ? YES : NO);
+		assert_int_equal(c.access.yama, i);
+	}
+	f.call.access.flags = 0;
+	decoding__call(&f, &c);
+	assert_int_equal(c.access.caps_covered, UNKNOWN);
+	assert_int_equal(c.access.traces_target, UNKNOWN);
+	assert_int_equal(c.access.yama, PVM_YAMA_NONE);
+}
+
 /* Where the argument may have named another process when the kernel looked it up, nothing is said of the one that was found. */
 static void test_another_target(void **state)
 {
@@ -360,11 +386,11 @@ static void test_bad_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ways_in),	       cmocka_unit_test(test_ways_out),
-		cmocka_unit_test(test_yama),	       cmocka_unit_test(test_not_asked),
-		cmocka_unit_test(test_another_target), cmocka_unit_test(test_fault),
-		cmocka_unit_test(test_no_result),      cmocka_unit_test(test_own_memory),
-		cmocka_unit_test(test_bad_records),
+		cmocka_unit_test(test_facts),	   cmocka_unit_test(test_ways_in),
+		cmocka_unit_test(test_ways_out),   cmocka_unit_test(test_yama),
+		cmocka_unit_test(test_not_asked),  cmocka_unit_test(test_another_target),
+		cmocka_unit_test(test_fault),	   cmocka_unit_test(test_no_result),
+		cmocka_unit_test(test_own_memory), cmocka_unit_test(test_bad_records),
 	};
 
 	return cmocka_run_group_tests(tests, decoding__setup, decoding__teardown);
