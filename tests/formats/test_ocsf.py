@@ -110,6 +110,7 @@ def test_agrees_with_the_json_format():
     plain = [json.loads(line) for line in golden.replay("json")]
     ocsf = lines(8000)
     assert len(plain) == len(ocsf)
+    whole = False
     for p, o in zip(plain, ocsf):
         assert o["metadata"]["original_time"] == p["time"] and o["metadata"]["sequence"] == p["seq"]
         assert (p["id"], p["run"]) == (o["metadata"]["uid"], o["unmapped"]["run"])
@@ -134,12 +135,15 @@ def test_agrees_with_the_json_format():
             check_process(p["target"], o["process"])
         else:
             assert o["process"] == {"uid": f"unresolved:{p['target']['kind']}:{p['target']['arg']}"}
+        whole |= all({"uid", "created_time", "file"} <= set(process.get("parent_process", {}))
+                     for process in (o["actor"]["process"], o["process"]))
         rest = o["unmapped"]
         assert rest["caller"].get("args") == p["caller"]["args"]
         assert rest.get("duration_ns") == p["duration_ns"] and rest.get("ret") == p["ret"]
         for side in ("local", "remote"):
             for key in ("addr", "count", "captured", "status", "iov", "iov_exit", "total_len", "changed"):
                 assert rest[side].get(key) == p[side][key]
+    assert whole, "no event has all of both parents"
 
 
 def check_summary(p, o):
@@ -157,9 +161,21 @@ def check_summary(p, o):
     assert o["unmapped"].get("errors", {}) == p["errors"]
 
 
+def parent_of(plain):
+    """All that is told of a process's parent in the default format."""
+    behind = plain.get("parent") or next(iter(plain.get("ancestors") or []), None) or {}
+    out = {"pid": plain["ppid"], "name": plain["pcomm"], "uid": behind.get("entity_id")}
+    if behind:
+        start = datetime.datetime.fromisoformat(behind["start"][:23] + "+00:00")
+        out["created_time"] = round(start.timestamp() * 1000)
+    if behind.get("exe"):
+        out["file"] = {"name": behind["exe"].rpartition("/")[2], "path": behind["exe"], "type_id": 1}
+    return {key: value for key, value in out.items() if value is not None}
+
+
 def check_process(plain, process):
     assert process["pid"] == plain["pid"] and process["ptid"] == plain["tid"]
-    assert process.get("parent_process", {}).get("pid") == plain["ppid"]
+    assert process.get("parent_process", {}) == parent_of(plain)
     assert process.get("uid") == plain["entity_id"] and process.get("name") == plain["comm"]
     assert process.get("user") == (None if plain["uid"] is None else {"uid": str(plain["uid"])})
     if plain["exe"] is not None:

@@ -16,7 +16,8 @@ from pvm import LIBC, TRIGGERS, Held, Tracer, own_call, parse_time, poll
 from pvm_host import start_ns, status
 
 PVMCALL = TRIGGERS / "pvmcall"
-PTRACE_SEIZE, PR_SET_NAME = 0x4206, 15
+PTRACE_SEIZE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 0x4206, 15, 36
+CLONE_NEWPID = 0x20000000
 BUFFER = ctypes.create_string_buffer(64)
 IOV = (ctypes.c_size_t * 2)(ctypes.addressof(BUFFER), 64)
 SIDE = (ctypes.addressof(IOV), 1)
@@ -166,6 +167,99 @@ def test_an_executable_is_the_one_of_the_moment(tracer):
         before, after = (e["caller"]["ancestors"][0] for e in tracer.of(grandchild))
         assert before["exe"] == os.readlink("/proc/self/exe") and after["exe"] == os.path.realpath("/bin/sleep")
         assert before["entity_id"] == after["entity_id"]
+
+
+@contextlib.contextmanager
+def line_down(steps):
+    """A process in a session of its own, which takes the first step, and below it one child after the other, each of which
+    takes the next one and lives on; the last one makes a call when told: (first, last, tell)."""
+    orders, tell = os.pipe()
+    told, answers = os.pipe()
+    first = os.fork()
+    if first == 0:
+        os.close(tell)
+        os.setsid()
+        for step in steps:
+            step()
+            if os.fork():
+                signal.pause()
+        # Whose number is the host's, also in a pid namespace: as this /proc is.
+        os.write(answers, os.readlink("/proc/self").encode())
+        while os.read(orders, 1):
+            own_call(os.getpid(), local=SIDE, remote=SIDE)
+            os.write(answers, b".")
+        os._exit(0)
+    last = int(os.read(told, 16))
+
+    def one_call():
+        os.write(tell, b".")
+        assert os.read(told, 1) == b"."
+    try:
+        yield first, last, one_call
+    finally:
+        os.killpg(first, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(first, 0)
+        for fd in (tell, orders, told, answers):
+            os.close(fd)
+
+
+def nothing():
+    pass
+
+
+def test_more_generations_than_are_told():
+    """The nearest ones: the last of them has a parent, which is how more can be told from all."""
+    with Tracer("--ancestors", 16) as t, line_down([nothing] * 20) as (first, last, one_call):
+        one_call()
+        event, = t.of(last)
+        ancestors = [a["pid"] for a in event["caller"]["ancestors"]]
+        assert ancestors == line_of(last, 16) and len(ancestors) == 16
+        assert first not in ancestors and parent(ancestors[-1])
+
+
+@pytest.mark.needs("pid_ns")
+def test_ancestors_beyond_a_pid_namespace(tracer):
+    """By the numbers of the host: in there the first one's parent is 0."""
+    def new_pid_ns():
+        assert LIBC.unshare(CLONE_NEWPID) == 0
+    with line_down([nothing, new_pid_ns, nothing]) as (first, last, one_call):
+        one_call()
+        caller = tracer.one(last)["caller"]
+        ancestors = caller["ancestors"]
+        assert caller["pid_ns"] == 2 and [a["pid"] for a in ancestors] == line_of(last)
+        assert ancestors[2]["pid"] == first and ancestors[3]["pid"] == os.getpid()
+        for relative in ancestors:
+            agree(relative, relative["pid"])
+
+
+def test_given_to_a_subreaper(tracer):
+    """Not to init, but to the nearest ancestor that asked for it."""
+    def reaper():
+        assert LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    with line_down([reaper, nothing]) as (first, last, one_call):
+        between = parent(last)
+        one_call()
+        os.kill(between, signal.SIGKILL)
+        poll(lambda: parent(last) == first)
+        one_call()
+        before, after = tracer.of(last)
+        assert [a["pid"] for a in before["caller"]["ancestors"]][:3] == [between, first, os.getpid()]
+        assert [a["pid"] for a in after["caller"]["ancestors"]][:2] == [first, os.getpid()]
+        agree(after["caller"]["ancestors"][0], first)
+        assert after["caller"]["ppid"] == first
+
+
+def test_a_session_whose_leader_is_gone(tracer):
+    """Its number stays, and nothing else is known of it."""
+    with line_down([nothing]) as (first, last, one_call):
+        one_call()
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)
+        one_call()
+        before, after = tracer.of(last)
+        assert before["caller"]["session_leader"]["pid"] == first and before["caller"]["session_leader"]["comm"]
+        assert after["caller"]["session_leader"] == {"pid": first, "comm": None, "entity_id": None}
 
 
 def test_session_and_terminal(tracer):
