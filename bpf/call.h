@@ -275,10 +275,11 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	s = state_of(task);
 	if (BESIDE(hook) && cfg_quick && s) {
 		here_settle(s, task);
-		here_settle_permit(s, task);
+		if (!saw_is_first(saw_of(hook)))
+			here_settle_permit(s, task);
 	}
-	if (BESIDE(hook) && s && state_is_same(s, thread_ns, regs, abi_op, saw_of(hook)) &&
-	    !call_is_out(s)) {
+	if (BESIDE(hook) && s && !saw_is_first(saw_of(hook)) &&
+	    state_is_same(s, thread_ns, regs, abi_op, saw_of(hook)) && !call_is_out(s)) {
 		s->seen |= saw_of(hook);
 		if (saw_of(hook) == PVM_SAW_PERMIT && cfg_quick)
 			here_note_permit(s->row, task);

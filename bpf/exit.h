@@ -146,9 +146,9 @@ static __always_inline bool exit_is_anothers(struct pvm_state *s)
 	return call_is_swept(s);
 }
 
-/* Finds the call where there are witnesses. It is a function with a stack of its own (see filter_task). */
-static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *self,
-				     struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
+/* Finds the call where there are witnesses. */
+static __always_inline int call_look_for(struct pvm_state *s, struct task_struct *self,
+					 struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
 {
 	u64 thread_ns = OF_CURRENT(self, start_boottime);
 	int over;
@@ -171,6 +171,14 @@ static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *se
 	return CALL_FOUND;
 }
 
+/* Does the same as a function with a stack of its own (see filter_task). The hook where calls return, which comes first of those
+ * at their end, can do without. */
+static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *self,
+				     struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
+{
+	return call_look_for(s, self, regs, abi_op, saw);
+}
+
 /* Finds the call. ret: its result, which two hooks at the end of one call see alike: a call that comes by the last one only, as
  * seccomp refuses it, is so told from the thread's last one, if that had another. */
 static __always_inline enum call_found call_find(struct pvm_state *s, struct task_struct *self,
@@ -180,7 +188,9 @@ static __always_inline enum call_found call_find(struct pvm_state *s, struct tas
 	enum call_found found;
 
 	if (BESIDE(hook)) {
-		found = call_find_seen(s, self, regs, abi_op, saw_of(hook));
+		found = saw_of(hook) == PVM_SAW_RETURN
+				? call_look_for(s, self, regs, abi_op, saw_of(hook))
+				: call_find_seen(s, self, regs, abi_op, saw_of(hook));
 		return found == CALL_OVER && s && s->call.ret != ret ? CALL_UNSEEN : found;
 	}
 	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))

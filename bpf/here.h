@@ -22,9 +22,10 @@
 struct pvm_here {
 	u64 inside; /* the thread whose call was taken here and is not over, with HERE_PERMITTED; 0: none */
 	u64 awaited; /* the thread whose return was seen here, and its last hook not yet; 0: none. Of that call: */
-	u64 args;   /* sum of its arguments */
 	s64 ret;    /* its result */
 	u32 abi_op; /* ARCH_CALL */
+	u32 pad;
+	u64 args[PVM_ARG_CNT]; /* its arguments, from ARCH_ARGS_KEPT on */
 } __attribute__((aligned(64)));
 
 static struct pvm_here pvm_here[PVM_CPU_ROWS];
@@ -112,7 +113,8 @@ static __always_inline void here_await(struct pvm_state *s, u64 task, u32 abi_op
 	if (h->awaited)
 		return;
 	h->abi_op = abi_op;
-	h->args = args_sum(s->call.args);
+	for (int i = ARCH_ARGS_KEPT; i < PVM_ARG_CNT; i++)
+		h->args[i] = s->call.args[i];
 	h->ret = s->call.ret;
 	h->awaited = task;
 	s->row = row;
@@ -130,8 +132,10 @@ static __always_inline bool here_was_awaited(struct pt_regs *regs, u64 task, u32
 	if (h->awaited != task || h->abi_op != abi_op || h->ret != ret)
 		return false;
 	arch_args(regs, abi_op, true, args);
-	if (h->args != args_sum(args))
-		return false;
+	for (int i = ARCH_ARGS_KEPT; i < PVM_ARG_CNT; i++) {
+		if (h->args[i] != args[i])
+			return false;
+	}
 	h->awaited = 0;
 	return true;
 }

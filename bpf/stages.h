@@ -45,6 +45,13 @@ static __always_inline u32 saw_excludes(enum pvm_saw saw)
 	}
 }
 
+/* Returns whether a call comes by this hook before all others: then what it finds is of another call, whatever was seen of
+ * that. */
+static __always_inline bool saw_is_first(enum pvm_saw saw)
+{
+	return saw == PVM_SAW_ENTER || (saw == PVM_SAW_FENTRY && !cfg_around);
+}
+
 /* Returns, in a build for tests, whether this hook is to leave out the call: PVM_PASS_OVER and enum pvm_saw in a register say
  * which hooks are. */
 static __always_inline bool is_passed_over(struct pt_regs *regs, enum pvm_saw saw)
