@@ -8,6 +8,7 @@
 
 #include "ancestry.h"
 #include "arch.h"
+#include "aside.h"
 #include "audit.h"
 #include "base.h"
 #include "current.h"
@@ -211,6 +212,7 @@ __noinline int call_ended(void)
 	if (!s || s->stage < STAGE_REJECTED)
 		return 0;
 	s->exiting = 1;
+	aside_take(s, bpf_get_current_task());
 	if (call_is_swept(s)) {
 		s->stage = STAGE_IDLE;
 		return 1;
@@ -303,6 +305,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 		s->seen = saw_of(hook);
 	s->exiting = 0;
 	s->hook = HOOK_OF(hook);
+	s->waits = HAVE_TYPED_CURRENT ? current_waits(self) : 0;
 	__builtin_memset(&s->held, 0, sizeof(s->held));
 	call_head(s, regs, abi_op, bpf_ktime_get_boot_ns(), PVM_COMPLETE);
 	stage = call_identify(s, tgid, lookup, BESIDE(hook));

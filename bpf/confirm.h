@@ -8,8 +8,10 @@
 #define PVM_CONFIRM_H
 
 #include "arch.h"
+#include "aside.h"
 #include "base.h"
 #include "call.h"
+#include "current.h"
 #include "hooks.h"
 #include "iovec.h"
 #include "region.h"
@@ -83,6 +85,15 @@ static __noinline bool access_is_of(const struct pvm_state *s)
 	return abi_op && call_is(s, regs, abi_op);
 }
 
+/* Returns whether a target that is the same process can have changed since what it is judged by: a caller can have its call
+ * wait so long. The clock is asked only if it waited at all. */
+static __always_inline bool call_is_late(const struct pvm_state *s)
+{
+	if (HAVE_TYPED_CURRENT && current_waits(bpf_get_current_task_btf()) == s->waits)
+		return false;
+	return bpf_ktime_get_boot_ns() - s->call.entry_ns > MOVED_AFTER_NS;
+}
+
 SEC("fentry/mm_access")
 int pvm_access(unsigned long long *ctx)
 {
@@ -95,8 +106,7 @@ int pvm_access(unsigned long long *ctx)
 		return 0;
 	same = s->call.resolved && s->call.target.pid == (u32)task->tgid &&
 	       s->call.target.start_ns == task->group_leader->start_boottime;
-	/* In that time the same process can have changed what it is judged by: a caller can have its call wait so long. */
-	late = bpf_ktime_get_boot_ns() - s->call.entry_ns > MOVED_AFTER_NS;
+	late = call_is_late(s);
 	if ((!same || late) && cfg_witness && !access_is_of(s)) {
 		s->held.missed = 1;
 		return 0;
@@ -109,6 +119,7 @@ int pvm_access(unsigned long long *ctx)
 		call_retarget(s, address, same, execed);
 	}
 	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	aside_begin(s, bpf_get_current_task(), (u64)task);
 	return 0;
 }
 
@@ -118,17 +129,23 @@ SEC("fexit/security_ptrace_access_check")
 int pvm_leave(unsigned long long *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct pvm_aside *aside;
 	struct pvm_state *s;
 	bool refused;
 
 	/* Most that come by want something else. */
 	if ((u32)ctx[1] != ACCESS_MODE)
 		return 0;
+	refused = (s32)ctx[2];
+	aside = aside_own(bpf_get_current_task());
+	if (aside && !refused && aside->whom == (u64)task) {
+		aside->passed = 1;
+		return 0;
+	}
 	s = state_inside();
 	if (!s || s->call.target.pid != (u32)task->tgid ||
 	    s->call.target.start_ns != task->group_leader->start_boottime)
 		return 0;
-	refused = (s32)ctx[2];
 	/* That they let a call pass is not believed of one whose end was not seen (user/event/access.c). */
 	if (refused && cfg_witness && !access_is_of(s))
 		return 0;
@@ -136,41 +153,32 @@ int pvm_leave(unsigned long long *ctx)
 	return 0;
 }
 
-/* Pages that follow each other are one run, however many chunks they came in. */
-static __always_inline void pins_take(struct pvm_held *h, u64 start, s64 cnt)
+/* Returns the state of the current thread's call, with what was kept aside, for what comes behind that. */
+static __always_inline struct pvm_state *state_for_pages(void)
 {
-	u64 page = 1ULL << cfg_page_shift;
+	struct pvm_state *s = state_inside();
 
-	if (cnt <= 0)
-		return;
-	h->chunks++;
-	if (!h->pins.pages)
-		h->pins.first = start;
-	if (h->run_cnt && start != h->pins.last + page) {
-		h->pins.sum = pvm_pins_add(h->pins.sum, h->run_first, h->run_cnt, cfg_pin_key[0],
-					   cfg_pin_key[1]);
-		h->run_cnt = 0;
-	}
-	if (!h->run_cnt)
-		h->run_first = start;
-	h->run_cnt += cnt;
-	h->pins.pages += cnt;
-	h->pins.last = start + (cnt - 1) * page;
+	if (s)
+		aside_take(s, bpf_get_current_task());
+	return s;
 }
 
-/* The arguments are mm, start, count, ... six in all, then the result. They are read from where they lie, since on kernels
- * where they are others (where it is not attached) the verifier would not let it load. */
+/* The arguments are mm, start, count, flags, pages and locked, then the result. */
 SEC("fexit/pin_user_pages_remote")
 int pvm_pin(unsigned long long *ctx)
 {
-	struct pvm_state *s = state_inside();
-	struct {
-		u64 start, cnt, flags, pages, locked;
-		s64 held;
-	} pin;
+	struct pvm_aside *aside = aside_own(bpf_get_current_task());
+	struct pvm_state *s;
 
-	if (s && !bpf_probe_read_kernel(&pin, sizeof(pin), ctx + 1))
-		pins_take(&s->held, pin.start, pin.held);
+	if (aside && !aside->has_chunk) {
+		aside->start = ctx[1];
+		aside->cnt = ctx[6];
+		aside->has_chunk = 1;
+		return 0;
+	}
+	s = state_for_pages();
+	if (s)
+		pins_take(&s->held, ctx[1], ctx[6]);
 	return 0;
 }
 
@@ -212,8 +220,15 @@ static __always_inline void pins_free(struct pvm_held *h, u64 cnt)
 SEC("fentry/unpin_user_pages_dirty_lock")
 int pvm_unpin(unsigned long long *ctx)
 {
-	struct pvm_state *s = state_inside();
+	struct pvm_aside *aside = aside_own(bpf_get_current_task());
+	struct pvm_state *s;
 
+	if (aside) {
+		aside->freed_chunks++;
+		aside->freed_pages += ctx[1];
+		return 0;
+	}
+	s = state_inside();
 	if (s)
 		pins_free(&s->held, ctx[1]);
 	return 0;

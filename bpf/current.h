@@ -24,4 +24,11 @@ static __always_inline struct task_struct *current_task(void)
 /* Reads a field of what current_task gave. */
 #define OF_CURRENT(self, f) (HAVE_TYPED_CURRENT ? (self)->f : BPF_CORE_READ(self, f))
 
+/* Returns how often the current task, which is typed, was put off its CPU, slept, or had to have a page brought. Who did none of
+ * these since a hook is in the same stretch of the kernel's code, and cannot have stayed there for long. */
+static __always_inline u64 current_waits(struct task_struct *self)
+{
+	return self->nvcsw + self->nivcsw + self->min_flt + self->maj_flt;
+}
+
 #endif

@@ -3,6 +3,7 @@
 #ifndef PVM_EXIT_H
 #define PVM_EXIT_H
 
+#include "aside.h"
 #include "audit.h"
 #include "base.h"
 #include "call.h"
@@ -259,12 +260,13 @@ static __always_inline void call_send_late(struct pvm_state *s)
 	ancestry_send(s, PVM_TARGET);
 }
 
-static __always_inline bool call_close(struct pvm_state *s, s64 ret, enum pvm_hook hook)
+static __always_inline bool call_close(struct pvm_state *s, u64 task, s64 ret, enum pvm_hook hook)
 {
 	bool late = BESIDE(hook) && s->hook == HOOK_PERMIT && s->stage == STAGE_ACTIVE;
 
 	s->exiting = 1;
 	s->hook = HOOK_OF(hook);
+	aside_take(s, task);
 	if (BESIDE(hook)) {
 		s->out_ns = 0;
 		s->call.ret = ret; /* also of what is not told: see call_find */
@@ -284,12 +286,12 @@ enum exit_verdict {
 };
 
 /* Takes the exit of a call whose begin was seen. */
-static __always_inline enum exit_verdict exit_begun(struct pvm_state *s, s64 ret,
+static __always_inline enum exit_verdict exit_begun(struct pvm_state *s, u64 task, s64 ret,
 						    enum pvm_hook hook)
 {
 	u32 stage = s->stage;
 
-	if (call_close(s, ret, hook))
+	if (call_close(s, task, ret, hook))
 		return EXIT_TOLD;
 	return stage == STAGE_FILTERED ? EXIT_COUNTED : EXIT_FILTERED;
 }
@@ -344,7 +346,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	if (found == CALL_OVER)
 		return;
 	if (found == CALL_FOUND) {
-		verdict = exit_begun(s, ret, hook);
+		verdict = exit_begun(s, task, ret, hook);
 	} else {
 		s = orphan_begin(s, self, hook);
 		if (!s) {

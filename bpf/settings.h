@@ -27,6 +27,7 @@ const volatile __u64 cfg_parked_ns = 0;	     /* --aggregate: longer calls are to
 const volatile __u64 cfg_digest_key[2] = {}; /* random: list_digest */
 const volatile __u64 cfg_pin_key[2] = {};    /* random: pvm_pins_add */
 const volatile __u32 cfg_page_shift = PVM_PAGE_SHIFT;
+const volatile bool cfg_own_rows = false; /* no two CPUs share one of PVM_CPU_ROWS places */
 const volatile bool cfg_audit = false;
 const volatile __u32 cfg_ancestors = 5; /* generations, at most; 0: nobody is told */
 const volatile __u32 cfg_regions = 8; /* remote elements that regions are looked up for; 0: none */

@@ -80,9 +80,11 @@ struct pvm_state {
 	u64 behind_ns[2];
 	u64 behind_start_ns;
 	u32 behind_pid;
+	u32 aside; /* which place (aside.h) is the call's, counted from 1; 0: none */
 	struct pvm_held held;
-	u64 mm;	  /* address of the target's memory; 0: it has none */
-	u64 text; /* of a mapping: last known to be remembered by user space */
+	u64 mm;	   /* address of the target's memory; 0: it has none */
+	u64 waits; /* current_waits at its entry */
+	u64 text;  /* of a mapping: last known to be remembered by user space */
 	u32 text_epoch;
 	u32 moved; /* bytes that PVM_CALL_DATA means, or would mean if there were more of them (data.h) */
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */

@@ -5,6 +5,7 @@
 #define PVM_SWEEP_H
 
 #include "arch.h"
+#include "aside.h"
 #include "audit.h"
 #include "base.h"
 #include "call.h"
@@ -56,6 +57,7 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now
 {
 	u64 entry_ns = s->call.entry_ns;
 	u32 stage = s->stage;
+	u16 asked = aside_access(s, by);
 	struct pvm_call *copy = bpf_ringbuf_reserve(&pvm_calls, SWEPT_SZ, 0);
 
 	if (!copy) {
@@ -68,6 +70,7 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now
 		bpf_ringbuf_discard(copy, BPF_RB_NO_WAKEUP);
 		return;
 	}
+	copy->access.flags |= asked;
 	copy->phase = PVM_IN_FLIGHT;
 	copy->exit_ns = now;
 	copy->hdr.size = SWEPT_SZ;
@@ -130,6 +133,7 @@ static __always_inline bool sweep_takes(struct pvm_state *s, struct pvm_state *c
 		return false;
 	same = !bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data),
 				      &s->call);
+	copy->call.access.flags |= aside_access(s, address);
 	copy->undecided = s->undecided; /* behind the copy: at worst a call more is told */
 	same = same && !s->exiting && stage >= STAGE_REJECTED && s->stage == stage &&
 	       s->call.entry_ns == entry_ns;

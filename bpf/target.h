@@ -121,7 +121,7 @@ static __always_inline bool target_relation_passes(struct pvm_call *call,
 		memory.included = passes || memory.place;                                       \
 		if (!passes && !memory.owner && !memory.place)                                  \
 			return TARGET_REJECTED;                                                 \
-		PREFIX##_task_fill(id, task);                                                   \
+		PREFIX##_noted_fill(id, task);                                                  \
 		access_read(PREFIX, call, task);                                                \
 		if (passes && !(lookup & LOOKUP_UNFILTERED))                                    \
 			passes = filter_task(PVM_TARGET, id, s->slot,                           \

@@ -183,8 +183,9 @@ static __always_inline u64 FILL(memory_address)(struct task_struct *task)
 }
 
 /* Of thread tid are its name, credentials and namespaces; the rest is the process's, whose cgroup is its main thread's, as
- * /proc/PID/cgroup has it: a single thread may be in another one of the first version. id is zeroed by the caller. */
-static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
+ * /proc/PID/cgroup has it: a single thread may be in another one of the first version. id is zeroed by the caller, and then
+ * noted (task_note). */
+static __always_inline void FILL(noted_fill)(struct pvm_task *id, struct task_struct *task)
 {
 	struct task_struct *plain = PLAIN(task);
 	struct task_struct *leader = GET(plain, group_leader);
@@ -192,12 +193,8 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	struct nsproxy *nsproxy = GET(plain, nsproxy);
 	struct cgroup *cgrp;
 
-	id->pid = GET(task, tgid);
 	id->tid = GET(task, pid);
 	id->ppid = GET(parent, tgid);
-	id->start_ns = GET(leader, start_boottime);
-	id->thread_ns = GET(task, start_boottime);
-	id->exec_id = GET(leader, self_exec_id);
 	GET_COMM(id->comm, task);
 	GET_COMM(id->pcomm, GET(parent, group_leader));
 	FILL(creds)(id, plain);
@@ -216,6 +213,12 @@ static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_str
 	cgrp = FILL(cgroup_of)(GET(leader, cgroups), &id->hier);
 	id->cgroup_id = GET(GET(cgrp, kn), id);
 	FILL(exe)(id, plain);
+}
+
+static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
+{
+	FILL(task_note)(id, task);
+	FILL(noted_fill)(id, task);
 }
 
 /* What a task may do to others. */
@@ -269,7 +272,7 @@ static __always_inline bool FILL(is_traced_by)(struct task_struct *task, u32 tgi
 {
 	struct task_struct *plain = PLAIN(task);
 
-	return (u32)GET(GET(plain, parent), tgid) == tgid && GET(plain, ptrace);
+	return GET(plain, ptrace) && (u32)GET(GET(plain, parent), tgid) == tgid;
 }
 
 /* What is asked of task by (its address, or 0 of the current one; r: its rights) to reach into this one's memory. A task that

@@ -474,6 +474,10 @@ struct task_struct { /* caller and target */
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	u64 start_boottime;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	unsigned long min_flt;
+	unsigned long maj_flt;
 	int exit_state;			   /* not 0: past its last hook */
 	unsigned short migration_disabled; /* only with CONFIG_SMP, from 5.11 on */
 	const struct cred *real_cred;

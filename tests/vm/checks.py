@@ -189,9 +189,10 @@ def verified(sessions, step="verify"):
     return good, bad
 
 
-# Programs that are never loaded before these versions (user/kernel/witness.c, iterators.c): they take what older kernels do not
-# have.
+# Programs that are never loaded before these versions (user/kernel/witness.c, hooks.c, iterators.c): they take what older
+# kernels do not have.
 SINCE = {**dict.fromkeys(["pvm_begin", "pvm_begin_session", "pvm_return", "pvm_begin_kprobe", "pvm_end", "pvm_permit"], (6, 1)),
+         "pvm_pin": (6, 5),
          **dict.fromkeys(["pvm_apply_all", "pvm_take_all", "pvm_sweep_dead_all"], (5, 13))}
 
 
