@@ -29,6 +29,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "floods: of a module that FLOODS")
     config.addinivalue_line("markers", "alike: in a guest of make check another one of the kind is enough (tests/vm/live.py)")
     config.addinivalue_line("markers", "unseen_by_fentry(what): only the attach method tracepoint sees it")
+    config.addinivalue_line("markers", "without_witnesses: by a tracer that has none, as a switch is off: beside hogs it is passed over")
 
 
 def pytest_sessionstart(session):
@@ -53,12 +54,15 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
     for item in items:
+        hogs = os.environ.get("PVM_HOOKS") == "hogs" and needs.has("witnesses")
+        if hogs and item.get_closest_marker("without_witnesses"):
+            item.add_marker(pytest.mark.skip(reason="its tracer has only hooks that can be passed over"))
         mark = item.get_closest_marker("unseen_by_fentry")
         if mark and pvm.ATTACH == "fentry":
             item.add_marker(pytest.mark.skip(reason=f"fentry does not see {mark.args[0]}"))
         if mark and pvm.WITNESSES_ALONE:
             item.add_marker(pytest.mark.skip(reason=f"witnesses do not see {mark.args[0]}"))
-        if mark and os.environ.get("PVM_HOOKS") == "hogs" and needs.has("witnesses"):
+        if mark and hogs:
             item.add_marker(pytest.mark.skip(reason=f"only hooks that can be passed over see {mark.args[0]}"))
 
 

@@ -171,6 +171,7 @@ WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="ex
         pytest.param(("gone",), None, id="gone")]
 
 
+@pytest.mark.without_witnesses
 @pytest.mark.needs("mounts")
 @pytest.mark.parametrize("way,moved", WAYS)
 def test_a_target_that_may_be_another_is_told_each_time(off, way, moved):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 Calls of which no hook saw the end, nor that of their thread: by a build that ignores both (Makefile), as if the kernel had
-passed these hooks over for every call but the tracer's own. Each call is told all the same, once, as ended.
+passed these hooks over for every call but the tracer's own, and that has no witnesses. Each call is told all the same, once, as
+ended.
 """
 
 import os
@@ -21,6 +22,8 @@ SLACK_NS = 2 * 10**6  # of the clocks
 MANY = 1500  # threads, one after another: far more than have to wait until the kernel has freed what it kept of them
 NOBODY = 2**30  # no pid is as large
 ME = ("--caller-pid", os.getpid())
+
+pytestmark = pytest.mark.without_witnesses
 
 
 def methods(*marks):

@@ -58,6 +58,7 @@ def test_each_hook_alone_sees_each_call():
     assert [phase for phase, _ in told] == ["orphan", "orphan", "ended", "ended"]
 
 
+@pytest.mark.without_witnesses
 @pytest.mark.needs("mounts")
 def test_an_end_that_no_hook_saw_where_there_are_no_witnesses(off):
     """None is in force where ftrace is off. The thread goes on, and is found outside."""

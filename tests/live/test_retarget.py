@@ -33,7 +33,7 @@ FILTERS = [
 
 
 WITH = pytest.param("with", marks=pytest.mark.needs("mm_access_hook"))
-WITHOUT = pytest.param("without", marks=pytest.mark.needs("mounts"))
+WITHOUT = pytest.param("without", marks=[pytest.mark.needs("mounts"), pytest.mark.without_witnesses])
 with_hook = pytest.mark.parametrize("hook", [WITH], indirect=True)
 without_hook = pytest.mark.parametrize("hook", [WITHOUT], indirect=True)
 

@@ -22,6 +22,7 @@ def test_fentry_names_the_switch(off):
     assert run.status == EX_UNAVAILABLE and f"{FTRACE} is 0" in run.err and run.out == b""
 
 
+@pytest.mark.without_witnesses
 def test_nothing_is_claimed_that_cannot_fire(off):
     with Tracer("--attach", "tracepoint", prefix=off(FTRACE)) as t:
         assert t.start["confirms"] == NOTHING and any(FTRACE in note for note in t.start["notes"])
