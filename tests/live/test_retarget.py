@@ -307,7 +307,8 @@ def test_a_short_call_on_a_thread_that_ends(hook):
         h.line()
         with hook.tracer("-p", other.line()["pid"], "--caller-pid", h.pid) as t:
             def short():
-                return t.events(h.pid, lambda e: e["duration_ns"] < BRIEF_NS)
+                # Where a kernel preempts hooks, and there is no witness, not each end is seen.
+                return t.events(h.pid, lambda e: e["phase"] == "complete" and e["duration_ns"] < BRIEF_NS)
             for _ in range(40):
                 if not short():
                     made.update(h.step())
@@ -315,5 +316,5 @@ def test_a_short_call_on_a_thread_that_ends(hook):
             # Where few are, as in a guest that is emulated, none may be so at the right moment.
             if not short() and 10 * made["brief"] < made["moved"]:
                 pytest.skip(f"of {made['moved']} calls only {made['brief']} took less than {BRIEF_NS} ns here")
-            assert short(), sorted(e["duration_ns"] for e in t.events(h.pid))
+            assert short(), [e["duration_ns"] for e in t.events(h.pid)]
             assert {(e["outcome"], e["target"]["moved"]) for e in short()} == {("success", None)}
