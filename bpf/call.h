@@ -13,6 +13,7 @@
 #include "base.h"
 #include "current.h"
 #include "data.h"
+#include "decide.h"
 #include "filter.h"
 #include "here.h"
 #include "hooks.h"
@@ -73,11 +74,11 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 	__builtin_memset(&call->access, 0, sizeof(call->access));
 	call->ancestry[0] = call->ancestry[1] = 0;
+	call->rules[0] = call->rules[1] = 0;
 	__builtin_memset(&call->region, 0, sizeof(call->region));
 	call->region_cnt = 0;
 	call->look = 0;
 	call->pad0 = 0;
-	call->pad1 = 0;
 	s->mm = 0;
 }
 
@@ -105,14 +106,18 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	struct pvm_call *call = &s->call;
 	int verdict;
 
-	if (!filter_op(call->op) || !filter_pid(PVM_CALLER, tgid, caller_start(), false))
+	call->rules[PVM_CALLER] = filter_op(call->op) &
+				  filter_pid(PVM_CALLER, tgid, caller_start(), 0);
+	if (!call->rules[PVM_CALLER])
 		return STAGE_FILTERED;
 	if (filter_wants_task(PVM_CALLER)) {
 		caller_fill(&call->caller);
-		if (!filter_task(PVM_CALLER, &call->caller, s->slot,
-				 cfg_has_exe[PVM_CALLER] ? caller_exe_inode() : 0))
-			return STAGE_FILTERED;
+		call->rules[PVM_CALLER] = filter_task(
+			PVM_CALLER, &call->caller, s->slot,
+			cfg_has_exe[PVM_CALLER] ? caller_exe_inode() : 0, call->rules[PVM_CALLER]);
 	}
+	if (!call->rules[PVM_CALLER] || caller_is_unwanted(call))
+		return STAGE_FILTERED;
 	call->caller.pid = tgid; /* the target's filters and kinship compare with it */
 	verdict = target_resolve(s, lookup);
 	/* With witnesses such a call can have to be told when the caller is dead, and nobody can be asked any more. */
@@ -129,7 +134,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 /* Returns whether a filter on the target was left open that hides this call: nobody is in no list that includes. */
 static __always_inline bool call_is_hidden(const struct pvm_state *s)
 {
-	return s->undecided && !filter_passes_nobody();
+	return s->undecided && !pvm_rules_left_of(&s->call, cfg_rules_drop, 0);
 }
 
 /* Returns whether the kernel half has to ask once more whom the call named: nobody saw what the kernel found. */
@@ -218,7 +223,7 @@ __noinline int call_ended(void)
 		return 1;
 	}
 	if (call_is_dropped(s) && call_stays_dropped(s)) {
-		count(PVM_C_FILTERED);
+		call_count_filtered(&s->call, false);
 	} else {
 		s->call.exit_ns = bpf_ktime_get_boot_ns();
 		s->call.phase = PVM_ENDED;

@@ -13,8 +13,8 @@ enum pvm_command_kind {
 	PVM_JUDGE_CGROUP = 3,
 	PVM_FORGET_ANCESTRY = 4, /* cgroup.id is its id */
 	PVM_FORGET_TEXT = 5, /* cgroup.id: a mapped file's path, or a mapping's name, by its id */
-	/* pid: a descriptor of the reader's, who keeps it open for as long as the file means verdict.pass, PVM_BOUND_BIT;
-	 * 0: it means nothing any more */
+	/* pid: a descriptor of the reader's, who keeps it open for as long as the file means what bound says;
+	 * if that is all 0, it means nothing any more */
 	PVM_BIND_FILE = 30,
 };
 
@@ -24,7 +24,10 @@ struct pvm_command {
 	__u32 kind; /* enum pvm_command_kind; 0: nothing, or done */
 	__u32 pid;
 	struct pvm_cgroup_key cgroup;
-	struct pvm_cgroup_val verdict;
+	union {
+		struct pvm_cgroup_val verdict;
+		struct pvm_bound_val bound;
+	};
 };
 
 #define PVM_COMMAND_CNT 128
@@ -32,6 +35,6 @@ struct pvm_command {
 /* So many summaries are read at once. */
 #define PVM_SUMMARY_BATCH 32
 
-PVM_ASSERT(sizeof(struct pvm_command) == 32);
+PVM_ASSERT(sizeof(struct pvm_command) == 48);
 
 #endif

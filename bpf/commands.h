@@ -14,16 +14,17 @@
 #include "maps.h"
 #include "task.h"
 
-/* The file behind a descriptor of the reader's, for whom this runs. bits: PVM_BOUND_BIT; 0: it means nothing any more. */
-static __always_inline void file_bind(u32 fd, u32 bits)
+/* Binds the file behind a descriptor of the reader's, for whom this runs, or forgets it where it means nothing any more. */
+static __always_inline void file_bind(u32 fd, const struct pvm_bound_val *at)
 {
 	u64 inode = inode_of_fd(bpf_get_current_task(), fd);
+	struct pvm_bound_val val = *at;
 
 	if (!inode)
 		return;
-	if (!bits)
+	if (!(val.meant[0] | val.meant[1] | val.meant[2] | val.meant[3]))
 		bpf_map_delete_elem(&pvm_filter_exe, &inode);
-	else if (!bpf_map_update_elem(&pvm_filter_exe, &inode, &bits, BPF_ANY))
+	else if (!bpf_map_update_elem(&pvm_filter_exe, &inode, &val, BPF_ANY))
 		files_bound++;
 }
 
@@ -47,7 +48,7 @@ static __always_inline void command_apply(struct pvm_command *at)
 		bpf_map_delete_elem(&pvm_ancestries, &cgroup.id);
 		break;
 	case PVM_BIND_FILE:
-		file_bind(at->pid, at->verdict.pass);
+		file_bind(at->pid, &at->bound);
 		break;
 	case PVM_JUDGE_CGROUP:
 		verdict = at->verdict;

@@ -58,13 +58,14 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 	s->exiting = 1; /* the sweep keeps off */
 	s->hook = HOOK_ACCESS;
 	verdict = target_take_task(task, 0, SLOT_OWN);
-	if (verdict == TARGET_PASSES)
-		ancestry_send(s, PVM_TARGET);
 	if (!same) {
 		if (s->call.resolved)
 			s->call.flags |= PVM_CALL_TARGET_MOVED;
 		s->call.resolved = PVM_RESOLVED_EXIT;
 	}
+	verdict = target_ask_rules(s, verdict);
+	if (verdict == TARGET_PASSES)
+		ancestry_send(s, PVM_TARGET);
 	s->undecided = 0;
 	if (verdict == TARGET_REJECTED)
 		s->stage = STAGE_REJECTED;
@@ -112,13 +113,13 @@ int pvm_access(unsigned long long *ctx)
 		return 0;
 	}
 	execed = s->call.target.exec_id != (u32)task->group_leader->self_exec_id;
+	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	if (!same || execed || late) {
 		/* Only a number can be handed on to a function that is verified once, and no pointer is made
 		 * into one. */
 		bpf_probe_read_kernel(&address, sizeof(address), ctx);
 		call_retarget(s, address, same, execed);
 	}
-	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	aside_begin(s, bpf_get_current_task(), (u64)task);
 	return 0;
 }

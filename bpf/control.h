@@ -4,6 +4,7 @@
 #ifndef PVM_CONTROL_H
 #define PVM_CONTROL_H
 
+#include "keys.h"
 #include "types.h"
 
 #define PVM_CPU_ROWS 256 /* rows of counters; CPUs beyond share them */
@@ -63,6 +64,11 @@ struct pvm_shared {
 	__u32 look_tgid;      /* and its pid; 0: nothing */
 	__u32 window; /* of summaries: moved by the reader, which then takes the old one's */
 	struct pvm_counts rows[PVM_CPU_ROWS];
+};
+
+/* These are calls that were dropped, by the rule (docs/design.md, "Rules"); they stand in rows as counters do. */
+struct pvm_rule_drops {
+	__u64 n[PVM_RULES_MAX];
 };
 
 /* It holds where things stand in structures of file systems, whose types are not the kernel's own but of its modules

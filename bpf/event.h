@@ -108,12 +108,10 @@ enum pvm_task_flag {
 	PVM_TASK_EXE_DELETED =
 		2, /* the executable's directory entry is gone (memfd: never had one) */
 	PVM_TASK_CGROUP_WAIT =
-		4,	    /* no verdict on its cgroup in the kernel yet: user space filters */
-	PVM_TASK_CREDS = 8, /* the user and group ids and caps_effective were read */
-	PVM_TASK_REJECTED =
-		16, /* a filter said no to it: the call passes for its memory's owner, or for
-				 * the process that was named */
-	PVM_TASK_MNT_HOST = 32,	 /* its mount namespace is that of the host's first process */
+		4,		/* no verdict on its cgroup in the kernel yet: user space filters */
+	PVM_TASK_CREDS = 8,	/* the user and group ids and caps_effective were read */
+	PVM_TASK_REJECTED = 16, /* nobody sets it any more, but there are recordings that have it */
+	PVM_TASK_MNT_HOST = 32, /* its mount namespace is that of the host's first process */
 	PVM_TASK_MNT_OTHER = 64, /* it is another one; neither of the two: not known */
 };
 
@@ -163,7 +161,7 @@ struct pvm_owner {
 	__u32 exec_id;
 	__u8 hier;
 	__u8 flags;
-	__u16 pad0;
+	__u16 rules; /* that it leaves, as pvm_call.rules */
 	__u32 ns_pid;
 	char comm[PVM_COMM_SZ]; /* of the process's main thread */
 };
@@ -238,8 +236,6 @@ enum pvm_call_flag {
 	/* --relation was asked, and user space decides, which alone knows containers. */
 	PVM_CALL_RELATION_WAIT = 2048,
 	PVM_CALL_TRACED = 4096, /* somebody ptraces the calling thread */
-	/* Not all of what PVM_CALL_DATA means could be read at entry: what was read at exit is another array, with at_exit. */
-	PVM_CALL_DATA_MORE = 8192,
 };
 
 /* These say whose memory the target works in. */
@@ -319,7 +315,8 @@ struct pvm_call {
 	__u16 region_cnt;	  /* how many there are: 0 if all elements are empty */
 	__u8 look;		  /* enum pvm_look_flag; without TAKEN, region means nothing */
 	__u8 pad0;
-	__u32 pad1;
+	/* Of the rules that are left (PVM_RULES_MAX): by the filters on the caller and the call, by those on the target. */
+	__u16 rules[2];
 	__u8 data[];
 };
 
@@ -391,7 +388,9 @@ struct pvm_summary_key {
 	__u8 op;      /* enum pvm_op */
 	__u8 outcome; /* enum pvm_outcome */
 	__u8 reason;  /* enum pvm_reason */
-	__u8 pad[7];
+	__u8 pad0;
+	__u16 rules; /* that are left of its calls */
+	__u8 pad[4];
 };
 
 struct pvm_tally {

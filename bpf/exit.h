@@ -9,6 +9,7 @@
 #include "call.h"
 #include "current.h"
 #include "data.h"
+#include "decide.h"
 #include "filter.h"
 #include "here.h"
 #include "hooks.h"
@@ -38,6 +39,13 @@ static __always_inline bool call_decide(struct pvm_state *s)
 	return true;
 }
 
+/* Takes away the rules that the result does not leave, and returns whether there are others. phase is a constant. */
+static __always_inline bool call_result_passes(struct pvm_call *call, const u8 phase, s64 ret)
+{
+	call->rules[PVM_CALLER] = filter_result(call->rules[PVM_CALLER], phase, ret);
+	return pvm_rules_left_of(call, cfg_rules_drop, 0);
+}
+
 static __always_inline void call_look_again(struct pvm_state *s)
 {
 	side_exit(s, &s->call.local, false);
@@ -51,7 +59,7 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 
 	call->exit_ns = bpf_ktime_get_boot_ns();
 	call->ret = ret;
-	if (!call_decide(s) || !filter_result(PVM_COMPLETE, ret)) {
+	if (!call_decide(s) || !call_result_passes(call, PVM_COMPLETE, ret)) {
 		arrays_drop(s);
 		return false;
 	}
@@ -74,7 +82,7 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 		arrays_drop(s); /* there are some if it was another one's at entry */
 		return false;
 	}
-	if (ret <= 0 || !filter_result(PVM_COMPLETE, ret))
+	if (ret <= 0 || !filter_result(call->rules[PVM_CALLER], PVM_COMPLETE, ret))
 		return false;
 	call->exit_ns = bpf_ktime_get_boot_ns();
 	moved = target_again(call);
@@ -125,8 +133,9 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	s->call.ret = ret;
 	if (orphan_identify(OF_CURRENT(self, tgid), slot) != STAGE_ACTIVE)
 		return false;
-	return pvm_outcome_of(PVM_ORPHAN, ret) == PVM_UNKNOWN ||
-	       (!call_is_hidden(s) && filter_result(PVM_ORPHAN, ret));
+	if (pvm_outcome_of(PVM_ORPHAN, ret) == PVM_UNKNOWN && call_is_hidden(s))
+		s->call.rules[PVM_TARGET] = rules_open(PVM_ALL_RULES);
+	return call_result_passes(&s->call, PVM_ORPHAN, ret);
 }
 
 /* This is how an exit hook finds its call. */
@@ -312,12 +321,16 @@ static __always_inline enum exit_verdict exit_orphan(struct pvm_state *s, struct
 /* Both come to this one way out, which the verifier follows once. */
 static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit_verdict verdict)
 {
+	if (verdict == EXIT_TOLD && call_is_unwanted(&s->call, true)) {
+		arrays_drop(s);
+		verdict = EXIT_FILTERED;
+	}
 	if (verdict == EXIT_FILTERED)
-		count(PVM_C_FILTERED);
+		call_count_filtered(&s->call, true);
 	if (verdict != EXIT_TOLD)
 		return;
 	call_look_again(s);
-	if (cfg_aggregate && call_aggregate(s, slot))
+	if (call_is_added_up(&s->call) && call_aggregate(s, slot))
 		return;
 	data_exit(s);
 	regions_exit(s, slot);

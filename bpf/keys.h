@@ -7,11 +7,15 @@
 #include "event.h"
 #include "types.h"
 
-/* A filter is a map, whose entry's value says what it means that the key is there. */
-enum pvm_verdict {
-	PVM_INCLUDE = 1,
-	PVM_EXCLUDE = 2,
-};
+/*
+ * A filter is a map, whose entry's value says what it means to each rule (docs/design.md, "Rules") that the key is there: a bit
+ * of the lower half for a rule that wants it, of the upper half for one that excludes it. The settings have the same for a
+ * whole filter: which rules want something, and which exclude something.
+ */
+#define PVM_RULES_MAX 16
+#define PVM_ALL_RULES ((1U << PVM_RULES_MAX) - 1)
+#define PVM_WANTED(rules) (rules)
+#define PVM_EXCLUDED(rules) ((rules) << PVM_RULES_MAX)
 
 /* These are the sides of a filter; each is also the shift of a side's bits. */
 enum pvm_who {
@@ -26,7 +30,7 @@ struct pvm_pid_key {
 
 struct pvm_pid_val {
 	__u64 start_ns; /* of the process that is meant */
-	__u32 verdict;	/* enum pvm_verdict */
+	__u32 meant;	/* PVM_WANTED, PVM_EXCLUDED */
 	__u32 pad;
 };
 
@@ -49,7 +53,14 @@ struct pvm_cgroup_key {
 /* This is a cgroup whose path has been sent. */
 struct pvm_cgroup_val {
 	__u32 decided; /* the reader has judged it for this side: 1 << enum pvm_who */
-	__u32 pass;    /* the filters let it pass: PVM_PASS_BIT(side, home of the process) */
+	__u32 pad;
+	__u16 left[2]
+		  [PVM_HOME_CNT]; /* rules whose filters pass it: by enum pvm_who and the process's home */
+};
+
+/* This is a file that filters mean by its path. */
+struct pvm_bound_val {
+	__u32 meant[4]; /* by enum pvm_bound: PVM_WANTED, PVM_EXCLUDED */
 };
 
 /* Whose program a filter by file is about. */
@@ -60,17 +71,12 @@ enum pvm_bound {
 	PVM_BOUND_CNT = 4,
 };
 
-/* Of a file that a filter means by its path: for this enum pvm_bound it has this enum pvm_verdict. */
-#define PVM_BOUND_BIT(of, verdict) (1U << (2 * (of) + (verdict)-1))
-
 /* These are the values of --relation, each a bit 1 << it. The first four are enum pvm_kinship. */
 enum pvm_relation {
 	PVM_OTHER_USER = 4,	 /* not all of the target's ids are the caller's real ones */
 	PVM_OTHER_CONTAINER = 5, /* only user space knows */
 	PVM_RELATION_CNT = 6,
 };
-
-#define PVM_PASS_BIT(who, home) (1U << ((who)*PVM_HOME_CNT + (home)))
 
 /* This is a process whose paths have been sent. The key is __u32 tgid. */
 struct pvm_proc_val {
@@ -104,10 +110,9 @@ PVM_ASSERT(sizeof(struct pvm_pid_val) == 16);
 PVM_ASSERT(sizeof(struct pvm_uid_key) == 8);
 PVM_ASSERT(sizeof(struct pvm_comm_key) == 20);
 PVM_ASSERT(sizeof(struct pvm_cgroup_key) == 16);
-PVM_ASSERT(sizeof(struct pvm_cgroup_val) == 8);
+PVM_ASSERT(sizeof(struct pvm_cgroup_val) == 24);
+PVM_ASSERT(sizeof(struct pvm_bound_val) == 4 * PVM_BOUND_CNT);
 PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
 PVM_ASSERT(sizeof(struct pvm_memory) == 192);
-/* The bits of both sides fit into `pass`. */
-PVM_ASSERT(2 * PVM_HOME_CNT <= 32);
 
 #endif

@@ -87,14 +87,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct pvm_uid_key);
-	__type(value, u32); /* enum pvm_verdict */
+	__type(value, u32); /* PVM_WANTED, PVM_EXCLUDED */
 } pvm_filter_uid SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct pvm_comm_key);
-	__type(value, u32); /* enum pvm_verdict */
+	__type(value, u32); /* PVM_WANTED, PVM_EXCLUDED */
 } pvm_filter_comm SEC(".maps");
 
 /* Programs of --caller-exe and --target-exe. The user half sets the size. */
@@ -103,7 +103,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key,
 	       u64); /* address of the file's inode, which the reader keeps open: it is no other one's */
-	__type(value, u32); /* PVM_BOUND_BIT */
+	__type(value, struct pvm_bound_val);
 } pvm_filter_exe SEC(".maps");
 
 /* Files that were bound so far. */

@@ -161,7 +161,7 @@ static __always_inline void owner_copy(struct pvm_owner *to, const struct pvm_ta
 	to->exec_id = from->exec_id;
 	to->hier = from->hier;
 	to->flags = from->flags;
-	to->pad0 = 0;
+	to->rules = 0;
 	to->ns_pid = from->ns_pid;
 	__builtin_memcpy(to->comm, from->comm, sizeof(to->comm));
 }
@@ -169,9 +169,11 @@ static __always_inline void owner_copy(struct pvm_owner *to, const struct pvm_ta
 /* This is how the filters take the owner of a target's memory. */
 enum owner_rule {
 	OWNER_UNFILTERED = 1,
-	OWNER_INCLUDED = 2, /* the process filter names somebody who shares the memory */
-	OWNER_TOLD = 4,	    /* the call is told whatever the filters think of the owner */
+	OWNER_TOLD = 2, /* the call is told whatever the filters think of the owner */
 };
+
+/* In the same word: rules whose process filter wants somebody who shares the memory. */
+#define OWNER_INCLUDED(rules) ((rules) << PVM_RULES_MAX)
 
 /* Fills in the owner's identity. gone: the process of --target-pid that has ended, whose memory it was; else owner, if any. */
 static __always_inline void owner_fill(struct pvm_task *id, const struct pvm_memory *gone,
@@ -183,51 +185,67 @@ static __always_inline void owner_fill(struct pvm_task *id, const struct pvm_mem
 		process_fill(id, owner);
 }
 
-static __always_inline bool owner_name_passes(const struct pvm_task *id,
-					      const struct pvm_memory *gone,
-					      struct task_struct *owner)
+static __always_inline u32 owner_name_left(const struct pvm_task *id, const struct pvm_memory *gone,
+					   struct task_struct *owner)
 {
 	u32 has = cfg_has_comm[PVM_TARGET];
 
 	if (!has)
-		return true;
-	return gone ? pvm_verdict_passes(has, comm_verdict(PVM_TARGET, id->comm))
-		    : names_of_pass((u64)owner);
+		return PVM_ALL_RULES;
+	return gone ? pvm_rules_left(has, comm_meant(PVM_TARGET, id->comm))
+		    : names_of_left((u64)owner);
 }
 
 /* What somebody who has ended did run, and who was behind it, is not known here: then a call more is told. */
-static __always_inline bool owner_exe_passes(const struct pvm_memory *gone,
-					     struct task_struct *owner)
+static __always_inline u32 owner_exe_left(const struct pvm_memory *gone, struct task_struct *owner)
 {
+	u32 left = PVM_ALL_RULES;
+
 	if (gone || !owner)
-		return true;
-	if (cfg_has_exe[PVM_TARGET] && !filter_exe(PVM_TARGET, raw_exe_inode(owner)))
-		return false;
-	return !cfg_has_exe[PVM_OF_ANCESTOR + PVM_TARGET] ||
-	       ancestors_of_pass((u64)owner, PVM_OF_ANCESTOR + PVM_TARGET);
+		return rules_open(left);
+	if (cfg_has_exe[PVM_TARGET])
+		left = filter_exe(PVM_TARGET, raw_exe_inode(owner));
+	if (cfg_has_exe[PVM_OF_ANCESTOR + PVM_TARGET])
+		left &= ancestors_of_left((u64)owner, PVM_OF_ANCESTOR + PVM_TARGET);
+	return left;
+}
+
+/* Returns those of these rules that the filters on the target leave for the owner, id. */
+static __always_inline u32 owner_left(struct pvm_task *id, const struct pvm_memory *gone,
+				      struct task_struct *owner, u32 caller, u32 included,
+				      u32 rules)
+{
+	rules &= filter_pid(PVM_TARGET, id->pid, id->start_ns, included);
+	if (id->pid == caller)
+		rules &= ~cfg_no_self;
+	if (rules)
+		rules &= filter_uid(PVM_TARGET, id) & owner_exe_left(gone, owner);
+	if (rules)
+		rules &= owner_name_left(id, gone, owner) & filter_cgroup(PVM_TARGET, id);
+	return rules;
 }
 
 /*
  * Finds who owns the target's memory, where that may be another process. task: mm->owner; place: that of the process of
- * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. rules: enum
- * owner_rule; slot: enum pvm_slot. Returns whether the filters on the target let the call pass for the owner.
+ * --target-pid whose memory it is or was, which is rather named, since the user asked for it; either may be 0. how: enum
+ * owner_rule, OWNER_INCLUDED; slot: enum pvm_slot. Returns the rules that the filters on the target leave for the owner.
  */
-__noinline int owner_take(u64 task, u32 place, u32 rules, u32 slot)
+__noinline u32 owner_take(u64 task, u32 place, u32 how, u32 slot)
 {
 	struct pvm_state *s = state_at(slot);
 	const struct pvm_memory *m = memory_at(place);
 	struct task_struct *owner = memory_leader(m);
-	bool passes = rules & OWNER_UNFILTERED;
 	struct pvm_names *names;
 	struct pvm_task *id;
-	u32 hook;
+	u32 hook, left;
 
 	if (!s)
 		return 0;
 	hook = s->hook;
+	left = s->call.rules[PVM_CALLER];
 	names = bpf_map_lookup_elem(&pvm_names, &hook);
 	if (!names)
-		return 1; /* HOOK_PERMIT: nobody can be judged */
+		return rules_open(left); /* HOOK_PERMIT: nobody can be judged */
 	if (owner)
 		m = NULL;
 	if (!owner || raw_tgid(owner) == s->call.target.pid)
@@ -236,22 +254,34 @@ __noinline int owner_take(u64 task, u32 place, u32 rules, u32 slot)
 	owner_fill(id, m, owner);
 	if (!id->pid || (id->pid == s->call.target.pid && id->start_ns == s->call.target.start_ns))
 		return 0;
-	if (!passes)
-		passes = filter_pid(PVM_TARGET, id->pid, id->start_ns, rules & OWNER_INCLUDED) &&
-			 !(cfg_no_self && id->pid == s->call.caller.pid) &&
-			 filter_uid(PVM_TARGET, id) && owner_exe_passes(m, owner) &&
-			 owner_name_passes(id, m, owner) && filter_cgroup(PVM_TARGET, id);
-	if (!passes)
-		id->flags |= PVM_TASK_REJECTED;
+	if (how & OWNER_UNFILTERED)
+		left = rules_open(left);
+	else
+		left = owner_left(id, m, owner, s->call.caller.pid, how >> PVM_RULES_MAX, left);
 	s->call.flags |= PVM_CALL_OWNER;
 	owner_copy(&s->call.owner, id);
-	if (!passes && !(rules & OWNER_TOLD))
+	s->call.owner.rules = left;
+	if (!left && !(how & OWNER_TOLD))
 		return 0;
 	if (!m) {
 		proc_send(id, owner, OF_OWNER, slot);
 		cgroup_known(id, owner, OF_OWNER, slot);
 	}
-	return passes;
+	return left;
+}
+
+/* Returns the rules whose process filter wants the process at that place. */
+static __always_inline u32 memory_wanted(u32 place)
+{
+	const struct pvm_memory *m = memory_at(place);
+	struct pvm_pid_key key = { .who = PVM_TARGET };
+	struct pvm_pid_val *val;
+
+	if (!m)
+		return 0;
+	key.pid = m->id.pid;
+	val = bpf_map_lookup_elem(&pvm_filter_pid, &key);
+	return val ? val->meant & PVM_ALL_RULES : 0;
 }
 
 #endif

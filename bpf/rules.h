@@ -105,15 +105,11 @@ PVM_RULE __u8 pvm_outcome_of(__u8 phase, __s64 ret)
 	return phase == PVM_COMPLETE ? PVM_SUCCEEDED : PVM_UNKNOWN;
 }
 
-/*
- * Says whether one filter passes a value: those of one filter are alternatives, and an exclusion wins. has:
- * 1 << enum pvm_verdict for each kind of value that the filter has; verdict: of this one, or 0.
- */
-PVM_RULE int pvm_verdict_passes(__u32 has, __u32 verdict)
+/* Returns the rules whose filter passes a value: those of one filter are alternatives, and an exclusion wins. has: which rules
+ * have such a filter; is: what the value means to them. Both are PVM_WANTED and PVM_EXCLUDED. */
+PVM_RULE __u32 pvm_rules_left(__u32 has, __u32 is)
 {
-	if (verdict == PVM_EXCLUDE)
-		return 0;
-	return !(has & (1u << PVM_INCLUDE)) || verdict == PVM_INCLUDE;
+	return ~(is >> PVM_RULES_MAX) & (is | ~has) & PVM_ALL_RULES;
 }
 
 /* Returns what the kernel asks of a caller without rights (kernel/ptrace.c, __ptrace_may_access, for real ids). */
@@ -138,10 +134,32 @@ PVM_RULE __u32 pvm_relation_of(const struct pvm_call *call, __u32 *open)
 	return is;
 }
 
-/* Says whether --relation passes them: what is not known is neither excluded nor left out. */
-PVM_RULE int pvm_relation_passes(__u32 wanted, __u32 excluded, __u32 is, __u32 open)
+/* With these flags a target may have been another one than what is told, unless the kernel was seen to use it. */
+#define PVM_TARGET_DOUBT                                                         \
+	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | \
+	 PVM_CALL_TARGET_EXECED)
+
+/* Returns whether the target that a call tells may not be the one that it was about. */
+PVM_RULE int pvm_target_is_doubtful(const struct pvm_call *call)
 {
-	return !(is & excluded) && (!wanted || (is | open) & wanted);
+	return !call->resolved ||
+	       (call->flags & PVM_TARGET_DOUBT && !(call->flags & PVM_CALL_TARGET_CONFIRMED));
+}
+
+/*
+ * Returns the rules that are left of a call. The process that it names and the owner of that one's memory hide each other not:
+ * a rule that tells has to hold for the one or for the other, one of those that drop (drop) for both. Of these, those that look
+ * at the target (drop_target) hold for one that is known.
+ */
+PVM_RULE __u32 pvm_rules_left_of(const struct pvm_call *call, __u32 drop, __u32 drop_target)
+{
+	__u32 target = call->rules[PVM_TARGET], owner = call->owner.rules;
+
+	if (call->flags & PVM_CALL_OWNER)
+		target = ((target | owner) & ~drop) | (target & owner & drop);
+	if (drop_target && pvm_target_is_doubtful(call))
+		target &= ~drop_target;
+	return call->rules[PVM_CALLER] & target;
 }
 
 /* Says whether --outcome (wanted; 0: any) and --min-bytes let a call of this outcome pass, which moved so many bytes if it

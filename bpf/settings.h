@@ -4,23 +4,31 @@
 #define PVM_SETTINGS_H
 
 #include "base.h"
+#include "keys.h"
 
-/* Settings are fixed before load: what is off costs nothing, because the verifier removes it. Masks named has_…
- * say which verdicts a filter has values for (1 << enum pvm_verdict), by side. */
-const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
-const volatile __u32 cfg_ops = 0;	   /* 1 << enum pvm_op that pass; 0: all */
-const volatile bool cfg_no_self = false;
-const volatile __u32 cfg_outcome = 0; /* enum pvm_outcome that passes; 0: any */
-const volatile __u64 cfg_min_bytes = 0;
+/* Settings are fixed before load: what is off costs nothing, because the verifier removes it. Those of filters
+ * say which rules have such: PVM_WANTED, PVM_EXCLUDED where they have values, by side; else the rules' bits. */
+const volatile __u32 cfg_rules = 1;	      /* all of them */
+const volatile __u32 cfg_rules_drop = 0;      /* whose calls are dropped */
+const volatile __u32 cfg_rules_aggregate = 0; /* whose calls are added up */
+const volatile __u32 cfg_rules_target = 0;    /* that look at the target */
+const volatile __u32 cfg_rules_user = 0;      /* that ask what only user space knows of a call */
+const volatile bool cfg_use_kfunc = false;    /* look targets up by bpf_task_from_vpid */
+const volatile __u16 cfg_ops[2] = { PVM_ALL_RULES,
+				    PVM_ALL_RULES }; /* by enum pvm_op: that pass it */
+const volatile __u32 cfg_no_self = 0;
+const volatile __u32 cfg_rules_result =
+	0; /* that look at the result: by rule, what they ask of it */
+const volatile __u8 cfg_outcome[PVM_RULES_MAX] = {}; /* enum pvm_outcome that passes; 0: any */
+const volatile __u64 cfg_min_bytes[PVM_RULES_MAX] = {};
 const volatile __u32 cfg_has_pid[2] = {};
 const volatile __u32 cfg_memories = 0; /* processes in pvm_memories */
 const volatile __u32 cfg_has_uid[2] = {};
 const volatile __u32 cfg_has_comm[2] = {};
 const volatile __u32 cfg_has_exe[4] = {}; /* by enum pvm_bound */
-/* bits 1 << enum pvm_relation */
-const volatile __u32 cfg_relation_wanted = 0;
-const volatile __u32 cfg_relation_excluded = 0;
-const volatile __u32 cfg_has_cgroup[2] = {}; /* and container: user space judges */
+const volatile __u32 cfg_has_relation = 0;
+const volatile __u32 cfg_relation[PVM_RELATION_CNT] = {}; /* by enum pvm_relation, what it means */
+const volatile __u32 cfg_has_cgroup[2] = {};		  /* and container: user space judges */
 const volatile __u64 cfg_array_ring_sz = 4 << 20;
 const volatile bool cfg_aggregate = false;
 const volatile __u64 cfg_parked_ns = 0;	     /* --aggregate: longer calls are told one by one */

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "call.h"
 #include "current.h"
+#include "decide.h"
 #include "here.h"
 #include "maps.h"
 #include "memory.h"
@@ -167,7 +168,7 @@ static __always_inline void sweep_last(struct pvm_state *s, u64 address, u64 by,
 		return;
 	dropped = call_is_dropped(copy);
 	if (dropped && !call_may_move(&copy->call)) {
-		count(PVM_C_FILTERED);
+		call_count_filtered(&copy->call, false);
 		return;
 	}
 	if (dropped)

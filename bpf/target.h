@@ -5,6 +5,7 @@
 
 #include "ancestry.h"
 #include "base.h"
+#include "decide.h"
 #include "filter.h"
 #include "identity.h"
 #include "memory.h"
@@ -38,9 +39,9 @@ enum target_lookup {
 
 /* This is what is known of a target's memory so far. */
 struct target_memory {
-	u64 owner;     /* address of the task it is booked on, where that is another process */
-	u32 place;     /* of the process of --target-pid whose it is (memory.h) */
-	bool included; /* the process filter lets somebody pass who shares it */
+	u64 owner;    /* address of the task it is booked on, where that is another process */
+	u32 place;    /* of the process of --target-pid whose it is (memory.h) */
+	u32 included; /* rules whose process filter lets somebody pass who shares it */
 };
 
 static __always_inline void memory_forget(struct pvm_call *call)
@@ -58,36 +59,44 @@ static __always_inline void memory_compare(struct pvm_call *call, u64 target, u6
 						: PVM_CALL_MEMORY_KNOWN;
 }
 
-/* Asks the filters on the target's number, before anything else of it is read. included: it is already by its memory. */
-static __always_inline bool target_number_passes(const struct pvm_call *call, bool included)
+/* Asks the filters on the target's number, before anything else of it is read. included: rules that want it by its memory. Returns
+ * which rules are left. */
+static __always_inline u32 target_number_left(const struct pvm_call *call, u32 included)
 {
-	return filter_pid(PVM_TARGET, call->target.pid, call->target.start_ns, included) &&
-	       !(cfg_no_self && call->target.pid == call->caller.pid);
+	u32 left = call->rules[PVM_CALLER] &
+		   filter_pid(PVM_TARGET, call->target.pid, call->target.start_ns, included);
+
+	return call->target.pid == call->caller.pid ? left & ~cfg_no_self : left;
 }
 
-/* Says the last word on the target: that of its own filters (passes) and of those on the owner of its memory. */
-static __always_inline bool target_settle(struct pvm_state *s, const struct target_memory *memory,
-					  u32 lookup, bool passes)
+/* Says the last word on the target: that of its own filters (left) and of those on the owner of its memory. */
+static __always_inline u32 target_settle(struct pvm_state *s, const struct target_memory *memory,
+					 u32 lookup, u32 left)
 {
-	u32 rules = (lookup & LOOKUP_UNFILTERED ? OWNER_UNFILTERED : 0) |
-		    (memory->included ? OWNER_INCLUDED : 0) | (passes ? OWNER_TOLD : 0);
+	u32 how = (lookup & LOOKUP_UNFILTERED ? OWNER_UNFILTERED : 0) | (left ? OWNER_TOLD : 0) |
+		  OWNER_INCLUDED(memory->included);
+	u32 owner;
 
+	s->call.rules[PVM_TARGET] = left;
 	if (!memory->owner && !memory->place)
-		return passes;
-	if (!owner_take(memory->owner, memory->place, rules, s->slot))
-		return passes;
+		return left;
+	owner = owner_take(memory->owner, memory->place, how, s->slot);
 	/* Of a call that is told because nobody could be asked about the owner, user space knows none to judge. */
-	if (!passes && s->call.flags & PVM_CALL_OWNER)
-		s->call.target.flags |= PVM_TASK_REJECTED;
-	return true;
+	if (!(s->call.flags & PVM_CALL_OWNER))
+		s->call.rules[PVM_TARGET] = left | owner;
+	return left | owner;
 }
 
-/* Asks how the two are related, unless the target works in another one's memory: then it is to that one, too. */
-static __always_inline bool target_relation_passes(struct pvm_call *call,
-						   const struct target_memory *memory, u32 lookup)
+/* Asks how the two are related, unless the target works in another one's memory: then it is to that one, too. Returns which
+ * rules are left. */
+static __always_inline u32 target_related(struct pvm_call *call, const struct target_memory *memory,
+					  u32 lookup)
 {
-	return !filter_wants_relation() || lookup & LOOKUP_UNFILTERED || memory->owner ||
-	       memory->place || filter_relation(call);
+	if (cfg_has_relation && !(lookup & LOOKUP_UNFILTERED) && !memory->owner && !memory->place)
+		call->rules[PVM_TARGET] &= filter_relation(call);
+	else if (cfg_has_relation)
+		call->rules[PVM_TARGET] = rules_open(call->rules[PVM_TARGET]);
+	return call->rules[PVM_TARGET];
 }
 
 /* By what the current task's leave to reach into this one's memory is judged. */
@@ -101,45 +110,48 @@ static __always_inline bool target_relation_passes(struct pvm_call *call,
 	})
 
 /* Defines the same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
-#define DEFINE_TARGET_TAKE(PREFIX)                                                              \
-	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                    \
-							struct task_struct *task, u32 lookup)   \
-	{                                                                                       \
-		struct pvm_call *call = &s->call;                                               \
-		struct pvm_task *id = task_blank(&call->target);                                \
-		struct target_memory memory = {};                                               \
-		bool passes;                                                                    \
-                                                                                                \
-		PREFIX##_task_note(id, task);                                                   \
-		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                              \
-		memory_compare(call, s->mm, caller_memory());                                   \
-		passes = lookup & LOOKUP_UNFILTERED || target_number_passes(call, false);       \
-		if (!passes && cfg_memories) {                                                  \
-			memory.place = memory_find(PREFIX##_memory_address(task));              \
-			passes = memory.place && target_number_passes(call, true);              \
-		}                                                                               \
-		memory.included = passes || memory.place;                                       \
-		if (!passes && !memory.owner && !memory.place)                                  \
-			return TARGET_REJECTED;                                                 \
-		PREFIX##_noted_fill(id, task);                                                  \
-		access_read(PREFIX, call, task);                                                \
-		if (passes && !(lookup & LOOKUP_UNFILTERED))                                    \
-			passes = filter_task(PVM_TARGET, id, s->slot,                           \
-					     cfg_has_exe[PVM_TARGET] ? PREFIX##_exe_inode(task) \
-								     : 0);                      \
-		if (!target_settle(s, &memory, lookup, passes))                                 \
-			return TARGET_REJECTED;                                                 \
-		if (PREFIX##_is_traced_by(task, call->caller.pid))                              \
-			call->access.flags |= PVM_ACCESS_TRACED;                                \
-		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));    \
-		if (!target_relation_passes(call, &memory, lookup))                             \
-			return TARGET_REJECTED;                                                 \
-		identity_send(s, PVM_TARGET);                                                   \
-		if (cfg_ancestors && !target_behind_is_fresh(s))                                \
-			behind_note(s, PVM_TARGET, PREFIX##_target_sum(task));                  \
-		if (cfg_ancestors)                                                              \
-			call->ancestry[PVM_TARGET] = s->behind[PVM_TARGET];                     \
-		return TARGET_PASSES;                                                           \
+#define DEFINE_TARGET_TAKE(PREFIX)                                                                 \
+	static __always_inline int PREFIX##_target_take(struct pvm_state *s,                       \
+							struct task_struct *task, u32 lookup)      \
+	{                                                                                          \
+		struct pvm_call *call = &s->call;                                                  \
+		struct pvm_task *id = task_blank(&call->target);                                   \
+		struct target_memory memory = {};                                                  \
+		u32 left;                                                                          \
+                                                                                                   \
+		PREFIX##_task_note(id, task);                                                      \
+		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                                 \
+		memory_compare(call, s->mm, caller_memory());                                      \
+		left = lookup & LOOKUP_UNFILTERED ? rules_open(call->rules[PVM_CALLER])            \
+						  : target_number_left(call, 0);                   \
+		if (cfg_memories && !(lookup & LOOKUP_UNFILTERED) &&                               \
+		    left != call->rules[PVM_CALLER]) {                                             \
+			memory.place = memory_find(PREFIX##_memory_address(task));                 \
+			memory.included = memory_wanted(memory.place);                             \
+			left |= target_number_left(call, memory.included);                         \
+		}                                                                                  \
+		memory.included |= left;                                                           \
+		if (!left && !memory.owner && !memory.place)                                       \
+			return TARGET_REJECTED;                                                    \
+		PREFIX##_noted_fill(id, task);                                                     \
+		access_read(PREFIX, call, task);                                                   \
+		if (left && !(lookup & LOOKUP_UNFILTERED))                                         \
+			left = filter_task(PVM_TARGET, id, s->slot,                                \
+					   cfg_has_exe[PVM_TARGET] ? PREFIX##_exe_inode(task) : 0, \
+					   left);                                                  \
+		if (!target_settle(s, &memory, lookup, left))                                      \
+			return TARGET_REJECTED;                                                    \
+		if (PREFIX##_is_traced_by(task, call->caller.pid))                                 \
+			call->access.flags |= PVM_ACCESS_TRACED;                                   \
+		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));       \
+		if (!target_related(call, &memory, lookup) && !(call->flags & PVM_CALL_OWNER))     \
+			return TARGET_REJECTED;                                                    \
+		identity_send(s, PVM_TARGET);                                                      \
+		if (cfg_ancestors && !target_behind_is_fresh(s))                                   \
+			behind_note(s, PVM_TARGET, PREFIX##_target_sum(task));                     \
+		if (cfg_ancestors)                                                                 \
+			call->ancestry[PVM_TARGET] = s->behind[PVM_TARGET];                        \
+		return TARGET_PASSES;                                                              \
 	}
 
 DEFINE_TARGET_TAKE(typed)
@@ -195,11 +207,20 @@ static __always_inline int target_find(struct pvm_state *s, u32 lookup)
 static __always_inline void target_forget(struct pvm_call *call)
 {
 	call->resolved = PVM_UNRESOLVED;
+	call->rules[PVM_TARGET] = rules_open(call->rules[PVM_CALLER]);
 	call->look = 0; /* at what lies there in the other one */
 	task_blank(&call->target);
 	memory_forget(call);
 	__builtin_memset(&call->access, 0, sizeof(call->access));
 	call->ancestry[PVM_TARGET] = 0;
+}
+
+/* Asks the rules that are left when caller and target were judged: the first one may drop the call. */
+static __always_inline int target_ask_rules(const struct pvm_state *s, int verdict)
+{
+	if (verdict == TARGET_PASSES && call_is_unwanted(&s->call, false))
+		return TARGET_REJECTED;
+	return verdict;
 }
 
 /* Fills call->target and what depends on it; all zero if there is none. lookup: enum target_lookup. */
@@ -209,9 +230,13 @@ static __always_inline int target_resolve(struct pvm_state *s, u32 lookup)
 
 	if (verdict == TARGET_ABSENT) {
 		target_forget(&s->call);
+		if (!(lookup & LOOKUP_UNFILTERED))
+			s->call.rules[PVM_TARGET] = filter_nobody();
 	} else {
 		s->call.resolved = lookup & LOOKUP_AT_EXIT ? PVM_RESOLVED_EXIT : PVM_RESOLVED_ENTRY;
 	}
+	if (!(lookup & LOOKUP_UNFILTERED))
+		verdict = target_ask_rules(s, verdict);
 	/* This is not done where the id is read: the stacks of all that a call goes through are added up. */
 	if (verdict == TARGET_PASSES)
 		ancestry_send(s, PVM_TARGET);

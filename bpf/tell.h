@@ -65,9 +65,7 @@ static __always_inline void call_submit(struct pvm_state *s, u32 slot)
 
 /* These flags say of a target that it may have been another: it moved, or that cannot be excluded, or it works in another
  * process's memory. */
-#define TARGET_ODD                                                               \
-	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | \
-	 PVM_CALL_TARGET_EXECED | PVM_CALL_OWNER)
+#define TARGET_ODD (PVM_TARGET_DOUBT | PVM_CALL_OWNER)
 
 /*
  * Returns whether a sum must not swallow the call: lists that changed or were not seen whole twice, a target that may have been

@@ -11,7 +11,6 @@
 #include "bpf/rules.h"
 #include "event/judge.h"
 #include "event/regions.h"
-#include "event/region_filter.h"
 
 #define TEXT_BYTES_MAX (4u << 20)
 #define BYTES_MAX (8u << 20)
@@ -129,13 +128,8 @@ static bool arrays_there(const struct collector *c, const struct pvm_call *call,
 
 static bool data_there(const struct collector *c, const struct pvm_call *call)
 {
-	const uint32_t tid = call->caller.tid;
-
-	if (call->flags & PVM_CALL_DATA &&
-	    !arrays__find(c->arrays, tid, call->entry_ns, PVM_ARRAY_DATA, false))
-		return false;
-	return !(call->flags & PVM_CALL_DATA_MORE) ||
-	       arrays__find(c->arrays, tid, call->entry_ns, PVM_ARRAY_DATA, true);
+	return !(call->flags & PVM_CALL_DATA) ||
+	       arrays__find(c->arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_DATA, false);
 }
 
 /* Likewise those of its regions. */
@@ -281,10 +275,28 @@ int collector__decode(struct collector *c, const struct raw_record *raw, struct 
 			    out);
 }
 
-bool collector__passes(const struct collector *c, const struct call_info *call)
+enum verdict collector__judge(struct collector *c, struct call_info *call)
 {
-	return c->from.ops->passes(c->from.ctx, call) &&
-	       region_filter__passes(&c->options->region, call);
+	call->rule = c->from.ops->judge(c->from.ctx, call);
+	return call->rule && call->rule->action != RULE_DROP ? VERDICT_PASSES : VERDICT_FILTERED;
+}
+
+/* Counts calls for the rule that decided on them, if one did. */
+static void count_rule(struct collector *c, const struct record *rec, enum fate fate,
+		       uint64_t calls)
+{
+	const struct rule *rule = rec->call.rule;
+	struct rule_counts *counts;
+
+	if (!rule)
+		return;
+	counts = &c->rules[rule - c->options->rules];
+	if (fate == FATE_FILTERED)
+		counts->dropped += calls;
+	else if (fate == FATE_SUMMARISED)
+		counts->summarised += calls;
+	else
+		counts->told += calls;
 }
 
 /* Books a record. calls: for how many rec is the last record, none if it is of a call that is still inside. */
@@ -294,8 +306,10 @@ static void book_told(struct collector *c, const struct record *rec, uint64_t ca
 
 	if (rec->type == REC_SUMMARY) {
 		books__book(b, FATE_SUMMARISED, calls);
+		count_rule(c, rec, FATE_SUMMARISED, calls);
 		return;
 	}
+	count_rule(c, rec, FATE_EMITTED, calls);
 	books__book(b, calls ? FATE_EMITTED : FATE_IN_FLIGHT, calls ? calls : 1);
 	c->last_call_ns = rec->real_ns;
 	if (c->options->count && b->emitted + b->in_flight_emitted >= c->options->count)
@@ -314,6 +328,8 @@ static int settle(struct collector *c, const struct raw_record *raw, struct reco
 	}
 	if (verdict == VERDICT_FILTERED || c->full) {
 		books__book(&c->books, FATE_FILTERED, calls);
+		if (verdict == VERDICT_FILTERED)
+			count_rule(c, rec, FATE_FILTERED, calls);
 		return 0;
 	}
 	err = c->to.ops->put(c->to.ctx, raw, rec, calls);
@@ -359,9 +375,7 @@ int collector__on_summary(void *ctx, void *data, size_t size)
 		return settle(c, &raw, &rec, VERDICT_NONSENSE,
 			      size == sizeof(*sum) ? sum->tally.calls : 1);
 	rec.real_ns = rec.summary.last_ns;
-	return settle(c, &raw, &rec,
-		      collector__passes(c, &rec.summary.call) ? VERDICT_PASSES : VERDICT_FILTERED,
-		      rec.summary.calls);
+	return settle(c, &raw, &rec, collector__judge(c, &rec.summary.call), rec.summary.calls);
 }
 
 int collector__learn(struct collector *c, const struct raw_record *raw)
@@ -389,8 +403,7 @@ static void judge_cgroup(struct collector *c, const struct pvm_path *path)
 		val.decided |= 1u << who;
 		for (int home = 0; home < PVM_HOME_CNT; home++) {
 			place.home = (enum pvm_home)home;
-			if (judge__cgroup(c->options, (enum pvm_who)who, &place))
-				val.pass |= PVM_PASS_BIT(who, home);
+			val.left[who][home] = judge__cgroup(c->options, (enum pvm_who)who, &place);
 		}
 	}
 	c->from.ops->judge_cgroup(c->from.ctx, &key, &val);

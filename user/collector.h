@@ -39,6 +39,7 @@ struct collector {
 	char run_id[RUN_ID_SZ]; /* 16 hex digits, random */
 	/* These are calls by what became of their last record; in_flight records are counted apart. */
 	struct books_user books;
+	struct rule_counts rules[RULES_MAX]; /* those that the user half saw */
 	uint64_t last_call_ns;	/* entry of the last call emitted, ns since 1970; 0: none */
 	unsigned int reminders; /* until the next tick */
 	unsigned int batch;	/* records since the loop last looked at its other work */
@@ -80,8 +81,8 @@ void collector__tick(struct collector *c);
 int collector__learn(struct collector *c, const struct raw_record *raw);
 /* Decodes a call. Returns 0, or -errno if it is none. */
 int collector__decode(struct collector *c, const struct raw_record *raw, struct call_info *out);
-/* Returns whether a decoded call passes the filters that were not asked yet. */
-bool collector__passes(const struct collector *c, const struct call_info *call);
+/* Notes in a decoded call which rule decides on it, and returns what that makes of it. */
+enum verdict collector__judge(struct collector *c, struct call_info *call);
 /* Has sent again what of a decoded call's processes is marked as sent, but is not there. */
 void collector__remind(struct collector *c, const struct call_info *call);
 /* Has an ancestry count as used, by its id in a call, or sent again; for who does not decode the call. */

@@ -76,7 +76,7 @@ static void settle_clock(void *ctx, uint64_t boot_ns)
 }
 
 /* Asks the part of the filters that the kernel half left to us. */
-static bool passes(void *ctx, const struct call_info *call)
+static const struct rule *judge(void *ctx, const struct call_info *call)
 {
 	const struct from_kernel *f = ctx;
 
@@ -143,13 +143,20 @@ static void counts(void *ctx, struct pvm_counts *kernel, struct books_user *user
 	user->skipped_runs = k->ops->skipped_runs(k->tracer);
 }
 
+static void add_drops(void *ctx, struct rule_counts rules[RULES_MAX])
+{
+	const struct kernel *k = &((struct from_kernel *)ctx)->kernel;
+
+	k->ops->add_drops(k->tracer, rules);
+}
+
 const struct source_ops from_kernel = {
 	.open = open_it,
 	.facts = facts,
 	.now = now,
 	.told_ns = told_ns,
 	.settle_clock = settle_clock,
-	.passes = passes,
+	.judge = judge,
 	.take_arrays = take_arrays,
 	.forget_proc = forget_proc,
 	.forget_ancestry = forget_ancestry,
@@ -158,6 +165,7 @@ const struct source_ops from_kernel = {
 	.judge_cgroup = judge_cgroup,
 	.self_test = self_test,
 	.counts = counts,
+	.add_drops = add_drops,
 };
 
 int from_kernel__drain(struct from_kernel *f, bool *got)

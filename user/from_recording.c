@@ -58,7 +58,7 @@ static void settle_clock(void *ctx, uint64_t boot_ns)
 }
 
 /* There is no kernel half: all filters are ours. */
-static bool passes(void *ctx, const struct call_info *call)
+static const struct rule *judge(void *ctx, const struct call_info *call)
 {
 	const struct from_recording *f = ctx;
 
@@ -126,13 +126,20 @@ static void counts(void *ctx, struct pvm_counts *kernel, struct books_user *user
 	user->skipped_runs = then->skipped_runs;
 }
 
+/* All that are dropped here, the user half saw. */
+static void add_drops(void *ctx, struct rule_counts rules[RULES_MAX])
+{
+	(void)ctx;
+	(void)rules;
+}
+
 const struct source_ops from_recording = {
 	.open = open_it,
 	.facts = facts,
 	.now = now,
 	.told_ns = told_ns,
 	.settle_clock = settle_clock,
-	.passes = passes,
+	.judge = judge,
 	.take_arrays = take_arrays,
 	.forget_proc = forget_proc,
 	.forget_ancestry = forget_ancestry,
@@ -141,4 +148,5 @@ const struct source_ops from_recording = {
 	.judge_cgroup = judge_cgroup,
 	.self_test = self_test,
 	.counts = counts,
+	.add_drops = add_drops,
 };

@@ -41,6 +41,8 @@ void report__books(struct report *r, struct books *b)
 
 	count(r, &kernel, &user);
 	books__fill(b, &kernel, &user);
+	memcpy(b->rules, r->collector->rules, sizeof(b->rules));
+	r->collector->from.ops->add_drops(r->collector->from.ctx, b->rules);
 }
 
 static void copy_text(char *to, size_t size, const char *from)
@@ -136,12 +138,17 @@ int report__start(struct report *r)
 	return c->to.ops->tell(c->to.ctx, &rec, NULL);
 }
 
-static struct stats_info stats_of(const struct books *b)
+static struct stats_info stats_of(const struct report *r, const struct books *b)
 {
+	const struct options *o = r->collector->options;
+
 	return (struct stats_info){
 		.counters = b->counters,
 		.counter_cnt = b->cnt,
 		.in_flight = b->in_flight,
+		.rules = o->rules,
+		.rule_counts = b->rules,
+		.rule_cnt = o->rules[0].name ? o->rule_cnt : 0,
 	};
 }
 
@@ -151,7 +158,7 @@ int report__stats(struct report *r)
 	struct books b;
 
 	report__books(r, &b);
-	rec.stats = stats_of(&b);
+	rec.stats = stats_of(r, &b);
 	return tell(r, &rec);
 }
 
@@ -247,7 +254,7 @@ static int tell_stop(struct report *r, enum end_reason reason, const char *other
 		.reason = reason,
 		.other = other,
 		.signal = signal,
-		.stats = stats_of(&b),
+		.stats = stats_of(r, &b),
 		.balanced = books__balanced(&b),
 		.complete = !cnt,
 		.incomplete = incomplete,
@@ -272,6 +279,8 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 		.attach = k->ops->fentry(k->tracer) ? ATTACH_FENTRY : ATTACH_TRACEPOINT,
 		.resolve = k->ops->resolve(k->tracer),
 		.books = &b,
+		.rules = c->options->rules,
+		.rule_cnt = c->options->rules[0].name ? c->options->rule_cnt : 0,
 		.start_ns = r->start_ns,
 		.last_call_ns = c->last_call_ns,
 		.ring_bytes = c->options->ring_bytes,

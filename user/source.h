@@ -35,8 +35,8 @@ struct source_ops {
 	/* Is called before a moment is dated: if the clock was set since the last look, or may have been, that is known
 	 * then, and the date is settled: a call has the same one in both of its records. */
 	void (*settle_clock)(void *ctx, uint64_t boot_ns);
-	/* Returns whether a call passes the filters that were not asked yet. */
-	bool (*passes)(void *ctx, const struct call_info *call);
+	/* Returns the first rule of the options that holds for a call, by the filters that were not asked yet; NULL: none. */
+	const struct rule *(*judge)(void *ctx, const struct call_info *call);
 	/* Takes arrays that came meanwhile. Returns whether those of a call that ended at exit_ns may still come. */
 	bool (*take_arrays)(void *ctx, uint64_t exit_ns);
 	/* Has identities sent again that are not known here any more. */
@@ -51,6 +51,8 @@ struct source_ops {
 	void (*self_test)(void *ctx, const void *data, size_t size);
 	/* Gives the kernel half's counters; to user, which holds what this run counted, it adds what else there is. */
 	void (*counts)(void *ctx, struct pvm_counts *kernel, struct books_user *user);
+	/* Adds the calls that the kernel half dropped, by the options' rules. */
+	void (*add_drops)(void *ctx, struct rule_counts rules[RULES_MAX]);
 };
 
 struct source {

@@ -162,7 +162,7 @@ static enum verdict judge(void *ctx, const struct raw_record *raw, struct record
 	if (collector__decode(c, raw, &rec->call))
 		return VERDICT_NONSENSE;
 	collector__remind(c, &rec->call);
-	return collector__passes(c, &rec->call) ? VERDICT_PASSES : VERDICT_FILTERED;
+	return collector__judge(c, &rec->call);
 }
 
 static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint64_t calls)

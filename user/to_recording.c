@@ -53,12 +53,13 @@ static void touch(struct collector *c, const struct pvm_call *call)
 	collector__touch_texts(c, call);
 }
 
-/* Returns whether the kernel half did not judge all of a call: what a cgroup tells, and what lies where, is known here. */
+/* Returns whether the kernel half did not judge all of a call: what a cgroup tells, what lies where, and which of several rules
+ * holds, is known here. */
 static bool is_left_to_us(const struct options *o, const struct pvm_call *call)
 {
 	return (call->caller.flags | call->target.flags | call->owner.flags) &
 		       PVM_TASK_CGROUP_WAIT ||
-	       call->flags & PVM_CALL_RELATION_WAIT || o->region.cnt;
+	       call->flags & PVM_CALL_RELATION_WAIT || o->rule_cnt > 1 || o->rules[0].region.cnt;
 }
 
 /* What the kernel half left to us is judged before it is recorded: a filter is also a promise of what is not kept. */
@@ -72,9 +73,9 @@ static enum verdict judge(void *ctx, const struct raw_record *raw, struct record
 	touch(c, call);
 	if (!is_left_to_us(c->options, call))
 		return VERDICT_PASSES;
-	return collector__decode(c, raw, &rec->call) || collector__passes(c, &rec->call)
-		       ? VERDICT_PASSES
-		       : VERDICT_FILTERED;
+	if (collector__decode(c, raw, &rec->call))
+		return VERDICT_PASSES;
+	return collector__judge(c, &rec->call);
 }
 
 /* To record a call is to tell it. Its arrays are in the file before it. */

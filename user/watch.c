@@ -197,12 +197,19 @@ static void watch_pages(struct watch *w)
 	w->pages_lack = true;
 }
 
-static bool asks_for_processes(const struct options *o, enum pvm_who who)
+static bool wants_one(const struct filter_list *list)
 {
-	const struct filter_list *list = &o->filter[who][FILTER_PID];
-
 	for (size_t i = 0; i < list->cnt; i++) {
 		if (!list->values[i].exclude)
+			return true;
+	}
+	return false;
+}
+
+static bool asks_for_processes(const struct options *o, enum pvm_who who)
+{
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		if (wants_one(&o->rules[i].filter[who][FILTER_PID]))
 			return true;
 	}
 	return false;
@@ -213,19 +220,26 @@ static void watch_processes(struct watch *w, enum pvm_who who)
 {
 	static const enum error_code
 		kinds[] = { [PVM_CALLER] = ERROR_CALLER_GONE, [PVM_TARGET] = ERROR_TARGET_GONE };
-	static const char *const messages[] = {
-		[PVM_CALLER] = "the last process of --caller-pid has ended: no call will be told",
-		[PVM_TARGET] =
-			"the last process of --target-pid has ended, and nobody works in its memory: no call on it will come"
+	static const char *const messages[][2] = {
+		[PVM_CALLER] = {
+			"the last process of --caller-pid has ended: no call will be told",
+			"the last process of the rules' caller-pid has ended: no call is theirs any more",
+		},
+		[PVM_TARGET] = {
+			"the last process of --target-pid has ended, and nobody works in its memory: no call on it will come",
+			"the last process of the rules' target-pid has ended, and nobody works in its memory: no call is theirs any more",
+		},
 	};
 	const struct kernel *k = w->kernel;
+	const struct options *o = w->report->collector->options;
+	const char *message = messages[who][o->rules[0].name != NULL];
 
-	if (w->gone_told[who] || !asks_for_processes(w->report->collector->options, who) ||
-	    k->ops->alive(k->tracer, who) || (who == PVM_TARGET && k->ops->memory_left(k->tracer)))
+	if (w->gone_told[who] || !asks_for_processes(o, who) || k->ops->alive(k->tracer, who) ||
+	    (who == PVM_TARGET && k->ops->memory_left(k->tracer)))
 		return;
-	if (report__error(w->report, kinds[who], messages[who], 0))
+	if (report__error(w->report, kinds[who], message, 0))
 		return;
-	log__warn("%s", messages[who]);
+	log__warn("%s", message);
 	w->gone_told[who] = true;
 }
 

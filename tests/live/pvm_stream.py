@@ -18,7 +18,7 @@ STATUSES = {"ok", "none", "invalid", "partial", "late", "fault", "lost"}
 HEAD = ["time", "schema", "type", "seq", "told", "run", "id"]
 TOP = HEAD + ["phase", "op", "syscall", "abi", "outcome", "ret", "error",
        "duration_ns", "bytes_requested", "bytes_transferred", "partial", "flags", "flag_names", "caller",
-       "target", "relation", "access", "local", "remote", "truncated", "host"]
+       "target", "relation", "access", "rule", "local", "remote", "truncated", "host"]
 TASK = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm", "exe", "exe_dev", "exe_ino", "exe_deleted",
         "exe_subvol", "exe_gen", "exe_size", "exe_ctime", "args",
         "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid", "sessionid", "caps_effective", "start",

@@ -331,6 +331,7 @@ static void longest_call(struct sample *s, struct host *host)
 	c->ret = INT64_MIN;
 	c->duration_ns = c->requested = c->transferred = c->flags = UINT64_MAX;
 	c->target_arg = INT32_MIN;
+	c->rule = &rendering_rule;
 	c->id[CALL_ID_MAX] = '\0';
 	memset(c->id, 'f', CALL_ID_MAX);
 	longest_task(&c->caller, &s->f.call.caller);
@@ -386,10 +387,11 @@ void cuts__own(void **state)
 	struct host host;
 
 	own_records__fill(&own);
+	own_records__rules(&own);
 	fill_limits(limits, 1024, 800, 3);
 	memset(&host, 'f', sizeof(host));
 	host.name[64] = host.machine_id[32] = host.boot_id[36] = '\0';
-	host.kernel[64] = host.kernel_version[64] = host.arch[64] = '\0';
+	host.kernel[64] = host.kernel_version[64] = host.arch[60] = '\0';
 	for (size_t i = 0; i < OWN_RECORDS; i++) {
 		cuts__check(f, &own.r[i], 32, limits, 800);
 		own.r[i].host = &host;

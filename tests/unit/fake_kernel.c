@@ -71,6 +71,12 @@ static void counts(struct tracer *t, struct pvm_counts *out)
 	*out = t->counts;
 }
 
+static void add_drops(const struct tracer *t, struct rule_counts rules[RULES_MAX])
+{
+	(void)t;
+	(void)rules;
+}
+
 static uint64_t skipped_runs(const struct tracer *t)
 {
 	return t->skipped;
@@ -271,6 +277,7 @@ const struct kernel_ops fake_kernel_ops = {
 	.host_pid = host_pid,
 	.in_pid_ns = in_pid_ns,
 	.counts = counts,
+	.add_drops = add_drops,
 	.skipped_runs = skipped_runs,
 	.firing = firing,
 	.alive = alive,

@@ -82,6 +82,7 @@ void fixture__call(struct fixture_call *f)
 		.exit_ns = 6000001830,
 		.args = { 991, 0x7ffd12340000, 1, 0x7ffd12340010, 1, 0 },
 		.ret = 4096,
+		.rules = { 1, 1 },
 		.phase = PVM_COMPLETE,
 		.abi = PVM_ABI_X86_64,
 		.op = PVM_READ,

@@ -37,6 +37,7 @@ static void fill_start(struct own_records *own)
 	struct options *o = &own->options;
 
 	*o = (struct options){
+		.rule_cnt = 1,
 		.iov_limit = PVM_IOV_LIMIT_ALL,
 		.regions = 64,
 		.max_line = 8000,
@@ -44,12 +45,12 @@ static void fill_start(struct own_records *own)
 		.in_flight_after_ms = 1000,
 		.ring_bytes = 1 << 23,
 		.array_ring_bytes = 1 << 22,
-		.ops = 1u << PVM_READ,
-		.outcome = PVM_FAILED,
+		.rules[0].ops = 1u << PVM_READ,
+		.rules[0].outcome = PVM_FAILED,
 		.count = 5,
 	};
 	own->value = (struct filter_value){ .exclude = true, .text = "stra\"ce" };
-	o->filter[PVM_CALLER][FILTER_COMM] =
+	o->rules[0].filter[PVM_CALLER][FILTER_COMM] =
 		(struct filter_list){ .values = &own->value, .cnt = 1 };
 	own->r[0] = record_of(REC_START);
 	own->r[0].start = (struct start_info){
@@ -75,9 +76,46 @@ static void fill_start(struct own_records *own)
 	};
 }
 
+static void give_counts(struct own_records *own, struct stats_info *s)
+{
+	s->rules = own->options.rules;
+	s->rule_counts = own->counts;
+	s->rule_cnt = own->options.rule_cnt;
+}
+
+void own_records__rules(struct own_records *own)
+{
+	struct options *o = &own->options;
+
+	o->rule_cnt = 4;
+	o->rules[1] = o->rules[0];
+	o->rules[0] = (struct rule){
+		.name = "profilers",
+		.action = RULE_DROP,
+		.filter[PVM_TARGET][FILTER_EXE] = { .values = &own->value, .cnt = 1 },
+	};
+	o->rules[1].name = "web";
+	o->rules[1].relation = (struct relation_filter){ .wanted = 1u << PVM_KIN_CHILD,
+							 .excluded = 1u << PVM_OTHER_USER };
+	o->rules[1].min_bytes = 7;
+	o->rules[1].no_self = true;
+	o->rules[1].region = (struct filter_list){ .values = &own->heap, .cnt = 1 };
+	own->heap = (struct filter_value){ .text = "heap" };
+	o->rules[2] = rendering_rule;
+	o->rules[2].action = RULE_AGGREGATE;
+	o->rules[3] = (struct rule){ .action = RULE_TELL };
+	own->counts[0].dropped = 3;
+	own->counts[1].told = 2;
+	own->counts[2].summarised = UINT64_MAX;
+	give_counts(own, &own->r[2].stats);
+	give_counts(own, &own->r[5].stop.stats);
+}
+
 void own_records__fill(struct own_records *own)
 {
-	const struct stats_info stats = { counters, COUNTER_CNT, 5 };
+	const struct stats_info stats = { .counters = counters,
+					  .counter_cnt = COUNTER_CNT,
+					  .in_flight = 5 };
 	struct record *r;
 
 	memset(own, 0, sizeof(*own));

@@ -158,6 +158,7 @@ void random_call(struct sample *s)
 	random_regions(s, &c->regions_exit, 1);
 	c->regions_confirmed = fixture__below(2) ? YES : UNKNOWN;
 	c->confirmed = c->pins && c->remote.changed != YES && fixture__below(2) ? YES : UNKNOWN;
+	c->rule = fixture__below(2) ? &rendering_rule : NULL;
 }
 
 void random_summary(struct sample *s)

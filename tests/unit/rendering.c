@@ -99,6 +99,8 @@ static void sample_side(struct list_info *a, struct iov_elem *iov)
 
 static const struct container httpd_container = { ID64, 64 };
 
+const struct rule rendering_rule = { .name = ID64 };
+
 struct sample *sample__new(void)
 {
 	static const char args[] = "./dumper\0-p\000991";
@@ -208,6 +210,7 @@ struct sample *sample__long(void)
 {
 	struct sample *s = sample__new();
 
+	s->r.call.rule = &rendering_rule;
 	s->r.call.local.captured = s->r.call.remote.captured = 20;
 	s->r.call.local.count = s->r.call.remote.count = 20;
 	s->r.call.remote.changed = YES;

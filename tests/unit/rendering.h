@@ -25,6 +25,9 @@
 	"\"host\":{\"name\":\"web1\",\"machine_id\":\"0123456789abcdef0123456789abcdef\"," \
 	"\"boot_id\":\"" FIXTURE_BOOT_ID "\"}}"
 
+/* A rule with the longest name that one can have. */
+extern const struct rule rendering_rule;
+
 /* This is a decoded call and what it points to. */
 struct sample {
 	struct record r;
@@ -51,7 +54,7 @@ void sample__borrow(struct sample *s);
 /* Makes it known what lies at its element: the heap. More of the kind are there to be made others, 65 at entry and at exit. */
 void sample__map(struct sample *s);
 
-/* Makes the same with long lists, another one at exit, and names that need their hex. */
+/* Makes the same with long lists, another one at exit, names that need their hex, and a rule. */
 struct sample *sample__long(void);
 
 /* Makes the same call one of seven that are told together (REC_SUMMARY). Its identities can be changed before and after. */

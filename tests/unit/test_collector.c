@@ -22,7 +22,7 @@
 
 /* This is a collector that writes to the file "out". */
 static struct collector c;
-static struct options options;
+static struct options options = { .rule_cnt = 1 };
 static struct to_lines lines;
 static struct tracer fake;
 static struct from_kernel kernel = { .kernel = { &fake_kernel_ops, &fake } };
@@ -120,14 +120,14 @@ static void test_replayed_filters(void **state)
 	(void)state;
 	c.from = (struct source){ &from_recording, &recording };
 	make(&sum, 7); /* of 3 * 4096 bytes */
-	options.min_bytes = 12288;
+	options.rules[0].min_bytes = 12288;
 	assert_int_equal(put(&sum), 0);
 	expect_books(7, 0, 0);
-	options.min_bytes = 12289;
+	options.rules[0].min_bytes = 12289;
 	assert_int_equal(put(&sum), 0);
 	expect_books(7, 7, 0);
-	options.min_bytes = 0;
-	options.ops = 1u << PVM_WRITE;
+	options.rules[0].min_bytes = 0;
+	options.rules[0].ops = 1u << PVM_WRITE;
 	assert_int_equal(put(&sum), 0);
 	expect_books(7, 14, 0);
 }

@@ -266,14 +266,17 @@ static void judged(const char *option, const char *pattern, uint32_t pass)
 		assert_int_equal(run.fake.judged_cgroup.id, f.call.target.cgroup_id);
 		assert_int_equal(run.fake.judged_cgroup.hier, f.call.target.hier);
 		assert_int_equal(run.fake.verdict.decided, 1u << PVM_CALLER | 1u << PVM_TARGET);
-		assert_int_equal(run.fake.verdict.pass, pass);
+		for (int i = 0; i < 2 * PVM_HOME_CNT; i++)
+			assert_int_equal(run.fake.verdict.left[i / PVM_HOME_CNT][i % PVM_HOME_CNT],
+					 pass >> i & 1);
 	}
 	live_run__end();
 }
 
-#define ALL_HOMES(who)                                                            \
-	(PVM_PASS_BIT(who, PVM_HOME_UNKNOWN) | PVM_PASS_BIT(who, PVM_HOME_HOST) | \
-	 PVM_PASS_BIT(who, PVM_HOME_HOST_PIDS) | PVM_PASS_BIT(who, PVM_HOME_OTHER))
+#define PASS_BIT(who, home) (1u << ((who)*PVM_HOME_CNT + (home)))
+#define ALL_HOMES(who)                                                    \
+	(PASS_BIT(who, PVM_HOME_UNKNOWN) | PASS_BIT(who, PVM_HOME_HOST) | \
+	 PASS_BIT(who, PVM_HOME_HOST_PIDS) | PASS_BIT(who, PVM_HOME_OTHER))
 
 static void test_judged(void **state)
 {
@@ -285,8 +288,8 @@ static void test_judged(void **state)
 	judged("--target-cgroup", "/other", caller);
 	judged("--caller-cgroup", "!/slice", target);
 	judged("--target-container", "none",
-	       caller | PVM_PASS_BIT(PVM_TARGET, PVM_HOME_HOST) |
-		       PVM_PASS_BIT(PVM_TARGET, PVM_HOME_UNKNOWN));
+	       caller | PASS_BIT(PVM_TARGET, PVM_HOME_HOST) |
+		       PASS_BIT(PVM_TARGET, PVM_HOME_UNKNOWN));
 }
 
 /* The tracer's own calls are handed back, and told to nobody. */

@@ -32,7 +32,7 @@ static struct record told;
 static struct abi_info told_abis[ABIS_MAX];
 static const char *told_why[BOOKS_REASONS]; /* words of what is incomplete */
 static struct frame_books books;	    /* how what was told can be told again */
-static struct options options;
+static struct options options = { .rule_cnt = 1 };
 static struct collector collector = { .options = &options };
 static struct from_kernel source = {
 	.kernel = { &fake_kernel_ops, &fake },

@@ -23,7 +23,7 @@ static bool kprobes_written, kprobes_off, kprobes_unknown; /* the switch of all 
 static unsigned int keys_kept, keys_set;
 static bool probing, probes_written, lacks_cpu; /* the audit's */
 static uint64_t not_compared;
-static struct options options;
+static struct options options = { .rule_cnt = 1 };
 static struct {
 	enum error_code code;
 	char message[128];
@@ -280,7 +280,7 @@ static void test_skips_are_told_as_they_grow(void **state)
 static void test_processes_end(void **state)
 {
 	struct filter_value value = { .exclude = true };
-	struct filter_list *list = &options.filter[PVM_TARGET][FILTER_PID];
+	struct filter_list *list = &options.rules[0].filter[PVM_TARGET][FILTER_PID];
 
 	(void)state;
 	begin();
@@ -299,6 +299,28 @@ static void test_processes_end(void **state)
 	assert_int_equal(told_cnt, 1);
 	assert_int_equal(told[0].code, ERROR_TARGET_GONE);
 	*list = (struct filter_list){ 0 };
+}
+
+/* It is asked for by one rule of several, whose others go on. */
+static void test_processes_of_rules_end(void **state)
+{
+	struct filter_value value = { .exclude = false };
+
+	(void)state;
+	begin();
+	fake.alive[PVM_CALLER] = 0;
+	options.rules[0].name = "first";
+	options.rule_cnt = 2;
+	tick(true, true);
+	assert_int_equal(told_cnt, 0);
+	options.rules[1].filter[PVM_CALLER][FILTER_PID] =
+		(struct filter_list){ .values = &value, .cnt = 1 };
+	tick(true, true);
+	assert_int_equal(told_cnt, 1);
+	assert_int_equal(told[0].code, ERROR_CALLER_GONE);
+	assert_non_null(strstr(told[0].message, "the rules' caller-pid"));
+	memset(options.rules, 0, sizeof(options.rules));
+	options.rule_cnt = 1;
 }
 
 /* Calls of a program that is asked for may have been dropped until its new file was seen; of one that is left out, none. */
@@ -539,6 +561,7 @@ int main(void)
 		cmocka_unit_test(test_switch_of_kprobes_at_the_start),
 		cmocka_unit_test(test_skips_are_told_as_they_grow),
 		cmocka_unit_test(test_processes_end),
+		cmocka_unit_test(test_processes_of_rules_end),
 		cmocka_unit_test(test_files_of_filters_are_replaced),
 		cmocka_unit_test(test_audit_falls_silent),
 		cmocka_unit_test(test_audit_lacks_a_cpu),

@@ -240,6 +240,7 @@ static void tell_orphan(struct audit *a, const struct audit_call *call, uint32_t
 	const struct audit_who *who;
 	struct audit_who now;
 	struct pvm_call record;
+	uint16_t rules;
 
 	if (tag && a->who_cnt - tag < WHO_ROOM) {
 		who = &a->who[(tag - 1) % WHO_ROOM];
@@ -249,12 +250,15 @@ static void tell_orphan(struct audit *a, const struct audit_call *call, uint32_t
 	}
 	count(a, PVM_C_AUDITED, 1);
 	count(a, PVM_C_SEEN, 1);
-	if (!audit_who__passes(a->to.options, call, who, a->begin_ns)) {
+	rules = audit_who__rules(a->to.options, call, who, a->begin_ns);
+	if (!rules) {
 		count(a, PVM_C_FILTERED, 1);
 		return;
 	}
 	count(a, PVM_C_SUBMITTED, 1);
 	make_record(call, who, &record);
+	record.rules[PVM_CALLER] = rules;
+	record.rules[PVM_TARGET] = (uint16_t)PVM_ALL_RULES;
 	(void)a->to.take(a->to.ctx, &record, sizeof(record));
 }
 

@@ -8,7 +8,7 @@
 #include "base/text_file.h"
 #include "bpf/keys.h"
 #include "bpf/rules.h"
-#include "event/judge.h"
+#include "event/holds.h"
 
 #define NS_PER_TICK (1000000000ULL / 100) /* USER_HZ is 100 on both architectures */
 
@@ -176,45 +176,61 @@ static enum tristate hit_comm(const struct filter_value *value, const void *of)
 }
 
 /* That of the thread or that of its process will do. */
-static bool uids_pass(const struct options *o, enum pvm_who who, const struct audit_process *p)
+static enum tristate uids_hold(const struct rule *r, enum pvm_who who,
+			       const struct audit_process *p)
 {
-	const struct filter_list *list = &o->filter[who][FILTER_UID];
+	const struct filter_list *list = &r->filter[who][FILTER_UID];
 
-	return !p->known || judge__list(list, hit_uid, &p->uid[0]) ||
-	       judge__list(list, hit_uid, &p->process_uid);
+	return holds__joined(r, holds__list(list, hit_uid, &p->uid[0]),
+			     holds__list(list, hit_uid, &p->process_uid));
 }
 
-static bool caller_passes(const struct options *o, const struct audit_call *call,
+static bool caller_passes(const struct rule *r, const struct audit_call *call,
 			  const struct audit_process *p, uint64_t begin_ns)
 {
 	const struct pid_of id = { .pid = call->pid,
 				   .start_ns = p->known ? p->start_ns : 0,
 				   .begin_ns = begin_ns };
 
-	return judge__list(&o->filter[PVM_CALLER][FILTER_PID], hit_pid, &id) &&
-	       uids_pass(o, PVM_CALLER, p) &&
-	       (!p->known || judge__list(&o->filter[PVM_CALLER][FILTER_COMM], hit_comm, p->comm));
+	if (holds__list(&r->filter[PVM_CALLER][FILTER_PID], hit_pid, &id) == NO)
+		return false;
+	return !p->known ||
+	       (uids_hold(r, PVM_CALLER, p) != NO &&
+		holds__list(&r->filter[PVM_CALLER][FILTER_COMM], hit_comm, p->comm) != NO);
 }
 
 /* By its names it is not judged: those of all its threads count. */
-static bool target_passes(const struct options *o, const struct audit_process *p, uint64_t begin_ns)
+static bool target_passes(const struct rule *r, const struct audit_process *p, uint64_t begin_ns)
 {
 	const struct pid_of id = { .pid = p->pid,
 				   .parent = p->ppid,
 				   .start_ns = p->start_ns,
 				   .begin_ns = begin_ns };
 
-	return !p->known || (judge__list(&o->filter[PVM_TARGET][FILTER_PID], hit_pid, &id) &&
-			     uids_pass(o, PVM_TARGET, p));
+	return !p->known || (holds__list(&r->filter[PVM_TARGET][FILTER_PID], hit_pid, &id) != NO &&
+			     uids_hold(r, PVM_TARGET, p) != NO);
 }
 
-bool audit_who__passes(const struct options *o, const struct audit_call *call,
-		       const struct audit_who *who, uint64_t begin_ns)
+/* A rule that drops never holds: what decides in it may be what is not known. */
+static bool rule_passes(const struct rule *r, const struct audit_call *call,
+			const struct audit_who *who, uint64_t begin_ns)
 {
-	if (o->ops && !(o->ops & (1u << call->op)))
+	if (r->action == RULE_DROP || (r->ops && !(r->ops & (1u << call->op))))
 		return false;
-	if (o->no_self && who->target.known && who->target.pid == call->pid)
+	if (r->no_self && who->target.known && who->target.pid == call->pid)
 		return false;
-	return caller_passes(o, call, &who->caller, begin_ns) &&
-	       target_passes(o, &who->target, begin_ns);
+	return caller_passes(r, call, &who->caller, begin_ns) &&
+	       target_passes(r, &who->target, begin_ns);
+}
+
+uint16_t audit_who__rules(const struct options *o, const struct audit_call *call,
+			  const struct audit_who *who, uint64_t begin_ns)
+{
+	uint16_t left = 0;
+
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		if (rule_passes(&o->rules[i], call, who, begin_ns))
+			left |= (uint16_t)(1u << i);
+	}
+	return left;
 }

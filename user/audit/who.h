@@ -32,9 +32,9 @@ void audit_who__read(const struct audit_call *call, struct audit_who *who);
 /* Fills the caller of a record. */
 void audit_who__task(const struct audit_call *call, const struct audit_who *who,
 		     struct pvm_task *task);
-/* Returns whether the call passes the filters. begin_ns: when the pid filters were bound, CLOCK_BOOTTIME: a number that
+/* Returns which rules may hold for the call: a bit each. begin_ns: when the pid filters were bound, CLOCK_BOOTTIME: a number that
  * began later is another process. */
-bool audit_who__passes(const struct options *o, const struct audit_call *call,
-		       const struct audit_who *who, uint64_t begin_ns);
+uint16_t audit_who__rules(const struct options *o, const struct audit_call *call,
+			  const struct audit_who *who, uint64_t begin_ns);
 
 #endif

@@ -57,8 +57,15 @@ struct option_setting {
 	unsigned line;	   /* of the configuration file; 0: the command line */
 };
 
-/* Defaults and ranges stand in the table of options (options/table.c). */
-struct options {
+#define RULES_MAX 16
+#define RULE_NAME_MAX 64 /* characters */
+
+enum rule_action { RULE_TELL, RULE_AGGREGATE, RULE_DROP };
+
+/* These are filters that have to hold together, and what becomes of the calls for which they do. */
+struct rule {
+	const char *name; /* NULL: the filters that are no file's rule */
+	enum rule_action action;
 	struct filter_list filter[2][FILTER_FIELD_CNT]; /* [enum pvm_who][enum filter_field] */
 	uint32_t ops;					/* bits 1 << enum pvm_op; 0: any */
 	uint32_t outcome;				/* enum pvm_outcome; 0: any */
@@ -66,6 +73,12 @@ struct options {
 	struct relation_filter relation;
 	bool no_self;
 	struct filter_list region;
+};
+
+/* Defaults and ranges stand in the table of options (options/table.c). */
+struct options {
+	struct rule rules[RULES_MAX]; /* in their order; the first one is always there */
+	size_t rule_cnt;
 
 	enum record_format format;
 	const char *output;	/* NULL: stdout */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "event/record.h"
 
 /* These are all counters, in the order in which they are written. */
@@ -39,6 +40,14 @@ enum book {
 };
 
 #define BOOKS_CAUSES (BOOK_CAUSES_END - BOOK_CAUSES)
+
+/* What became of the calls that a rule decided on. Dropped ones are among the filtered. */
+struct rule_counts {
+	uint64_t told; /* last records; in_flight ones are none */
+	uint64_t summarised;
+	uint64_t dropped;
+};
+
 /* This is what the user half counted itself. */
 struct books_user {
 	uint64_t emitted;
@@ -54,7 +63,8 @@ struct books_user {
 };
 
 struct books {
-	struct counter counters[BOOK_CNT]; /* by enum book */
+	struct rule_counts rules[RULES_MAX]; /* by their place in options.rules */
+	struct counter counters[BOOK_CNT];   /* by enum book */
 	size_t cnt;
 	struct counter causes[BOOKS_CAUSES]; /* the parts of lost */
 	size_t cause_cnt;

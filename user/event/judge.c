@@ -7,12 +7,25 @@
 #include "bpf/keys.h"
 #include "bpf/rules.h"
 #include "event/container.h"
+#include "event/holds.h"
+#include "event/region_filter.h"
 #include "event/unit.h"
 
 bool judge__needed(const struct options *o, enum pvm_who who)
 {
-	return o->filter[who][FILTER_CGROUP].cnt || o->filter[who][FILTER_CONTAINER].cnt ||
-	       o->filter[who][FILTER_UNIT].cnt;
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		const struct filter_list *lists = o->rules[i].filter[who];
+
+		if (lists[FILTER_CGROUP].cnt || lists[FILTER_CONTAINER].cnt ||
+		    lists[FILTER_UNIT].cnt)
+			return true;
+	}
+	return false;
+}
+
+static bool drops(const struct rule *r)
+{
+	return r->action == RULE_DROP;
 }
 
 /* Returns whether the pattern matches the path itself or an ancestor. fnmatch lets '*' match '/', so "/a*" holds
@@ -91,6 +104,7 @@ static enum tristate hit_unit(const struct filter_value *value, const void *of)
 struct container_place {
 	struct containers found;
 	enum pvm_home home;
+	bool outermost; /* only that one counts: other ids are chosen by whoever is in there */
 };
 
 static enum tristate hit_container(const struct filter_value *value, const void *of)
@@ -100,7 +114,7 @@ static enum tristate hit_container(const struct filter_value *value, const void 
 
 	if (value->none)
 		return none_hit(c, where->home);
-	if (value->exclude && c->cnt)
+	if ((value->exclude || where->outermost) && c->cnt)
 		return !id_matches(value->text, &c->list[0]) ? NO : c->claimed ? UNKNOWN : YES;
 	for (size_t i = 0; i < c->cnt; i++) {
 		if (id_matches(value->text, &c->list[i]))
@@ -109,41 +123,40 @@ static enum tristate hit_container(const struct filter_value *value, const void 
 	return c->cut || c->more ? UNKNOWN : NO;
 }
 
-bool judge__list(const struct filter_list *list, judge_hit_fn hit, const void *of)
+/* Returns what one rule's filters by cgroup, container and unit say of a process in this place. */
+static enum tristate judge_place(const struct rule *r, enum pvm_who who,
+				 const struct judge_place *place)
 {
-	uint32_t has = 0, verdict = 0;
+	const struct filter_list *lists = r->filter[who];
+	struct container_place where = { .home = place->home, .outermost = drops(r) };
+	enum tristate is;
 
-	for (size_t i = 0; i < list->cnt; i++) {
-		const struct filter_value *value = &list->values[i];
-		enum tristate is = hit(value, of);
-
-		has |= 1u << (value->exclude ? PVM_EXCLUDE : PVM_INCLUDE);
-		if (value->exclude && is == YES)
-			verdict = PVM_EXCLUDE;
-		else if (!value->exclude && is != NO && !verdict)
-			verdict = PVM_INCLUDE;
-	}
-	return pvm_verdict_passes(has, verdict);
+	if (!lists[FILTER_CGROUP].cnt && !lists[FILTER_UNIT].cnt && !lists[FILTER_CONTAINER].cnt)
+		return YES;
+	if (!place->path)
+		return UNKNOWN;
+	is = holds__both(holds__list(&lists[FILTER_CGROUP], hit_cgroup, place),
+			 holds__list(&lists[FILTER_UNIT], hit_unit, place));
+	if (is == NO || !lists[FILTER_CONTAINER].cnt)
+		return is;
+	containers__find(place->path, place->len, place->cut, &where.found);
+	return holds__both(is, holds__list(&lists[FILTER_CONTAINER], hit_container, &where));
 }
 
-bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place)
+uint16_t judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place)
 {
-	const struct filter_list *lists = o->filter[who];
-	struct container_place where = { .home = place->home };
+	uint16_t left = 0;
 
-	if (!place->path)
-		return true;
-	if (!judge__list(&lists[FILTER_CGROUP], hit_cgroup, place) ||
-	    !judge__list(&lists[FILTER_UNIT], hit_unit, place))
-		return false;
-	if (!lists[FILTER_CONTAINER].cnt)
-		return true;
-	containers__find(place->path, place->len, place->cut, &where.found);
-	return judge__list(&lists[FILTER_CONTAINER], hit_container, &where);
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		if (holds__rule(&o->rules[i], judge_place(&o->rules[i], who, place)))
+			left |= (uint16_t)(1u << i);
+	}
+	return left;
 }
 
 /* Judges a process in the same way; task->task is not NULL. */
-static bool judge_task(const struct options *o, enum pvm_who who, const struct task_info *task)
+static enum tristate judge_task(const struct rule *r, enum pvm_who who,
+				const struct task_info *task)
 {
 	const struct judge_place place = {
 		.path = task->cgroup,
@@ -152,7 +165,7 @@ static bool judge_task(const struct options *o, enum pvm_who who, const struct t
 		.home = pvm_home(task->task),
 	};
 
-	return judge__cgroup(o, who, &place);
+	return judge_place(r, who, &place);
 }
 
 /* The hits that follow are of a struct pvm_task, or of nobody: NULL. */
@@ -199,16 +212,17 @@ static enum tristate hit_target_comm(const struct filter_value *value, const voi
 	return task && task->tid != task->pid ? UNKNOWN : hit_comm(value, task);
 }
 
-static bool uid_passes(const struct options *o, enum pvm_who who, const struct pvm_task *task)
+static enum tristate uid_holds(const struct rule *r, enum pvm_who who, const struct pvm_task *task)
 {
-	const struct filter_list *list = &o->filter[who][FILTER_UID];
+	const struct filter_list *list = &r->filter[who][FILTER_UID];
 
-	return judge__list(list, hit_uid, task) || judge__list(list, hit_process_uid, task);
+	return holds__joined(r, holds__list(list, hit_uid, task),
+			     holds__list(list, hit_process_uid, task));
 }
 
-static bool comm_passes(const struct options *o, enum pvm_who who, const struct pvm_task *task)
+static enum tristate comm_holds(const struct rule *r, enum pvm_who who, const struct pvm_task *task)
 {
-	return judge__list(&o->filter[who][FILTER_COMM],
+	return holds__list(&r->filter[who][FILTER_COMM],
 			   who == PVM_TARGET ? hit_target_comm : hit_comm, task);
 }
 
@@ -270,89 +284,180 @@ static bool is_included(const struct filter_list *list, const struct task_info *
 	return false;
 }
 
-/* Returns whether a process passes. included: by the process filter, since that names another one that shares
- * its memory. */
-static bool task_passes(const struct options *o, enum pvm_who who, const struct task_info *task,
-			const struct ancestry_info *behind, bool included)
+/* Returns what a rule's filters on one side say of a process. included: by the process filter, since that names another one that
+ * shares its memory. */
+static enum tristate task_holds(const struct rule *r, enum pvm_who who,
+				const struct task_info *task, const struct ancestry_info *behind,
+				bool included)
 {
 	const struct descendant descendant = { task, behind };
+	const struct filter_list *lists = r->filter[who];
+	enum tristate is =
+		holds__list(&lists[FILTER_PID], included ? hit_lender : hit_pid, task->task);
 
-	return judge__list(&o->filter[who][FILTER_PID], included ? hit_lender : hit_pid,
-			   task->task) &&
-	       uid_passes(o, who, task->task) && comm_passes(o, who, task->task) &&
-	       judge__list(&o->filter[who][FILTER_EXE], hit_exe, task) &&
-	       judge__list(&o->filter[who][FILTER_ANCESTOR_EXE], hit_ancestor_exe, &descendant) &&
-	       (!task->task || judge_task(o, who, task));
+	is = holds__both(is, uid_holds(r, who, task->task));
+	is = holds__both(is, comm_holds(r, who, task->task));
+	is = holds__both(is, holds__list(&lists[FILTER_EXE], hit_exe, task));
+	is = holds__both(is,
+			 holds__list(&lists[FILTER_ANCESTOR_EXE], hit_ancestor_exe, &descendant));
+	return task->task ? holds__both(is, judge_task(r, who, task)) : is;
+}
+
+static bool asks_target(const struct rule *r)
+{
+	for (size_t i = 0; i < FILTER_FIELD_CNT; i++) {
+		if (r->filter[PVM_TARGET][i].cnt)
+			return true;
+	}
+	return r->no_self || r->relation.wanted | r->relation.excluded;
+}
+
+/* Nothing that a rule which drops asks of a target that may have been another one is known. */
+static bool is_doubtful(const struct rule *r, const struct call_info *call)
+{
+	return drops(r) && asks_target(r) && pvm_target_is_doubtful(call->raw);
 }
 
 /* It holds for the named process or for the owner of the memory that it works in: neither hides the other. */
-static bool target_passes(const struct options *o, const struct call_info *call)
+static enum tristate target_holds(const struct rule *r, const struct call_info *call)
 {
-	const struct filter_list *pids = &o->filter[PVM_TARGET][FILTER_PID];
+	const struct filter_list *pids = &r->filter[PVM_TARGET][FILTER_PID];
 	const struct pvm_owner *owner = &call->raw->owner;
+	enum tristate named = NO, lender = NO;
 
-	if (!(o->no_self && call->raw->kinship == PVM_KIN_SELF) &&
-	    task_passes(o, PVM_TARGET, &call->target, call->ancestry[PVM_TARGET],
-			is_included(pids, &call->owner)))
-		return true;
-	return call->owner.task && !(o->no_self && owner->pid == call->raw->caller.pid) &&
-	       task_passes(o, PVM_TARGET, &call->owner, NULL, is_included(pids, &call->target));
+	if (is_doubtful(r, call))
+		return UNKNOWN;
+	if (!(r->no_self && call->raw->kinship == PVM_KIN_SELF))
+		named = task_holds(r, PVM_TARGET, &call->target, call->ancestry[PVM_TARGET],
+				   is_included(pids, &call->owner));
+	if (!call->owner.task)
+		return named;
+	if (!(r->no_self && owner->pid == call->raw->caller.pid))
+		lender = task_holds(r, PVM_TARGET, &call->owner, NULL,
+				    is_included(pids, &call->target));
+	return holds__joined(r, named, lender);
 }
 
 /* Asks all of it again, with the containers that only user space knows. */
-static bool relation_passes(const struct options *o, const struct call_info *call)
+static enum tristate relation_holds(const struct rule *r, const struct call_info *call)
 {
-	const struct relation_filter *r = &o->relation;
+	const uint32_t wanted = r->relation.wanted, excluded = r->relation.excluded;
+	enum tristate left = YES;
 	uint32_t is, open;
 
-	if (!(r->wanted | r->excluded) || call->owner.task)
-		return true;
+	if (!(wanted | excluded))
+		return YES;
+	if (call->owner.task)
+		return UNKNOWN; /* it is to that one, too */
 	if (!call->target.task)
-		return !r->wanted;
+		return wanted ? NO : YES;
 	is = pvm_relation_of(call->raw, &open);
 	if (call->same_container == NO)
 		is |= 1u << PVM_OTHER_CONTAINER;
 	if (call->same_container != UNKNOWN)
 		open &= ~(1u << PVM_OTHER_CONTAINER);
-	return pvm_relation_passes(r->wanted, r->excluded, is, open);
+	if (is & excluded)
+		return NO;
+	if (open & excluded)
+		left = UNKNOWN;
+	if (!wanted || is & wanted)
+		return left;
+	return open & wanted ? UNKNOWN : NO;
 }
 
-/* Returns whether the call passes what the kernel half let pass, and what it left open. */
-static bool left_open_passes(const struct options *o, enum pvm_who who,
-			     const struct task_info *task)
+static enum tristate result_holds(const struct rule *r, const struct call_info *call)
 {
-	if (!task->task || !(task->task->flags & (PVM_TASK_CGROUP_WAIT | PVM_TASK_REJECTED)))
-		return true;
-	return !(task->task->flags & PVM_TASK_REJECTED) && judge_task(o, who, task);
+	if (!r->outcome && !r->min_bytes)
+		return YES;
+	if (call->outcome == PVM_UNKNOWN)
+		return UNKNOWN;
+	return pvm_result_passes(r->outcome, r->min_bytes, (uint8_t)call->outcome,
+				 call->transferred)
+		       ? YES
+		       : NO;
 }
 
-bool judge__left_open(const struct options *o, const struct call_info *call)
+/* Returns what a rule says of a process whose cgroup the kernel half had no verdict on. */
+static enum tristate left_open_holds(const struct rule *r, enum pvm_who who,
+				     const struct task_info *task)
 {
-	bool target = left_open_passes(o, PVM_TARGET, &call->target) ||
-		      (call->owner.task && left_open_passes(o, PVM_TARGET, &call->owner));
+	if (!task->task || !(task->task->flags & PVM_TASK_CGROUP_WAIT))
+		return YES;
+	return judge_task(r, who, task);
+}
 
-	return target && left_open_passes(o, PVM_CALLER, &call->caller) &&
-	       (!(call->raw->flags & PVM_CALL_RELATION_WAIT) || relation_passes(o, call));
+/* The same of the target and the owner of its memory, of which the kernel half says which rules they leave. bit: the rule's. */
+static enum tristate target_left_open(const struct rule *r, const struct call_info *call,
+				      uint32_t bit)
+{
+	const struct pvm_call *raw = call->raw;
+	enum tristate named = NO, lender = NO;
+
+	if (is_doubtful(r, call))
+		return UNKNOWN;
+	if (raw->rules[PVM_TARGET] & bit)
+		named = left_open_holds(r, PVM_TARGET, &call->target);
+	if (!call->owner.task)
+		return named;
+	if (raw->owner.rules & bit)
+		lender = left_open_holds(r, PVM_TARGET, &call->owner);
+	return holds__joined(r, named, lender);
+}
+
+const struct rule *judge__left_open(const struct options *o, const struct call_info *call)
+{
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		const struct rule *r = &o->rules[i];
+		uint32_t bit = 1u << i;
+		enum tristate is;
+
+		if (!(call->raw->rules[PVM_CALLER] & bit))
+			continue;
+		is = holds__both(left_open_holds(r, PVM_CALLER, &call->caller),
+				 target_left_open(r, call, bit));
+		if (call->raw->flags & PVM_CALL_RELATION_WAIT)
+			is = holds__both(is, relation_holds(r, call));
+		is = holds__both(is,
+				 holds__both(result_holds(r, call), region_filter__holds(r, call)));
+		if (holds__rule(r, is))
+			return r;
+	}
+	return NULL;
 }
 
 /* Only what is known can hide a call that no hook saw: its caller's pid, and perhaps its uid and name. */
-static bool audited_passes(const struct options *o, const struct task_info *caller)
+static enum tristate audited_holds(const struct rule *r, const struct task_info *caller)
 {
 	const struct pvm_task *task = caller->task;
+	enum tristate is = holds__list(&r->filter[PVM_CALLER][FILTER_PID], hit_pid, task);
 
-	return judge__list(&o->filter[PVM_CALLER][FILTER_PID], hit_pid, task) &&
-	       (!(task->flags & PVM_TASK_CREDS) ||
-		(uid_passes(o, PVM_CALLER, task) && comm_passes(o, PVM_CALLER, task)));
+	if (drops(r))
+		return UNKNOWN;
+	if (!(task->flags & PVM_TASK_CREDS))
+		return is;
+	return holds__both(is, holds__both(uid_holds(r, PVM_CALLER, task),
+					   comm_holds(r, PVM_CALLER, task)));
 }
 
-bool judge__call(const struct options *o, const struct call_info *call)
+static enum tristate call_holds(const struct rule *r, const struct call_info *call)
 {
-	if (o->ops && !(o->ops & (1u << call->raw->op)))
-		return false;
+	enum tristate is;
+
+	if (r->ops && !(r->ops & (1u << call->raw->op)))
+		return NO;
 	if (call->raw->flags & PVM_CALL_AUDIT)
-		return audited_passes(o, &call->caller);
-	return task_passes(o, PVM_CALLER, &call->caller, call->ancestry[PVM_CALLER], false) &&
-	       target_passes(o, call) && relation_passes(o, call) &&
-	       pvm_result_passes(o->outcome, o->min_bytes, (uint8_t)call->outcome,
-				 call->transferred);
+		return audited_holds(r, &call->caller);
+	is = task_holds(r, PVM_CALLER, &call->caller, call->ancestry[PVM_CALLER], false);
+	is = holds__both(is, target_holds(r, call));
+	is = holds__both(is, relation_holds(r, call));
+	return holds__both(is, holds__both(result_holds(r, call), region_filter__holds(r, call)));
+}
+
+const struct rule *judge__call(const struct options *o, const struct call_info *call)
+{
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		if (holds__rule(&o->rules[i], call_holds(&o->rules[i], call)))
+			return &o->rules[i];
+	}
+	return NULL;
 }

@@ -21,29 +21,25 @@ struct judge_place {
 };
 
 /*
- * Returns whether a process in this place passes the cgroup and container filters of one side.
+ * Returns which rules' filters by cgroup, container and unit of one side let a process in this place pass: a bit each.
  *
  * A cgroup value is a shell pattern ('*' matches '/' too) that has to match the path or one of its ancestors. A container value
  * is the beginning of an id, in upper or lower case. It wants those in any of their containers that has such an id, but
- * excludes only by the outermost, and not below user@UID.service: other ids are chosen by whoever is in there. "none" means who
- * is in no container and in the host's own pid and mount namespaces; a service of the host may have a mount namespace of its
- * own.
+ * excludes, or drops, only by the outermost, and not below user@UID.service: other ids are chosen by whoever is in there. "none"
+ * means who is in no container and in the host's own pid and mount namespaces; a service of the host may have a mount namespace
+ * of its own.
  *
  * What is not known is not hidden: neither a path that is not known, nor where the names that a path lacks might decide, nor
  * where names and namespaces contradict each other.
  */
-bool judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place);
-/* Says whether a value of a filter means what is looked at. */
-typedef enum tristate (*judge_hit_fn)(const struct filter_value *value, const void *of);
-/* Returns whether it passes one filter (pvm_verdict_passes). What is undecided is neither excluded nor left out. */
-bool judge__list(const struct filter_list *list, judge_hit_fn hit, const void *of);
-/* Returns whether a whole call passes all filters, those included that the kernel half applies while tracing: this is for
- * recordings. A pid there means a number, for there is no process any more to bind it to. */
-bool judge__call(const struct options *o, const struct call_info *call);
-/* Returns, while tracing, whether a call passes what the kernel half left open, since it had no verdict on a cgroup yet. A
- * filter on the target holds for the named process or for the owner of its memory. */
-bool judge__left_open(const struct options *o, const struct call_info *call);
-/* Returns whether there are such filters on the caller, or on the target. */
+uint16_t judge__cgroup(const struct options *o, enum pvm_who who, const struct judge_place *place);
+/* Returns the first rule that holds for a whole call, by all filters, those included that the kernel half applies while tracing;
+ * NULL: none does. This is for recordings. A pid there means a number, for there is no process any more to bind it to. */
+const struct rule *judge__call(const struct options *o, const struct call_info *call);
+/* Returns, while tracing, the first rule that holds of those that the kernel half left, by what it left open: cgroups that it had
+ * no verdict on yet, containers, and what lies where. */
+const struct rule *judge__left_open(const struct options *o, const struct call_info *call);
+/* Returns whether a rule has such filters by cgroup on the caller, or on the target. */
 bool judge__needed(const struct options *o, enum pvm_who who);
 
 #endif

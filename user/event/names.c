@@ -177,6 +177,13 @@ const char *const relation_names[] = {
 	NULL,
 };
 
+const char *const rule_action_names[] = {
+	[RULE_TELL] = "tell",
+	[RULE_AGGREGATE] = "aggregate",
+	[RULE_DROP] = "drop",
+	NULL,
+};
+
 const char *kinship_name(unsigned int kinship)
 {
 	return relation_names[kinship];

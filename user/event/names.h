@@ -65,6 +65,8 @@ const char *kind_name(unsigned int kind);
 const char *resolved_name(unsigned int resolved);
 /* They are enum pvm_relation's, up to a NULL. */
 extern const char *const relation_names[];
+/* They are enum rule_action's, up to a NULL. */
+extern const char *const rule_action_names[];
 /* Returns "none", "self", "child" or "parent". */
 const char *kinship_name(unsigned int kinship);
 /* Returns "pid" and so on, as options end in it. */

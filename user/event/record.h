@@ -211,7 +211,14 @@ struct call_info {
 	struct regions_info regions_exit; /* at exit, where that is another answer */
 	enum tristate
 		regions_confirmed; /* YES: those pages were held, and no look gave another answer */
+	const struct rule *rule;   /* that the call is told by; NULL: not asked for yet */
 };
+
+/* Returns the name of the rule that a call is told by; NULL: none of a file. */
+static inline const char *call_rule(const struct call_info *c)
+{
+	return c->rule ? c->rule->name : NULL;
+}
 
 /* It says how many calls of a sum ended in that errno, or came by that ABI. */
 struct error_count {
@@ -316,10 +323,15 @@ struct start_info {
 	const char *instance; /* the run id */
 };
 
+struct rule_counts;
+
 struct stats_info {
 	const struct counter *counters; /* by enum book */
 	size_t counter_cnt;
 	uint64_t in_flight;
+	const struct rule *rules; /* of a file, and what became of the calls of each (counts.h) */
+	const struct rule_counts *rule_counts;
+	size_t rule_cnt; /* 0: there are none */
 };
 
 struct lost_info {

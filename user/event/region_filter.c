@@ -42,13 +42,13 @@ static enum tristate hit_nothing(const struct filter_value *value, const void *o
 	return NO;
 }
 
-static bool any_passes(const struct filter_list *list, const struct regions_info *regions)
+/* Returns what holds of these regions and of what was looked at before (is). */
+static enum tristate regions_hold(const struct rule *r, enum tristate is,
+				  const struct regions_info *regions)
 {
-	for (uint32_t i = 0; regions->known && i < regions->cnt; i++) {
-		if (judge__list(list, hit_region, &regions->at[i]))
-			return true;
-	}
-	return false;
+	for (uint32_t i = 0; regions->known && i < regions->cnt; i++)
+		is = holds__joined(r, is, holds__list(&r->region, hit_region, &regions->at[i]));
+	return is;
 }
 
 /* Returns whether a later look found that an element reaches beyond a mapping. */
@@ -90,14 +90,19 @@ static bool is_open(const struct call_info *call)
 	return false;
 }
 
-bool region_filter__passes(const struct filter_list *list, const struct call_info *call)
+enum tristate region_filter__holds(const struct rule *r, const struct call_info *call)
 {
-	if (!list->cnt || call->raw->flags & PVM_CALL_AUDIT)
-		return true;
+	const struct filter_list *list = &r->region;
+
+	if (!list->cnt)
+		return YES;
+	if (call->raw->flags & PVM_CALL_AUDIT)
+		return UNKNOWN;
 	if (!call->target.task || !call->remote.count ||
 	    (call->regions.known && !call->regions.cnt))
-		return judge__list(list, hit_nothing, NULL);
+		return holds__list(list, hit_nothing, NULL);
 	if (!call->regions.known || is_open(call))
-		return judge__list(list, hit_region, NULL);
-	return any_passes(list, &call->regions) || any_passes(list, &call->regions_exit);
+		return holds__list(list, hit_region, NULL);
+	return regions_hold(r, regions_hold(r, r->action == RULE_DROP ? YES : NO, &call->regions),
+			    &call->regions_exit);
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/options.h"
-#include "event/judge.h"
+#include "event/holds.h"
 #include "event/record.h"
 
 #define REGION_EXEC "exec"
@@ -14,10 +14,11 @@
 #define REGION_FILE_LEN (sizeof(REGION_FILE) - 1)
 
 /*
- * Returns whether a call passes. It is judged by each region by itself, and one that passes is enough: an element more, in
- * what a filter excludes, hides no other. A call without a target, or of empty elements, touches nothing. What is not known is not
- * hidden: that includes elements that were not looked at, that reach into the next mapping, or that were rewritten.
+ * Returns whether a rule's filter by region holds for a call. It is judged by each region by itself, and one that it holds for is
+ * enough: an element more, in what a filter excludes, hides no other. So a rule that drops has to hold for all of them. A call
+ * without a target, or of empty elements, touches nothing. Elements that were not looked at, that reach into the next mapping,
+ * or that were rewritten are not known.
  */
-bool region_filter__passes(const struct filter_list *list, const struct call_info *call);
+enum tristate region_filter__holds(const struct rule *r, const struct call_info *call);
 
 #endif

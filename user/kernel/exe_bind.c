@@ -22,7 +22,7 @@
 
 struct bound_file {
 	const struct filter_value *value;
-	uint32_t of; /* enum pvm_bound */
+	uint32_t at; /* of the list that the value is in: list_of */
 	char *path;
 	int fd;
 	struct stat is; /* when it was bound, or its change was told */
@@ -44,9 +44,17 @@ static const char *const sides[PVM_BOUND_CNT] = {
 	[PVM_OF_ANCESTOR + PVM_TARGET] = "target_ancestor",
 };
 
-static const struct filter_list *list_of(const struct options *o, uint32_t of)
+/* Returns the list at this place: of rule number at / PVM_BOUND_CNT, enum pvm_bound is the rest. */
+static const struct filter_list *list_of(const struct options *o, uint32_t at)
 {
-	return &o->filter[of & 1][of & PVM_OF_ANCESTOR ? FILTER_ANCESTOR_EXE : FILTER_EXE];
+	const struct rule *r = &o->rules[at / PVM_BOUND_CNT];
+
+	return &r->filter[at & 1][at & PVM_OF_ANCESTOR ? FILTER_ANCESTOR_EXE : FILTER_EXE];
+}
+
+static uint32_t side_of(uint32_t at)
+{
+	return at % PVM_BOUND_CNT;
 }
 
 static bool is_pattern(const char *text)
@@ -67,38 +75,40 @@ static bool same_content(const struct stat *a, const struct stat *b)
 
 bool exe_bind__is_asked_for(const struct options *o)
 {
-	for (uint32_t of = 0; of < PVM_BOUND_CNT; of++) {
-		if (list_of(o, of)->cnt)
+	for (uint32_t at = 0; at < o->rule_cnt * PVM_BOUND_CNT; at++) {
+		if (list_of(o, at)->cnt)
 			return true;
 	}
 	return false;
 }
 
 /* The one that the path means at present, or NULL. */
-static struct bound_file *find(const struct exe_bind *b, uint32_t of,
+static struct bound_file *find(const struct exe_bind *b, uint32_t at,
 			       const struct filter_value *value, const char *path)
 {
 	for (size_t i = 0; i < b->cnt; i++) {
 		struct bound_file *f = &b->files[i];
 
-		if (f->of == of && f->value == value && !f->old && !strcmp(f->path, path))
+		if (f->at == at && f->value == value && !f->old && !strcmp(f->path, path))
 			return f;
 	}
 	return NULL;
 }
 
 /* What the file means, by all values that mean it. */
-static uint32_t bits_of(const struct exe_bind *b, const struct stat *is)
+static struct pvm_bound_val meaning_of(const struct exe_bind *b, const struct stat *is)
 {
-	uint32_t bits = 0;
+	struct pvm_bound_val val = { { 0 } };
 
 	for (size_t i = 0; i < b->cnt; i++) {
 		const struct bound_file *f = &b->files[i];
 
 		if (same_file(&f->is, is))
-			bits |= PVM_BOUND_BIT(f->of, f->value->exclude ? PVM_EXCLUDE : PVM_INCLUDE);
+			val.meant[side_of(f->at)] |=
+				(f->value->exclude ? PVM_EXCLUDED(1u) : PVM_WANTED(1u))
+				<< f->at / PVM_BOUND_CNT;
 	}
-	return bits;
+	return val;
 }
 
 static void tell_kernel(const struct exe_bind *b, struct commands *c, const struct bound_file *f)
@@ -106,17 +116,17 @@ static void tell_kernel(const struct exe_bind *b, struct commands *c, const stru
 	const struct pvm_command command = {
 		.kind = PVM_BIND_FILE,
 		.pid = (uint32_t)f->fd,
-		.verdict = { .pass = bits_of(b, &f->is) },
+		.bound = meaning_of(b, &f->is),
 	};
 
 	commands__put(c, &command);
 }
 
 /* Opens what the path means now, without a right to read it. NULL, with errno: there is no such file, or no room. */
-static struct bound_file *add(struct exe_bind *b, uint32_t of, const struct filter_value *value,
+static struct bound_file *add(struct exe_bind *b, uint32_t at, const struct filter_value *value,
 			      const char *path)
 {
-	struct bound_file f = { .value = value, .of = of };
+	struct bound_file f = { .value = value, .at = at };
 	int err = 0;
 
 	if (b->cnt == EXE_BIND_MAX) {
@@ -169,32 +179,32 @@ static void forget_old(struct exe_bind *b, struct commands *c, const struct boun
 }
 
 /* Calls take for each path that a value means, until that returns other than 0, and returns this. */
-typedef int (*take_fn)(struct exe_bind *b, uint32_t of, const struct filter_value *value,
+typedef int (*take_fn)(struct exe_bind *b, uint32_t at, const struct filter_value *value,
 		       const char *path);
 
-static int each_path(struct exe_bind *b, uint32_t of, const struct filter_value *value,
+static int each_path(struct exe_bind *b, uint32_t at, const struct filter_value *value,
 		     take_fn take)
 {
 	glob_t found = { 0 };
 	int err = 0;
 
 	if (!is_pattern(value->text))
-		return take(b, of, value, value->text);
+		return take(b, at, value, value->text);
 	if (!glob(value->text, 0, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc && !err; i++)
-			err = take(b, of, value, found.gl_pathv[i]);
+			err = take(b, at, value, found.gl_pathv[i]);
 	}
 	globfree(&found);
 	return err;
 }
 
-static int take_first(struct exe_bind *b, uint32_t of, const struct filter_value *value,
+static int take_first(struct exe_bind *b, uint32_t at, const struct filter_value *value,
 		      const char *path)
 {
-	if (add(b, of, value, path))
+	if (add(b, at, value, path))
 		return 0;
 	if (errno == ENOSPC) {
-		log__error("--%s: '%s' and the others mean more than %d files", names[of],
+		log__error("--%s: '%s' and the others mean more than %d files", names[side_of(at)],
 			   value->text, EXE_BIND_MAX);
 		return EX_USAGE;
 	}
@@ -202,14 +212,15 @@ static int take_first(struct exe_bind *b, uint32_t of, const struct filter_value
 	if (is_pattern(value->text))
 		return 0;
 	if (errno == EINVAL) {
-		log__error("--%s: '%s' is not a regular file", names[of], path);
+		log__error("--%s: '%s' is not a regular file", names[side_of(at)], path);
 		return EX_USAGE;
 	}
 	if (errno == ENOENT || errno == ENOTDIR) {
-		log__warn("--%s: '%s' is not there; it counts once it is", names[of], path);
+		log__warn("--%s: '%s' is not there; it counts once it is", names[side_of(at)],
+			  path);
 		return 0;
 	}
-	log__error("--%s: '%s': %s", names[of], path, strerror(errno));
+	log__error("--%s: '%s': %s", names[side_of(at)], path, strerror(errno));
 	return EX_USAGE;
 }
 
@@ -225,11 +236,11 @@ int exe_bind__open(struct exe_bind *b, const struct options *o)
 		log__error("out of memory");
 		return EX_SOFTWARE;
 	}
-	for (uint32_t of = 0; of < PVM_BOUND_CNT; of++) {
-		const struct filter_list *list = list_of(o, of);
+	for (uint32_t at = 0; at < o->rule_cnt * PVM_BOUND_CNT; at++) {
+		const struct filter_list *list = list_of(o, at);
 
 		for (size_t i = 0; i < list->cnt && !err; i++)
-			err = each_path(b, of, &list->values[i], take_first);
+			err = each_path(b, at, &list->values[i], take_first);
 	}
 	return err;
 }
@@ -250,7 +261,7 @@ size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t m
 		const struct bound_file *f = &b->files[i];
 
 		out[i] = (struct bound_info){
-			.side = sides[f->of],
+			.side = sides[side_of(f->at)],
 			.path = f->path,
 			.ino = f->is.st_ino,
 			.dev = (uint32_t)(major(f->is.st_dev) << 20 | minor(f->is.st_dev)),
@@ -261,7 +272,8 @@ size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t m
 
 static void say(struct exe_bind *b, const struct bound_file *f, const char *what)
 {
-	snprintf(b->message, sizeof(b->message), "--%s: '%.200s' %s", names[f->of], f->path, what);
+	snprintf(b->message, sizeof(b->message), "--%s: '%.200s' %s", names[side_of(f->at)],
+		 f->path, what);
 }
 
 /* There is no file to be seen where one was. 1: b->message says it. */
@@ -274,7 +286,7 @@ static int miss(struct exe_bind *b, struct bound_file *f, int err)
 		log__warn(
 			"--%s: '%s' cannot be looked at by this uid: whether another file takes its "
 			"place is not noticed",
-			names[f->of], f->path);
+			names[side_of(f->at)], f->path);
 		return 0;
 	}
 	say(b, f, "is not there any more: what runs from it goes on counting");
@@ -282,10 +294,10 @@ static int miss(struct exe_bind *b, struct bound_file *f, int err)
 }
 
 /* What has become of a path: 1: b->message says it. */
-static int look_at(struct exe_bind *b, struct commands *c, uint32_t of,
+static int look_at(struct exe_bind *b, struct commands *c, uint32_t at,
 		   const struct filter_value *value, const char *path)
 {
-	struct bound_file *f = find(b, of, value, path);
+	struct bound_file *f = find(b, at, value, path);
 	const bool replaced = f;
 	struct stat now;
 
@@ -303,10 +315,11 @@ static int look_at(struct exe_bind *b, struct commands *c, uint32_t of,
 		f->old = true;
 		forget_old(b, c, f);
 	}
-	f = add(b, of, value, path);
+	f = add(b, at, value, path);
 	if (!f) {
 		if (errno == ENOSPC && !b->full)
-			log__warn("--%s: there is no room for another file: '%s'", names[of], path);
+			log__warn("--%s: there is no room for another file: '%s'",
+				  names[side_of(at)], path);
 		b->full |= errno == ENOSPC;
 		return 0;
 	}
@@ -319,19 +332,19 @@ static int look_at(struct exe_bind *b, struct commands *c, uint32_t of,
 	return 1;
 }
 
-static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t of,
+static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t at,
 			 const struct filter_value *value)
 {
 	glob_t found = { 0 };
 	int changed = 0;
 
 	if (!is_pattern(value->text))
-		return look_at(b, c, of, value, value->text);
+		return look_at(b, c, at, value, value->text);
 	if (b->looks % GLOB_EVERY)
 		return 0;
 	if (!glob(value->text, 0, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc && !changed; i++)
-			changed = look_at(b, c, of, value, found.gl_pathv[i]);
+			changed = look_at(b, c, at, value, found.gl_pathv[i]);
 	}
 	globfree(&found);
 	return changed;
@@ -339,12 +352,12 @@ static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t of,
 
 const char *exe_bind__look(struct exe_bind *b, struct commands *c, bool *wanted)
 {
-	for (uint32_t of = 0; b->files && of < PVM_BOUND_CNT; of++) {
-		const struct filter_list *list = list_of(b->options, of);
+	for (uint32_t at = 0; b->files && at < b->options->rule_cnt * PVM_BOUND_CNT; at++) {
+		const struct filter_list *list = list_of(b->options, at);
 
 		for (size_t i = 0; i < list->cnt; i++) {
 			*wanted = !list->values[i].exclude;
-			if (look_at_value(b, c, of, &list->values[i]))
+			if (look_at_value(b, c, at, &list->values[i]))
 				return b->message;
 		}
 	}

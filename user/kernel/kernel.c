@@ -12,6 +12,7 @@ const struct kernel_ops kernel_ops = {
 	.files = tracer__files,
 	.files_changed = tracer__files_changed,
 	.counts = tracer__counts,
+	.add_drops = tracer__add_drops,
 	.skipped_runs = tracer__skipped_runs,
 	.firing = tracer__firing,
 	.alive = tracer__alive,

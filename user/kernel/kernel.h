@@ -11,6 +11,7 @@
 #include "bpf/control.h"
 #include "bpf/event.h"
 #include "bpf/keys.h"
+#include "event/counts.h"
 #include "event/predict.h"
 #include "event/record.h"
 #include "kernel/tracer.h"
@@ -27,6 +28,7 @@ struct kernel_ops {
 	size_t (*files)(struct tracer *t, const struct bound_info **out);
 	/* These say how it is. */
 	void (*counts)(struct tracer *t, struct pvm_counts *out);
+	void (*add_drops)(const struct tracer *t, struct rule_counts rules[RULES_MAX]);
 	uint64_t (*skipped_runs)(const struct tracer *t);
 	enum tracer_firing (*firing)(struct tracer *t);
 	size_t (*alive)(struct tracer *t, enum pvm_who who);

@@ -50,7 +50,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 	t->single_cpu = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	t->in_pid_ns = support__in_pid_ns();
 	if (t->in_pid_ns &&
-	    (o->filter[PVM_CALLER][FILTER_PID].cnt || o->filter[PVM_TARGET][FILTER_PID].cnt)) {
+	    (filter_masks(o, PVM_CALLER, FILTER_PID) || filter_masks(o, PVM_TARGET, FILTER_PID))) {
 		log__error("--target-pid and --caller-pid take pids of the host, which cannot be "
 			   "told inside a pid namespace: run pvmtrace on the host for them");
 		free(t);

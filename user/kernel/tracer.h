@@ -13,6 +13,7 @@
 #include "bpf/control.h"
 #include "bpf/event.h"
 #include "bpf/keys.h"
+#include "event/counts.h"
 #include "event/predict.h"
 #include "event/record.h"
 
@@ -65,6 +66,8 @@ bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
 
 /* Gives the sums of the counters of all CPUs. */
 void tracer__counts(struct tracer *t, struct pvm_counts *out);
+/* Adds the calls that the kernel half dropped, by the options' rules. */
+void tracer__add_drops(const struct tracer *t, struct rule_counts rules[RULES_MAX]);
 /* See hooks__skipped. */
 uint64_t tracer__skipped_runs(const struct tracer *t);
 /* See hooks__misses. */

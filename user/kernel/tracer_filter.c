@@ -10,17 +10,22 @@
 #include "base/log.h"
 #include "bpf/keys.h"
 
-static uint32_t verdict_of(const struct filter_value *value)
+/* Returns what a value means to rule number n. */
+static uint32_t meaning_of(const struct filter_value *value, size_t n)
 {
-	return value->exclude ? PVM_EXCLUDE : PVM_INCLUDE;
+	return (value->exclude ? PVM_EXCLUDED(1u) : PVM_WANTED(1u)) << n;
 }
 
-uint32_t filter_mask(const struct filter_list *list)
+uint32_t filter_masks(const struct options *o, int who, enum filter_field field)
 {
 	uint32_t mask = 0;
 
-	for (size_t i = 0; i < list->cnt; i++)
-		mask |= 1u << verdict_of(&list->values[i]);
+	for (size_t n = 0; n < o->rule_cnt; n++) {
+		const struct filter_list *list = &o->rules[n].filter[who][field];
+
+		for (size_t i = 0; i < list->cnt; i++)
+			mask |= meaning_of(&list->values[i], n);
+	}
 	return mask;
 }
 
@@ -35,45 +40,62 @@ uint32_t filter_includes(const struct filter_list *list)
 
 uint32_t filter_room(const struct options *o, enum filter_field field)
 {
-	size_t cnt = o->filter[PVM_CALLER][field].cnt + o->filter[PVM_TARGET][field].cnt;
+	size_t cnt = 0;
 
+	for (size_t n = 0; n < o->rule_cnt; n++)
+		cnt += o->rules[n].filter[PVM_CALLER][field].cnt +
+		       o->rules[n].filter[PVM_TARGET][field].cnt;
 	return cnt ? (uint32_t)cnt : 1;
 }
 
-static int fill_uids(const struct filter_list *list, uint32_t who, int fd)
+/* Adds to what a key means: other rules may have it too. */
+static int put_meaning(int fd, const void *key, uint32_t meant)
 {
-	for (size_t i = 0; i < list->cnt; i++) {
-		struct pvm_uid_key key = { .who = who, .uid = list->values[i].number };
-		uint32_t verdict = verdict_of(&list->values[i]);
+	uint32_t before = 0;
 
-		if (bpf_map_update_elem(fd, &key, &verdict, BPF_ANY))
-			return -errno;
-	}
-	return 0;
+	if (!bpf_map_lookup_elem(fd, key, &before))
+		meant |= before;
+	return bpf_map_update_elem(fd, key, &meant, BPF_ANY) ? -errno : 0;
 }
 
-static int fill_comms(const struct filter_list *list, uint32_t who, int fd)
+static int fill_uids(const struct rule *r, size_t n, uint32_t who, int fd)
 {
-	for (size_t i = 0; i < list->cnt; i++) {
+	const struct filter_list *list = &r->filter[who][FILTER_UID];
+	int err = 0;
+
+	for (size_t i = 0; i < list->cnt && !err; i++) {
+		struct pvm_uid_key key = { .who = who, .uid = list->values[i].number };
+
+		err = put_meaning(fd, &key, meaning_of(&list->values[i], n));
+	}
+	return err;
+}
+
+static int fill_comms(const struct rule *r, size_t n, uint32_t who, int fd)
+{
+	const struct filter_list *list = &r->filter[who][FILTER_COMM];
+	int err = 0;
+
+	for (size_t i = 0; i < list->cnt && !err; i++) {
 		struct pvm_comm_key key = { .who = who };
-		uint32_t verdict = verdict_of(&list->values[i]);
 
 		memcpy(key.comm, list->values[i].text,
 		       strnlen(list->values[i].text, sizeof(key.comm) - 1));
-		if (bpf_map_update_elem(fd, &key, &verdict, BPF_ANY))
-			return -errno;
+		err = put_meaning(fd, &key, meaning_of(&list->values[i], n));
 	}
-	return 0;
+	return err;
 }
 
 int filter_fill(const struct options *o, int uid_fd, int comm_fd)
 {
 	int err = 0;
 
-	for (uint32_t who = 0; who < 2 && !err; who++) {
-		err = fill_uids(&o->filter[who][FILTER_UID], who, uid_fd);
-		if (!err)
-			err = fill_comms(&o->filter[who][FILTER_COMM], who, comm_fd);
+	for (size_t n = 0; n < o->rule_cnt; n++) {
+		for (uint32_t who = 0; who < 2 && !err; who++) {
+			err = fill_uids(&o->rules[n], n, who, uid_fd);
+			if (!err)
+				err = fill_comms(&o->rules[n], n, who, comm_fd);
+		}
 	}
 	return err;
 }
@@ -86,11 +108,11 @@ struct pid_binder {
 	uint32_t place;		 /* the last one that was given */
 };
 
-static int bind_pid(struct pid_binder *b, uint32_t who, const struct filter_value *value)
+static int bind_pid(struct pid_binder *b, size_t n, uint32_t who, const struct filter_value *value)
 {
 	static const char *const names[] = { "--caller-pid", "--target-pid" };
 	struct pvm_pid_key key = { .who = who, .pid = value->number };
-	struct pvm_pid_val val = { .verdict = verdict_of(value) };
+	struct pvm_pid_val val = { .meant = 0 };
 	uint64_t start_ns = 0;
 	bool has_place = who == PVM_TARGET && !value->exclude;
 	uint32_t tgid = 0;
@@ -109,7 +131,11 @@ static int bind_pid(struct pid_binder *b, uint32_t who, const struct filter_valu
 			   names[who], value->text, tgid);
 		return EX_USAGE;
 	}
+	/* Of another start it is what a process meant that has ended between two rules. */
+	if (bpf_map_lookup_elem(b->fd, &key, &val) || val.start_ns != start_ns)
+		val.meant = 0;
 	val.start_ns = start_ns;
+	val.meant |= meaning_of(value, n);
 	if (!value->exclude)
 		pid_watch__add(&b->watch[who], value->number);
 	return bpf_map_update_elem(b->fd, &key, &val, BPF_ANY) ? -errno : 0;
@@ -121,11 +147,13 @@ int filter_bind_pids(const struct options *o, int pid_fd, filter_look_fn look, v
 	struct pid_binder b = { .fd = pid_fd, .look = look, .ctx = ctx, .watch = watch };
 	int err = 0;
 
-	for (uint32_t who = 0; who < 2; who++) {
-		const struct filter_list *list = &o->filter[who][FILTER_PID];
+	for (size_t n = 0; n < o->rule_cnt; n++) {
+		for (uint32_t who = 0; who < 2; who++) {
+			const struct filter_list *list = &o->rules[n].filter[who][FILTER_PID];
 
-		for (size_t i = 0; i < list->cnt && !err; i++)
-			err = bind_pid(&b, who, &list->values[i]);
+			for (size_t i = 0; i < list->cnt && !err; i++)
+				err = bind_pid(&b, n, who, &list->values[i]);
+		}
 	}
 	return err;
 }

@@ -11,8 +11,8 @@
 
 struct pvm_memory;
 
-/* Returns which verdicts a filter has values for: bits 1 << enum pvm_verdict. */
-uint32_t filter_mask(const struct filter_list *list);
+/* Returns for which values of a filter (enum pvm_who, enum filter_field) there are rules: PVM_WANTED, PVM_EXCLUDED. */
+uint32_t filter_masks(const struct options *o, int who, enum filter_field field);
 /* Returns the entries that a map for this field needs, for caller and target together; at least 1. */
 uint32_t filter_room(const struct options *o, enum filter_field field);
 /* Returns how many values include. */

@@ -59,6 +59,15 @@ void tracer__counts(struct tracer *t, struct pvm_counts *out)
 			out->n[i] += __atomic_load_n(&shared->rows[row].n[i], __ATOMIC_RELAXED);
 }
 
+void tracer__add_drops(const struct tracer *t, struct rule_counts rules[RULES_MAX])
+{
+	const struct pvm_rule_drops *rows = t->skel->bss->rule_drops;
+
+	for (size_t row = 0; row < t->rows; row++)
+		for (size_t i = 0; i < RULES_MAX; i++)
+			rules[i].dropped += __atomic_load_n(&rows[row].n[i], __ATOMIC_RELAXED);
+}
+
 uint64_t tracer__skipped_runs(const struct tracer *t)
 {
 	return hooks__skipped(&t->hooks);

@@ -69,17 +69,43 @@ static int check_allow_fifo(const struct options *o)
 /* Nothing is looked up, or what is summed up is not told one by one: there would be nothing to judge. */
 static int check_region(const struct options *o)
 {
-	if (!o->region.cnt)
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		const struct filter_list *region = &o->rules[i].region;
+
+		if (!region->cnt)
+			continue;
+		if (!o->regions && !o->replay)
+			log__error("--region %s%.200s: not together with --regions 0",
+				   region->values->exclude ? "!" : "", region->values->text);
+		else if (o->aggregate_s && !o->rules[i].name)
+			log__error(
+				"--region %s%.200s: not together with --aggregate, whose sums have no regions",
+				region->values->exclude ? "!" : "", region->values->text);
+		else
+			continue;
+		return EX_USAGE;
+	}
+	return 0;
+}
+
+bool options__aggregates(const struct options *o)
+{
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		if (o->rules[i].action == RULE_AGGREGATE)
+			return true;
+	}
+	return false;
+}
+
+/* It is the window of rules, where there are some. */
+static int check_aggregate(const struct options *o)
+{
+	if (!o->aggregate_s || !o->rules[0].name || options__aggregates(o))
 		return 0;
-	if (!o->regions && !o->replay)
-		log__error("--region %s%.200s: not together with --regions 0",
-			   o->region.values->exclude ? "!" : "", o->region.values->text);
-	else if (o->aggregate_s)
-		log__error(
-			"--region %s%.200s: not together with --aggregate, whose sums have no regions",
-			o->region.values->exclude ? "!" : "", o->region.values->text);
-	else
-		return 0;
+	log__error(
+		"--aggregate %u: no rule of the configuration file aggregates: with rules, this is for "
+		"how long those do that end in aggregate",
+		o->aggregate_s);
 	return EX_USAGE;
 }
 
@@ -99,28 +125,35 @@ static uint32_t only_one(const struct filter_list *list)
 }
 
 /* Refuses filters that leave nothing to each other. */
-static int check_filters(const struct options *o)
+int options_check__rule(const struct rule *rule)
 {
-	const uint32_t caller = only_one(&o->filter[PVM_CALLER][FILTER_PID]);
-	const uint32_t target = only_one(&o->filter[PVM_TARGET][FILTER_PID]);
+	const uint32_t caller = only_one(&rule->filter[PVM_CALLER][FILTER_PID]);
+	const uint32_t target = only_one(&rule->filter[PVM_TARGET][FILTER_PID]);
 
-	if (o->no_self && caller && caller == target)
+	if (rule->no_self && caller && caller == target)
 		log__error("--no-self: with --caller-pid %u and --target-pid %u no call can match",
 			   caller, target);
-	else if (o->outcome == PVM_FAILED && o->min_bytes)
+	else if (rule->outcome == PVM_FAILED && rule->min_bytes)
 		log__error("--min-bytes %llu: with --outcome failure no call can match: what fails "
 			   "moves nothing",
-			   (unsigned long long)o->min_bytes);
+			   (unsigned long long)rule->min_bytes);
 	else
 		return 0;
 	return EX_USAGE;
+}
+
+/* Those of rules were checked where they stand. */
+static int check_filters(const struct options *o)
+{
+	return o->rules[0].name ? 0 : options_check__rule(&o->rules[0]);
 }
 
 int options_check__all(const struct options *o)
 {
 	int (*const checks[])(const struct options *) = { check_replay,	    check_max_size,
 							  check_allow_fifo, check_omit,
-							  check_region,	    check_filters };
+							  check_region,	    check_aggregate,
+							  check_filters };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(checks) / sizeof(checks[0]); i++)

@@ -93,17 +93,20 @@ static const struct option_def *find_name(const char *name)
 		if (!strcmp(options_table[i].name, name))
 			return &options_table[i];
 	}
-	return NULL;
+	return strcmp(option_rule.name, name) ? NULL : &option_rule;
 }
 
 /* Returns the row that a name stands for, if a file may have it; NULL after a message. */
-static const struct option_def *accept_name(const char *name)
+static const struct option_def *accept_name(const struct option_parse *p, const char *name)
 {
 	const struct option_def *d = find_name(name);
+	bool in_rule = d && p->has_rules && d->group != GROUP_FILTER;
 
-	if (d && !d->command_only)
+	if (d && !d->command_only && !in_rule)
 		return d;
-	if (d)
+	if (d && !d->command_only)
+		log__error("'%s' is no filter: it stands before the first rule", name);
+	else if (d)
 		log__error("'%s' is for the command line only", name);
 	else if (!strncmp(name, "-", 1))
 		log__error("'%.200s' is not an option: here they are written without dashes", name);
@@ -222,7 +225,7 @@ static int take_line(struct option_parse *p, char *line, size_t len, unsigned nu
 	if (!*line || *line == '#')
 		return 0;
 	split(line, &name, &value);
-	s.def = accept_name(name);
+	s.def = accept_name(p, name);
 	if (!s.def)
 		return EX_CONFIG;
 	wrong = value ? ambiguous(value) : NULL;
@@ -269,5 +272,5 @@ int options_file__read(struct option_parse *p, const char *path)
 		err = err ? err : line_err;
 	}
 	log__about(NULL);
-	return err;
+	return err ? err : options_rules__check(p, path);
 }

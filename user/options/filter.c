@@ -164,7 +164,7 @@ static int check_list(const struct option_def *d, const char *value, const struc
 
 int option__set_filter(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	struct filter_list *list = (struct filter_list *)((char *)p->o + d->offset);
+	struct filter_list *list = option__member(p, d);
 	struct filter_value v = { .exclude = value[0] == '!' }, *grown;
 	int err;
 

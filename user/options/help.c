@@ -138,6 +138,9 @@ void options__help(void)
 	for (unsigned group = 0; group < GROUP_CNT; group++)
 		put_group((enum option_group)group);
 
+	puts("\nRules, in a configuration file only:");
+	printf("  %s %s\n    ", option_rule.name, option_rule.arg);
+	put_wrapped(option_rule.help, 4, 4);
 	puts("\nSignals: SIGINT and SIGTERM end the run, SIGHUP opens the output file again, SIGUSR1 "
 	     "writes stats.");
 	puts("\nExit status:");

@@ -17,6 +17,7 @@ static void set_defaults(struct option_parse *p, struct options *o)
 {
 	*p = (struct option_parse){ .o = o };
 	memset(o, 0, sizeof(*o));
+	o->rule_cnt = 1;
 	for (size_t i = 0; i < options_table_cnt; i++)
 		option__reset(p, &options_table[i]);
 }
@@ -56,6 +57,11 @@ static const struct option_def *find_row(int val)
 	return NULL;
 }
 
+static bool is_rule(const char *word)
+{
+	return !strcmp(word, "--rule") || !strncmp(word, "--rule=", strlen("--rule="));
+}
+
 /* Refuses what getopt_long itself refused: c is its answer, word the argument it was looking at. */
 static int refuse_word(int c, const char *word)
 {
@@ -67,6 +73,8 @@ static int refuse_word(int c, const char *word)
 	else if (d && optopt >= LONG_ONLY)
 		log__error("--%s: takes no value, but '%.200s' was given", d->name,
 			   value ? value + 1 : "");
+	else if (is_rule(word))
+		log__error("'--rule': rules stand in a configuration file only (--config)");
 	else if (optopt)
 		log__error("'-%c' is not an option; see pvmtrace --help", optopt);
 	else
@@ -173,9 +181,15 @@ static int put_file_below(struct options *command)
 	set_defaults(&p, &merged);
 	err = options_file__read(&p, command->config);
 	if (!err)
+		err = options_rules__beside(&p, command);
+	if (!err)
 		drop_overridden(&p, command);
 	for (size_t i = 0; !err && i < command->setting_cnt; i++)
 		err = take(&p, &command->settings[i]);
+	if (!err)
+		err = options_check__all(&merged);
+	if (!err)
+		options_rules__complete(&p);
 	memcpy(merged.command, command->command, sizeof(merged.command));
 	options__free(command);
 	*command = merged;
@@ -190,25 +204,32 @@ int options__parse(struct options *o, int argc, char **argv)
 	set_defaults(&p, o);
 	join_command(o, argc, argv);
 	err = parse_command(&p, argc, argv);
-	if (!err && o->config && !only_prints(o))
-		err = put_file_below(o);
 	if (!err && !only_prints(o))
-		err = options_check__all(o);
+		err = o->config ? put_file_below(o) : options_check__all(o);
 	if (err)
 		options__free(o);
 	return err;
 }
 
-void options__free(struct options *o)
+static void free_filters(struct rule *rule)
 {
 	for (size_t who = 0; who < 2; who++) {
 		for (size_t field = 0; field < FILTER_FIELD_CNT; field++) {
-			free(o->filter[who][field].values);
-			o->filter[who][field] = (struct filter_list){ 0 };
+			free(rule->filter[who][field].values);
+			rule->filter[who][field] = (struct filter_list){ 0 };
 		}
 	}
-	free(o->region.values);
-	o->region = (struct filter_list){ 0 };
+	free(rule->region.values);
+	rule->region = (struct filter_list){ 0 };
+}
+
+void options__free(struct options *o)
+{
+	for (size_t i = 0; i < o->rule_cnt; i++) {
+		free_filters(&o->rules[i]);
+		free((char *)o->rules[i].name);
+		o->rules[i].name = NULL;
+	}
 	free(o->settings);
 	free(o->config_text);
 	o->settings = NULL;

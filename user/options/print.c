@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "event/names.h"
 #include "options/table.h"
 #include "render/text_line.h"
 
@@ -58,12 +59,25 @@ static unsigned times(const struct options *o, const struct option_def *d)
 	return cnt;
 }
 
+/* Puts how it would be set. */
+static void put_unset(const struct option_def *d)
+{
+	char def[32] = "";
+
+	if (d->def)
+		option__number(d, d->def, def, sizeof(def));
+	if (d->arg)
+		printf("#%s %s\n", d->name, *def ? def : d->def_text ? d->def_text : d->arg);
+	else
+		printf("#%s\n", d->name);
+}
+
 static void put_flag(const struct options *o, const struct option_def *d)
 {
 	unsigned cnt = times(o, d);
 
 	if (!cnt)
-		printf("#%s\n", d->name);
+		put_unset(d);
 	while (cnt--)
 		puts(d->name);
 }
@@ -71,7 +85,6 @@ static void put_flag(const struct options *o, const struct option_def *d)
 static void put_setting(const struct options *o, const struct option_def *d)
 {
 	const char *last = NULL;
-	char def[32] = "";
 
 	for (size_t i = 0; i < o->setting_cnt; i++) {
 		if (o->settings[i].def != d)
@@ -82,11 +95,8 @@ static void put_setting(const struct options *o, const struct option_def *d)
 	}
 	if (last && !option__adds_up(d))
 		put_value(d, last);
-	if (last)
-		return;
-	if (d->def)
-		option__number(d, d->def, def, sizeof(def));
-	printf("#%s %s\n", d->name, *def ? def : d->def_text ? d->def_text : d->arg);
+	if (!last)
+		put_unset(d);
 }
 
 /* Puts it as a comment, broken between words. */
@@ -118,6 +128,38 @@ static void put_help(const struct option_def *d)
 	put_comment(text);
 }
 
+static void put_filter(const struct option_setting *s)
+{
+	if (s->value)
+		put_value(s->def, s->value);
+	else
+		puts(s->def->name);
+}
+
+/* They come last, each with the filters that are its own. */
+static void put_rules(const struct options *o)
+{
+	const struct rule *rule = o->rules;
+
+	putchar('\n');
+	put_comment(option_rule.help);
+	if (!rule->name) {
+		put_unset(&option_rule);
+		return;
+	}
+	for (size_t i = 0; i < o->setting_cnt; i++) {
+		const struct option_setting *s = &o->settings[i];
+
+		if (option__is_filter(s->def)) {
+			put_filter(s);
+		} else if (s->def == &option_rule) {
+			printf("%s%s %s %s\n", rule == o->rules ? "" : "\n", s->def->name,
+			       rule->name, rule_action_names[rule->action]);
+			rule++;
+		}
+	}
+}
+
 int options__print(const struct options *o)
 {
 	int err = check_values(o);
@@ -134,11 +176,14 @@ int options__print(const struct options *o)
 			continue;
 		putchar('\n');
 		put_help(d);
-		if (d->arg)
+		if (option__is_filter(d) && o->rules[0].name)
+			put_unset(d);
+		else if (d->arg)
 			put_setting(o, d);
 		else
 			put_flag(o, d);
 	}
+	put_rules(o);
 	if (!fflush(stdout))
 		return 0;
 	log__error("stdout: %s", strerror(errno));

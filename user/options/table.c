@@ -28,14 +28,20 @@
 	"heap, stack, anon, none, exec, or file: and a path or a shell pattern for some"
 #define ALLOW_CONTAINER "the beginning of an id, of letters, digits and any of ._-:@+, or none"
 
-static void store_number(struct options *o, const struct option_def *d, uint64_t n)
+static void store_number(const struct option_parse *p, const struct option_def *d, uint64_t n)
 {
 	uint32_t n32 = (uint32_t)n;
 
 	if (d->size == sizeof(n32))
-		memcpy((char *)o + d->offset, &n32, sizeof(n32));
+		memcpy(option__member(p, d), &n32, sizeof(n32));
 	else
-		memcpy((char *)o + d->offset, &n, sizeof(n));
+		memcpy(option__member(p, d), &n, sizeof(n));
+}
+
+/* Returns the rule that filters are given to. */
+static struct rule *last_rule(const struct option_parse *p)
+{
+	return &p->o->rules[p->o->rule_cnt - 1];
 }
 
 static int set_number(struct option_parse *p, const struct option_def *d, const char *value)
@@ -55,7 +61,7 @@ static int set_number(struct option_parse *p, const struct option_def *d, const 
 		return option__refuse_value(d, value);
 	if (d->power && (n & (n - 1)))
 		return option__refuse_value(d, value);
-	store_number(p->o, d, n);
+	store_number(p, d, n);
 	return 0;
 }
 
@@ -75,7 +81,7 @@ static int set_args(struct option_parse *p, const struct option_def *d, const ch
 static int set_flag(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	(void)value;
-	*(bool *)((char *)p->o + d->offset) = true;
+	*(bool *)option__member(p, d) = true;
 	return 0;
 }
 
@@ -100,7 +106,7 @@ static int set_verbose(struct option_parse *p, const struct option_def *d, const
 
 static int set_text(struct option_parse *p, const struct option_def *d, const char *value)
 {
-	memcpy((char *)p->o + d->offset, &value, sizeof(value));
+	memcpy(option__member(p, d), &value, sizeof(value));
 	return 0;
 }
 
@@ -151,7 +157,7 @@ static int set_name(struct option_parse *p, const struct option_def *d, const ch
 
 	if (i < 0)
 		return option__refuse_value(d, value);
-	store_number(p->o, d, (uint64_t)i);
+	store_number(p, d, (uint64_t)i);
 	return 0;
 }
 
@@ -183,7 +189,7 @@ static int set_op(struct option_parse *p, const struct option_def *d, const char
 
 	if (err)
 		return err;
-	p->o->ops = left << PVM_READ;
+	last_rule(p)->ops = left << PVM_READ;
 	return 0;
 }
 
@@ -194,14 +200,14 @@ static int set_outcome(struct option_parse *p, const struct option_def *d, const
 
 	if (err)
 		return err;
-	p->o->outcome = left == 3 ? 0 : left & 1 ? PVM_SUCCEEDED : PVM_FAILED;
+	last_rule(p)->outcome = left == 3 ? 0 : left & 1 ? PVM_SUCCEEDED : PVM_FAILED;
 	return 0;
 }
 
 static int set_relation(struct option_parse *p, const struct option_def *d, const char *value)
 {
 	const uint32_t all_kinships = (1u << PVM_OTHER_USER) - 1;
-	struct relation_filter *r = &p->o->relation;
+	struct relation_filter *r = &last_rule(p)->relation;
 	bool exclude = value[0] == '!';
 	int i = name_index(d->names, value + exclude);
 
@@ -216,8 +222,9 @@ static int set_relation(struct option_parse *p, const struct option_def *d, cons
 }
 
 #define MEMBER(m) .offset = offsetof(struct options, m), .size = sizeof(((struct options *)0)->m)
-#define FILTER_OF(who, f) \
-	.group = GROUP_FILTER, .set = option__set_filter, MEMBER(filter[who][f]), .field = (f)
+#define FILTER_OF(who, f)                                                                  \
+	.group = GROUP_FILTER, .set = option__set_filter, MEMBER(rules[0].filter[who][f]), \
+	.field = (f)
 
 const struct option_def options_table[] = {
 	{ "target-pid", .letter = 'p', .arg = "PID", FILTER_OF(PVM_TARGET, FILTER_PID),
@@ -259,22 +266,22 @@ const struct option_def options_table[] = {
 	{ "caller-ancestor-exe", .arg = "PATH", FILTER_OF(PVM_CALLER, FILTER_ANCESTOR_EXE),
 	  .allowed = ALLOW_EXE,
 	  .help = "program that an ancestor of the caller runs, likewise: all that was started from there" },
-	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, MEMBER(ops),
+	{ "op", .group = GROUP_FILTER, .arg = "read|write", .set = set_op, MEMBER(rules[0].ops),
 	  .names = op_names, .help = "only process_vm_readv or only process_vm_writev" },
 	{ "outcome", .group = GROUP_FILTER, .arg = "success|failure", .set = set_outcome,
-	  MEMBER(outcome), .names = outcome_names,
+	  MEMBER(rules[0].outcome), .names = outcome_names,
 	  .help = "only calls with this outcome; unknown ones always pass" },
-	{ "min-bytes", .group = GROUP_FILTER, .arg = "N", .set = set_number, MEMBER(min_bytes),
-	  .max = CALL_BYTES_MAX,
+	{ "min-bytes", .group = GROUP_FILTER, .arg = "N", .set = set_number,
+	  MEMBER(rules[0].min_bytes), .max = CALL_BYTES_MAX,
 	  .help = "only calls that moved at least N bytes; unknown ones always pass" },
 	{ "relation", .group = GROUP_FILTER, .arg = "RELATION", .set = set_relation,
-	  MEMBER(relation), .names = relation_names,
+	  MEMBER(rules[0].relation), .names = relation_names,
 	  .help = "only calls whose target is this to the caller: none of its kin, itself, its descendant, its "
 		  "ancestor; of another user, in another container" },
-	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(no_self),
+	{ "no-self", .group = GROUP_FILTER, .set = set_flag, MEMBER(rules[0].no_self),
 	  .help = "no calls of a process on itself" },
-	{ "region", .group = GROUP_FILTER, .arg = "KIND", .set = option__set_filter, MEMBER(region),
-	  .field = FILTER_REGION, .allowed = ALLOW_REGION,
+	{ "region", .group = GROUP_FILTER, .arg = "KIND", .set = option__set_filter,
+	  MEMBER(rules[0].region), .field = FILTER_REGION, .allowed = ALLOW_REGION,
 	  .help = "only calls that touch such memory of the target: heap, stack, anon, none (nothing is "
 		  "mapped there), exec (it can be executed), file:PATH or a shell pattern" },
 
@@ -412,12 +419,12 @@ bool option__adds_up(const struct option_def *d)
 void option__reset(struct option_parse *p, const struct option_def *d)
 {
 	if (d->set == option__set_filter)
-		free(((struct filter_list *)((char *)p->o + d->offset))->values);
+		free(((struct filter_list *)option__member(p, d))->values);
 	else if (d->set == set_op)
 		p->op = (struct option_choice){ 0 };
 	else if (d->set == set_outcome)
 		p->outcome = (struct option_choice){ 0 };
-	memset((char *)p->o + d->offset, 0, d->size);
+	memset(option__member(p, d), 0, d->size);
 	if (d->def)
-		store_number(p->o, d, d->def);
+		store_number(p, d, d->def);
 }

@@ -30,6 +30,7 @@ struct option_parse {
 	struct options *o;
 	struct option_choice op;
 	struct option_choice outcome;
+	bool has_rules; /* the last one of o->rules is what filters are given to */
 };
 
 struct option_def {
@@ -54,6 +55,18 @@ struct option_def {
 
 extern const struct option_def options_table[];
 extern const size_t options_table_cnt;
+/* The line of a configuration file that begins a rule. It is no option of the command line. */
+extern const struct option_def option_rule;
+
+/* Returns whether it is one that a rule can have. */
+bool option__is_filter(const struct option_def *d);
+/* Returns where a value of the option is kept: a filter's in the last rule. */
+static inline void *option__member(const struct option_parse *p, const struct option_def *d)
+{
+	size_t rule = option__is_filter(d) ? p->o->rule_cnt - 1 : 0;
+
+	return (char *)p->o + rule * sizeof(struct rule) + d->offset;
+}
 
 /* Complains about a value in the one shape: which option, what was given, why not (and what is allowed; "is not valid"). All
  * return EX_USAGE. */
@@ -69,6 +82,16 @@ int option__set_filter(struct option_parse *p, const struct option_def *d, const
 int option__set_omit(struct option_parse *p, const struct option_def *d, const char *value);
 /* Checks what options that were all read can do only together, or not together. Returns 0, or EX_USAGE after a message. */
 int options_check__all(const struct options *o);
+/* Checks what filters of a rule can do only together, or not together. Returns likewise. */
+int options_check__rule(const struct rule *rule);
+/* Checks a file's rules. Returns 0, or EX_CONFIG after messages, each with the file and the line. */
+int options_rules__check(const struct option_parse *p, const char *path);
+/* Refuses filters of the command line beside a file's rules. Returns 0, or EX_USAGE after a message. */
+int options_rules__beside(const struct option_parse *p, const struct options *command);
+/* Adds what is meant where rules do not say it: calls that no rule is for are told, unless a rule tells; a window. */
+void options_rules__complete(struct option_parse *p);
+/* Returns whether a rule adds calls up. */
+bool options__aggregates(const struct options *o);
 /* Returns whether the option's values are alternatives to each other; else the last one holds. */
 bool option__adds_up(const struct option_def *d);
 /* Takes back what the option was given. */

@@ -18,6 +18,8 @@ struct metrics_info {
 	enum attach_method attach;
 	enum resolve_method resolve;
 	const struct books *books;
+	const struct rule *rules; /* of a file, in the order of the books' */
+	size_t rule_cnt;
 	uint64_t start_ns;     /* ns since 1970 */
 	uint64_t last_call_ns; /* likewise, entry of the last call emitted; 0: none yet */
 	uint64_t ring_bytes, array_ring_bytes;

@@ -74,6 +74,25 @@ static void put_counters(FILE *f, const struct books *b)
 			(unsigned long long)b->causes[i].value);
 }
 
+/* Of calls that no rule of the file was for, the name is empty. */
+static void put_rules(FILE *f, const struct metrics_info *info)
+{
+	if (info->rule_cnt)
+		put_head(f, "rule_calls_total", "counter",
+			 "Calls that a rule decided on, by its name");
+	for (size_t i = 0; i < info->rule_cnt; i++) {
+		const char *name = info->rules[i].name ? info->rules[i].name : "";
+		const struct rule_counts *counts = &info->books->rules[i];
+		const struct counter fates[] = { { "told", counts->told },
+						 { "summarised", counts->summarised },
+						 { "dropped", counts->dropped } };
+
+		for (size_t k = 0; k < sizeof(fates) / sizeof(fates[0]); k++)
+			fprintf(f, "pvmtrace_rule_calls_total{rule=\"%s\",fate=\"%s\"} %llu\n",
+				name, fates[k].name, (unsigned long long)fates[k].value);
+	}
+}
+
 char *metrics__text(const struct metrics_info *info, size_t *len)
 {
 	char *text = NULL;
@@ -104,6 +123,7 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 		"pvmtrace_ring_size_bytes{ring=\"arrays\"} %llu\n",
 		(unsigned long long)info->ring_bytes, (unsigned long long)info->array_ring_bytes);
 	put_counters(f, info->books);
+	put_rules(f, info);
 	if (!fclose(f))
 		return text;
 	free(text);

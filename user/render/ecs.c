@@ -246,6 +246,12 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 	}
 	if (c->error)
 		put_error(j, c->error, NULL);
+	if (call_rule(c) && fit__begin(j, plan, FIT_RULE)) {
+		json__open_obj(j, "rule");
+		json__str(j, "name", call_rule(c));
+		json__close_obj(j);
+		fit__end(j, plan);
+	}
 	if (fit__begin(j, plan, FIT_HOST)) {
 		put_host(j, r->host, false);
 		fit__end(j, plan);

@@ -173,6 +173,7 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	json_target(j, plan, c);
 	json_relation(j, plan, c);
 	json_access(j, plan, c);
+	json_rule(j, plan, c);
 	put_sides(j, plan, c);
 	put_data(j, plan, c);
 	json_calls_end(j, plan, r);

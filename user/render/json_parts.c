@@ -206,6 +206,16 @@ void json_access(struct json *j, struct fit_plan *plan, const struct call_info *
 	fit__end(j, plan);
 }
 
+void json_rule(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	if (!call_rule(c) || !fit__begin(j, plan, FIT_RULE)) {
+		json__null(j, "rule");
+		return;
+	}
+	json__str(j, "rule", call_rule(c));
+	fit__end(j, plan);
+}
+
 void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *r)
 {
 	fit__put_truncated(j, plan);

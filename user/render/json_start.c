@@ -5,6 +5,7 @@
 
 #include "event/names.h"
 #include "render/common.h"
+#include "render/filters.h"
 #include "render/json.h"
 
 static void put_abis(struct json *j, const struct own_plan *plan, const struct start_info *s)
@@ -58,9 +59,13 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	common__texts(j, "unseen", s->unseen, own__shows(plan, OWN_UNSEEN) ? s->unseen_cnt : 0);
 	common__texts(j, "notes", s->notes, own__shows(plan, OWN_NOTES) ? s->note_cnt : 0);
 	if (s->options && own__shows(plan, OWN_FILTERS))
-		common__filters(j, s, true);
+		filters__put(j, s, true);
 	else
 		json__null(j, "filters");
+	if (s->options && own__shows(plan, OWN_RULES))
+		filters__rules(j, s->options, true);
+	else
+		json__empty_arr(j, "rules");
 	if (s->options && own__shows(plan, OWN_LIMITS))
 		common__limits(j, s->options, true);
 	else

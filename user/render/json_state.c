@@ -5,6 +5,7 @@
 
 #include "event/names.h"
 #include "render/common.h"
+#include "render/filters.h"
 #include "render/json.h"
 
 static void put_counters(struct json *j, const struct own_plan *plan, const char *key,
@@ -18,6 +19,10 @@ static void put_stats(struct json *j, const struct own_plan *plan, const struct 
 {
 	put_counters(j, plan, "counters", s->counters, s->counter_cnt);
 	json__u64(j, "in_flight", s->in_flight);
+	if (own__shows(plan, OWN_RULES))
+		filters__fates(j, s, true);
+	else
+		json__empty_arr(j, "rules");
 }
 
 static void put_lost(struct json *j, const struct own_plan *plan, const struct lost_info *l)

@@ -42,6 +42,7 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	json_caller(j, plan, &s->call);
 	json_target(j, plan, &s->call);
 	json_relation(j, plan, &s->call);
+	json_rule(j, plan, &s->call);
 	put_sums(j, plan->cache, s);
 	put_kinds(j, plan, s);
 	json_calls_end(j, plan, r);

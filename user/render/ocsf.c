@@ -87,9 +87,9 @@ static void put_product(struct json *j, const struct head_room *room)
 	json__word(j, "name", "pvmtrace");
 	if (more_begin(j, room)) {
 		json__word(j, "vendor_name", "pvmtrace");
+		json__word(j, "version", PVMTRACE_VERSION);
 		more_end(j, room);
 	}
-	json__word(j, "version", PVMTRACE_VERSION);
 	json__close_obj(j);
 }
 
@@ -392,7 +392,8 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &(struct head_room){ .fit = plan });
 	put_host_rest(j, plan, r->host);
-	rest__call(j, plan, &r->call, REST_IDS | REST_ARGS | REST_DURATION | REST_SESSION);
+	rest__call(j, plan, &r->call,
+		   REST_IDS | REST_ARGS | REST_DURATION | REST_SESSION | REST_RULE);
 	json__close_obj(j);
 	json__close_obj(j);
 }
@@ -409,7 +410,7 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	json__open_obj(j, "unmapped");
 	put_run(j, r, &(struct head_room){ .fit = plan });
 	put_host_rest(j, plan, r->host);
-	rest__summary(j, plan, s, REST_IDS | REST_ARGS | REST_SESSION);
+	rest__summary(j, plan, s, REST_IDS | REST_ARGS | REST_SESSION | REST_RULE);
 	json__close_obj(j);
 	json__close_obj(j);
 }

@@ -12,12 +12,14 @@
 
 #define TYPE(type) (1u << (type))
 #define WITH_COUNTERS (TYPE(REC_STATS) | TYPE(REC_LOST) | TYPE(REC_STOP))
+#define WITH_RULES (TYPE(REC_START) | TYPE(REC_STATS) | TYPE(REC_STOP))
 
 /* These are what is cut; the records that have it; its name, and the one in `lost`. NULL: the format's. */
 #define OWN_CUTS(CUT)                                                         \
 	CUT(NOTES, TYPE(REC_START), "notes", "notes")                         \
 	CUT(UNSEEN, TYPE(REC_START), "unseen", "unseen")                      \
 	CUT(FILTERS, TYPE(REC_START), "filters", "filters")                   \
+	CUT(RULES, WITH_RULES, "rules", "rules")                              \
 	CUT(ABI_NOTES, TYPE(REC_START), "abis.note", "abis.note")             \
 	CUT(COUNTER_NAMES, TYPE(REC_START), "counter_names", "counter_names") \
 	CUT(LIMITS, TYPE(REC_START), "limits", "limits")                      \

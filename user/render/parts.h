@@ -30,6 +30,8 @@
 	     FORM2("process.*", "unmapped.target.*"))                                                                                         \
 	PART(RELATION, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("relation", "relation"), IN_REST("relation"))                                   \
 	PART(ACCESS, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("access", "access"), IN_REST("access"))                                           \
+	/* which rule told of it; the last format has it in TOP */                                                                             \
+	PART(RULE, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("rule", "rule"), FORM("rule"), NO_FORM)                                             \
 	/* of the remote list all but its status and first element */                                                                         \
 	PART(REMOTE, CNT, WHOLE, NO_ENDS, WHO, WHO, FORM("remote.*"), IN_REST("remote.*"))                                                    \
 	PART(LOCAL, CNT, WHOLE, NO_ENDS, WHO, WHO, OR_NULL("local", "local"), IN_REST("local"))                                               \

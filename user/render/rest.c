@@ -319,6 +319,16 @@ static void put_access(struct json *j, struct fit_plan *plan, const struct call_
 	fit__end(j, plan);
 }
 
+static void put_rule(struct json *j, struct fit_plan *plan, const struct call_info *c,
+		     unsigned int lacks)
+{
+	if (!(lacks & REST_RULE) || !call_rule(c) || fit__omits(plan, FIT_RULE) ||
+	    !fit__begin(j, plan, FIT_TOP))
+		return;
+	json__str(j, "rule", call_rule(c));
+	fit__end(j, plan);
+}
+
 static void put_gaps(struct json *j, const struct list_info *a)
 {
 	json__open_arr(j, "unread");
@@ -404,6 +414,7 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 	put_target(j, plan, c, lacks);
 	put_relation(j, plan, c);
 	put_access(j, plan, c);
+	put_rule(j, plan, c, lacks);
 	put_sides(j, plan, c);
 	if (plan->data && c->data && fit__begin(j, plan, FIT_DATA)) {
 		common__data(j, plan, c);
@@ -438,6 +449,7 @@ void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_i
 	put_caller(j, plan, &s->call, lacks);
 	put_target(j, plan, &s->call, lacks);
 	put_relation(j, plan, &s->call);
+	put_rule(j, plan, &s->call, lacks);
 	put_kinds(j, plan, s);
 	fit__put_truncated(j, plan);
 }

@@ -19,6 +19,7 @@ enum rest_lacks {
 	REST_DURATION = 4,  /* how long a call took */
 	REST_CONTAINER = 8, /* the target's container */
 	REST_SESSION = 16,  /* who leads the caller's session */
+	REST_RULE = 32,	    /* which rule told of a call */
 };
 
 /* Puts a string that a process can choose and that stands in a part of its own: nothing if it is not known or

@@ -4,6 +4,7 @@
 
 #include "event/names.h"
 #include "render/common.h"
+#include "render/filters.h"
 #include "render/rest.h"
 
 static void put_text(struct json *j, const char *key, const char *text)
@@ -51,7 +52,9 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	if (own__shows(plan, OWN_NOTES))
 		common__texts(j, "notes", s->notes, s->note_cnt);
 	if (s->options && own__shows(plan, OWN_FILTERS))
-		common__filters(j, s, false);
+		filters__put(j, s, false);
+	if (s->options && s->options->rules[0].name && own__shows(plan, OWN_RULES))
+		filters__rules(j, s->options, false);
 	if (s->options && own__shows(plan, OWN_LIMITS))
 		common__limits(j, s->options, false);
 	if (own__shows(plan, OWN_COUNTER_NAMES)) {
@@ -76,6 +79,8 @@ static void put_stats(struct json *j, const struct own_plan *plan, const struct 
 {
 	put_counters(j, plan, "counters", s->counters, s->counter_cnt);
 	json__u64(j, "in_flight", s->in_flight);
+	if (s->rule_cnt && own__shows(plan, OWN_RULES))
+		filters__fates(j, s, false);
 }
 
 void rest__own(struct json *j, const struct own_plan *plan, const struct record *r,

@@ -405,6 +405,18 @@ static void put_more(struct text_line *t, const struct call_info *c)
 	put_args(t, &c->caller);
 }
 
+/* Puts " [profilers]". */
+static void put_rule(struct text_line *t, const struct call_info *c)
+{
+	if (!call_rule(c))
+		return;
+	text__tint(t, TINT_NOTE);
+	text__put(t, " [");
+	text__put(t, call_rule(c));
+	text__put(t, "]");
+	text__tint(t, TINT_PLAIN);
+}
+
 static void put_call(struct text_line *t, const struct record *r, const struct render_opts *o)
 {
 	const struct columns *cols = columns_of(o);
@@ -423,6 +435,7 @@ static void put_call(struct text_line *t, const struct record *r, const struct r
 	put_regions(t, c);
 	if (cols->flags)
 		add_flags(t, c, false, 0, cols->flags);
+	put_rule(t, c);
 	if (o->args)
 		put_more(t, c);
 }
@@ -480,6 +493,7 @@ static void put_summary(struct text_line *t, const struct record *r, const struc
 	put_span(t, &r->summary);
 	if (cols->flags)
 		put_sum_flags(t, &r->summary, cols->flags);
+	put_rule(t, &r->call);
 	if (o->args)
 		put_more(t, &r->call);
 }

@@ -27,6 +27,28 @@ static void put_counter(struct text_line *t, const char *sep, const struct count
 	text__u64(t, c->value);
 }
 
+static void put_fate(struct text_line *t, const char *fate, uint64_t calls)
+{
+	if (calls)
+		put_counter(t, " ", &(struct counter){ .name = fate, .value = calls });
+}
+
+/* Puts what became of the calls of those that had some. */
+static void put_fates(struct text_line *t, const struct stats_info *s)
+{
+	for (size_t i = 0; i < s->rule_cnt; i++) {
+		const struct rule_counts *counts = &s->rule_counts[i];
+
+		if (!s->rules[i].name || !(counts->told | counts->summarised | counts->dropped))
+			continue;
+		text__put(t, ", rule ");
+		text__put(t, s->rules[i].name);
+		put_fate(t, "told", counts->told);
+		put_fate(t, "summarised", counts->summarised);
+		put_fate(t, "dropped", counts->dropped);
+	}
+}
+
 /* Puts those that are not 0, and always what came in and what was lost. */
 static void put_counters(struct text_line *t, const struct stats_info *s)
 {
@@ -44,6 +66,7 @@ static void put_counters(struct text_line *t, const struct stats_info *s)
 		text__put(t, ", in flight ");
 		text__u64(t, s->in_flight);
 	}
+	put_fates(t, s);
 }
 
 static void put_date(struct text_line *t, uint64_t real_ns)
@@ -76,38 +99,50 @@ static void put_filter(struct text_line *t, const char *whose, const char *field
 }
 
 /* Puts them as they would be given. */
-static void put_filters(struct text_line *t, const struct options *o)
+static void put_filters(struct text_line *t, const struct rule *rule)
 {
 	static const char *const whose[] = { [PVM_CALLER] = "caller-", [PVM_TARGET] = "target-" };
 
 	for (int who = PVM_CALLER; who <= PVM_TARGET; who++) {
 		for (int field = 0; field < FILTER_FIELD_CNT; field++)
 			put_filter(t, whose[who], filter_field_name((enum filter_field)field),
-				   &o->filter[who][field]);
+				   &rule->filter[who][field]);
 	}
 	for (unsigned int op = PVM_READ; op <= PVM_WRITE; op++) {
-		if (o->ops != 1u << op)
+		if (rule->ops != 1u << op)
 			continue;
 		text__put(t, " --op ");
 		text__put(t, op_name(op));
 	}
 	for (int i = 0; i < PVM_RELATION_CNT; i++) {
-		if (!((o->relation.wanted | o->relation.excluded) & 1u << i))
+		if (!((rule->relation.wanted | rule->relation.excluded) & 1u << i))
 			continue;
-		text__put(t, o->relation.excluded & 1u << i ? " --relation !" : " --relation ");
+		text__put(t, rule->relation.excluded & 1u << i ? " --relation !" : " --relation ");
 		text__put(t, relation_names[i]);
 	}
-	if (o->outcome) {
+	if (rule->outcome) {
 		text__put(t, " --outcome ");
-		text__put(t, outcome_name(o->outcome));
+		text__put(t, outcome_name(rule->outcome));
 	}
-	if (o->min_bytes) {
+	if (rule->min_bytes) {
 		text__put(t, " --min-bytes ");
-		text__u64(t, o->min_bytes);
+		text__u64(t, rule->min_bytes);
 	}
-	if (o->no_self)
+	if (rule->no_self)
 		text__put(t, " --no-self");
-	put_filter(t, "", "region", &o->region);
+	put_filter(t, "", "region", &rule->region);
+}
+
+/* Each with what becomes of its calls, and for which ones. */
+static void put_rules(struct text_line *t, const struct options *o)
+{
+	for (size_t i = 0; i < o->rule_cnt && o->rules[i].name; i++) {
+		text__put(t, "; rule ");
+		text__put(t, o->rules[i].name);
+		text__put(t, " ");
+		text__put(t, rule_action_names[o->rules[i].action]);
+		put_filters(t, &o->rules[i]);
+	}
 }
 
 /* They are spoken of only where the hooks need some. */
@@ -150,8 +185,10 @@ static void put_start(struct text_line *t, const struct record *r)
 		put_text(t, abi_word(&s->abis[i]));
 		text__put(t, s->abis[i].proven ? "" : " (not proven)");
 	}
-	if (s->options)
-		put_filters(t, s->options);
+	if (s->options && s->options->rules[0].name)
+		put_rules(t, s->options);
+	else if (s->options)
+		put_filters(t, s->options->rules);
 	put_witnesses(t, &s->witnesses);
 	for (size_t i = 0; i < s->note_cnt; i++) {
 		text__put(t, "; ");

@@ -408,10 +408,10 @@ static bool passes(enum pvm_who side, enum filter_field field, const char *text,
 {
 	struct audit_call call = call_at(LATER);
 
-	memset(&options, 0, sizeof(options));
+	options = (struct options){ .rule_cnt = 1 };
 	value = (struct filter_value){ .exclude = exclude, .text = text, .number = number };
-	options.filter[side][field] = (struct filter_list){ .values = &value, .cnt = 1 };
-	return audit_who__passes(&options, &call, who, BEGIN_NS);
+	options.rules[0].filter[side][field] = (struct filter_list){ .values = &value, .cnt = 1 };
+	return audit_who__rules(&options, &call, who, BEGIN_NS);
 }
 
 static const struct audit_who dumper = {
@@ -479,14 +479,14 @@ static void test_what_is_known_can_hide(void **state)
 	who.caller.start_ns = 60 * S;
 	assert_false(passes(PVM_CALLER, FILTER_PID, NULL, 4242, false, &who));
 	assert_true(passes(PVM_CALLER, FILTER_PID, NULL, 4242, true, &who));
-	memset(&options, 0, sizeof(options));
-	options.ops = 1u << PVM_WRITE;
-	assert_false(audit_who__passes(&options, &call, &who, BEGIN_NS));
-	options.ops = 0;
-	options.no_self = true;
-	assert_true(audit_who__passes(&options, &call, &who, BEGIN_NS));
+	options = (struct options){ .rule_cnt = 1 };
+	options.rules[0].ops = 1u << PVM_WRITE;
+	assert_false(audit_who__rules(&options, &call, &who, BEGIN_NS));
+	options.rules[0].ops = 0;
+	options.rules[0].no_self = true;
+	assert_true(audit_who__rules(&options, &call, &who, BEGIN_NS));
 	who.target.pid = call.pid;
-	assert_false(audit_who__passes(&options, &call, &who, BEGIN_NS));
+	assert_false(audit_who__rules(&options, &call, &who, BEGIN_NS));
 }
 
 /* The same holds of a recording. */
@@ -515,23 +515,24 @@ static void test_replayed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		memset(&options, 0, sizeof(options));
+		options = (struct options){ .rule_cnt = 1 };
 		value = (struct filter_value){ .text = rows[i].text, .number = rows[i].number };
-		options.filter[PVM_CALLER][rows[i].field] =
+		options.rules[0].filter[PVM_CALLER][rows[i].field] =
 			(struct filter_list){ .values = &value, .cnt = 1 };
 		raw.caller.flags = PVM_TASK_CREDS;
-		assert_int_equal(judge__call(&options, &call), rows[i].known);
+		assert_int_equal(!judge__call(&options, &call), !rows[i].known);
 		raw.caller.flags = 0;
-		assert_int_equal(judge__call(&options, &call), rows[i].unknown);
+		assert_int_equal(!judge__call(&options, &call), !rows[i].unknown);
 	}
 	/* Its target is not known, and its outcome neither. */
-	memset(&options, 0, sizeof(options));
+	options = (struct options){ .rule_cnt = 1 };
 	value = (struct filter_value){ .number = 7 };
-	options.filter[PVM_TARGET][FILTER_PID] = options.filter[PVM_TARGET][FILTER_UID] =
-		(struct filter_list){ .values = &value, .cnt = 1 };
-	options.outcome = PVM_SUCCEEDED;
+	options.rules[0].filter[PVM_TARGET][FILTER_PID] =
+		options.rules[0].filter[PVM_TARGET][FILTER_UID] =
+			(struct filter_list){ .values = &value, .cnt = 1 };
+	options.rules[0].outcome = PVM_SUCCEEDED;
 	assert_true(judge__call(&options, &call));
-	options.ops = 1u << PVM_WRITE;
+	options.rules[0].ops = 1u << PVM_WRITE;
 	assert_false(judge__call(&options, &call));
 }
 

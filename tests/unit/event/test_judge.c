@@ -287,12 +287,10 @@ static void make_call(struct call_info *call)
 {
 	fixture__call(&raw);
 	raw.call.op = PVM_READ;
-	raw.call.kinship = PVM_KIN_NONE;
 	raw.call.caller.pid = 100;
 	raw.call.caller.tid = 101;
 	raw.call.caller.uid = raw.call.caller.process_uid = 1000;
-	raw.call.target.pid = 200;
-	raw.call.target.tid = 200;
+	raw.call.target.pid = raw.call.target.tid = 200;
 	raw.call.target.uid = raw.call.target.process_uid = 0;
 	memset(raw.call.caller.comm, 0, PVM_COMM_SZ);
 	memset(raw.call.target.comm, 0, PVM_COMM_SZ);
@@ -465,18 +463,19 @@ static void test_borrowed_memory(void **state)
 /* While tracing, the kernel half says of each whether it is out, or open because of its cgroup. */
 static void test_left_open(void **state)
 {
+	enum { OUT = 0x80 }; /* it leaves no rule */
 	static const struct {
-		uint8_t named, owner; /* enum pvm_task_flag */
+		uint8_t named, owner; /* enum pvm_task_flag, or OUT */
 		bool pass;
 	} cases[] = {
 		{ 0, 0, true },
-		{ PVM_TASK_REJECTED, 0, true },
-		{ 0, PVM_TASK_REJECTED, true },
-		{ PVM_TASK_CGROUP_WAIT, PVM_TASK_REJECTED, false },
+		{ OUT, 0, true },
+		{ 0, OUT, true },
+		{ PVM_TASK_CGROUP_WAIT, OUT, false },
 		{ PVM_TASK_CGROUP_WAIT, 0, true },
 		{ PVM_TASK_CGROUP_WAIT, PVM_TASK_CGROUP_WAIT, true },
-		{ PVM_TASK_REJECTED, PVM_TASK_CGROUP_WAIT, true },
-		{ PVM_TASK_REJECTED | PVM_TASK_CGROUP_WAIT, PVM_TASK_REJECTED, false },
+		{ OUT, PVM_TASK_CGROUP_WAIT, true },
+		{ OUT, OUT, false },
 	};
 	struct pvm_task lender = { .pid = 300 };
 	struct call_info call;
@@ -485,17 +484,20 @@ static void test_left_open(void **state)
 	(void)state;
 	make_call(&call);
 	call.owner = (struct task_info){ .task = &lender, .cgroup = "/lent", .cgroup_len = 5 };
-	call.target.cgroup = "/in";
-	call.target.cgroup_len = 3;
+	call.target =
+		(struct task_info){ .task = &raw.call.target, .cgroup = "/in", .cgroup_len = 3 };
 	parse(&o, "--target-cgroup /lent");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		raw.call.target.flags = cases[i].named;
-		lender.flags = cases[i].owner;
-		if (judge__left_open(&o, &call) != cases[i].pass)
+		raw.call.target.flags = cases[i].named & (uint8_t)~OUT;
+		lender.flags = cases[i].owner & (uint8_t)~OUT;
+		raw.call.rules[PVM_TARGET] = !(cases[i].named & OUT);
+		raw.call.owner.rules = !(cases[i].owner & OUT);
+		if (!judge__left_open(&o, &call) == cases[i].pass)
 			fail_msg("case %zu", i);
 	}
 	call.owner.task = NULL;
 	raw.call.target.flags = PVM_TASK_CGROUP_WAIT;
+	raw.call.rules[PVM_TARGET] = 1;
 	assert_false(judge__left_open(&o, &call));
 	options__free(&o);
 }

@@ -63,14 +63,14 @@ static void touch(int first, int second)
 static bool passes(const char *one, const char *other)
 {
 	struct filter_value values[2] = { 0 };
-	const struct filter_list list = { values, other ? 2 : 1 };
+	const struct rule rule = { .region = { values, other ? 2 : 1 } };
 	const char *const words[2] = { one, other };
 
-	for (size_t i = 0; i < list.cnt; i++) {
+	for (size_t i = 0; i < rule.region.cnt; i++) {
 		values[i].exclude = words[i][0] == '!';
 		values[i].text = words[i] + values[i].exclude;
 	}
-	return region_filter__passes(&list, &info);
+	return holds__rule(&rule, region_filter__holds(&rule, &info));
 }
 
 static void test_kinds(void **state)

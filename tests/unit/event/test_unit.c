@@ -71,10 +71,10 @@ static struct filter_value value;
 
 static struct options options_of(enum filter_field field, const char *text, bool exclude)
 {
-	struct options o = { .ops = 0 };
+	struct options o = { .rule_cnt = 1 };
 
 	value = (struct filter_value){ .text = text, .exclude = exclude };
-	o.filter[PVM_CALLER][field] = (struct filter_list){ &value, 1 };
+	o.rules[0].filter[PVM_CALLER][field] = (struct filter_list){ &value, 1 };
 	return o;
 }
 

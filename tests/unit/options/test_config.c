@@ -73,16 +73,16 @@ static void all_ways_to_write_it(void **state)
 	assert_int_equal(o.iov_limit, PVM_IOV_LIMIT_ALL);
 	assert_int_equal(o.stats_interval_s, 7);
 	assert_int_equal(o.in_flight_after_ms, 20);
-	assert_true(o.no_self);
+	assert_true(o.rules[0].no_self);
 	assert_int_equal(o.verbose, 2);
-	assert_int_equal(o.ops, 1u << 2);
-	assert_int_equal(o.filter[0][FILTER_COMM].cnt, 5);
-	assert_string_equal(o.filter[0][FILTER_COMM].values[0].text, "#x");
-	assert_string_equal(o.filter[0][FILTER_COMM].values[3].text, "c # d");
-	assert_string_equal(o.filter[0][FILTER_COMM].values[4].text, "e#f");
-	assert_string_equal(o.filter[0][FILTER_COMM].values[1].text, " y ");
-	assert_string_equal(o.filter[0][FILTER_COMM].values[2].text, "\"");
-	assert_string_equal(o.filter[1][FILTER_CGROUP].values[0].text, "/=a b");
+	assert_int_equal(o.rules[0].ops, 1u << 2);
+	assert_int_equal(o.rules[0].filter[0][FILTER_COMM].cnt, 5);
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[0].text, "#x");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[3].text, "c # d");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[4].text, "e#f");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[1].text, " y ");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[2].text, "\"");
+	assert_string_equal(o.rules[0].filter[1][FILTER_CGROUP].values[0].text, "/=a b");
 	assert_string_equal(o.output, "/a \"b\"");
 	options__free(&o);
 	options__free(&o); /* twice does no harm */
@@ -100,13 +100,13 @@ static void the_command_line_wins(void **state)
 	assert_string_equal(text, "");
 	assert_int_equal(o.max_line, 2000);
 	assert_int_equal(o.iov_limit, 3);
-	assert_true(o.no_self);
-	assert_int_equal(o.filter[1][FILTER_PID].cnt, 1);
-	assert_int_equal(o.filter[1][FILTER_PID].values[0].number, 8);
-	assert_false(o.filter[1][FILTER_PID].values[0].exclude);
-	assert_int_equal(o.filter[0][FILTER_COMM].cnt, 1);
-	assert_int_equal(o.ops, 1u << 2);
-	assert_int_equal(o.outcome, PVM_FAILED);
+	assert_true(o.rules[0].no_self);
+	assert_int_equal(o.rules[0].filter[1][FILTER_PID].cnt, 1);
+	assert_int_equal(o.rules[0].filter[1][FILTER_PID].values[0].number, 8);
+	assert_false(o.rules[0].filter[1][FILTER_PID].values[0].exclude);
+	assert_int_equal(o.rules[0].filter[0][FILTER_COMM].cnt, 1);
+	assert_int_equal(o.rules[0].ops, 1u << 2);
+	assert_int_equal(o.rules[0].outcome, PVM_FAILED);
 	assert_true(!o.quiet && o.verbose == 1);
 	assert_true(options__on_command_line(&o, "max-line"));
 	assert_false(options__on_command_line(&o, "iov-limit"));
@@ -372,10 +372,10 @@ static void what_is_printed_can_be_read_back(void **state)
 	assert_int_equal(PARSE_FILE(&o, text), 0);
 	print(&o, twice);
 	assert_string_equal(once, twice);
-	assert_string_equal(o.filter[0][FILTER_COMM].values[0].text, " =x ");
-	assert_string_equal(o.filter[0][FILTER_COMM].values[1].text, "\"q\"");
-	assert_string_equal(o.filter[0][FILTER_COMM].values[2].text, "#r");
-	assert_string_equal(o.filter[0][FILTER_COMM].values[3].text, "\"");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[0].text, " =x ");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[1].text, "\"q\"");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[2].text, "#r");
+	assert_string_equal(o.rules[0].filter[0][FILTER_COMM].values[3].text, "\"");
 	options__free(&o);
 }
 
@@ -434,9 +434,10 @@ static void what_does_not_show(void **state)
 static void hostile_files(void **state)
 {
 	static const char *const words[] = {
-		"max-line", "no-self", "caller-comm", "=", " ",		"\n",		"\"",
-		"!",	    "\t",      "\r",	      "#", "7",		"\xef\xbb\xbf", "op",
-		"read",	    "quiet",   "-",	      "a", "target-uid"
+		"max-line",	"no-self", "caller-comm", "=",		" ", "\n",
+		"\"",		"!",	   "\t",	  "\r",		"#", "7",
+		"\xef\xbb\xbf", "op",	   "read",	  "quiet",	"-", "a",
+		"target-uid",	"rule",	   "tell",	  "rule a drop"
 	};
 	static char file[4096];
 	struct options o;

@@ -52,8 +52,7 @@ static void defaults(void **state)
 	assert_int_equal(parse(&o, (const char *const[]){ NULL }, text), 0);
 	assert_string_equal(text, "");
 	assert_int_equal(o.format, FORMAT_JSON);
-	assert_null(o.output);
-	assert_null(o.user);
+	assert_true(!o.output && !o.user);
 	assert_int_equal(o.resolve, RESOLVE_AUTO);
 	assert_int_equal(o.attach, ATTACH_TRACEPOINT);
 	assert_int_equal(o.iov_limit, 32);
@@ -67,13 +66,14 @@ static void defaults(void **state)
 	assert_int_equal(o.array_ring_bytes, 4 << 20);
 	assert_int_equal(o.duration_s, 0);
 	assert_int_equal(o.count, 0);
-	assert_int_equal(o.ops, 0);
-	assert_int_equal(o.outcome, 0);
-	assert_int_equal(o.min_bytes, 0);
-	assert_false(o.no_self || o.fail_on_loss || o.quiet || o.verbose || o.help || o.version);
+	assert_int_equal(o.rules[0].ops, 0);
+	assert_int_equal(o.rules[0].outcome, 0);
+	assert_int_equal(o.rules[0].min_bytes, 0);
+	assert_false(o.rules[0].no_self || o.fail_on_loss || o.quiet || o.verbose || o.help ||
+		     o.version);
 	for (int who = 0; who < 2; who++)
 		for (int field = 0; field < FILTER_FIELD_CNT; field++)
-			assert_int_equal(o.filter[who][field].cnt, 0);
+			assert_int_equal(o.rules[0].filter[who][field].cnt, 0);
 	options__free(&o);
 }
 
@@ -102,8 +102,8 @@ static void settings(void **state)
 			 0);
 	assert_int_equal(o.count, (1ULL << 53) - 1);
 	assert_int_equal(o.duration_s, 31536000);
-	assert_int_equal(o.min_bytes, 0x7ffff000);
-	assert_true(o.no_self && o.fail_on_loss && o.audit);
+	assert_int_equal(o.rules[0].min_bytes, 0x7ffff000);
+	assert_true(o.rules[0].no_self && o.fail_on_loss && o.audit);
 	assert_int_equal(o.ring_bytes, 65536);
 	assert_int_equal(o.array_ring_bytes, 1 << 30);
 	options__free(&o);
@@ -141,13 +141,13 @@ static void filters_add_up(void **state)
 	assert_int_equal(PARSE(&o, text, "-p", "7", "--target-pid", "!9", "-p7", "--caller-pid=9",
 			       "--target-comm", "!123456789012345"),
 			 0);
-	f = &o.filter[PVM_TARGET][FILTER_PID];
+	f = &o.rules[0].filter[PVM_TARGET][FILTER_PID];
 	assert_int_equal(f->cnt, 2);
 	assert_true(f->values[0].number == 7 && !f->values[0].exclude);
 	assert_true(f->values[1].number == 9 && f->values[1].exclude);
-	f = &o.filter[PVM_CALLER][FILTER_PID];
+	f = &o.rules[0].filter[PVM_CALLER][FILTER_PID];
 	assert_true(f->cnt == 1 && f->values[0].number == 9 && !f->values[0].exclude);
-	f = &o.filter[PVM_TARGET][FILTER_COMM];
+	f = &o.rules[0].filter[PVM_TARGET][FILTER_COMM];
 	assert_true(f->cnt == 1 && f->values[0].exclude);
 	assert_string_equal(f->values[0].text, "123456789012345");
 	options__free(&o);
@@ -165,13 +165,13 @@ static void filters_by_name(void **state)
 			       "--target-cgroup", "/a b", "--caller-cgroup", "!/x",
 			       "--caller-container", "abc", "--target-container=!abc"),
 			 0);
-	f = &o.filter[PVM_CALLER][FILTER_UID];
+	f = &o.rules[0].filter[PVM_CALLER][FILTER_UID];
 	assert_true(f->cnt == 1 && f->values[0].exclude && f->values[0].number == 0);
-	assert_int_equal(o.filter[PVM_TARGET][FILTER_UID].values[0].number, 4294967294u);
-	assert_string_equal(o.filter[PVM_TARGET][FILTER_CGROUP].values[0].text, "/a b");
-	assert_string_equal(o.filter[PVM_CALLER][FILTER_CGROUP].values[0].text, "/x");
-	assert_string_equal(o.filter[PVM_CALLER][FILTER_CONTAINER].values[0].text, "abc");
-	assert_true(o.filter[PVM_TARGET][FILTER_CONTAINER].values[0].exclude);
+	assert_int_equal(o.rules[0].filter[PVM_TARGET][FILTER_UID].values[0].number, 4294967294u);
+	assert_string_equal(o.rules[0].filter[PVM_TARGET][FILTER_CGROUP].values[0].text, "/a b");
+	assert_string_equal(o.rules[0].filter[PVM_CALLER][FILTER_CGROUP].values[0].text, "/x");
+	assert_string_equal(o.rules[0].filter[PVM_CALLER][FILTER_CONTAINER].values[0].text, "abc");
+	assert_true(o.rules[0].filter[PVM_TARGET][FILTER_CONTAINER].values[0].exclude);
 	options__free(&o);
 }
 
@@ -198,8 +198,8 @@ static void op_and_outcome(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_int_equal(parse(&o, cases[i].args, text), 0);
-		assert_int_equal(o.ops, cases[i].ops);
-		assert_int_equal(o.outcome, cases[i].outcome);
+		assert_int_equal(o.rules[0].ops, cases[i].ops);
+		assert_int_equal(o.rules[0].outcome, cases[i].outcome);
 		options__free(&o);
 	}
 }

@@ -98,6 +98,37 @@ static void what_stands_in_it(void **state)
 	free(text);
 }
 
+static void rules_have_a_row_each(void **state)
+{
+	static const struct rule rules[] = {
+		{ .name = "profilers", .action = RULE_DROP },
+		{ .name = "web.1-A_", .action = RULE_AGGREGATE },
+		{ .action = RULE_TELL },
+	};
+	static const char *const lines[] = {
+		"# TYPE pvmtrace_rule_calls_total counter",
+		"pvmtrace_rule_calls_total{rule=\"profilers\",fate=\"told\"} 0",
+		"pvmtrace_rule_calls_total{rule=\"profilers\",fate=\"dropped\"} 3",
+		"pvmtrace_rule_calls_total{rule=\"web.1-A_\",fate=\"summarised\"} 18446744073709551615",
+		"pvmtrace_rule_calls_total{rule=\"\",fate=\"told\"} 7",
+	};
+	struct metrics_info info = sample();
+	char *text = render(&info);
+
+	(void)state;
+	assert_null(strstr(text, "rule"));
+	free(text);
+	info.rules = rules;
+	info.rule_cnt = 3;
+	books.rules[0].dropped = 3;
+	books.rules[1].summarised = UINT64_MAX;
+	books.rules[2].told = 7;
+	text = render(&info);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		expect_line(text, lines[i]);
+	free(text);
+}
+
 /* A new counter needs a line in output/metrics_text.c that says what it is. */
 static void each_counter_is_there_and_explained(void **state)
 {
@@ -346,6 +377,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stands_in_it),
+		cmocka_unit_test(rules_have_a_row_each),
 		cmocka_unit_test(each_counter_is_there_and_explained),
 		cmocka_unit_test(each_name_has_its_head),
 		cmocka_unit_test(replaced_in_one_step),

@@ -183,9 +183,9 @@ static void check_top(const json_t *line, const struct sample *s)
 		line,
 		more ? "time schema type seq told run id phase op syscall abi audit outcome ret error "
 		       "duration_ns bytes_requested bytes_transferred partial flags "
-		       "flag_names caller target relation access local remote truncated host"
+		       "flag_names caller target relation access rule local remote truncated host"
 		     : "time schema type seq told run id phase op outcome ret error caller target "
-		       "relation access local remote truncated host");
+		       "relation access rule local remote truncated host");
 	assert_string_equal(json_string_value(json_object_get(line, "schema")), "pvmtrace/1");
 	assert_true(json_integer_value(json_object_get(line, "seq")) ==
 		    (json_int_t)clamp(s->r.seq));
@@ -193,6 +193,8 @@ static void check_top(const json_t *line, const struct sample *s)
 	assert_int_equal(json_is_null(json_object_get(line, "relation")),
 			 line__cuts(line, "relation"));
 	assert_int_equal(json_is_null(json_object_get(line, "access")), line__cuts(line, "access"));
+	assert_int_equal(json_is_null(json_object_get(line, "rule")),
+			 line__cuts(line, "rule") || !s->r.call.rule);
 }
 
 /* Room that an element would still have had was not left unused; what a later part gives back when it is whole is
@@ -259,13 +261,15 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 	line__keys(
 		line,
 		line__cuts(line, "*")
-			? "time schema type seq told run id reason caller target relation op outcome calls "
+			? "time schema type seq told run id reason caller target relation rule op outcome calls "
 			  "bytes_transferred first last duration_ns truncated host"
-			: "time schema type seq told run id reason caller target relation op outcome calls "
+			: "time schema type seq told run id reason caller target relation rule op outcome calls "
 			  "bytes_transferred first last duration_ns errors abis changed low high "
 			  "truncated host");
 	assert_int_equal(json_is_null(json_object_get(line, "relation")),
 			 line__cuts(line, "relation"));
+	assert_int_equal(json_is_null(json_object_get(line, "rule")),
+			 line__cuts(line, "rule") || !s->r.call.rule);
 	assert_string_equal(json_string_value(json_object_get(line, "type")), "process_vm_summary");
 	assert_string_equal(json_string_value(json_object_get(line, "reason")),
 			    reason_name(sum->reason));

@@ -38,7 +38,7 @@ static void test_start(void **state)
 			line,
 			"time schema type seq told run id instance version libbpf kernel "
 			"kernel_version arch attach resolve confirms witnesses audit abis unseen notes filters "
-			"limits counter_names pid user pad truncated host");
+			"rules limits counter_names pid user pad truncated host");
 		assert_string_equal(json_string_value(json_object_get(line, "instance")),
 				    FIXTURE_RUN_ID);
 		json_decref(line);
@@ -88,10 +88,13 @@ static void test_state(void **state)
 
 	(void)state;
 	r.type = REC_STATS;
-	r.stats = (struct stats_info){ counters, COUNTER_CNT, 5 };
+	r.stats = (struct stats_info){ .counters = counters,
+				       .counter_cnt = COUNTER_CNT,
+				       .in_flight = 5 };
 	json_decref(rendering__line(&r, &rendering_defaults));
-	rendering__expect(HEAD("stats") OWN_ID "\"counters\":" COUNTERS
-					       ",\"in_flight\":5,\"truncated\":[]," HOST_JSON);
+	rendering__expect(HEAD("stats") OWN_ID
+			  "\"counters\":" COUNTERS
+			  ",\"in_flight\":5,\"rules\":[],\"truncated\":[]," HOST_JSON);
 
 	r.type = REC_LOST;
 	r.lost = (struct lost_info){ 10, counters + 5, 2, START_NS - 1000000000, START_NS };
@@ -117,12 +120,14 @@ static void test_state(void **state)
 					       "\"truncated\":[]," HOST_JSON);
 
 	r.type = REC_STOP;
-	r.stop = (struct stop_info){ END_SIGNAL, NULL,	"SIGTERM", { counters, COUNTER_CNT, 0 },
-				     true,	 false, reasons,   2 };
+	r.stop = (struct stop_info){
+		END_SIGNAL, NULL,  "SIGTERM", { .counters = counters, .counter_cnt = COUNTER_CNT },
+		true,	    false, reasons,   2
+	};
 	json_decref(rendering__line(&r, &rendering_defaults));
 	rendering__expect(HEAD("stop") OWN_ID
 			  "\"reason\":\"signal\",\"signal\":\"SIGTERM\",\"counters\":" COUNTERS
-			  ",\"in_flight\":0,\"balanced\":true,\"complete\":false,"
+			  ",\"in_flight\":0,\"rules\":[],\"balanced\":true,\"complete\":false,"
 			  "\"incomplete\":[\"lost\",\"hooks_silent\"],"
 			  "\"truncated\":[]," HOST_JSON);
 }
@@ -170,7 +175,10 @@ static void test_state_short(void **state)
 	for (size_t i = 0; i < 60; i++)
 		many[i] = (struct counter){ "a_counter_of_some_length", i % 3 ? 0 : UINT64_MAX };
 	r.type = REC_STOP;
-	r.stop = (struct stop_info){ END_SIGNAL, NULL, NULL, { many, 20, 1 }, true, true, NULL, 0 };
+	r.stop = (struct stop_info){
+		END_SIGNAL, NULL, NULL, { .counters = many, .counter_cnt = 20, .in_flight = 1 },
+		true,	    true, NULL, 0
+	};
 	render_in(FORMAT_JSON, &r, &o);
 	assert_true(rendering.len <= 1024);
 	r.stop.stats.counter_cnt = 60;

@@ -148,6 +148,7 @@ static void test_lengths(void **state)
 	assert_non_null(lines);
 	memcpy(s->f.call.caller.comm, "\xff\xfe", 3);
 	s->args[2] = s->exe[1][3] = '\xff';
+	s->r.call.rule = &rendering_rule;
 	for (uint32_t max = 1024; max < 3200; max++) {
 		const struct render_opts o = { .iov_limit = 32,
 					       .max_line = max,
@@ -189,6 +190,12 @@ static void test_own_records(void **state)
 	}
 	own.r[4].error.since_ns = 0;
 	own.r[5].stop.signal = NULL;
+	own_records__rules(&own);
+	for (uint32_t max = 1024; max < 8200; max += 61) {
+		put(lines, &own.r[0], max);
+		put(lines, &own.r[2], max);
+		put(lines, &own.r[5], max);
+	}
 	own.r[0].start.options = NULL;
 	put(lines, &own.r[4], 8000);
 	put(lines, &own.r[5], 8000);
