@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * data.h - the first bytes that a call moves (--data), as they stand in the caller's own ranges: of a write at its entry,
- * of a read at its exit. A write's that could not be read at entry, as nobody had touched the page, is looked at again at
+ * of a read at its exit. What could not be read of a write's at entry, as nobody had touched the page, is looked at again at
  * its exit.
  */
 #ifndef PVM_BPF_DATA_H
@@ -19,6 +19,9 @@
 /* For verifiers, which know of an offset and of a length what each can be, but not their sum. */
 #define DATA_ROOM (2 * PVM_DATA_MAX)
 PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_DATA_MAX));
+
+/* In pvm_array.ok: what lies behind the bytes that were read could not be. */
+#define DATA_ENDS 1
 
 /* Returns the local ranges, as many as are in a short list: from the look at entry, or, of a long list or one that could not
  * be read then, from a new one. Behind the lists nothing is kept yet. NULL: they cannot be read. */
@@ -61,7 +64,8 @@ static __always_inline bool data_range(struct pvm_array *array, u64 from, u32 wa
 	return data_part(array, from, first) && data_part(array, from + first, want - first);
 }
 
-/* Reads the first limit bytes of them, or as many as can be read. */
+/* Reads the first limit bytes of them, or as many as can be read. Whether some cannot stands in the record, which is
+ * not followed by the verifier. */
 static __always_inline void data_read(struct pvm_array *array, const u8 *ranges, u32 cnt, bool wide,
 				      u32 limit)
 {
@@ -75,12 +79,15 @@ static __always_inline void data_read(struct pvm_array *array, const u8 *ranges,
 			    : ((struct pvm_element32 *)ranges)[i].base;
 		len = wide ? ((struct pvm_element *)ranges)[i].len
 			   : ((struct pvm_element32 *)ranges)[i].len;
-		if (!data_range(array, base, len < want ? len : want))
+		if (!data_range(array, base, len < want ? len : want)) {
+			array->ok = DATA_ENDS;
 			break;
+		}
 	}
 }
 
-/* Sends the first limit bytes of the current thread's call, or as many as can be read. Returns whether there are any. */
+/* Sends the first limit bytes of the current thread's call, or as many as can be read; once more, if there are more by now.
+ * Returns whether it did. */
 __noinline int data_send(u32 limit)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
@@ -88,9 +95,11 @@ __noinline int data_send(u32 limit)
 	struct pvm_array *array;
 	const u8 *ranges;
 	u64 cnt;
+	bool again;
 
 	if (!s)
 		return 0;
+	again = s->call.flags & PVM_CALL_DATA;
 	cnt = pvm_used_count(&s->call.local, false);
 	if (!cnt || cnt > PVM_IOV_MAX)
 		return 0;
@@ -100,6 +109,7 @@ __noinline int data_send(u32 limit)
 	if (!ranges)
 		return 0;
 	id.entry_ns = s->call.entry_ns;
+	id.at_exit = again;
 	array = array_reserve(&id, DATA_ROOM, 0);
 	if (!array) {
 		count(PVM_C_ARRAY_LOST);
@@ -107,12 +117,13 @@ __noinline int data_send(u32 limit)
 	}
 	array->ok = 0;
 	data_read(array, ranges, cnt, pvm_element_sz(s->call.abi) == PVM_ELEMENT_MAX, limit);
-	if (!array->len) {
+	if (array->len <= (again ? s->moved : 0)) {
 		bpf_ringbuf_discard(array, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
+	s->moved = array->ok == DATA_ENDS ? array->len : limit;
 	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
-	s->call.flags |= PVM_CALL_DATA;
+	s->call.flags |= again ? PVM_CALL_DATA_MORE : PVM_CALL_DATA;
 	arrays_watch();
 	return 1;
 }
@@ -128,11 +139,12 @@ static __always_inline void data_entry(const struct pvm_state *s)
 static __always_inline void data_exit(const struct pvm_state *s)
 {
 	s64 ret = s->call.ret;
+	u32 limit = ret < cfg_data_bytes ? ret : cfg_data_bytes;
 
 	if (!cfg_data_bytes || s->call.phase != PVM_COMPLETE || ret <= 0 ||
-	    s->call.flags & PVM_CALL_DATA)
+	    (s->call.flags & PVM_CALL_DATA && s->moved >= limit))
 		return;
-	data_send(ret < cfg_data_bytes ? ret : cfg_data_bytes);
+	data_send(limit);
 }
 
 #endif

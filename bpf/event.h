@@ -236,6 +236,8 @@ enum pvm_call_flag {
 	/* --relation was asked, and user space decides, which alone knows containers. */
 	PVM_CALL_RELATION_WAIT = 2048,
 	PVM_CALL_TRACED = 4096, /* somebody ptraces the calling thread */
+	/* Not all of what PVM_CALL_DATA means could be read at entry: what was read at exit is another array, with at_exit. */
+	PVM_CALL_DATA_MORE = 8192,
 };
 
 /* These say whose memory the target works in. */

@@ -86,7 +86,7 @@ struct pvm_state {
 	u64 waits; /* current_waits at its entry */
 	u64 text;  /* of a mapping: last known to be remembered by user space */
 	u32 text_epoch;
-	u32 pad;
+	u32 moved; /* bytes that PVM_CALL_DATA means, or would mean if there were more of them (data.h) */
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
 	u32 looks[2];  /* enum list_looks: of both lists */
 	/* With the call behind them, these are a struct pvm_summary. */

@@ -128,8 +128,13 @@ static bool arrays_there(const struct collector *c, const struct pvm_call *call,
 
 static bool data_there(const struct collector *c, const struct pvm_call *call)
 {
-	return !(call->flags & PVM_CALL_DATA) ||
-	       arrays__find(c->arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_DATA, false);
+	const uint32_t tid = call->caller.tid;
+
+	if (call->flags & PVM_CALL_DATA &&
+	    !arrays__find(c->arrays, tid, call->entry_ns, PVM_ARRAY_DATA, false))
+		return false;
+	return !(call->flags & PVM_CALL_DATA_MORE) ||
+	       arrays__find(c->arrays, tid, call->entry_ns, PVM_ARRAY_DATA, true);
 }
 
 /* Likewise those of its regions. */

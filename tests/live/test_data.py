@@ -141,6 +141,19 @@ def test_a_page_that_nobody_touched(t, b, tmp_path):
     expect(last(t), SECRET[:64])
 
 
+@pytest.mark.parametrize("present", [1, 10, 63])
+def test_a_second_page_that_nobody_touched(t, b, tmp_path, present):
+    """What stands before it is that of the entry, the rest that of the exit."""
+    (tmp_path / "payload").write_bytes(bytes(mmap.PAGESIZE) + SECRET)
+    with open(tmp_path / "payload", "r+b") as f:
+        pages = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_COPY)
+    first = SECRET[::-1][:present]
+    pages[mmap.PAGESIZE - present:mmap.PAGESIZE] = first
+    at = ctypes.addressof(ctypes.c_char.from_buffer(pages)) + mmap.PAGESIZE
+    assert b.write((at - present, 700)) == 700
+    expect(last(t), (first + SECRET)[:64])
+
+
 def test_the_most_and_the_least(b):
     of = ctypes.addressof(b.source)
     for size in (1, 256):

@@ -29,7 +29,7 @@ SHORT = """\
 | | `make check` | only `make check-vm` |
 |---|---|---|
 | kernels | 5.10 and the newest, x86-64 | the others, and arm64 |
-| checks | the verifier, `--probe`, both attach methods, every ABI, arrays, pages, all phases, moved targets, identity, cgroups, filters, confirmed targets and pages, ftrace switched off, btrfs and overlays; of the witness 10,000 calls that race and 2,000 that do not | sums, a full ring, `--btf`, both methods at once; of the witness ten times as many calls, with fentry too, and what other calls cost |
+| checks | the verifier, `--probe`, both attach methods, every ABI, arrays, pages, all phases, moved targets, identity, cgroups, filters, confirmed targets and pages, ftrace switched off, btrfs and overlays; of the witness 10,000 calls that race and 2,000 that do not | sums, a full ring, `--btf`, a Yama that lets nobody attach, both methods at once; of the witness ten times as many calls, with fentry too, and what other calls cost |
 | checks, built by other clangs | | all |
 | live tests | on the newest, those that need what the machine itself lacks of: 32-bit calls, 32-bit programs, `--attach fentry`, a hook on mm_access, kprobes for perf, preemptible tracepoints (of tests that are alike, one); on 5.10 test_cgroups, if the machine has no hybrid hierarchy | all, the first rows below |
 | live tests, hybrid cgroups | | test_cgroups, test_identity |

@@ -26,6 +26,7 @@ struct decoder {
 	struct pin_key key;
 	char error[ERRNO_NAME_SZ];     /* of the last record, if it has no other name */
 	struct region_list regions[2]; /* entry, exit */
+	uint8_t moved[PVM_DATA_MAX];   /* what the call moved first */
 };
 
 /* These are the bytes of a call's two sides: as they lie in its record, or in records of their own. */
@@ -251,23 +252,40 @@ static void decode_pins(const struct decoder *d, const struct pvm_call *call, st
 
 /* Comes after the outcome. What stood there is what moved as far as the result says so; of a call without a result, what
  * it was about to move. */
-static void decode_data(const struct pvm_call *call, const struct arrays *arrays,
-			struct call_info *out)
+/* One look at what moved; NULL: none. flag: which one. */
+static const struct pvm_array *moved_at(const struct pvm_call *call, const struct arrays *arrays,
+					uint16_t flag)
 {
 	const struct pvm_array *array = NULL;
 
+	if (call->flags & flag)
+		array = arrays__find(arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_DATA,
+				     flag == PVM_CALL_DATA_MORE);
+	return array && array->len <= PVM_DATA_MAX ? array : NULL;
+}
+
+/* What was read first counts: by the exit others can stand there. */
+static void decode_data(struct decoder *d, const struct pvm_call *call, const struct arrays *arrays,
+			struct call_info *out)
+{
+	const struct pvm_array *array = moved_at(call, arrays, PVM_CALL_DATA), *more;
+
 	out->data = NULL;
 	out->data_len = 0;
-	if (call->flags & PVM_CALL_DATA && out->outcome != PVM_FAILED)
-		array = arrays__find(arrays, call->caller.tid, call->entry_ns, PVM_ARRAY_DATA,
-				     false);
-	if (!array || array->len > PVM_DATA_MAX)
+	if (!array || out->outcome == PVM_FAILED)
 		return;
+	memcpy(d->moved, array->data + array->off, array->len);
 	out->data_len = array->len;
+	more = moved_at(call, arrays, PVM_CALL_DATA_MORE);
+	if (more && more->len > array->len) {
+		memcpy(d->moved + array->len, more->data + more->off + array->len,
+		       more->len - array->len);
+		out->data_len = more->len;
+	}
 	if (out->ret_known && (uint64_t)out->ret < out->data_len)
 		out->data_len = (uint32_t)out->ret;
 	if (out->data_len)
-		out->data = array->data + array->off;
+		out->data = d->moved;
 }
 
 static void decode_duration(const struct pvm_call *call, struct call_info *out)
@@ -375,7 +393,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	decode_written(d, call, &inl, out);
 	decode_amounts(out);
 	decode_pins(d, call, out);
-	decode_data(call, arrays, out);
+	decode_data(d, call, arrays, out);
 	regions__decode(call, arrays, id, d->regions, out);
 	decode_tasks(d, call, id, clock, out);
 	return 0;
@@ -435,7 +453,8 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	tally = &sum->tally;
 	memcpy(&d->first, sum->call, sizeof(d->first));
 	/* These are of the first call only. */
-	d->first.flags &= ~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_DATA);
+	d->first.flags &=
+		~(PVM_CALL_PINS | PVM_CALL_TARGET_CONFIRMED | PVM_CALL_DATA | PVM_CALL_DATA_MORE);
 	d->first.hdr = (struct pvm_hdr){ sizeof(d->first), PVM_CALL, PVM_WIRE_VERSION };
 	memset(&d->first.local, 0, sizeof(d->first.local));
 	memset(&d->first.remote, 0, sizeof(d->first.remote));

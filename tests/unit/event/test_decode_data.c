@@ -74,11 +74,40 @@ static void without_a_record_nothing_is_known(void **state)
 	assert_null(c.data);
 }
 
+/* What could not be read at entry is that of the exit; what could, is not what stands there by then. */
+static void the_rest_is_of_the_exit(void **state)
+{
+	static const char later[512] = "FEDCBA9876543210";
+	static _Alignas(8) uint8_t buf[sizeof(struct pvm_array) + 512];
+	struct fixture_call f;
+	struct call_info c;
+
+	(void)state;
+	for (uint32_t len = 5; len <= 16; len += 11) {
+		fixture__call(&f);
+		f.call.op = PVM_WRITE;
+		f.call.flags |= PVM_CALL_DATA_MORE;
+		decode_moved(&f, 7, &c);
+		assert_int_equal(c.data_len, 7); /* it is not there */
+		assert_int_equal(arrays__put(decoding.arrays, buf,
+					     fixture__array(buf, &f.call, PVM_ARRAY_DATA, true,
+							    later, len, 0)),
+				 0);
+		decoding__call(&f, &c);
+		assert_int_equal(c.data_len, len > 7 ? len : 7);
+		assert_memory_equal(c.data, len > 7 ? "0123456876543210" : "0123456", c.data_len);
+	}
+	f.call.ret = 9;
+	decoding__call(&f, &c);
+	assert_int_equal(c.data_len, 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_moved_is_what_the_result_says),
 		cmocka_unit_test(without_a_record_nothing_is_known),
+		cmocka_unit_test(the_rest_is_of_the_exit),
 	};
 
 	return cmocka_run_group_tests_name("what was moved", tests, decoding__setup,
