@@ -96,8 +96,10 @@ static __always_inline void aside_take(struct pvm_state *s, u64 by)
 	if (!s->aside)
 		return;
 	s->aside = 0;
-	if (a->by != by)
+	if (a->by != by) {
+		s->held.missed = 1;
 		return;
+	}
 	if (a->passed)
 		s->call.access.flags |= PVM_ACCESS_ASKED;
 	if (a->has_chunk)

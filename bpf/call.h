@@ -134,7 +134,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 /* Returns whether a filter on the target was left open that hides this call: nobody is in no list that includes. */
 static __always_inline bool call_is_hidden(const struct pvm_state *s)
 {
-	return s->undecided && !pvm_rules_left_of(&s->call, cfg_rules_drop, 0);
+	return s->undecided && !rules_left_of(&s->call);
 }
 
 /* Returns whether the kernel half has to ask once more whom the call named: nobody saw what the kernel found. */
@@ -151,10 +151,20 @@ static __always_inline bool call_may_have_moved(const struct pvm_call *call)
 	return call->kind == PVM_KIND_PIDFD || call->exit_ns - call->entry_ns > MOVED_AFTER_NS;
 }
 
-/* Returns whether the call is in flight, but so far dropped for its target. */
+/* Returns whether its last hook asks whom it named by now: where one of several rules could make way for another one. */
+static __always_inline bool call_asks_again(const struct pvm_call *call)
+{
+	if (HAVE_RULES && call->ret > 0 && call->resolved == PVM_RESOLVED_ENTRY)
+		return call_may_move(call);
+	return call_may_have_moved(call);
+}
+
+/* Returns whether the call is in flight, but so far dropped for its target, or could be. */
 static __always_inline bool call_is_dropped(const struct pvm_state *s)
 {
-	return s->stage == STAGE_REJECTED || (s->stage == STAGE_ACTIVE && call_is_hidden(s));
+	if (s->stage == STAGE_REJECTED)
+		return true;
+	return s->stage == STAGE_ACTIVE && (call_is_hidden(s) || (cfg_rules_drop && s->undecided));
 }
 
 /* Answers for such a call whose result nobody will see, by this thread: whether its argument names another one by now. */
@@ -213,6 +223,7 @@ static __always_inline bool call_stays_dropped(struct pvm_state *s)
 __noinline int call_ended(void)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
+	u32 by;
 
 	if (!s || s->stage < STAGE_REJECTED)
 		return 0;
@@ -222,8 +233,10 @@ __noinline int call_ended(void)
 		s->stage = STAGE_IDLE;
 		return 1;
 	}
+	by = call_dropped_by(&s->call,
+			     false); /* as long as its target is the one that was judged */
 	if (call_is_dropped(s) && call_stays_dropped(s)) {
-		call_count_filtered(&s->call, false);
+		count_filtered(by);
 	} else {
 		s->call.exit_ns = bpf_ktime_get_boot_ns();
 		s->call.phase = PVM_ENDED;

@@ -56,6 +56,7 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 	int verdict;
 
 	s->exiting = 1; /* the sweep keeps off */
+	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	s->hook = HOOK_ACCESS;
 	verdict = target_take_task(task, 0, SLOT_OWN);
 	if (!same) {
@@ -95,6 +96,17 @@ static __always_inline bool call_is_late(const struct pvm_state *s)
 	return bpf_ktime_get_boot_ns() - s->call.entry_ns > MOVED_AFTER_NS;
 }
 
+/* A call comes by here once. Where the state is of one that did already, its end and the begin of this one were not seen: of what
+ * was confirmed of that one, nothing is said of this one. */
+static __always_inline void call_is_new_here(struct pvm_state *s)
+{
+	if (!(s->call.flags & PVM_CALL_TARGET_CONFIRMED))
+		return;
+	aside_take(s, bpf_get_current_task());
+	s->call.access.flags &= ~PVM_ACCESS_ASKED;
+	s->held.missed = 1;
+}
+
 SEC("fentry/mm_access")
 int pvm_access(unsigned long long *ctx)
 {
@@ -113,13 +125,14 @@ int pvm_access(unsigned long long *ctx)
 		return 0;
 	}
 	execed = s->call.target.exec_id != (u32)task->group_leader->self_exec_id;
-	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	call_is_new_here(s);
 	if (!same || execed || late) {
 		/* Only a number can be handed on to a function that is verified once, and no pointer is made
 		 * into one. */
 		bpf_probe_read_kernel(&address, sizeof(address), ctx);
 		call_retarget(s, address, same, execed);
 	}
+	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	aside_begin(s, bpf_get_current_task(), (u64)task);
 	return 0;
 }

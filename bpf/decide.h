@@ -31,7 +31,7 @@ static __noinline void rule_count_drop(u32 bit)
  * constant, whether its result was seen. */
 static __always_inline u32 call_decided(const struct pvm_call *call, const bool ended)
 {
-	u32 rules = pvm_rules_left_of(call, cfg_rules_drop, cfg_rules_drop & cfg_rules_target);
+	u32 rules = rules_left_of(call);
 	u32 first;
 
 	if (!ended)
@@ -72,15 +72,16 @@ static __always_inline bool call_is_added_up(const struct pvm_call *call)
 	return cfg_rules_aggregate == cfg_rules || call_decided(call, true) & cfg_rules_aggregate;
 }
 
-/* Counts a call that is not told: for the rule that drops it, if one does. */
-static __always_inline void call_count_filtered(const struct pvm_call *call, const bool ended)
+/* Returns the bit of the rule that drops a call which is not told; 0 if none does. */
+static __always_inline u32 call_dropped_by(const struct pvm_call *call, const bool ended)
 {
-	u32 bit;
+	return cfg_rules_drop ? call_decided(call, ended) & cfg_rules_drop : 0;
+}
 
+/* Counts a call that is not told. bit: of the rule that drops it; 0: none. */
+static __always_inline void count_filtered(u32 bit)
+{
 	count(PVM_C_FILTERED);
-	if (!cfg_rules_drop)
-		return;
-	bit = call_decided(call, ended) & cfg_rules_drop;
 	if (bit)
 		rule_count_drop(bit);
 }

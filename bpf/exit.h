@@ -43,7 +43,7 @@ static __always_inline bool call_decide(struct pvm_state *s)
 static __always_inline bool call_result_passes(struct pvm_call *call, const u8 phase, s64 ret)
 {
 	call->rules[PVM_CALLER] = filter_result(call->rules[PVM_CALLER], phase, ret);
-	return pvm_rules_left_of(call, cfg_rules_drop, 0);
+	return rules_left_of(call);
 }
 
 static __always_inline void call_look_again(struct pvm_state *s)
@@ -59,13 +59,16 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 
 	call->exit_ns = bpf_ktime_get_boot_ns();
 	call->ret = ret;
-	if (!call_decide(s) || !call_result_passes(call, PVM_COMPLETE, ret)) {
+	if (!call_decide(s)) {
 		arrays_drop(s);
 		return false;
 	}
-	if (call_may_have_moved(call))
+	if (call_asks_again(call))
 		call->flags |= target_again(call);
-	return true;
+	if (call_result_passes(call, PVM_COMPLETE, ret))
+		return true;
+	arrays_drop(s);
+	return false;
 }
 
 /*
@@ -78,11 +81,12 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	struct pvm_call *call = &s->call;
 	u16 moved;
 
+	call->rules[PVM_CALLER] = filter_result(call->rules[PVM_CALLER], PVM_COMPLETE, ret);
 	if (call->flags & PVM_CALL_TARGET_CONFIRMED) {
 		arrays_drop(s); /* there are some if it was another one's at entry */
 		return false;
 	}
-	if (ret <= 0 || !filter_result(call->rules[PVM_CALLER], PVM_COMPLETE, ret))
+	if (ret <= 0 || !call->rules[PVM_CALLER])
 		return false;
 	call->exit_ns = bpf_ktime_get_boot_ns();
 	moved = target_again(call);
@@ -133,7 +137,7 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	s->call.ret = ret;
 	if (orphan_identify(OF_CURRENT(self, tgid), slot) != STAGE_ACTIVE)
 		return false;
-	if (pvm_outcome_of(PVM_ORPHAN, ret) == PVM_UNKNOWN && call_is_hidden(s))
+	if (pvm_outcome_of(PVM_ORPHAN, ret) == PVM_UNKNOWN && s->undecided)
 		s->call.rules[PVM_TARGET] = rules_open(PVM_ALL_RULES);
 	return call_result_passes(&s->call, PVM_ORPHAN, ret);
 }
@@ -326,7 +330,7 @@ static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit
 		verdict = EXIT_FILTERED;
 	}
 	if (verdict == EXIT_FILTERED)
-		call_count_filtered(&s->call, true);
+		count_filtered(call_dropped_by(&s->call, true));
 	if (verdict != EXIT_TOLD)
 		return;
 	call_look_again(s);

@@ -20,6 +20,15 @@ static __always_inline u32 rules_open(u32 rules)
 	return rules & ~(cfg_rules_drop & cfg_rules_target);
 }
 
+/* There are several rules: those of a file. */
+#define HAVE_RULES (cfg_rules != 1)
+
+/* Returns the rules that are left of a call, as pvm_rules_left_of. */
+static __always_inline u32 rules_left_of(const struct pvm_call *call)
+{
+	return pvm_rules_left_of(call, cfg_rules_drop, HAVE_RULES ? cfg_rules_target : 0);
+}
+
 /* Asks the pid filter. It is the cheapest filter, and is asked first, before anything else of the process is read. included:
  * rules that want the process already by its memory. */
 static __always_inline u32 filter_pid(u32 who, u32 tgid, u64 start_ns, u32 included)
@@ -177,14 +186,19 @@ __noinline u32 ancestors_of_left(u64 task, u32 of)
 {
 	u64 leader = PEEK(task, struct task_struct, group_leader);
 	u64 child = 0;
-	u32 is = 0;
+	u32 is = 0, has;
 
 	for (int i = 0; i < PVM_ANCESTORS_MAX && leader != child; i++) {
 		child = leader;
 		leader = parent_of(leader);
 		is |= bound_meant(of, raw_exe_inode((struct task_struct *)leader));
 	}
-	return pvm_rules_left(cfg_has_exe[of & (PVM_BOUND_CNT - 1)], is);
+	has = cfg_has_exe[of & (PVM_BOUND_CNT - 1)];
+	/* There are more than were looked at, which are what is excluded, or what is wanted. */
+	if (HAVE_RULES && leader != child)
+		is |= (has & PVM_EXCLUDED(cfg_rules_drop)) |
+		      (has & PVM_ALL_RULES & ~cfg_rules_drop);
+	return pvm_rules_left(has, is);
 }
 
 /* Does so for a call's caller, who is the current task, or target. slot: enum pvm_slot. */
@@ -229,6 +243,9 @@ static __always_inline u32 filter_relation(struct pvm_call *call)
 			meant |= cfg_relation[i];
 		if (open & (1u << i))
 			meant |= rules_open(cfg_relation[i] & PVM_ALL_RULES);
+		/* Of containers user space has the answer. */
+		if (open & (1u << i) && i != PVM_OTHER_CONTAINER)
+			meant |= cfg_relation[i] & PVM_EXCLUDED(cfg_rules_drop);
 	}
 	if (cfg_relation[PVM_OTHER_CONTAINER]) {
 		call->flags |= PVM_CALL_RELATION_WAIT;

@@ -139,26 +139,40 @@ PVM_RULE __u32 pvm_relation_of(const struct pvm_call *call, __u32 *open)
 	(PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_GONE | PVM_CALL_TARGET_UNSURE | \
 	 PVM_CALL_TARGET_EXECED)
 
-/* Returns whether the target that a call tells may not be the one that it was about. */
+/* Returns whether the target that a call tells was seen to be, or may be, another one than at first. */
+PVM_RULE int pvm_target_may_differ(const struct pvm_call *call)
+{
+	return call->flags & PVM_TARGET_DOUBT && !(call->flags & PVM_CALL_TARGET_CONFIRMED);
+}
+
+/* Returns whether it may not be the one that the call was about: there is none, or nobody looked at the end of a call that may
+ * have moved bytes. */
 PVM_RULE int pvm_target_is_doubtful(const struct pvm_call *call)
 {
-	return !call->resolved ||
-	       (call->flags & PVM_TARGET_DOUBT && !(call->flags & PVM_CALL_TARGET_CONFIRMED));
+	if (!call->resolved || pvm_target_may_differ(call))
+		return 1;
+	if (call->flags & PVM_CALL_TARGET_CONFIRMED)
+		return 0;
+	return !pvm_has_exit(call->phase) ||
+	       (call->phase == PVM_ORPHAN && !pvm_is_error(call->ret));
 }
 
 /*
  * Returns the rules that are left of a call. The process that it names and the owner of that one's memory hide each other not:
- * a rule that tells has to hold for the one or for the other, one of those that drop (drop) for both. Of these, those that look
- * at the target (drop_target) hold for one that is known.
+ * a rule that tells has to hold for the one or for the other, one of those that drop (drop) for both. Where the target may be
+ * another one than was judged, none that drops for what it asks of the target holds, and each other one does, if there are
+ * several (asks: those that look at the target; 0 if there is one): else one that tells would make way for one that drops.
  */
-PVM_RULE __u32 pvm_rules_left_of(const struct pvm_call *call, __u32 drop, __u32 drop_target)
+PVM_RULE __u32 pvm_rules_left_of(const struct pvm_call *call, __u32 drop, __u32 asks)
 {
 	__u32 target = call->rules[PVM_TARGET], owner = call->owner.rules;
 
 	if (call->flags & PVM_CALL_OWNER)
 		target = ((target | owner) & ~drop) | (target & owner & drop);
-	if (drop_target && pvm_target_is_doubtful(call))
-		target &= ~drop_target;
+	if (asks && pvm_target_is_doubtful(call))
+		target &= ~(asks & drop);
+	if (asks && pvm_target_may_differ(call))
+		target |= asks & ~drop;
 	return call->rules[PVM_CALLER] & target;
 }
 

@@ -12,6 +12,7 @@
 #include "arch.h"
 #include "atomic.h"
 #include "base.h"
+#include "filter.h"
 #include "hash.h"
 #include "iovec.h"
 #include "maps.h"
@@ -47,7 +48,7 @@ static __always_inline void summary_key(struct pvm_summary_key *key, const struc
 		key->caller_rights = ~key->caller_rights;
 	key->target_rights = rights_hash(&call->target);
 	key->op = call->op;
-	key->rules = pvm_rules_left_of(call, cfg_rules_drop, cfg_rules_drop & cfg_rules_target);
+	key->rules = rules_left_of(call);
 	key->outcome = pvm_outcome_of(call->phase, call->ret);
 	if (key->outcome == PVM_FAILED && pvm_usual_of(-call->ret) == PVM_USUAL_CNT)
 		key->error = -call->ret;

@@ -168,7 +168,7 @@ static __always_inline void sweep_last(struct pvm_state *s, u64 address, u64 by,
 		return;
 	dropped = call_is_dropped(copy);
 	if (dropped && !call_may_move(&copy->call)) {
-		call_count_filtered(&copy->call, false);
+		count_filtered(call_dropped_by(&copy->call, false));
 		return;
 	}
 	if (dropped)

@@ -83,7 +83,7 @@ static __always_inline u32 target_settle(struct pvm_state *s, const struct targe
 	owner = owner_take(memory->owner, memory->place, how, s->slot);
 	/* Of a call that is told because nobody could be asked about the owner, user space knows none to judge. */
 	if (!(s->call.flags & PVM_CALL_OWNER))
-		s->call.rules[PVM_TARGET] = left | owner;
+		s->call.rules[PVM_TARGET] = owner ? rules_open(left) | owner : left;
 	return left | owner;
 }
 
@@ -122,15 +122,16 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 		PREFIX##_task_note(id, task);                                                      \
 		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                                 \
 		memory_compare(call, s->mm, caller_memory());                                      \
+		call->rules[PVM_TARGET] = 0;                                                       \
 		left = lookup & LOOKUP_UNFILTERED ? rules_open(call->rules[PVM_CALLER])            \
 						  : target_number_left(call, 0);                   \
 		if (cfg_memories && !(lookup & LOOKUP_UNFILTERED) &&                               \
 		    left != call->rules[PVM_CALLER]) {                                             \
 			memory.place = memory_find(PREFIX##_memory_address(task));                 \
-			memory.included = memory_wanted(memory.place);                             \
+			memory.included = memory_wanted(memory.place) & ~cfg_rules_drop;           \
 			left |= target_number_left(call, memory.included);                         \
 		}                                                                                  \
-		memory.included |= left;                                                           \
+		memory.included |= left & ~cfg_rules_drop;                                         \
 		if (!left && !memory.owner && !memory.place)                                       \
 			return TARGET_REJECTED;                                                    \
 		PREFIX##_noted_fill(id, task);                                                     \

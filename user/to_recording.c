@@ -59,7 +59,7 @@ static bool is_left_to_us(const struct options *o, const struct pvm_call *call)
 {
 	return (call->caller.flags | call->target.flags | call->owner.flags) &
 		       PVM_TASK_CGROUP_WAIT ||
-	       call->flags & PVM_CALL_RELATION_WAIT || o->rule_cnt > 1 || o->rules[0].region.cnt;
+	       call->flags & PVM_CALL_RELATION_WAIT || o->rules[0].name || o->rules[0].region.cnt;
 }
 
 /* What the kernel half left to us is judged before it is recorded: a filter is also a promise of what is not kept. */

@@ -21,7 +21,7 @@ ROWS = [
     ("--caller-comm {mine}", {"g>a", "g>b", "g>g", "g>none"}, set()),
     ("--caller-uid 4002", {"b>a"}, set()),
     ("--caller-pid {g} -p {a}", {"g>a"}, set()),
-    ("-p !{a}", ALL - {"g>a", "a>a", "b>a"}, NOBODY),
+    ("-p !{a}", ALL - {"g>a", "a>a", "b>a"}, NOBODY | UNKNOWN),
     ("--target-comm {alpha}", {"g>a", "a>a", "b>a"}, set()),
     ("--target-uid 4001 --caller-uid !4001", {"g>a", "b>a"}, set()),
     ("--op write", {"d>child write"}, set()),

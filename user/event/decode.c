@@ -383,6 +383,7 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	inl = snapshots__of(call, arrays);
 	out->raw = call;
 	out->rule = NULL;
+	out->summed = false;
 	out->flags = call->args[PVM_ARG_FLAGS];
 	out->target_arg = pvm_target_arg(call->args);
 	decode_outcome(d, call, out);
@@ -463,6 +464,7 @@ int decode__summary(struct decoder *d, const void *data, size_t size, struct ide
 	err = decode__call(d, &d->first, sizeof(d->first), NULL, id, clock, &out->call);
 	if (err)
 		return err;
+	out->call.summed = true;
 	out->call.outcome = (enum pvm_outcome)tally->outcome;
 	/* This is known of the first call only: the others may have had other results and lists. */
 	out->call.ret_known = out->call.duration_known = false;

@@ -309,13 +309,15 @@ static bool asks_target(const struct rule *r)
 		if (r->filter[PVM_TARGET][i].cnt)
 			return true;
 	}
-	return r->no_self || r->relation.wanted | r->relation.excluded;
+	return r->no_self || r->relation.wanted | r->relation.excluded || r->region.cnt;
 }
 
-/* Nothing that a rule which drops asks of a target that may have been another one is known. */
+/* Nothing that a rule of a file asks of a target that may have been another one is known (pvm_rules_left_of). */
 static bool is_doubtful(const struct rule *r, const struct call_info *call)
 {
-	return drops(r) && asks_target(r) && pvm_target_is_doubtful(call->raw);
+	if (!r->name || !asks_target(r))
+		return false;
+	return drops(r) ? pvm_target_is_doubtful(call->raw) : pvm_target_may_differ(call->raw);
 }
 
 /* It holds for the named process or for the owner of the memory that it works in: neither hides the other. */
@@ -370,6 +372,9 @@ static enum tristate result_holds(const struct rule *r, const struct call_info *
 	if (!r->outcome && !r->min_bytes)
 		return YES;
 	if (call->outcome == PVM_UNKNOWN)
+		return UNKNOWN;
+	/* Its bytes are those of all that it sums up. */
+	if (call->summed && drops(r) && r->min_bytes)
 		return UNKNOWN;
 	return pvm_result_passes(r->outcome, r->min_bytes, (uint8_t)call->outcome,
 				 call->transferred)

@@ -211,6 +211,7 @@ struct call_info {
 	struct regions_info regions_exit; /* at exit, where that is another answer */
 	enum tristate
 		regions_confirmed; /* YES: those pages were held, and no look gave another answer */
+	bool summed;		   /* it stands for several: see struct summary_info */
 	const struct rule *rule;   /* that the call is told by; NULL: not asked for yet */
 };
 

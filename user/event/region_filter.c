@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "bpf/rules.h"
 #include "event/names.h"
 #include "event/regions.h"
 
@@ -96,7 +97,11 @@ enum tristate region_filter__holds(const struct rule *r, const struct call_info 
 
 	if (!list->cnt)
 		return YES;
-	if (call->raw->flags & PVM_CALL_AUDIT)
+	if (call->raw->flags & PVM_CALL_AUDIT || call->summed)
+		return UNKNOWN;
+	/* What drops a call has to be sure of the list that the kernel read. */
+	if (r->action == RULE_DROP &&
+	    (!pvm_has_exit(call->raw->phase) || call->remote.changed != NO))
 		return UNKNOWN;
 	if (!call->target.task || !call->remote.count ||
 	    (call->regions.known && !call->regions.cnt))
