@@ -60,10 +60,10 @@ static void touch(int first, int second)
 }
 
 /* One value or two; '!' excludes. */
-static bool passes(const char *one, const char *other)
+static bool holds(enum rule_action action, const char *one, const char *other)
 {
 	struct filter_value values[2] = { 0 };
-	const struct rule rule = { .region = { values, other ? 2 : 1 } };
+	const struct rule rule = { .action = action, .region = { values, other ? 2 : 1 } };
 	const char *const words[2] = { one, other };
 
 	for (size_t i = 0; i < rule.region.cnt; i++) {
@@ -71,6 +71,16 @@ static bool passes(const char *one, const char *other)
 		values[i].text = words[i] + values[i].exclude;
 	}
 	return holds__rule(&rule, region_filter__holds(&rule, &info));
+}
+
+static bool passes(const char *one, const char *other)
+{
+	return holds(RULE_TELL, one, other);
+}
+
+static bool drops(const char *one)
+{
+	return holds(RULE_DROP, one, NULL);
 }
 
 static void test_kinds(void **state)
@@ -210,12 +220,39 @@ static void test_audit(void **state)
 	assert_true(passes("stack", NULL));
 }
 
+/* A rule that drops has to hold for all that the call touched, and for certain. */
+static void test_dropped(void **state)
+{
+	(void)state;
+	touch(HEAP, HEAP);
+	call.phase = PVM_COMPLETE;
+	assert_true(drops("heap") && drops("!exec") && !drops("stack"));
+	call.phase = PVM_ENDED;
+	assert_false(drops("heap"));
+	call.phase = PVM_COMPLETE;
+	info.remote.changed = UNKNOWN;
+	assert_false(drops("heap"));
+	info.remote.changed = NO;
+	info.summed = true;
+	assert_false(drops("heap") || drops("!exec"));
+	touch(HEAP, LIB);
+	call.phase = PVM_COMPLETE;
+	assert_false(drops("heap") || drops("exec") || drops("!exec"));
+	touch(HEAP, LOST);
+	call.phase = PVM_COMPLETE;
+	assert_false(drops("heap") || drops("!exec"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds), cmocka_unit_test(test_no_path),
-		cmocka_unit_test(test_open),  cmocka_unit_test(test_nothing_is_touched),
-		cmocka_unit_test(test_audit), cmocka_unit_test(test_at_exit),
+		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_no_path),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_nothing_is_touched),
+		cmocka_unit_test(test_audit),
+		cmocka_unit_test(test_at_exit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
