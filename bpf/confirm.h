@@ -56,7 +56,8 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 	int verdict;
 
 	s->exiting = 1; /* the sweep keeps off */
-	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	s->call.flags |=
+		PVM_CALL_TARGET_CONFIRMED; /* before the rules are asked: this one is sure */
 	s->hook = HOOK_ACCESS;
 	verdict = target_take_task(task, 0, SLOT_OWN);
 	if (!same) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * filter.h - which rules are left. Values of one filter are alternatives, different filters of a rule must all pass, and
- * an exclusion wins. Each function here returns a mask of rules; one rule without a name is what the options give. Filters look at the resolved process, never at the number that was passed: that is
- * evaded by a thread id, a pid namespace or a pidfd.
+ * an exclusion wins. Each function here returns a mask of rules; one rule without a name is what the options give. Filters
+ * look at the resolved process, never at the number that was passed: that is evaded by a thread id, a pid namespace or a
+ * pidfd.
  */
 #ifndef PVM_FILTER_H
 #define PVM_FILTER_H

@@ -32,21 +32,27 @@ static int refuse(const char *value, const char *why)
 	return EX_CONFIG;
 }
 
+/* Returns the first filter that was given, or NULL. */
+static const struct option_setting *first_filter(const struct options *o)
+{
+	for (size_t i = 0; i < o->setting_cnt; i++) {
+		if (option__is_filter(o->settings[i].def))
+			return &o->settings[i];
+	}
+	return NULL;
+}
+
 /* A line is told where only that of a rule would say too little. */
 static int refuse_early_filters(const struct options *o, const char *value)
 {
-	for (size_t i = 0; i < o->setting_cnt; i++) {
-		const struct option_setting *s = &o->settings[i];
+	const struct option_setting *s = first_filter(o);
 
-		if (!option__is_filter(s->def))
-			continue;
-		log__error(
-			"rule: '%.100s' stands behind %s of line %u, which is in no rule: beside rules "
-			"there are no other filters; put it into the rules that it is for",
-			value, s->def->name, s->line);
-		return EX_CONFIG;
-	}
-	return 0;
+	if (!s)
+		return 0;
+	log__error("rule: '%.100s' stands behind %s of line %u, which is in no rule: beside rules "
+		   "there are no other filters; put it into the rules that it is for",
+		   value, s->def->name, s->line);
+	return EX_CONFIG;
 }
 
 static int check_name(const struct options *o, const char *value, const char *name, size_t len)
@@ -231,18 +237,14 @@ int options_rules__check(const struct option_parse *p, const char *path)
 
 int options_rules__beside(const struct option_parse *p, const struct options *command)
 {
-	for (size_t i = 0; p->has_rules && i < command->setting_cnt; i++) {
-		const struct option_setting *s = &command->settings[i];
+	const struct option_setting *s = p->has_rules ? first_filter(command) : NULL;
 
-		if (!option__is_filter(s->def))
-			continue;
-		log__error(
-			"--%s%s%.200s: not together with the rules of the configuration file: put "
-			"it there, into the rules that it is for",
-			s->def->name, s->value ? " " : "", s->value ? s->value : "");
-		return EX_USAGE;
-	}
-	return 0;
+	if (!s)
+		return 0;
+	log__error("--%s%s%.200s: not together with the rules of the configuration file: put "
+		   "it there, into the rules that it is for",
+		   s->def->name, s->value ? " " : "", s->value ? s->value : "");
+	return EX_USAGE;
 }
 
 void options_rules__complete(struct option_parse *p)
