@@ -189,7 +189,8 @@ static int set_op(struct option_parse *p, const struct option_def *d, const char
 
 	if (err)
 		return err;
-	last_rule(p)->ops = left << PVM_READ;
+	/* Both are no filter: a rule that has them is one that every call may come to. */
+	last_rule(p)->ops = left == 3 ? 0 : left << PVM_READ;
 	return 0;
 }
 

@@ -226,6 +226,9 @@ static const struct {
 	{ "rule a tell\nrule b drop\nop read\n",
 	  { ":2: rule b: it stands behind rule a", "no filters" } },
 	{ "rule a drop\n", { ":1: rule a: it has no filters", "all calls" } },
+	{ "rule a drop\nop read\nop write\n", { ":1: rule a: it has no filters", "all calls" } },
+	{ "rule a tell\nop read\nop write\nrule b drop\nop read\n",
+	  { ":4: rule b: it stands behind rule a", "no filters" } },
 	{ "rule a drop\nop read\nrule b drop\n", { ":3: rule b: it has no filters", "all calls" } },
 };
 
