@@ -60,19 +60,17 @@ static uint64_t start_of(uint32_t pid)
 	return at ? strtoull(at, NULL, 10) * NS_PER_TICK : 0;
 }
 
-static uint32_t uid_of(uint32_t pid, uint32_t otherwise)
+static bool put_process_uid(struct audit_process *p)
 {
 	char path[64], text[4096];
-	uint32_t uid;
 
-	snprintf(path, sizeof(path), "/proc/%u/status", pid);
-	if (!text_file__read(path, text, sizeof(text)) ||
-	    !put_numbers(line_of(text, "\nUid:"), &uid, 1))
-		return otherwise;
-	return uid;
+	snprintf(path, sizeof(path), "/proc/%u/status", p->pid);
+	return text_file__read(path, text, sizeof(text)) &&
+	       put_numbers(line_of(text, "\nUid:"), &p->process_uid, 1);
 }
 
-/* Reads a process. folder: of a thread. */
+/* Reads a process. folder: of a thread. It may end between any two files: then all of it stays unknown, for half of it would
+ * be taken for a process without a name. */
 static void read_process(const char *folder, struct audit_process *p)
 {
 	char path[96], text[4096];
@@ -91,13 +89,14 @@ static void read_process(const char *folder, struct audit_process *p)
 	p->caps = strtoull(caps, NULL, 16);
 	put_namespaces(line_of(text, "\nNStgid:"), p);
 	snprintf(path, sizeof(path), "%s/comm", folder);
+	/* A newline follows even a name that is empty. */
 	len = text_file__read(path, text, sizeof(text));
-	if (len && text[len - 1] == '\n')
-		len--;
+	if (!len)
+		return;
+	len -= text[len - 1] == '\n';
 	memcpy(p->comm, text, len < sizeof(p->comm) ? len : sizeof(p->comm) - 1);
 	p->start_ns = start_of(p->pid);
-	p->process_uid = uid_of(p->pid, p->uid[0]);
-	p->known = true;
+	p->known = p->start_ns && put_process_uid(p);
 }
 
 void audit_who__read(const struct audit_call *call, struct audit_who *who)

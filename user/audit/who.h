@@ -17,7 +17,7 @@ struct audit_process {
 	uint32_t uid[4], gid[4]; /* real, effective, saved, for files */
 	uint32_t process_uid;	 /* real, of the main thread */
 	uint64_t caps;		 /* effective */
-	uint64_t start_ns;	 /* CLOCK_BOOTTIME, good to 10 ms; 0: not known */
+	uint64_t start_ns;	 /* CLOCK_BOOTTIME, good to 10 ms */
 	char comm[PVM_COMM_SZ];	 /* as in struct pvm_task */
 	unsigned int namespaces; /* pid namespaces that have a number for it, from ours inwards */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_audit - what perf's probe saw is paired with what hooks saw, whichever comes first, and what is left over is a
- * call that no hook saw; and what the filters make of such a call. */
+ * call that no hook saw. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,14 +9,9 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "audit/match.h"
-#include "audit/who.h"
 #include "bpf/event.h"
-#include "bpf/keys.h"
-#include "event/judge.h"
 
 #define US 1000ULL
 #define S 1000000000ULL
@@ -397,169 +392,6 @@ static void test_each_is_fresh_once(void **state)
 	assert_int_equal(kept, 5);
 }
 
-#define BEGIN_NS (50 * S)
-
-static struct filter_value value;
-static struct options options;
-
-/* Takes one filter, with one value. Returns whether the call passes. */
-static bool passes(enum pvm_who side, enum filter_field field, const char *text, uint32_t number,
-		   bool exclude, const struct audit_who *who)
-{
-	struct audit_call call = call_at(LATER);
-
-	options = (struct options){ .rule_cnt = 1 };
-	value = (struct filter_value){ .exclude = exclude, .text = text, .number = number };
-	options.rules[0].filter[side][field] = (struct filter_list){ .values = &value, .cnt = 1 };
-	return audit_who__rules(&options, &call, who, BEGIN_NS);
-}
-
-static const struct audit_who dumper = {
-	.caller = { .known = true,
-		    .pid = 4242,
-		    .uid = { 1000 },
-		    .process_uid = 1001,
-		    .start_ns = 40 * S,
-		    .comm = "dumper" },
-	.target = { .known = true,
-		    .pid = 990,
-		    .ppid = 17,
-		    .uid = { 5 },
-		    .process_uid = 5,
-		    .start_ns = 40 * S },
-};
-
-static void test_only_what_is_known_hides(void **state)
-{
-	static const struct audit_who nobody;
-	static const struct {
-		enum pvm_who side;
-		enum filter_field field;
-		const char *text;
-		uint32_t number;
-		bool exclude, known, unknown; /* whether it passes */
-	} rows[] = {
-		{ PVM_CALLER, FILTER_PID, NULL, 4242, false, true, true },
-		{ PVM_CALLER, FILTER_PID, NULL, 4243, false, false, false },
-		{ PVM_CALLER, FILTER_PID, NULL, 4242, true, false, true },
-		{ PVM_CALLER, FILTER_UID, NULL, 1000, false, true, true },
-		{ PVM_CALLER, FILTER_UID, NULL, 1001, false, true, true },
-		{ PVM_CALLER, FILTER_UID, NULL, 1002, false, false, true },
-		{ PVM_CALLER, FILTER_COMM, "dumper", 0, false, true, true },
-		{ PVM_CALLER, FILTER_COMM, "other", 0, false, false, true },
-		{ PVM_CALLER, FILTER_COMM, "dumper", 0, true, false, true },
-		{ PVM_CALLER, FILTER_CGROUP, "/x", 0, false, true, true },
-		{ PVM_TARGET, FILTER_PID, NULL, 990, false, true, true },
-		{ PVM_TARGET, FILTER_PID, NULL, 990, true, false, true },
-		{ PVM_TARGET, FILTER_PID, NULL, 991, false, false, true },
-		{ PVM_TARGET, FILTER_PID, NULL, 17, false, true, true }, /* perhaps in its memory */
-		{ PVM_TARGET, FILTER_UID, NULL, 5, false, true, true },
-		{ PVM_TARGET, FILTER_UID, NULL, 6, false, false, true },
-		{ PVM_TARGET, FILTER_COMM, "x", 0, false, true, true },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(passes(rows[i].side, rows[i].field, rows[i].text, rows[i].number,
-					rows[i].exclude, &dumper),
-				 rows[i].known);
-		assert_int_equal(passes(rows[i].side, rows[i].field, rows[i].text, rows[i].number,
-					rows[i].exclude, &nobody),
-				 rows[i].unknown);
-	}
-}
-
-static void test_what_is_known_can_hide(void **state)
-{
-	struct audit_call call = call_at(LATER);
-	struct audit_who who = dumper;
-
-	(void)state;
-	/* A number that began later is another process than was meant. */
-	who.caller.start_ns = 60 * S;
-	assert_false(passes(PVM_CALLER, FILTER_PID, NULL, 4242, false, &who));
-	assert_true(passes(PVM_CALLER, FILTER_PID, NULL, 4242, true, &who));
-	options = (struct options){ .rule_cnt = 1 };
-	options.rules[0].ops = 1u << PVM_WRITE;
-	assert_false(audit_who__rules(&options, &call, &who, BEGIN_NS));
-	options.rules[0].ops = 0;
-	options.rules[0].no_self = true;
-	assert_true(audit_who__rules(&options, &call, &who, BEGIN_NS));
-	who.target.pid = call.pid;
-	assert_false(audit_who__rules(&options, &call, &who, BEGIN_NS));
-}
-
-/* The same holds of a recording. */
-static void test_replayed(void **state)
-{
-	static const struct {
-		enum filter_field field;
-		const char *text;
-		uint32_t number;
-		bool known, unknown; /* whether it passes */
-	} rows[] = {
-		{ FILTER_PID, NULL, 4242, true, true },	  { FILTER_PID, NULL, 4243, false, false },
-		{ FILTER_UID, NULL, 1000, true, true },	  { FILTER_UID, NULL, 1002, false, true },
-		{ FILTER_COMM, "dumper", 0, true, true }, { FILTER_COMM, "other", 0, false, true },
-		{ FILTER_CGROUP, "/x", 0, true, true },
-	};
-	struct pvm_call raw = {
-		.flags = PVM_CALL_AUDIT,
-		.phase = PVM_ORPHAN,
-		.op = PVM_READ,
-		.caller = { .pid = 4242, .uid = 1000, .process_uid = 1000, .comm = "dumper" }
-	};
-	const struct call_info call = { .raw = &raw,
-					.outcome = PVM_UNKNOWN,
-					.caller = { .task = &raw.caller, .bare = true } };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		options = (struct options){ .rule_cnt = 1 };
-		value = (struct filter_value){ .text = rows[i].text, .number = rows[i].number };
-		options.rules[0].filter[PVM_CALLER][rows[i].field] =
-			(struct filter_list){ .values = &value, .cnt = 1 };
-		raw.caller.flags = PVM_TASK_CREDS;
-		assert_int_equal(!judge__call(&options, &call), !rows[i].known);
-		raw.caller.flags = 0;
-		assert_int_equal(!judge__call(&options, &call), !rows[i].unknown);
-	}
-	/* Its target is not known, and its outcome neither. */
-	options = (struct options){ .rule_cnt = 1 };
-	value = (struct filter_value){ .number = 7 };
-	options.rules[0].filter[PVM_TARGET][FILTER_PID] =
-		options.rules[0].filter[PVM_TARGET][FILTER_UID] =
-			(struct filter_list){ .values = &value, .cnt = 1 };
-	options.rules[0].outcome = PVM_SUCCEEDED;
-	assert_true(judge__call(&options, &call));
-	options.rules[0].ops = 1u << PVM_WRITE;
-	assert_false(judge__call(&options, &call));
-}
-
-/* It is read of this very process. */
-static void test_read(void **state)
-{
-	struct audit_call call = call_at(UINT64_MAX / 2);
-	struct audit_who who;
-	struct pvm_task task;
-
-	(void)state;
-	call.pid = call.tid = (uint32_t)getpid();
-	call.args[0] = (uint64_t)getppid() | 0xffffffff00000000ULL;
-	audit_who__read(&call, &who);
-	assert_true(who.caller.known && who.caller.pid == call.pid && who.caller.start_ns);
-	audit_who__task(&call, &who, &task);
-	assert_true(task.flags == PVM_TASK_CREDS && task.ppid == (uint32_t)getppid());
-	assert_true(task.uid == getuid() && task.euid == geteuid() && task.egid == getegid());
-	assert_memory_equal(task.comm, "test_audit", sizeof("test_audit"));
-	/* Its numbers are ours unless it is in a namespace of its own. */
-	assert_int_equal(who.target.known, who.caller.namespaces == 1);
-	call.tid = 0x7fffffff;
-	audit_who__read(&call, &who);
-	audit_who__task(&call, &who, &task);
-	assert_true(!who.caller.known && !task.flags && task.pid == call.pid && !task.comm[0]);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -577,10 +409,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_words, begin, end),
 		cmocka_unit_test_setup_teardown(test_more_than_fits, begin, end),
 		cmocka_unit_test_setup_teardown(test_each_is_fresh_once, begin, end),
-		cmocka_unit_test(test_only_what_is_known_hides),
-		cmocka_unit_test(test_what_is_known_can_hide),
-		cmocka_unit_test(test_replayed),
-		cmocka_unit_test(test_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
