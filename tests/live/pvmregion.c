@@ -3,7 +3,7 @@
  * pvmregion hold DIR       - a process with mappings of every kind. Prints its pid, and for each line that comes does what that
  *                            says: `many N`: N mappings more, beside each other; `churn`: another thread maps and unmaps
  *                            without a pause from now on; `toggle`: or changes what half a mapping is for; `stir ADDR`: puts something else where that is mapped.
- * pvmregion read|write PID BYTES ADDR... - one call with these remote elements.
+ * pvmregion read|write PID BYTES ADDR... - one call with these remote elements; ADDR/N: this one has N bytes.
  * pvmregion park PID ADDR  - a write whose own memory comes late: stays inside until a line comes.
  */
 /* Addresses are chosen here, and what a step returns is looked at by the test. */
@@ -176,8 +176,12 @@ static void make_call(int op, char **argv, int cnt)
 	size_t len = strtoul(argv[1], NULL, 10);
 	struct call c;
 
-	for (int i = 0; i < cnt; i++)
-		r[i] = (struct iovec){ (void *)strtoul(argv[2 + i], NULL, 16), len };
+	for (int i = 0; i < cnt; i++) {
+		char *end;
+
+		r[i].iov_base = (void *)strtoul(argv[2 + i], &end, 16);
+		r[i].iov_len = *end == '/' ? strtoul(end + 1, NULL, 10) : len;
+	}
 	l = (struct iovec){ buf, sizeof(buf) };
 	c = call_of(op, (pid_t)strtol(argv[0], NULL, 10), &l, 1, r, (uint64_t)cnt, 0);
 	call_run(&c);

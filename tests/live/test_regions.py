@@ -329,6 +329,25 @@ def test_filter(public_dir):
                 assert t.start["filters"]["region"] == words[1::2]
 
 
+def test_what_is_looked_at_is_empty(public_dir):
+    """The first eight elements and the last have no byte, the ninth has one: the call is told, whatever a filter asks for, or a
+    rule that drops, and nothing is said of what lies there. A list without any byte touches nothing."""
+    config = public_dir / "config"
+    with Held("pvmregion", "hold", public_dir) as held:
+        held.line()
+        config.write_text(f"rule noise drop\nregion !heap\nrule all tell\ntarget-pid {held.pid}\n")
+        heap, stack = (next(m for m in maps(held.pid) if m.path == path) for path in ("[heap]", "[stack]"))
+        empty = f"{stack.end - 8:x}/0"
+        for words in (["--region", "heap"], ["--region", "stack"], ["--region", "!stack"], ["--config", config]):
+            with Tracer(*words, *([] if "--config" in words else ["--target-pid", held.pid])) as t:
+                none = trigger_one("pvmregion", "read", held.pid, 1, *[empty] * 10)["pid"]
+                pid = trigger_one("pvmregion", "read", held.pid, 1, *[empty] * 8, f"{heap.start:x}", empty)["pid"]
+                (event,) = t.wait(lambda t: t.stream.calls(pid))
+                remote = event["remote"]
+                assert (event["ret"], remote["count"], remote["total_len"], remote["regions"]) == (1, 10, 1, None), words
+                assert [r["remote"]["regions"] for r in t.events(none)] == ([[]] if "!stack" in words else []), words
+
+
 @pytest.mark.parametrize("words, why", [
     (["--region", "heap", "--regions", "0"], b"--regions 0"), (["--region", "!heap", "--aggregate", "5"], b"--aggregate")])
 def test_a_filter_without_regions(words, why):

@@ -5,8 +5,16 @@
 #include <string.h>
 
 #include "bpf/rules.h"
+#include "event/decode_list.h"
 #include "event/names.h"
+#include "event/path.h"
 #include "event/regions.h"
+
+/* A path that lacks its first names may be any that ends so. */
+static bool is_cut(const struct region_info *r)
+{
+	return r->text_len >= PATH_CUT_LEN && !memcmp(r->text, PATH_CUT, PATH_CUT_LEN);
+}
 
 static enum tristate hit_file(const char *pattern, const struct region_info *r)
 {
@@ -14,7 +22,7 @@ static enum tristate hit_file(const char *pattern, const struct region_info *r)
 
 	if (r->raw->kind != PVM_REGION_FILE)
 		return NO;
-	if (!r->text || r->text_len >= sizeof(path))
+	if (!r->text || r->text_len >= sizeof(path) || is_cut(r))
 		return UNKNOWN;
 	memcpy(path, r->text, r->text_len);
 	path[r->text_len] = '\0';
@@ -62,6 +70,28 @@ static bool ran_on(const struct regions_info *later)
 	return false;
 }
 
+/* Returns whether the call touched nothing, for certain: bytes that moved touched something, and only a list that was read whole
+ * and stayed the same says that it asked for none. */
+static bool touches_nothing(const struct call_info *call)
+{
+	const struct list_info *remote = &call->remote;
+
+	if (!remote->count)
+		return true;
+	if (!pvm_has_exit(call->raw->phase) || (call->ret_known && call->ret > 0))
+		return false;
+	return !call->target.task || (list__is_certain(remote) && !remote->total_len);
+}
+
+/* Returns whether the kernel can have read another list than the one that is told: a call that has not ended may yet read it, and
+ * of one that was not there at the entry, or not at the exit, only the pages that were held say more. */
+static bool is_other_list(const struct call_info *call)
+{
+	if (!pvm_has_exit(call->raw->phase) || call->remote.changed == YES || call->confirmed == NO)
+		return true;
+	return call->remote.changed == UNKNOWN && call->confirmed != YES;
+}
+
 /* Returns whether the call can have touched what no region tells of: an element that was not looked at, or another one than
  * was. */
 static bool is_open(const struct call_info *call)
@@ -70,7 +100,7 @@ static bool is_open(const struct call_info *call)
 	const struct list_info *remote = &call->remote;
 	uint32_t at = 0;
 
-	if (remote->captured < remote->count || remote->changed == YES || call->confirmed == NO ||
+	if (remote->captured < remote->count || is_other_list(call) ||
 	    call->raw->flags & (PVM_CALL_TARGET_MOVED | PVM_CALL_TARGET_UNSURE) ||
 	    ran_on(&call->regions_exit))
 		return true;
@@ -103,10 +133,9 @@ enum tristate region_filter__holds(const struct rule *r, const struct call_info 
 	if (r->action == RULE_DROP &&
 	    (!pvm_has_exit(call->raw->phase) || call->remote.changed != NO))
 		return UNKNOWN;
-	if (!call->target.task || !call->remote.count ||
-	    (call->regions.known && !call->regions.cnt))
+	if (touches_nothing(call))
 		return holds__list(list, hit_nothing, NULL);
-	if (!call->regions.known || is_open(call))
+	if (!call->target.task || !call->regions.known || !call->regions.cnt || is_open(call))
 		return holds__list(list, hit_region, NULL);
 	return regions_hold(r, regions_hold(r, r->action == RULE_DROP ? YES : NO, &call->regions),
 			    &call->regions_exit);

@@ -177,6 +177,12 @@ static bool is_looked_at_again(const struct pvm_call *call)
 	       call->look & (PVM_LOOK_AGAIN | PVM_LOOK_AGAIN_LOST);
 }
 
+/* That there is no region is known only where no element names a byte: none is looked at of those behind the first ones. */
+static bool is_empty(const struct call_info *c)
+{
+	return list__is_whole(&c->remote) && !c->remote.total_len && !(c->ret_known && c->ret > 0);
+}
+
 void regions__decode(const struct pvm_call *call, const struct arrays *arrays, struct identity *id,
 		     struct region_list room[2], struct call_info *out)
 {
@@ -188,6 +194,8 @@ void regions__decode(const struct pvm_call *call, const struct arrays *arrays, s
 	    !is_of_list(call, &out->remote, at_exit))
 		return;
 	look(call, arrays, id, false, &room[0], &out->remote, &out->regions);
+	if (!out->regions.cnt && !is_empty(out))
+		out->regions.known = false;
 	if (!out->regions.known)
 		return;
 	if (call->look & PVM_LOOK_AGAIN && is_of_list(call, &out->remote, true))

@@ -51,11 +51,18 @@ static void touch(int first, int second)
 		}
 		elements[i] = (struct iov_elem){ regions[i].start, 8 };
 	}
+	call.phase = PVM_COMPLETE;
 	info.raw = &call;
 	info.target.task = &task;
 	info.regions = (struct regions_info){ .known = true, .cnt = 2, .at = infos };
-	info.remote =
-		(struct list_info){ .count = 2, .captured = 2, .iov = elements, .changed = NO };
+	info.remote = (struct list_info){
+		.count = 2,
+		.captured = 2,
+		.total_len = 16,
+		.status = LIST_OK,
+		.iov = elements,
+		.changed = NO,
+	};
 	info.confirmed = UNKNOWN;
 }
 
@@ -136,6 +143,22 @@ static void test_no_path(void **state)
 	assert_true(passes("file:*/libm*", NULL));
 	assert_true(passes("!file:*", NULL));
 	assert_false(passes("heap", NULL));
+	/* Nor is one whose first names did not. */
+	touch(LIB, LIB);
+	infos[0].text = infos[1].text = "[...]/libc.so.6";
+	infos[0].text_len = infos[1].text_len = strlen(infos[0].text);
+	assert_true(passes("file:/usr/*", NULL) && passes("!file:*", NULL));
+	assert_false(drops("file:*/libc.so.6") || drops("!file:/usr/*"));
+}
+
+/* A list of elements without a byte. */
+static void touch_nothing(void)
+{
+	touch(HEAP, HEAP);
+	info.regions.cnt = 0;
+	info.remote.total_len = 0;
+	elements[0].len = elements[1].len = 0;
+	info.ret_known = true;
 }
 
 static void test_nothing_is_touched(void **state)
@@ -145,14 +168,72 @@ static void test_nothing_is_touched(void **state)
 	info.target.task = NULL;
 	assert_false(passes("heap", NULL));
 	assert_true(passes("!heap", NULL));
-	touch(HEAP, HEAP);
-	info.regions.cnt = 0;
+	touch_nothing();
 	assert_false(passes("heap", NULL));
 	assert_true(passes("!heap", NULL));
+	assert_true(drops("!heap"));
 	touch(HEAP, HEAP);
 	info.regions.known = false;
 	assert_true(passes("stack", NULL));
 	info.remote.count = info.remote.captured = 0;
+	assert_false(passes("stack", NULL));
+}
+
+/* What moved bytes touched something, whatever its list says, and whoever it named at first. */
+static void test_bytes_moved(void **state)
+{
+	(void)state;
+	touch_nothing();
+	info.ret = 1;
+	assert_true(passes("heap", NULL) && passes("!heap", NULL));
+	assert_false(drops("!heap"));
+	touch(HEAP, HEAP);
+	info.target.task = NULL;
+	info.ret_known = true;
+	info.ret = 1;
+	assert_true(passes("stack", NULL) && passes("!heap", NULL));
+	assert_false(drops("!heap"));
+}
+
+/* Behind the elements that were looked at, none of which has a byte, another one can have some. */
+static void test_only_empty_ones_are_looked_at(void **state)
+{
+	(void)state;
+	touch_nothing();
+	elements[1].len = info.remote.total_len = 8;
+	assert_true(passes("heap", NULL) && passes("!heap", NULL));
+	assert_false(drops("!heap"));
+	/* Nor is it known of a list that was not read whole, or that another one took the place of. */
+	touch_nothing();
+	info.remote.status = LIST_PARTIAL;
+	assert_true(passes("heap", NULL) && !drops("!heap"));
+	touch_nothing();
+	info.remote.changed = YES;
+	assert_true(passes("heap", NULL) && !drops("!heap"));
+}
+
+/* Until its end is seen a call can have, or come to have, another list. */
+static void test_end_unseen(void **state)
+{
+	static const uint8_t phases[] = { PVM_IN_FLIGHT, PVM_UNFINISHED, PVM_ENDED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(phases); i++) {
+		touch(HEAP, HEAP);
+		call.phase = phases[i];
+		assert_true(passes("stack", NULL) && passes("!heap", NULL));
+		touch_nothing();
+		call.phase = phases[i];
+		assert_true(passes("stack", NULL));
+		/* But none that names no element. */
+		info.remote.count = info.remote.captured = 0;
+		assert_false(passes("stack", NULL));
+	}
+	/* A list that was not there to be compared, unless the kernel held its pages. */
+	touch(HEAP, HEAP);
+	info.remote.changed = UNKNOWN;
+	assert_true(passes("stack", NULL));
+	info.confirmed = YES;
 	assert_false(passes("stack", NULL));
 }
 
@@ -251,6 +332,9 @@ int main(void)
 		cmocka_unit_test(test_no_path),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_nothing_is_touched),
+		cmocka_unit_test(test_bytes_moved),
+		cmocka_unit_test(test_only_empty_ones_are_looked_at),
+		cmocka_unit_test(test_end_unseen),
 		cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_at_exit),
 	};
