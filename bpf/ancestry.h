@@ -123,6 +123,20 @@ static __always_inline void behind_take(struct ancestry_room *room, u64 task, u3
 		relative_take(tracer_of(task), AT_TRACER, slot, hook);
 }
 
+/* Whether a process has a parent: enum pvm_above. leader: address of its main thread. Only the first task of all has no number,
+ * and only what the kernel made itself is its child. */
+static __always_inline u8 above_of(u64 leader)
+{
+	u64 parent = parent_of(leader);
+	u32 pid = 0;
+
+	if (!parent || bpf_probe_read_kernel(
+			       &pid, sizeof(pid),
+			       (void *)(parent + bpf_core_field_offset(struct task_struct, tgid))))
+		return PVM_ABOVE_UNKNOWN;
+	return pid ? PVM_ABOVE_MORE : PVM_ABOVE_NONE;
+}
+
 /* What was gathered of a task is sent, if it still is what id stands for. Whether it was. */
 static __always_inline bool ancestry_put(struct ancestry_room *room, u64 task, u32 who, u64 id)
 {
@@ -148,7 +162,7 @@ static __always_inline bool ancestry_put(struct ancestry_room *room, u64 task, u
 static __always_inline bool ancestry_tell(u64 task, u32 who, u64 id, u32 slot, u32 hook)
 {
 	struct ancestry_room *room = bpf_map_lookup_elem(&pvm_gathered, &hook);
-	u64 at = PEEK(task, struct task_struct, group_leader);
+	u64 at = PEEK(task, struct task_struct, group_leader), next;
 
 	if (!room)
 		return false;
@@ -159,10 +173,12 @@ static __always_inline bool ancestry_tell(u64 task, u32 who, u64 id, u32 slot, u
 	for (u32 i = 0; i < PVM_ANCESTORS_MAX; i++) {
 		if (i >= cfg_ancestors || (i && who != PVM_CALLER))
 			break;
-		at = relative_take(at, AT_ANCESTORS + i, slot, hook);
-		if (!at)
+		next = relative_take(at, AT_ANCESTORS + i, slot, hook);
+		if (!next)
 			break;
+		at = next;
 	}
+	room->head.above = above_of(at);
 	return ancestry_put(room, task, who, id) && !room->owed;
 }
 

@@ -487,12 +487,21 @@ struct pvm_relative {
 	char comm[PVM_COMM_SZ]; /* of its main thread */
 };
 
+/* Whether the last ancestor that is told has one of its own. */
+enum pvm_above {
+	PVM_ABOVE_UNKNOWN = 0,
+	PVM_ABOVE_NONE = 1,
+	PVM_ABOVE_MORE = 2,
+};
+
 /* Who is behind a process: sent ahead of the first call that refers to it by its id, which is a keyed sum of all that is
  * told of it. Of a target there is one ancestor at most, and nothing else. */
 struct pvm_ancestry {
 	struct pvm_hdr hdr;
 	__u64 id;
-	__u32 cnt;	      /* ancestors, nearest first */
+	__u16 cnt;  /* ancestors, nearest first */
+	__u8 above; /* enum pvm_above */
+	__u8 pad0;
 	__u32 tty_dev;	      /* of the terminal, the kernel's own encoding; 0: there is none */
 	char tty[PVM_TTY_SZ]; /* its name in the kernel, ends at the first NUL */
 	struct pvm_relative session; /* the leader of the session */

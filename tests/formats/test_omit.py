@@ -59,7 +59,7 @@ def covered(name, path, form):
     if name == "*":
         return not path.startswith(("caller.", "target.", "relation.", "local.", "remote."))
     return path == name or path.startswith((name.removesuffix("*") if key == "*" else f"{name}.", f"{name}_hex")) or \
-        (name in ("caller.args",) and path == "caller.args_cut")
+        (name in ("caller.args", "caller.ancestors") and path == f"{name}_cut")
 
 
 def test_parts_are_those_that_can_be_truncated():

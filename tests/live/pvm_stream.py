@@ -24,7 +24,7 @@ TASK = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm", "exe", "exe_dev", "exe_
         "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid", "sessionid", "caps_effective", "start",
         "entity_id", "cgroup", "cgroup_id", "container_id", "containers", "ns"]
 TARGET = ["arg", "kind", "resolved", "memory_of"] + TASK + ["dumpable", "user_ns_owner", "parent"]
-CALLER = TASK + ["session_leader", "tty", "ancestors", "traced_by"]
+CALLER = TASK + ["session_leader", "tty", "ancestors", "ancestors_cut", "traced_by"]
 RELATIVE = ["pid", "comm", "exe", "start", "entity_id"]
 ARRAY = ["addr", "count", "captured", "status", "origin", "toctou", "changed", "total_len", "iov", "iov_exit"]
 REGION = ["elements", "kind", "perms", "start", "end", "runs_on", "offset", "file", "dev", "ino", "deleted", "name"]

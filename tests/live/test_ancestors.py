@@ -75,10 +75,12 @@ def test_how_many(most):
         event, = t.of(caller.pid)
         assert t.start["limits"]["ancestors"] == most
         if most:
-            assert [a["pid"] for a in event["caller"]["ancestors"]] == line_of(caller.pid, most)
+            line = line_of(caller.pid, most)
+            assert [a["pid"] for a in event["caller"]["ancestors"]] == line
+            assert event["caller"]["ancestors_cut"] is bool(parent(line[-1]))
             return
         assert event["target"]["parent"] is None
-        assert all(event["caller"][key] is None for key in ("ancestors", "session_leader", "tty", "traced_by"))
+        assert all(event["caller"][key] is None for key in ("ancestors", "ancestors_cut", "session_leader", "tty", "traced_by"))
 
 
 def test_entity_id_is_the_one_that_the_ancestor_has_itself(tracer):
@@ -209,13 +211,24 @@ def nothing():
 
 
 def test_more_generations_than_are_told():
-    """The nearest ones: the last of them has a parent, which is how more can be told from all."""
+    """The nearest ones, and that there are more."""
     with Tracer("--ancestors", 16) as t, line_down([nothing] * 20) as (first, last, one_call):
         one_call()
         event, = t.of(last)
         ancestors = [a["pid"] for a in event["caller"]["ancestors"]]
         assert ancestors == line_of(last, 16) and len(ancestors) == 16
-        assert first not in ancestors and parent(ancestors[-1])
+        assert first not in ancestors and parent(ancestors[-1]) and event["caller"]["ancestors_cut"] is True
+
+
+@pytest.mark.parametrize("more, cut", [(-1, True), (0, False), (1, False)])
+def test_as_many_generations_as_are_told(more, cut):
+    """Up to the one that has no parent, one less, and room for one more."""
+    with hold("step") as caller:
+        line = line_of(caller.pid, 100)
+        with Tracer("--ancestors", len(line) + more) as t:
+            caller.step()
+            told = t.one(caller.pid)["caller"]
+        assert [a["pid"] for a in told["ancestors"]] == line[:len(line) + more] and told["ancestors_cut"] is cut
 
 
 @pytest.mark.needs("pid_ns")
@@ -228,6 +241,7 @@ def test_ancestors_beyond_a_pid_namespace(tracer):
         caller = tracer.one(last)["caller"]
         ancestors = caller["ancestors"]
         assert caller["pid_ns"] == 2 and [a["pid"] for a in ancestors] == line_of(last)
+        assert caller["ancestors_cut"] is bool(parent(ancestors[-1]["pid"]))
         assert ancestors[2]["pid"] == first and ancestors[3]["pid"] == os.getpid()
         for relative in ancestors:
             agree(relative, relative["pid"])

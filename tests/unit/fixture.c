@@ -219,7 +219,8 @@ size_t fixture__ancestry(void *buf, uint64_t id, enum pvm_who who, uint32_t cnt)
 	rec->hdr.type = PVM_ANCESTRY;
 	rec->hdr.version = PVM_WIRE_VERSION;
 	rec->id = id;
-	rec->cnt = cnt;
+	rec->cnt = (uint16_t)cnt;
+	rec->above = who == PVM_TARGET ? PVM_ABOVE_NONE : PVM_ABOVE_MORE;
 	for (uint32_t i = 0; i < cnt; i++)
 		rec->ancestors[i] = who == PVM_TARGET ? relative(1, "systemd")
 						      : relative(4100 - i * 1000, names[i % 3]);

@@ -52,7 +52,7 @@ static bool is_valid(const struct pvm_ancestry *rec, size_t size)
 {
 	return size >= sizeof(*rec) && rec->hdr.size == size &&
 	       rec->hdr.version == PVM_WIRE_VERSION && rec->hdr.type == PVM_ANCESTRY && rec->id &&
-	       rec->cnt <= PVM_ANCESTORS_MAX &&
+	       rec->cnt <= PVM_ANCESTORS_MAX && rec->above <= PVM_ABOVE_MORE &&
 	       rec->cnt <= (size - sizeof(*rec)) / sizeof(rec->ancestors[0]);
 }
 
@@ -131,7 +131,8 @@ int ancestries__put(struct ancestries *a, const void *data, size_t size, ancestr
 					.cnt = rec->cnt,
 					.session = rec->session.pid ? &e->relatives[cnt - 2] : NULL,
 					.tracer = rec->tracer.pid ? &e->relatives[cnt - 1] : NULL,
-					.tty_dev = rec->tty_dev };
+					.tty_dev = rec->tty_dev,
+					.above = (enum pvm_above)rec->above };
 	memcpy(e->info.tty, rec->tty, sizeof(e->info.tty));
 	return 0;
 }

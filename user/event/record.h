@@ -126,6 +126,7 @@ struct relative_info {
 struct ancestry_info {
 	struct relative_info *ancestors; /* nearest first */
 	size_t cnt;
+	enum pvm_above above;
 	struct relative_info *session, *tracer; /* NULL: there is none */
 	uint32_t tty_dev;			/* as struct pvm_ancestry; 0: there is none */
 	char tty[PVM_TTY_SZ];

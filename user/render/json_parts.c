@@ -85,6 +85,7 @@ static void put_behind(struct json *j, struct fit_plan *plan, const struct ances
 	relatives__tty(j, a, true);
 	if (!a || !fit__begin(j, plan, FIT_ANCESTORS)) {
 		json__null(j, "ancestors");
+		json__null(j, "ancestors_cut");
 		json__null(j, "traced_by");
 		return;
 	}

@@ -36,9 +36,11 @@
 	{                                            \
 		NAMES(name), .instead = NULL_SZ(key) \
 	}
-#define OR_NULL2(a, a_key, b, b_key)                                      \
-	{                                                                 \
-		NAMES2(a, b), .instead = NULL_SZ(a_key) + NULL_SZ(b_key), \
+#define BEHIND_OR_NULL                                                               \
+	{                                                                            \
+		NAMES2("caller.ancestors", "caller.traced_by"),                      \
+			.instead = NULL_SZ("ancestors") + NULL_SZ("ancestors_cut") + \
+				   NULL_SZ("traced_by"),                             \
 	}
 #define NS_OR_NULL(task)                                                  \
 	{                                                                 \

@@ -40,7 +40,7 @@
 	PART(HOST, CNT, WHOLE, NO_ENDS, HOME, HOME, OR_NULL("host", "host"), FORM("host"), FORM("device.*"))                                  \
 	/* who is behind it, but for what names it */                                                                                         \
 	PART(ANCESTORS, CALLER, WHOLE, NO_ENDS, OWNER_PATH, OWNER_PATH,                                                                       \
-	     OR_NULL2("caller.ancestors", "ancestors", "caller.traced_by", "traced_by"),                                                      \
+	     BEHIND_OR_NULL,                                                                                                                  \
 	     FORM3("process.parent.*", "pvmtrace.caller.ancestors", "pvmtrace.caller.traced_by"),                                             \
 	     FORM3("actor.process.parent_process.*", "unmapped.caller.ancestors", "unmapped.caller.traced_by"))                               \
 	PART(TARGET_PARENT, TARGET, WHOLE, NO_ENDS, OWNER_PATH, OWNER_PATH, OR_NULL("target.parent", "parent"),                               \

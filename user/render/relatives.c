@@ -79,8 +79,8 @@ void relative__put(struct json *j, struct render_cache *cache, const char *key,
 	json__close_obj(j);
 }
 
-void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
-		    bool nulls)
+static void put_ancestors(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
+			  bool nulls)
 {
 	if (!a->cnt) {
 		json__empty_arr(j, "ancestors");
@@ -90,6 +90,16 @@ void relatives__put(struct json *j, struct render_cache *cache, const struct anc
 	for (size_t i = 0; i < a->cnt; i++)
 		relative__put(j, cache, NULL, &a->ancestors[i], nulls);
 	json__close_arr(j);
+}
+
+void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
+		    bool nulls)
+{
+	put_ancestors(j, cache, a, nulls);
+	if (a->above != PVM_ABOVE_UNKNOWN)
+		json__bool(j, "ancestors_cut", a->above == PVM_ABOVE_MORE);
+	else if (nulls)
+		json__null(j, "ancestors_cut");
 }
 
 void relatives__session(struct json *j, const struct relative_info *r, bool nulls)

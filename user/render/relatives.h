@@ -13,7 +13,7 @@ const char *relative__exe(struct render_cache *cache, const struct relative_info
 /* An object of all that is told of one; NULL: null, or nothing. */
 void relative__put(struct json *j, struct render_cache *cache, const char *key,
 		   const struct relative_info *r, bool nulls);
-/* "ancestors": nearest first. */
+/* "ancestors": nearest first; and "ancestors_cut". */
 void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
 		    bool nulls);
 /* "session_leader"; NULL: null, or nothing. */

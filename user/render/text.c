@@ -364,7 +364,8 @@ static void put_uid(struct text_line *t, const struct pvm_task *task)
 		text__put(t, "?");
 }
 
-/* Puts who is behind the caller, nearest first; of those that are gone only the pid is known. */
+/* Puts who is behind the caller, nearest first, and "..." for those that were not read; of those that are gone only the pid is
+ * known. */
 static void put_behind(struct text_line *t, const struct ancestry_info *a)
 {
 	if (!a || !a->cnt)
@@ -380,6 +381,7 @@ static void put_behind(struct text_line *t, const struct ancestry_info *a)
 		text__u64(t, r->pid);
 		text__put(t, ")");
 	}
+	text__put(t, a->above == PVM_ABOVE_MORE ? " ..." : "");
 }
 
 /* Puts one after the other, in quotes what a blank would take apart; "..." where more were not read. */

@@ -70,6 +70,7 @@ static void test_all_of_it(void **state)
 	/* Of the others the paths did not come, and are to be asked for. */
 	assert_null(a->ancestors[1].exe);
 	assert_true(a->ancestors[1].lacks_exe);
+	assert_int_equal(a->above, PVM_ABOVE_MORE);
 	assert_string_equal(a->tracer->comm, "gdb");
 	assert_int_equal(a->tty_dev, 136 << 20 | 3);
 	assert_null(identity__ancestry(id, 8));
@@ -121,7 +122,10 @@ static void test_malformed(void **state)
 	assert_int_equal(put(id, sizeof(*rec) - 8), -EBADMSG);
 	rec->cnt = 4;
 	assert_int_equal(put(id, size), -EBADMSG);
-	rec->cnt = UINT32_MAX;
+	rec->cnt = UINT16_MAX;
+	assert_int_equal(put(id, size), -EBADMSG);
+	size = fixture__ancestry(buf, 7, PVM_CALLER, 3);
+	rec->above = PVM_ABOVE_MORE + 1;
 	assert_int_equal(put(id, size), -EBADMSG);
 	size = fixture__ancestry(buf, 0, PVM_CALLER, 3);
 	assert_int_equal(put(id, size), -EBADMSG);

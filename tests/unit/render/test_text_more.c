@@ -57,8 +57,10 @@ static void test_who_is_behind(void **state)
 	struct relative_info line[] = { { .pid = 300, .comm = "status.cgi" },
 					{ .pid = 200, .gone = true },
 					{ .pid = 1, .comm = "a\x1b[31m" } };
-	const struct ancestry_info behind = { .ancestors = line, .cnt = 3 };
+	struct ancestry_info behind = { .ancestors = line, .cnt = 3, .above = PVM_ABOVE_NONE };
 	static const char end[] = "  behind: status.cgi(300) (200) a\\x1b[31m(1)  args: ./upd\n";
+	static const char more[] =
+		"  behind: status.cgi(300) (200) a\\x1b[31m(1) ...  args: ./upd\n";
 	struct sample *s = sample__new();
 
 	(void)state;
@@ -67,6 +69,9 @@ static void test_who_is_behind(void **state)
 	s->r.call.ancestry[PVM_CALLER] = &behind;
 	render(&s->r, &o);
 	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
+	behind.above = PVM_ABOVE_MORE;
+	render(&s->r, &o);
+	assert_memory_equal(rendering.buf + rendering.len - strlen(more), more, strlen(more));
 	render(&s->r, &rendering_defaults);
 	assert_null(memmem(rendering.buf, rendering.len, "behind", 6));
 	free(s);
