@@ -36,7 +36,7 @@ def test_it_is_not_told_unless_asked_for(form):
 def test_what_moved(form, size):
     have = [data for data, _ in told(form, "--data", str(size))]
     want = MOVED[:size]
-    assert have[0] == {"hex": want.hex(), "len": len(want), "origin": "user", "toctou": True}
+    assert have[0] == {"hex": want.hex(), "len": len(want), "cut": True, "origin": "user", "toctou": True}
     assert set(map(str, have[1:])) == {"None" if form == "json" else "absent"}
 
 

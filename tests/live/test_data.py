@@ -60,7 +60,7 @@ def expect(event, text):
     if text is None:
         assert event["data"] is None
     else:
-        assert event["data"] == {"hex": text.hex(), "len": len(text), "origin": "user", "toctou": True}
+        assert event["data"] == {"hex": text.hex(), "len": len(text), "cut": event["ret"] > len(text), "origin": "user", "toctou": True}
 
 
 def test_what_was_read(t, b):
@@ -123,12 +123,22 @@ def test_local_memory_that_is_not_there(t, b):
 
 
 def test_a_long_list(t, b):
-    """The first 8 elements of it."""
+    """The first 8 elements of it, and that there were more."""
     of, to = ctypes.addressof(b.source), ctypes.addressof(b.sink)
     assert b.write(*[(of + 2 * i, 1) for i in range(40)]) == 40
     expect(last(t), SECRET[:16:2])
+    assert last(t)["data"]["cut"] is True
     assert b.read(*[(to + 2 * i, 1) for i in range(1024)]) == 1024
     expect(last(t), SECRET[:8])
+    assert b.write(*[(of + 2 * i, 1) for i in range(8)]) == 8
+    assert last(t)["data"]["cut"] is False
+
+
+@pytest.mark.parametrize("size, cut", [(1, False), (63, False), (64, False), (65, True), (700, True)])
+def test_more_than_is_asked_for(t, b, size, cut):
+    for call, at in ((b.write, b.source), (b.read, b.sink)):
+        assert call((ctypes.addressof(at), size)) == size
+        assert last(t)["data"]["cut"] is cut
 
 
 def test_a_page_that_nobody_touched(t, b, tmp_path):

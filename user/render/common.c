@@ -137,6 +137,10 @@ void common__data(struct json *j, const struct fit_plan *plan, const struct call
 		json__end(j, p, true);
 	}
 	json__u64(j, "len", len);
+	if (c->transferred_known)
+		json__bool(j, "cut", c->transferred > len);
+	else if (plan->format->nulls)
+		json__null(j, "cut");
 	json__word(j, "origin", "user");
 	json__bool(j, "toctou", true);
 	json__close_obj(j);
