@@ -4,6 +4,8 @@ classic tracepoint program on its CPU, so a tracer that did it would blind its o
 
 import collections
 import contextlib
+import ctypes
+import mmap
 import os
 import re
 import shutil
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from needs import any_hierarchy, which
-from pvm import AS_ME, BUILD, Held, ONLY_ME, PVMTRACE, TRIGGERS, Tracer, poll, trigger_one
+from pvm import AS_ME, BUILD, Held, LIBC, MY_NAME, ONLY_ME, PVMTRACE, TRIGGERS, Tracer, own_call, poll, trigger_one
 from pvm_host import cgroup_name, status
 from pvm_tally import freeze
 from pvm_lender import Lender
@@ -23,7 +25,9 @@ from pvm_sums import Adding, FLOOD, OURS, SMALL, expect_crowd, expect_nothing_lo
 
 FLOODS = True
 LINE = re.compile(r"(?:\d+ +)?(?:\[pid +\d+\] )?bpf\((\w+)(.*)")
-PROCS_MAX, CGROUPS_MAX = 8192, 4096  # what user/collector.c remembers
+PROCS_MAX, CGROUPS_MAX, TEXTS_MAX, ANCESTRIES_MAX = 8192, 4096, 8192, 4096  # what user/collector.c remembers
+REGIONS = 8  # looked at of each call, besides the last
+PR_SET_NAME = 15
 TICKS = 2.5  # seconds: of two ticks
 # Of a build that does as on a host which allows iterators over tasks only (Makefile).
 WAYS = pytest.mark.parametrize("binary", [
@@ -149,6 +153,23 @@ def test_files_that_are_bound_anew(public_dir, tmp_path, binary):
     assert filtered_in_the_kernel(stop) >= 2  # and those of strace
 
 
+@WAYS
+def test_rules(tmp_path, cgroups, binary):
+    """Of a file, with a verdict on a cgroup that arrives in the kernel half."""
+    where, file = cgroups.make(any_hierarchy(), f"/{cgroup_name()}"), tmp_path / "rules"
+    file.write_text(f"rule there drop\ncaller-cgroup /{where.name}\nrule rest tell\ncaller-comm {MY_NAME}\n")
+    with watched(tmp_path, "--config", file, binary=binary) as (t, w):
+        for _ in range(3):
+            trigger_one("pvmcall", *AS_ME, "self", preexec_fn=cgroups.join(where))
+            time.sleep(TICKS / 2)
+        pid = trigger_one("pvmcall", *AS_ME, "self")["pid"]
+        stop = t.stop()
+        w.expect_no_map_operations(BPF_ITER_CREATE=1)
+    assert [(e["caller"]["pid"], e["rule"]) for e in t.events()] == [(pid, "rest")]
+    assert stop["rules"][0]["dropped"] == 3
+    assert filtered_in_the_kernel(stop) >= 2
+
+
 def filtered_in_the_kernel(stop):
     counters = stop["counters"]
     return counters["seen"] - counters["submitted"] - counters["summarised"]
@@ -223,3 +244,61 @@ def test_cgroups_that_are_forgotten(tmp_path, cgroups, binary):
         paths = [e["caller"]["cgroup"] for e in t.events(h.pid)]
     assert evicted(t) > 0 and stop["counters"]["filtered"] >= 2
     assert paths == [f"/{top.name}/{d.name}" for d in [dirs[0], *dirs[2:], dirs[0]]]
+
+
+def mapped(path, cnt):
+    """So many mappings of a file each, and where they begin."""
+    maps = []
+    for i in range(cnt):
+        with open(path / str(i), "w+b") as f:
+            f.truncate(mmap.PAGESIZE)
+            maps.append(mmap.mmap(f.fileno(), mmap.PAGESIZE, access=mmap.ACCESS_COPY))
+    return maps, [ctypes.addressof(ctypes.c_char.from_buffer(m)) for m in maps]
+
+
+def read_at(addresses):
+    """A byte of ours at each of them."""
+    cnt = len(addresses)
+    to, iov = ctypes.create_string_buffer(cnt), ctypes.c_ulong * (2 * cnt)
+    local, remote = iov(ctypes.addressof(to), cnt), iov()
+    for i, address in enumerate(addresses):
+        remote[2 * i:2 * i + 2] = address, 1
+    assert own_call(os.getpid(), local=(ctypes.addressof(local), 1), remote=(ctypes.addressof(remote), cnt)) == cnt
+
+
+@WAYS
+def test_texts_that_are_forgotten(public_dir, tmp_path, binary):
+    """Paths of mapped files: that of one which was forgotten is told again."""
+    maps, places = mapped(public_dir, TEXTS_MAX + 25 * REGIONS)
+    with watched(tmp_path, "--caller-pid", os.getpid(), binary=binary) as (t, w):
+        for i in [*range(0, len(places), REGIONS), 0]:
+            read_at(places[i:i + REGIONS])
+        t.stop(timeout=20)
+        w.expect_no_map_operations(BPF_ITER_CREATE=2)
+        files = [[r["file"] for r in e["remote"]["regions"]] for e in t.events(os.getpid())]
+    del maps
+    assert len(files) == len(places) // REGIONS + 1
+    assert files[0] == files[-1] == [str(public_dir / str(i)) for i in range(REGIONS)]
+
+
+@pytest.mark.slow
+@WAYS
+def test_ancestries_that_are_forgotten(tmp_path, binary):
+    """The same of who is behind a caller, which another name of his parent's makes another."""
+    own = Path("/proc/self/comm").read_text()[:-1]
+    names = [f"pvm {i}" for i in range(ANCESTRIES_MAX + 100)]
+    try:
+        with Held("pvmcall", *AS_ME, "step") as h, watched(tmp_path, *ONLY_ME, binary=binary) as (t, w):
+            h.line()
+            for name in [*names, names[0]]:
+                LIBC.prctl(PR_SET_NAME, name.encode())
+                time.sleep(0.0002)  # within 100 us a thread does not look again
+                h.step()
+            t.wait(lambda t: len(t.stream.calls(h.pid)) > len(names), 60, "the calls")
+            t.stop(timeout=20)
+            w.expect_no_map_operations(BPF_ITER_CREATE=2)
+            told = [e["caller"]["ancestors"] for e in t.events(h.pid)]
+    finally:
+        LIBC.prctl(PR_SET_NAME, own.encode())
+    assert told[0] == told[-1] and told[0][0]["comm"] == names[0]
+    assert evicted(t) > 0 and len({a[0]["comm"] for a in told}) == len(names)
