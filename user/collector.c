@@ -69,6 +69,7 @@ uint64_t collector__bytes(const struct options *o)
 
 void collector__set_key(struct collector *c, const struct pin_key *key)
 {
+	c->pages_lack = key->may_lack;
 	decoder__set_key(c->decoder, key);
 }
 
@@ -274,10 +275,30 @@ void collector__remind(struct collector *c, const struct call_info *call)
 	remind_regions(c, &call->regions_exit);
 }
 
-int collector__decode(struct collector *c, const struct raw_record *raw, struct call_info *out)
+/* Looks whether pages of calls may lack by now. Those of a call that has ended were held before that. */
+static bool pages_lack_by_now(struct collector *c)
+{
+	struct pin_key key;
+
+	if (c->pages_lack || !c->from.ops->pin_key(c->from.ctx, &key) || !key.may_lack)
+		return false;
+	collector__set_key(c, &key);
+	return true;
+}
+
+static int decode(struct collector *c, const struct raw_record *raw, struct call_info *out)
 {
 	return decode__call(c->decoder, raw->data, raw->size, c->arrays, c->identity, &c->clock,
 			    out);
+}
+
+int collector__decode(struct collector *c, const struct raw_record *raw, struct call_info *out)
+{
+	int err = decode(c, raw, out);
+
+	if (!err && out->confirmed == NO && pages_lack_by_now(c))
+		err = decode(c, raw, out);
+	return err;
 }
 
 enum verdict collector__judge(struct collector *c, struct call_info *call)

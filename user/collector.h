@@ -34,6 +34,7 @@ struct collector {
 	struct clock_base clock;
 	uint64_t clock_recorded; /* steps of it that the destination has */
 	struct decoder *decoder;
+	bool pages_lack; /* of what calls held some may not have been seen */
 	struct arrays *arrays;
 	struct identity *identity;
 	char run_id[RUN_ID_SZ]; /* 16 hex digits, random */

@@ -83,6 +83,14 @@ static const struct rule *judge(void *ctx, const struct call_info *call)
 	return judge__left_open(f->collector->options, call);
 }
 
+static bool pin_key(void *ctx, struct pin_key *out)
+{
+	const struct kernel *k = &((struct from_kernel *)ctx)->kernel;
+
+	*out = k->ops->pin_key(k->tracer);
+	return true;
+}
+
 static bool take_arrays(void *ctx, uint64_t exit_ns)
 {
 	struct from_kernel *f = ctx;
@@ -157,6 +165,7 @@ const struct source_ops from_kernel = {
 	.told_ns = told_ns,
 	.settle_clock = settle_clock,
 	.judge = judge,
+	.pin_key = pin_key,
 	.take_arrays = take_arrays,
 	.forget_proc = forget_proc,
 	.forget_ancestry = forget_ancestry,

@@ -66,6 +66,13 @@ static const struct rule *judge(void *ctx, const struct call_info *call)
 }
 
 /* They stand before their call, or nowhere. */
+static bool pin_key(void *ctx, struct pin_key *out)
+{
+	(void)ctx;
+	(void)out;
+	return false;
+}
+
 static bool take_arrays(void *ctx, uint64_t exit_ns)
 {
 	(void)ctx;
@@ -140,6 +147,7 @@ const struct source_ops from_recording = {
 	.told_ns = told_ns,
 	.settle_clock = settle_clock,
 	.judge = judge,
+	.pin_key = pin_key,
 	.take_arrays = take_arrays,
 	.forget_proc = forget_proc,
 	.forget_ancestry = forget_ancestry,

@@ -15,6 +15,7 @@
 #include "base/options.h"
 
 struct collector;
+struct pin_key;
 struct run_facts;
 
 /* This is one moment by two clocks. A recording knows only the one: then both are ns since 1970. */
@@ -37,6 +38,9 @@ struct source_ops {
 	void (*settle_clock)(void *ctx, uint64_t boot_ns);
 	/* Returns the first rule of the options that holds for a call, by the filters that were not asked yet; NULL: none. */
 	const struct rule *(*judge)(void *ctx, const struct call_info *call);
+	/* Gives what sums of pages are made with, and whether such may lack by now. Returns false if the records themselves say
+	 * so, in their order. */
+	bool (*pin_key)(void *ctx, struct pin_key *out);
 	/* Takes arrays that came meanwhile. Returns whether those of a call that ended at exit_ns may still come. */
 	bool (*take_arrays)(void *ctx, uint64_t exit_ns);
 	/* Has identities sent again that are not known here any more. */

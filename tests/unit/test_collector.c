@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/rules.h"
 #include "collector.h"
 #include "fake_kernel.h"
 #include "fixture.h"
@@ -151,6 +152,42 @@ static void test_no_room(void **state)
 	expect_books(told + 3, 0, 0);
 }
 
+static void expect_confirmed(const struct fixture_call *f, enum tristate confirmed)
+{
+	const struct raw_record raw = { f->bytes, f->call.hdr.size };
+	struct call_info call;
+
+	assert_int_equal(collector__decode(&c, &raw, &call), 0);
+	assert_int_equal(call.confirmed, confirmed);
+	assert_int_equal(call.remote.changed, confirmed == NO ? YES : NO);
+}
+
+/* Runs of the hooks on pages were skipped since the last look at them: before fewer pages than a list needs are another list,
+ * it is looked at again. */
+static void test_pages_that_lack_since_the_last_look(void **state)
+{
+	const struct pin_key key = { { 7, 77 }, PVM_PAGE_SHIFT, 0 };
+	const struct pvm_pins one = fixture__one_page(&key, 0x55d0c0de0000);
+	static const struct iov_elem local = { 0x7ffd12345000, 4096 };
+	static const struct iov_elem on_two = { 0x55d0c0de0800, 4096 };
+	struct from_recording recording = { .collector = &c };
+	struct fixture_call f;
+
+	(void)state;
+	fixture__call(&f);
+	fixture__data(&f, &local, sizeof(local), &on_two, sizeof(on_two), NULL, 0, NULL, 0);
+	fixture__pins(&f, &one);
+	fake.pin_key = key;
+	collector__set_key(&c, &key);
+	expect_confirmed(&f, NO);
+	fake.pin_key.may_lack = 1;
+	c.from = (struct source){ &from_recording, &recording };
+	expect_confirmed(&f, NO);
+	c.from = (struct source){ &from_kernel, &kernel };
+	expect_confirmed(&f, UNKNOWN);
+	assert_true(c.pages_lack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +196,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_after_the_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replayed_filters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pages_that_lack_since_the_last_look, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
