@@ -317,7 +317,10 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	}
 	count(PVM_C_SEEN);
 	audit_seen(regs, abi_op, false, HOOK_OF(hook) != HOOK_ENTER);
-	if (BESIDE(hook) && cfg_quick)
+	if (BESIDE(hook) && cfg_quick) {
+		if (saw_of(hook) == PVM_SAW_PERMIT)
+			here_note_permit(s->row, task);
+	}
 		here_enter(s, task);
 	if (BESIDE(hook))
 		s->seen = saw_of(hook);

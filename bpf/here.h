@@ -56,9 +56,10 @@ static __always_inline bool here_is_inside(u64 task)
 static __always_inline bool here_note_permit(u32 row, u64 task)
 {
 	struct pvm_here *h = here_at(row);
-	u64 inside = h->inside, permitted = inside;
+	/* It is read, also where it was just written, as the verifier lets no bit be set in a pointer. */
+	u64 inside = *(volatile u64 *)&h->inside, permitted = inside;
 
-	/* The verifier lets no bit be set in a pointer; and the compiler is not to know that they are the same. */
+	/* For the same reason the compiler is not to know that they are the same. */
 	barrier_var(permitted);
 	if (inside != task)
 		return false;

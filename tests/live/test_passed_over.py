@@ -20,15 +20,21 @@ NONE, ENDS = 0, RETURN | EXIT
 SWEPT = 4000  # ms, in which a sweep looks twice and tells what it found to be over
 
 
-def run(*steps, **tracer):
-    """What is told of such a program's calls, of a run to its end: (phase, error) of each; and their results."""
+def events(*steps, **tracer):
+    """What is told of such a program's calls, of a run to its end; and their results."""
     words = [str(word) for step in steps for word in step]
     with Tracer("--caller-comm", "pvmpass", "--attach", "tracepoint", binary=PASSED, **tracer) as t:
         done = trigger_one("pvmpass", *words, timeout=60)
         t.stop()
         told = t.events(done["pid"])
         assert t.counters["seen"] - t.counters["filtered"] == len(told)
-        return [(e["phase"], e["error"]) for e in told], done["results"]
+        return told, done["results"]
+
+
+def run(*steps, **tracer):
+    """The same: (phase, error) of each call; and the results."""
+    told, results = events(*steps, **tracer)
+    return [(e["phase"], e["error"]) for e in told], results
 
 
 def test_a_call_like_the_one_that_a_sweep_told():
@@ -56,6 +62,35 @@ def test_each_hook_alone_sees_each_call():
     """Each one finds what a later one left."""
     told, _ = run(*(("call", 0xff & ~hook) for hook in (EXIT, RETURN, BEGIN, ENTER)))
     assert [phase for phase, _ in told] == ["orphan", "orphan", "ended", "ended"]
+
+
+def test_calls_that_only_the_permission_check_sees():
+    """It is asked once in each of them, so each time it is another call."""
+    told, results = run(*[("call", ENTER | BEGIN | ENDS)] * 3, ("call", NONE))
+    assert results == [-errno.EFAULT] * 4
+    assert told == [("ended", None)] * 3 + [("complete", "EFAULT")]
+
+
+@pytest.mark.parametrize("passed, phase", [(ENTER, "complete"), (ENTER | ENDS, "ended"), (ENTER | BEGIN, "complete")])
+def test_a_call_behind_one_that_only_the_permission_check_sees(passed, phase):
+    """It is no part of that, whichever hook sees it first."""
+    told, _ = run(("call", ENTER | BEGIN | ENDS), ("call", passed))
+    assert [p for p, _ in told] == ["ended", phase]
+
+
+def differences(one, other):
+    """Of two calls of a thread that are alike, but for what is each call's own: key, or side and key, and the values."""
+    own = ("time", "seq", "told", "id", "duration_ns")
+    flat = [{(key, k): v for key, value in e.items() if key not in own
+             for k, v in (value if isinstance(value, dict) else {"": value}).items()} for e in (one, other)]
+    return {key: (flat[0][key], flat[1][key]) for key in flat[1] if flat[0][key] != flat[1][key]}
+
+
+def test_what_is_told_of_a_call_that_the_permission_check_saw_first():
+    """Of the first one of its program: lists and processes are as other hooks see them. The kernel had opened the target before."""
+    (late, plain), _ = events(("call", ENTER | BEGIN), ("call", NONE))
+    assert plain["target"]["resolved"] and plain["remote"]["iov"] and plain["caller"]["ancestors"]
+    assert differences(late, plain) == {("target", "confirmed"): (None, True)}
 
 
 @pytest.mark.without_witnesses

@@ -10,8 +10,11 @@
 	"while, on its CPU, one task is preempted in our hook and another in a map operation of " \
 	"bpf(2)" COUNTED
 #define PREEMPTED "on a CPU where another task is preempted in our hook"
-/* The kernel asks for permission neither then nor after an earlier refusal. */
-#define UNASKED "a call that the kernel refuses, or of a process on itself, "
+/* The kernel asks for permission neither then nor after an earlier refusal; and behind such a call, of which no end was seen,
+ * the thread's next one is taken for the same (bpf/here.h). */
+#define UNASKED                                                       \
+	"a call that the kernel refuses, or of a process on itself, " \
+	"or the thread's next one after such a call, "
 #define NO_EXIT "; a call whose end goes by so is told as ended"
 /* Only the first hooks see that, if they see all system calls (unseen.c). */
 #define NO_FUNCTION \

@@ -37,7 +37,8 @@ static void test_what_remains(void **state)
 	expect_remains(WITNESS_MULTI | WITNESS_RETURNS, LIST("a call while", "map operation"),
 		       LIST("ended", "the kernel refuses"));
 	expect_remains(WITNESS_MULTI | WITNESS_END | WITNESS_PERMIT,
-		       LIST("the kernel refuses", "map operation"), LIST("ended", "a call while"));
+		       LIST("the kernel refuses", "next one after such a call", "map operation"),
+		       LIST("ended", "a call while"));
 	expect_remains(WITNESS_KPROBE, LIST("a call while", "map operation", "told as ended"),
 		       LIST("the kernel refuses"));
 	expect_remains(WITNESS_MULTI | WITNESS_PERMIT,
