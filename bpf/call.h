@@ -310,18 +310,17 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	s = state_begin(s, task, thread_ns);
 	if (!s) {
 		/* Nothing says there that it is inside, so each of its hooks comes by here. */
-		if (!BESIDE(hook) ||
-		    over_find(task, thread_ns, regs, abi_op, saw_of(hook)) == OVER_UNKNOWN)
+		if (!BESIDE(hook) || over_find(self, regs, abi_op, saw_of(hook), 0) == OVER_UNKNOWN)
 			call_lose(regs, self, abi_op, false, hook);
 		return;
 	}
 	count(PVM_C_SEEN);
 	audit_seen(regs, abi_op, false, HOOK_OF(hook) != HOOK_ENTER);
 	if (BESIDE(hook) && cfg_quick) {
+		here_enter(s, task);
 		if (saw_of(hook) == PVM_SAW_PERMIT)
 			here_note_permit(s->row, task);
 	}
-		here_enter(s, task);
 	if (BESIDE(hook))
 		s->seen = saw_of(hook);
 	s->exiting = 0;

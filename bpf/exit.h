@@ -160,15 +160,17 @@ static __always_inline bool exit_is_anothers(struct pvm_state *s)
 	return call_is_swept(s);
 }
 
-/* Finds the call where there are witnesses. */
+/* Finds the call where there are witnesses. ret: its result, which two hooks at the end of one call see alike: a call that comes
+ * by the last one only, as seccomp refuses it, is so told from the thread's last one, if that had another. */
 static __always_inline int call_look_for(struct pvm_state *s, struct task_struct *self,
-					 struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
+					 struct pt_regs *regs, u32 abi_op, enum pvm_saw saw,
+					 s64 ret)
 {
 	u64 thread_ns = OF_CURRENT(self, start_boottime);
 	int over;
 
 	if (!s) {
-		over = over_find((u64)self, thread_ns, regs, abi_op, saw);
+		over = over_find(self, regs, abi_op, saw, ret);
 		if (over == OVER_LOST)
 			return CALL_LOST;
 		return over == OVER_TOLD ? CALL_OVER : CALL_UNSEEN;
@@ -177,7 +179,7 @@ static __always_inline int call_look_for(struct pvm_state *s, struct task_struct
 		return CALL_UNSEEN;
 	if (s->stage == STAGE_IDLE) {
 		s->seen |= saw;
-		return CALL_OVER;
+		return s->call.ret == ret ? CALL_OVER : CALL_UNSEEN;
 	}
 	if (exit_is_anothers(s))
 		return CALL_UNSEEN;
@@ -185,28 +187,24 @@ static __always_inline int call_look_for(struct pvm_state *s, struct task_struct
 	return CALL_FOUND;
 }
 
-/* Does the same as a function with a stack of its own (see filter_task). The hook where calls return, which comes first of those
- * at their end, can do without. */
+/* Does the same as a function with a stack of its own (see filter_task), which takes no more than five arguments. The hook where
+ * calls return, which comes first of those at their end, can do without. saw_call: hook and call. */
 static __noinline int call_find_seen(struct pvm_state *s, struct task_struct *self,
-				     struct pt_regs *regs, u32 abi_op, enum pvm_saw saw)
+				     struct pt_regs *regs, u64 saw_call, s64 ret)
 {
-	return call_look_for(s, self, regs, abi_op, saw);
+	return call_look_for(s, self, regs, (u32)saw_call, saw_call >> 32, ret);
 }
 
-/* Finds the call. ret: its result, which two hooks at the end of one call see alike: a call that comes by the last one only, as
- * seccomp refuses it, is so told from the thread's last one, if that had another. */
 static __always_inline enum call_found call_find(struct pvm_state *s, struct task_struct *self,
 						 struct pt_regs *regs, u32 abi_op, s64 ret,
 						 enum pvm_hook hook)
 {
-	enum call_found found;
+	const enum pvm_saw saw = saw_of(hook);
 
-	if (BESIDE(hook)) {
-		found = saw_of(hook) == PVM_SAW_RETURN
-				? call_look_for(s, self, regs, abi_op, saw_of(hook))
-				: call_find_seen(s, self, regs, abi_op, saw_of(hook));
-		return found == CALL_OVER && s && s->call.ret != ret ? CALL_UNSEEN : found;
-	}
+	if (BESIDE(hook) && saw == PVM_SAW_RETURN)
+		return call_look_for(s, self, regs, abi_op, saw, ret);
+	if (BESIDE(hook))
+		return call_find_seen(s, self, regs, (u64)saw << 32 | abi_op, ret);
 	if (!s || s->stage == STAGE_IDLE || s->thread_ns != OF_CURRENT(self, start_boottime))
 		return CALL_UNSEEN;
 	if (call_is(s, regs, abi_op))

@@ -16,6 +16,7 @@
 
 #include "arch.h"
 #include "base.h"
+#include "current.h"
 #include "hash.h"
 #include "hooks.h"
 #include "settings.h"
@@ -89,6 +90,7 @@ static __always_inline bool state_is_same(const struct pvm_state *s, u64 thread_
 struct pvm_over {
 	u64 thread_ns;
 	u64 call; /* sum of which call it is and of its arguments */
+	s64 ret;  /* its result; of one that was lost: 0 */
 	u32 seen; /* enum pvm_saw */
 	u32 lost; /* boolean */
 };
@@ -130,11 +132,13 @@ static __always_inline u64 call_sum(const u64 *args, u32 abi, u32 op)
 	return hash_add(args_sum(args), (u64)abi << 32 | op);
 }
 
-/* Looks, where there are witnesses, for what became of the call. Returns enum over_what. It is a function with a
- * stack of its own (see filter_task). */
-static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u32 abi_op,
-				enum pvm_saw saw)
+/* Looks, where there are witnesses, for what became of the current thread's call. ret: its result, of which one that was told
+ * had the same (see call_look_for); a hook at a begin, which has none, finds none that was told. Returns enum over_what. It is a
+ * function with a stack of its own (see filter_task). */
+static __noinline int over_find(struct task_struct *self, struct pt_regs *regs, u32 abi_op,
+				enum pvm_saw saw, s64 ret)
 {
+	u64 thread_ns = OF_CURRENT(self, start_boottime), task = (u64)self;
 	struct pvm_over *over = bpf_map_lookup_elem(&pvm_over, &task);
 	u64 args[PVM_ARG_CNT];
 	u32 lost;
@@ -146,6 +150,8 @@ static __noinline int over_find(u64 task, u64 thread_ns, struct pt_regs *regs, u
 	    over->call != call_sum(args, ARCH_ABI(abi_op), ARCH_OP(abi_op)))
 		return OVER_UNKNOWN;
 	lost = over->lost;
+	if (!lost && over->ret != ret)
+		return OVER_UNKNOWN;
 	over->seen |= saw;
 	if ((over->seen & cfg_last) == cfg_last)
 		bpf_map_delete_elem(&pvm_over, &task);
@@ -170,6 +176,7 @@ static __noinline int over_remember(const struct pvm_state *s, u64 task)
 	struct pvm_over over = {
 		.thread_ns = s->thread_ns,
 		.call = call_sum(s->call.args, s->call.abi, s->call.op),
+		.ret = s->call.ret,
 		.seen = s->seen,
 	};
 

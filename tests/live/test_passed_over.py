@@ -4,11 +4,12 @@ Calls of one thread that are all alike, for which the kernel passes over some ho
 for (Makefile). Each call is told, once.
 """
 
+import contextlib
 import errno
 
 import pytest
 
-from pvm import BUILD, Tracer, trigger_one
+from pvm import BUILD, Held, Tracer, trigger_one
 from pvm_host import FTRACE
 
 pytestmark = pytest.mark.needs("witnesses")
@@ -20,11 +21,14 @@ NONE, ENDS = 0, RETURN | EXIT
 SWEPT = 4000  # ms, in which a sweep looks twice and tells what it found to be over
 
 
-def events(*steps, **tracer):
-    """What is told of such a program's calls, of a run to its end; and their results."""
+def events(*steps, idle=0, **tracer):
+    """What is told of such a program's calls, of a run to its end; and their results. idle: so many threads of another program
+    have called before, and are still there."""
     words = [str(word) for step in steps for word in step]
     with Tracer("--caller-comm", "pvmpass", "--attach", "tracepoint", binary=PASSED, **tracer) as t:
-        done = trigger_one("pvmpass", *words, timeout=60)
+        with Held("pvmidle", idle, 0) if idle else contextlib.nullcontext() as held:
+            assert not held or held.line(60)["idle"]
+            done = trigger_one("pvmpass", *words, timeout=60)
         t.stop()
         told = t.events(done["pid"])
         assert t.counters["seen"] - t.counters["filtered"] == len(told)
@@ -55,6 +59,12 @@ def test_a_refused_call_like_the_last_one(before):
     """What seccomp refuses comes to the last hook only, which was still awaited for the first call."""
     told, results = run(("call", before), ("refuse", errno.EACCES), ("call", NONE))
     assert results == [-errno.EFAULT, -errno.EACCES]
+    assert told == [("complete", "EFAULT"), ("orphan", "EACCES")]
+
+
+def test_a_refused_call_like_one_that_left_no_state():
+    """That of so many other threads stays that none is kept of this one, between its calls."""
+    told, _ = run(("call", EXIT), ("refuse", errno.EACCES), ("call", NONE), idle=2100)
     assert told == [("complete", "EFAULT"), ("orphan", "EACCES")]
 
 
