@@ -280,7 +280,7 @@ static __always_inline bool call_close(struct pvm_state *s, u64 task, s64 ret, e
 	aside_take(s, task);
 	if (BESIDE(hook)) {
 		s->out_ns = 0;
-		s->call.ret = ret; /* also of what is not told: see call_find */
+		s->call.ret = ret; /* also of what is not told: see call_look_for */
 	}
 	if (late)
 		call_send_late(s);

@@ -103,6 +103,16 @@ def test_what_is_told_of_a_call_that_the_permission_check_saw_first():
     assert differences(late, plain) == {("target", "confirmed"): (None, True)}
 
 
+def test_what_is_told_of_a_call_that_the_permission_check_alone_saw():
+    """What an end would say is not known, nor what takes room to look up, of a program that was not told of before."""
+    (late, plain), _ = events(("call", ENTER | BEGIN | ENDS), ("call", NONE))
+    found = differences(late, plain)
+    assert {key for key, (value, _) in found.items() if value is not None} == {("phase", ""), ("outcome", ""), ("access", "inferred")}
+    assert found.keys() >= {("caller", "exe"), ("caller", "ancestors"), ("target", "parent"), ("remote", "regions"), ("ret", "")}
+    assert not found.keys() & {(side, key) for side in ("caller", "target") for key in ("pid", "start", "uid", "comm")}
+    assert not found.keys() & {(side, "iov") for side in ("local", "remote")}
+
+
 @pytest.mark.without_witnesses
 @pytest.mark.needs("mounts")
 def test_an_end_that_no_hook_saw_where_there_are_no_witnesses(off):
