@@ -393,16 +393,17 @@ def test_none_is_the_host(cgroups, side):
             t.kill()
 
 
+@pytest.mark.parametrize("side", ["caller", "target"])
 @pytest.mark.parametrize("sign", ["", "!"])
-def test_units(cgroups, sign):
-    """A unit is the first name that is no slice's: what is called like one further below is not it."""
+def test_units(cgroups, sign, side):
+    """A unit is the first name that is no slice's: what is called like one further below is not it. Each calls on itself."""
     top, name = cgroup_name(), any_hierarchy()
     places = [cgroups.make(name, f"/{top}.slice/{unit}") for unit in ("pvm-a.service/inner", "pvm-b.service", "pvm-c.scope/pvm-a.service")]
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(Held("pvmcall", "step", preexec_fn=cgroups.join(p))) for p in places]
         for h in held:
             h.line()
-        t = stack.enter_context(Tracer("--caller-unit", f"{sign}pvm-a"))
+        t = stack.enter_context(Tracer(f"--{side}-unit", f"{sign}pvm-a"))
         for h in held:
             h.step()
         wanted = {h.pid for h in (held[1:] if sign else held[:1])}
@@ -413,4 +414,4 @@ def test_units(cgroups, sign):
             time.sleep(0.5)
         mine = {h.pid for h in held}
         assert {e["caller"]["pid"] for e in t.events()} & mine == wanted
-        assert t.start["filters"]["caller"]["unit"] == [f"{sign}pvm-a"]
+        assert t.start["filters"][side]["unit"] == [f"{sign}pvm-a"]

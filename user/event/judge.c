@@ -9,6 +9,7 @@
 #include "event/container.h"
 #include "event/holds.h"
 #include "event/region_filter.h"
+#include "event/relation.h"
 #include "event/unit.h"
 
 bool judge__needed(const struct options *o, enum pvm_who who)
@@ -255,20 +256,23 @@ struct descendant {
 	const struct ancestry_info *behind; /* NULL: not known */
 };
 
-/* Compares in the same way the paths of its ancestors, which are of its own mount namespace as a rule. There can be more of
- * them than were told. */
+/* Compares in the same way the paths of its ancestors. Whose mount namespaces these are of is not known, so that any of them may
+ * have been made to look like another one: no path proves that an ancestor is meant, nor does one that a process of another
+ * mount namespace has that it is not. There can be more of them than were told. */
 static enum tristate hit_ancestor_exe(const struct filter_value *value, const void *of)
 {
 	const struct descendant *d = of;
 	bool whole = false;
 
-	if (!d->task->task || d->task->task->flags & PVM_TASK_MNT_OTHER)
+	if (!d->task->task)
 		return NO;
+	if (d->task->task->flags & PVM_TASK_MNT_OTHER)
+		return UNKNOWN;
 	for (size_t i = 0; d->behind && i < d->behind->cnt; i++) {
 		const struct relative_info *r = &d->behind->ancestors[i];
 
-		if (r->exe && exe_matches(value, r->exe, r->exe_len))
-			return YES;
+		if (r->exe ? exe_matches(value, r->exe, r->exe_len) : r->lacks_exe || r->gone)
+			return UNKNOWN;
 		whole = r->pid == 1;
 	}
 	return whole ? NO : UNKNOWN;
@@ -312,10 +316,15 @@ static bool asks_target(const struct rule *r)
 	return r->no_self || r->relation.wanted | r->relation.excluded || r->region.cnt;
 }
 
-/* Nothing that a rule of a file asks of a target that may have been another one is known (pvm_rules_left_of). */
+/* Nothing that a rule asks of a target is known of a call that moved bytes and names nobody; nor, for one of a file, of a target
+ * that may have been another one (pvm_rules_left_of). */
 static bool is_doubtful(const struct rule *r, const struct call_info *call)
 {
-	if (!r->name || !asks_target(r))
+	if (!asks_target(r))
+		return false;
+	if (!call->target.task && call->ret_known && call->ret > 0)
+		return true;
+	if (!r->name)
 		return false;
 	return drops(r) ? pvm_target_is_doubtful(call->raw) : pvm_target_may_differ(call->raw);
 }
@@ -344,19 +353,22 @@ static enum tristate target_holds(const struct rule *r, const struct call_info *
 static enum tristate relation_holds(const struct rule *r, const struct call_info *call)
 {
 	const uint32_t wanted = r->relation.wanted, excluded = r->relation.excluded;
-	enum tristate left = YES;
+	enum tristate left = YES, other;
 	uint32_t is, open;
 
 	if (!(wanted | excluded))
 		return YES;
 	if (call->owner.task)
 		return UNKNOWN; /* it is to that one, too */
+	if (is_doubtful(r, call))
+		return UNKNOWN;
 	if (!call->target.task)
 		return wanted ? NO : YES;
 	is = pvm_relation_of(call->raw, &open);
-	if (call->same_container == NO)
+	other = relation__other_container(call);
+	if (other == YES)
 		is |= 1u << PVM_OTHER_CONTAINER;
-	if (call->same_container != UNKNOWN)
+	if (other != UNKNOWN)
 		open &= ~(1u << PVM_OTHER_CONTAINER);
 	if (is & excluded)
 		return NO;

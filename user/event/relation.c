@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bpf/rules.h"
+#include "event/container.h"
 
 void relation__none(struct call_info *out)
 {
@@ -43,6 +44,32 @@ static enum tristate same_container(const struct task_info *a, const struct task
 	/* There may be one whose engine gives its cgroups no name that is known here. */
 	return x->ns_pid && x->ns_mnt && x->ns_pid == y->ns_pid && x->ns_mnt == y->ns_mnt ? YES
 											  : UNKNOWN;
+}
+
+enum tristate relation__other_container(const struct call_info *call)
+{
+	const struct task_info *sides[2] = { &call->caller, &call->target };
+	struct containers found[2];
+
+	if (call->same_container != NO)
+		return call->same_container == YES ? NO : UNKNOWN;
+	for (int i = 0; i < 2; i++) {
+		const struct task_info *t = sides[i];
+
+		if (!t->cgroup)
+			return UNKNOWN;
+		containers__find(t->cgroup, t->cgroup_len, t->cgroup_cut, &found[i]);
+		if (found[i].claimed)
+			return UNKNOWN;
+	}
+	/* The host puts nobody into a container and takes nobody out of it but by itself. */
+	if (!found[0].cnt || !found[1].cnt)
+		return found[0].cnt || found[1].cnt ? YES : UNKNOWN;
+	return found[0].list[0].len != found[1].list[0].len ||
+			       memcmp(found[0].list[0].id, found[1].list[0].id,
+				      found[0].list[0].len) != 0
+		       ? YES
+		       : UNKNOWN;
 }
 
 /* What is not known of two things is not equal either. */

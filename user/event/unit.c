@@ -47,9 +47,28 @@ const char *unit__of(const char *path, size_t len, size_t *unit_len)
 	return NULL;
 }
 
+/* Types of all units, by which a value has one. */
+static const char *const all_types[] = { ".service", ".scope", ".socket",   ".mount",
+					 ".swap",    ".slice", ".target",   ".device",
+					 ".path",    ".timer", ".automount" };
+
+static bool has_type(const char *value)
+{
+	for (size_t i = 0; i < sizeof(all_types) / sizeof(all_types[0]); i++) {
+		if (ends_in(value, strlen(value), all_types[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A backslash is one of a unit's own, as systemd escapes what its name stands for. */
+static bool matches(const char *pattern, const char *unit)
+{
+	return !fnmatch(pattern, unit, FNM_NOESCAPE);
+}
+
 enum tristate unit__hit(const char *value, const char *path, size_t len, bool cut)
 {
-	const char *type = strrchr(value, '.') ? "" : ".service";
 	char wanted[2 * UNIT_MAX], unit[UNIT_MAX];
 	size_t known = cgroup_known_len(path, len, cut), unit_len = 0;
 	const char *name = unit__of(path, known, &unit_len);
@@ -58,6 +77,11 @@ enum tristate unit__hit(const char *value, const char *path, size_t len, bool cu
 		return cut && !name ? UNKNOWN : NO;
 	memcpy(unit, name, unit_len);
 	unit[unit_len] = '\0';
-	snprintf(wanted, sizeof(wanted), "%s%s", value, type);
-	return fnmatch(wanted, unit, 0) ? NO : YES;
+	/* A pattern with a dot may mean the type too. */
+	if (strchr(value, '.') && matches(value, unit))
+		return YES;
+	if (has_type(value))
+		return NO;
+	snprintf(wanted, sizeof(wanted), "%s.service", value);
+	return matches(wanted, unit) ? YES : NO;
 }

@@ -538,17 +538,14 @@ static void test_unknown_result(void **state)
 	expect(&call, no, false);
 }
 
-/* Nobody is meant: no value that a target is to have fits, and none that it is not to have. */
+/* Nobody is meant: no value that a target is to have fits, and none that it is not to have. If bytes moved, it was somebody. */
 static void test_unresolved_target(void **state)
 {
 	static const char *const yes[] = { "",
 					   "-p !200",
-					   "--target-comm !x",
-					   "--target-uid !0",
-					   "--caller-pid 100",
-					   "--target-cgroup /a",
-					   "--target-container none",
-					   "--no-self",
+					   "--target-comm !x --target-uid !0",
+					   "--caller-pid 100 --no-self",
+					   "--target-cgroup /a --target-container none",
 					   NULL };
 	static const char *const no[] = { "-p 200", "--target-uid 0", "--target-comm x", NULL };
 	struct call_info call;
@@ -559,6 +556,9 @@ static void test_unresolved_target(void **state)
 	memset(&raw.call.target, 0, sizeof(raw.call.target));
 	expect(&call, yes, true);
 	expect(&call, no, false);
+	call.ret_known = true;
+	call.ret = 64;
+	expect(&call, no, true);
 }
 
 /* A thread that is not the main one was named: the others' names are not known. */

@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "bpf/keys.h"
 #include "bpf/rules.h"
 #include "event/judge.h"
+#include "event/relation.h"
 #include "fixture.h"
 
 #define BIT(relation) (1u << (relation))
@@ -41,6 +44,27 @@ static const struct {
 	{ 0, BIT(PVM_OTHER_CONTAINER), PVM_KIN_NONE, false, NO, false },
 };
 
+#define ID_REST "456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID "0123" ID_REST
+#define OTHER "fedc" ID_REST
+#define USERS "/user.slice/user-1000.slice/user@1000.service/docker-"
+
+/* Where the two are, whose names differ; and whether they surely are in different containers. */
+static const struct {
+	const char *caller, *target;
+	enum tristate other;
+} places[] = {
+	{ "/docker/" ID, "/docker/" OTHER, YES },
+	{ "/docker/" ID, "/system.slice/ssh.service", YES },
+	{ "/system.slice/ssh.service", "/docker/" ID, YES },
+	/* A user may call his cgroups what he likes. */
+	{ USERS ID ".scope", "/system.slice/ssh.service", UNKNOWN },
+	{ "/docker/" ID, USERS OTHER ".scope", UNKNOWN },
+	/* So may who is in a container, below it. */
+	{ "/docker/" ID "/docker/" OTHER, "/docker/" ID, UNKNOWN },
+	{ "/docker/" ID "/docker/" OTHER, "/docker/" OTHER, YES },
+};
+
 static struct fixture_call f;
 
 static struct call_info call_of(size_t i)
@@ -57,6 +81,12 @@ static struct call_info call_of(size_t i)
 	c.caller.task = &f.call.caller;
 	c.target.task = &f.call.target;
 	c.same_container = cases[i].same_container;
+	if (c.same_container == NO) {
+		c.caller.cgroup = places[0].caller;
+		c.caller.cgroup_len = strlen(places[0].caller);
+		c.target.cgroup = places[0].target;
+		c.target.cgroup_len = strlen(places[0].target);
+	}
 	return c;
 }
 
@@ -89,6 +119,30 @@ static void what_was_left_open(void **state)
 	}
 }
 
+/* The outermost container counts, where it is the host's word. */
+static void containers_that_are_claimed(void **state)
+{
+	struct options but = { .rule_cnt = 1,
+			       .rules[0].relation.excluded = BIT(PVM_OTHER_CONTAINER) };
+	struct options drop = { .rule_cnt = 1,
+				.rules[0] = { .action = RULE_DROP,
+					      .relation.wanted = BIT(PVM_OTHER_CONTAINER) } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct call_info c = call_of(1);
+
+		c.same_container = NO;
+		c.caller.cgroup = places[i].caller;
+		c.caller.cgroup_len = strlen(places[i].caller);
+		c.target.cgroup = places[i].target;
+		c.target.cgroup_len = strlen(places[i].target);
+		assert_int_equal(relation__other_container(&c), places[i].other);
+		assert_int_equal(!judge__call(&but, &c), places[i].other == YES);
+		assert_int_equal(!!judge__call(&drop, &c), places[i].other == YES);
+	}
+}
+
 static void ids_that_are_not_known(void **state)
 {
 	uint32_t open;
@@ -114,6 +168,11 @@ static void nobody_and_two_at_once(void **state)
 	c.owner.task = c.target.task = NULL;
 	assert_false(judge__call(&only, &c));
 	assert_true(judge__call(&but, &c));
+	/* Bytes of somebody moved. */
+	c.ret_known = true;
+	c.ret = 1;
+	assert_true(judge__call(&only, &c));
+	assert_true(judge__call(&but, &c));
 }
 
 int main(void)
@@ -121,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recorded_calls),
 		cmocka_unit_test(what_was_left_open),
+		cmocka_unit_test(containers_that_are_claimed),
 		cmocka_unit_test(ids_that_are_not_known),
 		cmocka_unit_test(nobody_and_two_at_once),
 	};

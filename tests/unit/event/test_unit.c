@@ -62,6 +62,19 @@ static void values(void **state)
 	assert_int_equal(hit("session-*", "/user.slice/user-0.slice/session-1.scope", false), NO);
 	assert_int_equal(hit("sshd", "/system.slice/ssh.service", false), NO);
 	assert_int_equal(hit("ssh", "/", false), NO);
+	/* Only a unit's type is one, whatever dots a name has. */
+	assert_int_equal(hit("dbus-org.x.hostname1", "/system.slice/dbus-org.x.hostname1.service",
+			     false),
+			 YES);
+	assert_int_equal(hit("dbus-org.x.*", "/system.slice/dbus-org.x.hostname1.service", false),
+			 YES);
+	assert_int_equal(hit("session-1.*", "/user.slice/session-1.scope", false), YES);
+	assert_int_equal(hit("ssh.socket", "/system.slice/ssh.socket.service", false), NO);
+	assert_int_equal(hit("a.scope", "/system.slice/a.service", false), NO);
+	/* A name is its own pattern. */
+	assert_int_equal(hit("a\\x2db", "/system.slice/a\\x2db.service", false), YES);
+	assert_int_equal(hit("a\\x2d?.service", "/system.slice/a\\x2db.service", false), YES);
+	assert_int_equal(hit("a\\x2db", "/system.slice/ax2db.service", false), NO);
 	/* What lies before the gap decides. */
 	assert_int_equal(hit("ssh", "/system.slice/ssh.service" CGROUP_GAP "x", true), YES);
 	assert_int_equal(hit("ssh", "/system.slice" CGROUP_GAP "ssh.service", true), UNKNOWN);
@@ -141,14 +154,25 @@ static void recorded_ancestors(void **state)
 
 	(void)state;
 	assert_true(descendant_passes(&want, 0, 1));
-	assert_false(descendant_passes(&want, PVM_TASK_MNT_OTHER, 1));
+	/* There the same program may have another path. */
+	assert_true(descendant_passes(&want, PVM_TASK_MNT_OTHER, 1));
 	want = options_of(FILTER_ANCESTOR_EXE, "/opt/other", false);
 	assert_false(descendant_passes(&want, 0, 1));
 	/* There are more than were told, or none is known. */
 	assert_true(descendant_passes(&want, 0, 50));
 	assert_true(descendant_passes(&want, 0, 0));
+	/* An ancestor's path may be made: it excludes nobody, nor is it enough to drop. */
 	want = options_of(FILTER_ANCESTOR_EXE, "/opt/agent", true);
-	assert_false(descendant_passes(&want, 0, 50));
+	assert_true(descendant_passes(&want, 0, 1));
+	want.rules[0].action = RULE_DROP;
+	assert_false(descendant_passes(&want, 0, 1));
+	want = options_of(FILTER_ANCESTOR_EXE, "/opt/agent", false);
+	want.rules[0].action = RULE_DROP;
+	assert_false(descendant_passes(&want, 0, 1));
+	want = options_of(FILTER_ANCESTOR_EXE, "/opt/other", true);
+	want.rules[0].action = RULE_DROP;
+	assert_true(descendant_passes(&want, 0, 1));
+	want = options_of(FILTER_ANCESTOR_EXE, "/opt/agent", true);
 	assert_true(descendant_passes(&want, PVM_TASK_MNT_OTHER, 50));
 	assert_true(descendant_passes(&want, 0, 0));
 }
