@@ -67,10 +67,11 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* Who writes to a file can put its size and the time of that back, but not the time of the last change of any kind. */
 static bool same_content(const struct stat *a, const struct stat *b)
 {
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	return a->st_size == b->st_size && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 bool exe_bind__is_asked_for(const struct options *o)
@@ -198,11 +199,48 @@ static int each_path(struct exe_bind *b, uint32_t at, const struct filter_value 
 	return err;
 }
 
+/* Whether a file is a script, which never is the program that runs: that is its interpreter. interpreter: what the script calls
+ * it, and its argument. What cannot be read is not taken to be one. */
+static bool is_script(int fd, char *interpreter, size_t interpreter_sz)
+{
+	char path[32], line[PVM_PATH_MAX];
+	ssize_t len = -1;
+	int reader;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	if (reader >= 0) {
+		len = read(reader, line, sizeof(line) - 1);
+		close(reader);
+	}
+	if (len < 2 || line[0] != '#' || line[1] != '!')
+		return false;
+	line[len] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	snprintf(interpreter, interpreter_sz, "%s", line + 2 + strspn(line + 2, " \t"));
+	return true;
+}
+
+/* A script as a value would hold for nobody. */
+static int refuse_script(const struct exe_bind *b, uint32_t at, const char *path)
+{
+	const char *side = at & 1 ? "target" : "caller";
+	char interpreter[128];
+
+	if (!is_script(b->files[b->cnt - 1].fd, interpreter, sizeof(interpreter)))
+		return 0;
+	log__error(
+		"--%s: '%s' is a script: the program that runs is its interpreter, '%s'; give the "
+		"path of that, or use --%s-unit, --%s-cgroup or --%s-comm",
+		names[side_of(at)], path, interpreter, side, side, side);
+	return EX_USAGE;
+}
+
 static int take_first(struct exe_bind *b, uint32_t at, const struct filter_value *value,
 		      const char *path)
 {
 	if (add(b, at, value, path))
-		return 0;
+		return is_pattern(value->text) ? 0 : refuse_script(b, at, path);
 	if (errno == ENOSPC) {
 		log__error("--%s: '%s' and the others mean more than %d files", names[side_of(at)],
 			   value->text, EXE_BIND_MAX);
@@ -308,7 +346,8 @@ static int look_at(struct exe_bind *b, struct commands *c, uint32_t at,
 		if (same_content(&f->is, &now))
 			return 0;
 		f->is = now;
-		say(b, f, "was changed where it is: it goes on counting");
+		say(b, f,
+		    "was changed where it is, or its owner, mode, names or times were: it goes on counting");
 		return 1;
 	}
 	if (f) {
