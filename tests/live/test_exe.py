@@ -127,6 +127,17 @@ def test_a_changed_file_and_one_that_goes(t, place):
     assert "not there" in t.records("error")[1]["message"]
 
 
+def test_a_changed_file_with_its_old_time(t, place):
+    path = place / "tool"
+    was = path.stat()
+    with open(path, "r+b") as f:
+        f.seek(was.st_size - 1)
+        f.write(b"\1")
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (was.st_size, was.st_mtime_ns)
+    assert "was changed" in replaced(t, "excluded_replaced")[0]["message"]
+
+
 def test_only_what_is_wanted(place):
     path, other = tool(place), tool(place, "other")
     with Tracer("--caller-exe", path) as t:
@@ -219,6 +230,18 @@ def test_what_is_no_file(place):
     for value, said in (("tool", "is not valid"), (f"{place}/", "is not valid"), (str(place), "is not a regular file")):
         p = pvmtrace("--caller-exe", value)
         assert p.status == 64 and f"--caller-exe: '{value}' {said}" in p.err, p.err
+    script, option = place / "job.sh", "--target-ancestor-exe"
+    script.write_text("#! /bin/sh -e\ntrue\n")
+    for path in (script, tool(place)):
+        link = place / f"link to {path.name}"
+        link.symlink_to(path)
+        p = pvmtrace(option, f"!{link}", "--check-config")
+        assert p.status == 0
+        p = pvmtrace(option, f"!{link}", "--duration", 1)
+        assert p.status == (64 if path is script else 0), p.err
+        assert (f"{option}: '{link}' is a script: the program that runs is its interpreter, '/bin/sh -e'" in p.err) == (path is script)
+    # A pattern may mean others.
+    assert pvmtrace(option, f"{place}/*", "--duration", 1).status == 0
     with Tracer("--caller-exe", f"!{place}/later") as t:
         assert t.start["filters"]["files"] == []
         path = tool(place, "later")
