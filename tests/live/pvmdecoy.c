@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pvmdecoy [late] [nobody|exec|open|gone] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
+ * pvmdecoy [late] [user] [nobody|exec|open|gone] [COUNT] - a call whose number means one process at its entry ("nobody": none at all) and
  * another one when the kernel looks it up. Prints the decoy's number, and at each line on stdin goes one step: calls with
  * the local list on a page that only this program can provide (the kernel reads that before it looks the pid up), and
  * replaces the decoy by "pvmvictim" (uid 4002, the decoy's is 4001) of the same number ("exec": the decoy executes
  * sleep; "open": it becomes dumpable, and "pvmopen"; "gone": it ends, and nobody is in its place); provides the page and reports; ends. Lists have COUNT elements
  * (1 to 256). "late": three calls at once after a first one that is not reported, and the page is where their bytes go,
- * so that the kernel looks the pid up before the decoy is replaced.
+ * so that the kernel looks the pid up before the decoy is replaced. "user": the calling thread is one of the decoy's user,
+ * without capabilities.
  */
 #include "trigger.h"
 
@@ -19,10 +20,11 @@
 #define LEN 32
 #define COUNT_MAX (PAGE / sizeof(struct iovec))
 #define CALLERS_MAX 3
+#define DECOY_UID 4001
 
 static char *gate;
 static size_t cnt = 1;
-static bool late;
+static bool late, user;
 static char from[LEN], to[LEN];
 /* They are on pages of their own: after a fork the first write to a page takes it away for a moment, and a hook that looks
  * at a list there then sees none. */
@@ -74,7 +76,7 @@ static pid_t start(pid_t wanted)
 		die("pipe2");
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (!pid)
-		be(wanted ? "pvmvictim" : "pvmdecoy", wanted ? 4002 : 4001, ready[1]);
+		be(wanted ? "pvmvictim" : "pvmdecoy", wanted ? 4002 : DECOY_UID, ready[1]);
 	close(ready[1]);
 	if (pid > 0 && read(ready[0], &byte, 1) != 1)
 		die("a child did not begin");
@@ -84,6 +86,9 @@ static pid_t start(pid_t wanted)
 
 static void *caller(void *p)
 {
+	/* Of this thread alone: the C library would have all of them do it. */
+	if (user && syscall(SYS_setresuid, DECOY_UID, DECOY_UID, DECOY_UID))
+		die("setresuid");
 	call_run(p);
 	return NULL;
 }
@@ -201,6 +206,8 @@ int main(int argc, char **argv)
 	late = argc > 1 && !strcmp(argv[1], "late");
 	callers = late ? CALLERS_MAX : 1;
 	argv += late;
+	user = argv[1] && !strcmp(argv[1], "user");
+	argv += user;
 	nobody = argv[1] && !strcmp(argv[1], "nobody");
 	exec = argv[1] && !strcmp(argv[1], "exec");
 	gone = argv[1] && !strcmp(argv[1], "gone");

@@ -118,6 +118,10 @@ def test_tagged_addresses(wide, count):
     for side in (event["local"], event["remote"]):
         assert side["addr"].startswith("0x5a") and side["iov"][0]["base"].startswith("0x5a")
         assert side["captured"] == count and side["status"] == "ok" and side["changed"] is not True
+    for region in event["remote"]["regions"]:
+        at = int(event["remote"]["iov"][region["elements"][0]]["base"], 16) & (1 << 56) - 1
+        assert region["kind"] not in (None, "none") and int(region["start"], 16) <= at < int(region["end"], 16)
+    assert sum(region["elements"][1] for region in event["remote"]["regions"]) == min(count, 9)
 
 
 ALIKE = {

@@ -15,7 +15,8 @@ from pvm import STOP_TIMEOUT, Held, Tracer, pvmtrace, trigger_one
 from pvm_host import at_least, mounted, overlay
 
 # What of a mapping's line says more than its name.
-KINDS = {"": "anon", "[heap]": "heap", "[stack]": "stack", "[vdso]": "vdso", "[vsyscall]": None}
+OF_ARM = ("[sigpage]", "[vectors]")  # pages that the kernel gives each 32-bit process there
+KINDS = {"": "anon", **dict.fromkeys(OF_ARM, "anon"), "[heap]": "heap", "[stack]": "stack", "[vdso]": "vdso", "[vsyscall]": None}
 GONE = " (deleted)"
 # Files of the kernel's own, by which it keeps memory that no file is behind.
 OWN = re.compile(r"/(dev/zero|SYSV[0-9a-f]{8}|anon_hugepage) \(deleted\)")
@@ -58,7 +59,7 @@ def expected(m, addr, first, count=1):
             "offset": hex(m.offset + addr - m.start) if backed else None, "file": path if kind == "file" else None,
             "dev": m.dev if backed else None, "ino": m.ino if backed else None,
             "deleted": deleted if kind == "file" else None,
-            "name": named[1] if named else path[1:] if backed and kind != "file" else None}
+            "name": named[1] if named else path[1:] if backed and kind != "file" else path if path in OF_ARM else None}
 
 
 def nothing(first, count=1, kind="none"):

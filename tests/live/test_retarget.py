@@ -217,10 +217,12 @@ def test_the_target_executes_another_file(hook, count):
             assert [e["target"]["comm"] for e in late.events(h.pid)] == (["sleep"] if hook.there else [])
 
 
-def test_the_target_becomes_dumpable(hook):
-    """The same process and program all along: what it was judged by is read when the kernel asks."""
+@pytest.mark.parametrize("words, known, unseen", [((), "cap_sys_ptrace", "cap_sys_ptrace"), (("user",), "same_user", "other")])
+def test_the_target_becomes_dumpable(hook, words, known, unseen):
+    """The same process and program all along: what it was judged by is read when the kernel asks. Where that is not seen, a
+    user without capabilities seems to have been let pass against the rule."""
     watcher = hook.watcher()
-    with Held("pvmdecoy", "open") as h:
+    with Held("pvmdecoy", *words, "open") as h:
         number = h.line()["target"]
         h.step()
         before, = watcher.wait(lambda t: t.events(h.pid), what="the parked call")
@@ -230,7 +232,8 @@ def test_the_target_becomes_dumpable(hook):
         target = event["target"]
         assert (target["pid"], target["resolved_at"], target["moved"]) == (number, "entry", False)
         assert target["dumpable"] is hook.there and target["comm"] == ("pvmopen" if hook.there else "pvmdecoy")
-        assert event["access"]["by"] == "cap_sys_ptrace"
+        assert event["access"]["by"] == (known if hook.there else unseen) and event["ret"] == 32
+        assert before["access"]["denied_by"] == ("dumpable" if words else None)
 
 
 def test_a_number_that_changes_hands_twice(hook):
