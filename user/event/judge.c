@@ -238,16 +238,19 @@ static bool exe_matches(const struct filter_value *value, const char *exe, size_
 }
 
 /* Compares the path that was read, since there is no file any more to compare: that of a process of the host's mount
- * namespace. One that is not known is not hidden. */
+ * namespace. One that is not known is not hidden. A file that was gone may be the one that stood there before; and in
+ * another mount namespace the file that is excluded can have any path. */
 static enum tristate hit_exe(const struct filter_value *value, const void *of)
 {
 	const struct task_info *task = of;
 
 	if (!task->exe)
 		return task->task ? UNKNOWN : NO;
-	if (task->task->flags & (PVM_TASK_MNT_OTHER | PVM_TASK_EXE_DELETED))
+	if (task->task->flags & PVM_TASK_MNT_OTHER)
+		return value->exclude ? UNKNOWN : NO;
+	if (!exe_matches(value, task->exe, task->exe_len))
 		return NO;
-	return exe_matches(value, task->exe, task->exe_len) ? YES : NO;
+	return task->task->flags & PVM_TASK_EXE_DELETED ? UNKNOWN : YES;
 }
 
 /* A process, and who is behind it. */
@@ -262,7 +265,7 @@ struct descendant {
 static enum tristate hit_ancestor_exe(const struct filter_value *value, const void *of)
 {
 	const struct descendant *d = of;
-	bool whole = false;
+	bool whole = d->behind && d->behind->above == PVM_ABOVE_NONE;
 
 	if (!d->task->task)
 		return NO;
@@ -273,7 +276,7 @@ static enum tristate hit_ancestor_exe(const struct filter_value *value, const vo
 
 		if (r->exe ? exe_matches(value, r->exe, r->exe_len) : r->lacks_exe || r->gone)
 			return UNKNOWN;
-		whole = r->pid == 1;
+		whole = whole || r->pid == 1;
 	}
 	return whole ? NO : UNKNOWN;
 }

@@ -91,8 +91,9 @@ static struct options options_of(enum filter_field field, const char *text, bool
 	return o;
 }
 
-/* A recorded call by this program in this cgroup. */
-static bool passes(const struct options *o, const char *exe, uint8_t flags, const char *cgroup)
+/* What decides on a recorded call by this program in this cgroup. */
+static const struct rule *decides(const struct options *o, const char *exe, uint8_t flags,
+				  const char *cgroup)
 {
 	struct fixture_call f;
 	struct call_info c = { .outcome = PVM_SUCCEEDED };
@@ -109,6 +110,11 @@ static bool passes(const struct options *o, const char *exe, uint8_t flags, cons
 	return judge__call(o, &c);
 }
 
+static bool passes(const struct options *o, const char *exe, uint8_t flags, const char *cgroup)
+{
+	return decides(o, exe, flags, cgroup);
+}
+
 static void recorded_programs(void **state)
 {
 	struct options want = options_of(FILTER_EXE, "/usr/bin/*", false), leave;
@@ -120,11 +126,34 @@ static void recorded_programs(void **state)
 	assert_false(passes(&want, "/usr/bin/strace", PVM_TASK_MNT_OTHER, NULL));
 	/* What is not known is not hidden. */
 	assert_true(passes(&want, NULL, 0, NULL));
+	assert_true(passes(&want, "/usr/bin/strace", PVM_TASK_EXE_DELETED, NULL));
+	assert_false(passes(&want, "/opt/strace", PVM_TASK_EXE_DELETED, NULL));
 	leave = options_of(FILTER_EXE, "/usr/bin/strace", true);
 	assert_false(passes(&leave, "/usr/bin/strace", 0, NULL));
 	assert_true(passes(&leave, "/usr/bin/strace", PVM_TASK_MNT_OTHER, NULL));
 	assert_true(passes(&leave, "/usr/bin/strace", PVM_TASK_EXE_DELETED, NULL));
 	assert_true(passes(&leave, NULL, 0, NULL));
+}
+
+/* A rule that drops needs to know which file it was: one that is gone may be the one that stood at the path. */
+static void programs_that_rules_drop(void **state)
+{
+	struct options o = options_of(FILTER_EXE, "/usr/bin/strace", true);
+
+	(void)state;
+	o.rules[0].name = "rest";
+	o.rules[0].action = RULE_DROP;
+	o.rules[1].action = RULE_TELL;
+	o.rule_cnt = 2;
+	assert_ptr_equal(decides(&o, "/opt/strace", 0, NULL), &o.rules[0]);
+	assert_ptr_equal(decides(&o, "/opt/strace", PVM_TASK_EXE_DELETED, NULL), &o.rules[0]);
+	assert_ptr_equal(decides(&o, "/usr/bin/strace", 0, NULL), &o.rules[1]);
+	assert_ptr_equal(decides(&o, "/usr/bin/strace", PVM_TASK_EXE_DELETED, NULL), &o.rules[1]);
+	assert_ptr_equal(decides(&o, "/opt/strace", PVM_TASK_MNT_OTHER, NULL), &o.rules[1]);
+	value.exclude = false;
+	assert_ptr_equal(decides(&o, "/usr/bin/strace", 0, NULL), &o.rules[0]);
+	assert_ptr_equal(decides(&o, "/usr/bin/strace", PVM_TASK_EXE_DELETED, NULL), &o.rules[1]);
+	assert_ptr_equal(decides(&o, "/usr/bin/strace", PVM_TASK_MNT_OTHER, NULL), &o.rules[1]);
 }
 
 /* Whether a call of a process with these ancestors, the last one of this pid, passes. */
@@ -135,7 +164,10 @@ static bool descendant_passes(const struct options *o, uint8_t flags, uint32_t l
 		{ .pid = 60, .exe = "/opt/agent", .exe_len = 10 },
 		{ .pid = last_pid },
 	};
-	struct ancestry_info ancestry = { .ancestors = behind, .cnt = 3 };
+	struct ancestry_info ancestry = { .ancestors = behind,
+					  .cnt = 3,
+					  .above = last_pid == 2 ? PVM_ABOVE_NONE
+								 : PVM_ABOVE_UNKNOWN };
 	struct fixture_call f;
 	struct call_info c = { .outcome = PVM_SUCCEEDED };
 
@@ -158,6 +190,7 @@ static void recorded_ancestors(void **state)
 	assert_true(descendant_passes(&want, PVM_TASK_MNT_OTHER, 1));
 	want = options_of(FILTER_ANCESTOR_EXE, "/opt/other", false);
 	assert_false(descendant_passes(&want, 0, 1));
+	assert_false(descendant_passes(&want, 0, 2)); /* the kernel's own */
 	/* There are more than were told, or none is known. */
 	assert_true(descendant_passes(&want, 0, 50));
 	assert_true(descendant_passes(&want, 0, 0));
@@ -199,6 +232,7 @@ int main(void)
 		cmocka_unit_test(the_first_name_that_is_no_slice),
 		cmocka_unit_test(values),
 		cmocka_unit_test(recorded_programs),
+		cmocka_unit_test(programs_that_rules_drop),
 		cmocka_unit_test(recorded_ancestors),
 		cmocka_unit_test(recorded_units),
 	};
