@@ -342,6 +342,16 @@ static void book_told(struct collector *c, const struct record *rec, uint64_t ca
 		c->full = true;
 }
 
+void collector__take_back(struct collector *c, uint64_t calls,
+			  const struct rule_counts rules[RULES_MAX])
+{
+	books__take_back(&c->books, calls);
+	for (size_t i = 0; i < RULES_MAX; i++) {
+		c->rules[i].told -= rules[i].told;
+		c->rules[i].summarised -= rules[i].summarised;
+	}
+}
+
 /* Tells a record that was judged, and books its calls. Of a summary that finds no room nothing is lost: it comes again. */
 static int settle(struct collector *c, const struct raw_record *raw, struct record *rec,
 		  enum verdict verdict, uint64_t calls)

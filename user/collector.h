@@ -73,6 +73,9 @@ bool collector__room(struct collector *c);
 int collector__flush(struct collector *c);
 /* Puts steps of the clock into the recording that are not there yet. */
 void collector__record_clock(struct collector *c);
+/* Takes calls out of the books that were told and cannot be written: lost, not told. rules: those of each rule. */
+void collector__take_back(struct collector *c, uint64_t calls,
+			  const struct rule_counts rules[RULES_MAX]);
 /* Reads the host's name again: from time to time, and when the user wants it. */
 void collector__look_at_host(struct collector *c);
 /* Looks at the clocks, about once a second. */

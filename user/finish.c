@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "bpf/control.h"
 #include "event/names.h"
+#include "to_lines.h"
 
 /* It is what the end takes at most of the five seconds that are promised. */
 #define FINISH_NS (4400 * NS_PER_MS)
@@ -106,11 +107,14 @@ static void abandon(struct loop *l)
 {
 	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
+	struct rule_counts rules[RULES_MAX];
 	struct pvm_counts n;
+	uint64_t calls;
 
 	k->ops->counts(k->tracer, &n);
 	books__book(&c->books, FATE_LOST_OUTPUT, books__unbooked(&n, &c->books));
-	books__take_back(&c->books, sink__pending_weight(c->sink));
+	calls = to_lines__pending(c->lines, rules);
+	collector__take_back(c, calls, rules);
 }
 
 /* Takes no entry from the mark on; calls inside get a moment to return; the rest is told as unfinished. */
@@ -187,7 +191,8 @@ int finish__run(struct loop *l)
 {
 	const struct kernel *k = &l->source->kernel;
 	struct collector *c = l->collector;
-	uint64_t now = clock__mono_now(), deadline_ns = now + FINISH_NS;
+	uint64_t now = clock__mono_now(), deadline_ns = now + FINISH_NS, calls;
+	struct rule_counts rules[RULES_MAX] = { { 0 } };
 	bool ok;
 
 	if (reader_gone(l)) {
@@ -198,7 +203,8 @@ int finish__run(struct loop *l)
 	watch__tick(&l->watch);
 	ok = end_calls(l, deadline_ns);
 	/* Calls that a recording does not take are lost, not told. */
-	books__take_back(&c->books, c->to.ops->unwritten(c->to.ctx));
+	calls = c->to.ops->unwritten(c->to.ctx, rules);
+	collector__take_back(c, calls, rules);
 	if (ok && !sink__reserve(c->sink))
 		(void)sink__drain(c->sink, 100);
 	if (ok) {

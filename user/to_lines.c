@@ -100,6 +100,29 @@ static void turn_file(struct to_lines *l)
 		to_lines__on_new_file(l, REOPEN_SIZE);
 }
 
+/* The sink's kinds: of each rule's calls, told one by one, and told together. */
+#define KIND_OF_RULE(number, summary) ((uint32_t)(number)*2 + (summary) + 1)
+
+static uint32_t kind_of(const struct collector *c, const struct record *rec)
+{
+	const struct rule *rule = rec->type == REC_CALL || rec->type == REC_SUMMARY ? rec->call.rule
+										    : NULL;
+
+	return rule ? KIND_OF_RULE(rule - c->options->rules, rec->type == REC_SUMMARY) : 0;
+}
+
+uint64_t to_lines__pending(const struct to_lines *l, struct rule_counts rules[RULES_MAX])
+{
+	const struct sink *sink = l->collector->sink;
+
+	for (size_t i = 0; i < RULES_MAX; i++)
+		rules[i] = (struct rule_counts){
+			.told = sink__pending_kind(sink, KIND_OF_RULE(i, 0)),
+			.summarised = sink__pending_kind(sink, KIND_OF_RULE(i, 1)),
+		};
+	return sink__pending_weight(sink);
+}
+
 /* Renders into the line buffer and copies the line to the sink: one copy of 2 KB keeps the writer and the
  * sink apart. */
 int to_lines__put(struct to_lines *l, struct record *rec, uint64_t weight)
@@ -116,7 +139,7 @@ int to_lines__put(struct to_lines *l, struct record *rec, uint64_t weight)
 	if (err)
 		return err;
 	memcpy(to, l->json.buf, l->json.len);
-	sink__commit(l->collector->sink, l->json.len, weight);
+	sink__commit(l->collector->sink, l->json.len, weight, kind_of(l->collector, rec));
 	l->seq++;
 	return 0;
 }
@@ -178,9 +201,10 @@ static int tell(void *ctx, struct record *rec, const struct frame_books *books)
 }
 
 /* What the sink holds is the sink's. */
-static uint64_t unwritten(void *ctx)
+static uint64_t unwritten(void *ctx, struct rule_counts rules[RULES_MAX])
 {
 	(void)ctx;
+	(void)rules;
 	return 0;
 }
 

@@ -35,6 +35,8 @@ void to_lines__close(struct to_lines *l);
 /* Numbers, renders and commits a record; its type, time and payload are given. weight: as sink__commit. Returns 0, -EAGAIN
  * if the sink has no room, or -ENOMEM. */
 int to_lines__put(struct to_lines *l, struct record *rec, uint64_t weight);
+/* Returns how many calls stand in lines that are not yet written, and says how many of each rule. */
+uint64_t to_lines__pending(const struct to_lines *l, struct rule_counts rules[RULES_MAX]);
 /* Tells `reopen`, which goes before whatever is pending. It is for sink__on_new; ctx is the lines. */
 void to_lines__on_new_file(void *ctx, enum reopen_reason reason);
 /* These do as the ops of these names, for whoever renders some records too. */

@@ -78,6 +78,19 @@ static enum verdict judge(void *ctx, const struct raw_record *raw, struct record
 	return collector__judge(c, &rec->call);
 }
 
+/* The recorder writes all that it holds, or none of it. */
+static void hold(struct to_recording *r, const struct record *rec, uint64_t calls)
+{
+	struct rule_counts *held;
+
+	if (recorder__pending(r->recorder) == calls)
+		memset(r->held, 0, sizeof(r->held));
+	if (!rec->call.rule)
+		return;
+	held = &r->held[rec->call.rule - r->collector->options->rules];
+	*(rec->type == REC_SUMMARY ? &held->summarised : &held->told) += calls;
+}
+
 /* To record a call is to tell it. Its arrays are in the file before it. */
 static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint64_t calls)
 {
@@ -86,8 +99,11 @@ static int put(void *ctx, const struct raw_record *raw, struct record *rec, uint
 	uint64_t told_ns = from->ops->told_ns(from->ctx);
 	int err = recorder__put(r->recorder, FRAME_TOLD, &told_ns, sizeof(told_ns), 0);
 
-	(void)rec;
-	return err ? err : recorder__put(r->recorder, FRAME_CALL, raw->data, raw->size, calls);
+	if (!err)
+		err = recorder__put(r->recorder, FRAME_CALL, raw->data, raw->size, calls);
+	if (!err)
+		hold(r, rec, calls);
+	return err;
 }
 
 static int tell(void *ctx, struct record *rec, const struct frame_books *books)
@@ -102,11 +118,14 @@ static int tell(void *ctx, struct record *rec, const struct frame_books *books)
 }
 
 /* Its file then fails again when it is closed, which gives the exit status. */
-static uint64_t unwritten(void *ctx)
+static uint64_t unwritten(void *ctx, struct rule_counts rules[RULES_MAX])
 {
 	struct to_recording *r = ctx;
 
-	return recorder__flush(r->recorder) ? recorder__pending(r->recorder) : 0;
+	if (!recorder__flush(r->recorder) || !recorder__pending(r->recorder))
+		return 0;
+	memcpy(rules, r->held, sizeof(r->held));
+	return recorder__pending(r->recorder);
 }
 
 /* A reader who begins here knows of no step of the clock. */
@@ -161,7 +180,7 @@ int to_recording__open(struct to_recording *r, struct collector *c, const struct
 	snprintf(header.run_id, sizeof(header.run_id), "%s", c->run_id);
 	snprintf(header.program, sizeof(header.program), "%s", PVMTRACE_VERSION);
 	snprintf(header.command, sizeof(header.command), "%s", c->options->command);
-	r->collector = c;
+	*r = (struct to_recording){ .collector = c };
 	if (recorder__create(&r->recorder, c->options->record, &header, owner))
 		return EX_CANTCREAT;
 	c->to = (struct destination){ &to_recording, r };

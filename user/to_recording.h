@@ -13,6 +13,8 @@ struct collector;
 struct to_recording {
 	struct collector *collector;
 	struct recorder *recorder;
+	/* Of each rule, calls that the recorder has not written. */
+	struct rule_counts held[RULES_MAX];
 };
 
 /* Begins the recording of a live run of c: all that `start` will say is known to c's source. owner: whom the file is given

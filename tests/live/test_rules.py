@@ -2,6 +2,7 @@
 """Rules of a configuration file: the first that holds for a call decides, and what is not known is never dropped."""
 
 import collections
+import contextlib
 import ctypes
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import pytest
 
 from pvm import AS_ME, MY_NAME, Held, Tracer, own_call, pvmtrace, trigger_one
+from pvm_host import mounted
 from pvm_scene import ALL, Scene, UNKNOWN, here
 
 SMALL = ("--ring-size", "256K", "--array-ring-size", "256K")
@@ -174,6 +176,28 @@ def test_recorded_by_rules_and_replayed_by_others(tmp_path):
         if words:
             assert records[-1]["rules"][0]["dropped"] == (name == "dropped")
     assert told == {"none": [("read", None)], "again": [("read", "two")], "dropped": []}
+
+
+@pytest.mark.needs("mounts")
+def test_what_a_full_disk_does_not_take_was_told_by_no_rule(tmp_path):
+    """The calls of a recording whose end cannot be written are lost, and come off their rules."""
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64k", "none") as disk:
+        with Tracer("--record", disk / "calls", *rules(tmp_path / "a", f"writes drop, caller-comm {MY_NAME}, op write",
+                                                       f"rest tell, caller-comm {MY_NAME}")) as t:
+            trigger_one("pvmcall", *AS_ME, "self")
+            t.wait(lambda _: (disk / "calls").stat().st_size > 1000 or None, what="what was recorded")
+            (disk / "filler").open("wb").close()
+            with contextlib.suppress(OSError), open(disk / "filler", "wb", buffering=0) as f:
+                while f.write(bytes(4096)):
+                    pass
+            for _ in range(8):
+                trigger_one("pvmcall", *AS_ME, "pair")
+            t.kick(signal.SIGTERM)
+            assert t.proc.wait(20) != 0
+            t.wait(lambda t: t.end, what="stop")
+        books, (writes, rest) = t.end["counters"], t.end["rules"]
+        assert books["lost_output"] >= 8 and t.end["balanced"] and writes["dropped"] == 8
+        assert rest["told"] == books["emitted"] and writes["told"] == 0
 
 
 def test_a_call_that_is_parked_is_no_drop_by_its_result(tmp_path):

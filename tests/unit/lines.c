@@ -50,7 +50,7 @@ bool put_line(struct sink *s, uint32_t no, size_t len, uint64_t weight)
 	memset(p, (int)('a' + no % 26), len);
 	p[snprintf(p, LINE_MIN, "%08u %08zu", no, len)] = ' ';
 	p[len - 1] = '\n';
-	sink__commit(s, len, weight);
+	sink__commit(s, len, weight, no);
 	return true;
 }
 

@@ -73,5 +73,5 @@ void put_text(struct sink *s, const char *text, bool first)
 	p = sink__reserve(s);
 	assert_non_null(p);
 	memcpy(p, text, strlen(text));
-	sink__commit(s, strlen(text), 1);
+	sink__commit(s, strlen(text), 1, 0);
 }

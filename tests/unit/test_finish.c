@@ -145,9 +145,10 @@ static void test_summaries(void **state)
 	live_run__end();
 }
 
-static uint64_t one_unwritten(void *ctx)
+static uint64_t one_unwritten(void *ctx, struct rule_counts rules[RULES_MAX])
 {
 	(void)ctx;
+	rules[0].told = 1;
 	return 1;
 }
 
@@ -166,6 +167,7 @@ static void test_unwritten(void **state)
 	live_run__read("out");
 	assert_int_equal(live_run__counter("emitted"), 1);
 	assert_int_equal(live_run__counter("lost_output"), 1);
+	assert_int_equal(run.collector.rules[0].told, 1);
 	live_run__end();
 }
 
@@ -185,9 +187,11 @@ static void test_reader_gone(void **state)
 	run.fake.call_cnt = 1;
 	(void)fake_kernel_ops.consume_calls(&run.fake);
 	assert_int_equal(run.collector.books.emitted, 1);
+	assert_int_equal(run.collector.rules[0].told, 1);
 	run.loop.reason = END_READER_GONE;
 	assert_int_equal(finish__run(&run.loop), EX_IOERR);
 	assert_int_equal(run.collector.books.emitted, 0);
+	assert_int_equal(run.collector.rules[0].told, 0);
 	assert_int_equal(run.collector.books.lost_output, 2);
 	close(fds[0]);
 	live_run__end();

@@ -104,7 +104,7 @@ static void turn_over(struct sink *s)
 	s->young_end = 0;
 }
 
-void sink__commit(struct sink *s, size_t len, uint64_t weight)
+void sink__commit(struct sink *s, size_t len, uint64_t weight, uint32_t kind)
 {
 	if (!s->young_end && s->reserved == s->old_end)
 		s->old_end += len;
@@ -115,7 +115,7 @@ void sink__commit(struct sink *s, size_t len, uint64_t weight)
 	s->committed_weight += weight;
 	if (weight)
 		s->marks[s->mark_next++ % s->mark_cnt] =
-			(struct sink_mark){ .end = s->committed, .weight = weight };
+			(struct sink_mark){ .end = s->committed, .weight = weight, .kind = kind };
 }
 
 int sink__put_first(struct sink *s, const char *line, size_t len)
@@ -321,6 +321,19 @@ size_t sink__pending(const struct sink *s)
 uint64_t sink__pending_weight(const struct sink *s)
 {
 	return s->committed_weight - s->written_weight;
+}
+
+uint64_t sink__pending_kind(const struct sink *s, uint32_t kind)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = s->mark_first; i != s->mark_next; i++) {
+		const struct sink_mark *mark = &s->marks[i % s->mark_cnt];
+
+		if (mark->kind == kind)
+			sum += mark->weight;
+	}
+	return sum;
 }
 
 bool sink__turn_due(const struct sink *s)

@@ -48,8 +48,8 @@ void sink__close(struct sink *s); /* takes NULL; does not flush */
  * no room (then flush, and do not take records from the rings until there is). */
 char *sink__reserve(struct sink *s);
 /* The line of len bytes at the reserved place is whole, LF included. weight: how many calls it
- * stands for as their last record (0 or 1, more for a summary). */
-void sink__commit(struct sink *s, size_t len, uint64_t weight);
+ * stands for as their last record (0 or 1, more for a summary). kind: a number of the caller's own, to ask by. */
+void sink__commit(struct sink *s, size_t len, uint64_t weight, uint32_t kind);
 
 /* Writes what it can. Returns 0: nothing is pending; -EAGAIN: the reader is slow, wait for sink__events; -EPIPE:
  * the reader has gone; other -errno: failing (disk full, ...), try again after sink__retry_ms. Only whole lines
@@ -58,9 +58,10 @@ int sink__flush(struct sink *s);
 /* Does the same, but waits up to timeout_ms for a slow or failing output. */
 int sink__drain(struct sink *s, int timeout_ms);
 
-int sink__fd(const struct sink *s);		     /* for poll(2) */
-size_t sink__pending(const struct sink *s);	     /* bytes not yet written */
-uint64_t sink__pending_weight(const struct sink *s); /* calls not yet written */
+int sink__fd(const struct sink *s);				  /* for poll(2) */
+size_t sink__pending(const struct sink *s);			  /* bytes not yet written */
+uint64_t sink__pending_weight(const struct sink *s);		  /* calls not yet written */
+uint64_t sink__pending_kind(const struct sink *s, uint32_t kind); /* those of this kind */
 /* They return what to wait for before the next sink__flush: the events to poll sink__fd for (0 where poll cannot
  * tell: then only time helps; POLLERR and POLLHUP, which poll always tells, mean that the reader has gone), and
  * the time after which to try in any case, in ms (0: nothing is pending). */

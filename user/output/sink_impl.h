@@ -19,10 +19,11 @@ enum sink_wait {
 	SINK_WAIT_TIME,	 /* the output fails */
 };
 
-/* Bytes written up to end contain lines that stand for weight more calls. */
+/* Bytes written up to end contain lines that stand for weight more calls, of this kind. */
 struct sink_mark {
 	uint64_t end;
 	uint64_t weight;
+	uint32_t kind;
 };
 
 struct sink {

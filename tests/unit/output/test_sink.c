@@ -339,7 +339,7 @@ static void test_reserve_then_flush(void **state)
 			place[99] = '\n';
 			if (below(2))
 				assert_int_equal(sink__flush(s), 0);
-			sink__commit(s, 100, 1);
+			sink__commit(s, 100, 1, 0);
 			no++;
 		}
 		take(&got, ends[0], 65536);
@@ -369,8 +369,12 @@ static void test_weights(void **state)
 	assert_true(put_line(s, 2, 9000, 1000000));
 	assert_true(put_line(s, 3, 1000, 1));
 	assert_int_equal(sink__pending_weight(s), 1000004);
+	assert_int_equal(sink__pending_kind(s, 0), 3);
+	assert_int_equal(sink__pending_kind(s, 1), 0);
+	assert_int_equal(sink__pending_kind(s, 2), 1000000);
 	assert_int_equal(sink__flush(s), -EAGAIN);
 	assert_int_equal(written_weight(s), 3);
+	assert_int_equal(sink__pending_kind(s, 0), 0);
 	take(&got, ends[0], 4096);
 	assert_int_equal(sink__flush(s), -EAGAIN);
 	assert_int_equal(sink__pending(s), 10000 - 4096);
@@ -378,6 +382,7 @@ static void test_weights(void **state)
 	take(&got, ends[0], 4096);
 	assert_int_equal(sink__flush(s), -EAGAIN);
 	assert_int_equal(sink__pending_weight(s), 1000001);
+	assert_int_equal(sink__pending_kind(s, 2), 1000000);
 	take(&got, ends[0], 4096);
 	assert_int_equal(sink__flush(s), 0);
 	assert_int_equal(written_weight(s), 1000004);
