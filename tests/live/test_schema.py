@@ -17,7 +17,7 @@ TAGS = {"K", "U", "TOCTOU", "OPT"}
 SCHEMA = json.loads(pvm_schema.PATH.read_text())
 DEFS = SCHEMA["$defs"]
 # The keys that say nothing about an argument of the call, nor about what came of it.
-UNTAGGED = {"time", "schema", "type", "seq", "told", "run", "id", "phase", "caller", "target", "relation", "access", "rule", "truncated", "omitted", "host"}
+UNTAGGED = {"time", "schema", "type", "seq", "told", "run", "id", "phase", "caller", "target", "relation", "truncated", "omitted", "host"}
 
 
 @pytest.fixture
