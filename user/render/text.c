@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "bpf/rules.h"
 #include "event/names.h"
+#include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
 #include "render/regions.h"
@@ -261,10 +262,7 @@ static bool is_native(enum pvm_abi abi)
 	return abi == PVM_ABI_X86_64 || abi == PVM_ABI_ARM64;
 }
 
-/* Puts the flags that hold, in the order of how much they should catch the eye, behind as many others as were put before.
- * of_pair: only those that are the same for all calls of a sum. */
-static void add_flags(struct text_line *t, const struct call_info *c, bool of_pair, size_t put,
-		      unsigned int col)
+static const char *phase_note(const struct pvm_call *call)
 {
 	static const char *const phases[] = {
 		[PVM_IN_FLIGHT] = "parked",
@@ -272,6 +270,41 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		[PVM_ORPHAN] = "orphan",
 		[PVM_ENDED] = "end unseen",
 	};
+
+	return call->phase <= PVM_ENDED ? phases[call->phase] : NULL;
+}
+
+/* By what right the call was permitted, if that is worth a word. */
+static const char *right_note(const struct call_info *c)
+{
+	switch (c->access.by) {
+	case ACCESS_BY_CAP:
+		return "by CAP_SYS_PTRACE";
+	case ACCESS_BY_OTHER:
+		return "by no known right";
+	default:
+		return NULL;
+	}
+}
+
+/* Whether the kernel may have gone for another process than the one that is shown, of a call that is over. */
+static bool may_have_moved(const struct call_info *c)
+{
+	return c->target.task && c->raw->phase == PVM_COMPLETE &&
+	       !(c->raw->flags & PVM_CALL_TARGET_CONFIRMED) && common__moved(c->raw) == UNKNOWN;
+}
+
+/* Whether the caller may be the puppet of another process. */
+static bool is_traced(const struct call_info *c)
+{
+	return c->ancestry[PVM_CALLER] && c->ancestry[PVM_CALLER]->tracer;
+}
+
+/* Puts the flags that hold, in the order of how much they should catch the eye, behind as many others as were put before.
+ * of_pair: only those that are the same for all calls of a sum. */
+static void add_flags(struct text_line *t, const struct call_info *c, bool of_pair, size_t put,
+		      unsigned int col)
+{
 	const struct pvm_call *raw = c->raw;
 	const enum list_status l = c->local.status, r = c->remote.status;
 	const bool denied = c->ret_known && (c->ret == -EPERM || c->ret == -EACCES);
@@ -283,17 +316,20 @@ static void add_flags(struct text_line *t, const struct call_info *c, bool of_pa
 		{ "denied", denied, false },
 		{ "changed", c->local.changed == YES || c->remote.changed == YES, false },
 		{ "moved", raw->flags & PVM_CALL_TARGET_MOVED, false },
+		{ "maybe moved", may_have_moved(c), false },
+		{ "traced", is_traced(c), true },
 		{ "other container", c->same_container == NO, true },
 		{ "other user", c->same_uid == NO, true },
+		{ right_note(c), true, false },
 		{ "set-id", c->same_uid == YES && c->same_user == NO, true },
 		{ abi_name(raw->abi), !is_native(raw->abi), false },
-		{ raw->phase <= PVM_ENDED ? phases[raw->phase] : NULL, raw->phase != PVM_COMPLETE,
-		  false },
+		{ phase_note(raw), raw->phase != PVM_COMPLETE, false },
 		{ "seen by the audit only", raw->flags & PVM_CALL_AUDIT, false },
 		{ "partial", c->partial == YES, false },
 		{ kinship_name(raw->kinship), c->target.task && raw->kinship != PVM_KIN_NONE,
 		  true },
 		{ "same memory", c->same_memory == YES && raw->kinship != PVM_KIN_SELF, true },
+		{ "mapped anew", c->regions_exit.known, false },
 		{ "late", l == LIST_LATE || r == LIST_LATE, false },
 		{ "partly unreadable", l == LIST_PARTIAL || r == LIST_PARTIAL, false },
 		{ "unreadable", l == LIST_FAULT || r == LIST_FAULT, false },
@@ -364,24 +400,30 @@ static void put_uid(struct text_line *t, const struct pvm_task *task)
 		text__put(t, "?");
 }
 
-/* Puts who is behind the caller, nearest first, and "..." for those that were not read; of those that are gone only the pid is
- * known. */
+static void put_relative(struct text_line *t, const struct relative_info *r)
+{
+	text__put(t, " ");
+	if (!r->gone)
+		text__bytes(t, r->comm, PVM_COMM_SZ);
+	text__put(t, "(");
+	text__u64(t, r->pid);
+	text__put(t, ")");
+}
+
+/* Puts who is behind the caller, nearest first, and "..." for those that were not read; and who traces it. Of those that are
+ * gone only the pid is known. */
 static void put_behind(struct text_line *t, const struct ancestry_info *a)
 {
-	if (!a || !a->cnt)
-		return;
-	text__put(t, "  behind:");
-	for (size_t i = 0; i < a->cnt; i++) {
-		const struct relative_info *r = &a->ancestors[i];
-
-		text__put(t, " ");
-		if (!r->gone)
-			text__bytes(t, r->comm, PVM_COMM_SZ);
-		text__put(t, "(");
-		text__u64(t, r->pid);
-		text__put(t, ")");
+	if (a && a->cnt) {
+		text__put(t, "  behind:");
+		for (size_t i = 0; i < a->cnt; i++)
+			put_relative(t, &a->ancestors[i]);
+		text__put(t, a->above == PVM_ABOVE_MORE ? " ..." : "");
 	}
-	text__put(t, a->above == PVM_ABOVE_MORE ? " ..." : "");
+	if (a && a->tracer) {
+		text__put(t, "  traced by:");
+		put_relative(t, a->tracer);
+	}
 }
 
 /* Puts one after the other, in quotes what a blank would take apart; "..." where more were not read. */

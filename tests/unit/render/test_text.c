@@ -48,8 +48,9 @@ static void test_call(void **state)
 	(void)state;
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read       4096 ok      "
-	       "uid=1000 0x55d0c0de0000+4096         other container, other user");
+	       "uid=1000 0x55d0c0de0000+4096         other container, other user, by CAP_SYS_PTRACE");
 	c->same_uid = c->same_user = c->same_container = YES;
+	c->access.by = ACCESS_BY_USER;
 	expect(&s->r,
 	       "19:28:11.123 dumper(4242)      " ARROW " httpd(991)        read       4096 ok      "
 	       "uid=1000 0x55d0c0de0000+4096");
@@ -130,9 +131,10 @@ static void test_flags(void **state)
 	s->f.call.kinship = PVM_KIN_PARENT;
 	s->f.call.flags = PVM_CALL_TARGET_MOVED;
 	s->f.call.caller.flags |= PVM_TASK_EXE_DELETED;
-	expect_has(&s->r,
-		   " changed, moved, other container, other user, i386, unfinished, parent, late, "
-		   "partly unreadable, deleted exe\n");
+	expect_has(
+		&s->r,
+		" changed, moved, other container, other user, by CAP_SYS_PTRACE, i386, unfinished, parent, late, "
+		"partly unreadable, deleted exe\n");
 	c->remote.status = LIST_LOST;
 	c->local.status = LIST_INVALID;
 	s->f.call.abi = PVM_ABI_X32;
@@ -530,10 +532,10 @@ static void test_color(void **state)
 	render(&s->r, &rendering_defaults);
 	assert_null(memchr(rendering.buf, '\033', rendering.len));
 	render(&s->r, &colored);
-	rendering__expect("\033[2m19:28:11.123\033[0m dumper(4242)      " ARROW
-			  " httpd(991)        "
-			  "read       4096 \033[32mok\033[0m      uid=1000 0x55d0c0de0000+4096"
-			  "         \033[36mother container, other user\033[0m\033[0m");
+	rendering__expect(
+		"\033[2m19:28:11.123\033[0m dumper(4242)      " ARROW " httpd(991)        "
+		"read       4096 \033[32mok\033[0m      uid=1000 0x55d0c0de0000+4096"
+		"         \033[36mother container, other user, by CAP_SYS_PTRACE\033[0m\033[0m");
 	free(s);
 }
 

@@ -77,11 +77,52 @@ static void test_who_is_behind(void **state)
 	free(s);
 }
 
+/* What a person would ask about a call that is told as permitted: by what right, by whose will, and on what. */
+static void test_right_and_tracer(void **state)
+{
+	struct relative_info gdb = { .pid = 77, .comm = "gdb" };
+	const struct ancestry_info behind = { .tracer = &gdb };
+	struct render_opts o = rendering_defaults;
+	struct sample *s = sample__new();
+	static const char end[] = ", maybe moved, traced, by no known right, mapped anew\n";
+
+	(void)state;
+	o.max_line = 8000;
+	render(&s->r, &o);
+	assert_non_null(memmem(rendering.buf, rendering.len, ", by CAP_SYS_PTRACE", 19));
+	assert_null(memmem(rendering.buf, rendering.len, "traced", 6));
+	assert_null(memmem(rendering.buf, rendering.len, "moved", 5));
+	rendering__set_relation(s, YES);
+	s->f.call.caller.uid = s->f.call.target.uid;
+	s->r.call.same_memory = UNKNOWN;
+	s->r.call.local.changed = YES;
+	s->r.call.access.by = ACCESS_BY_OTHER;
+	s->r.call.ancestry[PVM_CALLER] = &behind;
+	s->r.call.regions_exit.known = true;
+	s->f.call.resolved = PVM_RESOLVED_EXIT;
+	render(&s->r, &o);
+	assert_memory_equal(rendering.buf + rendering.len - strlen(end), end, strlen(end));
+	s->r.call.access.by = ACCESS_BY_USER;
+	s->f.call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	render(&s->r, &o);
+	assert_non_null(memmem(rendering.buf, rendering.len, "changed, traced, mapped anew\n", 29));
+	o.args = true;
+	s->r.call.caller.args = NULL;
+	render(&s->r, &o);
+	assert_non_null(memmem(rendering.buf, rendering.len, "  traced by: gdb(77)\n", 21));
+	sample__summarise(s);
+	render(&s->r, &rendering_defaults);
+	assert_non_null(memmem(rendering.buf, rendering.len, "traced", 6));
+	assert_null(memmem(rendering.buf, rendering.len, "known right", 11));
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_user_and_arguments),
 		cmocka_unit_test(test_who_is_behind),
+		cmocka_unit_test(test_right_and_tracer),
 	};
 
 	return cmocka_run_group_tests_name("text, on demand", tests, NULL, rendering__teardown);
