@@ -26,7 +26,8 @@ beside threads that write to a BPF map (bpf(2)). `stop`: whether the run of the 
 MAPS = """A task that is preempted inside of a map operation of bpf(2) keeps the kernel from running the witnesses on that
    CPU, all but the permission check's (`bpf_prog_active`), and preempted first hooks keep it from running those. The
    permission check's takes a call for the one before it, if that never came to the check, and all its ends and the first
-   hook's look at this one were passed over (docs/design.md, Witnesses). It takes a descriptor of a map; `skipped_runs` bounds what is missing, and `--audit` tells it."""
+   hook's look at this one were passed over (docs/design.md, Witnesses); before d0d0f27 also if that one was seen by this check
+   alone. It takes a descriptor of a map; `skipped_runs` bounds what is missing, and `--audit` tells it."""
 FENTRY = """With `--attach fentry` tasks are preempted inside the first hooks, and up to 6.12, and wherever kprobe.multi is refused,
    no witness sees each return: a `kretprobe` takes from a pool that parked or preempted calls empty (docs/design.md,
    Witnesses). With tracepoints it is exact there."""
