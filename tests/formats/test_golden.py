@@ -14,10 +14,11 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"
 SCHEMA = golden.ROOT / "docs" / "pvmtrace-event.schema.json"
 
 
+@pytest.mark.parametrize("prefix", golden.SETS)
 @pytest.mark.parametrize("form", golden.FORMATS)
-def test_exact_lines(form):
-    expected = (golden.GOLDEN / golden.FORMATS[form]).read_bytes().splitlines(keepends=True)
-    lines = [golden.neutral(line) for line in golden.replay(form)]
+def test_exact_lines(form, prefix):
+    expected = (golden.GOLDEN / f"{prefix}{golden.FORMATS[form]}").read_bytes().splitlines(keepends=True)
+    lines = golden.lines_of(form, prefix)
     for number, (line, want) in enumerate(zip(lines, expected), 1):
         assert line == want, f"{form}: line {number}; if this is meant: tests/golden/regenerate"
     assert len(lines) == len(expected)
@@ -92,6 +93,27 @@ def test_causes_of_loss_have_the_counters_names():
     for form, own in (("ecs", "pvmtrace"), ("ocsf", "unmapped")):
         lost = next(r[own] for r in map(json.loads, golden.replay(form)) if "until" in r[own])
         assert lost["by"] == causes and "counters" not in lost
+
+
+def values(form, key):
+    """What a key has, wherever it stands in the golden lines of calls; null is none."""
+    found = set()
+    for prefix in golden.SETS:
+        for line in (golden.GOLDEN / f"{prefix}{golden.FORMATS[form]}").read_text().splitlines():
+            json.loads(line, object_hook=lambda o: found.add(json.dumps(o[key])) if o.get(key) is not None else None)
+    return {json.loads(value) for value in found}
+
+
+@pytest.mark.parametrize("form", [form for form in golden.FORMATS if form != "text"])
+def test_each_of_the_later_keys_has_a_value(form):
+    """And each value that its schema names."""
+    defs = json.loads(SCHEMA.read_text())["$defs"]
+    for where, key in (("access", "by"), ("access", "denied_by"), ("region", "kind")):
+        named = set(defs[where]["properties"][key]["enum"]) - {None}
+        assert len(named) > 3 and named <= values(form, key), key
+    assert values(form, "regions_confirmed") == {"pages"} and {0, 1} <= values(form, "yama_scope")
+    lines = (golden.GOLDEN / f"rules.{golden.FORMATS[form]}").read_text()
+    assert '"data":{"hex":' in lines and '"reads-1.A"' in lines and '"rest"' in lines
 
 
 def strict(pairs):

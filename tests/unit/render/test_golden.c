@@ -14,6 +14,7 @@
 
 #include "bpf/control.h"
 #include "event/predict.h"
+#include "kinds.h"
 #include "output/recording.h"
 #include "rendering.h"
 
@@ -120,6 +121,20 @@ static void put_moved(struct pvm_call *call, const char *text)
 	put(FRAME_ARRAY, buf, fixture__moved(buf, call, text, (uint32_t)strlen(text)));
 }
 
+/* Its element lies in the heap. */
+static void put_on_heap(struct pvm_call *call)
+{
+	call->region = (struct pvm_region){
+		.cnt = 1,
+		.start = 0x55d0c0d00000,
+		.end = 0x55d0c0e00000,
+		.kind = PVM_REGION_HEAP,
+		.perms = PVM_REGION_READ | PVM_REGION_WRITE,
+	};
+	call->region_cnt = 1;
+	call->look = PVM_LOOK_TAKEN;
+}
+
 static void put_plain(void)
 {
 	struct fixture_call f;
@@ -128,15 +143,7 @@ static void put_plain(void)
 	put_identities(&f.call);
 	put_ancestries(&f.call);
 	put_moved(&f.call, "root:$y$j9T$");
-	f.call.region = (struct pvm_region){
-		.cnt = 1,
-		.start = 0x55d0c0d00000,
-		.end = 0x55d0c0e00000,
-		.kind = PVM_REGION_HEAP,
-		.perms = PVM_REGION_READ | PVM_REGION_WRITE,
-	};
-	f.call.region_cnt = 1;
-	f.call.look = PVM_LOOK_TAKEN;
+	put_on_heap(&f.call);
 	put_call(&f);
 	/* It has two elements a side, the first remote one empty; the kernel moved half of it. */
 	next_call(&f);
@@ -453,6 +460,7 @@ static void put_confirmed(void)
 	put(FRAME_KEY, &pin_key, sizeof(pin_key));
 	next_call(&f);
 	f.call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	put_on_heap(&f.call);
 	fixture__pins(&f, &right);
 	put_call(&f);
 	next_call(&f);
@@ -465,6 +473,17 @@ static void put_confirmed(void)
 	f.call.target.start_ns++;
 	fixture__pins(&f, &right);
 	put_call(&f);
+}
+
+static void put_kinds(void)
+{
+	struct fixture_call f;
+
+	for (unsigned int n = 0; n < KINDS; n++) {
+		next_call(&f);
+		kinds__make(&f, n, 12);
+		put_call(&f);
+	}
 }
 
 static void put_books(enum record_type type, uint64_t second, const char *text, const char *signal)
@@ -522,6 +541,7 @@ static void write_recording(const char *path)
 	put_long();
 	put_summaries();
 	put_confirmed();
+	put_kinds();
 	put_books(REC_STATS, 2, "", "");
 	put_books(REC_LOST, 3, "", "");
 	put_books(REC_ERROR, 4, "hooks_silent", "");
