@@ -181,22 +181,29 @@ static __always_inline u32 filter_exe(u32 who, u64 inode)
 	return pvm_rules_left(cfg_has_exe[who], bound_meant(who, inode));
 }
 
+#define PF_KTHREAD 0x200000 /* include/linux/sched.h: it runs no program */
+
 /* Looks at the programs of a process's ancestors, as many as can be told. task: the address of any of its
  * tasks; of: enum pvm_bound. Who made init runs none, and is its own parent. */
 __noinline u32 ancestors_of_left(u64 task, u32 of)
 {
 	u64 leader = PEEK(task, struct task_struct, group_leader);
-	u64 child = 0;
+	u64 child = 0, inode;
 	u32 is = 0, has;
+	bool open = false;
 
 	for (int i = 0; i < PVM_ANCESTORS_MAX && leader != child; i++) {
 		child = leader;
 		leader = parent_of(leader);
-		is |= bound_meant(of, raw_exe_inode((struct task_struct *)leader));
+		inode = raw_exe_inode((struct task_struct *)leader);
+		is |= bound_meant(of, inode);
+		/* Its main thread has ended, and only that was asked. */
+		if (!inode && !(PEEK(leader, struct task_struct, flags) & PF_KTHREAD))
+			open = true;
 	}
 	has = cfg_has_exe[of & (PVM_BOUND_CNT - 1)];
-	/* There are more than were looked at, which are what is excluded, or what is wanted. */
-	if (HAVE_RULES && leader != child)
+	/* What was not looked at, of these or behind them, is what is wanted, and what keeps a rule from dropping. */
+	if (open || leader != child)
 		is |= (has & PVM_EXCLUDED(cfg_rules_drop)) |
 		      (has & PVM_ALL_RULES & ~cfg_rules_drop);
 	return pvm_rules_left(has, is);

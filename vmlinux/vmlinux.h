@@ -465,6 +465,7 @@ struct task_struct { /* caller and target */
 	struct thread_info thread_info;
 	struct mm_struct *mm;
 	struct task_exec_state *exec_state; /* 7.3 */
+	unsigned int flags;
 	int pid;
 	int tgid;
 	unsigned int ptrace; /* not 0: parent is who traces it */

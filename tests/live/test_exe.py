@@ -218,6 +218,46 @@ def test_the_targets_ancestors(place):
             assert len(t.of(trigger_one(PVMCALL, "pid", os.getpid())["pid"])) == 1
 
 
+def deep(agent, generations):
+    """pid of a caller of which the agent is the ancestor of this number."""
+    script = f'if [ $1 -gt 1 ]; then /bin/sh -c "$0" "$0" $(($1 - 1)); else {PVMCALL} self; fi; true'
+    return trigger_one(agent, "-c", script, script, generations)["pid"]
+
+
+def test_more_generations_than_are_looked_at(place):
+    """Sixteen: who has an ancestor behind these may descend from any program, and is told, with or without the program."""
+    agent, other = shell(place), shell(place, "other")
+    for value, told_ones in ((agent, [0, 1, 3]), (f"!{agent}", [1, 2, 3])):
+        with Tracer("--caller-ancestor-exe", value) as t:
+            pids = [deep(agent, 15), deep(agent, 17), started(other), deep(other, 17)]
+            t.wait(lambda t: t.events(pids[3]), what="the last call")
+            assert [n for n, pid in enumerate(pids) if t.events(pid)] == told_ones, value
+
+
+# Its main thread ends while another one has a program started; which goes on for as long.
+HEADLESS = """
+import ctypes, subprocess, sys, threading, time
+def run():
+    while open("/proc/self/stat").read().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+    subprocess.run(sys.argv[1:], check=True)
+threading.Thread(target=run).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[__import__("os").uname().machine], 0)
+"""
+
+
+def test_the_main_thread_of_an_ancestor_has_ended(place):
+    """Which program it runs is not known from there."""
+    python = Path(shutil.copy(os.path.realpath("/usr/bin/python3"), place / "headless"))
+    other = shell(place)
+    with Tracer("--caller-ancestor-exe", python) as t:
+        for program in (other, python):
+            words = ("-c", f"{PVMCALL} self; true") if program is other else ("-c", HEADLESS, PVMCALL, "self")
+            run = trigger_one(program, *words, env={**os.environ, "PYTHONHOME": "/usr"})
+        (event,) = t.wait(lambda t: t.events())
+        assert event["caller"]["pid"] == run["pid"]
+
+
 def test_who_has_lost_the_parent_is_no_descendant(place):
     """It may have had any."""
     agent = shell(place)
