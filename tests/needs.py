@@ -17,6 +17,7 @@ import ctypes
 import errno
 import functools
 import importlib.util
+import mmap
 import os
 import pwd
 import shutil
@@ -39,6 +40,7 @@ SECONDS = 60 * float(os.environ.get("PVM_SLOWNESS", "1"))
 NR = {"x86_64": {"userfaultfd": 323, "seccomp": 317}, "aarch64": {"userfaultfd": 282, "seccomp": 277}}[MACHINE]
 NR_CLONE3 = 435
 UFFD_API, UFFDIO_API = 0xAA, 0xC018AA3F
+PR_SET_VMA = 0x53564D41
 SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050000, 0x7FC00000
 
 # Tests that need these also run in guests where the machine itself does not have them (tests/vm/live.py). So that they
@@ -303,6 +305,14 @@ def witnesses():
 @need("the security module Yama")
 def yama():
     return None if Path("/proc/sys/kernel/yama/ptrace_scope").exists() else "it is not there"
+
+
+@need("names of memory (PR_SET_VMA_ANON_NAME, CONFIG_ANON_VMA_NAME)")
+def vma_names():
+    page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    refused = LIBC.prctl(PR_SET_VMA, ctypes.c_ulong(0), ctypes.c_ulong(address), ctypes.c_ulong(mmap.PAGESIZE), b"probe")
+    return "this kernel keeps none" if refused else None
 
 
 @need("a kernel that knows whose memory it is (CONFIG_MEMCG)")

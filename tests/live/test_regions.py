@@ -98,6 +98,16 @@ def test_every_mapping(tracer, target):
     assert seen == {"heap", "stack", "file", "anon", "shared", "vdso", "vvar"}
 
 
+@pytest.mark.needs("vma_names")
+def test_a_mapping_that_its_process_named(tracer, target):
+    """By its own memory's name, where the kernel keeps one."""
+    named = {NAMED.fullmatch(m.path)[1]: m for m in maps(target.pid) if NAMED.fullmatch(m.path)}
+    assert "arena" in named
+    for name, m in named.items():
+        region, = regions(tracer, target.pid, m.start)
+        assert region == expected(m, m.start, 0) and region["name"] == name
+
+
 @pytest.mark.needs("program32")
 def test_a_32_bit_target(tracer, public_dir):
     """Of a caller of 64 bits, and of one of 32."""

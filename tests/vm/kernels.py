@@ -98,7 +98,10 @@ class Kernel:
 
     def has_preempt_dynamic(self):
         """Whether the command line can say where tasks are preempted (preempt=full)."""
-        return "\nCONFIG_PREEMPT_DYNAMIC=y\n" in (self.dir / "config").read_text()
+        return self.configured("PREEMPT_DYNAMIC")
+
+    def configured(self, option):
+        return f"\nCONFIG_{option}=y\n" in (self.dir / "config").read_text()
 
     def btf(self):
         """A file with the kernel's own BTF."""

@@ -134,6 +134,7 @@ def known(kernel, part):
     there, absent = list(ALWAYS), []
     (there if kernel.version >= (6, 13) else absent).append("kfunc")
     (there if kernel.version >= (5, 13) else absent).append("for_each")
+    (there if kernel.configured("ANON_VMA_NAME") else absent).append("vma_names")
     if kernel.arch == "amd64":
         (there if kernel.version >= WITNESS_FROM else absent).append("witnesses")
     there += ["cgroup_pids", "cgroup_memory", "cgroup_hybrid"] if part == "hybrid" and kernel.version < (6, 0) else []
