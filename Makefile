@@ -36,7 +36,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
 # strace is the trigger that `make run` suggests.
 SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev \
-	uthash-dev strace
+	libseccomp-dev uthash-dev strace
 CHECK_PKGS := $(SETUP_PKGS) rsyslog libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux btrfs-progs \
 	xz-utils zstd shellcheck cppcheck clang-tidy-14 clang-format-14 \
@@ -71,7 +71,7 @@ LIVE_PROGS := $(LIVE_SRC:tests/%.c=build/%) \
 BENCH_PROGS := $(BENCH_SRC:tests/%.c=build/%) $(BENCH_BPF:tests/%.c=build/%.o)
 
 LIBBPF_CFLAGS = $(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
-LIBS = $(or $(shell $(PKG_CONFIG) --libs libbpf 2>/dev/null),-lbpf) -lelf -lz -lcap
+LIBS = $(or $(shell $(PKG_CONFIG) --libs libbpf 2>/dev/null),-lbpf) -lelf -lz -lcap -lseccomp
 
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 DEPENDENCIES := -MMD -MP
@@ -215,7 +215,7 @@ build/bench/%.bpf.o: tests/bench/%.bpf.c build/flags
 
 .PHONY: build-unit build-live
 build-unit: $(UNIT_PROGS)
-build-live: all $(LIVE_PROGS) build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks
+build-live: all $(LIVE_PROGS) build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks build/vm/pvmtrace-escape
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 

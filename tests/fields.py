@@ -15,6 +15,8 @@ PLACES = ["user", "tests/unit"]
 WHOLE = {
     "task_key": "is compared as a whole",
     "multi_info": "has the kernel's layout",
+    "ruleset_attr": "has the kernel's layout",
+    "path_beneath_attr": "has the kernel's layout",
 }
 # Comments, strings and characters are no code.
 NO_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)

@@ -38,7 +38,8 @@ SECONDS = 60 * float(os.environ.get("PVM_SLOWNESS", "1"))
 
 # Linux's numbers of system calls, x86-64 and arm64.
 NR = {"x86_64": {"userfaultfd": 323, "seccomp": 317}, "aarch64": {"userfaultfd": 282, "seccomp": 277}}[MACHINE]
-NR_CLONE3 = 435
+NR_CLONE3, NR_LANDLOCK = 435, 444
+LANDLOCK_CREATE_RULESET_VERSION = 1
 UFFD_API, UFFDIO_API = 0xAA, 0xC018AA3F
 PR_SET_VMA = 0x53564D41
 SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050000, 0x7FC00000
@@ -183,6 +184,12 @@ def seccomp():
     action = ctypes.c_uint32(SECCOMP_RET_ERRNO)
     ret = syscall(NR["seccomp"], SECCOMP_GET_ACTION_AVAIL, 0, ctypes.addressof(action))
     return None if ret == 0 else os.strerror(-ret)
+
+
+@need("Landlock")
+def landlock():
+    ret = syscall(NR_LANDLOCK, 0, 0, LANDLOCK_CREATE_RULESET_VERSION)
+    return None if ret > 0 else os.strerror(-ret)
 
 
 @need("seccomp supervisors")

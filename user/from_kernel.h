@@ -14,7 +14,7 @@ struct collector;
 struct from_kernel {
 	struct kernel kernel;
 	struct collector *collector;
-	/* These are of the facts what the kernel half does not know: user, audit and abis. */
+	/* These are of the facts what the kernel half does not know: user, audit, sandbox and abis. */
 	struct run_facts known;
 };
 

@@ -33,6 +33,7 @@ static void facts(void *ctx, struct run_facts *out)
 	const struct from_recording *f = ctx;
 
 	run_facts__of(out, f->header);
+	out->sandbox = f->sandbox;
 }
 
 static struct moment now(void *ctx)

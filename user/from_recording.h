@@ -12,6 +12,7 @@ struct from_recording {
 	struct frame_books
 		last; /* what it said of its books last; before that nothing, at the moment when it began */
 	uint64_t told_ns; /* when what comes next was recorded, ns since 1970 */
+	uint8_t sandbox;  /* of the replay: see struct run_facts */
 };
 
 extern const struct source_ops from_recording; /* ctx: struct from_recording */

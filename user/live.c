@@ -13,6 +13,7 @@
 #include "kernel/tracer.h"
 #include "loop.h"
 #include "report.h"
+#include "sandbox/sandbox.h"
 #include "to_lines.h"
 #include "to_recording.h"
 
@@ -26,6 +27,7 @@ struct live {
 	struct collector collector;
 	struct report report;
 	struct loop loop;
+	struct sandbox sandbox;
 	enum kernel_types types;
 };
 
@@ -174,6 +176,30 @@ static int give_up_rights(struct live *l)
 	return privileges__drop(&l->privileges);
 }
 
+/* Asks for what the run will need behind the bars, while there are rights to. */
+static int prepare_sandbox(struct live *l)
+{
+	const struct sandbox_asked asked = {
+		.options = l->options,
+		.output = sink__fd(l->collector.sink),
+		.tracing = true,
+		.notifies = l->loop.notify.fd >= 0,
+		.attach_later = tracer__attaches_later(l->tracer),
+		.types_later = tracer__reads_types_later(l->tracer),
+	};
+
+	privileges__close_accounts();
+	return sandbox__prepare(&l->sandbox, &asked);
+}
+
+static int enter_sandbox(struct live *l)
+{
+	int err = sandbox__enter(&l->sandbox);
+
+	l->source.known.sandbox = l->sandbox.in_force;
+	return err;
+}
+
 int live__run(const struct options *o)
 {
 	static struct live l;
@@ -182,7 +208,8 @@ int live__run(const struct options *o)
 	l.options = o;
 	l.report.collector = &l.collector;
 	if (!(status = loop__open(&l.loop)) && !(status = set_up(&l)) &&
-	    !(status = give_up_rights(&l))) {
+	    !(status = prepare_sandbox(&l)) && !(status = give_up_rights(&l)) &&
+	    !(status = enter_sandbox(&l))) {
 		l.loop.source = &l.source;
 		l.loop.collector = &l.collector;
 		l.loop.report = &l.report;

@@ -10,6 +10,7 @@
 #include "probe/facts.h"
 #include "render/schema.h"
 #include "replay.h"
+#include "sandbox/strays.h"
 #include "version.h"
 
 static int print_config(const struct options *o)
@@ -48,8 +49,10 @@ static int run(const struct options *o)
 int main(int argc, char **argv)
 {
 	static struct options options;
-	int status = options__parse(&options, argc, argv);
+	int status;
 
+	strays__note();
+	status = options__parse(&options, argc, argv);
 	if (status)
 		return status;
 	status = run(&options);

@@ -12,8 +12,10 @@
 #include "bpf/rules.h"
 #include "collector.h"
 #include "from_recording.h"
+#include "kernel/privileges.h"
 #include "output/recording.h"
 #include "report.h"
+#include "sandbox/sandbox.h"
 #include "to_lines.h"
 
 /* A reader may be slow for as long as it likes: nothing is lost meanwhile. */
@@ -25,6 +27,7 @@ struct replay {
 	struct collector collector;
 	struct to_lines lines;
 	struct report report;
+	struct sandbox sandbox;
 	bool stopped; /* the recording's own end was told */
 	char note[2][256];
 };
@@ -193,6 +196,16 @@ static int run(struct replay *r)
 	return more < 0 ? EX_DATAERR : 0;
 }
 
+/* Whoever made the recording is not trusted: nothing is read of it before the program is in its cage. */
+static int enter_sandbox(struct replay *r, const struct options *o)
+{
+	const struct sandbox_asked asked = { .options = o, .output = sink__fd(r->collector.sink) };
+	int err = sandbox__prepare(&r->sandbox, &asked);
+
+	privileges__close_accounts();
+	return err ? err : sandbox__enter(&r->sandbox);
+}
+
 static int open_all(struct replay *r, const struct options *o)
 {
 	struct collector *c = &r->collector;
@@ -200,13 +213,15 @@ static int open_all(struct replay *r, const struct options *o)
 	const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	int err = recording__open(&r->recording, o->replay);
 
-	if (err)
+	if (err ||
+	    (err = to_lines__open_output(&r->lines, c, o, &ourselves, geteuid(), getegid())) ||
+	    (err = enter_sandbox(r, o)) || (err = recording__begin(r->recording)))
 		return err;
 	header = recording__header(r->recording);
 	from_recording__begin(&r->from, header);
+	r->from.sandbox = r->sandbox.in_force;
 	c->from = (struct source){ &from_recording, &r->from };
-	if ((err = to_lines__open_output(&r->lines, c, o, &ourselves, geteuid(), getegid())) ||
-	    (err = collector__open(c, o)))
+	if ((err = collector__open(c, o)))
 		return err;
 	r->report.collector = c;
 	put_notes(r, header);

@@ -119,6 +119,7 @@ int report__start(struct report *r)
 		.confirms = facts.confirms,
 		.witnesses = witness_info__of(facts.witnesses),
 		.audit = facts.audit,
+		.sandbox = facts.sandbox,
 		.abis = facts.abis,
 		.abi_cnt = facts.abi_cnt,
 		.files = facts.files,

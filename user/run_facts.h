@@ -22,6 +22,7 @@ struct run_facts {
 	size_t file_cnt;
 	uint32_t pid;	   /* on the host */
 	uint8_t witnesses; /* enum witness_bit */
+	uint8_t sandbox;   /* enum sandbox_bit: of the process that tells it, also in a replay */
 	bool audit;	   /* --audit */
 };
 

@@ -141,8 +141,8 @@ static void watch_ftrace(struct watch *w, const struct watch *before)
 			watch_blackout(w, before->fired_ns);
 	} else if (confirms.target || confirms.pages) {
 		/* With hooks on every call no call is missed. */
-		watch_confirms(w, s, before->fired_ns, sysctl__ftrace_is_off() ? FTRACE_OFF : NULL,
-			       FTRACE_BACK);
+		watch_confirms(w, s, before->fired_ns,
+			       sysctl__watched_is_zero(&s->file) ? FTRACE_OFF : NULL, FTRACE_BACK);
 	}
 }
 

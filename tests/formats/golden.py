@@ -25,10 +25,11 @@ def replay(form, *args):
 
 
 def neutral(line):
-    """A line without what is not the recording's: the versions of this program and of its library."""
+    """A line without what is not the recording's: the versions of this program and of its library, and what keeps it in."""
     version = re.search(r'PVMTRACE_VERSION "(.*)"', (ROOT / "user" / "version.h").read_text())[1].encode()
     line = line.replace(b'"version":"' + version + b'"', b'"version":"-"')
     line = line.replace(b"start: pvmtrace " + version + b" ", b"start: pvmtrace - ")
+    line = re.sub(rb'"sandbox":\[[^]]*\]', b'"sandbox":["-"]', line)
     return re.sub(rb'"libbpf":"[0-9.]+"', b'"libbpf":"-"', line)
 
 

@@ -25,6 +25,7 @@ GONE = {
     "set_tid": {"set_tid"}, "pid_ns": {"pid_ns", "set_tid"},
     "mounts": {"mounts", "pid_ns", "fuse", "tracefs", "btrfs", "overlay"},
     "user_ns": {"user_ns", "set_tid"}, "uts_ns": {"uts_ns", "set_tid"}, "time_ns": {"time_ns"},
+    "landlock": {"landlock"},
     "cgroup": {*CGROUPS, "memory_limit"},
 }
 

@@ -153,6 +153,7 @@ static int replay(const char *option, const char *value)
 
 	memset(&run, 0, sizeof(run));
 	assert_int_equal(options__parse(&o, option ? 7 : 5, argv), 0);
+	o.no_sandbox = true; /* there are more tests in this process */
 	status = replay__run(&o);
 	options__free(&o);
 	live_run__read(REPLAYED);

@@ -179,6 +179,7 @@ static void test_start(void **state)
 	fake.fentry = true;
 	fake.confirms = (struct confirm_info){ .target = true, .pages = PAGES_FEXIT };
 	source.known.audit = true;
+	source.known.sandbox = SANDBOX_SECCOMP;
 	source.known.abis[0] = (struct abi_info){ .abi = PVM_ABI_X86_64, .covered = true };
 	source.known.abi_cnt = 1;
 	for (int replayed = 0; replayed < 2; replayed++) {
@@ -188,6 +189,8 @@ static void test_start(void **state)
 		assert_string_equal(told.start.user, "nobody");
 		assert_int_equal(told.start.confirms.pages, PAGES_FEXIT);
 		assert_true(told.start.confirms.target && told.start.audit);
+		/* In a replay it is the replay's own. */
+		assert_int_equal(told.start.sandbox, replayed ? SANDBOX_LANDLOCK : SANDBOX_SECCOMP);
 		assert_int_equal(told.start.pid, 1);
 		assert_int_equal(told.start.abi_cnt, 1);
 		assert_int_equal(told.start.abis[0].abi, PVM_ABI_X86_64);
@@ -195,6 +198,7 @@ static void test_start(void **state)
 		from_kernel.facts(&source, &facts);
 		run_facts__put(&facts, &header);
 		from_recording__begin(&recording, &header);
+		recording.sandbox = SANDBOX_LANDLOCK;
 		collector.from = (struct source){ &from_recording, &recording };
 	}
 	assert_true(told.real_ns == header.real_ns);

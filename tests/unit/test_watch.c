@@ -66,7 +66,7 @@ bool sysctl__is_watched(const struct sysctl_watch *f)
 
 bool sysctl__watched_is_zero(const struct sysctl_watch *f)
 {
-	return f == &w.kprobes.file && kprobes_off;
+	return f == &w.kprobes.file ? kprobes_off : f == &w.ftrace.file && off;
 }
 
 void audit__look(struct audit *a)

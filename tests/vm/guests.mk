@@ -14,7 +14,7 @@ VM_PKGS := $(BTF_PKGS) qemu-system-x86 busybox-static btrfs-progs python3-fastjs
 VM_ARM = $(filter all arm64%,$(VM))
 VM_TRIGGERS := $(patsubst tests/live/%.c,build/vm/live/%,$(LIVE_SRC))
 STATIC_LDFLAGS ?= -Wl,--no-warnings
-STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap
+STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lbpf -lelf -lz) -lcap -lseccomp
 
 # Account names would need the shared libraries that it was linked with (which the linker warns of): guests
 # know only the accounts of their own files.
@@ -30,6 +30,7 @@ build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 # (tests/live/test_map_operations.py). few: with room for few calls (tests/live/test_state.py).
 # passed: hooks leave out the calls whose callers ask for it (tests/live/test_passed_over.py).
 # native: with fentry, witnesses see no call of i386 (tests/live/test_attach.py).
+# escape: tries to leave the sandbox (tests/live/test_sandbox.py).
 build/vm/witness/hooks.o: VARIANT := -DPVM_WITNESSES_ALONE
 build/vm/witness/hooks.o: user/kernel/hooks.c
 build/vm/first/witness.o: VARIANT := -DPVM_NO_WITNESSES
@@ -51,6 +52,15 @@ build/vm/witness/hooks.o build/vm/first/witness.o build/vm/ended/witness.o build
 	@mkdir -p $(@D)
 	$(call tell,CC)
 	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) $(VARIANT) $(CFLAGS) $(DEPENDENCIES) -c user/kernel/$(@F:.o=.c) -o $@
+
+build/vm/escape/escape.o: user/sandbox/escape.c build/flags
+	@mkdir -p $(@D)
+	$(call tell,CC)
+	$(Q)$(CC) $(USER_FLAGS) $(CPPFLAGS) -DPVM_ESCAPES $(CFLAGS) $(DEPENDENCIES) -c $< -o $@
+
+build/vm/pvmtrace-escape: build/vm/escape/escape.o $(USER_OBJ) build/flags build/files
+	$(call tell,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter-out build/user/sandbox/escape.o,$(USER_OBJ)) $(LIBS) -o $@
 
 build/vm/pvmtrace-witness: build/vm/witness/hooks.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
@@ -129,7 +139,7 @@ cross:
 		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= $(CROSS_GOALS)
 
 .PHONY: build-vm check-vm check-btf
-build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-kprobes build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so build/live/pvmclock.so
+build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-kprobes build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks build/vm/pvmtrace-escape build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so build/live/pvmclock.so
 
 check-btf: ## vmlinux.h against the types of this machine's kernel and of the other ones (BTF='6.1 host')
 	@$(call install_missing,$(BTF_PKGS))

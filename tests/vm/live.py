@@ -121,7 +121,7 @@ def contents(kernel, words, seconds, part):
     for path in (build / "vm" / "live").glob("pvm*"):
         if not path.suffix:
             found[f"pvmtrace/build/live/{path.name}"] = path
-    for name in ("pvmtrace-ended", "pvmtrace-few", "pvmtrace-passed", "pvmtrace-native", "pvmtrace-tasks"):
+    for name in ("pvmtrace-ended", "pvmtrace-few", "pvmtrace-passed", "pvmtrace-native", "pvmtrace-tasks", "pvmtrace-escape"):
         found[f"pvmtrace/build/vm/{name}"] = build / "vm" / name
     found["pvmtrace/build/live/pvmclock.so"] = build / "live" / "pvmclock.so"
     found["usr/bin/busybox"] = kernel.busybox
@@ -135,6 +135,8 @@ def known(kernel, part):
     (there if kernel.version >= (6, 13) else absent).append("kfunc")
     (there if kernel.version >= (5, 13) else absent).append("for_each")
     (there if kernel.configured("ANON_VMA_NAME") else absent).append("vma_names")
+    # Debian's kernels have it since then, and in that part they start without it.
+    (there if kernel.version >= (6, 0) and part != "no32" else absent).append("landlock")
     if kernel.arch == "amd64":
         (there if kernel.version >= WITNESS_FROM else absent).append("witnesses")
     there += ["cgroup_pids", "cgroup_memory", "cgroup_hybrid"] if part == "hybrid" and kernel.version < (6, 0) else []

@@ -20,7 +20,7 @@ SUITE = "bookworm"
 # What the live tests run, and what the libraries of the tracer are in.
 PACKAGES = """base-files base-passwd bash dash coreutils diffutils findutils grep gzip hostname jq libcap2-bin mount procps
     python3 python3-pytest python3-jsonschema python3-fastjsonschema sed stress-ng strace tar util-linux bpftool libbpf1 libelf1 zlib1g
-    libcap2""".split()
+    libcap2 libseccomp2""".split()
 # In today's Debian these are links to their namesakes below usr/.
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 UNWANTED = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/",

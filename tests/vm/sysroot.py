@@ -13,7 +13,7 @@ import kernels
 import root
 
 PACKAGES = {
-    "arm64": ["libc6-dev", "libgcc-12-dev", "libbpf-dev", "libelf-dev", "zlib1g-dev", "libcap-dev", "uthash-dev",
+    "arm64": ["libc6-dev", "libgcc-12-dev", "libbpf-dev", "libelf-dev", "zlib1g-dev", "libcap-dev", "libseccomp-dev", "uthash-dev",
               "busybox-static"],
     "armhf": ["libc6-dev", "libgcc-12-dev"],
 }

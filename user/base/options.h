@@ -109,6 +109,7 @@ struct options {
 	const char *replay; /* read them from this file instead of tracing */
 	const char *btf;    /* a copy of the kernel's BTF; NULL: where it always is */
 	bool audit;	    /* compare the calls with what perf's probes see */
+	bool no_sandbox;    /* nothing of sandbox/ is put in force */
 	bool fail_on_loss;
 	bool quiet; /* only errors on stderr */
 	unsigned verbose;

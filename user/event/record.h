@@ -13,6 +13,7 @@
 #include "event/container.h"
 #include "event/error_code.h"
 #include "event/host.h"
+#include "event/sandbox_info.h"
 #include "event/witness_info.h"
 
 /* This is one process of a call. */
@@ -307,7 +308,8 @@ struct start_info {
 	enum resolve_method resolve; /* not RESOLVE_AUTO, but of a recording that has another word */
 	struct confirm_info confirms;
 	struct witness_info witnesses;
-	bool audit; /* perf's probes see the calls, too */
+	bool audit;	 /* perf's probes see the calls, too */
+	uint8_t sandbox; /* enum sandbox_bit: what is in force */
 	const struct abi_info *abis;
 	size_t abi_cnt;
 	const char *const *unseen; /* what this method cannot see, one sentence each */

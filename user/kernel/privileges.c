@@ -35,6 +35,9 @@
 #define NOBODY_UID 65534u /* the kernel's overflow uid, whatever the accounts say */
 #define DEFAULT_ACCOUNT "pvmtrace"
 #define INIT_USER_NS 0xEFFFFFFDu /* PROC_USER_INIT_INO, the same on every kernel */
+#define ASKED_MAX 64		 /* owners of outputs, of which there are a few */
+
+static bool accounts_closed;
 
 static bool has_cap(cap_t caps, cap_value_t cap, cap_flag_t set)
 {
@@ -198,7 +201,27 @@ static int choose_unused(struct privileges *p)
 
 bool privileges__is_made_up(uid_t uid)
 {
-	return uid >= UID_FIRST && uid <= UID_LAST && !getpwuid(uid);
+	static struct {
+		uid_t uid;
+		bool made_up;
+	} asked[ASKED_MAX];
+	static size_t cnt;
+
+	if (uid < UID_FIRST || uid > UID_LAST)
+		return false;
+	for (size_t i = 0; i < cnt; i++)
+		if (asked[i].uid == uid)
+			return asked[i].made_up;
+	if (accounts_closed || cnt == ASKED_MAX)
+		return false;
+	asked[cnt].uid = uid;
+	asked[cnt].made_up = !getpwuid(uid);
+	return asked[cnt++].made_up;
+}
+
+void privileges__close_accounts(void)
+{
+	accounts_closed = true;
 }
 
 /* Looks up an account's name, or a uid in decimal that need not have one. Returns 0, or -ENOENT. */

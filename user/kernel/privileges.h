@@ -41,6 +41,9 @@ int privileges__choose(struct privileges *p, const char *user);
 
 /* Returns whether uid is one of those that are chosen where there is no account. */
 bool privileges__is_made_up(uid_t uid);
+/* From now on no account is looked up, which can take calls that are not made behind bars (sandbox/): of uids that were not asked
+ * for before privileges__is_made_up returns false. */
+void privileges__close_accounts(void);
 
 /* Becomes p->uid:p->gid without supplementary groups, clears ambient, inheritable, permitted and effective sets (but for
  * CAP_BPF when keep_cap_bpf), the bounding set where CAP_SETPCAP is held, sets no_new_privs and clears dumpable, and then

@@ -279,6 +279,16 @@ uint8_t tracer__witness(const struct tracer *t, const char **note)
 	return witness__bits(&t->hooks.witness);
 }
 
+bool tracer__attaches_later(const struct tracer *t)
+{
+	return t->hooks.witness.returns;
+}
+
+bool tracer__reads_types_later(const struct tracer *t)
+{
+	return t->missing.btrfs || t->missing.overlay;
+}
+
 void tracer__ftrace_was_off(struct tracer *t)
 {
 	t->hooks.lacks = true;

@@ -61,6 +61,10 @@ uint32_t tracer__host_pid(const struct tracer *t);
 /* Returns the control block and counters, mapped. */
 struct pvm_shared *tracer__shared(struct tracer *t);
 
+/* Return whether a hook may have to be attached while it runs, and whether types of modules may have to be read then. */
+bool tracer__attaches_later(const struct tracer *t);
+bool tracer__reads_types_later(const struct tracer *t);
+
 /* Returns whether sweeps or counters would be refused (before 5.19) once p is carried out: tried in a child. */
 bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
 

@@ -20,6 +20,7 @@
 #include <linux/btf.h>
 
 #include "base/log.h"
+#include "sandbox/apart.h"
 
 #define FIRST_IDS 64 /* the kernel's own types are among the first there are */
 
@@ -32,6 +33,8 @@ static const struct {
 	{ "/boot", true },
 	{ "/usr/lib/debug/boot", true },
 };
+
+enum holds { HOLDS_KERNELS, HOLDS_NONE, HOLDS_OTHERS };
 
 static bool is_kernels(const struct btf *btf)
 {
@@ -80,10 +83,6 @@ static int check_file(const char *file, const struct btf *btf, enum kernel_types
 	struct btf *own;
 	int err = 0;
 
-	if (!is_kernels(btf)) {
-		log__error("--btf: '%s' holds no types of a kernel", file);
-		return EX_USAGE;
-	}
 	own = btf__parse_raw(KERNEL_TYPES_PATH);
 	if (!own)
 		own = ask_kernel();
@@ -113,6 +112,34 @@ static int look_at(const char *file)
 	return err;
 }
 
+/* It is done once by a process that has no rights, before one does it that has them: libbpf takes the types only while it
+ * loads. */
+static int parse(const char *file)
+{
+	struct btf *btf = btf__parse(file, NULL);
+
+	return !btf ? HOLDS_NONE : is_kernels(btf) ? HOLDS_KERNELS : HOLDS_OTHERS;
+}
+
+static int parse_apart(const char *file)
+{
+	switch (sandbox__apart(file, parse)) {
+	case HOLDS_KERNELS:
+		return 0;
+	case HOLDS_NONE:
+		log__error("--btf: '%s' holds no BTF", file);
+		break;
+	case HOLDS_OTHERS:
+		log__error("--btf: '%s' holds no types of a kernel", file);
+		break;
+	default:
+		log__error(
+			"--btf: '%s' is not read: a process that tried to did not come to its end",
+			file);
+	}
+	return EX_USAGE;
+}
+
 int kernel_types__check(const char *file, enum kernel_types *what)
 {
 	struct btf *btf;
@@ -133,6 +160,9 @@ int kernel_types__check(const char *file, enum kernel_types *what)
 		log__error("--btf: '%s' cannot be read: %s", file, strerror(errno));
 		return EX_USAGE;
 	}
+	err = parse_apart(file);
+	if (err)
+		return err;
 	btf = btf__parse(file, NULL);
 	if (!btf) {
 		log__error("--btf: '%s' holds no BTF", file);

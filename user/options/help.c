@@ -34,7 +34,7 @@ static const struct {
 	{ EX_USAGE, "the command line is wrong" },
 	{ EX_DATAERR, "the file to be replayed is damaged or is no recording" },
 	{ EX_NOINPUT, "the file to be replayed cannot be opened" },
-	{ EX_UNAVAILABLE, "the kernel lacks what is needed" },
+	{ EX_UNAVAILABLE, "the kernel lacks what is needed, or refuses the sandbox" },
 	{ EX_SOFTWARE, "internal error" },
 	{ EX_IOERR, "the output could not be written, or its reader went away" },
 	{ EX_CANTCREAT, "the file for --record cannot be created" },

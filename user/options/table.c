@@ -351,6 +351,9 @@ const struct option_def options_table[] = {
 	  .trace_only = true,
 	  .help = "whom to become once the hooks are attached, an account or a uid, never root or "
 		  "nobody (default: the account pvmtrace, or else an unused uid)" },
+	{ "no-sandbox", .group = GROUP_RUN, .set = set_flag, MEMBER(no_sandbox),
+	  .help = "go without the sandbox (seccomp, Landlock and limits), for a debugger or where it cannot be "
+		  "put in force" },
 	{ "fail-on-loss", .group = GROUP_RUN, .set = set_flag, MEMBER(fail_on_loss),
 	  .trace_only = true, .help = "exit with 75 if calls were lost" },
 	{ "ring-size", .group = GROUP_RUN, .arg = "BYTES", .set = set_number, .unit = true,

@@ -24,6 +24,18 @@ static int open_dir(const struct metrics *m)
 	return err ? err : p.dir_fd;
 }
 
+/* Another user's file is not replaced: where others may put files, it was put there in our way. */
+static int check_owner(const struct metrics *m)
+{
+	struct stat st;
+
+	if (m->dir_fd < 0 || fstatat(m->dir_fd, m->name, &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (owner__is_ours(&m->owner, st.st_uid) || privileges__is_made_up(st.st_uid))
+		return 0;
+	return -EEXIST;
+}
+
 void metrics__open(struct metrics *m, const char *path, const struct owner *owner)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;
@@ -43,6 +55,7 @@ void metrics__open(struct metrics *m, const char *path, const struct owner *owne
 	/* The collector does not read a file of this name. */
 	snprintf(m->temp, sizeof(m->temp), ".%.200s.tmp", m->name);
 	m->dir_fd = open_dir(m);
+	(void)check_owner(m); /* whose is there is looked up while that can be done */
 }
 
 static int write_all(int fd, const char *text, size_t len)
@@ -95,18 +108,6 @@ static int write_temp(struct metrics *m, const char *text, size_t len)
 	if (close(fd) && !err)
 		err = -errno;
 	return err;
-}
-
-/* Another user's file is not replaced: where others may put files, it was put there in our way. */
-static int check_owner(const struct metrics *m)
-{
-	struct stat st;
-
-	if (fstatat(m->dir_fd, m->name, &st, AT_SYMLINK_NOFOLLOW))
-		return 0;
-	if (owner__is_ours(&m->owner, st.st_uid) || privileges__is_made_up(st.st_uid))
-		return 0;
-	return -EEXIST;
 }
 
 static int replace(struct metrics *m, const char *text, size_t len)

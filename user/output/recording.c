@@ -127,7 +127,6 @@ static int check_header(struct recording *r)
 int recording__open(struct recording **out, const char *path)
 {
 	struct recording *r = calloc(1, sizeof(*r));
-	int err;
 
 	if (!r) {
 		log__error("out of memory");
@@ -140,13 +139,13 @@ int recording__open(struct recording **out, const char *path)
 		recording__close(r);
 		return EX_NOINPUT;
 	}
-	err = check_header(r);
-	if (err) {
-		recording__close(r);
-		return err;
-	}
 	*out = r;
 	return 0;
+}
+
+int recording__begin(struct recording *r)
+{
+	return check_header(r);
 }
 
 const struct recording_header *recording__header(const struct recording *r)

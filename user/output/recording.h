@@ -47,9 +47,11 @@ int recorder__close(struct recorder *r);
 /* This is for reading. */
 struct recording;
 
-/* Opens path ("-": stdin) and checks the header: one with an identifier that could be none is refused. Returns 0, or a
- * sysexits status after a message. */
+/* Opens path ("-": stdin). Nothing is read of it. Returns 0, or a sysexits status after a message. */
 int recording__open(struct recording **out, const char *path);
+/* Reads and checks the header: one with an identifier that could be none is refused. Returns 0, or a sysexits status after a
+ * message. */
+int recording__begin(struct recording *r);
 const struct recording_header *recording__header(const struct recording *r);
 /* Gives the next frame; *data is valid until the next call. Returns 1: there was one; 0: the end; -EBADMSG: damaged, or of a
  * size or kind that none has, said on stderr with its offset; other -errno: not readable, said. */

@@ -69,6 +69,7 @@ static void read_facts(struct probe_report *r, const char *btf)
 	r->init_user_ns = privileges__in_init_user_ns();
 	r->init_pid_ns = !support__in_pid_ns();
 	r->cgroup = cgroup_layout();
+	r->sandbox = sandbox__offer();
 	/* Without rights a refusal looks like a lack. */
 	ring = r->missing || !r->init_user_ns
 		       ? -1
@@ -100,6 +101,24 @@ static int consume(void *ctx)
 	return tracer__consume_calls(*t);
 }
 
+static int drop(void *ctx)
+{
+	return privileges__drop(ctx);
+}
+
+/* A start that would fail there is not said to work. */
+static int try_sandbox(struct probe_report *r, const struct options *o, struct privileges *p)
+{
+	int err;
+
+	p->keep_cap_bpf = r->keeps_cap_bpf;
+	err = sandbox__try(o, drop, p, r->sandbox_error, sizeof(r->sandbox_error));
+	if (!err || o->no_sandbox)
+		return 0;
+	log__error("%s", r->sandbox_error);
+	return err;
+}
+
 /* Takes the steps of a real start, in its order, up to the point where `start` would be told. */
 static int try_start(struct probe_report *r, const struct options *o)
 {
@@ -114,8 +133,10 @@ static int try_start(struct probe_report *r, const struct options *o)
 		return err;
 	if (!(err = tracer__load(t)) && !(err = tracer__look(t)) &&
 	    !(err = tracer__open_rings(t, on_call, on_array, &t)) && !(err = tracer__attach(t)) &&
-	    !(err = tracer__self_test(t, consume, &t, r->abis, &r->abi_cnt)))
+	    !(err = tracer__self_test(t, consume, &t, r->abis, &r->abi_cnt))) {
 		r->keeps_cap_bpf = tracer__needs_cap_bpf(t, &p);
+		err = try_sandbox(r, o, &p);
+	}
 	r->resolve = tracer__resolve(t);
 	r->confirms = tracer__confirms(t);
 	r->witnesses = tracer__witness(t, &note);

@@ -11,6 +11,7 @@
 #include "event/record.h"
 #include "base/options.h"
 #include "probe/hooks.h"
+#include "sandbox/sandbox.h"
 
 enum cgroup_layout { CGROUP_NONE, CGROUP_V1, CGROUP_V2, CGROUP_HYBRID };
 
@@ -42,6 +43,8 @@ struct probe_report {
 	uint8_t witnesses;		    /* enum witness_bit */
 	char witness_note[WITNESS_NOTE_SZ]; /* "": none */
 	bool keeps_cap_bpf;
+	struct sandbox_offer sandbox;
+	char sandbox_error[256]; /* why it cannot be put in force; "": it can, or was not tried */
 	struct abi_info abis[ABIS_MAX];
 	size_t abi_cnt;
 };

@@ -157,6 +157,19 @@ static void put_number(const char *what, int n)
 	put(what, n < 0 ? "cannot be read" : text);
 }
 
+static void put_sandbox(const struct probe_report *r)
+{
+	char text[64];
+
+	if (r->sandbox_error[0]) {
+		put_two("sandbox", "cannot be had: ", r->sandbox_error);
+		return;
+	}
+	snprintf(text, sizeof(text), r->sandbox.landlock ? "Landlock (version %d)" : "no Landlock",
+		 r->sandbox.landlock);
+	put_two("sandbox", r->sandbox.seccomp ? "seccomp, " : "no seccomp, ", text);
+}
+
 static void put_rights(const struct probe_report *r)
 {
 	printf("%-26s 0x%llx%s%s%s\n", "capabilities", (unsigned long long)r->caps_effective,
@@ -172,6 +185,7 @@ static void put_rights(const struct probe_report *r)
 	if (!r->status)
 		put("after the start",
 		    r->keeps_cap_bpf ? "CAP_BPF must be kept" : "all capabilities can be dropped");
+	put_sandbox(r);
 }
 
 static void put_hooks(const struct probe_report *r)
@@ -270,6 +284,16 @@ static void json_rights(struct json *j, const struct probe_report *r)
 	json_tristate(j, "keeps_cap_bpf", r->status ? UNKNOWN : r->keeps_cap_bpf ? YES : NO);
 }
 
+static void json_sandbox(struct json *j, const struct probe_report *r)
+{
+	json__open_obj(j, "sandbox");
+	json__bool(j, "seccomp", r->sandbox.seccomp);
+	json__bool(j, "landlock", r->sandbox.landlock > 0);
+	json_sysctl(j, "landlock_abi", r->sandbox.landlock ? r->sandbox.landlock : -1);
+	json__str(j, "error", r->sandbox_error[0] ? r->sandbox_error : NULL);
+	json__close_obj(j);
+}
+
 static void json_hooks(struct json *j, const struct probe_report *r)
 {
 	json__open_arr(j, "hooks");
@@ -319,6 +343,7 @@ static void json_all(struct json *j, const struct probe_report *r)
 	json_sysctl(j, "jit", r->jit);
 	json__str(j, "cgroup", cgroup_names[r->cgroup]);
 	json_rights(j, r);
+	json_sandbox(j, r);
 	json_hooks(j, r);
 	json_abis(j, r);
 	json__str(j, "resolve", resolve_name(r->resolve));

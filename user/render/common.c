@@ -264,6 +264,17 @@ void common__witnesses(struct json *j, const struct witness_info *w, bool nulls)
 	json__close_obj(j);
 }
 
+void common__sandbox(struct json *j, uint8_t bits)
+{
+	const char *names[SANDBOX_LAYERS];
+	const size_t cnt = sandbox_info__list(bits, names);
+
+	json__open_arr(j, "sandbox");
+	for (size_t i = 0; i < cnt; i++)
+		json__word(j, NULL, names[i]);
+	json__close_arr(j);
+}
+
 void common__texts(struct json *j, const char *key, const char *const *texts, size_t cnt)
 {
 	json__open_arr(j, key);

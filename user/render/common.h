@@ -46,9 +46,10 @@ static inline void common__time(struct json *j, struct render_cache *cache, cons
 	json__plain(j, key, text, CLOCK_TEXT_SZ - 1);
 }
 
-/* Puts of a run: "confirms", "witnesses", "limits". */
+/* Puts of a run: "confirms", "witnesses", "sandbox", "limits". */
 void common__confirms(struct json *j, const struct confirm_info *c, bool nulls);
 void common__witnesses(struct json *j, const struct witness_info *w, bool nulls);
+void common__sandbox(struct json *j, uint8_t bits);
 void common__limits(struct json *j, const struct options *o, bool nulls);
 /* Puts "pad": as many spaces. */
 void common__pad(struct json *j, size_t pad);

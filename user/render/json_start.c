@@ -55,6 +55,7 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	else
 		json__null(j, "witnesses");
 	json__bool(j, "audit", s->audit);
+	common__sandbox(j, own__shows(plan, OWN_SANDBOX) ? s->sandbox : 0);
 	put_abis(j, plan, s);
 	common__texts(j, "unseen", s->unseen, own__shows(plan, OWN_UNSEEN) ? s->unseen_cnt : 0);
 	common__texts(j, "notes", s->notes, own__shows(plan, OWN_NOTES) ? s->note_cnt : 0);

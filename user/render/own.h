@@ -24,6 +24,7 @@
 	CUT(COUNTER_NAMES, TYPE(REC_START), "counter_names", "counter_names") \
 	CUT(LIMITS, TYPE(REC_START), "limits", "limits")                      \
 	CUT(WITNESSES, TYPE(REC_START), "witnesses", "witnesses")             \
+	CUT(SANDBOX, TYPE(REC_START), "sandbox", "sandbox")                   \
 	/* of the format: all but what it must say of the host */             \
 	CUT(HOST, ~0u, NULL, NULL)                                            \
 	/* counters that stand at 0 */                                        \

@@ -45,6 +45,8 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	if (own__shows(plan, OWN_WITNESSES))
 		common__witnesses(j, &s->witnesses, false);
 	json__bool(j, "audit", s->audit);
+	if (own__shows(plan, OWN_SANDBOX))
+		common__sandbox(j, s->sandbox);
 	if (own__shows(plan, OWN_ABIS))
 		put_abis(j, s, plan);
 	if (own__shows(plan, OWN_UNSEEN))

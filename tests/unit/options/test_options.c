@@ -469,6 +469,7 @@ static const char *const promised[] = {
 	"in-flight-after",
 	"aggregate",
 	"user",
+	"no-sandbox",
 	"fail-on-loss",
 	"audit",
 	"duration",
@@ -514,7 +515,6 @@ static void table_help_and_getopt_agree(void **state)
 		while (k < options_table_cnt && strcmp(promised[k], d->name) != 0)
 			k++;
 		assert_true(k < options_table_cnt);
-
 		snprintf(row, sizeof(row), "\n  %c%c%c --%s%s%s", d->letter ? '-' : ' ',
 			 d->letter ? d->letter : ' ', d->letter ? ',' : ' ', d->name,
 			 d->arg ? " " : "", d->arg ? d->arg : "");

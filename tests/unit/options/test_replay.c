@@ -54,6 +54,7 @@ static const struct {
 	{ "omit", "host", NULL },
 	{ "max-line", "2000", NULL },
 	{ "count", "7", NULL },
+	{ "no-sandbox", NULL, NULL },
 	{ "replay", "x", NULL },
 	{ "config", "conf", NULL },
 	{ "check-config", NULL, NULL },

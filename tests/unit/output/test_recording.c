@@ -130,6 +130,8 @@ static int replay(char *text, size_t *got)
 	*got = 0;
 	capture__start(&capture, STDERR_FILENO);
 	err = recording__open(&r, "other");
+	if (!err)
+		err = recording__begin(r);
 	while (!err && (err = recording__next(r, &kind, &data, &size)) > 0) {
 		if (*got < small.cnt && kind == small.frames[*got].kind &&
 		    size == small.frames[*got].size && !memcmp(data, small.frames[*got].data, size))
@@ -177,6 +179,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(stat("out", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_int_equal(recording__open(&r, "out"), 0);
+	assert_int_equal(recording__begin(r), 0);
 	h = recording__header(r);
 	assert_memory_equal(h->magic, RECORDING_MAGIC, sizeof(h->magic));
 	assert_int_equal(h->version, RECORDING_VERSION);
@@ -224,6 +227,7 @@ static void test_many_frames(void **state)
 	assert_int_equal(recorder__pending(w), 0);
 	assert_int_equal(recorder__close(w), 0);
 	assert_int_equal(recording__open(&r, "out.1"), 0);
+	assert_int_equal(recording__begin(r), 0);
 	for (size_t i = 0; i < CNT; i++) {
 		assert_int_equal(recording__next(r, &kind, &data, &size), 1);
 		assert_int_equal(size, want[i]);
@@ -326,6 +330,7 @@ static int read_frame(char *text)
 
 	capture__start(&capture, STDERR_FILENO);
 	assert_int_equal(recording__open(&r, "other"), 0);
+	assert_int_equal(recording__begin(r), 0);
 	got = recording__next(r, &kind, &data, &size);
 	recording__close(r);
 	capture__end(&capture, text);

@@ -32,6 +32,7 @@ static struct probe_report good_host(void)
 		.init_user_ns = true,
 		.init_pid_ns = true,
 		.cgroup = CGROUP_V2,
+		.sandbox = { .seccomp = true, .landlock = 7 },
 		.hooks = { { .name = "tp_btf/sys_enter", .used = true, .attaches = true },
 			   { .name = "fentry/x", .error = "load: no" } },
 		.hook_cnt = 2,
@@ -126,6 +127,8 @@ static void a_good_host_in_words(void **state)
 	print(probe_print__text, &r, text);
 	expect_all(text, has);
 	assert_null(strstr(text, "missing"));
+	assert_non_null(
+		strstr(text, "\nsandbox                    seccomp, Landlock (version 7)\n"));
 	assert_null(strstr(text, "pid namespace, until"));
 	r.init_pid_ns = false;
 	print(probe_print__text, &r, text);
@@ -191,6 +194,9 @@ static void both_as_json(void **state)
 	assert_int_equal(json_array_size(json_object_get(j, "sees")), 7);
 	assert_int_equal(json_array_size(json_object_get(j, "does_not_see")), 3);
 	assert_true(json_is_false(json_object_get(json_object_get(j, "witnesses"), "needed")));
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(j, "sandbox"), "landlock_abi")),
+		7);
 
 	/* A key is always there. */
 	json_t *other = load(&bad);

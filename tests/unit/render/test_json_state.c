@@ -37,7 +37,7 @@ static void test_start(void **state)
 		line__keys(
 			line,
 			"time schema type seq told run id instance version libbpf kernel "
-			"kernel_version arch attach resolve confirms witnesses audit abis unseen notes filters "
+			"kernel_version arch attach resolve confirms witnesses audit sandbox abis unseen notes filters "
 			"rules limits counter_names pid user pad truncated host");
 		assert_string_equal(json_string_value(json_object_get(line, "instance")),
 				    FIXTURE_RUN_ID);
@@ -51,6 +51,9 @@ static void test_start(void **state)
 		"!stra\"ce");
 	assert_int_equal(json_integer_value(line__at(line, "limits", "iov_limit")), 1024);
 	assert_true(json_is_null(line__at(line, "limits", "count")));
+	assert_int_equal(json_array_size(json_object_get(line, "sandbox")), 2);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(line, "sandbox"), 1)),
+			    "seccomp");
 	assert_int_equal(json_array_size(json_object_get(line, "counter_names")),
 			 own.r[0].start.counter_cnt);
 	json_decref(line);
