@@ -79,7 +79,7 @@ __noinline u64 relative_take(u64 from, u32 at, u32 slot, u32 hook)
 	if (!names || !room)
 		return 0;
 	id = task_blank(&names->owner);
-	raw_task_note(id, task);
+	raw_task_note(id, task, task);
 	if (!id->pid)
 		return 0;
 	raw_exe(id, task);

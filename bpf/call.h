@@ -85,7 +85,7 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 /* Reads the caller of a call. Where there are filters on it, it was read for them. */
 static __always_inline void caller_read(struct pvm_state *s)
 {
-	if (!filter_wants_task(PVM_CALLER))
+	if (!cfg_asks_caller)
 		caller_fill(&s->call.caller);
 }
 
@@ -106,11 +106,12 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 	struct pvm_call *call = &s->call;
 	int verdict;
 
-	call->rules[PVM_CALLER] = filter_op(call->op) &
-				  filter_pid(PVM_CALLER, tgid, caller_start(), 0);
+	call->rules[PVM_CALLER] = filter_op(call->op);
+	if (cfg_has_pid[PVM_CALLER])
+		call->rules[PVM_CALLER] &= filter_pid(PVM_CALLER, tgid, caller_start(), 0);
 	if (!call->rules[PVM_CALLER])
 		return STAGE_FILTERED;
-	if (filter_wants_task(PVM_CALLER)) {
+	if (cfg_asks_caller) {
 		caller_fill(&call->caller);
 		call->rules[PVM_CALLER] = filter_task(
 			PVM_CALLER, &call->caller, s->slot,
@@ -125,7 +126,7 @@ static __always_inline enum pvm_stage call_identify(struct pvm_state *s, u32 tgi
 		caller_read(s);
 	if (verdict == TARGET_REJECTED)
 		return STAGE_REJECTED;
-	s->undecided = verdict == TARGET_ABSENT && filter_wants_target();
+	s->undecided = verdict == TARGET_ABSENT && cfg_rules_target;
 	identity_send(s, PVM_CALLER);
 	ancestry_take_caller(s);
 	return STAGE_ACTIVE;

@@ -139,12 +139,13 @@ static __always_inline void data_entry(const struct pvm_state *s)
 static __always_inline void data_exit(const struct pvm_state *s)
 {
 	s64 ret = s->call.ret;
-	u32 limit = ret < cfg_data_bytes ? ret : cfg_data_bytes;
+	u32 limit;
 
-	if (!cfg_data_bytes || s->call.phase != PVM_COMPLETE || ret <= 0 ||
-	    (s->call.flags & PVM_CALL_DATA && s->moved >= limit))
+	if (!cfg_data_bytes || s->call.phase != PVM_COMPLETE || ret <= 0)
 		return;
-	data_send(limit);
+	limit = ret < cfg_data_bytes ? ret : cfg_data_bytes;
+	if (!(s->call.flags & PVM_CALL_DATA) || s->moved < limit)
+		data_send(limit);
 }
 
 #endif

@@ -53,11 +53,12 @@ static __always_inline bool call_is_unwanted(const struct pvm_call *call, const 
  * is counted for that rule, and no rule is left. */
 static __always_inline bool caller_is_unwanted(struct pvm_call *call)
 {
-	const u32 at_once = cfg_rules_drop &
-			    ~(cfg_rules_target | cfg_rules_result | cfg_rules_user);
-	u32 rules = call->rules[PVM_CALLER];
+	u32 rules = call->rules[PVM_CALLER], at_once;
 
-	if (!at_once || !(rules & -rules & at_once) || call->caller.flags & PVM_TASK_CGROUP_WAIT)
+	if (!cfg_rules_drop)
+		return false;
+	at_once = cfg_rules_drop & ~(cfg_rules_target | cfg_rules_result | cfg_rules_user);
+	if (!(rules & -rules & at_once) || call->caller.flags & PVM_TASK_CGROUP_WAIT)
 		return false;
 	rule_count_drop(rules & -rules);
 	call->rules[PVM_CALLER] = 0;

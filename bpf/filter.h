@@ -262,19 +262,6 @@ static __always_inline u32 filter_relation(struct pvm_call *call)
 	return pvm_rules_left(cfg_has_relation, meant);
 }
 
-/* Returns whether the filters look at more of a process than its number. */
-static __always_inline bool filter_wants_task(u32 who)
-{
-	return cfg_has_relation || cfg_has_uid[who] || cfg_has_comm[who] || cfg_has_exe[who] ||
-	       cfg_has_exe[PVM_OF_ANCESTOR + who] || cfg_has_cgroup[who];
-}
-
-/* Returns whether there is any filter on who the target is. */
-static __always_inline bool filter_wants_target(void)
-{
-	return cfg_has_pid[PVM_TARGET] || filter_wants_task(PVM_TARGET) || cfg_no_self;
-}
-
 /* Returns the rules that a call without a target can pass: nobody is in no list. */
 static __always_inline u32 filter_nobody(void)
 {

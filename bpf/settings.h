@@ -13,6 +13,7 @@ const volatile __u32 cfg_rules_drop = 0;      /* whose calls are dropped */
 const volatile __u32 cfg_rules_aggregate = 0; /* whose calls are added up */
 const volatile __u32 cfg_rules_target = 0;    /* that look at the target */
 const volatile __u32 cfg_rules_user = 0;      /* that ask what only user space knows of a call */
+const volatile bool cfg_asks_caller = false;  /* filters look at more of it than its number */
 const volatile bool cfg_use_kfunc = false;    /* look targets up by bpf_task_from_vpid */
 const volatile __u16 cfg_ops[2] = { PVM_ALL_RULES,
 				    PVM_ALL_RULES }; /* by enum pvm_op: that pass it */

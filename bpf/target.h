@@ -46,8 +46,9 @@ struct target_memory {
 
 static __always_inline void memory_forget(struct pvm_call *call)
 {
+	if (call->flags & PVM_CALL_OWNER)
+		__builtin_memset(&call->owner, 0, sizeof(call->owner));
 	call->flags &= ~(PVM_CALL_MEMORY_FLAGS | PVM_CALL_RELATION_WAIT);
-	__builtin_memset(&call->owner, 0, sizeof(call->owner));
 }
 
 /* Compares the addresses of the memories of target (or 0) and caller. */
@@ -117,9 +118,10 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 		struct pvm_call *call = &s->call;                                                  \
 		struct pvm_task *id = task_blank(&call->target);                                   \
 		struct target_memory memory = {};                                                  \
+		struct task_struct *plain = PREFIX##_plain(task);                                  \
+		struct task_struct *leader = PREFIX##_task_note(id, task, plain);                  \
 		u32 left;                                                                          \
                                                                                                    \
-		PREFIX##_task_note(id, task);                                                      \
 		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                                 \
 		memory_compare(call, s->mm, caller_memory());                                      \
 		call->rules[PVM_TARGET] = 0;                                                       \
@@ -134,9 +136,9 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 		memory.included |= left & ~cfg_rules_drop;                                         \
 		if (!left && !memory.owner && !memory.place)                                       \
 			return TARGET_REJECTED;                                                    \
-		PREFIX##_noted_fill(id, task);                                                     \
+		PREFIX##_noted_fill(id, task, plain, leader);                                      \
 		access_read(PREFIX, call, task);                                                   \
-		if (left && !(lookup & LOOKUP_UNFILTERED))                                         \
+		if (cfg_rules_target && left && !(lookup & LOOKUP_UNFILTERED))                     \
 			left = filter_task(PVM_TARGET, id, s->slot,                                \
 					   cfg_has_exe[PVM_TARGET] ? PREFIX##_exe_inode(task) : 0, \
 					   left);                                                  \

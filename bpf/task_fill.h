@@ -145,15 +145,17 @@ static __always_inline void FILL(comm)(char *to, struct task_struct *task)
 	GET_COMM(to, task);
 }
 
-/* Notes which process and thread it is, and which program it runs. */
-static __always_inline void FILL(task_note)(struct pvm_task *id, struct task_struct *task)
+/* Notes which process and thread it is, and which program it runs. plain: PLAIN(task). Returns the main thread. */
+static __always_inline struct task_struct *
+FILL(task_note)(struct pvm_task *id, struct task_struct *task, struct task_struct *plain)
 {
-	struct task_struct *plain = PLAIN(task);
+	struct task_struct *leader = GET(plain, group_leader);
 
 	id->pid = GET(task, tgid);
-	id->start_ns = GET(GET(plain, group_leader), start_boottime);
+	id->start_ns = GET(leader, start_boottime);
 	id->thread_ns = GET(task, start_boottime);
-	id->exec_id = GET(GET(plain, group_leader), self_exec_id);
+	id->exec_id = GET(leader, self_exec_id);
+	return leader;
 }
 
 /* Returns a task's memory; NULL: it has none (any more). *owner: the address of the task that the kernel books it on, where
@@ -185,10 +187,9 @@ static __always_inline u64 FILL(memory_address)(struct task_struct *task)
 /* Of thread tid are its name, credentials and namespaces; the rest is the process's, whose cgroup is its main thread's, as
  * /proc/PID/cgroup has it: a single thread may be in another one of the first version. id is zeroed by the caller, and then
  * noted (task_note). */
-static __always_inline void FILL(noted_fill)(struct pvm_task *id, struct task_struct *task)
+static __always_inline void FILL(noted_fill)(struct pvm_task *id, struct task_struct *task,
+					     struct task_struct *plain, struct task_struct *leader)
 {
-	struct task_struct *plain = PLAIN(task);
-	struct task_struct *leader = GET(plain, group_leader);
 	struct task_struct *parent = GET(leader, real_parent);
 	struct nsproxy *nsproxy = GET(plain, nsproxy);
 	struct cgroup *cgrp;
@@ -198,7 +199,9 @@ static __always_inline void FILL(noted_fill)(struct pvm_task *id, struct task_st
 	GET_COMM(id->comm, task);
 	GET_COMM(id->pcomm, GET(parent, group_leader));
 	FILL(creds)(id, plain);
-	id->process_uid = GET(GET(leader, real_cred), uid.val);
+	id->process_uid = id->uid;
+	if (id->tid != id->pid)
+		id->process_uid = GET(GET(leader, real_cred), uid.val);
 	FILL(pid_ns)(id, leader);
 	if (nsproxy)
 		id->ns_mnt = GET(GET(nsproxy, mnt_ns), ns.inum);
@@ -215,10 +218,18 @@ static __always_inline void FILL(noted_fill)(struct pvm_task *id, struct task_st
 	FILL(exe)(id, plain);
 }
 
+/* PLAIN(task), for macros. */
+static __always_inline struct task_struct *FILL(plain)(struct task_struct *task)
+{
+	return PLAIN(task);
+}
+
 static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
 {
-	FILL(task_note)(id, task);
-	FILL(noted_fill)(id, task);
+	struct task_struct *plain = PLAIN(task);
+	struct task_struct *leader = FILL(task_note)(id, task, plain);
+
+	FILL(noted_fill)(id, task, plain, leader);
 }
 
 /* What a task may do to others. */
@@ -270,9 +281,7 @@ static __always_inline u64 FILL(exec_ns)(struct task_struct *plain)
 /* Returns whether that process ptraces this thread. */
 static __always_inline bool FILL(is_traced_by)(struct task_struct *task, u32 tgid)
 {
-	struct task_struct *plain = PLAIN(task);
-
-	return GET(plain, ptrace) && (u32)GET(GET(plain, parent), tgid) == tgid;
+	return GET(task, ptrace) && (u32)GET(GET(PLAIN(task), parent), tgid) == tgid;
 }
 
 /* What is asked of task by (its address, or 0 of the current one; r: its rights) to reach into this one's memory. A task that

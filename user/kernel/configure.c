@@ -59,14 +59,18 @@ static void configure_side(struct pvmtrace_bpf *skel, const struct options *o, i
 					    filter_masks(o, who, FILTER_UNIT);
 }
 
+/* Of the filters that look at more of a process than its number: PVM_WANTED, PVM_EXCLUDED. */
+static uint32_t asked_of(const struct pvmtrace_bpf *skel, int who)
+{
+	return skel->rodata->cfg_has_uid[who] | skel->rodata->cfg_has_comm[who] |
+	       skel->rodata->cfg_has_exe[who] | skel->rodata->cfg_has_exe[PVM_OF_ANCESTOR + who] |
+	       skel->rodata->cfg_has_cgroup[who] | skel->rodata->cfg_has_relation;
+}
+
 /* Which rules look at the target. */
 static uint32_t rules_of_targets(const struct pvmtrace_bpf *skel)
 {
-	uint32_t has =
-		skel->rodata->cfg_has_pid[PVM_TARGET] | skel->rodata->cfg_has_uid[PVM_TARGET] |
-		skel->rodata->cfg_has_comm[PVM_TARGET] | skel->rodata->cfg_has_exe[PVM_TARGET] |
-		skel->rodata->cfg_has_exe[PVM_OF_ANCESTOR + PVM_TARGET] |
-		skel->rodata->cfg_has_cgroup[PVM_TARGET] | skel->rodata->cfg_has_relation;
+	uint32_t has = skel->rodata->cfg_has_pid[PVM_TARGET] | asked_of(skel, PVM_TARGET);
 
 	return ((has | has >> PVM_RULES_MAX) & PVM_ALL_RULES) | skel->rodata->cfg_no_self;
 }
@@ -79,6 +83,7 @@ static void configure_filters(struct pvmtrace_bpf *skel, const struct options *o
 		configure_rule(skel, &o->rules[i], i);
 	for (int who = 0; who < 2; who++)
 		configure_side(skel, o, who);
+	skel->rodata->cfg_asks_caller = asked_of(skel, PVM_CALLER) != 0;
 	skel->rodata->cfg_rules_target = rules_of_targets(skel);
 	skel->rodata->cfg_memories = 0;
 	for (size_t i = 0; i < o->rule_cnt; i++)
