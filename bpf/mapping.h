@@ -156,6 +156,18 @@ __noinline u64 mapping_changes(u64 mm)
 	return PEEK(mm, struct mm_struct, mmap_lock.count.counter) & RWSEM_WRITER_LOCKED;
 }
 
+#define MAP_UNCOUNTED 1
+
+/* How often somebody began or ended to change a memory's map: odd in between, and where the kernel does not count, before 6.13
+ * (include/linux/mmap_lock.h, mm_lock_seqcount_begin). What is read between two looks that both give the same even number was there
+ * at one time. */
+static __always_inline u32 map_changes(u64 mm)
+{
+	if (!bpf_core_field_exists(struct mm_struct, mm_lock_seq.sequence))
+		return MAP_UNCOUNTED;
+	return PEEK(mm, struct mm_struct, mm_lock_seq.sequence);
+}
+
 /* The address of the mapping (struct vm_area_struct) that an address of a memory lies in, MAPPING_NONE or MAPPING_LOST. A node
  * that died has a successor by now; and one look alone does not prove that nothing is there. */
 __noinline u64 mapping_find(u64 mm, u64 addr)

@@ -157,38 +157,90 @@ static __always_inline void region_of_nobody(struct pvm_state *s, struct pvm_reg
 		region_label(s, r, anon_name(vma, false));
 }
 
-/* Whether a mapping still is what was read of it: nobody kept it from becoming another one. */
+/* Whether a mapping still is what was read of it: nobody kept it from becoming another one. changes: map_changes before that. */
 static __always_inline bool region_holds(const struct pvm_state *s, const struct pvm_region *r,
-					 u64 vma, u64 flags, u64 file)
+					 u64 vma, u64 flags, u64 file, u32 changes)
 {
+	if (!(changes & 1) && map_changes(s->mm) == changes)
+		return true;
 	return MAPPING(vma, vm_mm) == s->mm && MAPPING(vma, vm_start) == r->start &&
 	       MAPPING(vma, vm_end) == r->end && MAPPING(vma, vm_flags) == flags &&
 	       MAPPING(vma, vm_file) == file;
 }
 
+/* Returns the mapping that was come to last, if it is of the call's target and the map was not changed since; MAPPING_LOST: it is
+ * to be looked for. changes: map_changes of its memory. */
+static __always_inline u64 mapped_last(const struct pvm_state *s, u32 changes)
+{
+	const struct pvm_mapped *m = &s->mapped;
+	const struct pvm_task *target = &s->call.target;
+
+	if (changes & 1 || m->changes != changes || m->mm != s->mm || m->pid != target->pid ||
+	    m->start_ns != target->start_ns || m->exec_id != target->exec_id)
+		return MAPPING_LOST;
+	return m->vma;
+}
+
+static __always_inline void mapped_note(struct pvm_state *s, u64 vma, u32 changes)
+{
+	struct pvm_mapped *m = &s->mapped;
+
+	m->vma = vma;
+	m->mm = s->mm;
+	m->start_ns = s->call.target.start_ns;
+	m->pid = s->call.target.pid;
+	m->exec_id = s->call.target.exec_id;
+	m->changes = changes;
+}
+
+/* Whether the address lies in that mapping; then the region has its bounds, else none. */
+static __always_inline bool region_bounds(struct pvm_region *r, u64 vma, u64 addr)
+{
+	u64 start = MAPPING(vma, vm_start), end = MAPPING(vma, vm_end);
+
+	if (addr < start || addr >= end)
+		return false;
+	r->start = start;
+	r->end = end;
+	return true;
+}
+
+/* Finds the mapping of an address of the target, and takes its bounds. Returns MAPPING_NONE or MAPPING_LOST if there is none. */
+static __always_inline u64 region_find(struct pvm_state *s, struct pvm_region *r, u64 addr,
+				       u32 changes)
+{
+	u64 vma = mapped_last(s, changes);
+
+	if (vma > MAPPING_LOST && region_bounds(r, vma, addr))
+		return vma;
+	vma = arch_is_off_map(addr) ? MAPPING_LOST : mapping_find(s->mm, addr);
+	if (vma <= MAPPING_LOST)
+		return vma;
+	/* It was so when it was found, and may have changed since. */
+	if (!region_bounds(r, vma, addr))
+		return MAPPING_LOST;
+	if (!(changes & 1))
+		mapped_note(s, vma, changes);
+	return vma;
+}
+
 /* Makes call.region that of an address of the target. Verified once. slot: enum pvm_slot. */
 __noinline int region_take(u32 slot, u64 addr)
 {
-	u64 vma = MAPPING_LOST, file, flags;
-	struct mapped_file f = { 0 };
 	struct pvm_state *s = state_at(slot);
+	struct mapped_file f = { 0 };
+	u64 vma, file, flags;
 	struct pvm_region *r;
+	u32 changes;
 
 	if (!s)
 		return 0;
 	r = &s->call.region;
 	__builtin_memset(r, 0, sizeof(*r));
-	if (!arch_is_off_map(addr))
-		vma = mapping_find(s->mm, addr);
+	changes = map_changes(s->mm);
+	vma = region_find(s, r, addr, changes);
 	if (vma <= MAPPING_LOST) {
 		r->kind = vma == MAPPING_NONE ? PVM_REGION_NONE : PVM_REGION_UNKNOWN;
-		return 0;
-	}
-	r->start = MAPPING(vma, vm_start);
-	r->end = MAPPING(vma, vm_end);
-	/* It was so when it was found, and may have changed since. */
-	if (addr < r->start || addr >= r->end) {
-		r->start = r->end = 0;
 		return 0;
 	}
 	flags = MAPPING(vma, vm_flags);
@@ -200,7 +252,7 @@ __noinline int region_take(u32 slot, u64 addr)
 		region_of_kernel(s, r, vma);
 	else
 		region_of_nobody(s, r, vma);
-	if (region_holds(s, r, vma, flags, file))
+	if (region_holds(s, r, vma, flags, file, changes))
 		text_know(s, r->text, f.dentry, f.mnt);
 	else
 		__builtin_memset(r, 0, sizeof(*r));
@@ -420,11 +472,16 @@ __noinline int regions_look(u32 slot, u32 again)
 	return 0;
 }
 
-/* Of a call whose target and lists were just taken. */
+/* Of a call whose target and lists were just taken. For one element the state is here already, which to look up costs a good
+ * part of what a region does. */
 static __always_inline void regions_entry(struct pvm_state *s)
 {
-	if (cfg_regions && s->hook != HOOK_PERMIT)
+	if (!cfg_regions || s->hook == HOOK_PERMIT)
+		return;
+	if (s->call.remote.count != 1)
 		regions_look(s->slot, false);
+	else if (s->mm)
+		look_at_one(s);
 }
 
 /* For the kernel's work the target is another one than at entry. Of a long list the first look's elements are not here any

@@ -45,6 +45,18 @@ struct pvm_held {
 	u64 freed_pages;
 };
 
+/* This is the mapping that a thread's call last came to (region.h), by which it need not be looked for again: that memory's map
+ * is the same as long as it was not changed since. */
+struct pvm_mapped {
+	u64 vma; /* address */
+	u64 mm;	 /* that of the memory; 0: there is none */
+	u64 start_ns;
+	u32 pid;
+	u32 exec_id;
+	u32 changes; /* map_changes at that time */
+	u32 pad;
+};
+
 /* The places are of PVM_INLINE_SZ each: both lists at entry, both at exit; and the pages that were held, or a look at a part
  * of a long list (summary.h). For the verifier, which knows no more of where an array begins, one that begins in the last
  * place of a list has to fit too. */
@@ -84,7 +96,8 @@ struct pvm_state {
 	struct pvm_held held;
 	u64 mm;	   /* address of the target's memory; 0: it has none */
 	u64 waits; /* current_waits at its entry */
-	u64 text;  /* of a mapping: last known to be remembered by user space */
+	struct pvm_mapped mapped;
+	u64 text; /* of a mapping: last known to be remembered by user space */
 	u32 text_epoch;
 	u32 moved; /* bytes that PVM_CALL_DATA means, or would mean if there were more of them (data.h) */
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */

@@ -2,8 +2,10 @@
 /*
  * pvmregion hold DIR       - a process with mappings of every kind. Prints its pid, and for each line that comes does what that
  *                            says: `many N`: N mappings more, beside each other; `churn`: another thread maps and unmaps
- *                            without a pause from now on; `toggle`: or changes what half a mapping is for; `stir ADDR`: puts something else where that is mapped.
+ *                            without a pause from now on; `toggle`: or changes what half a mapping is for; `stir ADDR`: puts something else where that is mapped;
+ *                            `lock ADDR`: makes that page one that is only read; `drop ADDR`: maps nothing there.
  * pvmregion read|write PID BYTES ADDR... - one call with these remote elements; ADDR/N: this one has N bytes.
+ * pvmregion again PID ADDR - one thread reads a byte there, once for each line that comes.
  * pvmregion park PID ADDR  - a write whose own memory comes late: stays inside until a line comes.
  */
 /* Addresses are chosen here, and what a step returns is looked at by the test. */
@@ -154,6 +156,14 @@ static void hold(const char *dir)
 			spot = (void *)strtoul(line + 5, NULL, 16);
 			map_or_die(spot, PAGE, PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		} else if (!strncmp(line, "lock ", 5)) {
+			spot = (void *)strtoul(line + 5, NULL, 16);
+			if (mprotect(spot, PAGE, PROT_READ))
+				die("mprotect");
+		} else if (!strncmp(line, "drop ", 5)) {
+			spot = (void *)strtoul(line + 5, NULL, 16);
+			if (munmap(spot, PAGE))
+				die("munmap");
 		} else {
 			/* Beside it lies nothing that it could become one mapping with. */
 			room = map_or_die(NULL, SPOT + 2 * PAGE, PROT_NONE,
@@ -186,6 +196,20 @@ static void make_call(int op, char **argv, int cnt)
 	c = call_of(op, (pid_t)strtol(argv[0], NULL, 10), &l, 1, r, (uint64_t)cnt, 0);
 	call_run(&c);
 	report(NULL, &c, 1);
+}
+
+static void call_again(pid_t pid, char *address)
+{
+	char line[16], buf;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		struct iovec l = { &buf, 1 }, r = { address, 1 };
+		struct call c = call_of(READ, pid, &l, 1, &r, 1, 0);
+
+		call_run(&c);
+		report(NULL, &c, 1);
+		fflush(stdout);
+	}
 }
 
 /* Gives the page that the kernel waits for when it is told to. */
@@ -234,6 +258,8 @@ int main(int argc, char **argv)
 		hold(argv[2]);
 	else if (argc >= 5 && (!strcmp(argv[1], "read") || !strcmp(argv[1], "write")))
 		make_call(argv[1][0] == 'r' ? READ : WRITE, argv + 2, argc - 4);
+	else if (argc == 4 && !strcmp(argv[1], "again"))
+		call_again((pid_t)strtol(argv[2], NULL, 10), (char *)strtoul(argv[3], NULL, 16));
 	else if (argc == 4 && !strcmp(argv[1], "park"))
 		park((pid_t)strtol(argv[2], NULL, 10), (char *)strtoul(argv[3], NULL, 16));
 	else

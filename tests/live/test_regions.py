@@ -409,6 +409,21 @@ def test_a_mapping_that_stays(tracer, target):
     assert set(told) <= {"anon", None} and told["anon"] > told[None], told
 
 
+def test_a_thread_that_comes_again(tracer, target):
+    """What it came to last need not be looked for again, but what became of it since is told: another protection, another mapping
+    at the same place, and none."""
+    spot = next(m for m in maps(target.pid) if kind_of(m) == "anon" and m.end - m.start >= 8 << 20).start + (4 << 20)
+    want = []
+    with Held("pvmregion", "again", target.pid, f"{spot:x}") as caller:
+        for change in (None, None, "lock", None, "stir", None, "drop", None, "stir"):
+            if change:
+                target.step(f"{change} {spot:x}")
+            inside = [m for m in maps(target.pid) if m.start <= spot < m.end]
+            want.append([expected(inside[0], spot, 0)] if inside else [nothing(0)])
+            caller.step()
+        assert [event["remote"]["regions"] for event in tracer.of(caller.pid)] == want
+
+
 @pytest.mark.needs("userfaultfd")
 def test_what_became_of_it_in_a_long_write(tracer, target):
     """The map is another one when the call ends: both are told; and of one that stays the same, one."""
