@@ -259,7 +259,7 @@ bench-vm: ## as root: count what a traced call costs on other kernels, in instru
 	+@$(MAKE) build/vm/pvmtrace-static build/vm/pvmtrace-first build/vm/caller
 	@$(PYTHON) -B tests/vm/instructions.py $(LIMITS) $(if $(filter all,$(VM)),6.1 6.12 newest,$(VM))
 
-check-cost: ## as root: fail if witnesses cost a call more than they may on the newest kernel (some two minutes of one CPU)
+check-cost: ## as root: fail if a call, or witnesses beside it, cost more than they may on the newest kernel (two minutes of one CPU)
 	+@$(MAKE) bench-vm VM=newest LIMITS=--limits
 
 check-fresh: ## as root: prove 'make run' and 'make check' on a minimal Debian 12 (FRESH_ARGS=--help)
