@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cpus.h"
 #include "bpf/event.h"
 #include "bpf/functions.h"
 #include "kernel/call_programs.h"
@@ -241,13 +242,13 @@ static int open_cpu(struct audit_probes *p, struct cpu *cpu, int type, int numbe
 
 static int open_cpus(struct audit_probes *p)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	size_t cpus = cpus__end(CPUS_POSSIBLE);
 	int type = probe_type(), err = type < 0 ? type : 0;
 
-	p->cpus = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof(*p->cpus));
+	p->cpus = calloc(cpus ? cpus : 1, sizeof(*p->cpus));
 	if (!p->cpus)
 		return -ENOMEM;
-	for (int n = 0; n < cpus && !err; n++) {
+	for (int n = 0; (size_t)n < cpus && !err; n++) {
 		struct cpu *cpu = &p->cpus[p->cpu_cnt];
 
 		if (!is_online(n))

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cpus.h"
 #include "bpf/control.h"
 #include "bpf/event.h"
 #include "bpf/keys.h"
@@ -105,7 +106,7 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 	skel->rodata->cfg_args_bytes = o->args_bytes;
 	skel->rodata->cfg_data_bytes = o->data_bytes;
 	skel->rodata->cfg_regions = o->regions;
-	skel->rodata->cfg_own_rows = libbpf_num_possible_cpus() <= PVM_CPU_ROWS;
+	skel->rodata->cfg_own_rows = cpus__rows_are_own(cpus__end(CPUS_POSSIBLE), PVM_CPU_ROWS);
 	skel->rodata->cfg_page_shift =
 		(uint32_t)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	skel->rodata->cfg_parked_ns = o->in_flight_after_ms * 1000000ULL;

@@ -14,6 +14,7 @@
 
 #include <linux/bpf.h>
 
+#include "base/cpus.h"
 #include "base/log.h"
 #include "bpf/control.h"
 #include "bpf/keys.h"
@@ -37,7 +38,6 @@ int tracer__open(struct tracer **out, const struct options *o)
 {
 	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .btf_custom_path = o->btf };
 	struct tracer *t = calloc(1, sizeof(*t));
-	long cpus = libbpf_num_possible_cpus();
 	int err;
 
 	if (!t) {
@@ -46,7 +46,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 	}
 	t->options = o;
 	t->yama = -1;
-	t->rows = cpus > 0 && cpus < PVM_CPU_ROWS ? (size_t)cpus : PVM_CPU_ROWS;
+	t->rows = cpus__rows_used(cpus__end(CPUS_POSSIBLE), PVM_CPU_ROWS);
 	t->single_cpu = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	t->in_pid_ns = support__in_pid_ns();
 	if (t->in_pid_ns &&

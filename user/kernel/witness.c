@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "base/log.h"
 #include "bpf/control.h"
 #include "event/witness_info.h"
@@ -102,7 +103,7 @@ void witness__choose(const struct witness *w, struct pvmtrace_bpf *skel, bool fe
 	skel->rodata->cfg_pass_over = PASS_OVER;
 	skel->rodata->cfg_stacks = w->returns;
 	skel->rodata->cfg_quick = w->returns && !w->around && !FEW_CALLS &&
-				  libbpf_num_possible_cpus() <= PVM_CPU_ROWS;
+				  cpus__rows_are_own(cpus__end(CPUS_POSSIBLE), PVM_CPU_ROWS);
 	if (FEW_CALLS)
 		bpf_map__set_max_entries(skel->maps.pvm_state, FEW_CALLS);
 	bpf_map__set_max_entries(skel->maps.pvm_over, room_for_over(w));
