@@ -13,6 +13,7 @@
 #include "version.h"
 
 #define SENTENCES_MAX 16
+#define SENTENCE_SZ 512 /* what remains beside witnesses takes 390 */
 #define PROBE_SCHEMA "pvmtrace-probe/1"
 
 static const char *const cgroup_names[] = {
@@ -23,7 +24,7 @@ static const char *const cgroup_names[] = {
 };
 
 struct sentences {
-	char text[SENTENCES_MAX][WITNESS_NOTE_SZ];
+	char text[SENTENCES_MAX][SENTENCE_SZ];
 	size_t cnt;
 };
 
