@@ -38,8 +38,7 @@ SECONDS = 60 * float(os.environ.get("PVM_SLOWNESS", "1"))
 
 # Linux's numbers of system calls, x86-64 and arm64.
 NR = {"x86_64": {"userfaultfd": 323, "seccomp": 317}, "aarch64": {"userfaultfd": 282, "seccomp": 277}}[MACHINE]
-NR_CLONE3, NR_LANDLOCK = 435, 444
-LANDLOCK_CREATE_RULESET_VERSION = 1
+NR_CLONE3, NR_LANDLOCK, LANDLOCK_CREATE_RULESET_VERSION = 435, 444, 1
 UFFD_API, UFFDIO_API = 0xAA, 0xC018AA3F
 PR_SET_VMA = 0x53564D41
 SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050000, 0x7FC00000
@@ -49,8 +48,7 @@ SECCOMP_GET_ACTION_AVAIL, SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF = 2, 0x00050
 IN_GUESTS = ("int80", "program32", "fentry", "mm_access_hook", "perf_kprobes", "witnesses", "yama")
 
 PACKAGES = {"mpicc": "libopenmpi-dev", "mpirun": "openmpi-bin", "bpftool": "bpftool", "setpriv": "util-linux",
-            "unshare": "util-linux", "rsyslogd": "rsyslog",
-            "busybox": "busybox-static"}
+            "unshare": "util-linux", "rsyslogd": "rsyslog", "busybox": "busybox-static"}
 # Where programs are: those that only root runs too, whoever asks.
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
@@ -468,11 +466,7 @@ def promtool_path():
 
 @need("an account pvmtrace; without it each run has a user of its own")
 def account():
-    try:
-        pwd.getpwnam("pvmtrace")
-    except KeyError:
-        return "there is none"
-    return None
+    return None if any(a.pw_name == "pvmtrace" for a in pwd.getpwall()) else "there is none"
 
 
 def node_modules():
@@ -490,8 +484,7 @@ BASH_HELPERS = "/usr/share/bash-completion/bash_completion"
 
 @need("the sources, which guests do not have")
 def sources():
-    path = ROOT / "Makefile"
-    return None if path.exists() else f"there is no {path}"
+    return None if (ROOT / "Makefile").exists() else f"there is no {ROOT / 'Makefile'}"
 
 
 @need("bash-completion")
