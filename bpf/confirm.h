@@ -154,7 +154,7 @@ int pvm_leave(unsigned long long *ctx)
 	refused = (s32)ctx[2];
 	aside = aside_own(bpf_get_current_task());
 	if (aside && !refused && aside->whom == (u64)task) {
-		aside->passed = 1;
+		aside->by |= ASIDE_PASSED;
 		return 0;
 	}
 	s = state_inside();

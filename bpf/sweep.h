@@ -58,7 +58,7 @@ static __always_inline void sweep_in_flight(struct pvm_state *s, u64 by, u64 now
 {
 	u64 entry_ns = s->call.entry_ns;
 	u32 stage = s->stage;
-	u16 asked = aside_access(s, by);
+	u16 asked = aside_access(s->aside, by);
 	struct pvm_call *copy = bpf_ringbuf_reserve(&pvm_calls, SWEPT_SZ, 0);
 
 	if (!copy) {
@@ -128,13 +128,15 @@ static __always_inline bool sweep_takes(struct pvm_state *s, struct pvm_state *c
 {
 	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, same;
 	u32 stage = s->stage, mark = 1;
+	u16 asked;
 
 	copy->stage = stage;
 	if (!at_end && bpf_map_update_elem(&pvm_ending, &address, &mark, BPF_ANY))
 		return false;
+	asked = aside_access(s->aside, address);
 	same = !bpf_probe_read_kernel(&copy->call, sizeof(copy->call) + sizeof(copy->data),
 				      &s->call);
-	copy->call.access.flags |= aside_access(s, address);
+	copy->call.access.flags |= asked;
 	copy->undecided = s->undecided; /* behind the copy: at worst a call more is told */
 	same = same && !s->exiting && stage >= STAGE_REJECTED && s->stage == stage &&
 	       s->call.entry_ns == entry_ns;
