@@ -88,8 +88,30 @@ static __noinline bool access_is_of(const struct pvm_state *s)
 	return abi_op && call_is(s, regs, abi_op);
 }
 
-/* Returns whether a target that is the same process can have changed since what it is judged by: a caller can have its call
- * wait so long. The clock is asked only if it waited at all. */
+/* Returns whether a target that is the same process executed another file since it was read. plain: see plain_task. */
+static __always_inline bool target_execed(const struct pvm_state *s, struct task_struct *plain)
+{
+	return s->call.target.exec_id != (u32)plain->group_leader->self_exec_id ||
+	       s->mm != (u64)plain->mm;
+}
+
+/*
+ * Returns whether what else lets a caller pass is another at it: its credentials, whether its memory is dumpable. That is looked
+ * at however short the time was: a caller that does not wait can be held up, too (current.h), and who changes them meanwhile
+ * runs on another CPU.
+ */
+static __always_inline bool target_changed(const struct pvm_state *s, struct task_struct *plain)
+{
+	u8 dumpable = 0;
+
+	if (s->cred != (u64)plain->real_cred)
+		return true;
+	return s->call.access.flags & PVM_ACCESS_DUMPABLE && typed_dumpable(plain, &dumpable) &&
+	       dumpable != s->call.access.dumpable;
+}
+
+/* Returns whether other things can have changed at it, which are not looked at: name, namespaces, cgroup, who traces it. A caller can
+ * have its call wait so long. The clock is asked only if it waited at all. */
 static __always_inline bool call_is_late(const struct pvm_state *s)
 {
 	if (HAVE_TYPED_CURRENT && current_waits(bpf_get_current_task_btf()) == s->waits)
@@ -113,21 +135,23 @@ int pvm_access(unsigned long long *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	struct pvm_state *s = state_inside();
+	struct task_struct *plain;
 	u64 address = 0;
 	bool same, execed, late;
 
 	if (!s || (u32)ctx[1] != ACCESS_MODE)
 		return 0;
+	plain = plain_task(task);
 	same = s->call.resolved && s->call.target.pid == (u32)task->tgid &&
 	       s->call.target.start_ns == task->group_leader->start_boottime;
-	late = call_is_late(s);
+	execed = target_execed(s, plain);
+	late = execed || target_changed(s, plain) || call_is_late(s);
 	if ((!same || late) && cfg_witness && !access_is_of(s)) {
 		s->held.missed = 1;
 		return 0;
 	}
-	execed = s->call.target.exec_id != (u32)task->group_leader->self_exec_id;
 	call_is_new_here(s);
-	if (!same || execed || late) {
+	if (!same || late) {
 		/* Only a number can be handed on to a function that is verified once, and no pointer is made
 		 * into one. */
 		bpf_probe_read_kernel(&address, sizeof(address), ctx);

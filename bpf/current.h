@@ -25,7 +25,8 @@ static __always_inline struct task_struct *current_task(void)
 #define OF_CURRENT(self, f) (HAVE_TYPED_CURRENT ? (self)->f : BPF_CORE_READ(self, f))
 
 /* Returns how often the current task, which is typed, was put off its CPU, slept, or had to have a page brought. Who did none of
- * these since a hook is in the same stretch of the kernel's code, and cannot have stayed there for long. */
+ * these since a hook did not stay away by its own doing; interrupts, other hooks, or a hypervisor that gives its CPU to others can
+ * have kept it for any time all the same. */
 static __always_inline u64 current_waits(struct task_struct *self)
 {
 	return self->nvcsw + self->nivcsw + self->min_flt + self->maj_flt;

@@ -94,7 +94,8 @@ struct pvm_state {
 	u32 behind_pid;
 	u32 aside; /* which place (aside.h) is the call's, counted from 1; 0: none */
 	struct pvm_held held;
-	u64 mm;	   /* address of the target's memory; 0: it has none */
+	u64 mm;	   /* address of the target's memory; 0: it has none; and */
+	u64 cred;  /* that of its credentials, both as noted before they were read */
 	u64 waits; /* current_waits at its entry */
 	struct pvm_mapped mapped;
 	u64 text; /* of a mapping: last known to be remembered by user space */

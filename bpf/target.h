@@ -122,6 +122,7 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 		struct task_struct *leader = PREFIX##_task_note(id, task, plain);                  \
 		u32 left;                                                                          \
                                                                                                    \
+		s->cred = PREFIX##_cred_address(task);                                             \
 		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                                 \
 		memory_compare(call, s->mm, caller_memory());                                      \
 		call->rules[PVM_TARGET] = 0;                                                       \

@@ -175,6 +175,13 @@ static __always_inline struct mm_struct *FILL(memory)(struct task_struct *task, 
 	return mm;
 }
 
+/* Returns the address of a task's credentials, to be compared: who changes them gets others, and the address has no others before
+ * a grace period of RCU is over. */
+static __always_inline u64 FILL(cred_address)(struct task_struct *task)
+{
+	return (u64)GET(PLAIN(task), real_cred);
+}
+
 static __always_inline u64 FILL(memory_address)(struct task_struct *task)
 {
 	u64 address = 0;

@@ -348,7 +348,7 @@ TRIGGER_NEEDS = {
     ("pvmabi", "x32"): ["x86_64"], ("pvmabi", "tagged"): ["arm64"],
     ("pvmcall32",): ["program32"], ("pvmcall32", "far"): ["x86_64"],
     ("pvmpark",): ["userfaultfd"], ("pvmdecoy",): ["userfaultfd", "set_tid"], ("pvmreuse",): ["set_tid"],
-    ("pvmunborn",): ["userfaultfd"],
+    ("pvmunborn",): ["userfaultfd"], ("pvmbeside",): ["userfaultfd"], ("pvmstall", "exec"): ["perf_kprobes"],
     ("pvmload",): ["userfaultfd"], ("pvmheir",): ["set_tid"], ("pvmidle",): ["userfaultfd"], ("pvmswap",): ["userfaultfd"],
     ("pvmregion", "park"): ["userfaultfd"], ("pvmregion32",): ["program32"],
     ("pvmsigns", "foreign"): ["int80"],

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pvmbeside WHERE - a call that is held up inside the kernel, while its thread is moved to another CPU, and other threads call on
+ * either of them. WHERE: the kernel waits for a page of the target (remote), whose pages it is about to hold; or for one of this
+ * process (local), when it holds those of the target. Obeys lines on stdin, each of which is answered by one:
+ *
+ *   hold         a thread on CPU 1 calls, and is inside by the answer
+ *   beside CPU   another thread, on that CPU, makes a few calls: they are reported
+ *   move CPU     the first one is moved there
+ *   provide      the page is there, and the call that was held up is reported
+ *
+ * All of them read from one child.
+ */
+#include "trigger.h"
+
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+
+#define ELEMENTS 3
+#define LEN 64
+#define CALLS 3
+
+struct caller {
+	pthread_t thread;
+	pid_t tid;
+	int cpu;
+	size_t cnt;
+	struct call calls[CALLS];
+};
+
+static char *gate, *pages;
+static char to[ELEMENTS * LEN];
+static struct iovec l[ELEMENTS], r[ELEMENTS], l1 = { to, LEN }, r1;
+static int ask[2], say[2];
+static pid_t target;
+
+/* Opens the gate of this process. */
+static int open_gate(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING,
+				       .range = { (uintptr_t)gate, PAGE } };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
+		die("userfaultfd");
+	return fd;
+}
+
+static void wait_parked(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	struct uffd_msg msg;
+
+	if (poll(&p, 1, 10000) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg))
+		die("no fault came");
+}
+
+static void provide(int fd)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)gate, PAGE } };
+
+	if (ioctl(fd, UFFDIO_ZEROPAGE, &zero))
+		die("UFFDIO_ZEROPAGE");
+}
+
+/* The child: at each byte it takes one step of its own gate's, and answers. */
+static _Noreturn void be_target(void)
+{
+	int fd = open_gate();
+	char what = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (write(say[1], &what, 1) == 1 && read(ask[0], &what, 1) == 1) {
+		if (what == 'w')
+			wait_parked(fd);
+		else
+			provide(fd);
+	}
+	_exit(1);
+}
+
+static void have_target(char what)
+{
+	if ((what && write(ask[1], &what, 1) != 1) || read(say[0], &what, 1) != 1)
+		die("the target");
+}
+
+static void move_to(pid_t tid, int which)
+{
+	static cpu_set_t all;
+	cpu_set_t one;
+
+	if (!CPU_COUNT(&all) && sched_getaffinity(0, sizeof(all), &all))
+		die("sched_getaffinity");
+	CPU_ZERO(&one);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && which-- == 0)
+			CPU_SET(cpu, &one);
+	if (sched_setaffinity(tid, sizeof(one), &one))
+		die("sched_setaffinity");
+}
+
+static void *run(void *p)
+{
+	struct caller *c = p;
+
+	move_to(0, c->cpu);
+	c->tid = my_tid();
+	for (size_t i = 0; i < c->cnt; i++)
+		call_run(&c->calls[i]);
+	return NULL;
+}
+
+static void begin(struct caller *c)
+{
+	if (pthread_create(&c->thread, NULL, run, c))
+		die("pthread_create");
+}
+
+static void end(struct caller *c)
+{
+	pthread_join(c->thread, NULL);
+	report_as(getpid(), c->tid, NULL, c->calls, c->cnt);
+}
+
+static void beside(int cpu)
+{
+	struct caller c = { .cpu = cpu, .cnt = CALLS };
+
+	for (size_t i = 0; i < CALLS; i++)
+		c.calls[i] = call_of(READ, target, &l1, 1, &r1, 1, 0);
+	begin(&c);
+	end(&c);
+}
+
+static void say_done(void)
+{
+	printf("{\"done\":true}\n");
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	static struct caller held = { .cpu = 1, .cnt = 1 };
+	bool remote = argc > 1 && !strcmp(argv[1], "remote");
+	char line[32];
+	int fd = -1;
+
+	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
+	pages = must_map(ELEMENTS * PAGE, PROT_READ | PROT_WRITE, 0);
+	memset(pages, 's', ELEMENTS * PAGE);
+	if (pipe2(ask, O_CLOEXEC) || pipe2(say, O_CLOEXEC))
+		die("pipe2");
+	target = fork();
+	if (!target)
+		be_target();
+	have_target(0);
+	if (!remote)
+		fd = open_gate();
+	for (size_t i = 0; i < ELEMENTS; i++) {
+		l[i] = (struct iovec){ !remote && i == 1 ? gate : to + i * LEN, LEN };
+		r[i] = (struct iovec){ remote && i == 1 ? gate : pages + i * PAGE, LEN };
+	}
+	r1 = (struct iovec){ pages, LEN };
+	held.calls[0] = call_of(READ, target, l, ELEMENTS, r, ELEMENTS, 0);
+	while (fgets(line, sizeof(line), stdin)) {
+		int cpu = line[strlen(line) - 2] == '1';
+
+		if (*line == 'h') {
+			begin(&held);
+			if (remote)
+				have_target('w');
+			else
+				wait_parked(fd);
+			say_done();
+		} else if (*line == 'b') {
+			beside(cpu);
+		} else if (*line == 'm') {
+			move_to(held.tid, cpu);
+			say_done();
+		} else {
+			if (remote)
+				have_target('p');
+			else
+				provide(fd);
+			end(&held);
+		}
+	}
+	victim_end(target);
+	return 0;
+}
