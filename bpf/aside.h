@@ -20,12 +20,14 @@
 
 struct pvm_aside {
 	u64 by;	   /* address of the calling thread's task_struct, with ASIDE_PASSED; 0: nobody's */
-	u64 whom;  /* that of the task that it may reach into */
+	u64 whom;  /* that of the task that it may reach into, */
+	u64 cred;  /* and of its credentials, as they were read */
 	u64 start; /* of the chunk that is held */
 	s64 cnt;   /* its pages */
 	u64 freed_pages;
 	u32 freed_chunks;
-	u32 has_chunk; /* boolean */
+	u32 exec_id;   /* of the program that it ran then */
+	u16 has_chunk; /* boolean */
 } __attribute__((aligned(64)));
 
 static struct pvm_aside pvm_aside[PVM_CPU_ROWS];
@@ -65,6 +67,8 @@ static __always_inline void aside_begin(struct pvm_state *s, u64 by, u64 whom)
 		return;
 	a->by = by;
 	a->whom = whom;
+	a->cred = s->cred;
+	a->exec_id = s->call.target.exec_id;
 	a->freed_pages = 0;
 	a->freed_chunks = 0;
 	a->has_chunk = 0;

@@ -50,7 +50,8 @@ __noinline int call_take(void)
  * at entry. Or it got the same one (same), which executed another file since then, or had the time to change its ids. The
  * target's filters judge what the kernel got, whatever they said before.
  */
-static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool same, bool execed)
+static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool same, bool execed,
+					  enum pvm_hook hook)
 {
 	bool renew = !same || execed || s->stage == STAGE_REJECTED;
 	int verdict;
@@ -58,7 +59,7 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 	s->exiting = 1; /* the sweep keeps off */
 	s->call.flags |=
 		PVM_CALL_TARGET_CONFIRMED; /* before the rules are asked: this one is sure */
-	s->hook = HOOK_ACCESS;
+	s->hook = hook;
 	verdict = target_take_task(task, 0, SLOT_OWN);
 	if (!same) {
 		if (s->call.resolved)
@@ -155,29 +156,38 @@ int pvm_access(unsigned long long *ctx)
 		/* Only a number can be handed on to a function that is verified once, and no pointer is made
 		 * into one. */
 		bpf_probe_read_kernel(&address, sizeof(address), ctx);
-		call_retarget(s, address, same, execed);
+		call_retarget(s, address, same, execed, HOOK_ACCESS);
 	}
 	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 	aside_begin(s, bpf_get_current_task(), (u64)task);
 	return 0;
 }
 
-/* Where the kernel asks its security modules, when ids, capabilities and dumpable let the caller pass: what they answered
- * about the target. The capabilities' own module is one of them. */
+/*
+ * Where the kernel asks its security modules, when ids, capabilities and dumpable let the caller pass: what they answered
+ * about the target. The capabilities' own module is one of them.
+ *
+ * Between mm_access's begin and this it waits for a target that is executing a file (exec_update_lock): so whether that, or who
+ * it is, changed is looked at once more.
+ */
 SEC("fexit/security_ptrace_access_check")
 int pvm_leave(unsigned long long *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct task_struct *plain;
+	bool refused, execed, changed;
 	struct pvm_aside *aside;
 	struct pvm_state *s;
-	bool refused;
+	u64 address = 0;
 
 	/* Most that come by want something else. */
 	if ((u32)ctx[1] != ACCESS_MODE)
 		return 0;
 	refused = (s32)ctx[2];
+	plain = plain_task(task);
 	aside = aside_own(bpf_get_current_task());
-	if (aside && !refused && aside->whom == (u64)task) {
+	if (aside && !refused && aside->whom == (u64)task && aside->cred == (u64)plain->real_cred &&
+	    aside->exec_id == (u32)plain->group_leader->self_exec_id) {
 		aside->by |= ASIDE_PASSED;
 		return 0;
 	}
@@ -185,9 +195,15 @@ int pvm_leave(unsigned long long *ctx)
 	if (!s || s->call.target.pid != (u32)task->tgid ||
 	    s->call.target.start_ns != task->group_leader->start_boottime)
 		return 0;
+	execed = target_execed(s, plain);
+	changed = execed || s->cred != (u64)plain->real_cred;
 	/* That they let a call pass is not believed of one whose end was not seen (user/event/access.c). */
-	if (refused && cfg_witness && !access_is_of(s))
+	if ((refused || changed) && cfg_witness && !access_is_of(s))
 		return 0;
+	if (changed) {
+		bpf_probe_read_kernel(&address, sizeof(address), ctx);
+		call_retarget(s, address, true, execed, HOOK_LEAVE);
+	}
 	s->call.access.flags |= PVM_ACCESS_ASKED | (refused ? PVM_ACCESS_REFUSED : 0);
 	return 0;
 }

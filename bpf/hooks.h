@@ -15,7 +15,8 @@
 enum pvm_hook {
 	HOOK_ENTER = 0,
 	HOOK_EXIT = 1,
-	HOOK_ACCESS = 2 ARCH_FUNCTIONS(AND_FUNCTION_HOOKS), /* fentry.h */
+	HOOK_ACCESS = 2, /* confirm.h: both, as either may be preempted by the other */
+	HOOK_LEAVE = 3 ARCH_FUNCTIONS(AND_FUNCTION_HOOKS), /* fentry.h */
 	HOOK_BEGIN,  /* witnesses (witness.h): where such a function begins, */
 	HOOK_RETURN, /* where it returns, */
 	HOOK_END,    /* and where the system call ends */
@@ -29,7 +30,7 @@ enum pvm_hook {
 
 PVM_ASSERT(HOOK_PERMIT < HOOK_ALONE);
 /* The witnesses, which begin a call by walking to its target (call.h), stand behind all others. */
-PVM_ASSERT(HOOK_ACCESS < HOOK_BEGIN && HOOK_BEGIN < HOOK_RETURN && HOOK_RETURN < HOOK_END &&
+PVM_ASSERT(HOOK_LEAVE < HOOK_BEGIN && HOOK_BEGIN < HOOK_RETURN && HOOK_RETURN < HOOK_END &&
 	   HOOK_END < HOOK_PERMIT);
 
 /* Gives which one it is, whether alone or not. */

@@ -84,3 +84,14 @@ def test_a_target_that_changes_while_its_caller_is_held_up(what, key, after):
     expect_call(event, run["calls"][0])
     assert event["target"]["confirmed"] is True and event["target"]["resolved_at"] == "entry"
     assert event["target"][key] == after, run["waits"]
+
+
+@pytest.mark.needs("perf_kprobes")
+def test_a_target_that_executes_a_file_while_it_is_waited_for():
+    """The kernel gives out a memory only when the exec is done; what came before it has the old one."""
+    with Tracer("--caller-comm", "pvmstall") as t:
+        _, (before, after), now = held_up(t, "exec")
+    assert before["target"]["confirmed"] is after["target"]["confirmed"] is True
+    assert (before["target"]["comm"], after["target"]["comm"]) == ("pvmstalled", "sleep")
+    assert before["target"]["pid"] == after["target"]["pid"] and after["access"]["inferred"] is False
+    assert {key: after["target"][key] for key in now} == now
