@@ -203,7 +203,7 @@ static int each_path(struct exe_bind *b, uint32_t at, const struct filter_value 
  * it, and its argument. What cannot be read is not taken to be one. */
 static bool is_script(int fd, char *interpreter, size_t interpreter_sz)
 {
-	char path[32], line[PVM_PATH_MAX];
+	char path[32], line[PVM_PATH_MAX] = "";
 	ssize_t len = -1;
 	int reader;
 
