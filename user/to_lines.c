@@ -18,7 +18,6 @@ int to_lines__open(struct to_lines *l, struct collector *c, const struct options
 	c->to = (struct destination){ &to_lines, l };
 	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
 					       .max_line = o->max_line,
-					       .front = RENDER_FRONT,
 					       .data = o->data_bytes,
 					       .omit = parts__with_siblings(o->omit),
 					       .args = o->verbose > 0 };

@@ -9,9 +9,6 @@
 
 #include "random_call.h"
 
-/* It has a boot's 8 digits, the process's 8 and the start's 16. */
-#define ENTITY_ID_MAX (8 + 1 + 8 + 1 + 16)
-
 /* Makes bytes of one of several kinds: letters, anything, control bytes, quotes, UTF-8 that is nearly valid. */
 static size_t random_text(char *to, size_t max)
 {
@@ -80,40 +77,7 @@ static void random_task(struct sample *s, struct task_info *t, struct pvm_task *
 	t->containers = ids;
 	t->container_cnt = fixture__below(3) ? 0 : fixture__below(4);
 	t->real_start_ns = random_number();
-	memset(t->entity_id, 'f', ENTITY_ID_MAX);
-}
-
-static void random_relative(struct sample *s, struct relative_info *r)
-{
-	r->pid = 1 | (uint32_t)random_number();
-	r->gone = !fixture__below(8);
-	random_text(r->comm, PVM_COMM_SZ);
-	r->exe = fixture__below(4) ? s->behind_exe : NULL;
-	r->exe_len = strlen(s->behind_exe);
-	r->real_start_ns = fixture__random();
-	memset(r->entity_id, 'e', ENTITY_ID_MAX);
-}
-
-static void random_ancestry(struct sample *s, enum pvm_who who)
-{
-	struct ancestry_info *a = &s->behind[who];
-	struct relative_info *of = s->relatives[who];
-
-	memset(a, 0, sizeof(*a));
-	random_text(s->behind_exe, sizeof(s->behind_exe) - 1);
-	for (size_t i = 0; i < PVM_ANCESTORS_MAX + 2; i++)
-		random_relative(s, &of[i]);
-	a->ancestors = of;
-	a->cnt = who == PVM_CALLER ? fixture__below(PVM_ANCESTORS_MAX + 1) : 1;
-	if (who == PVM_CALLER) {
-		a->session = fixture__below(3) ? &of[PVM_ANCESTORS_MAX] : NULL;
-		a->tracer = fixture__below(3) ? NULL : &of[PVM_ANCESTORS_MAX + 1];
-		a->tty_dev = fixture__below(2) ? 136 << 20 | 3 : 0;
-		strcpy(a->tty, "pts3");
-	}
-	if (fixture__below(2))
-		of[0].pid = who == PVM_CALLER ? s->f.call.caller.ppid : s->f.call.target.ppid;
-	s->r.call.ancestry[who] = fixture__below(8) ? a : NULL;
+	memset(t->entity_id, 'f', sizeof(t->entity_id) - 1);
 }
 
 static void random_regions(struct sample *s, struct regions_info *out, int exit)
@@ -133,22 +97,6 @@ static void random_regions(struct sample *s, struct regions_info *out, int exit)
 		if (!info->text_len || r->kind <= PVM_REGION_NONE)
 			info->text = NULL;
 	}
-}
-
-static void random_access(struct sample *s)
-{
-	struct call_info *c = &s->r.call;
-
-	c->access.by = (enum access_by)fixture__below(ACCESS_BY_OTHER + 1);
-	c->access.denied_by = c->access.by
-				      ? ACCESS_DENIED_NONE
-				      : (enum access_denied)fixture__below(ACCESS_DENIED_LSM + 1);
-	c->access.inferred = (enum tristate)((int)fixture__below(3) - 1);
-	c->access.cap_sys_ptrace = (enum tristate)((int)fixture__below(3) - 1);
-	c->access.caps_covered = (enum tristate)((int)fixture__below(3) - 1);
-	c->access.traces_target = (enum tristate)((int)fixture__below(3) - 1);
-	c->access.yama = (enum pvm_yama)fixture__below(PVM_YAMA_NO_ATTACH + 1);
-	fixture__random_bytes(&s->f.call.access, sizeof(s->f.call.access));
 }
 
 void random_call(struct sample *s)
@@ -180,16 +128,22 @@ void random_call(struct sample *s)
 		memset(&c->target, 0, sizeof(c->target));
 		s->f.call.resolved = PVM_UNRESOLVED;
 	}
-	random_ancestry(s, PVM_CALLER);
-	if (c->target.task)
-		random_ancestry(s, PVM_TARGET);
 	if (c->target.task && fixture__below(2)) {
 		sample__borrow(s);
 		fixture__random_bytes(s->owner.comm, PVM_COMM_SZ);
 		c->owner.exe_len = random_text(s->exe[2], 4200);
 		c->owner.exe = fixture__below(8) && c->owner.exe_len ? s->exe[2] : NULL;
 	}
-	random_access(s);
+	c->access.by = (enum access_by)fixture__below(ACCESS_BY_OTHER + 1);
+	c->access.denied_by = c->access.by
+				      ? ACCESS_DENIED_NONE
+				      : (enum access_denied)fixture__below(ACCESS_DENIED_LSM + 1);
+	c->access.inferred = (enum tristate)((int)fixture__below(3) - 1);
+	c->access.cap_sys_ptrace = (enum tristate)((int)fixture__below(3) - 1);
+	c->access.caps_covered = (enum tristate)((int)fixture__below(3) - 1);
+	c->access.traces_target = (enum tristate)((int)fixture__below(3) - 1);
+	c->access.yama = (enum pvm_yama)fixture__below(PVM_YAMA_NO_ATTACH + 1);
+	fixture__random_bytes(&s->f.call.access, sizeof(s->f.call.access));
 	random_side(&c->local, s->iov[0], s->iov[2]);
 	random_side(&c->remote, s->iov[1], s->iov[3]);
 	fixture__random_bytes(s->moved, sizeof(s->moved));
@@ -215,7 +169,7 @@ void random_summary(struct sample *s)
 	sample__summarise(s);
 	sum->reason = fixture__below(2) ? PVM_OVERFLOW : PVM_AGGREGATE;
 	sum->sums_known = fixture__below(4);
-	sum->calls = (uint32_t)random_number();
+	sum->calls = random_number();
 	sum->bytes = random_number();
 	sum->duration_ns = random_number();
 	sum->error_cnt = fixture__below(3);

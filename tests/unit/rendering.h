@@ -40,9 +40,6 @@ struct sample {
 	struct region_info regions[2][PVM_REGIONS_MAX + 1]; /* at entry, at exit */
 	struct pvm_region region[2][PVM_REGIONS_MAX + 1];
 	char mapped[5000]; /* of all of them */
-	struct ancestry_info behind[2];
-	struct relative_info relatives[2][PVM_ANCESTORS_MAX + 2]; /* the last: session, tracer */
-	char behind_exe[500];					  /* of all of them */
 };
 
 /* Makes what decode makes of fixture__call, with all of the identity known. It is to be given to free(). */

@@ -168,8 +168,6 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct call
 		if (!target)
 			put_session(j, c->ancestry[PVM_CALLER]);
 		put_users(j, task);
-		if (target)
-			fit__target_told(j, plan);
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -244,8 +242,6 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 	if (c->target.task) {
 		json__open_obj(j, "Target");
 		put_process(j, plan, c, 1);
-		if (!plan->told)
-			fit__target_told(j, plan);
 		json__close_obj(j);
 	}
 	if (c->error)

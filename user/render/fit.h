@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fit - what of a call is left out when its line would be too long, or would tell the target too late. What there is to leave
- * out is in parts.h.
+ * fit - what of a call is left out when its line would be too long. What there is to leave out is in parts.h.
  *
  * The line is first written without its arrays of unbounded length; what each part took is then
  * known, and the room is given out twice. First each part has its minimum, in the order of their
  * value; then what is left goes to those that want more, lists first and arguments last. So nothing
  * that a caller can lengthen at will, a path, an argument, a list, takes the minimum of another part,
  * and arguments never take what a list could use. What a part is too large for goes to the next one.
- *
- * What stands in front of what names the target (fit__target_told) takes of a second room besides, which ends where common
- * readers of lines stop.
  */
 #ifndef PVM_RENDER_FIT_H
 #define PVM_RENDER_FIT_H
@@ -32,7 +28,6 @@ struct fit_format {
 	uint32_t arg_extra; /* what an argument takes besides its bytes and a separator */
 	bool nulls;	    /* keys that are not known are null, not absent */
 	bool counts_first; /* no room for the counts of a list: none for any elements but the first */
-	bool lineage_first; /* the caller's ancestors stand in front of the target */
 };
 
 /* This is what is shown of a path that is cut: bytes at its beginning and at its end. */
@@ -50,20 +45,16 @@ struct fit_plan {
 	uint64_t omit;	/* parts that no line has, FIT_BIT */
 	uint64_t given; /* else those that are, FIT_BIT */
 	uint64_t cut;	/* parts that are named in `truncated` */
-	uint32_t shown[FIT_LIST_CNT];		 /* elements of each list: fit__shown */
-	uint32_t args;				 /* arguments shown */
-	uint32_t ancestors;			 /* ancestors shown */
-	uint32_t ancestor_sz[PVM_ANCESTORS_MAX]; /* what each takes, with its comma */
-	uint32_t regions[2];			 /* regions shown, [entry, exit] */
-	uint32_t region_text; /* bytes of a region's path or name that are shown */
-	int64_t args_spent;   /* room that these took */
-	uint64_t shortened;   /* paths that are shown in part, FIT_BIT */
+	uint32_t shown[FIT_LIST_CNT]; /* elements of each list: fit__shown */
+	uint32_t args;		      /* arguments shown */
+	uint32_t regions[2];	      /* regions shown, [entry, exit] */
+	uint32_t region_text;	      /* bytes of a region's path or name that are shown */
+	int64_t args_spent;	      /* room that these took */
+	uint64_t shortened;	      /* paths that are shown in part, FIT_BIT */
 	struct fit_cut texts[FIT_TEXT_CNT];
 	uint64_t done;		     /* parts that are written whole, FIT_BIT */
 	uint64_t present;	     /* parts that have something to write */
 	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
-	uint32_t front[FIT_CNT + 1]; /* as many of these stand in front of what follows */
-	size_t told;		     /* up to here stands what names the target; 0: not told yet */
 	size_t mark;		     /* up to here bytes are accounted for */
 	uint8_t open[FIT_CNT]; /* parts that have begun, outermost first; none stands inside itself */
 	uint8_t depth;
@@ -72,7 +63,6 @@ struct fit_plan {
 /* These are the out-of-line parts of what follows; they are not for callers. */
 bool fit__begin_measured(const struct json *j, struct fit_plan *plan, enum fit_part part);
 void fit__end_measured(const struct json *j, struct fit_plan *plan);
-void fit__told_measured(const struct json *j, struct fit_plan *plan);
 
 /* They go around what belongs to a part; parts may stand inside each other. Where it returns false the part is
  * not to be written, and fit__end is not to be called. Most lines are whole: then this is one test. */
@@ -87,26 +77,6 @@ static inline void fit__end(const struct json *j, struct fit_plan *plan)
 {
 	if (!plan->whole)
 		fit__end_measured(j, plan);
-}
-
-/* Says that what names the target has been written: the first time counts. In whole lines that may be said later, but in each
- * at the same place. */
-static inline void fit__target_told(const struct json *j, struct fit_plan *plan)
-{
-	if (plan->whole)
-		plan->told = j->len;
-	else
-		fit__told_measured(j, plan);
-}
-
-static inline const struct fit_form *fit__form(const struct fit_plan *plan, unsigned int part)
-{
-	return &fit_rows[part].in[plan->format->id];
-}
-
-static inline const struct regions_info *fit__regions(const struct call_info *c, unsigned int part)
-{
-	return part == FIT_REGIONS ? &c->regions : &c->regions_exit;
 }
 
 /* Returns whether no line has it: it is asked of lists and arguments, around which there is no begin and end. */
@@ -148,7 +118,7 @@ const char *fit__next_arg(const char **args, size_t *len, size_t *arg_len);
 /* Puts "truncated":[the names of what was cut], and "omitted":true if no line has all parts. */
 void fit__put_truncated(struct json *j, const struct fit_plan *plan);
 
-/* Writes a whole line by put, once or, when it is too long or tells the target too late, three times. Returns 0 or -ENOMEM. */
+/* Writes a whole line by put, once or, when it is too long, three times. Returns 0 or -ENOMEM. */
 int fit__call(struct json *j, struct render_cache *cache, const struct record *r,
 	      const struct render_opts *o, const struct fit_format *format,
 	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r));

@@ -23,7 +23,6 @@ const struct fit_format json_format = {
 	.arg_extra = sizeof("\"\"") - 1,
 	.nulls = true,
 	.counts_first = true,
-	.lineage_first = true,
 };
 
 void json_head(struct json *j, struct render_cache *cache, const struct record *r)
@@ -90,7 +89,7 @@ static void put_behind(struct json *j, struct fit_plan *plan, const struct ances
 		json__null(j, "traced_by");
 		return;
 	}
-	relatives__put(j, plan, a, true);
+	relatives__put(j, plan->cache, a, true);
 	relative__put(j, plan->cache, "traced_by", a->tracer, true);
 	fit__end(j, plan);
 }
@@ -159,7 +158,6 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 	}
 	if (resolved)
 		json_task(j, plan, &c->target, true);
-	fit__target_told(j, plan);
 	if (fit__begin(j, plan, FIT_TARGET)) {
 		put_target_judged(j, c);
 		put_parent(j, plan, relatives__parent(c, PVM_TARGET));

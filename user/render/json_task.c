@@ -289,8 +289,6 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 		fit__end(j, plan);
 	}
 	json__str(j, "entity_id", t->bare ? NULL : t->entity_id);
-	if (is_target && !plan->whole)
-		fit__target_told(j, plan);
 	if (fit__begin(j, plan, more)) {
 		put_cgroup(j, plan, t, is_target);
 		put_home(j, plan, t, is_target);

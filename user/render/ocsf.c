@@ -254,8 +254,6 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct call_in
 	if (!t->bare)
 		json__u64(j, "created_time", t->real_start_ns / NS_PER_MS);
 	put_user(j, task);
-	if (target)
-		fit__target_told(j, plan);
 	if (task->sessionid != PVM_NO_ID) {
 		json__open_obj(j, "session");
 		json__u64_text(j, "uid", task->sessionid);
@@ -375,8 +373,6 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 		put_process(j, plan, c, 1);
 	else
 		put_unresolved(j, c);
-	if (!plan->told)
-		fit__target_told(j, plan);
 }
 
 /* It is cut with what else is said of the call. */

@@ -7,7 +7,7 @@
  * (enum fit_turn); how the formats name it (parts.c), which are json, ecs and ocsf.
  *
  * `truncated` names what was cut in the order of this list read backwards; a parent stands before its children. Pairs are for
- * the caller and the target, in this order. Of a part that is shown in part the first name is that of what is shortened. Only lines of less than about 2,600 bytes come to cutting what is before NS.
+ * the caller and the target, in this order. Only lines of less than about 2,600 bytes come to cutting what is before NS.
  */
 #ifndef PVM_RENDER_PARTS_H
 #define PVM_RENDER_PARTS_H
@@ -39,10 +39,10 @@
 	PART(TARGET_NS, TARGET, WHOLE, NO_ENDS, HOME, HOME, NS_OR_NULL("target"), IN_REST2("target.ns", "target.containers"))                 \
 	PART(HOST, CNT, WHOLE, NO_ENDS, HOME, HOME, OR_NULL("host", "host"), FORM("host"), FORM("device.*"))                                  \
 	/* who is behind it, but for what names it */                                                                                         \
-	PART(ANCESTORS, CALLER, RELATIVES, NO_ENDS, OWNER_PATH, OWNER_PATH,                                                                       \
+	PART(ANCESTORS, CALLER, WHOLE, NO_ENDS, OWNER_PATH, OWNER_PATH,                                                                       \
 	     BEHIND_OR_NULL,                                                                                                                  \
-	     FORM3("pvmtrace.caller.ancestors", "process.parent.*", "pvmtrace.caller.traced_by"),                                             \
-	     FORM3("unmapped.caller.ancestors", "actor.process.parent_process.*", "unmapped.caller.traced_by"))                               \
+	     FORM3("process.parent.*", "pvmtrace.caller.ancestors", "pvmtrace.caller.traced_by"),                                             \
+	     FORM3("actor.process.parent_process.*", "unmapped.caller.ancestors", "unmapped.caller.traced_by"))                               \
 	PART(TARGET_PARENT, TARGET, WHOLE, NO_ENDS, OWNER_PATH, OWNER_PATH, OR_NULL("target.parent", "parent"),                               \
 	     FORM("Target.process.parent.*"), FORM("process.parent_process.*"))                                                               \
 	PART(EXE, CALLER, TEXT, TEXT_AT(caller.exe), PATH, PATH, TEXT_OR_NULL("caller.exe", "exe"), TEXT("process.executable", "executable"), \
@@ -87,14 +87,13 @@ enum fit_part { FIT_PARTS(PART_ID) FIT_CNT };
 #undef PART_ID
 
 enum fit_kind {
-	KIND_WHOLE,	/* is written whole or not at all */
-	KIND_BULK,	/* likewise, and has no minimum unless it is short */
-	KIND_TEXT,	/* a path, of which both ends can be shown */
-	KIND_TEXT_HEX,	/* its bytes in hex */
-	KIND_LIST,	/* a list, whose first elements can be shown */
-	KIND_ARGS,	/* the first of them can be shown */
-	KIND_REGIONS,	/* likewise */
-	KIND_RELATIVES, /* likewise; what else is of the part is written whole */
+	KIND_WHOLE,    /* is written whole or not at all */
+	KIND_BULK,     /* likewise, and has no minimum unless it is short */
+	KIND_TEXT,     /* a path, of which both ends can be shown */
+	KIND_TEXT_HEX, /* its bytes in hex */
+	KIND_LIST,     /* a list, whose first elements can be shown */
+	KIND_ARGS,     /* the first of them can be shown */
+	KIND_REGIONS,  /* likewise */
 };
 
 #define FIT_BIT(part) (1ULL << (part))

@@ -10,16 +10,9 @@
 #define PTS_MAJOR 136
 #define PTS_MAJOR_LAST 143
 
-/* Where the last characters begin that take max bytes of a line or less. */
-static size_t tail_of(const char *text, size_t len, size_t max)
+static bool is_continuation(char byte)
 {
-	size_t at = 0, total = 0, escaped;
-
-	for (size_t i = 0; i < len; total += escaped)
-		i += json__char(text + i, len - i, &escaped);
-	for (; total > max; total -= escaped)
-		at += json__char(text + at, len - at, &escaped);
-	return at;
+	return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
 const char *relative__exe(struct render_cache *cache, const struct relative_info *r, size_t *len)
@@ -27,11 +20,11 @@ const char *relative__exe(struct render_cache *cache, const struct relative_info
 	size_t from;
 
 	*len = r->exe ? strnlen(r->exe, r->exe_len) : 0;
-	/* A byte takes six at the most. */
-	from = *len > RELATIVE_EXE / 6 ? tail_of(r->exe, *len, RELATIVE_EXE) : 0;
-	if (!from)
+	if (*len <= RELATIVE_EXE)
 		return *len ? r->exe : NULL;
-	from = tail_of(r->exe, *len, RELATIVE_EXE - PATH_CUT_LEN);
+	from = *len - (RELATIVE_EXE - PATH_CUT_LEN);
+	while (from < *len && is_continuation(r->exe[from]))
+		from++;
 	memcpy(cache->path, PATH_CUT, PATH_CUT_LEN);
 	memcpy(cache->path + PATH_CUT_LEN, r->exe + from, *len - from);
 	*len += PATH_CUT_LEN - from;
@@ -86,7 +79,7 @@ void relative__put(struct json *j, struct render_cache *cache, const char *key,
 	json__close_obj(j);
 }
 
-static void put_ancestors(struct json *j, struct fit_plan *plan, const struct ancestry_info *a,
+static void put_ancestors(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
 			  bool nulls)
 {
 	if (!a->cnt) {
@@ -94,19 +87,15 @@ static void put_ancestors(struct json *j, struct fit_plan *plan, const struct an
 		return;
 	}
 	json__open_arr(j, "ancestors");
-	for (size_t i = 0; i < a->cnt && i < plan->ancestors; i++) {
-		size_t from = j->len;
-
-		relative__put(j, plan->cache, NULL, &a->ancestors[i], nulls);
-		plan->ancestor_sz[i] = (uint32_t)(j->len - from);
-	}
+	for (size_t i = 0; i < a->cnt; i++)
+		relative__put(j, cache, NULL, &a->ancestors[i], nulls);
 	json__close_arr(j);
 }
 
-void relatives__put(struct json *j, struct fit_plan *plan, const struct ancestry_info *a,
+void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
 		    bool nulls)
 {
-	put_ancestors(j, plan, a, nulls);
+	put_ancestors(j, cache, a, nulls);
 	if (a->above != PVM_ABOVE_UNKNOWN)
 		json__bool(j, "ancestors_cut", a->above == PVM_ABOVE_MORE);
 	else if (nulls)

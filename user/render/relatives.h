@@ -6,15 +6,15 @@
 #include "bpf/keys.h"
 #include "render/fit.h"
 
-#define RELATIVE_EXE 256 /* bytes that a path takes of a line; of a longer one its end is shown */
+#define RELATIVE_EXE 256 /* bytes of a path that are shown; of a longer one, its end */
 
 /* A path in that length. Valid until the next call of the same renderer. */
 const char *relative__exe(struct render_cache *cache, const struct relative_info *r, size_t *len);
 /* An object of all that is told of one; NULL: null, or nothing. */
 void relative__put(struct json *j, struct render_cache *cache, const char *key,
 		   const struct relative_info *r, bool nulls);
-/* "ancestors": nearest first, as many as the plan shows; what each takes is noted there. And "ancestors_cut". */
-void relatives__put(struct json *j, struct fit_plan *plan, const struct ancestry_info *a,
+/* "ancestors": nearest first; and "ancestors_cut". */
+void relatives__put(struct json *j, struct render_cache *cache, const struct ancestry_info *a,
 		    bool nulls);
 /* "session_leader"; NULL: null, or nothing. */
 void relatives__session(struct json *j, const struct relative_info *r, bool nulls);

@@ -13,13 +13,9 @@
 #include "event/record.h"
 #include "render/json_writer.h"
 
-/* Common readers of lines look at so many bytes of each. */
-#define RENDER_FRONT 5000
-
 struct render_opts {
 	uint32_t iov_limit; /* elements a side; UINT32_MAX: all */
 	uint32_t max_line;  /* bytes with the LF */
-	uint32_t front;	    /* bytes within which a call's target is named; 0: within the line */
 	uint32_t data;	    /* bytes shown of what a call moved; 0: no such key */
 	uint64_t omit; /* parts that the lines of calls do not have, with their siblings (parts.h) */
 	unsigned int width; /* columns of the terminal; 0: no limit but max_line */

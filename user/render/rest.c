@@ -213,7 +213,7 @@ static void put_behind(struct json *j, struct fit_plan *plan, const struct ances
 	relatives__tty(j, a, false);
 	if (!fit__begin(j, plan, FIT_ANCESTORS))
 		return;
-	relatives__put(j, plan, a, false);
+	relatives__put(j, plan->cache, a, false);
 	relative__put(j, plan->cache, "traced_by", a->tracer, false);
 	fit__end(j, plan);
 }
