@@ -18,6 +18,7 @@ int to_lines__open(struct to_lines *l, struct collector *c, const struct options
 	c->to = (struct destination){ &to_lines, l };
 	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
 					       .max_line = o->max_line,
+					       .args_room = o->args_bytes / 2 * 3,
 					       .data = o->data_bytes,
 					       .omit = parts__with_siblings(o->omit),
 					       .args = o->verbose > 0 };

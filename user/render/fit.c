@@ -306,6 +306,21 @@ static void fit_args(struct fit_plan *plan, const struct task_info *t, int64_t l
 	*room -= kept;
 }
 
+/* Returns whether a line is so long that common readers do not look at all of it, and the arguments take more of it than they
+ * may: each of their bytes can take six, and they stand in front of what names the target. */
+static bool pushes_args(const struct fit_plan *plan, const struct call_info *c,
+			const struct render_opts *o, size_t line_len)
+{
+	size_t left = c->caller.args_len, total = 0, len;
+	const char *at = c->caller.args, *arg;
+
+	if (line_len <= FIT_LINE || !o->args_room || !at || fit__omits(plan, FIT_ARGS))
+		return false;
+	while ((arg = fit__next_arg(&at, &left, &len)))
+		total += escaped_sz(arg, len) + plan->format->arg_extra;
+	return total > o->args_room;
+}
+
 static const struct regions_info *regions_of(const struct call_info *c, unsigned int part)
 {
 	return part == FIT_REGIONS ? &c->regions : &c->regions_exit;
@@ -430,6 +445,8 @@ static void fit_part(struct fit_plan *plan, unsigned int part, const struct call
 		fit_elements(plan, part, &e, minimum ? FIT_ELEMENTS : UINT32_MAX, room);
 		break;
 	case KIND_ARGS:
+		if (o->args_room && limit > o->args_room)
+			limit = o->args_room;
 		fit_args(plan, &c->caller, limit, room);
 		break;
 	case KIND_REGIONS:
@@ -540,7 +557,7 @@ int fit__call(struct json *j, struct render_cache *cache, const struct record *r
 	plan_whole(&plan, format, cache, &r->call, o);
 	if (may_fit(&plan, o)) {
 		put_line(j, &plan, r, put);
-		if (j->len <= o->max_line && !j->failed)
+		if (j->len <= o->max_line && !j->failed && !pushes_args(&plan, &r->call, o, j->len))
 			return 0;
 	}
 	plan_bare(&plan, &r->call, o);

@@ -371,9 +371,38 @@ static void test_each_length(void **state)
 	free(s);
 }
 
+/* What names the target stands where common readers of lines look at, whatever bytes the arguments have. */
+static void test_arguments_push_nothing_out(void **state)
+{
+	static const char *const targets[] = { "\"target\":{\"arg\":", "\"Target\":{",
+					       "},\"process\":{\"pid\":" };
+	static const enum record_format formats[] = { FORMAT_JSON, FORMAT_ECS, FORMAT_OCSF };
+	const struct render_opts o = { .iov_limit = 32, .max_line = 8000, .args_room = 1536 };
+	struct sample *s = sample__new();
+	const char *at;
+
+	(void)state;
+	s->r.call.caller.args = s->args;
+	s->r.call.caller.args_len = 1024;
+	for (size_t i = 0; i < 3; i++) {
+		for (const char *byte = "\1\377\"a"; *byte; byte++) {
+			memset(s->args, *byte, 1024);
+			memcpy(s->args, "argv0", sizeof("argv0"));
+			json_decref(rendering__line_in(formats[i], &s->r, &o));
+			at = memmem(rendering.buf, rendering.len, targets[i], strlen(targets[i]));
+			assert_true(at && at - rendering.buf < FIT_LINE - 1000);
+			/* Such as are usual are there. */
+			at = memmem(rendering.buf, rendering.len, "aaaaaaaa", 8);
+			assert_int_equal(at != NULL, *byte == 'a');
+		}
+	}
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_arguments_push_nothing_out),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_random_summaries),
 		cmocka_unit_test(test_each_length),
