@@ -271,7 +271,7 @@ def check_pair(_kernel, runs):
 def check_data(_kernel, runs):
     """What a read and a write moved first, where it was asked for."""
     for event in runs["walk"].agree("pair"):
-        assert event["data"] == {"hex": "73" * 64, "len": 64, "origin": "user", "toctou": True}
+        assert event["data"] == {"hex": "73" * 64, "len": 64, "origin": "user", "toctou": True, "cut": False}
     assert all("data" not in event for event in runs["default"].agree("pair"))
 
 
