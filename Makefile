@@ -222,7 +222,7 @@ CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 .PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-cost check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@tests/have-python $(PYTHON) $(call install_missing,python3)
-	$(CHECK) setup build lint $(if $(filter x86_64,$(MACHINE)),vm) unit formats btf quiet package floods
+	$(CHECK) setup build $(if $(filter x86_64,$(MACHINE)),vm) lint unit formats btf quiet package floods
 
 check-quick: ## the unit tests and the live tests that are not slow
 	$(CHECK) --quick build unit formats live

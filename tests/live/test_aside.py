@@ -44,7 +44,7 @@ def expect_kept(tracer, events, report):
 
 
 @pytest.mark.needs("userfaultfd")
-@pytest.mark.parametrize("where", ["remote", "local"])
+@pytest.mark.parametrize("where", ["remote", pytest.param("local", marks=pytest.mark.alike)])
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
 def test_what_was_kept_of_a_call_is_its_own(tracer, where, meanwhile):
     with Held("pvmbeside", where) as h:
