@@ -69,7 +69,8 @@ static void want_output(struct places_wanted *w, const struct sandbox_asked *a, 
 		if (*real == '/')
 			want_dir_of(w, real, rights);
 	}
-	if (S_ISREG(a->kind))
+	/* A rule keeps its file, and the room that it takes, after it was removed: where it has a folder of ours that has one. */
+	if (S_ISREG(a->kind) && !a->options->output)
 		want(w, PLACE_READ, false, "/proc/self/fd/%d", a->output);
 }
 
