@@ -11,12 +11,9 @@
  *
  * All of them read from one child.
  */
-#include "trigger.h"
+#include "gate.h"
 
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 
 #define ELEMENTS 3
 #define LEN 64
@@ -36,48 +33,18 @@ static struct iovec l[ELEMENTS], r[ELEMENTS], l1 = { to, LEN }, r1;
 static int ask[2], say[2];
 static pid_t target;
 
-/* Opens the gate of this process. */
-static int open_gate(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING,
-				       .range = { (uintptr_t)gate, PAGE } };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("userfaultfd");
-	return fd;
-}
-
-static void wait_parked(int fd)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-	struct uffd_msg msg;
-
-	if (poll(&p, 1, 10000) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg))
-		die("no fault came");
-}
-
-static void provide(int fd)
-{
-	struct uffdio_zeropage zero = { .range = { (uintptr_t)gate, PAGE } };
-
-	if (ioctl(fd, UFFDIO_ZEROPAGE, &zero))
-		die("UFFDIO_ZEROPAGE");
-}
-
 /* The child: at each byte it takes one step of its own gate's, and answers. */
 static _Noreturn void be_target(void)
 {
-	int fd = open_gate();
+	int fd = gate_make(0, gate, PAGE);
 	char what = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (write(say[1], &what, 1) == 1 && read(ask[0], &what, 1) == 1) {
 		if (what == 'w')
-			wait_parked(fd);
+			gate_await(fd, 1);
 		else
-			provide(fd);
+			gate_open(fd, gate, PAGE);
 	}
 	_exit(1);
 }
@@ -159,7 +126,7 @@ int main(int argc, char **argv)
 		be_target();
 	have_target(0);
 	if (!remote)
-		fd = open_gate();
+		fd = gate_make(0, gate, PAGE);
 	for (size_t i = 0; i < ELEMENTS; i++) {
 		l[i] = (struct iovec){ !remote && i == 1 ? gate : to + i * LEN, LEN };
 		r[i] = (struct iovec){ remote && i == 1 ? gate : pages + i * PAGE, LEN };
@@ -174,7 +141,7 @@ int main(int argc, char **argv)
 			if (remote)
 				have_target('w');
 			else
-				wait_parked(fd);
+				gate_await(fd, 1);
 			say_done();
 		} else if (*line == 'b') {
 			beside(cpu);
@@ -185,7 +152,7 @@ int main(int argc, char **argv)
 			if (remote)
 				have_target('p');
 			else
-				provide(fd);
+				gate_open(fd, gate, PAGE);
 			end(&held);
 		}
 	}

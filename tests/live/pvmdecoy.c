@@ -9,13 +9,10 @@
  * so that the kernel looks the pid up before the decoy is replaced. "user": the calling thread is one of the decoy's user,
  * without capabilities.
  */
-#include "trigger.h"
+#include "gate.h"
 
 #include <linux/sched.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 
 #define LEN 32
 #define COUNT_MAX (PAGE / sizeof(struct iovec))
@@ -93,31 +90,6 @@ static void *caller(void *p)
 	return NULL;
 }
 
-static int open_gate(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		die("userfaultfd");
-	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
-	reg.range.start = (uintptr_t)gate;
-	reg.range.len = PAGE;
-	if (ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("UFFDIO_REGISTER");
-	return fd;
-}
-
-static void wait_parked(int fd)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-	struct uffd_msg msg;
-
-	if (poll(&p, 1, 10000) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg))
-		die("no fault came");
-}
-
 /* The number may be in use for a moment: by somebody else, then there is nothing to test. */
 static void start_again(pid_t decoy)
 {
@@ -156,12 +128,10 @@ static void become(pid_t pid, int sig, const char *name)
 static void provide(int fd)
 {
 	static struct iovec page[COUNT_MAX] __attribute__((aligned(PAGE)));
-	struct uffdio_copy copy = { .dst = (uintptr_t)gate, .src = (uintptr_t)page, .len = PAGE };
 
 	for (size_t i = 0; i < cnt; i++)
 		page[i] = l[i];
-	if (ioctl(fd, UFFDIO_COPY, &copy))
-		die("UFFDIO_COPY");
+	gate_fill(fd, gate, page);
 }
 
 /* Waits for a line; without one it is over. */
@@ -191,18 +161,21 @@ static void begin_calls(pid_t decoy, int fd, pthread_t *threads, size_t callers)
 	for (size_t i = 0; i < callers; i++) {
 		calls[i] = call_of(READ, decoy, late ? l : (struct iovec *)gate, cnt, r, cnt, 0);
 		pthread_create(&threads[i], NULL, caller, &calls[i]);
-		wait_parked(fd);
+		gate_await(fd, 1);
 	}
 }
 
 int main(int argc, char **argv)
 {
 	pthread_t threads[CALLERS_MAX];
-	int fd = open_gate();
-	pid_t decoy = start(0);
+	pid_t decoy;
+	int fd;
 	bool nobody, exec, open, gone;
 	size_t callers;
 
+	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
+	fd = gate_make(0, gate, PAGE);
+	decoy = start(0);
 	late = argc > 1 && !strcmp(argv[1], "late");
 	callers = late ? CALLERS_MAX : 1;
 	argv += late;

@@ -4,12 +4,9 @@
  * that only a page of this program ends. Prints a line when all have called and one when all are inside; a line on
  * stdin lets them return, and then prints how many moved what they asked for.
  */
-#include "trigger.h"
+#include "gate.h"
 
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 
 #define LEN 8
 #define STACK (64UL << 10) /* of a thread; it is never touched beyond a page or two */
@@ -71,34 +68,6 @@ static void join(pthread_t *threads, long cnt)
 	free(threads);
 }
 
-static int open_gate(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		die("userfaultfd");
-	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
-	reg.range.start = (uintptr_t)gate;
-	reg.range.len = PAGE;
-	if (ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("UFFDIO_REGISTER");
-	return fd;
-}
-
-/* Each of them sends a message when it stands still. */
-static void wait_parked(int fd, long cnt)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-	struct uffd_msg msg;
-
-	for (long i = 0; i < cnt; i++) {
-		if (poll(&p, 1, 30000) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg))
-			die("no fault came");
-	}
-}
-
 static void say(const char *what)
 {
 	printf("{\"pid\":%d,\"%s\":true}\n", getpid(), what);
@@ -108,25 +77,23 @@ static void say(const char *what)
 int main(int argc, char **argv)
 {
 	long cnt[2] = { argc > 1 ? atol(argv[1]) : 0, argc > 2 ? atol(argv[2]) : 0 };
-	struct uffdio_zeropage zero = { 0 };
 	pthread_t *threads[2];
 	char line[16];
-	int fd = open_gate();
+	int fd;
 
+	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
+	fd = gate_make(0, gate, PAGE);
 	pthread_mutex_lock(&lock);
 	threads[0] = start(cnt[0], idle);
 	while (__atomic_load_n(&called, __ATOMIC_SEQ_CST) < cnt[0])
 		usleep(1000);
 	say("idle");
 	threads[1] = start(cnt[1], parked);
-	wait_parked(fd, cnt[1]);
+	gate_await(fd, cnt[1]);
 	say("parked");
 	if (!fgets(line, sizeof(line), stdin))
 		_exit(0);
-	zero.range.start = (uintptr_t)gate;
-	zero.range.len = PAGE;
-	if (ioctl(fd, UFFDIO_ZEROPAGE, &zero))
-		die("UFFDIO_ZEROPAGE");
+	gate_open(fd, gate, PAGE);
 	join(threads[1], cnt[1]);
 	pthread_mutex_unlock(&lock);
 	join(threads[0], cnt[0]);

@@ -14,13 +14,10 @@
  *         [-b WRITERS] [-B NICE] [-c CPU]
  * SPIN: how many steps a caller counts between two calls.
  */
-#include "trigger.h"
+#include "gate.h"
 
 #include <linux/bpf.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 #define CALLS_MAX (1UL << 16) /* of a thread */
@@ -48,6 +45,7 @@ static long spin, interval_us = 10000, cpu = -1;
 
 static struct thread threads[THREADS_MAX];
 static size_t threads_cnt;
+static char *parked_at;	   /* pages, one for each of these calls */
 static struct iovec *list; /* all elements are alike */
 static pid_t target;
 static pthread_barrier_t begin;
@@ -133,31 +131,18 @@ static void join(enum role role)
 			pthread_join(threads[i].handle, NULL);
 }
 
-/* Starts the calls that stay inside, each at a page that nobody fills, and waits until they are there. Returns the
- * userfaultfd that wakes them, with the pages in zero. */
-static int park(struct uffdio_zeropage *zero)
+/* Starts the calls that stay inside, each at a page that nobody fills, and waits until they are there. Returns the gate
+ * that they are at. */
+static int park(void)
 {
-	size_t cnt = (size_t)counts[PARKED];
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	char *gate = must_map(cnt * PAGE, PROT_READ | PROT_WRITE, 0);
+	const size_t size = (size_t)counts[PARKED] * PAGE;
+	int fd;
 
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		die("userfaultfd");
-	reg.range = (struct uffdio_range){ (uintptr_t)gate, cnt * PAGE };
-	if (ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("UFFDIO_REGISTER");
-	for (size_t i = 0; i < cnt; i++)
-		start(PARKED, gate + i * PAGE);
-	for (size_t i = 0; i < cnt; i++) {
-		struct pollfd p = { fd, POLLIN, 0 };
-		struct uffd_msg msg;
-
-		if (poll(&p, 1, 60000) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg))
-			die("no fault came");
-	}
-	zero->range = reg.range;
+	parked_at = must_map(size, PROT_READ | PROT_WRITE, 0);
+	fd = gate_make(0, parked_at, size);
+	for (size_t at = 0; at < size; at += PAGE)
+		start(PARKED, parked_at + at);
+	gate_await(fd, counts[PARKED]);
 	return fd;
 }
 
@@ -228,7 +213,6 @@ static void tell(void)
 
 int main(int argc, char **argv)
 {
-	struct uffdio_zeropage zero = { 0 };
 	int gate = -1;
 
 	parse(argc, argv);
@@ -239,10 +223,10 @@ int main(int argc, char **argv)
 		list[i] = (struct iovec){ remote, LEN };
 	target = victim();
 	if (counts[PARKED])
-		gate = park(&zero);
+		gate = park();
 	run_all();
-	if (counts[PARKED] && ioctl(gate, UFFDIO_ZEROPAGE, &zero))
-		die("UFFDIO_ZEROPAGE");
+	if (counts[PARKED])
+		gate_open(gate, parked_at, (size_t)counts[PARKED] * PAGE);
 	join(PARKED);
 	victim_end(target);
 	tell();

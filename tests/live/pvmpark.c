@@ -5,12 +5,9 @@
  * "resolve" (the call returns and is reported), "exec PATH ARG..." (from the main thread). End of
  * file ends the program, with the call still inside.
  */
-#include "trigger.h"
+#include "gate.h"
 
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 
 static char *src, *dst, *gate;
 static struct iovec l[2], r;
@@ -25,38 +22,9 @@ static void *caller(void *p)
 	return NULL;
 }
 
-static int open_gate(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		die("userfaultfd");
-	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
-	reg.range.start = (uintptr_t)gate;
-	reg.range.len = PAGE;
-	if (ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("UFFDIO_REGISTER");
-	return fd;
-}
-
-static void wait_parked(int fd)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-	struct uffd_msg msg;
-
-	if (poll(&p, 1, 10000) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg) ||
-	    msg.event != UFFD_EVENT_PAGEFAULT)
-		die("no fault came");
-}
-
 static void resolve(int fd, pthread_t t)
 {
-	struct uffdio_zeropage zero = { .range = { (uintptr_t)gate, PAGE } };
-
-	if (ioctl(fd, UFFDIO_ZEROPAGE, &zero))
-		die("UFFDIO_ZEROPAGE");
+	gate_open(fd, gate, PAGE);
 	pthread_join(t, NULL);
 	report_as(getpid(), caller_tid, NULL, &call, 1);
 }
@@ -65,8 +33,10 @@ int main(void)
 {
 	char line[4096], *words[32];
 	pthread_t t;
-	int fd = open_gate();
+	int fd;
 
+	gate = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
+	fd = gate_make(0, gate, PAGE);
 	src = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
 	dst = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
 	memset(src, 's', PAGE);
@@ -76,7 +46,7 @@ int main(void)
 	call = call_of(READ, getpid(), l, 2, &r, 1, 0);
 	call.abi = ABI;
 	pthread_create(&t, NULL, caller, NULL);
-	wait_parked(fd);
+	gate_await(fd, 1);
 	report_as(getpid(), caller_tid, dst[63] == 's' ? "\"secret\":true," : "\"secret\":false,",
 		  &call, 1);
 	while (fgets(line, sizeof(line), stdin)) {

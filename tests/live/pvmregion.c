@@ -11,11 +11,9 @@
 /* Addresses are chosen here, and what a step returns is looked at by the test. */
 /* NOLINTBEGIN(performance-no-int-to-ptr,bugprone-unused-return-value) */
 
-#include "trigger.h"
+#include "gate.h"
 
-#include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
@@ -217,8 +215,7 @@ static void *give(void *arg)
 {
 	int fd = *(int *)arg;
 	struct uffd_msg msg;
-	char page[PAGE] __attribute__((aligned(PAGE))) = { 0 }, line[16];
-	struct uffdio_copy copy = { .src = (uintptr_t)page, .len = PAGE };
+	char line[16];
 
 	if (read(fd, &msg, sizeof(msg)) != sizeof(msg))
 		die("userfaultfd");
@@ -226,25 +223,18 @@ static void *give(void *arg)
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
 		exit(1);
-	copy.dst = msg.arg.pagefault.address & ~(PAGE - 1);
-	if (ioctl(fd, UFFDIO_COPY, &copy))
-		die("UFFDIO_COPY");
+	gate_open(fd, (const void *)(uintptr_t)(msg.arg.pagefault.address & ~(PAGE - 1)), PAGE);
 	return NULL;
 }
 
 static void park(pid_t pid, char *address)
 {
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	struct uffdio_api api = { .api = UFFD_API };
 	char *late = must_map(PAGE, PROT_READ | PROT_WRITE, 0);
-	struct uffdio_register reg = { .range = { (uintptr_t)late, PAGE },
-				       .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = gate_make(0, late, PAGE);
 	struct iovec l = { late, 16 }, r = { address, 16 };
 	struct call c = call_of(WRITE, pid, &l, 1, &r, 1, 0);
 	pthread_t t;
 
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("userfaultfd");
 	if (pthread_create(&t, NULL, give, &fd))
 		die("pthread_create");
 	call_run(&c);

@@ -6,12 +6,9 @@
  * hands the number to the victim; provides the page, and takes the number back while the second local element waits for
  * another such page; provides that one, and reports; ends.
  */
-#include "trigger.h"
+#include "gate.h"
 
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 
 #define LEN 32
 
@@ -114,44 +111,13 @@ static void *caller(void *p)
 	return NULL;
 }
 
-static int open_gate(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
-		fprintf(stderr, "pvmswap: userfaultfd: %s\n", strerror(errno));
-		exit(77);
-	}
-	gate = must_map(2 * PAGE, PROT_READ | PROT_WRITE, 0);
-	reg.range.start = (uintptr_t)gate;
-	reg.range.len = 2 * PAGE;
-	if (ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("UFFDIO_REGISTER");
-	return fd;
-}
-
-static void wait_parked(int fd)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-	struct uffd_msg msg;
-
-	if (poll(&p, 1, 10000) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg))
-		die("no fault came");
-}
-
 static void provide(int fd, char *page)
 {
 	static struct iovec content[PAGE / sizeof(struct iovec)] __attribute__((aligned(PAGE)));
-	struct uffdio_copy copy = { .dst = (uintptr_t)page,
-				    .src = (uintptr_t)content,
-				    .len = PAGE };
 
 	content[0] = (struct iovec){ to, LEN };
 	content[1] = (struct iovec){ gate + PAGE, LEN };
-	if (ioctl(fd, UFFDIO_COPY, &copy))
-		die("UFFDIO_COPY");
+	gate_fill(fd, page, content);
 }
 
 /* Without a line it is over. */
@@ -171,11 +137,13 @@ static void say(const char *what)
 
 int main(void)
 {
-	int fd = open_gate();
+	int fd;
 	struct held own;
 	pid_t victim, number;
 	pthread_t t;
 
+	gate = must_map(2 * PAGE, PROT_READ | PROT_WRITE, 0);
+	fd = gate_make(0, gate, 2 * PAGE);
 	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		die("mmap");
@@ -190,13 +158,13 @@ int main(void)
 	call = call_of(READ, number, (struct iovec *)gate, 2, &r, 1, 0);
 	call.local.known = NULL;
 	pthread_create(&t, NULL, caller, NULL);
-	wait_parked(fd);
+	gate_await(fd, 1);
 	held_end(&own);
 	hand_over(number);
 	say("victim");
 	next_step();
 	provide(fd, gate);
-	wait_parked(fd);
+	gate_await(fd, 1);
 	shared->wanted = 0;
 	held_start(&own, number);
 	say("own");

@@ -4,13 +4,10 @@
  * asked for forks. Prints its pid when it waits. At each line on stdin the child, which is let go at the first one, reads its
  * parent's memory (not at "live"), and its pid and the results are printed.
  */
-#include "trigger.h"
+#include "gate.h"
 
 #include <linux/sched.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 
 #define LEN 16
 #define CALLS 3
@@ -57,21 +54,6 @@ static void *make_child(void *p)
 		pause();
 }
 
-static int hold_forks(void)
-{
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_EVENT_FORK };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		die("userfaultfd");
-	reg.range.start = (uintptr_t)must_map(PAGE, PROT_READ, 0);
-	reg.range.len = PAGE;
-	if (ioctl(fd, UFFDIO_REGISTER, &reg))
-		die("UFFDIO_REGISTER");
-	return fd;
-}
-
 static void let_go(int fd)
 {
 	struct uffd_msg msg;
@@ -87,7 +69,8 @@ static void let_go(int fd)
 
 int main(void)
 {
-	int fd = hold_forks();
+	const void *held = must_map(PAGE, PROT_READ, 0);
+	int fd = gate_make(UFFD_FEATURE_EVENT_FORK, held, PAGE);
 	struct pollfd p = { fd, POLLIN, 0 };
 	pthread_t maker;
 	char line[16];

@@ -8,18 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd_path.h"
 #include "output/acl.h"
-
-/* Reads the kernel's name of the file, "" if it cannot be had. */
-static void read_link(int fd, char out[PATH_MAX])
-{
-	char name[32];
-	ssize_t len;
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	len = readlink(name, out, PATH_MAX - 1);
-	out[len < 0 ? 0 : len] = '\0';
-}
 
 static struct file_access read_access(int fd)
 {
@@ -60,7 +50,7 @@ void file_watch__begin(struct file_watch *w, const char *path, int fd)
 		n = snprintf(w->path, sizeof(w->path), "%s", path);
 	if (n < 0 || (size_t)n >= sizeof(w->path))
 		w->path[0] = '\0';
-	read_link(fd, w->link);
+	fd_path__read(fd, w->link);
 	w->access = read_access(fd);
 }
 
@@ -141,7 +131,7 @@ static enum file_change look_from_inside(const struct file_watch *w, int fd)
 	char link[PATH_MAX];
 	long own = mount_of(fd);
 
-	read_link(fd, link);
+	fd_path__read(fd, link);
 	if (!*w->link || !*link)
 		return FILE_SAME;
 	if (strcmp(link, w->link) != 0)

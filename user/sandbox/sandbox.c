@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd_path.h"
 #include "base/log.h"
 #include "event/sandbox_info.h"
 #include "sandbox/calls.h"
@@ -41,17 +41,6 @@ static int ask(bool *seccomp, int *landlock)
 	return 0;
 }
 
-/* The kernel's name of what lines are written to. */
-static void read_name(int fd, char out[PATH_MAX])
-{
-	char name[32];
-	ssize_t len;
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	len = readlink(name, out, PATH_MAX - 1);
-	out[len < 0 ? 0 : len] = '\0';
-}
-
 int sandbox__prepare(struct sandbox *s, const struct sandbox_asked *asked)
 {
 	static struct places_wanted wanted;
@@ -67,7 +56,7 @@ int sandbox__prepare(struct sandbox *s, const struct sandbox_asked *asked)
 	err = ask(&s->seccomp, &s->landlock);
 	if (err || !s->landlock)
 		return err;
-	read_name(asked->output, real);
+	fd_path__read(asked->output, real);
 	places__want(&s->asked, real, &wanted);
 	s->place_cnt = places__open(&wanted, s->places);
 	return 0;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "audit/match.h"
+#include "audit_call.h"
 #include "bpf/event.h"
 
 #define US 1000ULL
@@ -40,22 +41,10 @@ static int end(void **state)
 	return 0;
 }
 
-static struct audit_call call_at(uint64_t ns)
-{
-	return (struct audit_call){
-		.ns = ns,
-		.args = { 991, 0x7ffd12340000, 1, 0x7ffd12340010, 1, 0 },
-		.pid = 4242,
-		.tid = 4243,
-		.abi = PVM_ABI_X86_64,
-		.op = PVM_READ,
-	};
-}
-
 /* Adds a sample of a ring that is read alone. */
 static void sample_later(uint64_t ns)
 {
-	struct audit_call call = call_at(ns);
+	struct audit_call call = audit_call__at(ns);
 
 	audit_match__sample(m, &call);
 }
@@ -68,7 +57,7 @@ static void sample(uint64_t ns)
 
 static void seen(uint64_t ns, bool late)
 {
-	struct audit_call call = call_at(ns);
+	struct audit_call call = audit_call__at(ns);
 
 	call.late = late;
 	audit_match__seen(m, &call);
@@ -163,7 +152,7 @@ static void test_what_is_left_over(void **state)
 /* A hook that no begin was seen by sees a call when it ends, however long that takes. */
 static void test_who_is_still_inside(void **state)
 {
-	struct audit_call call = call_at(LATER + S), other = call_at(LATER + 2 * S);
+	struct audit_call call = audit_call__at(LATER + S), other = audit_call__at(LATER + 2 * S);
 	uint32_t *tag, last;
 
 	(void)state;
@@ -207,11 +196,11 @@ static void test_who_is_still_inside(void **state)
 
 static void test_what_makes_another_call(void **state)
 {
-	struct audit_call call = call_at(LATER);
+	struct audit_call call = audit_call__at(LATER);
 
 	(void)state;
 	for (int i = 0; i < 9; i++) {
-		call = call_at(LATER);
+		call = audit_call__at(LATER);
 		if (i < 6)
 			call.args[i]++;
 		else if (i == 6)
@@ -226,7 +215,7 @@ static void test_what_makes_another_call(void **state)
 	audit_match__settle(m);
 	assert_int_equal(orphans(UINT64_MAX), 1);
 	/* perf cannot tell these two. */
-	call = call_at(LATER + 2 * US);
+	call = audit_call__at(LATER + 2 * US);
 	call.abi = PVM_ABI_X32;
 	audit_match__seen(m, &call);
 	sample(LATER + 3 * US);
@@ -238,7 +227,7 @@ static void test_what_makes_another_call(void **state)
  * first, nor is the thread that made the attempt inside of that call. */
 static void test_x32_that_is_refused(void **state)
 {
-	struct audit_call call = call_at(LATER);
+	struct audit_call call = audit_call__at(LATER);
 
 	(void)state;
 	call.abi = PVM_ABI_X32;

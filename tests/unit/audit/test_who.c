@@ -12,24 +12,13 @@
 #include <unistd.h>
 
 #include "audit/who.h"
+#include "audit_call.h"
 #include "bpf/event.h"
 #include "event/judge.h"
 
 #define S 1000000000ULL
 #define LATER (100 * S)
 #define BEGIN_NS (50 * S)
-
-static struct audit_call call_at(uint64_t ns)
-{
-	return (struct audit_call){
-		.ns = ns,
-		.args = { 991, 0x7ffd12340000, 1, 0x7ffd12340010, 1, 0 },
-		.pid = 4242,
-		.tid = 4243,
-		.abi = PVM_ABI_X86_64,
-		.op = PVM_READ,
-	};
-}
 
 static struct filter_value value;
 static struct options options;
@@ -38,7 +27,7 @@ static struct options options;
 static bool passes(enum pvm_who side, enum filter_field field, const char *text, uint32_t number,
 		   bool exclude, const struct audit_who *who)
 {
-	struct audit_call call = call_at(LATER);
+	struct audit_call call = audit_call__at(LATER);
 
 	options = (struct options){ .rule_cnt = 1 };
 	value = (struct filter_value){ .exclude = exclude, .text = text, .number = number };
@@ -103,7 +92,7 @@ static void test_only_what_is_known_hides(void **state)
 
 static void test_what_is_known_can_hide(void **state)
 {
-	struct audit_call call = call_at(LATER);
+	struct audit_call call = audit_call__at(LATER);
 	struct audit_who who = dumper;
 
 	(void)state;
@@ -171,7 +160,7 @@ static void test_replayed(void **state)
 /* It is read of this very process. */
 static void test_read(void **state)
 {
-	struct audit_call call = call_at(UINT64_MAX / 2);
+	struct audit_call call = audit_call__at(UINT64_MAX / 2);
 	struct audit_who who;
 	struct pvm_task task;
 
@@ -195,7 +184,7 @@ static void test_read(void **state)
 /* Processes end at any moment while they are read. */
 static void test_read_amid_its_end(void **state)
 {
-	struct audit_call call = call_at(UINT64_MAX / 2);
+	struct audit_call call = audit_call__at(UINT64_MAX / 2);
 	struct audit_who who;
 	pid_t child;
 
