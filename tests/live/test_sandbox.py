@@ -206,3 +206,10 @@ def test_whose_a_file_was_is_known_inside(public_dir):
         t.stop()
         assert "--metrics" not in t.stderr()
     assert "pvmtrace_running 0" in path.read_text()
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/null"])
+def test_a_replay_of_a_device(source):
+    """Of which the C library asks whether it is a terminal."""
+    run = pvmtrace("--replay", source)
+    assert (run.status, run.out) == (os.EX_DATAERR, b""), run.err

@@ -80,15 +80,19 @@ def test_hostile_name(recorded):
     assert (line["bytes"], line["result"]) == ("0/64", "ESRCH")
 
 
-def on_terminal(recorded, width, **env):
-    """What a terminal of so many columns is sent."""
+def replay(recorded):
+    return "--replay", recorded[0], "-f", "text"
+
+
+def on_terminal(args, width, **env):
+    """What a terminal of so many columns is sent by a run that comes to its end."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     settings = termios.tcgetattr(slave)
     settings[1] &= ~termios.OPOST
     termios.tcsetattr(slave, termios.TCSANOW, settings)
     clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM")}
-    with subprocess.Popen([PVMTRACE, "--replay", recorded[0], "-f", "text"], stdin=subprocess.DEVNULL, stdout=slave,
+    with subprocess.Popen([PVMTRACE, *map(str, args)], stdin=subprocess.DEVNULL, stdout=slave,
                           env={**clean, "TERM": "xterm", **env}) as p:
         os.close(slave)
         out = b""
@@ -107,7 +111,7 @@ def on_terminal(recorded, width, **env):
 
 @pytest.mark.parametrize("width", [200, 80, 20])
 def test_terminal(recorded, width):
-    found = on_terminal(recorded, width)
+    found = on_terminal(replay(recorded), width)
     plain = [COLOR.sub("", line) for line in found]
     assert all(ESC in line for line in found) and not any(ESC in line for line in plain)
     assert all(len(line) <= width for line in plain)
@@ -120,7 +124,14 @@ def test_terminal(recorded, width):
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_color(recorded, env):
-    assert not any(ESC in line for line in on_terminal(recorded, 100, **env))
+    assert not any(ESC in line for line in on_terminal(replay(recorded), 100, **env))
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_live_on_a_terminal(form):
+    """Of which it is asked, while the run goes on, how wide it is."""
+    found = on_terminal(("-f", form, "--duration", 1, *ONLY_ME), 100)
+    assert "start" in found[0] and "stop" in found[-1] and "duration" in found[-1]
 
 
 @pytest.mark.slow

@@ -11,15 +11,14 @@
 
 /* What some runs do and others do not. */
 enum sandbox_need {
-	NEED_KERNEL = 1,     /* the kernel half is asked, told, watched and waited for */
-	NEED_ATTACH = 2,     /* a hook is attached */
-	NEED_FILE = 4,	     /* a regular file is written */
-	NEED_NAMES = 8,	     /* files are made, renamed and removed */
-	NEED_OPEN = 16,	     /* files are opened */
-	NEED_LIST = 32,	     /* directories are read: of patterns for programs */
-	NEED_SEND = 64,	     /* to a socket that is connected */
-	NEED_PIPE = 128,     /* a pipe is written */
-	NEED_TERMINAL = 256, /* a terminal or another device is written */
+	NEED_KERNEL = 1, /* the kernel half is asked, told, watched and waited for */
+	NEED_ATTACH = 2, /* a hook is attached */
+	NEED_FILE = 4,	 /* a regular file is written */
+	NEED_NAMES = 8,	 /* files are made, renamed and removed */
+	NEED_OPEN = 16,	 /* files are opened */
+	NEED_LIST = 32,	 /* directories are read: of patterns for programs */
+	NEED_SEND = 64,	 /* to a socket that is connected */
+	NEED_PIPE = 128, /* a pipe is written */
 };
 
 enum call_condition {

@@ -49,12 +49,11 @@ static void test_what_is_written_to(void **state)
 	(void)state;
 	assert_int_equal(needs_of(S_IFIFO, true, NO_ARGS), NEED_KERNEL | NEED_PIPE);
 	assert_int_equal(needs_of(S_IFSOCK, true, NO_ARGS), NEED_KERNEL | NEED_SEND);
-	assert_int_equal(needs_of(S_IFCHR, true, NO_ARGS), NEED_KERNEL | NEED_TERMINAL);
+	assert_int_equal(needs_of(S_IFCHR, true, NO_ARGS), NEED_KERNEL);
 	assert_int_equal(needs_of(S_IFREG, true, NO_ARGS), NEED_KERNEL | NEED_FILE | NEED_OPEN);
 	/* By a name there may be anything the next time. */
 	assert_int_equal(needs_of(S_IFREG, true, ARGS("-o", "x")),
-			 NEED_KERNEL | NEED_FILE | NEED_NAMES | NEED_OPEN | NEED_PIPE |
-				 NEED_TERMINAL);
+			 NEED_KERNEL | NEED_FILE | NEED_NAMES | NEED_OPEN | NEED_PIPE);
 }
 
 static void test_what_options_ask_for(void **state)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -137,6 +138,18 @@ static long send_to_peer(void)
 	return syscall(SYS_sendto, 1 << 20, "x", 1, 0, NULL, 0);
 }
 
+static long ask_width(void)
+{
+	struct winsize size;
+
+	return ioctl(1 << 20, TIOCGWINSZ, &size);
+}
+
+static long ask_terminal(void)
+{
+	return isatty(1 << 20) ? 0 : -1;
+}
+
 static void test_calls(void **state)
 {
 	static const struct {
@@ -154,6 +167,8 @@ static void test_calls(void **state)
 		{ NEED_KERNEL, read_self, 0 },
 		{ UINT32_MAX, read_parent, KILLED },
 		{ 0, map_data, 0 },
+		{ 0, ask_width, EBADF },
+		{ 0, ask_terminal, EBADF },
 		{ UINT32_MAX, map_code, KILLED },
 		{ UINT32_MAX, make_map, KILLED },
 		{ NEED_KERNEL, attach, KILLED },
