@@ -41,8 +41,8 @@ struct destination_ops {
 	/* Tells a record of the program's own; books: how a replay can tell it again; NULL: it knows. Returns 0,
 	 * -EAGAIN or -ENOMEM. */
 	int (*tell)(void *ctx, struct record *rec, const struct frame_books *books);
-	/* Writes at the end what it holds itself, beside the sink. Returns how many calls cannot be written, and adds those of
-	 * each rule. */
+	/* Writes at the end what it holds itself, beside the sink. Returns how many calls cannot be written, and says how
+	 * many of each rule. */
 	uint64_t (*unwritten)(void *ctx, struct rule_counts rules[RULES_MAX]);
 	/* Looks, once a second, at what others did to its own file (beside the sink's). now_ns: CLOCK_BOOTTIME. */
 	void (*look)(void *ctx, struct outputs *o, uint64_t now_ns);

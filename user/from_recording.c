@@ -66,7 +66,6 @@ static const struct rule *judge(void *ctx, const struct call_info *call)
 	return judge__call(f->collector->options, call);
 }
 
-/* They stand before their call, or nowhere. */
 static bool pin_key(void *ctx, struct pin_key *out)
 {
 	(void)ctx;
@@ -74,6 +73,7 @@ static bool pin_key(void *ctx, struct pin_key *out)
 	return false;
 }
 
+/* They stand before their call, or nowhere. */
 static bool take_arrays(void *ctx, uint64_t exit_ns)
 {
 	(void)ctx;

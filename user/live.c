@@ -179,9 +179,11 @@ static int give_up_rights(struct live *l)
 /* Asks for what the run will need behind the bars, while there are rights to. */
 static int prepare_sandbox(struct live *l)
 {
+	const struct sink *sink = l->collector.sink;
 	const struct sandbox_asked asked = {
 		.options = l->options,
-		.output = sink__fd(l->collector.sink),
+		.reopens = sink__reopens(sink),
+		.output = sink__fd(sink),
 		.tracing = true,
 		.notifies = l->loop.notify.fd >= 0,
 		.attach_later = tracer__attaches_later(l->tracer),

@@ -199,7 +199,10 @@ static int run(struct replay *r)
 /* Whoever made the recording is not trusted: nothing is read of it before the program is in its cage. */
 static int enter_sandbox(struct replay *r, const struct options *o)
 {
-	const struct sandbox_asked asked = { .options = o, .output = sink__fd(r->collector.sink) };
+	const struct sink *sink = r->collector.sink;
+	const struct sandbox_asked asked = { .options = o,
+					     .reopens = sink__reopens(sink),
+					     .output = sink__fd(sink) };
 	int err = sandbox__prepare(&r->sandbox, &asked);
 
 	privileges__close_accounts();

@@ -16,6 +16,7 @@ int to_lines__open(struct to_lines *l, struct collector *c, const struct options
 	*l = (struct to_lines){ .collector = c, .renderer = renderer__new(o->format) };
 	c->lines = l;
 	c->to = (struct destination){ &to_lines, l };
+	/* Usual arguments take little more than their bytes; others, which take up to six for each, are cut (fit.h). */
 	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
 					       .max_line = o->max_line,
 					       .args_room = o->args_bytes / 2 * 3,

@@ -55,26 +55,11 @@ static void have_target(char what)
 		die("the target");
 }
 
-static void move_to(pid_t tid, int which)
-{
-	static cpu_set_t all;
-	cpu_set_t one;
-
-	if (!CPU_COUNT(&all) && sched_getaffinity(0, sizeof(all), &all))
-		die("sched_getaffinity");
-	CPU_ZERO(&one);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && which-- == 0)
-			CPU_SET(cpu, &one);
-	if (sched_setaffinity(tid, sizeof(one), &one))
-		die("sched_setaffinity");
-}
-
 static void *run(void *p)
 {
 	struct caller *c = p;
 
-	move_to(0, c->cpu);
+	pin_thread(c->cpu);
 	c->tid = my_tid();
 	for (size_t i = 0; i < c->cnt; i++)
 		call_run(&c->calls[i]);
@@ -146,7 +131,7 @@ int main(int argc, char **argv)
 		} else if (*line == 'b') {
 			beside(cpu);
 		} else if (*line == 'm') {
-			move_to(held.tid, cpu);
+			move_thread(held.tid, cpu);
 			say_done();
 		} else {
 			if (remote)

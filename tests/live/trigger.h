@@ -67,9 +67,8 @@ static UNUSED void die(const char *what)
 	exit(1);
 }
 
-/* Puts the thread on the CPU of this number among those that the process was given: threads that are to race have to
- * run at the same moment. */
-static UNUSED void pin_thread(int which)
+/* Puts a thread (0: the one that asks) on the CPU of this number among those that the process was given. */
+static UNUSED void move_thread(pid_t tid, int which)
 {
 	static cpu_set_t all;
 	cpu_set_t one;
@@ -82,7 +81,14 @@ static UNUSED void pin_thread(int which)
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &all) && which-- == 0)
 			CPU_SET(cpu, &one);
-	sched_setaffinity(0, sizeof(one), &one);
+	if (sched_setaffinity(tid, sizeof(one), &one))
+		die("sched_setaffinity");
+}
+
+/* Threads that are to race have to run at the same moment. */
+static UNUSED void pin_thread(int which)
+{
+	move_thread(0, which);
 }
 
 static UNUSED void *must_map(size_t size, int prot, int extra_flags)

@@ -164,6 +164,10 @@ static bool is_online(int cpu)
 	char path[64], text[4] = "";
 	FILE *f;
 
+	/* One that may come, or never will, is not there. */
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d", cpu);
+	if (access(path, F_OK))
+		return false;
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
 	f = fopen(path, "re");
 	if (!f) /* one that cannot be taken out has no such file */

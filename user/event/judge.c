@@ -323,13 +323,11 @@ static bool asks_target(const struct rule *r)
  * that may have been another one (pvm_rules_left_of). */
 static bool is_doubtful(const struct rule *r, const struct call_info *call)
 {
-	if (!asks_target(r))
-		return false;
-	if (!call->target.task && call->ret_known && call->ret > 0)
-		return true;
-	if (!r->name)
-		return false;
-	return drops(r) ? pvm_target_is_doubtful(call->raw) : pvm_target_may_differ(call->raw);
+	const bool nobody = !call->target.task && call->ret_known && call->ret > 0;
+	const bool other = r->name && (drops(r) ? pvm_target_is_doubtful(call->raw)
+						: pvm_target_may_differ(call->raw));
+
+	return (nobody || other) && asks_target(r);
 }
 
 /* It holds for the named process or for the owner of the memory that it works in: neither hides the other. */

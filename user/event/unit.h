@@ -14,8 +14,8 @@
 
 /* Its name, as systemctl(1) has it, within the len bytes of the path. NULL: it is in none. */
 const char *unit__of(const char *path, size_t len, size_t *unit_len);
-/* Whether that is one that a value means: a unit's name, which without a type is a service's, or a shell pattern for some, in which a backslash stands for itself. cut:
- * the path lacks names, in which it could be. */
+/* Whether that is one that a value means: a unit's name, which without a type is a service's, or a shell pattern for some, in
+ * which a backslash stands for itself. cut: the path lacks names, in which it could be. */
 enum tristate unit__hit(const char *value, const char *path, size_t len, bool cut);
 
 #endif

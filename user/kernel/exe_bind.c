@@ -222,25 +222,27 @@ static bool is_script(int fd, char *interpreter, size_t interpreter_sz)
 }
 
 /* A script as a value would hold for nobody. */
-static int refuse_script(const struct exe_bind *b, uint32_t at, const char *path)
+static int refuse_script(const struct bound_file *f)
 {
-	const char *side = at & 1 ? "target" : "caller";
+	const char *side = f->at & 1 ? "target" : "caller";
 	char interpreter[128];
 
-	if (!is_script(b->files[b->cnt - 1].fd, interpreter, sizeof(interpreter)))
+	if (!is_script(f->fd, interpreter, sizeof(interpreter)))
 		return 0;
 	log__error(
 		"--%s: '%s' is a script: the program that runs is its interpreter, '%s'; give the "
 		"path of that, or use --%s-unit, --%s-cgroup or --%s-comm",
-		names[side_of(at)], path, interpreter, side, side, side);
+		names[side_of(f->at)], f->path, interpreter, side, side, side);
 	return EX_USAGE;
 }
 
 static int take_first(struct exe_bind *b, uint32_t at, const struct filter_value *value,
 		      const char *path)
 {
-	if (add(b, at, value, path))
-		return is_pattern(value->text) ? 0 : refuse_script(b, at, path);
+	const struct bound_file *f = add(b, at, value, path);
+
+	if (f)
+		return is_pattern(value->text) ? 0 : refuse_script(f);
 	if (errno == ENOSPC) {
 		log__error("--%s: '%s' and the others mean more than %d files", names[side_of(at)],
 			   value->text, EXE_BIND_MAX);

@@ -112,7 +112,7 @@ static int look_at(const char *file)
 	return err;
 }
 
-/* It is done once by a process that has no rights, before one does it that has them: libbpf takes the types only while it
+/* It is done once by a process that may do nothing but read, before one does it that has them: libbpf takes the types only while it
  * loads. */
 static int parse(const char *file)
 {

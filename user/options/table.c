@@ -162,6 +162,8 @@ static int set_name(struct option_parse *p, const struct option_def *d, const ch
 }
 
 /* Takes one value of a filter with two names. Returns 0 and *left, the names that still pass. */
+#define CHOICE_BOTH 3u /* bits, by the place in names */
+
 static int choose(struct option_choice *c, const struct option_def *d, const char *value,
 		  unsigned *left)
 {
@@ -176,7 +178,7 @@ static int choose(struct option_choice *c, const struct option_def *d, const cha
 		c->wanted |= 1u << i;
 	if (c->wanted & c->excluded)
 		return option__refuse(d, value, "is both wanted and excluded: no call can match");
-	*left = (c->wanted ? c->wanted : 3u) & ~c->excluded;
+	*left = (c->wanted ? c->wanted : CHOICE_BOTH) & ~c->excluded;
 	if (!*left)
 		return option__refuse(d, value, "excludes the last one left: no call can match");
 	return 0;
@@ -190,7 +192,7 @@ static int set_op(struct option_parse *p, const struct option_def *d, const char
 	if (err)
 		return err;
 	/* Both are no filter: a rule that has them is one that every call may come to. */
-	last_rule(p)->ops = left == 3 ? 0 : left << PVM_READ;
+	last_rule(p)->ops = left == CHOICE_BOTH ? 0 : left << PVM_READ;
 	return 0;
 }
 
@@ -201,7 +203,7 @@ static int set_outcome(struct option_parse *p, const struct option_def *d, const
 
 	if (err)
 		return err;
-	last_rule(p)->outcome = left == 3 ? 0 : left & 1 ? PVM_SUCCEEDED : PVM_FAILED;
+	last_rule(p)->outcome = left == CHOICE_BOTH ? 0 : left & 1 ? PVM_SUCCEEDED : PVM_FAILED;
 	return 0;
 }
 

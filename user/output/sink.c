@@ -289,6 +289,11 @@ int sink__drain(struct sink *s, int timeout_ms)
 	}
 }
 
+bool sink__reopens(const struct sink *s)
+{
+	return sink_has_name(s);
+}
+
 int sink__fd(const struct sink *s)
 {
 	return s->fd;

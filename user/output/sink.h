@@ -58,6 +58,8 @@ int sink__flush(struct sink *s);
 /* Does the same, but waits up to timeout_ms for a slow or failing output. */
 int sink__drain(struct sink *s, int timeout_ms);
 
+/* Returns whether it is a file by a name, by which another one may be opened in its place. */
+bool sink__reopens(const struct sink *s);
 int sink__fd(const struct sink *s);				  /* for poll(2) */
 size_t sink__pending(const struct sink *s);			  /* bytes not yet written */
 uint64_t sink__pending_weight(const struct sink *s);		  /* calls not yet written */

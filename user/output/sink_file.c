@@ -56,7 +56,7 @@ bool sink_file__ends_midline(int fd)
 /* A file that was opened by its name is for us alone; what stdin or stdout are is the affair of who started us. */
 static bool is_ours_alone(const struct sink *s)
 {
-	return s->path && !s->given && s->append;
+	return sink_has_name(s) && s->append;
 }
 
 /* Notes that the file grew. size: of the file now. What is there beyond ours is somebody else's; our next line begins behind

@@ -96,4 +96,9 @@ void sink_file__look_for_others(struct sink *s);
 /* Returns whether fd is a file whose last byte is not an LF. */
 bool sink_file__ends_midline(int fd);
 
+static inline bool sink_has_name(const struct sink *s)
+{
+	return s->path && !s->given;
+}
+
 #endif

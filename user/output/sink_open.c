@@ -62,7 +62,7 @@ int sink_open__adopt(struct sink *s, int fd)
 	}
 	s->fd = fd;
 	s->file_size = s->kind == SINK_FILE ? st.st_size : 0;
-	file_watch__begin(&s->watch, s->given ? NULL : s->path, fd);
+	file_watch__begin(&s->watch, sink_has_name(s) ? s->path : NULL, fd);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ int sink__reopen(struct sink *s)
 	struct output_file file;
 	int err, old = s->fd;
 
-	if (!s->path || s->given)
+	if (!sink_has_name(s))
 		return 1;
 	/* To a file that nobody can find any more nothing is written, if it can be helped. */
 	if (file_watch__look(&s->watch, s->fd, 0) != FILE_REMOVED)
@@ -105,7 +105,7 @@ int sink__check_reopen(const struct sink *s, uid_t uid, gid_t gid)
 	int status = 0;
 	pid_t pid;
 
-	if (!s->path || s->given || s->kind != SINK_FILE)
+	if (!sink_has_name(s) || s->kind != SINK_FILE)
 		return refuse_turns(s, "it is not a regular file with a name of its own");
 	dir = directory_of(s->path, buf);
 	/* It is a process of its own, because only a real change of user judges like the later open. */

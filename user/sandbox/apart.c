@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "sandbox/calls.h"
-#include "sandbox/filter.h"
+#include "sandbox/seccomp.h"
 #include "sandbox/landlock.h"
 
 static void go_in(const char *file)
@@ -27,8 +27,8 @@ static void go_in(const char *file)
 		(void)landlock__enforce(abi, &place, 1);
 	if (place.fd >= 0)
 		close(place.fd);
-	if (filter__is_there() > 0)
-		(void)filter__load(NEED_OPEN);
+	if (seccomp__is_there() > 0)
+		(void)seccomp__load(NEED_OPEN);
 }
 
 int sandbox__apart(const char *file, int (*fn)(const char *file))

@@ -10,6 +10,7 @@
 
 struct sandbox_asked {
 	const struct options *options;
+	bool reopens; /* lines go to a file by its name, which is opened again when another one is there */
 	int output;	   /* the descriptor that lines are written to */
 	mode_t kind;	   /* what that is (st_mode), which sandbox__prepare asks */
 	bool tracing;	   /* it is no replay */

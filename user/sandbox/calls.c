@@ -159,7 +159,7 @@ static uint32_t needs_of_programs(const struct options *o)
 /* By a name there may be a pipe or a device where a file was. */
 static uint32_t needs_of_output(const struct sandbox_asked *a)
 {
-	if (a->options->output)
+	if (a->reopens)
 		return NEED_FILE | NEED_NAMES | NEED_OPEN | NEED_PIPE;
 	switch (a->kind & S_IFMT) {
 	case S_IFREG:

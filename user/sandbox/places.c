@@ -64,13 +64,13 @@ static void want_output(struct places_wanted *w, const struct sandbox_asked *a, 
 	const unsigned int rights = PLACE_READ | PLACE_WRITE |
 				    (S_ISCHR(a->kind) ? PLACE_DEVICE : 0);
 
-	if (a->options->output) {
+	if (a->reopens) {
 		want_dir_of(w, a->options->output, rights);
 		if (*real == '/')
 			want_dir_of(w, real, rights);
 	}
 	/* A rule keeps its file, and the room that it takes, after it was removed: where it has a folder of ours that has one. */
-	if (S_ISREG(a->kind) && !a->options->output)
+	if (S_ISREG(a->kind) && !a->reopens)
 		want(w, PLACE_READ, false, "/proc/self/fd/%d", a->output);
 }
 

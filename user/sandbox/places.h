@@ -10,7 +10,7 @@
 #include "sandbox/asked.h"
 #include "sandbox/landlock.h"
 
-#define PLACES_MAX 16
+#define PLACES_MAX 24 /* more than all options together ask for */
 
 struct place_wanted {
 	char path[PATH_MAX];

@@ -16,7 +16,7 @@
 #include "event/sandbox_info.h"
 #include "sandbox/calls.h"
 #include "sandbox/escape.h"
-#include "sandbox/filter.h"
+#include "sandbox/seccomp.h"
 #include "sandbox/strays.h"
 
 /* err: a negative errno. */
@@ -28,16 +28,15 @@ static int refused(const char *what, int err)
 	return EX_UNAVAILABLE;
 }
 
-static int ask(bool *seccomp, int *landlock)
+static int ask(struct sandbox_offer *out)
 {
-	const int has = filter__is_there(), abi = landlock__abi();
+	const int has = seccomp__is_there(), abi = landlock__abi();
 
 	if (has < 0)
 		return refused("seccomp", has);
 	if (abi < 0)
 		return refused("Landlock", abi);
-	*seccomp = has;
-	*landlock = abi;
+	*out = (struct sandbox_offer){ .seccomp = has, .landlock = abi };
 	return 0;
 }
 
@@ -53,8 +52,8 @@ int sandbox__prepare(struct sandbox *s, const struct sandbox_asked *asked)
 		return 0;
 	if (!fstat(asked->output, &st))
 		s->asked.kind = st.st_mode;
-	err = ask(&s->seccomp, &s->landlock);
-	if (err || !s->landlock)
+	err = ask(&s->has);
+	if (err || !s->has.landlock)
 		return err;
 	fd_path__read(asked->output, real);
 	places__want(&s->asked, real, &wanted);
@@ -103,16 +102,16 @@ static int lock(struct sandbox *s)
 {
 	int err = 0;
 
-	if (s->landlock) {
+	if (s->has.landlock) {
 		hold_self(s);
-		err = landlock__enforce(s->landlock, s->places, s->place_cnt);
+		err = landlock__enforce(s->has.landlock, s->places, s->place_cnt);
 		if (err)
 			return refused("Landlock", err);
 		s->in_force |= SANDBOX_LANDLOCK;
 	}
 	close_places(s);
-	if (s->seccomp) {
-		err = filter__load(sandbox_needs(&s->asked));
+	if (s->has.seccomp) {
+		err = seccomp__load(sandbox_needs(&s->asked));
 		if (err)
 			return refused("seccomp", err);
 		s->in_force |= SANDBOX_SECCOMP;

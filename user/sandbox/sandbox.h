@@ -13,20 +13,19 @@
 #include "sandbox/asked.h"
 #include "sandbox/places.h"
 
-struct sandbox {
-	struct sandbox_asked asked;
-	bool seccomp;
-	int landlock; /* the version of its interface; 0: there is none */
-	struct landlock_place places[PLACES_MAX];
-	size_t place_cnt;
-	int self;	  /* of /proc/self */
-	uint8_t in_force; /* enum sandbox_bit */
-};
-
 /* What this host has of it. */
 struct sandbox_offer {
 	bool seccomp;
 	int landlock; /* the version of its interface; 0: it has none */
+};
+
+struct sandbox {
+	struct sandbox_asked asked;
+	struct sandbox_offer has;
+	struct landlock_place places[PLACES_MAX];
+	size_t place_cnt;
+	int self;	  /* of /proc/self */
+	uint8_t in_force; /* enum sandbox_bit */
 };
 
 /* Asks what the kernel has, and opens the places where the run will have something to do: as long as there are rights to. Returns 0

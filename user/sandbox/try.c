@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "sandbox/filter.h"
+#include "sandbox/seccomp.h"
 #include "sandbox/sandbox.h"
 
 /* In the child: what it says goes to its parent. */
 static int try_it(const struct options *o, int (*fn)(void *ctx), void *ctx, int out)
 {
 	const struct sandbox_asked asked = { .options = o,
+					     .reopens = o->output,
 					     .output = STDOUT_FILENO,
 					     .tracing = true,
 					     .types_later = true };
@@ -54,7 +55,7 @@ struct sandbox_offer sandbox__offer(void)
 {
 	const int abi = landlock__abi();
 
-	return (struct sandbox_offer){ .seccomp = filter__is_there() > 0,
+	return (struct sandbox_offer){ .seccomp = seccomp__is_there() > 0,
 				       .landlock = abi > 0 ? abi : 0 };
 }
 

@@ -27,6 +27,7 @@ static uint32_t needs_of(mode_t kind, bool tracing, const char *const *args)
 		argv[cnt++] = (char *)*args;
 	assert_int_equal(options__parse(&o, cnt, argv), 0);
 	asked.options = &o;
+	asked.reopens = o.output;
 	needs = sandbox_needs(&asked);
 	options__free(&o);
 	return needs;

@@ -38,6 +38,7 @@ static void expect(mode_t kind, const char *real, const char *const *args,
 		argv[cnt++] = (char *)*args;
 	assert_int_equal(options__parse(&o, cnt, argv), 0);
 	asked.options = &o;
+	asked.reopens = o.output;
 	asked.tracing = !o.replay;
 	places__want(&asked, real, &got);
 	for (i = 0; want[i].path; i++) {

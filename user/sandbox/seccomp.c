@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sandbox/filter.h"
+#include "sandbox/seccomp.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -13,7 +13,7 @@
 /* A tree, which is asked in fewer steps than a list. */
 #define BY_TREE 2
 
-int filter__is_there(void)
+int seccomp__is_there(void)
 {
 	uint32_t action = SECCOMP_RET_KILL_PROCESS;
 
@@ -50,7 +50,7 @@ static int set_attributes(scmp_filter_ctx filter)
 	return 0;
 }
 
-int filter__load(uint32_t needs)
+int seccomp__load(uint32_t needs)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int err;

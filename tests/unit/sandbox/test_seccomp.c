@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_filter - what becomes of calls behind the filter, and of files behind Landlock's rules: tried by children. */
+/* test_seccomp - what becomes of calls behind the filter, and of files behind Landlock's rules: tried by children. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 #include <linux/bpf.h>
 
 #include "sandbox/calls.h"
-#include "sandbox/filter.h"
+#include "sandbox/seccomp.h"
 #include "sandbox/landlock.h"
 #include "scratch.h"
 
@@ -49,7 +49,7 @@ static int in_child(int (*fn)(uint32_t needs, long (*call)(void)), uint32_t need
 
 static int behind_filter(uint32_t needs, long (*call)(void))
 {
-	if (filter__load(needs))
+	if (seccomp__load(needs))
 		return NOT_LOADED;
 	return call() < 0 ? errno : 0;
 }
@@ -178,7 +178,7 @@ static void test_calls(void **state)
 	};
 
 	(void)state;
-	if (filter__is_there() != 1)
+	if (seccomp__is_there() != 1)
 		skip();
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		int got = outcome(table[i].needs, table[i].call);
