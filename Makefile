@@ -8,8 +8,8 @@ BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
 # ---- what may be set from outside -------------------------------------------------------------
 
 PREFIX ?= /usr/local
-CFLAGS ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
-LDFLAGS ?= -Wl,-z,relro,-z,now
+CFLAGS ?= -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2
+LDFLAGS ?= -pie -Wl,-z,relro,-z,now,-z,noexecstack
 # The unit tests run with these; `make unit SANITIZE=` runs them without.
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 # Extra flags of the tracer in `make run`, of tests/fresh, and of tests/bench/bench.
@@ -44,7 +44,7 @@ CHECK_PKGS := $(SETUP_PKGS) rsyslog libcmocka-dev libjansson-dev python3 python3
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
 # What a package takes, and what judges it.
 DEB_PKGS := $(SETUP_PKGS) build-essential debhelper
-PACKAGE_PKGS := $(DEB_PKGS) lintian mandoc man-db bash-completion zsh debootstrap ca-certificates
+PACKAGE_PKGS := $(DEB_PKGS) diffoscope-minimal jq lintian mandoc man-db bash-completion zsh debootstrap ca-certificates
 FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 
 # ---- what is made of what ---------------------------------------------------------------------
@@ -75,7 +75,9 @@ LIBS = $(or $(shell $(PKG_CONFIG) --libs libbpf 2>/dev/null),-lbpf) -lelf -lz -l
 
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 DEPENDENCIES := -MMD -MP
-USER_FLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -I. -Iuser -Ibuild $(LIBBPF_CFLAGS)
+# A program does not know where it was built: two of the same sources are the same.
+NOWHERE := -ffile-prefix-map=$(CURDIR)=.
+USER_FLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(NOWHERE) -I. -Iuser -Ibuild $(LIBBPF_CFLAGS)
 TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARNINGS) -I. -Iuser -Ibuild -Itests/unit
 TRIGGER_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARNINGS) -I. -pthread
 # Its types are its own (vmlinux/vmlinux.h), so no warning can come from a system header.
@@ -85,7 +87,7 @@ TRIGGER_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARNINGS) -I. -pthread
 # state of a call is its record with its data behind it.
 BPF_FLAGS := -target bpf -mcpu=v3 -g -O2 -D__TARGET_ARCH_$(BPF_ARCH) -std=gnu11 -Wall -Wextra -Wvla \
 	-Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -Wno-unknown-warning-option \
-	-Wno-default-const-init-var-unsafe $(if $(WERROR),-Werror) -I. -Ivmlinux $(LIBBPF_CFLAGS)
+	-Wno-default-const-init-var-unsafe $(if $(WERROR),-Werror) $(NOWHERE) -I. -Ivmlinux $(LIBBPF_CFLAGS)
 
 Q := $(if $(V),,@)
 # What is told of a command: its name and what it makes.
@@ -328,6 +330,13 @@ deb: ## build a package for Debian 12: build/deb/pvmtrace_VERSION_ARCH.deb
 	@$(call install_missing,$(DEB_PKGS))
 	+@$(MAKE) build-deb
 	@echo "install it, as root: apt install ./$(DEB)"
+
+build/pvmtrace.spdx.json: build/pvmtrace packaging/make/sbom
+	$(call tell,SBOM)
+	$(Q)CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' packaging/make/sbom $< $(VERSION) >$@
+
+.PHONY: sbom
+sbom: build/pvmtrace.spdx.json ## what the program is made of, as SPDX: build/pvmtrace.spdx.json
 
 clean: ## remove build/
 	rm -rf build

@@ -13,6 +13,7 @@ EXPECTED = {
     "usr/share/bash-completion/completions/pvmtrace", "usr/share/zsh/vendor-completions/_pvmtrace",
     "usr/share/man/man5/pvmtrace-events.5.gz", "usr/share/man/man8/pvmtrace.8.gz",
     "usr/share/pvmtrace/pvmtrace-event.schema.json", "usr/share/pvmtrace/elasticsearch-index-template.json",
+    "usr/share/pvmtrace/pvmtrace.spdx.json",
     "usr/share/doc/pvmtrace/README.md.gz", "usr/share/doc/pvmtrace/changelog.gz", "usr/share/doc/pvmtrace/copyright",
     "usr/share/lintian/overrides/pvmtrace",
 }

@@ -21,7 +21,7 @@ STATIC_LIBS = $(or $(shell $(PKG_CONFIG) --static --libs libbpf 2>/dev/null),-lb
 build/vm/pvmtrace-static: $(USER_OBJ) build/flags build/files
 	@mkdir -p $(@D)
 	$(call tell,LINK)
-	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $(USER_OBJ) $(STATIC_LIBS) -o $@
+	$(Q)$(CC) -static $(CFLAGS) $(filter-out -pie,$(LDFLAGS)) $(STATIC_LDFLAGS) -s $(USER_OBJ) $(STATIC_LIBS) -o $@
 
 # Builds for tests, of which one file is compiled otherwise. witness: the first hooks are not attached, so that in the live
 # tests the witnesses have to see everything. first: without witnesses, to count what they cost (tests/vm/instructions.py).
@@ -92,7 +92,7 @@ build/vm/pvmtrace-kprobes: build/vm/kprobes/witness_find.o $(USER_OBJ) build/fla
 
 build/vm/pvmtrace-first: build/vm/first/witness.o $(USER_OBJ) build/flags build/files
 	$(call tell,LINK)
-	$(Q)$(CC) -static $(CFLAGS) $(LDFLAGS) $(STATIC_LDFLAGS) -s $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) \
+	$(Q)$(CC) -static $(CFLAGS) $(filter-out -pie,$(LDFLAGS)) $(STATIC_LDFLAGS) -s $< $(filter-out build/user/kernel/witness.o,$(USER_OBJ)) \
 		$(STATIC_LIBS) -o $@
 
 build/vm/caller: tests/bench/caller.c build/flags
