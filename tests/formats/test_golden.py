@@ -105,8 +105,8 @@ def values(form, key):
 
 
 @pytest.mark.parametrize("form", [form for form in golden.FORMATS if form != "text"])
-def test_each_of_the_later_keys_has_a_value(form):
-    """And each value that its schema names."""
+def test_each_value_of_access_and_regions_stands_in_a_line(form):
+    """Each that the schema names; and what only calls with --data and rules have."""
     defs = json.loads(SCHEMA.read_text())["$defs"]
     for where, key in (("access", "by"), ("access", "denied_by"), ("region", "kind")):
         named = set(defs[where]["properties"][key]["enum"]) - {None}

@@ -39,7 +39,7 @@ ALTERNATIVES = [
       "maple_node.parent", "maple_node.mr64", "maple_node.ma64", "maple_range_64.pivot", "maple_range_64.slot",
       "maple_arange_64.pivot", "maple_arange_64.slot"],
      ["mm_struct___listed.mmap", "mm_struct___listed.mm_rb", "vm_area_struct___listed.vm_next", "vm_area_struct___listed.vm_rb"]],
-    # 6.13, with CONFIG_PER_VMA_LOCK; without it, a mapping is looked for at each call
+    # 6.14, with CONFIG_PER_VMA_LOCK; without it, a mapping is looked for at each call
     [["mm_struct.mm_lock_seq"], ["mm_struct.mmap_lock"]],
     # 6.7; before it, a file of an overlay is shown by the path of the one below
     [["backing_file.user_path"], ["file.f_path"]],
