@@ -82,7 +82,7 @@ __noinline u64 relative_take(u64 from, u32 at, u32 slot, u32 hook)
 	raw_task_note(id, task, task);
 	if (!id->pid)
 		return 0;
-	raw_exe(id, task);
+	raw_exe(id, BPF_CORE_READ(task, mm));
 	if (at >= AT_ANCESTORS)
 		room->head.cnt = at + 1 - AT_ANCESTORS;
 	/* As in read_bounded. */

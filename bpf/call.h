@@ -165,7 +165,8 @@ static __always_inline bool call_is_dropped(const struct pvm_state *s)
 {
 	if (s->stage == STAGE_REJECTED)
 		return true;
-	return s->stage == STAGE_ACTIVE && (call_is_hidden(s) || (cfg_rules_drop && s->undecided));
+	return s->stage == STAGE_ACTIVE && s->undecided &&
+	       (cfg_rules_drop || !rules_left_of(&s->call));
 }
 
 /* Answers for such a call whose result nobody will see, by this thread: whether its argument names another one by now. */
@@ -224,7 +225,7 @@ static __always_inline bool call_stays_dropped(struct pvm_state *s)
 __noinline int call_ended(void)
 {
 	struct pvm_state *s = state_at(SLOT_OWN);
-	u32 by;
+	u32 rule;
 
 	if (!s || s->stage < STAGE_REJECTED)
 		return 0;
@@ -234,10 +235,10 @@ __noinline int call_ended(void)
 		s->stage = STAGE_IDLE;
 		return 1;
 	}
-	by = call_dropped_by(&s->call,
-			     false); /* as long as its target is the one that was judged */
+	/* As long as its target is the one that was judged. */
+	rule = call_dropped_by(&s->call, false);
 	if (call_is_dropped(s) && call_stays_dropped(s)) {
-		count_filtered(by);
+		count_filtered(rule);
 	} else {
 		s->call.exit_ns = bpf_ktime_get_boot_ns();
 		s->call.phase = PVM_ENDED;

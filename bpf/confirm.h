@@ -20,10 +20,10 @@
 #include "state.h"
 #include "target.h"
 
-/* Returns the current thread's call, if it is in one. These functions have other users: nothing is found for them. */
-static __always_inline struct pvm_state *state_inside(void)
+/* Returns the call of the current thread, by, if it is in one. These functions have other users: nothing is found for them. */
+static __always_inline struct pvm_state *state_inside(u64 by)
 {
-	struct pvm_state *s = state_at(SLOT_OWN);
+	struct pvm_state *s = state_of(by);
 
 	return s && s->stage >= STAGE_REJECTED && !s->exiting ? s : NULL;
 }
@@ -48,7 +48,8 @@ __noinline int call_take(void)
 /*
  * The kernel looked the argument up and got another process than we did: the number changed hands in between, or named nobody
  * at entry. Or it got the same one (same), which executed another file since then, or had the time to change its ids. The
- * target's filters judge what the kernel got, whatever they said before.
+ * target's filters judge what the kernel got, whatever they said before: the caller has marked it as confirmed, as the rules ask
+ * for that. hook: enum pvm_hook, which this is.
  */
 static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool same, bool execed,
 					  enum pvm_hook hook)
@@ -57,8 +58,6 @@ static __always_inline void call_retarget(struct pvm_state *s, u64 task, bool sa
 	int verdict;
 
 	s->exiting = 1; /* the sweep keeps off */
-	s->call.flags |=
-		PVM_CALL_TARGET_CONFIRMED; /* before the rules are asked: this one is sure */
 	s->hook = hook;
 	verdict = target_take_task(task, 0, SLOT_OWN);
 	if (!same) {
@@ -89,11 +88,18 @@ static __noinline bool access_is_of(const struct pvm_state *s)
 	return abi_op && call_is(s, regs, abi_op);
 }
 
-/* Returns whether a target that is the same process executed another file since it was read. plain: see plain_task. */
-static __always_inline bool target_execed(const struct pvm_state *s, struct task_struct *plain)
+/* Returns whether a target that is the same process executed another file since it was read: while it does, the kernel waits for it,
+ * and its memory is another one before the number of its exec is. leader: its main thread. */
+static __always_inline bool target_execed(const struct pvm_state *s, struct task_struct *leader)
 {
-	return s->call.target.exec_id != (u32)plain->group_leader->self_exec_id ||
-	       s->mm != (u64)plain->mm;
+	return s->call.target.exec_id != (u32)leader->self_exec_id;
+}
+
+/* Returns whether a target that had a memory has given it up since it was read, as it ends. What was read then is more than can be
+ * read now: whose memory the kernel opens, if it still does, is that one's. plain: see plain_task. */
+static __always_inline bool target_ends(const struct pvm_state *s, struct task_struct *plain)
+{
+	return s->mm && !plain->mm;
 }
 
 /*
@@ -107,26 +113,26 @@ static __always_inline bool target_changed(const struct pvm_state *s, struct tas
 
 	if (s->cred != (u64)plain->real_cred)
 		return true;
-	return s->call.access.flags & PVM_ACCESS_DUMPABLE && typed_dumpable(plain, &dumpable) &&
-	       dumpable != s->call.access.dumpable;
+	return s->call.access.flags & PVM_ACCESS_DUMPABLE &&
+	       typed_dumpable(plain, plain->mm, &dumpable) && dumpable != s->call.access.dumpable;
 }
 
 /* Returns whether other things can have changed at it, which are not looked at: name, namespaces, cgroup, who traces it. A caller can
  * have its call wait so long. The clock is asked only if it waited at all. */
-static __always_inline bool call_is_late(const struct pvm_state *s)
+static __always_inline bool call_is_late(const struct pvm_state *s, struct task_struct *self)
 {
-	if (HAVE_TYPED_CURRENT && current_waits(bpf_get_current_task_btf()) == s->waits)
+	if (HAVE_TYPED_CURRENT && current_waits(self) == s->waits)
 		return false;
 	return bpf_ktime_get_boot_ns() - s->call.entry_ns > MOVED_AFTER_NS;
 }
 
 /* A call comes by here once. Where the state is of one that did already, its end and the begin of this one were not seen: of what
  * was confirmed of that one, nothing is said of this one. */
-static __always_inline void call_is_new_here(struct pvm_state *s)
+static __always_inline void call_is_new_here(struct pvm_state *s, u64 by)
 {
 	if (!(s->call.flags & PVM_CALL_TARGET_CONFIRMED))
 		return;
-	aside_take(s, bpf_get_current_task());
+	aside_take(s, by);
 	s->call.access.flags &= ~PVM_ACCESS_ASKED;
 	s->held.missed = 1;
 }
@@ -134,32 +140,37 @@ static __always_inline void call_is_new_here(struct pvm_state *s)
 SEC("fentry/mm_access")
 int pvm_access(unsigned long long *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct pvm_state *s = state_inside();
-	struct task_struct *plain;
+	struct task_struct *task = (struct task_struct *)ctx[0], *plain, *leader, *self;
+	struct pvm_state *s;
+	bool same, execed, renew;
 	u64 address = 0;
-	bool same, execed, late;
 
-	if (!s || (u32)ctx[1] != ACCESS_MODE)
+	if ((u32)ctx[1] != ACCESS_MODE)
+		return 0;
+	self = current_task();
+	s = state_inside((u64)self);
+	if (!s)
 		return 0;
 	plain = plain_task(task);
+	leader = plain->group_leader;
 	same = s->call.resolved && s->call.target.pid == (u32)task->tgid &&
-	       s->call.target.start_ns == task->group_leader->start_boottime;
-	execed = target_execed(s, plain);
-	late = execed || target_changed(s, plain) || call_is_late(s);
-	if ((!same || late) && cfg_witness && !access_is_of(s)) {
+	       s->call.target.start_ns == leader->start_boottime;
+	execed = target_execed(s, leader);
+	renew = !same || execed ||
+		((target_changed(s, plain) || call_is_late(s, self)) && !target_ends(s, plain));
+	if (renew && cfg_witness && !access_is_of(s)) {
 		s->held.missed = 1;
 		return 0;
 	}
-	call_is_new_here(s);
-	if (!same || late) {
+	call_is_new_here(s, (u64)self);
+	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
+	if (renew) {
 		/* Only a number can be handed on to a function that is verified once, and no pointer is made
 		 * into one. */
 		bpf_probe_read_kernel(&address, sizeof(address), ctx);
 		call_retarget(s, address, same, execed, HOOK_ACCESS);
 	}
-	s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
-	aside_begin(s, bpf_get_current_task(), (u64)task);
+	aside_begin(s, (u64)self, (u64)task);
 	return 0;
 }
 
@@ -173,34 +184,36 @@ int pvm_access(unsigned long long *ctx)
 SEC("fexit/security_ptrace_access_check")
 int pvm_leave(unsigned long long *ctx)
 {
-	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct task_struct *plain;
+	struct task_struct *task = (struct task_struct *)ctx[0], *plain, *leader;
 	bool refused, execed, changed;
 	struct pvm_aside *aside;
 	struct pvm_state *s;
-	u64 address = 0;
+	u64 by, address = 0;
 
 	/* Most that come by want something else. */
 	if ((u32)ctx[1] != ACCESS_MODE)
 		return 0;
 	refused = (s32)ctx[2];
+	by = bpf_get_current_task();
 	plain = plain_task(task);
-	aside = aside_own(bpf_get_current_task());
+	leader = plain->group_leader;
+	aside = aside_own(by);
 	if (aside && !refused && aside->whom == (u64)task && aside->cred == (u64)plain->real_cred &&
-	    aside->exec_id == (u32)plain->group_leader->self_exec_id) {
+	    aside->exec_id == (u32)leader->self_exec_id) {
 		aside->by |= ASIDE_PASSED;
 		return 0;
 	}
-	s = state_inside();
+	s = state_inside(by);
 	if (!s || s->call.target.pid != (u32)task->tgid ||
-	    s->call.target.start_ns != task->group_leader->start_boottime)
+	    s->call.target.start_ns != leader->start_boottime)
 		return 0;
-	execed = target_execed(s, plain);
-	changed = execed || s->cred != (u64)plain->real_cred;
+	execed = target_execed(s, leader);
+	changed = execed || (s->cred != (u64)plain->real_cred && !target_ends(s, plain));
 	/* That they let a call pass is not believed of one whose end was not seen (user/event/access.c). */
 	if ((refused || changed) && cfg_witness && !access_is_of(s))
 		return 0;
 	if (changed) {
+		s->call.flags |= PVM_CALL_TARGET_CONFIRMED;
 		bpf_probe_read_kernel(&address, sizeof(address), ctx);
 		call_retarget(s, address, true, execed, HOOK_LEAVE);
 	}
@@ -209,12 +222,12 @@ int pvm_leave(unsigned long long *ctx)
 }
 
 /* Returns the state of the current thread's call, with what was kept aside, for what comes behind that. */
-static __always_inline struct pvm_state *state_for_pages(void)
+static __always_inline struct pvm_state *state_for_pages(u64 by)
 {
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s = state_inside(by);
 
 	if (s)
-		aside_take(s, bpf_get_current_task());
+		aside_take(s, by);
 	return s;
 }
 
@@ -222,7 +235,8 @@ static __always_inline struct pvm_state *state_for_pages(void)
 SEC("fexit/pin_user_pages_remote")
 int pvm_pin(unsigned long long *ctx)
 {
-	struct pvm_aside *aside = aside_own(bpf_get_current_task());
+	u64 by = bpf_get_current_task();
+	struct pvm_aside *aside = aside_own(by);
 	struct pvm_state *s;
 
 	if (aside && !aside->has_chunk) {
@@ -231,7 +245,7 @@ int pvm_pin(unsigned long long *ctx)
 		aside->has_chunk = 1;
 		return 0;
 	}
-	s = state_for_pages();
+	s = state_for_pages(by);
 	if (s)
 		pins_take(&s->held, ctx[1], ctx[6]);
 	return 0;
@@ -241,7 +255,7 @@ int pvm_pin(unsigned long long *ctx)
 SEC("kprobe/pin_user_pages_remote")
 int pvm_pin_begin(struct pt_regs *regs)
 {
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s = state_inside(bpf_get_current_task());
 
 	if (s) {
 		s->held.missed |= s->held.open;
@@ -254,7 +268,7 @@ int pvm_pin_begin(struct pt_regs *regs)
 SEC("kretprobe/pin_user_pages_remote")
 int pvm_pin_end(struct pt_regs *regs)
 {
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s = state_inside(bpf_get_current_task());
 
 	if (s) {
 		s->held.missed |= !s->held.open;
@@ -275,7 +289,8 @@ static __always_inline void pins_free(struct pvm_held *h, u64 cnt)
 SEC("fentry/unpin_user_pages_dirty_lock")
 int pvm_unpin(unsigned long long *ctx)
 {
-	struct pvm_aside *aside = aside_own(bpf_get_current_task());
+	u64 by = bpf_get_current_task();
+	struct pvm_aside *aside = aside_own(by);
 	struct pvm_state *s;
 
 	if (aside) {
@@ -283,7 +298,7 @@ int pvm_unpin(unsigned long long *ctx)
 		aside->freed_pages += ctx[1];
 		return 0;
 	}
-	s = state_inside();
+	s = state_inside(by);
 	if (s)
 		pins_free(&s->held, ctx[1]);
 	return 0;
@@ -293,7 +308,7 @@ int pvm_unpin(unsigned long long *ctx)
 SEC("kprobe/unpin_user_pages_dirty_lock")
 int pvm_unpin_begin(struct pt_regs *regs)
 {
-	struct pvm_state *s = state_inside();
+	struct pvm_state *s = state_inside(bpf_get_current_task());
 
 	if (s)
 		pins_free(&s->held, arch_function_second(regs));

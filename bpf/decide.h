@@ -43,10 +43,10 @@ static __always_inline u32 call_decided(const struct pvm_call *call, const bool 
 	return first;
 }
 
-/* Returns whether a rule drops the call. */
-static __always_inline bool call_is_unwanted(const struct pvm_call *call, const bool ended)
+/* Returns the bit of the rule that drops the call; 0 if none does. */
+static __always_inline u32 call_dropped_by(const struct pvm_call *call, const bool ended)
 {
-	return cfg_rules_drop && call_decided(call, ended) & cfg_rules_drop;
+	return cfg_rules_drop ? call_decided(call, ended) & cfg_rules_drop : 0;
 }
 
 /* Returns whether a rule that is left when the caller's filters were asked drops the call, whatever its target and result. Then it
@@ -71,12 +71,6 @@ static __always_inline bool call_is_added_up(const struct pvm_call *call)
 	if (!cfg_rules_aggregate)
 		return false;
 	return cfg_rules_aggregate == cfg_rules || call_decided(call, true) & cfg_rules_aggregate;
-}
-
-/* Returns the bit of the rule that drops a call which is not told; 0 if none does. */
-static __always_inline u32 call_dropped_by(const struct pvm_call *call, const bool ended)
-{
-	return cfg_rules_drop ? call_decided(call, ended) & cfg_rules_drop : 0;
 }
 
 /* Counts a call that is not told. bit: of the rule that drops it; 0: none. */

@@ -59,14 +59,12 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 
 	call->exit_ns = bpf_ktime_get_boot_ns();
 	call->ret = ret;
-	if (!call_decide(s)) {
-		arrays_drop(s);
-		return false;
+	if (call_decide(s)) {
+		if (call_asks_again(call))
+			call->flags |= target_again(call);
+		if (call_result_passes(call, PVM_COMPLETE, ret))
+			return true;
 	}
-	if (call_asks_again(call))
-		call->flags |= target_again(call);
-	if (call_result_passes(call, PVM_COMPLETE, ret))
-		return true;
 	arrays_drop(s);
 	return false;
 }
@@ -323,14 +321,17 @@ static __always_inline enum exit_verdict exit_orphan(struct pvm_state *s, struct
 /* Both come to this one way out, which the verifier follows once. */
 static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit_verdict verdict)
 {
-	if (verdict == EXIT_TOLD && call_is_unwanted(&s->call, true)) {
-		arrays_drop(s);
-		verdict = EXIT_FILTERED;
-	}
-	if (verdict == EXIT_FILTERED)
-		count_filtered(call_dropped_by(&s->call, true));
-	if (verdict != EXIT_TOLD)
+	u32 rule;
+
+	if (verdict == EXIT_COUNTED)
 		return;
+	rule = call_dropped_by(&s->call, true);
+	if (verdict == EXIT_TOLD && rule)
+		arrays_drop(s);
+	if (verdict == EXIT_FILTERED || rule) {
+		count_filtered(rule);
+		return;
+	}
 	call_look_again(s);
 	if (call_is_added_up(&s->call) && call_aggregate(s, slot))
 		return;

@@ -53,7 +53,7 @@ struct pvm_mapped {
 	u64 start_ns;
 	u32 pid;
 	u32 exec_id;
-	u32 changes; /* map_changes at that time */
+	u32 changes; /* map_change_count at that time */
 	u32 pad;
 };
 
@@ -94,8 +94,10 @@ struct pvm_state {
 	u32 behind_pid;
 	u32 aside; /* which place (aside.h) is the call's, counted from 1; 0: none */
 	struct pvm_held held;
-	u64 mm;	   /* address of the target's memory; 0: it has none; and */
-	u64 cred;  /* that of its credentials, both as noted before they were read */
+	u64 mm; /* address of the target's memory; 0: it has none; and */
+	/* That of its credentials, both as noted before they were read. Who changes them gets others, and no others have the address
+	 * before a grace period of RCU is over. */
+	u64 cred;
 	u64 waits; /* current_waits at its entry */
 	struct pvm_mapped mapped;
 	u64 text; /* of a mapping: last known to be remembered by user space */

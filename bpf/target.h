@@ -100,14 +100,14 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 	return call->rules[PVM_TARGET];
 }
 
-/* By what the current task's leave to reach into this one's memory is judged. */
-#define access_read(PREFIX, call, task)                                       \
+/* By what the current task's leave to reach into the memory of one with these parts is judged. */
+#define access_read(PREFIX, call, parts)                                      \
 	({                                                                    \
 		struct task_rights rights_;                                   \
                                                                               \
 		caller_rights(&rights_);                                      \
 		__builtin_memset(&(call)->access, 0, sizeof((call)->access)); \
-		PREFIX##_access(&(call)->access, task, &rights_, 0);          \
+		PREFIX##_access(&(call)->access, parts, &rights_, 0);         \
 	})
 
 /* Defines the same for typed and untyped tasks (task.h). Which process it is, is noted before any filter. */
@@ -118,12 +118,16 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 		struct pvm_call *call = &s->call;                                                  \
 		struct pvm_task *id = task_blank(&call->target);                                   \
 		struct target_memory memory = {};                                                  \
-		struct task_struct *plain = PREFIX##_plain(task);                                  \
-		struct task_struct *leader = PREFIX##_task_note(id, task, plain);                  \
+		struct task_parts parts;                                                           \
+		struct mm_struct *mm;                                                              \
 		u32 left;                                                                          \
                                                                                                    \
-		s->cred = PREFIX##_cred_address(task);                                             \
-		s->mm = (u64)PREFIX##_memory(task, &memory.owner);                                 \
+		PREFIX##_parts(&parts, task);                                                      \
+		PREFIX##_task_note(id, task, parts.leader);                                        \
+		mm = PREFIX##_part_mm(&parts);                                                     \
+		memory.owner = PREFIX##_memory_owner(task, mm);                                    \
+		s->cred = (u64)PREFIX##_part_cred(&parts);                                         \
+		s->mm = (u64)mm;                                                                   \
 		memory_compare(call, s->mm, caller_memory());                                      \
 		call->rules[PVM_TARGET] = 0;                                                       \
 		left = lookup & LOOKUP_UNFILTERED ? rules_open(call->rules[PVM_CALLER])            \
@@ -137,8 +141,8 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 		memory.included |= left & ~cfg_rules_drop;                                         \
 		if (!left && !memory.owner && !memory.place)                                       \
 			return TARGET_REJECTED;                                                    \
-		PREFIX##_noted_fill(id, task, plain, leader);                                      \
-		access_read(PREFIX, call, task);                                                   \
+		PREFIX##_noted_fill(id, task, &parts);                                             \
+		access_read(PREFIX, call, &parts);                                                 \
 		if (cfg_rules_target && left && !(lookup & LOOKUP_UNFILTERED))                     \
 			left = filter_task(PVM_TARGET, id, s->slot,                                \
 					   cfg_has_exe[PVM_TARGET] ? PREFIX##_exe_inode(task) : 0, \
@@ -147,12 +151,14 @@ static __always_inline u32 target_related(struct pvm_call *call, const struct ta
 			return TARGET_REJECTED;                                                    \
 		if (PREFIX##_is_traced_by(task, call->caller.pid))                                 \
 			call->access.flags |= PVM_ACCESS_TRACED;                                   \
-		call->kinship = kinship_of(call, PREFIX##_descends(task, call->caller.pid));       \
+		call->kinship = kinship_of(call, PREFIX##_descends(PREFIX##_part_parent(&parts),   \
+								   call->caller.pid));             \
 		if (!target_related(call, &memory, lookup) && !(call->flags & PVM_CALL_OWNER))     \
 			return TARGET_REJECTED;                                                    \
 		identity_send(s, PVM_TARGET);                                                      \
 		if (cfg_ancestors && !target_behind_is_fresh(s))                                   \
-			behind_note(s, PVM_TARGET, PREFIX##_target_sum(task));                     \
+			behind_note(s, PVM_TARGET,                                                 \
+				    PREFIX##_target_sum(PREFIX##_part_parent(&parts)));            \
 		if (cfg_ancestors)                                                                 \
 			call->ancestry[PVM_TARGET] = s->behind[PVM_TARGET];                        \
 		return TARGET_PASSES;                                                              \
@@ -222,7 +228,7 @@ static __always_inline void target_forget(struct pvm_call *call)
 /* Asks the rules that are left when caller and target were judged: the first one may drop the call. */
 static __always_inline int target_ask_rules(const struct pvm_state *s, int verdict)
 {
-	if (verdict == TARGET_PASSES && call_is_unwanted(&s->call, false))
+	if (verdict == TARGET_PASSES && call_dropped_by(&s->call, false))
 		return TARGET_REJECTED;
 	return verdict;
 }
@@ -298,21 +304,23 @@ static __noinline int target_look(struct pvm_call *call, u64 by)
 	u32 caller = call->caller.pid;
 	u16 moved = call->resolved ? target_differs(call, by, task) : 0;
 	struct task_rights rights;
+	struct task_parts parts;
 
 	target_forget(call);
 	if (!call->caller.tid)
 		raw_task_fill(&call->caller, self);
 	if (task) {
 		call->resolved = PVM_RESOLVED_EXIT;
-		raw_task_fill(&call->target, task);
+		raw_task_parts_fill(&call->target, task, &parts);
 		raw_rights(&rights, self);
-		raw_access(&call->access, task, &rights, by);
+		raw_access(&call->access, &parts, &rights, by);
 		memory_compare(call, raw_memory_address(task), raw_memory_address(self));
 		if (raw_is_traced_by(task, caller))
 			call->access.flags |= PVM_ACCESS_TRACED;
-		call->kinship = call->target.pid == caller		    ? PVM_KIN_SELF
-				: raw_descends(task, caller) == DESCENT_YES ? PVM_KIN_CHILD
-				: raw_descends(self, call->target.pid) == DESCENT_YES
+		call->kinship = call->target.pid == caller ? PVM_KIN_SELF
+				: raw_descends(raw_part_parent(&parts), caller) == DESCENT_YES
+					? PVM_KIN_CHILD
+				: raw_descends(raw_parent(self), call->target.pid) == DESCENT_YES
 					? PVM_KIN_PARENT
 					: PVM_KIN_NONE;
 	}

@@ -90,6 +90,15 @@ struct task_rights {
 	u64 permitted;
 };
 
+/* Pointers of a task behind which more than one thing is read: each is followed once, where they are typed. */
+struct task_parts {
+	struct task_struct *task;   /* itself */
+	struct task_struct *leader; /* the main thread */
+	struct task_struct *parent; /* the real one */
+	struct mm_struct *mm;	    /* NULL: it has none (any more) */
+	const struct cred *cred;    /* the real ones; NULL: it is being made */
+};
+
 #define MMF_DUMPABLE_MASK 3 /* include/linux/mm_types.h */
 
 __noinline int is_capable(u64 by, u64 ns);
@@ -107,6 +116,7 @@ __noinline u64 session_sum(u64 sum);
 #define FILL(name) typed_##name
 #define PLAIN(task) plain_task(task)
 #define GET(p, f) ((p)->f)
+#define PART(held, followed) (held)
 #define DEREF(pp) (*(pp))
 #define GET_COMM(to, task)                                        \
 	({                                                        \
@@ -118,6 +128,7 @@ __noinline u64 session_sum(u64 sum);
 #undef FILL
 #undef PLAIN
 #undef GET
+#undef PART
 #undef DEREF
 #undef GET_COMM
 
@@ -129,6 +140,8 @@ __noinline u64 session_sum(u64 sum);
 		__typeof__(p) p_ = (p); \
 		BPF_CORE_READ(p_, f);   \
 	})
+/* There is no room on 5.10's stack to hold one for long. */
+#define PART(held, followed) (followed)
 #define DEREF(pp)                                             \
 	({                                                    \
 		__typeof__(*(pp)) to_ = NULL;                 \
@@ -145,6 +158,7 @@ __noinline u64 session_sum(u64 sum);
 #undef FILL
 #undef PLAIN
 #undef GET
+#undef PART
 #undef DEREF
 #undef GET_COMM
 
@@ -227,8 +241,8 @@ static __always_inline u64 caller_memory(void)
 __noinline int caller_descends(u32 from_tgid)
 {
 	if (HAVE_TYPED_CURRENT)
-		return typed_descends(bpf_get_current_task_btf(), from_tgid);
-	return raw_descends(current_untyped(), from_tgid);
+		return typed_descends(typed_parent(bpf_get_current_task_btf()), from_tgid);
+	return raw_descends(raw_parent(current_untyped()), from_tgid);
 }
 
 /* Returns the address of the task that a struct pid stands for: its thread, or its process's main thread. 0: none. */
@@ -314,7 +328,7 @@ __noinline u64 caller_sum(void)
 /* Of what is told of the parent of a target, by its address. */
 __noinline u64 target_sum(u64 task)
 {
-	return raw_target_sum((struct task_struct *)task);
+	return raw_target_sum(raw_parent((struct task_struct *)task));
 }
 
 static __always_inline struct file *file_of_fd(u64 by, u32 fd)

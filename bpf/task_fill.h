@@ -3,12 +3,27 @@
  * task_fill.h - reads a task's identity. Included twice by task.h, because the verifier knows two
  * kinds of pointers: typed ones are followed by plain loads (about 1 ns each), untyped ones by a
  * helper call (about 10 ns each). FILL(name) names the function, GET(pointer, field) follows, PLAIN(task) is what
- * pointers of a task are followed from.
+ * pointers of a task are followed from. PART(held, followed) is a pointer that was followed before, by one of the two.
  * No include guard, on purpose; included by anybody else, it is task.h.
  */
 #ifndef FILL
 #include "task.h"
 #else
+
+static __always_inline const struct cred *FILL(part_cred)(const struct task_parts *p)
+{
+	return PART(p->cred, GET(PLAIN(p->task), real_cred));
+}
+
+static __always_inline struct mm_struct *FILL(part_mm)(const struct task_parts *p)
+{
+	return PART(p->mm, GET(PLAIN(p->task), mm));
+}
+
+static __always_inline struct task_struct *FILL(part_parent)(const struct task_parts *p)
+{
+	return PART(p->parent, GET(GET(PLAIN(p->task), group_leader), real_parent));
+}
 
 /* Returns the cgroup of the hierarchy that tells most: v2 unless the task is in its root, else pids, else memory
  * (v1 and hybrid hosts keep their cgroups there). */
@@ -41,9 +56,8 @@ static __always_inline struct cgroup *FILL(cgroup_of)(struct css_set *set, u8 *h
 	return dfl;
 }
 
-static __always_inline void FILL(exe)(struct pvm_task *id, struct task_struct *task)
+static __always_inline void FILL(exe)(struct pvm_task *id, struct mm_struct *mm)
 {
-	struct mm_struct *mm = GET(task, mm);
 	struct dentry *dentry;
 	struct inode *inode;
 	struct file *exe;
@@ -72,7 +86,7 @@ static __always_inline u64 FILL(caps_permitted)(const struct cred *cred)
 }
 
 /* Returns the address of the inode of the program that a task runs, to be compared; 0: it runs none (any more). It is made
- * into a number by a read, as in FILL(memory). */
+ * into a number by a read, as in FILL(memory_owner). */
 static __always_inline u64 FILL(exe_inode)(struct task_struct *task)
 {
 	struct mm_struct *mm = GET(PLAIN(task), mm);
@@ -94,9 +108,9 @@ static __always_inline u64 FILL(caps)(const struct cred *cred)
 	return GET(old, cap_effective.cap[0]) | (u64)GET(old, cap_effective.cap[1]) << 32;
 }
 
-static __always_inline void FILL(creds)(struct pvm_task *id, struct task_struct *task)
+static __always_inline void FILL(creds)(struct pvm_task *id, const struct task_parts *p)
 {
-	const struct cred *cred = GET(task, real_cred);
+	const struct cred *cred = FILL(part_cred)(p);
 
 	if (!cred)
 		return;
@@ -145,41 +159,41 @@ static __always_inline void FILL(comm)(char *to, struct task_struct *task)
 	GET_COMM(to, task);
 }
 
-/* Notes which process and thread it is, and which program it runs. plain: PLAIN(task). Returns the main thread. */
-static __always_inline struct task_struct *
-FILL(task_note)(struct pvm_task *id, struct task_struct *task, struct task_struct *plain)
+/* The parts of a task that are asked for first; the others are read with its identity (noted_fill). */
+static __always_inline void FILL(parts)(struct task_parts *p, struct task_struct *task)
 {
-	struct task_struct *leader = GET(plain, group_leader);
+	struct task_struct *plain = PLAIN(task);
 
+	p->task = task;
+	p->leader = GET(plain, group_leader);
+	p->cred = PART(GET(plain, real_cred), NULL);
+	p->mm = PART(GET(plain, mm), NULL);
+}
+
+/* Notes which process and thread it is, and which program it runs. leader: its main thread. */
+static __always_inline void FILL(task_note)(struct pvm_task *id, struct task_struct *task,
+					    struct task_struct *leader)
+{
 	id->pid = GET(task, tgid);
 	id->start_ns = GET(leader, start_boottime);
 	id->thread_ns = GET(task, start_boottime);
 	id->exec_id = GET(leader, self_exec_id);
-	return leader;
 }
 
-/* Returns a task's memory; NULL: it has none (any more). *owner: the address of the task that the kernel books it on, where
- * that is another process; else 0. It is made into a number by a read only (see pvm_access). */
-static __always_inline struct mm_struct *FILL(memory)(struct task_struct *task, u64 *owner)
+/* Returns the address of the task that the kernel books a task's memory on, where that is another process; else 0. It is made into
+ * a number by a read only (see pvm_access). */
+static __always_inline u64 FILL(memory_owner)(struct task_struct *task, struct mm_struct *mm)
 {
-	struct mm_struct *mm = GET(PLAIN(task), mm);
 	struct task_struct *booked;
+	u64 owner = 0;
 
-	*owner = 0;
 	if (!mm || !bpf_core_field_exists(mm->owner))
-		return mm;
+		return 0;
 	booked = GET(mm, owner);
 	if (booked && GET(booked, tgid) != GET(task, tgid))
-		bpf_probe_read_kernel(owner, sizeof(*owner),
+		bpf_probe_read_kernel(&owner, sizeof(owner),
 				      __builtin_preserve_access_index(&mm->owner));
-	return mm;
-}
-
-/* Returns the address of a task's credentials, to be compared: who changes them gets others, and the address has no others before
- * a grace period of RCU is over. */
-static __always_inline u64 FILL(cred_address)(struct task_struct *task)
-{
-	return (u64)GET(PLAIN(task), real_cred);
+	return owner;
 }
 
 static __always_inline u64 FILL(memory_address)(struct task_struct *task)
@@ -195,17 +209,18 @@ static __always_inline u64 FILL(memory_address)(struct task_struct *task)
  * /proc/PID/cgroup has it: a single thread may be in another one of the first version. id is zeroed by the caller, and then
  * noted (task_note). */
 static __always_inline void FILL(noted_fill)(struct pvm_task *id, struct task_struct *task,
-					     struct task_struct *plain, struct task_struct *leader)
+					     struct task_parts *p)
 {
-	struct task_struct *parent = GET(leader, real_parent);
-	struct nsproxy *nsproxy = GET(plain, nsproxy);
+	struct nsproxy *nsproxy = GET(PLAIN(p->task), nsproxy);
+	struct task_struct *leader = p->leader, *parent;
 	struct cgroup *cgrp;
 
+	parent = p->parent = GET(leader, real_parent);
 	id->tid = GET(task, pid);
 	id->ppid = GET(parent, tgid);
 	GET_COMM(id->comm, task);
 	GET_COMM(id->pcomm, GET(parent, group_leader));
-	FILL(creds)(id, plain);
+	FILL(creds)(id, p);
 	id->process_uid = id->uid;
 	if (id->tid != id->pid)
 		id->process_uid = GET(GET(leader, real_cred), uid.val);
@@ -222,21 +237,23 @@ static __always_inline void FILL(noted_fill)(struct pvm_task *id, struct task_st
 	}
 	cgrp = FILL(cgroup_of)(GET(leader, cgroups), &id->hier);
 	id->cgroup_id = GET(GET(cgrp, kn), id);
-	FILL(exe)(id, plain);
+	FILL(exe)(id, FILL(part_mm)(p));
 }
 
-/* PLAIN(task), for macros. */
-static __always_inline struct task_struct *FILL(plain)(struct task_struct *task)
+/* Fills in a task and its parts. */
+static __always_inline void FILL(task_parts_fill)(struct pvm_task *id, struct task_struct *task,
+						  struct task_parts *p)
 {
-	return PLAIN(task);
+	FILL(parts)(p, task);
+	FILL(task_note)(id, task, p->leader);
+	FILL(noted_fill)(id, task, p);
 }
 
 static __always_inline void FILL(task_fill)(struct pvm_task *id, struct task_struct *task)
 {
-	struct task_struct *plain = PLAIN(task);
-	struct task_struct *leader = FILL(task_note)(id, task, plain);
+	struct task_parts parts;
 
-	FILL(noted_fill)(id, task, plain, leader);
+	FILL(task_parts_fill)(id, task, &parts);
 }
 
 /* What a task may do to others. */
@@ -249,10 +266,10 @@ static __always_inline void FILL(rights)(struct task_rights *r, struct task_stru
 	r->permitted = FILL(caps_permitted)(cred);
 }
 
-/* dumpable of a task that has a memory, else 0 and false. */
-static __always_inline bool FILL(dumpable)(struct task_struct *plain, u8 *dumpable)
+/* dumpable of a task that has a memory, mm, else 0 and false. */
+static __always_inline bool FILL(dumpable)(struct task_struct *plain, struct mm_struct *mm,
+					   u8 *dumpable)
 {
-	struct mm_struct *mm = GET(plain, mm);
 	struct mm_struct___word *old = (void *)mm;
 
 	if (!mm)
@@ -267,8 +284,9 @@ static __always_inline bool FILL(dumpable)(struct task_struct *plain, u8 *dumpab
 }
 
 /* Address of the user namespace that the program of a task was executed in. */
-static __always_inline u64 FILL(exec_ns)(struct task_struct *plain)
+static __always_inline u64 FILL(exec_ns)(const struct task_parts *p)
 {
+	struct task_struct *plain = PLAIN(p->task);
 	struct task_exec_state *state;
 	struct mm_struct *mm;
 	u64 address = 0;
@@ -278,7 +296,7 @@ static __always_inline u64 FILL(exec_ns)(struct task_struct *plain)
 		bpf_probe_read_kernel(&address, sizeof(address),
 				      __builtin_preserve_access_index(&state->user_ns));
 	} else {
-		mm = GET(plain, mm);
+		mm = FILL(part_mm)(p);
 		bpf_probe_read_kernel(&address, sizeof(address),
 				      __builtin_preserve_access_index(&mm->user_ns));
 	}
@@ -291,13 +309,12 @@ static __always_inline bool FILL(is_traced_by)(struct task_struct *task, u32 tgi
 	return GET(task, ptrace) && (u32)GET(GET(PLAIN(task), parent), tgid) == tgid;
 }
 
-/* What is asked of task by (its address, or 0 of the current one; r: its rights) to reach into this one's memory. A task that
- * is being made has no credentials yet. */
-static __always_inline void FILL(access)(struct pvm_access *a, struct task_struct *task,
+/* What is asked of task by (its address, or 0 of the current one; r: its rights) to reach into the memory of one with these
+ * parts. A task that is being made has no credentials yet. */
+static __always_inline void FILL(access)(struct pvm_access *a, const struct task_parts *p,
 					 const struct task_rights *r, u64 by)
 {
-	struct task_struct *plain = PLAIN(task);
-	const struct cred *cred = GET(plain, real_cred);
+	const struct cred *cred = FILL(part_cred)(p);
 	struct user_namespace *ns;
 	u64 address = 0;
 	u32 flags = PVM_ACCESS_KNOWN;
@@ -318,19 +335,23 @@ static __always_inline void FILL(access)(struct pvm_access *a, struct task_struc
 		if (is_capable(by, address))
 			flags |= PVM_ACCESS_CAPABLE;
 	}
-	if (FILL(dumpable)(plain, &a->dumpable))
+	if (FILL(dumpable)(PLAIN(p->task), FILL(part_mm)(p), &a->dumpable))
 		flags |= PVM_ACCESS_DUMPABLE;
-	if (flags & PVM_ACCESS_DUMPABLE && !pvm_is_dumpable(a) &&
-	    is_capable(by, FILL(exec_ns)(plain)))
+	if (flags & PVM_ACCESS_DUMPABLE && !pvm_is_dumpable(a) && is_capable(by, FILL(exec_ns)(p)))
 		flags |= PVM_ACCESS_CAPABLE_EXEC;
 	a->flags = flags;
 }
 
-/* The first generation is the real parent; 32 of them, or up to init. There is one way out of the loop: of more, clang 19
- * makes a test of a register that was never written, which the verifier refuses. */
-static __always_inline enum descent FILL(descends)(struct task_struct *task, u32 from_tgid)
+/* Returns a process's real parent. */
+static __always_inline struct task_struct *FILL(parent)(struct task_struct *task)
 {
-	struct task_struct *p = GET(GET(PLAIN(task), group_leader), real_parent);
+	return GET(GET(PLAIN(task), group_leader), real_parent);
+}
+
+/* p: the real parent, which is the first generation; 32 of them, or up to init. There is one way out of the loop: of more, clang 19
+ * makes a test of a register that was never written, which the verifier refuses. */
+static __always_inline enum descent FILL(descends)(struct task_struct *p, u32 from_tgid)
+{
 	u32 tgid = 0;
 
 	for (int i = 0; i < KINSHIP_GENERATIONS; i++) {
@@ -406,12 +427,9 @@ static __always_inline u64 FILL(caller_sum)(struct task_struct *task)
 }
 
 /* The same of the parent of a target. */
-static __always_inline u64 FILL(target_sum)(struct task_struct *task)
+static __always_inline u64 FILL(target_sum)(struct task_struct *parent)
 {
-	struct task_struct *parent =
-		GET(GET(GET(PLAIN(task), group_leader), real_parent), group_leader);
-
-	return FILL(relative_sum)(cfg_digest_key[1], parent) | 1;
+	return FILL(relative_sum)(cfg_digest_key[1], GET(parent, group_leader)) | 1;
 }
 
 #endif

@@ -7,10 +7,12 @@
  *   uid   the target is user 4001's, and becomes 4002's
  *   open  the target is not dumpable, and becomes so
  *   exec  the target executes sleep
+ *   die   the target ends; the caller's list is on a page that is not there yet
+ *   late  the target ends when the kernel has taken hold of its memory
  *
- * With uid and open the program is on the tracepoint of entries, so a tracer has to be there before, and it is one call; "waits"
- * are its context switches and page faults. With exec the program is where the kernel asks for permission, which it does under a
- * lock that the exec waits for; the second call comes then, and has to wait for the exec: it reaches the new program.
+ * With uid, open and die the program is on the tracepoint of entries, so a tracer has to be there before; "waits" are the call's
+ * context switches and page faults. With exec and late it is where the kernel asks for permission, which it does under a lock that
+ * an exec waits for: there is a second call then, which has to wait for the exec, and reaches the new program.
  */
 #include "trigger.h"
 
@@ -35,6 +37,7 @@ static struct iovec l = { to, LEN }, r = { from, LEN };
 static struct call calls[2];
 static pid_t tids[2];
 static long waits;
+static bool executes, dies, is_late;
 
 static long bpf(int cmd, union bpf_attr *attr)
 {
@@ -191,9 +194,8 @@ static void wait_for_sleep(pid_t pid, pid_t tid)
 }
 
 /* The target: one more byte in the pipe, and it changes; another one says that it has. */
-static _Noreturn void be_target(const char *what, int asked, int said)
+static _Noreturn void be_target(bool open, int asked, int said)
 {
-	bool open = !strcmp(what, "open");
 	char byte;
 
 	pin_thread(0);
@@ -204,8 +206,10 @@ static _Noreturn void be_target(const char *what, int asked, int said)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (write(said, "", 1) != 1 || read(asked, &byte, 1) != 1)
 		_exit(1);
-	if (!strcmp(what, "exec"))
+	if (executes)
 		execl("/bin/sleep", "sleep", "1000", NULL);
+	if (dies)
+		_exit(0);
 	if (open ? prctl(PR_SET_DUMPABLE, 1) : setresuid(4002, 0, 0))
 		_exit(1);
 	if (write(said, "", 1) != 1)
@@ -222,10 +226,19 @@ static void await(int fd)
 		die("the target");
 }
 
-/* Has the target change while the first call is held up. asks, says: ends of its pipes. Returns whether it had in time. */
-static bool change_target(pid_t target, bool exec, int asks, int says)
+/* Waits until the target has ended, which stays as it is until victim_end. */
+static void await_end(pid_t target)
 {
-	pthread_t held, second;
+	siginfo_t info;
+
+	if (waitid(P_PID, (id_t)target, &info, WEXITED | WNOWAIT))
+		die("waitid");
+}
+
+/* Has the target change while the first call is held up. asks, says: ends of its pipes. Returns whether it had in time. */
+static bool change_target(pid_t target, int asks, int says)
+{
+	pthread_t held, second = 0;
 	bool in_time;
 
 	if (pthread_create(&held, NULL, held_caller, NULL))
@@ -234,7 +247,9 @@ static bool change_target(pid_t target, bool exec, int asks, int says)
 		;
 	if (write(asks, "", 1) != 1)
 		die("write");
-	if (!exec) {
+	if (dies) {
+		await_end(target);
+	} else if (!executes) {
 		await(says);
 	} else {
 		wait_for_sleep(target, target);
@@ -247,26 +262,49 @@ static bool change_target(pid_t target, bool exec, int asks, int says)
 	page[GO_ON] = 1;
 	in_time = page[LEFT] < RUNS;
 	pthread_join(held, NULL);
-	if (exec)
+	if (executes)
 		pthread_join(second, NULL);
 	return in_time;
 }
 
+/* Puts a list of one on a page that this process has not touched, so that the kernel's look at it is a fault. */
+static void take_off(struct side *s)
+{
+	int fd = memfd_create("list", MFD_CLOEXEC);
+	void *list;
+
+	if (fd < 0 || write(fd, s->known, sizeof(*s->known)) != sizeof(*s->known))
+		die("memfd_create");
+	list = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (list == MAP_FAILED)
+		die("mmap");
+	close(fd);
+	s->addr = (uintptr_t)list;
+}
+
+static void take_words(const char *what)
+{
+	executes = !strcmp(what, "exec");
+	is_late = !strcmp(what, "late");
+	dies = is_late || !strcmp(what, "die");
+}
+
 int main(int argc, char **argv)
 {
-	bool exec = argc > 1 && !strcmp(argv[1], "exec"), held;
 	int ask[2], say[2];
 	char extra[96], line[16];
 	pid_t target;
+	bool held;
 
 	if (argc < 2 || pipe2(ask, O_CLOEXEC) || pipe2(say, O_CLOEXEC))
 		die("pvmstall");
+	take_words(argv[1]);
 	target = fork();
 	if (!target)
-		be_target(argv[1], ask[0], say[1]);
+		be_target(!strcmp(argv[1], "open"), ask[0], say[1]);
 	await(say[0]);
 	pin_thread(0);
-	if (exec)
+	if (executes || is_late)
 		trap_permissions();
 	else
 		trap_entries();
@@ -275,11 +313,13 @@ int main(int argc, char **argv)
 	if (!fgets(line, sizeof(line), stdin))
 		return 0;
 	calls[0] = calls[1] = call_of(READ, target, &l, 1, &r, 1, 0);
-	held = change_target(target, exec, ask[1], say[0]);
+	if (dies && !is_late)
+		take_off(&calls[0].local);
+	held = change_target(target, ask[1], say[0]);
 	snprintf(extra, sizeof(extra), "\"held\":%s,\"waits\":%ld,\"tids\":[%d,%d],",
 		 held ? "true" : "false", waits, tids[0], tids[1]);
-	report(extra, calls, exec ? 2 : 1);
-	if (exec && !fgets(line, sizeof(line), stdin))
+	report(extra, calls, executes ? 2 : 1);
+	if (executes && !fgets(line, sizeof(line), stdin))
 		return 0;
 	victim_end(target);
 	return 0;

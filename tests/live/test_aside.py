@@ -6,7 +6,7 @@ others' calls; and of a target that changes just then. It is kept aside for each
 
 import pytest
 
-from pvm import Held, Tracer, expect_call
+from pvm import TRIGGERS, Held, Tracer, expect_call
 from pvm_host import expected_task
 
 pytestmark = pytest.mark.needs("mm_access_hook", "two_cpus")
@@ -95,3 +95,16 @@ def test_a_target_that_executes_a_file_while_it_is_waited_for():
     assert (before["target"]["comm"], after["target"]["comm"]) == ("pvmstalled", "sleep")
     assert before["target"]["pid"] == after["target"]["pid"] and after["access"]["inferred"] is False
     assert {key: after["target"][key] for key in now} == now
+
+
+@pytest.mark.parametrize("when, ret", [("die", -3), ("late", 32)])
+def test_a_target_that_ends_while_its_caller_is_held_up(when, ret):
+    """What it executed, and what lay there, was known before, and is no less so: to end is no way out of a filter. late: when the
+    kernel has taken hold of its memory, so that the call reads it."""
+    program = str(TRIGGERS / "pvmstall")
+    with Tracer("--target-exe", program, "--attach", "tracepoint") as t:
+        run, (event,), _ = held_up(t, when)
+    expect_call(event, run["calls"][0])
+    assert event["ret"] == ret and event["target"]["exe"] == program and event["target"]["comm"] == "pvmstalled"
+    assert event["target"]["confirmed"] is True and event["target"]["resolved_at"] == "entry"
+    assert [r["file"] for r in event["remote"]["regions"]] == [program]
