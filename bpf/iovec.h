@@ -87,6 +87,7 @@ struct snapshot_id {
 	u32 hook; /* enum pvm_hook */
 	u8 of;	  /* enum pvm_array_of */
 	bool at_exit;
+	u32 wide; /* boolean: its elements are of PVM_ELEMENT_MAX bytes */
 };
 
 static __always_inline struct pvm_array *array_reserve(const struct snapshot_id *id, const u32 room,
@@ -168,7 +169,7 @@ static __always_inline int long_read(const struct snapshot_id *id, u64 addr, u32
 	if (cfg_aggregate)
 		looks_compare(id, list_digest(array->data, len, room));
 	if (cfg_regions && id->of == PVM_ARRAY_REMOTE)
-		elements_keep(id->hook, id->entry_ns, array->data, len);
+		elements_keep(id->hook, id->entry_ns, array->data, len, id->wide, room);
 	bpf_ringbuf_submit(array, BPF_RB_NO_WAKEUP);
 	return ok;
 }
@@ -222,7 +223,10 @@ enum snapshot_flag {
 	SNAPSHOT_AT_EXIT = 2,
 };
 
-/* Sends a snapshot of a long array. flags: enum snapshot_flag; hook: enum pvm_hook. -1: no room; else the mask of the pages
+/* In the same word: enum pvm_abi. */
+#define SNAPSHOT_ABI(abi) ((u32)(abi) << 8)
+
+/* Sends a snapshot of a long array. flags: enum snapshot_flag, SNAPSHOT_ABI; hook: enum pvm_hook. -1: no room; else the mask of the pages
  * that were read. */
 __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags, u32 hook)
 {
@@ -231,6 +235,7 @@ __noinline int array_send(u64 entry_ns, u64 addr, u32 len, u32 flags, u32 hook)
 		.hook = hook,
 		.of = flags & SNAPSHOT_REMOTE ? PVM_ARRAY_REMOTE : PVM_ARRAY_LOCAL,
 		.at_exit = !!(flags & SNAPSHOT_AT_EXIT),
+		.wide = pvm_element_sz(flags >> 8) == PVM_ELEMENT_MAX,
 	};
 	int ok;
 
@@ -282,7 +287,8 @@ static __always_inline void side_entry(struct pvm_state *s, struct pvm_side *sid
 		return;
 	}
 	side->flags |= PVM_SIDE_RING;
-	ok = array_send(s->call.entry_ns, addr, len, remote ? SNAPSHOT_REMOTE : 0, s->hook);
+	ok = array_send(s->call.entry_ns, addr, len,
+			SNAPSHOT_ABI(s->call.abi) | (remote ? SNAPSHOT_REMOTE : 0), s->hook);
 	if (ok < 0)
 		side->flags |= PVM_SIDE_ENTRY_LOST;
 	else
@@ -326,7 +332,9 @@ static __always_inline void side_exit(struct pvm_state *s, struct pvm_side *side
 	if (cnt > PVM_INLINE_CNT) {
 		side->flags |= PVM_SIDE_RING;
 		ok = array_send(s->call.entry_ns, addr, len,
-				(remote ? SNAPSHOT_REMOTE : 0) | SNAPSHOT_AT_EXIT, s->hook);
+				SNAPSHOT_ABI(s->call.abi) | (remote ? SNAPSHOT_REMOTE : 0) |
+					SNAPSHOT_AT_EXIT,
+				s->hook);
 		if (ok < 0)
 			side->flags |= PVM_SIDE_EXIT_LOST;
 		else

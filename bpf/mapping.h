@@ -149,7 +149,7 @@ static __always_inline u64 mapping_walk(u64 mm, u64 addr)
 }
 
 /* Whether somebody holds the map to change it; where that cannot be read, no. */
-__noinline u64 mapping_changes(u64 mm)
+__noinline u64 map_is_held(u64 mm)
 {
 	if (!bpf_core_field_exists(struct mm_struct, mmap_lock.count.counter))
 		return 0;
@@ -158,10 +158,10 @@ __noinline u64 mapping_changes(u64 mm)
 
 #define MAP_UNCOUNTED 1
 
-/* How often somebody began or ended to change a memory's map: odd in between, and where the kernel does not count, before 6.13
+/* How often somebody began or ended to change a memory's map: odd in between, and where the kernel does not count, before 6.14
  * (include/linux/mmap_lock.h, mm_lock_seqcount_begin). What is read between two looks that both give the same even number was there
  * at one time. */
-static __always_inline u32 map_changes(u64 mm)
+static __always_inline u32 map_change_count(u64 mm)
 {
 	if (!bpf_core_field_exists(struct mm_struct, mm_lock_seq.sequence))
 		return MAP_UNCOUNTED;
@@ -175,11 +175,11 @@ __noinline u64 mapping_find(u64 mm, u64 addr)
 	u32 empty = 0;
 
 	for (u32 i = 0; i < MAPPING_WALKS; i++) {
-		u64 before = mapping_changes(mm), vma = mapping_walk(mm, addr);
+		u64 before = map_is_held(mm), vma = mapping_walk(mm, addr);
 
 		if (vma > MAPPING_LOST)
 			return vma;
-		if (vma == MAPPING_LOST || before || mapping_changes(mm))
+		if (vma == MAPPING_LOST || before || map_is_held(mm))
 			empty = 0;
 		else if (++empty == 2)
 			return MAPPING_NONE;

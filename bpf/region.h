@@ -157,11 +157,11 @@ static __always_inline void region_of_nobody(struct pvm_state *s, struct pvm_reg
 		region_label(s, r, anon_name(vma, false));
 }
 
-/* Whether a mapping still is what was read of it: nobody kept it from becoming another one. changes: map_changes before that. */
+/* Whether a mapping still is what was read of it: nobody kept it from becoming another one. changes: map_change_count before that. */
 static __always_inline bool region_holds(const struct pvm_state *s, const struct pvm_region *r,
 					 u64 vma, u64 flags, u64 file, u32 changes)
 {
-	if (!(changes & 1) && map_changes(s->mm) == changes)
+	if (!(changes & 1) && map_change_count(s->mm) == changes)
 		return true;
 	return MAPPING(vma, vm_mm) == s->mm && MAPPING(vma, vm_start) == r->start &&
 	       MAPPING(vma, vm_end) == r->end && MAPPING(vma, vm_flags) == flags &&
@@ -169,7 +169,7 @@ static __always_inline bool region_holds(const struct pvm_state *s, const struct
 }
 
 /* Returns the mapping that was come to last, if it is of the call's target and the map was not changed since; MAPPING_LOST: it is
- * to be looked for. changes: map_changes of its memory. */
+ * to be looked for. changes: map_change_count of its memory. */
 static __always_inline u64 mapped_last(const struct pvm_state *s, u32 changes)
 {
 	const struct pvm_mapped *m = &s->mapped;
@@ -237,7 +237,7 @@ __noinline int region_take(u32 slot, u64 addr)
 		return 0;
 	r = &s->call.region;
 	__builtin_memset(r, 0, sizeof(*r));
-	changes = map_changes(s->mm);
+	changes = map_change_count(s->mm);
 	vma = region_find(s, r, addr, changes);
 	if (vma <= MAPPING_LOST) {
 		r->kind = vma == MAPPING_NONE ? PVM_REGION_NONE : PVM_REGION_UNKNOWN;
@@ -259,12 +259,6 @@ __noinline int region_take(u32 slot, u64 addr)
 	return 0;
 }
 
-/* Elements that are looked at, of a list of so many. */
-static __always_inline u32 looked_cnt(u64 cnt)
-{
-	return cnt <= cfg_regions ? cnt : cfg_regions + 1;
-}
-
 /* Whole, that a short list was read, at entry or at exit: where it lies in s->data. */
 #define LIST_NOWHERE (DATA_LISTS * PVM_INLINE_SZ)
 
@@ -277,13 +271,6 @@ static __always_inline u32 list_place(const struct pvm_state *s, u64 cnt)
 		return pvm_data_at(&s->call, true, false);
 	return remote->exit_len && remote->exit_ok == whole ? pvm_data_at(&s->call, true, true)
 							    : LIST_NOWHERE;
-}
-
-/* One element; *len: of how many bytes. */
-static __always_inline u64 element_take(const u8 *at, bool wide, u64 *len)
-{
-	*len = wide ? *(u64 *)(at + 8) : *(u32 *)(at + 4);
-	return arch_user_address(wide ? *(u64 *)at : *(u32 *)at);
 }
 
 /* A list of one, which nearly all are. */
@@ -305,11 +292,11 @@ static __always_inline void look_at_one(struct pvm_state *s)
 	s->call.look |= PVM_LOOK_TAKEN;
 }
 
-/* Of a longer one, the elements that are looked at into the room. Whether they are known. */
+/* Of a longer one, picks the elements that are looked at. Whether they are known. */
 static __always_inline bool elements_take(struct pvm_state *s, struct pvm_region_room *room,
 					  u64 cnt)
 {
-	u32 off;
+	u32 size = pvm_element_sz(s->call.abi), off;
 
 	if (cnt > PVM_INLINE_CNT)
 		return room->entry_ns == s->call.entry_ns && room->task == bpf_get_current_task();
@@ -317,41 +304,27 @@ static __always_inline bool elements_take(struct pvm_state *s, struct pvm_region
 	barrier_var(off);
 	if (off >= LIST_NOWHERE)
 		return false;
-	bpf_probe_read_kernel(room->first, PVM_INLINE_SZ, s->data + off);
-	off += array_sz(s->call.abi, cnt) - PVM_ELEMENT_MAX;
-	bpf_probe_read_kernel(room->last, sizeof(room->last), s->data + off);
+	elements_forget(room);
+	bpf_probe_read_kernel(room->piece, PVM_INLINE_SZ, s->data + off);
+	elements_pick(s->hook, 0, cnt * size, size == PVM_ELEMENT_MAX);
+	element_pick_last(s->hook, (cnt - 1) * size, cnt, size == PVM_ELEMENT_MAX);
 	return true;
-}
-
-/* Element number i of those that are looked at; *index: its number in the list. */
-static __always_inline u64 element_at(const struct pvm_state *s, const struct pvm_region_room *room,
-				      u32 i, u64 cnt, u32 *index, u64 *len)
-{
-	bool wide = pvm_element_sz(s->call.abi) == PVM_ELEMENT_MAX;
-	u32 off = wide ? i * PVM_ELEMENT_MAX : i * (PVM_ELEMENT_MAX / 2);
-
-	*index = i;
-	/* As in read_bounded. */
-	barrier_var(off);
-	if (i < cfg_regions && off <= sizeof(room->first) - PVM_ELEMENT_MAX)
-		return element_take(room->first + off, wide, len);
-	*index = cnt - 1;
-	return element_take(room->last + (wide ? 0 : PVM_ELEMENT_MAX / 2), wide, len);
 }
 
 /* One more element: it lies in the last region so far, which is the call's, or begins a new one. Those before it stand in the
  * room. */
-static __always_inline void region_add(struct pvm_state *s, struct pvm_region_room *room, u32 index,
-				       u64 addr)
+static __always_inline void region_add(struct pvm_state *s, struct pvm_region_room *room,
+				       const struct pvm_picked *picked)
 {
 	struct pvm_region *r = &s->call.region;
-	u32 found = room->found, done = found - 1;
-	bool next = found && index == r->first + r->cnt;
+	u32 found = room->found, done = found - 1, index = picked->index;
+	bool next = found && !picked->apart;
+	u64 addr = picked->addr;
 	u16 first = r->first;
 	u8 kind = r->kind;
 
 	if (next && kind > PVM_REGION_NONE && addr >= r->start && addr < r->end) {
-		r->cnt++;
+		r->cnt = index + 1 - first;
 		return;
 	}
 	if (done <= PVM_REGIONS_MAX)
@@ -371,20 +344,10 @@ __noinline int region_step(u32 slot, u32 i)
 {
 	struct pvm_state *s = state_at(slot);
 	struct pvm_region_room *room;
-	struct pvm_region *r;
-	u64 addr, len;
-	u32 index;
 
 	room = s ? region_room(s->hook) : NULL;
-	if (!room)
-		return 0;
-	r = &s->call.region;
-	addr = element_at(s, room, i, s->call.remote.count, &index, &len);
-	/* An empty one touches nothing, and parts nothing. */
-	if (len)
-		region_add(s, room, index, addr);
-	else if (room->found && index == r->first + r->cnt)
-		r->cnt++;
+	if (room && i <= PVM_REGIONS_MAX)
+		region_add(s, room, &room->picked[i]);
 	return 0;
 }
 
@@ -421,9 +384,9 @@ static __always_inline void regions_send(struct pvm_state *s, struct pvm_region_
 
 /* The same as look_at_one of more elements. again: the second look, whose regions always have a record of their own. */
 static __always_inline void look_at_many(struct pvm_state *s, struct pvm_region_room *room,
-					 u32 slot, u64 cnt, bool again)
+					 u32 slot, bool again)
 {
-	u32 todo = looked_cnt(cnt), done;
+	u32 todo = room->picked_cnt, done;
 
 	room->found = 0;
 	for (u32 i = 0; i <= PVM_REGIONS_MAX; i++) {
@@ -464,7 +427,7 @@ __noinline int regions_look(u32 slot, u32 again)
 	if (!room || !elements_take(s, room, cnt))
 		return 0;
 	room->kept = s->call.region;
-	look_at_many(s, room, slot, cnt, again);
+	look_at_many(s, room, slot, again);
 	if (again)
 		s->call.region = room->kept;
 	else

@@ -394,7 +394,7 @@ struct mm_struct { /* executable and arguments; whose it is; who works in it, an
 	unsigned long start_stack;
 	struct maple_tree mm_mt; /* 6.1 */
 	struct rw_semaphore mmap_lock;
-	seqcount_t mm_lock_seq; /* 6.13, only with CONFIG_PER_VMA_LOCK */
+	seqcount_t mm_lock_seq; /* 6.14, only with CONFIG_PER_VMA_LOCK */
 };
 
 struct mm_struct___listed { /* before */

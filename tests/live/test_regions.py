@@ -340,23 +340,37 @@ def test_filter(public_dir):
                 assert t.start["filters"]["region"] == words[1::2]
 
 
-def test_what_is_looked_at_is_empty(public_dir):
-    """The first eight elements and the last have no byte, the ninth has one: the call is told, whatever a filter asks for, or a
-    rule that drops, and nothing is said of what lies there. A list without any byte touches nothing."""
+def test_elements_of_no_length_are_passed_over(public_dir):
+    """The first eight elements and the last have no byte, the ninth has one: it is looked at in their place, and a filter and a rule
+    that drops judge it. A list without any byte touches nothing."""
     config = public_dir / "config"
     with Held("pvmregion", "hold", public_dir) as held:
         held.line()
         config.write_text(f"rule noise drop\nregion !heap\nrule all tell\ntarget-pid {held.pid}\n")
         heap, stack = (next(m for m in maps(held.pid) if m.path == path) for path in ("[heap]", "[stack]"))
-        empty = f"{stack.end - 8:x}/0"
-        for words in (["--region", "heap"], ["--region", "stack"], ["--region", "!stack"], ["--config", config]):
+        empty, in_heap = f"{stack.end - 8:x}/0", f"{heap.start:x}"
+        for words, told in ((["--region", "heap"], True), (["--region", "stack"], False), (["--region", "!stack"], True),
+                            (["--config", config], True)):
             with Tracer(*words, *([] if "--config" in words else ["--target-pid", held.pid])) as t:
                 none = trigger_one("pvmregion", "read", held.pid, 1, *[empty] * 10)["pid"]
-                pid = trigger_one("pvmregion", "read", held.pid, 1, *[empty] * 8, f"{heap.start:x}", empty)["pid"]
-                (event,) = t.wait(lambda t: t.stream.calls(pid))
-                remote = event["remote"]
-                assert (event["ret"], remote["count"], remote["total_len"], remote["regions"]) == (1, 10, 1, None), words
+                pid = trigger_one("pvmregion", "read", held.pid, 1, *[empty] * 8, in_heap, empty)["pid"]
+                t.stop()
+                assert [(e["ret"], e["remote"]["regions"]) for e in t.events(pid)] == [(1, [expected(heap, heap.start, 8)])][:told], words
                 assert [r["remote"]["regions"] for r in t.events(none)] == ([[]] if "!stack" in words else []), words
+
+
+@pytest.mark.parametrize("program", ["pvmregion", pytest.param("pvmregion32", marks=pytest.mark.needs("program32"))])
+@pytest.mark.parametrize("count", [3, 8, 20, 70, 300, 1024])
+def test_the_first_elements_that_have_a_byte(public_dir, count, program):
+    """Two of them and the last one, wherever they stand; what is empty between them parts none."""
+    with Held(program, "hold", public_dir) as held, Tracer("--regions", 2) as t:
+        held.line()
+        heap = next(m for m in maps(held.pid) if m.path == "[heap]")
+        words = [f"{heap.start:x}/0"] * count
+        for at in (1, count - 2, count - 1):
+            words[at] = f"{heap.start:x}"
+        remote = t.one(trigger_one(program, "read", held.pid, 1, *words)["pid"])["remote"]
+    assert remote["count"] == count and remote["regions"] == [expected(heap, heap.start, 1, count - 1)]
 
 
 @pytest.mark.parametrize("words, why", [
