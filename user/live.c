@@ -168,6 +168,12 @@ static int give_up_rights(struct live *l)
 					"call is confirmed");
 		report__note(r, SYSCTL_FTRACE " is 0: nothing of a call is confirmed");
 	}
+	if (tracer__names_elsewhere(l->tracer)) {
+		log__warn("programs in filters are looked up in a mount namespace other than the "
+			  "host's");
+		report__note(r, "programs in filters are looked up in a mount namespace other than "
+				"the host's");
+	}
 	note_kprobes(l);
 	note_witnesses(l);
 	if (l->types == KERNEL_TYPES_UNKNOWN)

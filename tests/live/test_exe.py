@@ -296,3 +296,27 @@ def test_it_holds_for_the_owner_of_the_memory(place):
         assert t.start["filters"]["files"][0]["path"] == str(path)
         subprocess.run([PVMCALL, "pid", str(p.pid)], stdout=subprocess.DEVNULL, check=True, timeout=20)
         t.wait(lambda t: t.events(), what="the call on it")
+
+
+ELSEWHERE = "programs in filters are looked up in a mount namespace other than the host's"
+
+
+def test_more_files_than_start_has_room_for(place):
+    """It says how many."""
+    many = place / "many"
+    many.mkdir()
+    for i in range(40):
+        (many / f"{i:02}").touch()
+    with Tracer("--caller-exe", f"!{many}/*") as t:
+        filters = t.start["filters"]
+        assert len(filters["files"]) == 32 and filters["files_more"] == 8
+        assert ELSEWHERE not in t.start["notes"]
+
+
+@pytest.mark.needs("mounts")
+def test_a_tracer_whose_paths_are_not_the_hosts(place):
+    """What is said of it, if it goes by paths at all."""
+    with Tracer("--caller-exe", f"!{place}/tool", prefix=["/usr/bin/unshare", "-m"]) as t:
+        assert ELSEWHERE in t.start["notes"] and t.start["filters"]["files_more"] == 0
+    with Tracer("--no-self", prefix=["/usr/bin/unshare", "-m"]) as t:
+        assert ELSEWHERE not in t.start["notes"]

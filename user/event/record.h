@@ -292,6 +292,8 @@ struct confirm_info {
 	enum page_hook pages;
 };
 
+#define BOUND_TOLD 32 /* in `start` */
+
 /* A file that a filter by executable means. */
 struct bound_info {
 	const char
@@ -320,6 +322,7 @@ struct start_info {
 	const struct options *options;	/* filters and limits in force */
 	const struct bound_info *files; /* that they mean, or the first of them */
 	size_t file_cnt;
+	size_t files_more;		/* that are not among these */
 	const struct counter *counters; /* names only */
 	size_t counter_cnt;
 	uint32_t pid;	      /* host pid of the collector */

@@ -307,7 +307,7 @@ size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t m
 			.dev = (uint32_t)(major(f->is.st_dev) << 20 | minor(f->is.st_dev)),
 		};
 	}
-	return cnt;
+	return b->cnt;
 }
 
 static void say(struct exe_bind *b, const struct bound_file *f, const char *what)

@@ -33,7 +33,7 @@ bool exe_bind__is_asked_for(const struct options *o);
 int exe_bind__open(struct exe_bind *b, const struct options *o);
 /* Has the kernel half know them; bound: what it counts. 0 or -errno. */
 int exe_bind__put(struct exe_bind *b, struct commands *c, const uint32_t *bound);
-/* What `start` says of them: up to max. Valid while b is. */
+/* What `start` says of them: up to max. Valid while b is. Returns how many there are. */
 size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t max);
 /*
  * Looks whether they are still those that the paths mean, and binds those that are now: called once a second. Returns what

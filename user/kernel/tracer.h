@@ -103,8 +103,11 @@ enum tracer_firing tracer__firing(struct tracer *t);
 /* These are for the rings. The callbacks' negative result ends a consume and is returned by it; the record is consumed. */
 typedef int (*tracer_sample_fn)(void *ctx, void *data, size_t size);
 int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx);
-/* Lists the files that filters mean, or the first of them. What it gives is valid until the next call. */
+/* Lists the files that filters mean, or the first BOUND_TOLD of them. What it gives is valid until the next call. Returns how many
+ * there are. */
 size_t tracer__files(struct tracer *t, const struct bound_info **out);
+/* Whether there are such filters, and the paths are not those of the host: this process has a mount namespace of its own. */
+bool tracer__names_elsewhere(const struct tracer *t);
 /* Looks whether they are others now: as exe_bind__look does. It is called about once a second. */
 const char *tracer__files_changed(struct tracer *t, bool *wanted);
 /* Returns, with --audit, the ring of struct pvm_seen. */

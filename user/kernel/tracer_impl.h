@@ -19,8 +19,6 @@
 #include "kernel/self_test.h"
 #include "kernel/summaries.h"
 
-#define FILES_TOLD 32 /* in `start` */
-
 struct pvmtrace_bpf;
 struct ring_buffer;
 
@@ -41,7 +39,7 @@ struct tracer {
 	struct self_test test;
 	struct pid_watch watch[2]; /* by enum pvm_who */
 	struct exe_bind exes;
-	struct bound_info files[FILES_TOLD];
+	struct bound_info files[BOUND_TOLD];
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,7 +42,16 @@ bool tracer__memory_left(struct tracer *t)
 size_t tracer__files(struct tracer *t, const struct bound_info **out)
 {
 	*out = t->files;
-	return exe_bind__list(&t->exes, t->files, FILES_TOLD);
+	return exe_bind__list(&t->exes, t->files, BOUND_TOLD);
+}
+
+bool tracer__names_elsewhere(const struct tracer *t)
+{
+	const uint32_t host = __atomic_load_n(&t->skel->bss->host_mnt, __ATOMIC_RELAXED);
+	struct stat own;
+
+	return exe_bind__is_asked_for(t->exes.options) && host &&
+	       !stat("/proc/self/ns/mnt", &own) && own.st_ino != host;
 }
 
 const char *tracer__files_changed(struct tracer *t, bool *wanted)

@@ -68,6 +68,7 @@ static void put_files(struct json *j, const struct start_info *s)
 		json__close_obj(j);
 	}
 	json__close_arr(j);
+	json__u64(j, "files_more", s->files_more);
 }
 
 static void put_ops(struct json *j, const struct rule *rule, const struct shape *shape)

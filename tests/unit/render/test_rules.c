@@ -115,10 +115,10 @@ static void it_can_be_omitted(void **state)
 	"\"outcome\":\"failure\",\"min_bytes\":7,\"no_self\":true,\"region\":[\"heap\"]}},"             \
 	"{\"name\":\"" ID64 "\",\"action\":\"aggregate\",\"filters\":{}},{"
 #define TELLS_JSON "\"action\":\"tell\",\"filters\":{}}]"
-#define NO_FILTERS                                                                                   \
-	"\"filters\":{\"caller\":{\"pid\":[],\"comm\":[],\"uid\":[],\"cgroup\":[],\"container\":[]," \
-	"\"exe\":[],\"unit\":[],\"ancestor_exe\":[]},\"target\":{\"pid\":[],\"comm\":[],\"uid\":[]," \
-	"\"cgroup\":[],\"container\":[],\"exe\":[],\"unit\":[],\"ancestor_exe\":[]},\"files\":[],"   \
+#define NO_FILTERS                                                                                                  \
+	"\"filters\":{\"caller\":{\"pid\":[],\"comm\":[],\"uid\":[],\"cgroup\":[],\"container\":[],"                \
+	"\"exe\":[],\"unit\":[],\"ancestor_exe\":[]},\"target\":{\"pid\":[],\"comm\":[],\"uid\":[],"                \
+	"\"cgroup\":[],\"container\":[],\"exe\":[],\"unit\":[],\"ancestor_exe\":[]},\"files\":[],\"files_more\":0," \
 	"\"op\":[],\"relation\":[],"
 
 static void the_start_has_them(void **state)
