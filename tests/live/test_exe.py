@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """--caller-exe and --target-exe: a file, not a name. Who copies it, calls himself like it, or has it somewhere else is not it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pvm import TRIGGERS, Held, Tracer, pvmtrace, trigger, trigger_one
+from pvm_fuse import Fuse
 
 PVMCALL = TRIGGERS / "pvmcall"
 
@@ -136,6 +138,20 @@ def test_a_changed_file_with_its_old_time(t, place):
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (was.st_size, was.st_mtime_ns)
     assert "was changed" in replaced(t, "excluded_replaced")[0]["message"]
+
+
+@pytest.mark.needs("fuse", "mounts")
+def test_an_inode_that_is_made_anew_under_its_number(place):
+    """As NFS and FUSE do it: to stat(2) it is the same file, for the kernel it is another one."""
+    with contextlib.closing(Fuse(place, "tool", PVMCALL.read_bytes())) as served, Tracer("--caller-exe", place / "tool") as t:
+        was = (place / "tool").stat()
+        run = trigger_one("/bin/sh", "-c", f"exec {place}/tool self")
+        t.wait(lambda t: t.events(run["pid"]), what="the call")
+        served.generation += 1
+        assert (place / "tool").stat() == was
+        assert "is another file now" in replaced(t, "wanted_replaced")[0]["message"]
+        run = trigger_one("/bin/sh", "-c", f"exec {place}/tool self")
+        t.wait(lambda t: t.events(run["pid"]), what="a call of the new file")
 
 
 def test_only_what_is_wanted(place):

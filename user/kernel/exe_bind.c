@@ -333,6 +333,15 @@ static int miss(struct exe_bind *b, struct bound_file *f, int err)
 	return 1;
 }
 
+/* Whether what is kept open is the file that stands there now. Some file systems (NFS, FUSE) make a file anew under an inode
+ * number that is in use: what is open is refused from then on, and the kernel has another inode for the path. */
+static bool is_still(const struct bound_file *f, const struct stat *now)
+{
+	struct stat open_one;
+
+	return same_file(&f->is, now) && !fstat(f->fd, &open_one);
+}
+
 /* What has become of a path: 1: b->message says it. */
 static int look_at(struct exe_bind *b, struct commands *c, uint32_t at,
 		   const struct filter_value *value, const char *path)
@@ -343,7 +352,7 @@ static int look_at(struct exe_bind *b, struct commands *c, uint32_t at,
 
 	if (stat(path, &now) || !S_ISREG(now.st_mode))
 		return f ? miss(b, f, errno) : 0;
-	if (f && same_file(&f->is, &now)) {
+	if (f && is_still(f, &now)) {
 		f->gone = false;
 		if (same_content(&f->is, &now))
 			return 0;
