@@ -275,15 +275,25 @@ void collector__remind(struct collector *c, const struct call_info *call)
 	remind_regions(c, &call->regions_exit);
 }
 
-/* Looks whether pages of calls may lack by now. Those of a call that has ended were held before that. */
-static bool pages_lack_by_now(struct collector *c)
+bool collector__look_at_pages(struct collector *c)
 {
 	struct pin_key key;
 
 	if (c->pages_lack || !c->from.ops->pin_key(c->from.ctx, &key) || !key.may_lack)
 		return false;
+	/* A replay is to say the same of what follows. */
+	if (c->to.ops->keep(c->to.ctx, FRAME_KEY, &key, sizeof(key)))
+		return false;
 	collector__set_key(c, &key);
 	return true;
+}
+
+void collector__look_at_pages_of(struct collector *c, const struct pvm_call *call)
+{
+	if (!(call->flags & PVM_CALL_PINS) || call->exit_ns < c->pages_looked_ns)
+		return;
+	c->pages_looked_ns = clock__boot_now(&c->clock);
+	(void)collector__look_at_pages(c);
 }
 
 static int decode(struct collector *c, const struct raw_record *raw, struct call_info *out)
@@ -296,7 +306,7 @@ int collector__decode(struct collector *c, const struct raw_record *raw, struct 
 {
 	int err = decode(c, raw, out);
 
-	if (!err && out->confirmed == NO && pages_lack_by_now(c))
+	if (!err && out->confirmed == NO && collector__look_at_pages(c))
 		err = decode(c, raw, out);
 	return err;
 }

@@ -35,6 +35,7 @@ struct collector {
 	uint64_t clock_recorded; /* steps of it that the destination has */
 	struct decoder *decoder;
 	bool pages_lack; /* of what calls held some may not have been seen */
+	uint64_t pages_looked_ns; /* CLOCK_BOOTTIME: until then that is known for calls that are not decoded */
 	struct arrays *arrays;
 	struct identity *identity;
 	char run_id[RUN_ID_SZ]; /* 16 hex digits, random */
@@ -78,9 +79,14 @@ void collector__take_back(struct collector *c, uint64_t calls,
 			  const struct rule_counts rules[RULES_MAX]);
 /* Reads the host's name again: from time to time, and when the user wants it. */
 void collector__look_at_host(struct collector *c);
+/* Looks whether pages of calls may have gone by unseen since the last look: then fewer pages than a list needs are no evidence
+ * any more, here and in a replay. Those of a call that has ended were held before that. Returns whether that is new. */
+bool collector__look_at_pages(struct collector *c);
 /* Looks at the clocks, about once a second. */
 void collector__tick(struct collector *c);
 
+/* Looks at pages for a call that is not decoded, unless that was done since it ended. */
+void collector__look_at_pages_of(struct collector *c, const struct pvm_call *call);
 /* Keeps a path or arguments. This and what follows is for destinations. Returns 0 or -errno. */
 int collector__learn(struct collector *c, const struct raw_record *raw);
 /* Decodes a call. Returns 0, or -errno if it is none. */

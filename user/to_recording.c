@@ -71,6 +71,7 @@ static enum verdict judge(void *ctx, const struct raw_record *raw, struct record
 	if (raw->size < sizeof(*call))
 		return VERDICT_PASSES;
 	touch(c, call);
+	collector__look_at_pages_of(c, call);
 	if (!is_left_to_us(c->options, call))
 		return VERDICT_PASSES;
 	if (collector__decode(c, raw, &rec->call))

@@ -183,20 +183,6 @@ void watch__skips(struct watch *w)
 	w->skips_told = skipped;
 }
 
-/* Fewer pages than a list needs are no evidence any more once runs of the hooks on them were skipped. */
-static void watch_pages(struct watch *w)
-{
-	struct collector *c = w->report->collector;
-	struct pin_key key = w->kernel->ops->pin_key(w->kernel->tracer);
-
-	if (w->pages_lack || !key.may_lack)
-		return;
-	if (c->to.ops->keep(c->to.ctx, FRAME_KEY, &key, sizeof(key)))
-		return;
-	collector__set_key(c, &key);
-	w->pages_lack = true;
-}
-
 static bool wants_one(const struct filter_list *list)
 {
 	for (size_t i = 0; i < list->cnt; i++) {
@@ -356,7 +342,7 @@ void watch__tick(struct watch *w)
 	watch_ftrace(w, &before);
 	watch_kprobes(w, before.fired_ns);
 	watch__skips(w);
-	watch_pages(w);
+	collector__look_at_pages(w->report->collector);
 	watch_processes(w, PVM_CALLER);
 	watch_processes(w, PVM_TARGET);
 	watch_files(w);

@@ -35,7 +35,6 @@ struct watch {
 	bool cpus_told;
 	uint64_t audit_lost; /* as it was told */
 	uint64_t skips_told; /* see tracer__skipped_runs */
-	bool pages_lack;     /* pages of calls may have gone by unseen */
 	bool gone_told[2];   /* by enum pvm_who: no process is left that the pid filter asks for */
 };
 

@@ -162,6 +162,15 @@ static void expect_confirmed(const struct fixture_call *f, enum tristate confirm
 	assert_int_equal(call.remote.changed, confirmed == NO ? YES : NO);
 }
 
+static int refuse(void *ctx, enum frame_kind kind, const void *data, size_t size)
+{
+	(void)ctx;
+	(void)data;
+	(void)size;
+	assert_int_equal(kind, FRAME_KEY);
+	return -EAGAIN;
+}
+
 /* Runs of the hooks on pages were skipped since the last look at them: before fewer pages than a list needs are another list,
  * it is looked at again. */
 static void test_pages_that_lack_since_the_last_look(void **state)
@@ -171,6 +180,7 @@ static void test_pages_that_lack_since_the_last_look(void **state)
 	static const struct iov_elem local = { 0x7ffd12345000, 4096 };
 	static const struct iov_elem on_two = { 0x55d0c0de0800, 4096 };
 	struct from_recording recording = { .collector = &c };
+	const struct destination_ops *ops = c.to.ops, no_room = { .keep = refuse };
 	struct fixture_call f;
 
 	(void)state;
@@ -184,6 +194,10 @@ static void test_pages_that_lack_since_the_last_look(void **state)
 	c.from = (struct source){ &from_recording, &recording };
 	expect_confirmed(&f, NO);
 	c.from = (struct source){ &from_kernel, &kernel };
+	/* A recording that has no room for it would tell something else. */
+	c.to.ops = &no_room;
+	expect_confirmed(&f, NO);
+	c.to.ops = ops;
 	expect_confirmed(&f, UNKNOWN);
 	assert_true(c.pages_lack);
 }
