@@ -174,11 +174,20 @@ static __always_inline u32 bound_meant(u32 of, u64 inode)
 	return val ? val->meant[of & (PVM_BOUND_CNT - 1)] : 0;
 }
 
+/* Returns what a program that nobody knows means: what is wanted, and what keeps a rule from dropping. of: enum pvm_bound. */
+static __always_inline u32 any_meant(u32 of)
+{
+	const u32 has = cfg_has_exe[of & (PVM_BOUND_CNT - 1)];
+
+	return (has & PVM_EXCLUDED(cfg_rules_drop)) | (has & PVM_ALL_RULES & ~cfg_rules_drop);
+}
+
 static __always_inline u32 filter_exe(u32 who, u64 inode)
 {
 	if (!cfg_has_exe[who])
 		return PVM_ALL_RULES;
-	return pvm_rules_left(cfg_has_exe[who], bound_meant(who, inode));
+	return pvm_rules_left(cfg_has_exe[who],
+			      inode == EXE_WORN ? any_meant(who) : bound_meant(who, inode));
 }
 
 #define PF_KTHREAD 0x200000 /* include/linux/sched.h: it runs no program */
@@ -189,8 +198,8 @@ __noinline u32 ancestors_of_left(u64 task, u32 of)
 {
 	u64 leader = PEEK(task, struct task_struct, group_leader);
 	u64 child = 0, inode;
-	u32 is = 0, has;
 	bool open = false;
+	u32 is = 0;
 
 	for (int i = 0; i < PVM_ANCESTORS_MAX && leader != child; i++) {
 		child = leader;
@@ -200,13 +209,12 @@ __noinline u32 ancestors_of_left(u64 task, u32 of)
 		/* Its main thread has ended, and only that was asked. */
 		if (!inode && !(PEEK(leader, struct task_struct, flags) & PF_KTHREAD))
 			open = true;
+		open |= inode == EXE_WORN;
 	}
-	has = cfg_has_exe[of & (PVM_BOUND_CNT - 1)];
-	/* What was not looked at, of these or behind them, is what is wanted, and what keeps a rule from dropping. */
+	/* Some were not looked at, of these or behind them. */
 	if (open || leader != child)
-		is |= (has & PVM_EXCLUDED(cfg_rules_drop)) |
-		      (has & PVM_ALL_RULES & ~cfg_rules_drop);
-	return pvm_rules_left(has, is);
+		is |= any_meant(of);
+	return pvm_rules_left(cfg_has_exe[of & (PVM_BOUND_CNT - 1)], is);
 }
 
 /* Does so for a call's caller, who is the current task, or target. slot: enum pvm_slot. */

@@ -99,6 +99,10 @@ struct task_parts {
 	const struct cred *cred;    /* the real ones; NULL: it is being made */
 };
 
+/* include/linux/fs.h: a file that was opened to be executed. Nobody else can open one so (fs/open.c: VALID_OPEN_FLAGS). */
+#define FMODE_EXEC 0x20
+#define EXE_WORN 1 /* no inode's address: the file was set by prctl(2), PR_SET_MM */
+
 #define MMF_DUMPABLE_MASK 3 /* include/linux/mm_types.h */
 
 __noinline int is_capable(u64 by, u64 ns);

@@ -85,14 +85,16 @@ static __always_inline u64 FILL(caps_permitted)(const struct cred *cred)
 	return GET(old, cap_permitted.cap[0]) | (u64)GET(old, cap_permitted.cap[1]) << 32;
 }
 
-/* Returns the address of the inode of the program that a task runs, to be compared; 0: it runs none (any more). It is made
- * into a number by a read, as in FILL(memory_owner). */
+/* Returns the address of the inode of the program that a task runs, to be compared; 0: it runs none (any more); EXE_WORN: another
+ * file stands in for it. It is made into a number by a read, as in FILL(memory_owner). */
 static __always_inline u64 FILL(exe_inode)(struct task_struct *task)
 {
 	struct mm_struct *mm = GET(PLAIN(task), mm);
 	struct file *exe = mm ? GET(mm, exe_file) : NULL;
 	u64 inode = 0;
 
+	if (exe && !(GET(exe, f_flags) & FMODE_EXEC))
+		return EXE_WORN;
 	if (exe)
 		bpf_probe_read_kernel(&inode, sizeof(inode),
 				      __builtin_preserve_access_index(&exe->f_inode));

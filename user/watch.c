@@ -316,16 +316,13 @@ static void watch_audit_lost(struct watch *w)
  * it was looked at. */
 static void watch_files(struct watch *w)
 {
+	enum error_code code = ERROR_UNKNOWN;
 	const char *message;
-	bool wanted = false;
 
-	while ((message = w->kernel->ops->files_changed(w->kernel->tracer, &wanted))) {
+	while ((message = w->kernel->ops->files_changed(w->kernel->tracer, &code))) {
 		log__warn("%s", message);
-		if (report__error(w->report,
-				  wanted ? ERROR_WANTED_REPLACED : ERROR_EXCLUDED_REPLACED, message,
-				  0) &&
-		    wanted)
-			report__doubt(w->report, ERROR_WANTED_REPLACED);
+		if (report__error(w->report, code, message, 0) && !error_code_is_harmless(code))
+			report__doubt(w->report, code);
 	}
 }
 

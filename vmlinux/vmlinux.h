@@ -281,6 +281,7 @@ struct file { /* an executable; a pidfd; what is mapped */
 	struct inode *f_inode;
 	void *private_data;
 	unsigned int f_mode;
+	unsigned int f_flags;
 };
 
 struct backing_file { /* 6.7: the file below an overlay's, which shows the overlay's */

@@ -13,6 +13,7 @@ import pytest
 
 from pvm import TRIGGERS, Held, Tracer, pvmtrace, trigger, trigger_one
 from pvm_fuse import Fuse
+from pvm_host import mounted, overlay
 
 PVMCALL = TRIGGERS / "pvmcall"
 
@@ -152,6 +153,108 @@ def test_an_inode_that_is_made_anew_under_its_number(place):
         assert "is another file now" in replaced(t, "wanted_replaced")[0]["message"]
         run = trigger_one("/bin/sh", "-c", f"exec {place}/tool self")
         t.wait(lambda t: t.events(run["pid"]), what="a call of the new file")
+
+
+@pytest.mark.parametrize("change", ["mode", "content"])
+def test_a_wanted_file_that_is_changed_where_it_is(place, change):
+    """It is the same file, of which every call is told: nothing is missing."""
+    path = tool(place)
+    with Tracer("--caller-exe", path) as t:
+        if change == "mode":
+            path.chmod(0o700)
+            path.chmod(0o755)
+        else:
+            with open(path, "ab") as f:
+                f.write(b"\0")
+        assert "was changed" in replaced(t, "wanted_changed")[0]["message"]
+        run = trigger_one(path, "self")
+        t.wait(lambda t: t.events(run["pid"]), what="a call of it")
+        path.unlink()
+        t.wait(lambda t: len(t.records("error")) == 2, timeout=10, what="a second record")
+        t.stop()
+        assert {e["code"] for e in t.records("error")} == {"wanted_changed"} and t.end["complete"] is True
+
+
+RULES_OF_FILES = """\
+rule mine {}
+caller-exe {}
+"""
+
+
+@pytest.mark.parametrize("action, value, code", [("drop", "", "excluded_replaced"), ("drop", "!", "wanted_replaced"),
+                                                 ("tell", "", "wanted_replaced"), ("tell", "!", "excluded_replaced")])
+def test_what_a_rule_does_with_a_replaced_file(place, action, value, code):
+    """Of one that drops, calls are missing where it drops what runs from no other file."""
+    path, conf = tool(place), place / "rules.conf"
+    conf.write_text(RULES_OF_FILES.format(action, f"{value}{path}"))
+    with Tracer("--config", conf) as t:
+        tool(place, "new").rename(path)
+        replaced(t, code)
+        t.stop()
+        assert t.end["complete"] is (code == "excluded_replaced")
+
+
+@pytest.mark.needs("overlay", "mounts")
+def test_an_overlay(place):
+    """The file is the one that the overlay shows: also once it is copied up; not the one below, nor the copy."""
+    with mounted(place / "fs", "-t", "tmpfs", "none") as top:
+        top.chmod(0o755)
+        (top / "lower").mkdir()
+        below = tool(top / "lower")
+        with overlay(top, top / "lower") as where, Tracer("--caller-exe", f"!{where}/tool") as t:
+            path = where / "tool"
+            with Held(path, "step") as running:
+                assert told(t, path)[1] == []
+                assert len(told(t, below)[1]) == 1
+                os.chown(path, 12, 12)
+                assert (top / "upper" / "tool").exists()
+                assert "was changed" in replaced(t, "excluded_replaced")[0]["message"]
+                assert told(t, path)[1] == []
+                assert len(told(t, below)[1]) == len(told(t, top / "upper" / "tool")[1]) == 1
+                running.step()
+                assert t.of(running.pid) == []
+            tool(where, "new").rename(path)
+            t.wait(lambda t: len(t.records("error")) == 2, timeout=10, what="the new file")
+            assert "is another file now" in t.records("error")[1]["message"]
+            assert told(t, path)[1] == []
+
+
+@pytest.mark.needs("overlay", "mounts")
+def test_an_overlay_of_two_file_systems(place):
+    """There a file gets another number when it is copied up, and is the same one."""
+    with mounted(place / "fs", "-t", "tmpfs", "none") as top, mounted(place / "below", "-t", "tmpfs", "none") as lower:
+        top.chmod(0o755)
+        tool(lower)
+        with overlay(top, lower) as where, Tracer("--caller-exe", where / "tool") as t:
+            os.chown(where / "tool", 12, 12)
+            assert "was changed" in replaced(t, "wanted_changed")[0]["message"]
+            run = trigger_one(where / "tool", "self")
+            t.wait(lambda t: t.events(run["pid"]), what="a call of it")
+            t.stop()
+            assert t.end["complete"] is True
+
+
+def test_a_program_that_is_in_no_directory(t, place):
+    """It has the excluded one's content and name, and is another file."""
+    fd = os.memfd_create("tool")
+    os.write(fd, (place / "tool").read_bytes())
+    run = trigger_one(f"/proc/self/fd/{fd}", "self", pass_fds=[fd])
+    assert t.one(run["pid"])["caller"]["exe"] == "/memfd:tool"
+    os.close(fd)
+
+
+@pytest.mark.needs("user_ns")
+@pytest.mark.parametrize("value", ["", "!"])
+@pytest.mark.parametrize("option", ["caller", "target", "caller-ancestor"])
+def test_a_program_that_counts_as_another(place, option, value):
+    """By prctl(2), as anybody can who makes a user namespace. It is told, whether its own file is wanted, or the other excluded."""
+    own, other = Path(shutil.copy(TRIGGERS / "pvmworn", place / "own")), tool(place)
+    then = [PVMCALL, "self"] if option == "caller-ancestor" else []
+    with Tracer(f"--{option}-exe", f"{value}{other if value else own}") as t:
+        run = trigger_one("/usr/bin/unshare", "-Ur", own, other, *then)
+        (event,) = t.wait(lambda t: t.events(run["pid"]), what="the call")
+        if not then:
+            assert event["caller"]["exe"] == str(other)
 
 
 def test_only_what_is_wanted(place):
@@ -296,8 +399,10 @@ def test_what_is_no_file(place):
         p = pvmtrace(option, f"!{link}", "--duration", 1)
         assert p.status == (64 if path is script else 0), p.err
         assert (f"{option}: '{link}' is a script: the program that runs is its interpreter, '/bin/sh -e'" in p.err) == (path is script)
-    # A pattern may mean others.
-    assert pvmtrace(option, f"{place}/*", "--duration", 1).status == 0
+    # A pattern may mean others, or ones that are still to come.
+    for pattern, means_none in ((f"{place}/*", False), (f"{place}/later-*", True)):
+        p = pvmtrace(option, pattern, "--duration", 1)
+        assert p.status == 0 and (f"{option}: '{pattern}' means no file yet" in p.err) == means_none
     with Tracer("--caller-exe", f"!{place}/later") as t:
         assert t.start["filters"]["files"] == []
         path = tool(place, "later")

@@ -103,11 +103,11 @@ static size_t files(struct tracer *t, const struct bound_info **out)
 	return t->file_cnt;
 }
 
-static const char *files_changed(struct tracer *t, bool *wanted)
+static const char *files_changed(struct tracer *t, enum error_code *code)
 {
 	const char *message = t->changed;
 
-	*wanted = t->changed_wanted;
+	*code = t->changed_code;
 	t->changed = NULL;
 	return message;
 }

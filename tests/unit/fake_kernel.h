@@ -33,7 +33,7 @@ struct tracer {
 	struct bound_info files[4];
 	size_t file_cnt;
 	const char *changed; /* what is told of one of them, once */
-	bool changed_wanted;
+	enum error_code changed_code;
 	struct fake_record calls[FAKE_RECORDS], arrays[FAKE_RECORDS], summaries[FAKE_RECORDS];
 	size_t call_cnt, array_cnt, summary_cnt;
 	/* They are the callbacks of the rings, and what is called each time that of calls is read. */

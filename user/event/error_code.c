@@ -18,6 +18,7 @@ static const struct {
 	[ERROR_CALLER_GONE] = { "caller_gone", true },
 	[ERROR_TARGET_GONE] = { "target_gone", true },
 	[ERROR_WANTED_REPLACED] = { "wanted_replaced", false },
+	[ERROR_WANTED_CHANGED] = { "wanted_changed", true },
 	[ERROR_EXCLUDED_REPLACED] = { "excluded_replaced", true },
 	[ERROR_OUTPUT_FAILING] = { "output_failing", true },
 	[ERROR_OUTPUT_REPLACED] = { "output_replaced", false },

@@ -28,6 +28,7 @@ struct bound_file {
 	struct stat is; /* when it was bound, or its change was told */
 	bool old;	/* another one is there now, or none */
 	bool gone;	/* which was said */
+	bool stale;	/* it is no file of its file system any more: file_again */
 };
 
 static const char *const names[PVM_BOUND_CNT] = {
@@ -96,15 +97,31 @@ static struct bound_file *find(const struct exe_bind *b, uint32_t at,
 	return NULL;
 }
 
+/* Looks what an open file's numbers are. Some file systems make a file anew under an inode number that is in use (NFS, FUSE),
+ * and refuse what is open of the earlier one from then on. Others give a file that is open another number (an overlay, when it
+ * copies it up). */
+static void file_again(struct bound_file *f)
+{
+	struct stat now;
+
+	if (fstat(f->fd, &now)) {
+		f->stale = errno == ESTALE || errno == EIO;
+		return;
+	}
+	f->stale = false;
+	f->is.st_dev = now.st_dev;
+	f->is.st_ino = now.st_ino;
+}
+
 /* What the file means, by all values that mean it. */
-static struct pvm_bound_val meaning_of(const struct exe_bind *b, const struct stat *is)
+static struct pvm_bound_val meaning_of(const struct exe_bind *b, const struct bound_file *one)
 {
 	struct pvm_bound_val val = { { 0 } };
 
 	for (size_t i = 0; i < b->cnt; i++) {
 		const struct bound_file *f = &b->files[i];
 
-		if (same_file(&f->is, is))
+		if (f == one || (!one->stale && !f->stale && same_file(&f->is, &one->is)))
 			val.meant[side_of(f->at)] |=
 				(f->value->exclude ? PVM_EXCLUDED(1u) : PVM_WANTED(1u))
 				<< f->at / PVM_BOUND_CNT;
@@ -117,7 +134,7 @@ static void tell_kernel(const struct exe_bind *b, struct commands *c, const stru
 	const struct pvm_command command = {
 		.kind = PVM_BIND_FILE,
 		.pid = (uint32_t)f->fd,
-		.bound = meaning_of(b, &f->is),
+		.bound = meaning_of(b, f),
 	};
 
 	commands__put(c, &command);
@@ -173,6 +190,9 @@ static void forget_old(struct exe_bind *b, struct commands *c, const struct boun
 	gone = b->files[first];
 	memmove(&b->files[first], &b->files[first + 1], (b->cnt - first - 1) * sizeof(b->files[0]));
 	b->cnt--;
+	for (size_t i = 0; i < b->cnt; i++)
+		file_again(&b->files[i]);
+	file_again(&gone);
 	tell_kernel(b, c, &gone);
 	commands__apply(c);
 	close(gone.fd);
@@ -264,6 +284,17 @@ static int take_first(struct exe_bind *b, uint32_t at, const struct filter_value
 	return EX_USAGE;
 }
 
+static int take_value(struct exe_bind *b, uint32_t at, const struct filter_value *value)
+{
+	const size_t before = b->cnt;
+	int err = each_path(b, at, value, take_first);
+
+	if (!err && is_pattern(value->text) && b->cnt == before)
+		log__warn("--%s: '%s' means no file yet; each counts once it is there",
+			  names[side_of(at)], value->text);
+	return err;
+}
+
 int exe_bind__open(struct exe_bind *b, const struct options *o)
 {
 	int err = 0;
@@ -280,7 +311,7 @@ int exe_bind__open(struct exe_bind *b, const struct options *o)
 		const struct filter_list *list = list_of(o, at);
 
 		for (size_t i = 0; i < list->cnt && !err; i++)
-			err = each_path(b, at, &list->values[i], take_first);
+			err = take_value(b, at, &list->values[i]);
 	}
 	return err;
 }
@@ -310,10 +341,18 @@ size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t m
 	return b->cnt;
 }
 
-static void say(struct exe_bind *b, const struct bound_file *f, const char *what)
+/* Says what has become of a path. dropped: calls that were to be told may have been dropped until now. */
+static void say(struct exe_bind *b, uint32_t at, const struct filter_value *value, const char *path,
+		bool dropped, const char *what)
 {
-	snprintf(b->message, sizeof(b->message), "--%s: '%.200s' %s", names[side_of(f->at)],
-		 f->path, what);
+	const bool drops = b->options->rules[at / PVM_BOUND_CNT].action == RULE_DROP;
+
+	if (value->exclude != drops)
+		b->code = ERROR_EXCLUDED_REPLACED;
+	else
+		b->code = dropped ? ERROR_WANTED_REPLACED : ERROR_WANTED_CHANGED;
+	snprintf(b->message, sizeof(b->message), "--%s: '%.200s' %s", names[side_of(at)], path,
+		 what);
 }
 
 /* There is no file to be seen where one was. 1: b->message says it. */
@@ -329,20 +368,49 @@ static int miss(struct exe_bind *b, struct bound_file *f, int err)
 			names[side_of(f->at)], f->path);
 		return 0;
 	}
-	say(b, f, "is not there any more: what runs from it goes on counting");
+	say(b, f->at, f->value, f->path, false,
+	    "is not there any more: what runs from it goes on counting");
 	return 1;
 }
 
-/* Whether what is kept open is the file that stands there now. Some file systems (NFS, FUSE) make a file anew under an inode
- * number that is in use: what is open is refused from then on, and the kernel has another inode for the path. */
-static bool is_still(const struct bound_file *f, const struct stat *now)
+/* The file is the one that was bound. Whatever was done to it, it counts as before. 1: b->message says it. */
+static int look_at_the_same(struct exe_bind *b, struct bound_file *f, const struct stat *now)
 {
-	struct stat open_one;
-
-	return same_file(&f->is, now) && !fstat(f->fd, &open_one);
+	f->gone = false;
+	if (same_content(&f->is, now))
+		return 0;
+	f->is = *now;
+	say(b, f->at, f->value, f->path, false,
+	    "was changed where it is, or its owner, mode, names or times were: it goes on counting");
+	return 1;
 }
 
-/* What has become of a path: 1: b->message says it. */
+/* Another file is there. 1: b->message says it. */
+static int bind_new(struct exe_bind *b, struct commands *c, uint32_t at,
+		    const struct filter_value *value, const char *path, bool replaced)
+{
+	const struct bound_file *f = add(b, at, value, path);
+
+	if (f) {
+		tell_kernel(b, c, f);
+		commands__apply(c);
+		say(b, at, value, path, true,
+		    replaced
+			    ? "is another file now: it counts from now on, and what runs from the earlier one does too"
+			    : "is there now: it counts from now on");
+		return 1;
+	}
+	if (errno != ENOSPC)
+		return 0;
+	say(b, at, value, path, true,
+	    "finds no room: the filters by program mean too many files, and new ones do not count");
+	if (b->full[b->code == ERROR_WANTED_REPLACED])
+		return 0;
+	b->full[b->code == ERROR_WANTED_REPLACED] = true;
+	return 1;
+}
+
+/* What has become of a path. 1: b->message says it. */
 static int look_at(struct exe_bind *b, struct commands *c, uint32_t at,
 		   const struct filter_value *value, const char *path)
 {
@@ -350,36 +418,18 @@ static int look_at(struct exe_bind *b, struct commands *c, uint32_t at,
 	const bool replaced = f;
 	struct stat now;
 
-	if (stat(path, &now) || !S_ISREG(now.st_mode))
+	if (stat(path, &now))
 		return f ? miss(b, f, errno) : 0;
-	if (f && is_still(f, &now)) {
-		f->gone = false;
-		if (same_content(&f->is, &now))
-			return 0;
-		f->is = now;
-		say(b, f,
-		    "was changed where it is, or its owner, mode, names or times were: it goes on counting");
-		return 1;
-	}
+	if (!S_ISREG(now.st_mode))
+		return f ? miss(b, f, 0) : 0;
 	if (f) {
+		file_again(f);
+		if (!f->stale && same_file(&f->is, &now))
+			return look_at_the_same(b, f, &now);
 		f->old = true;
 		forget_old(b, c, f);
 	}
-	f = add(b, at, value, path);
-	if (!f) {
-		if (errno == ENOSPC && !b->full)
-			log__warn("--%s: there is no room for another file: '%s'",
-				  names[side_of(at)], path);
-		b->full |= errno == ENOSPC;
-		return 0;
-	}
-	tell_kernel(b, c, f);
-	commands__apply(c);
-	say(b, f,
-	    replaced
-		    ? "is another file now: it counts from now on, and what runs from the earlier one does too"
-		    : "is there now: it counts from now on");
-	return 1;
+	return bind_new(b, c, at, value, path, replaced);
 }
 
 static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t at,
@@ -400,15 +450,16 @@ static int look_at_value(struct exe_bind *b, struct commands *c, uint32_t at,
 	return changed;
 }
 
-const char *exe_bind__look(struct exe_bind *b, struct commands *c, bool *wanted)
+const char *exe_bind__look(struct exe_bind *b, struct commands *c, enum error_code *code)
 {
 	for (uint32_t at = 0; b->files && at < b->options->rule_cnt * PVM_BOUND_CNT; at++) {
 		const struct filter_list *list = list_of(b->options, at);
 
 		for (size_t i = 0; i < list->cnt; i++) {
-			*wanted = !list->values[i].exclude;
-			if (look_at_value(b, c, at, &list->values[i]))
-				return b->message;
+			if (!look_at_value(b, c, at, &list->values[i]))
+				continue;
+			*code = b->code;
+			return b->message;
 		}
 	}
 	b->looks++;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/options.h"
+#include "event/error_code.h"
 #include "event/record.h"
 #include "kernel/commands.h"
 
@@ -23,7 +24,8 @@ struct exe_bind {
 	struct bound_file *files; /* EXE_BIND_MAX of them, of which cnt are in use */
 	size_t cnt;
 	unsigned int looks;
-	bool full; /* a file found no room, which was said */
+	bool full[2]; /* a file found no room, which was said: one that costs no call, and one that does */
+	enum error_code code; /* what the message is about */
 	char message[512];
 };
 
@@ -37,10 +39,9 @@ int exe_bind__put(struct exe_bind *b, struct commands *c, const uint32_t *bound)
 size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t max);
 /*
  * Looks whether they are still those that the paths mean, and binds those that are now: called once a second. Returns what
- * has changed, for a person, of one of them, and whether calls that were to be told may have been dropped meanwhile; NULL:
- * nothing more. Valid until the next look.
+ * has changed, for a person, of one of them, and which error that is; NULL: nothing more. Valid until the next look.
  */
-const char *exe_bind__look(struct exe_bind *b, struct commands *c, bool *wanted);
+const char *exe_bind__look(struct exe_bind *b, struct commands *c, enum error_code *code);
 void exe_bind__close(struct exe_bind *b);
 
 #endif

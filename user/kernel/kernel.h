@@ -33,7 +33,7 @@ struct kernel_ops {
 	enum tracer_firing (*firing)(struct tracer *t);
 	size_t (*alive)(struct tracer *t, enum pvm_who who);
 	bool (*memory_left)(struct tracer *t);
-	const char *(*files_changed)(struct tracer *t, bool *wanted);
+	const char *(*files_changed)(struct tracer *t, enum error_code *code);
 	/* These give its records. */
 	struct pvm_shared *(*shared)(struct tracer *t);
 	int (*seen_fd)(const struct tracer *t);

@@ -109,7 +109,7 @@ size_t tracer__files(struct tracer *t, const struct bound_info **out);
 /* Whether there are such filters, and the paths are not those of the host: this process has a mount namespace of its own. */
 bool tracer__names_elsewhere(const struct tracer *t);
 /* Looks whether they are others now: as exe_bind__look does. It is called about once a second. */
-const char *tracer__files_changed(struct tracer *t, bool *wanted);
+const char *tracer__files_changed(struct tracer *t, enum error_code *code);
 /* Returns, with --audit, the ring of struct pvm_seen. */
 int tracer__seen_fd(const struct tracer *t);
 int tracer__poll_fd(struct tracer *t);

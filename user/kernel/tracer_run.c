@@ -54,9 +54,9 @@ bool tracer__names_elsewhere(const struct tracer *t)
 	       !stat("/proc/self/ns/mnt", &own) && own.st_ino != host;
 }
 
-const char *tracer__files_changed(struct tracer *t, bool *wanted)
+const char *tracer__files_changed(struct tracer *t, enum error_code *code)
 {
-	return exe_bind__look(&t->exes, &t->commands, wanted);
+	return exe_bind__look(&t->exes, &t->commands, code);
 }
 
 void tracer__counts(struct tracer *t, struct pvm_counts *out)
