@@ -46,6 +46,7 @@ struct cgroup {
 	bool cut;
 	struct container *containers; /* with the ids behind them; NULL: none */
 	size_t container_cnt, container_end;
+	bool container_claimed;
 };
 
 struct identity {
@@ -244,6 +245,7 @@ static int cgroup__find_containers(struct cgroup *c)
 	c->containers = NULL;
 	c->container_cnt = 0;
 	c->container_end = found.end;
+	c->container_claimed = found.claimed;
 	if (!found.cnt)
 		return 0;
 	c->containers = malloc(found.cnt * sizeof(*c->containers) + found.text_len);
@@ -378,6 +380,7 @@ static void fill_nothing(const struct pvm_task *task, struct task_info *out)
 	out->exe_len = out->args_len = out->cgroup_len = 0;
 	out->container_cnt = out->container_end = 0;
 	out->args_cut = out->cgroup_cut = out->file_vague = out->bare = false;
+	out->container_claimed = false;
 	out->file = NULL;
 	out->stamp[0] = out->stamp[1] = 0;
 	out->entity_id[0] = '\0';
@@ -409,6 +412,7 @@ void identity__fill(struct identity *id, const struct pvm_task *task, bool with_
 	out->containers = c->containers;
 	out->container_cnt = c->container_cnt;
 	out->container_end = c->container_end;
+	out->container_claimed = c->container_claimed;
 	out->stamp[1] = c->stamp;
 }
 

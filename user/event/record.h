@@ -33,7 +33,8 @@ struct task_info {
 	/* The cgroup names these, outermost first; all are ASCII. 0: none, or (cgroup not known, or cut) not known. */
 	const struct container *containers;
 	size_t container_cnt;
-	size_t container_end; /* the cgroup up to here is that of the innermost */
+	size_t container_end;	/* the cgroup up to here is that of the innermost */
+	bool container_claimed; /* the outermost is what a user says, and none the host's word */
 	/* These stand for the strings above ([0] exe and args, [1] cgroup): equal and not 0, they are the same
 	 * bytes as in an earlier record. 0: nothing of that kind is known, or nobody vouches for it. */
 	uint64_t stamp[2];

@@ -12,13 +12,17 @@ void relation__none(struct call_info *out)
 	out->same_pid_ns = out->same_mnt_ns = out->same_memory = UNKNOWN;
 }
 
+static bool same_id(const struct container *a, const struct container *b)
+{
+	return a->len == b->len && !memcmp(a->id, b->id, a->len);
+}
+
 static bool same_ids(const struct task_info *a, const struct task_info *b)
 {
 	if (a->container_cnt != b->container_cnt)
 		return false;
 	for (size_t i = 0; i < a->container_cnt; i++) {
-		if (a->containers[i].len != b->containers[i].len ||
-		    memcmp(a->containers[i].id, b->containers[i].id, a->containers[i].len))
+		if (!same_id(&a->containers[i], &b->containers[i]))
 			return false;
 	}
 	return true;
@@ -48,28 +52,16 @@ static enum tristate same_container(const struct task_info *a, const struct task
 
 enum tristate relation__other_container(const struct call_info *call)
 {
-	const struct task_info *sides[2] = { &call->caller, &call->target };
-	struct containers found[2];
+	const struct task_info *a = &call->caller, *b = &call->target;
 
 	if (call->same_container != NO)
 		return call->same_container == YES ? NO : UNKNOWN;
-	for (int i = 0; i < 2; i++) {
-		const struct task_info *t = sides[i];
-
-		if (!t->cgroup)
-			return UNKNOWN;
-		containers__find(t->cgroup, t->cgroup_len, t->cgroup_cut, &found[i]);
-		if (found[i].claimed)
-			return UNKNOWN;
-	}
+	if (!a->cgroup || !b->cgroup || a->container_claimed || b->container_claimed)
+		return UNKNOWN;
 	/* The host puts nobody into a container and takes nobody out of it but by itself. */
-	if (!found[0].cnt || !found[1].cnt)
-		return found[0].cnt || found[1].cnt ? YES : UNKNOWN;
-	return found[0].list[0].len != found[1].list[0].len ||
-			       memcmp(found[0].list[0].id, found[1].list[0].id,
-				      found[0].list[0].len) != 0
-		       ? YES
-		       : UNKNOWN;
+	if (!a->container_cnt || !b->container_cnt)
+		return a->container_cnt || b->container_cnt ? YES : UNKNOWN;
+	return same_id(&a->containers[0], &b->containers[0]) ? UNKNOWN : YES;
 }
 
 /* What is not known of two things is not equal either. */

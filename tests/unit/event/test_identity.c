@@ -507,9 +507,18 @@ static void test_container_lists(void **state)
 	assert_int_equal(t.container_cnt, 1);
 	check_text(t.containers[0].id, t.containers[0].len, ID64B);
 	assert_int_equal(t.container_end, t.cgroup_len - 2);
+	assert_false(t.container_claimed);
+	/* A user may call his cgroups what he likes. */
+	assert_int_equal(put_path(id, PVM_CGROUP, &task,
+				  NAMES(ID64B "\0docker\0user@1000.service\0user.slice"), 0),
+			 0);
+	identity__fill(id, &task, true, &t);
+	assert_int_equal(t.container_cnt, 1);
+	assert_true(t.container_claimed);
 	assert_int_equal(put_path(id, PVM_CGROUP, &task, NAMES("x"), 0), 0);
 	identity__fill(id, &task, true, &t);
 	assert_int_equal(t.container_cnt, 0);
+	assert_false(t.container_claimed);
 	identity__free(id);
 }
 

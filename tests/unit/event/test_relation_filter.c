@@ -10,6 +10,7 @@
 
 #include "bpf/keys.h"
 #include "bpf/rules.h"
+#include "event/container.h"
 #include "event/judge.h"
 #include "event/relation.h"
 #include "fixture.h"
@@ -66,6 +67,23 @@ static const struct {
 };
 
 static struct fixture_call f;
+static struct containers found[2]; /* of caller and target */
+
+static void put_at(struct task_info *t, struct containers *in, const char *cgroup)
+{
+	containers__find(cgroup, strlen(cgroup), false, in);
+	t->cgroup = cgroup;
+	t->cgroup_len = strlen(cgroup);
+	t->containers = in->list;
+	t->container_cnt = in->cnt;
+	t->container_claimed = in->claimed;
+}
+
+static void put_both(struct call_info *c, size_t place)
+{
+	put_at(&c->caller, &found[0], places[place].caller);
+	put_at(&c->target, &found[1], places[place].target);
+}
 
 static struct call_info call_of(size_t i)
 {
@@ -81,12 +99,8 @@ static struct call_info call_of(size_t i)
 	c.caller.task = &f.call.caller;
 	c.target.task = &f.call.target;
 	c.same_container = cases[i].same_container;
-	if (c.same_container == NO) {
-		c.caller.cgroup = places[0].caller;
-		c.caller.cgroup_len = strlen(places[0].caller);
-		c.target.cgroup = places[0].target;
-		c.target.cgroup_len = strlen(places[0].target);
-	}
+	if (c.same_container == NO)
+		put_both(&c, 0);
 	return c;
 }
 
@@ -133,10 +147,7 @@ static void containers_that_are_claimed(void **state)
 		struct call_info c = call_of(1);
 
 		c.same_container = NO;
-		c.caller.cgroup = places[i].caller;
-		c.caller.cgroup_len = strlen(places[i].caller);
-		c.target.cgroup = places[i].target;
-		c.target.cgroup_len = strlen(places[i].target);
+		put_both(&c, i);
 		assert_int_equal(relation__other_container(&c), places[i].other);
 		assert_int_equal(!judge__call(&but, &c), places[i].other == YES);
 		assert_int_equal(!!judge__call(&drop, &c), places[i].other == YES);
