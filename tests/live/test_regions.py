@@ -481,3 +481,46 @@ def test_overlay(tracer, public_dir):
             assert len(files) >= 4
             for m in files:
                 assert regions(tracer, held.pid, m.start) == [expected(m, m.start, 0)], m
+
+
+# Huge pages of each kind: of no file, private and shared, of a memfd, and of files on hugetlbfs, one of which is gone.
+HUGE = """
+import json, mmap, os, sys
+size, where = int(sys.argv[1]), sys.argv[2]
+def of(fd):
+    os.ftruncate(fd, size)
+    return fd
+def file(name):
+    return of(os.open(os.path.join(where, name), os.O_RDWR | os.O_CREAT, 0o600))
+kept = [mmap.mmap(-1, size, flags=how | mmap.MAP_ANONYMOUS | 0x40000) for how in (mmap.MAP_PRIVATE, mmap.MAP_SHARED)]
+kept += [mmap.mmap(of(os.memfd_create("huge", os.MFD_CLOEXEC | os.MFD_HUGETLB)), size)]
+kept += [mmap.mmap(file("kept"), size), mmap.mmap(file("gone"), size, flags=mmap.MAP_PRIVATE)]
+os.unlink(os.path.join(where, "gone"))
+for m in kept:
+    m[0] = 1
+print(json.dumps({"pid": os.getpid()}), flush=True)
+sys.stdin.read()
+"""
+
+
+KEPT = "/proc/sys/vm/nr_hugepages"
+
+
+@pytest.mark.needs("mounts")
+def test_huge_pages_of_their_own(tracer, public_dir):
+    """At the beginning, amid the first page, and at the end of each."""
+    size = re.search(r"Hugepagesize: +(\d+) kB", Path("/proc/meminfo").read_text())
+    if not size:
+        pytest.skip("this kernel has no huge pages of their own (CONFIG_HUGETLBFS)")
+    size, where = int(size[1]) << 10, public_dir / "huge"
+    with at_least(KEPT, 8), mounted(where, "-t", "hugetlbfs", "none"):
+        if int(Path(KEPT).read_text()) < 8:
+            pytest.skip("this machine cannot set 8 huge pages aside")
+        with Held("/usr/bin/python3", "-B", "-c", HUGE, size, where) as held:
+            held.line()
+            huge = [m for m in maps(held.pid) if "huge" in m.path]
+            assert sorted(m.path for m in huge) == sorted(["/anon_hugepage (deleted)"] * 2 + ["/memfd:huge (deleted)", f"{where}/kept",
+                                                                                           f"{where}/gone (deleted)"])
+            for m in huge:
+                for addr in (m.start, m.start + 4096 + 5, m.end - 1):
+                    assert regions(tracer, held.pid, addr) == [expected(m, addr, 0)], m
