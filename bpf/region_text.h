@@ -3,8 +3,9 @@
  * region_text.h - paths of mapped files, and names of mappings, which are sent once like those of executables
  * (identity.h). A record has an id, and whoever refers to it has the same.
  *
- * A path's id is a keyed hash of all that tells one from another: where it lies (the entry of a directory and the mount, in a mount
- * namespace), by which name in which directory, and of which file it is, by number and generation. A name's is one of its bytes.
+ * A path's id is a keyed hash of all that tells one from another: where it lies (the entry of a directory, the mount and what that is
+ * mounted on, in a mount namespace), by which name in which directory, and of which file it is, by number and generation. A name's
+ * is one of its bytes.
  */
 #ifndef PVM_REGION_TEXT_H
 #define PVM_REGION_TEXT_H
@@ -38,9 +39,13 @@ struct mapped_file {
 
 static __always_inline u64 file_text(const struct mapped_file *f, u32 ns_mnt)
 {
+	u64 mnt = f->mnt - bpf_core_field_offset(struct mount, mnt);
 	u64 id = text_add(cfg_digest_key[0], f->dentry);
 
+	/* One that is moved, or made anew at the address of one before, hangs elsewhere. */
 	id = text_add(id, f->mnt);
+	id = text_add(id, PEEK(mnt, struct mount, mnt_mountpoint));
+	id = text_add(id, PEEK(mnt, struct mount, mnt_parent));
 	id = text_add(id, f->ino);
 	id = text_add(id, PEEK(f->dentry, struct dentry, d_parent));
 	id = text_add(id, PEEK(f->dentry, struct dentry, d_name.hash_len));
@@ -95,6 +100,9 @@ static __always_inline void mapped_walk(struct pvm_names *names, u64 dentry, u64
 		if (!exe_step(hook))
 			return;
 	names->flags |= PVM_PATH_CUT;
+	/* As of an executable (exe_walk). */
+	if (!names->cnt)
+		names_add(names, (const unsigned char *)PEEK(dentry, struct dentry, d_name.name));
 }
 
 /* Sends the path from a dentry and its struct vfsmount upwards, or, without a dentry, the name that is in the hook's room. slot:

@@ -3,7 +3,8 @@
  * pvmregion hold DIR       - a process with mappings of every kind. Prints its pid, and for each line that comes does what that
  *                            says: `many N`: N mappings more, beside each other; `churn`: another thread maps and unmaps
  *                            without a pause from now on; `toggle`: or changes what half a mapping is for; `stir ADDR`: puts something else where that is mapped;
- *                            `lock ADDR`: makes that page one that is only read; `drop ADDR`: maps nothing there.
+ *                            `lock ADDR`: makes that page one that is only read; `drop ADDR`: maps nothing there;
+ *                            `leave`: goes into a mount namespace of its own.
  * pvmregion read|write PID BYTES ADDR... - one call with these remote elements; ADDR/N: this one has N bytes.
  * pvmregion again PID ADDR - one thread reads a byte there, once for each line that comes.
  * pvmregion park PID ADDR  - a write whose own memory comes late: stays inside until a line comes.
@@ -162,6 +163,9 @@ static void hold(const char *dir)
 			spot = (void *)strtoul(line + 5, NULL, 16);
 			if (munmap(spot, PAGE))
 				die("munmap");
+		} else if (!strncmp(line, "leave", 5)) {
+			if (unshare(CLONE_NEWNS))
+				die("unshare");
 		} else {
 			/* Beside it lies nothing that it could become one mapping with. */
 			room = map_or_die(NULL, SPOT + 2 * PAGE, PROT_NONE,

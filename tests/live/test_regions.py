@@ -2,10 +2,12 @@
 """What lies at the addresses that a call names, held against /proc/PID/maps of its target."""
 
 import collections
+import contextlib
 import json
 import os
 import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -467,6 +469,64 @@ def test_in_flight(target):
         event = t.wait(lambda t: [r for r in t.stream.calls(parked.pid) if r["phase"] == "in_flight"], what="in_flight")[0]
         assert event["remote"]["regions"] == [expected(heap, heap.start, 0)]
         parked.step("go")
+
+
+@pytest.mark.needs("mounts")
+def test_a_mount_that_is_moved(tracer, public_dir):
+    """Its files, and those of one that may have got its address, are told by the place where they are now."""
+    with mounted(public_dir / "fs", "-t", "tmpfs", "none") as top:
+        subprocess.run(["mount", "--make-private", top], check=True)
+        source, one, two, three = (top / name for name in ("source", "one", "two", "three"))
+        for folder in (source, one, two, three):
+            folder.mkdir()
+
+        def seen(held):
+            """As /proc says it."""
+            m = next(m for m in maps(held.pid) if m.path.endswith("/file"))
+            assert regions(tracer, held.pid, m.start) == [expected(m, m.start, 0)]
+            return Path(m.path).parent
+
+        with mounted(one, "--bind", source), Held("pvmregion", "hold", one) as held:
+            held.line()
+            assert seen(held) == one
+        with mounted(two, "--bind", source), Held("pvmregion", "hold", two) as held:
+            held.line()
+            assert seen(held) == two
+            subprocess.run(["mount", "--move", two, three], check=True)
+            try:
+                assert seen(held) == three
+            finally:
+                subprocess.run(["mount", "--move", three, two], check=True)
+
+
+@pytest.mark.needs("mounts")
+def test_many_mounts_over_each_other(tracer, public_dir):
+    """There is no name on the way up that could be followed: the file's own is told."""
+    with mounted(public_dir / "fs", "-t", "tmpfs", "none") as top:
+        subprocess.run(["mount", "--make-private", top], check=True)
+        file = top / "file"
+        file.write_bytes(b"x" * 4096 * 8)
+        with contextlib.ExitStack() as stack:
+            for _ in range(80):
+                subprocess.run(["mount", "--bind", file, file], check=True)
+                stack.callback(subprocess.run, ["umount", file], check=True)
+            with Held("pvmregion", "hold", top) as held:
+                held.line()
+                m = next(m for m in maps(held.pid) if m.path == str(file))
+                assert regions(tracer, held.pid, m.start) == [{**expected(m, m.start, 0), "file": "[...]/file"}]
+
+
+@pytest.mark.needs("mounts")
+def test_a_process_that_left_its_mount_namespace(public_dir):
+    """What it mapped before has a path of there, which may be any here: no filter by a path hides it."""
+    with Held("pvmregion", "hold", public_dir) as held:
+        held.line()
+        m = next(m for m in maps(held.pid) if m.path == f"{public_dir}/file")
+        held.step("leave")
+        for pattern in (f"file:{m.path}", f"!file:{m.path}", "file:/somewhere/else"):
+            with Tracer("--region", pattern, "--target-pid", held.pid) as t:
+                found = call(t, held.pid, m.start)["remote"]["regions"]
+                assert found == [{**expected(m, m.start, 0), "file": f"(unreachable){m.path}"}]
 
 
 @pytest.mark.needs("overlay", "mounts")

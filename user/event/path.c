@@ -7,9 +7,7 @@
 
 #include "event/container.h"
 
-#define DETACHED_PREFIX "(unreachable)" /* as in the kernel's own paths */
-#define ANON_INODE_PREFIX "anon_inode:" /* likewise, and no longer than the one before */
-#define DETACHED_PREFIX_LEN (sizeof(DETACHED_PREFIX) - 1)
+#define ANON_INODE_PREFIX "anon_inode:" /* as in the kernel's own paths, and no longer than PATH_UNREACHABLE */
 
 static char *put_bytes(char *at, const char *text)
 {
@@ -46,7 +44,7 @@ char *path__join(const struct pvm_path *rec, size_t *len)
 {
 	const char *names = (const char *)rec->data;
 	size_t left = rec->gap ? rec->gap : rec->len; /* those that remain, each with its NUL */
-	char *path = malloc(DETACHED_PREFIX_LEN + PATH_CUT_LEN + sizeof(CGROUP_GAP) + rec->len);
+	char *path = malloc(PATH_UNREACHABLE_LEN + PATH_CUT_LEN + sizeof(CGROUP_GAP) + rec->len);
 	char *at = path;
 	bool named = false;
 
@@ -54,8 +52,8 @@ char *path__join(const struct pvm_path *rec, size_t *len)
 		return NULL;
 	/* A file without a root (memfd) is nowhere by its nature. */
 	if (rec->flags & PVM_PATH_DETACHED && !(rec->flags & PVM_PATH_NAME)) {
-		memcpy(at, DETACHED_PREFIX, DETACHED_PREFIX_LEN);
-		at += DETACHED_PREFIX_LEN;
+		memcpy(at, PATH_UNREACHABLE, PATH_UNREACHABLE_LEN);
+		at += PATH_UNREACHABLE_LEN;
 	}
 	if (rec->flags & PVM_PATH_ANON_INODE)
 		return join_anon_inode(path, rec, len);

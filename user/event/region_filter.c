@@ -10,10 +10,23 @@
 #include "event/path.h"
 #include "event/regions.h"
 
-/* A path that lacks its first names may be any that ends so. */
-static bool is_cut(const struct region_info *r)
+static bool begins(const struct region_info *r, const char *with, size_t len)
 {
-	return r->text_len >= PATH_CUT_LEN && !memcmp(r->text, PATH_CUT, PATH_CUT_LEN);
+	return r->text_len >= len && !memcmp(r->text, with, len);
+}
+
+/* A path that lacks its first names may be any that ends so; one below another root may have been any. */
+static bool may_be_any(const struct region_info *r)
+{
+	return begins(r, PATH_CUT, PATH_CUT_LEN) ||
+	       begins(r, PATH_UNREACHABLE, PATH_UNREACHABLE_LEN);
+}
+
+/* A name that whoever made the memory liked does not pass for a file in a folder. */
+static void hide_slashes(char *name)
+{
+	while ((name = strchr(name, '/')))
+		*name = '\1';
 }
 
 static enum tristate hit_file(const char *pattern, const struct region_info *r)
@@ -22,10 +35,12 @@ static enum tristate hit_file(const char *pattern, const struct region_info *r)
 
 	if (r->raw->kind != PVM_REGION_FILE)
 		return NO;
-	if (!r->text || r->text_len >= sizeof(path) || is_cut(r))
+	if (!r->text || r->text_len >= sizeof(path) || may_be_any(r))
 		return UNKNOWN;
 	memcpy(path, r->text, r->text_len);
 	path[r->text_len] = '\0';
+	if (begins(r, PATH_MEMFD, PATH_MEMFD_LEN))
+		hide_slashes(path + PATH_MEMFD_LEN);
 	return fnmatch(pattern, path, 0) ? NO : YES;
 }
 

@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "bpf/rules.h"
 #include "event/names.h"
+#include "event/path.h"
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
@@ -163,7 +164,7 @@ static void put_quoted(struct text_line *t, const char *arg, size_t len, bool qu
 /* Returns whether a name reads like what this program says itself, or is no word to all eyes: other blanks are not ASCII. */
 static bool is_misleading(const char *name, size_t len)
 {
-	static const char *const ours[] = { "[", "(", "anon", "shared", "file", "nothing" };
+	static const char *const ours[] = { "[", "(", "?", "anon", "shared", "file", "nothing" };
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (len >= strlen(ours[i]) && !memcmp(name, ours[i], strlen(ours[i])))
@@ -176,10 +177,13 @@ static bool is_misleading(const char *name, size_t len)
 	return !is_word(name, len);
 }
 
-/* The last part of a path. */
+/* The last part of a path; of memory's name, which is no path, all of it. */
 static void put_base(struct text_line *t, const struct region_info *r)
 {
-	const char *slash = r->text_len ? memrchr(r->text, '/', r->text_len) : NULL;
+	bool memfd = r->text_len > PATH_MEMFD_LEN && !memcmp(r->text, PATH_MEMFD, PATH_MEMFD_LEN);
+	const char *slash = !r->text_len ? NULL
+			    : memfd	 ? r->text
+					 : memrchr(r->text, '/', r->text_len);
 	const char *base = slash ? slash + 1 : r->text;
 	size_t len = (size_t)(r->text + r->text_len - base);
 
@@ -192,8 +196,8 @@ static void put_region(struct text_line *t, const struct region_info *r)
 	enum pvm_region_kind kind = (enum pvm_region_kind)r->raw->kind;
 	char perms[REGIONS_PERMS_SZ];
 
-	if (kind == PVM_REGION_NONE) {
-		text__put(t, "nothing mapped");
+	if (kind == PVM_REGION_NONE || kind == PVM_REGION_UNKNOWN) {
+		text__put(t, kind == PVM_REGION_NONE ? "nothing mapped" : "?");
 		return;
 	}
 	if (kind == PVM_REGION_FILE && r->text) {
@@ -228,12 +232,21 @@ static bool one_runs_on(const struct regions_info *regions)
 	return false;
 }
 
+static bool all_unknown(const struct regions_info *regions)
+{
+	for (uint32_t i = 0; i < regions->cnt; i++) {
+		if (regions->at[i].raw->kind != PVM_REGION_UNKNOWN)
+			return false;
+	}
+	return true;
+}
+
 /* What lies at the first range, in how many more places the others lie, and whether that is not all. */
 static void put_regions(struct text_line *t, const struct call_info *c)
 {
 	const struct regions_info *regions = &c->regions;
 
-	if (!regions->known || !regions->cnt || regions->at[0].raw->kind == PVM_REGION_UNKNOWN)
+	if (!regions->known || !regions->cnt || all_unknown(regions))
 		return;
 	text__put(t, " ");
 	put_region(t, &regions->at[0]);

@@ -151,6 +151,36 @@ static void test_no_path(void **state)
 	assert_false(drops("file:*/libc.so.6") || drops("!file:/usr/*"));
 }
 
+/* The files of both are called so. */
+static void call_them(const char *name)
+{
+	touch(LIB, LIB);
+	infos[0].text = infos[1].text = name;
+	infos[0].text_len = infos[1].text_len = strlen(name);
+}
+
+/* What a process mapped before it left its mount namespace has a path of there: it may be any here. */
+static void test_unreachable(void **state)
+{
+	(void)state;
+	call_them("(unreachable)/usr/lib/libc.so.6");
+	assert_true(passes("file:/usr/lib/libc.so.6", NULL));
+	assert_true(passes("!file:/usr/lib/libc.so.6", NULL));
+	assert_false(drops("file:*/libc.so.6") || drops("!file:/usr/*"));
+	call_them("(unreachabl");
+	assert_false(passes("file:/usr/lib/libc.so.6", NULL));
+}
+
+/* A slash in the name of memory begins no file's name. */
+static void test_memory_by_a_name_with_slashes(void **state)
+{
+	(void)state;
+	call_them("/memfd:usr/lib/libc.so.6");
+	assert_false(passes("file:*/libc.so.6", NULL) || drops("file:*/libc.so.6"));
+	assert_true(passes("!file:*/libc.so.6", NULL));
+	assert_true(passes("file:/memfd:*", NULL) && passes("file:*libc*", NULL));
+}
+
 /* A list of elements without a byte. */
 static void touch_nothing(void)
 {
@@ -330,6 +360,8 @@ int main(void)
 		cmocka_unit_test(test_dropped),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_no_path),
+		cmocka_unit_test(test_unreachable),
+		cmocka_unit_test(test_memory_by_a_name_with_slashes),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_nothing_is_touched),
 		cmocka_unit_test(test_bytes_moved),

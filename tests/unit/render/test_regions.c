@@ -128,6 +128,10 @@ static void test_misleading(void **state)
 		{ "/tmp/x\u00a0rwx", "+4096 \"x" },
 		{ "/tmp/", "+4096 \"\" r-x " },
 		{ "/tmp/x", "+4096 x r-x " },
+		{ "/tmp/?", "+4096 \"?\" r-x " },
+		{ "/memfd:x", "+4096 memfd:x r-x " },
+		{ "/memfd:x/libc.so.6", "+4096 memfd:x/libc.so.6 r-x " },
+		{ "/memfd:", "+4096 memfd: r-x " },
 	};
 	struct sample *s = sample__new();
 
@@ -193,6 +197,9 @@ static void test_more_than_one(void **state)
 	s->r.call.regions_exit.cnt = 1;
 	s->region[1][0].kind = PVM_REGION_NONE;
 	expect(&s->r, FORMAT_TEXT, "+4096 [heap] (+2) ");
+	s->region[0][0].kind = PVM_REGION_UNKNOWN;
+	expect(&s->r, FORMAT_TEXT, "+4096 ? (+2) ");
+	s->region[0][0].kind = PVM_REGION_HEAP;
 	expect(&s->r, FORMAT_JSON,
 	       "\"regions_exit\":[{\"elements\":[0,1],\"kind\":\"none\",\"perms\":null,\"start\":null,\"end\":null,");
 	free(s);
