@@ -4,9 +4,12 @@ session and its terminal, a tracer, and the target's parent."""
 
 import contextlib
 import ctypes
+import json
 import os
 import pty
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from pvm_host import start_ns, status
 PVMCALL = TRIGGERS / "pvmcall"
 PTRACE_SEIZE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 0x4206, 15, 36
 CLONE_NEWPID = 0x20000000
+WALL = 0x40000000  # of waitpid(2): threads too
 BUFFER = ctypes.create_string_buffer(64)
 IOV = (ctypes.c_size_t * 2)(ctypes.addressof(BUFFER), 64)
 SIDE = (ctypes.addressof(IOV), 1)
@@ -312,6 +316,54 @@ def test_traced_by(tracer):
         caller.step()
         event = tracer.of(caller.pid)[-1]
         agree(event["caller"]["traced_by"], os.getpid())
+
+
+# Has another thread than the one that is told call itself when told.
+TWO_THREADS = """
+import ctypes, sys, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+idle = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+idle.start()
+print(idle.native_id, flush=True)
+buf = ctypes.create_string_buffer(8)
+iov = (ctypes.c_size_t * 2)(ctypes.addressof(buf), 8)
+sys.stdin.readline()
+libc.process_vm_readv(ctypes.c_int(int(sys.argv[1])), ctypes.byref(iov), 1, ctypes.byref(iov), 1, 0)
+"""
+
+
+def test_a_tracer_of_another_thread(tracer):
+    """Nobody traces the thread that calls, so nobody is told: the limit stands in evasion.md."""
+    with hold("step") as target, subprocess.Popen([sys.executable, "-c", TWO_THREADS, str(target.pid)], stdin=subprocess.PIPE,
+                                                  stdout=subprocess.PIPE) as caller:
+        thread = int(caller.stdout.readline())
+        assert LIBC.ptrace(PTRACE_SEIZE, thread, 0, 0) == 0
+        caller.stdin.write(b"\n")
+        caller.stdin.flush()
+        os.waitpid(thread, WALL)  # its process ends behind it
+        event, = tracer.of(caller.pid)
+        assert event["caller"]["traced_by"] is None
+
+
+# Its main thread ends, and another one starts a program.
+HEADLESS = """
+import ctypes, os, subprocess, sys, threading, time
+def go():
+    time.sleep(0.5)
+    subprocess.run(sys.argv[1:])
+    os._exit(0)
+threading.Thread(target=go).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+"""
+
+
+def test_a_parent_whose_main_thread_has_ended(tracer):
+    """It is told, without the program that it runs: that is its main thread's."""
+    with subprocess.Popen([sys.executable, "-c", HEADLESS, PVMCALL, "self"], stdout=subprocess.PIPE) as p:
+        run = json.loads(p.stdout.readline())
+        event, = tracer.of(run["pid"])
+        first = event["caller"]["ancestors"][0]
+        assert (first["pid"], first["exe"]) == (p.pid, None)
 
 
 def test_recorded(tmp_path):

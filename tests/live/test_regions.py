@@ -525,8 +525,9 @@ def test_a_process_that_left_its_mount_namespace(public_dir):
         held.step("leave")
         for pattern in (f"file:{m.path}", f"!file:{m.path}", "file:/somewhere/else"):
             with Tracer("--region", pattern, "--target-pid", held.pid) as t:
-                found = call(t, held.pid, m.start)["remote"]["regions"]
-                assert found == [{**expected(m, m.start, 0), "file": f"(unreachable){m.path}"}]
+                run = trigger_one("pvmregion", "read", held.pid, 1, f"{m.start:x}")
+                event, = t.wait(lambda t, pid=run["pid"]: t.events(pid), what=pattern)
+                assert event["remote"]["regions"] == [{**expected(m, m.start, 0), "file": f"(unreachable){m.path}"}]
 
 
 @pytest.mark.needs("overlay", "mounts")
