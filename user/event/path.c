@@ -7,7 +7,8 @@
 
 #include "event/container.h"
 
-#define ANON_INODE_PREFIX "anon_inode:" /* as in the kernel's own paths, and no longer than PATH_UNREACHABLE */
+#define ANON_INODE_PREFIX \
+	"anon_inode:" /* as in the kernel's own paths, and no longer than PATH_UNREACHABLE */
 
 static char *put_bytes(char *at, const char *text)
 {
