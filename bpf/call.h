@@ -36,8 +36,6 @@
 
 /* A thread was found whose calls not all witnesses see (witness.h). The user half looks here. */
 __u32 stackless_seen;
-/* The user half sets this then: of the witnesses at a begin, pvm_begin alone looks, and at each call. */
-__u32 begins_exact;
 
 static __always_inline void look_for_stack(struct task_struct *task)
 {
@@ -289,10 +287,10 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	struct pvm_state *s;
 
 	if (is_self(tgid)) {
-		self_inside = 1;
+		self_enter();
 		return;
 	}
-	if (pvm_shared.stopping)
+	if (pvm_control.stopping)
 		return;
 	s = state_of(task);
 	if (BESIDE(hook) && cfg_quick && s) {

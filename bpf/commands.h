@@ -12,6 +12,7 @@
 #include "base.h"
 #include "command.h"
 #include "maps.h"
+#include "steer.h"
 #include "task.h"
 
 /* Binds the file behind a descriptor of the reader's, for whom this runs, or forgets it where it means nothing any more. */
@@ -28,14 +29,23 @@ static __always_inline void file_bind(u32 fd, const struct pvm_bound_val *at)
 		files_bound++;
 }
 
-/* Keys and values are copied: helpers of 5.10 take no pointers into an element. */
-static __always_inline void command_apply(struct pvm_command *at)
+/* It is where keys and values are for the helpers. Only the reader's one thread writes to it. */
+static struct pvm_command command;
+
+/* Carries out the command at this place, of the reader's, for whom this runs. */
+static __always_inline void command_apply(u32 place)
 {
-	struct pvm_cgroup_key cgroup = at->cgroup;
+	const void *from = (void *)cfg_commands;
+	struct pvm_command *at = &command;
+	struct pvm_cgroup_key cgroup;
 	struct pvm_cgroup_val verdict;
 	u64 text;
 	u32 pid;
 
+	if (place >= pvm_control.command_cnt || !by_reader() ||
+	    bpf_probe_read_user(at, sizeof(*at), from + place * sizeof(*at)))
+		return;
+	cgroup = at->cgroup;
 	switch (at->kind) {
 	case PVM_FORGET_PROC:
 		pid = at->pid;
@@ -59,23 +69,27 @@ static __always_inline void command_apply(struct pvm_command *at)
 		bpf_map_delete_elem(&pvm_texts, &text);
 		break;
 	}
-	at->kind = 0;
+	/* Threads have noted what was sent: what is forgotten now must not be believed any more. */
+	if (at->kind != PVM_JUDGE_CGROUP)
+		pvm_shared.epoch++;
+	pvm_shared.commands_done++;
 }
 
 /* Carries out the commands, over pvm_commands. */
 SEC("iter/bpf_map_elem")
 int pvm_apply(struct bpf_iter__bpf_map_elem *ctx)
 {
-	struct pvm_command *at = ctx->value;
+	const u32 *place = ctx->key;
 
-	if (at)
-		command_apply(at);
+	steer(ctx->meta->seq_num);
+	if (place)
+		command_apply(*place);
 	return 0;
 }
 
-static long apply_each(void *map, u32 *key, struct pvm_command *at, void *ctx)
+static long apply_each(void *map, const u32 *place, u32 *nothing, void *ctx)
 {
-	command_apply(at);
+	command_apply(*place);
 	return 0;
 }
 
@@ -90,6 +104,7 @@ static __always_inline bool at_first_task(const struct bpf_iter__task *ctx)
 SEC("iter/task")
 int pvm_apply_all(struct bpf_iter__task *ctx)
 {
+	steer(ctx->meta->seq_num);
 	if (at_first_task(ctx))
 		bpf_for_each_map_elem(&pvm_commands, apply_each, NULL, 0);
 	return 0;
@@ -105,7 +120,7 @@ static __always_inline bool summary_take(struct seq_file *seq, const struct pvm_
 {
 	struct pvm_summary_key key = *at;
 
-	if (key.window == pvm_shared.window)
+	if (key.window == pvm_control.window)
 		return false;
 	if (sum->hdr.size) {
 		bpf_map_delete_elem(&pvm_summaries, &key);

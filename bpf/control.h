@@ -39,40 +39,17 @@ struct pvm_counts {
 	__u64 n[PVM_C_CNT];
 };
 
-/* Values of pvm_shared.stopping: how far the end of a run has come. Self-test calls always count. */
+/* Values of pvm_control.stopping: how far the end of a run has come. Self-test calls come by the same gate, which
+ * is open for them before `start`, too. */
 enum pvm_stopping {
 	PVM_RUNNING = 0,
 	PVM_NO_ENTRIES = 1, /* entries are ignored from now on */
-	PVM_NO_EXITS =
-		2, /* exits too: what is still in flight is told by the last sweep. Also before
-			     * `start`, so that nothing is told ahead of it */
-};
-
-/* This is the control block: one global variable of the kernel half, mapped into the user half. */
-struct pvm_shared {
-	__u32 asleep;	   /* the reader sleeps: the next record wakes it, and clears this */
-	__u32 stopping;	   /* enum pvm_stopping */
-	__u32 epoch;	   /* moved by the reader when it changed a map of identities or verdicts */
-	__u32 arrays_high; /* the ring of arrays is more than half full: drain it now */
-	__u32 self_pid[2]; /* host pid of the collector, and of the child of its self-test; 0: none */
-	__u32 self_slot;   /* which of these the "who am I" iterator sets */
-	__u32 self_announce;  /* self-test calls are put into the ring, not only counted */
-	__u64 sweep_older_ns; /* the sweep tells calls older than this */
-	__u32 sweep_phase;    /* PVM_IN_FLIGHT or PVM_UNFINISHED */
-	__u32 look_pid;	      /* what the "look" iterator is to look up; it sets this to 0 */
-	__u64 look_start_ns;  /* what it found: start of the process */
-	__u32 look_tgid;      /* and its pid; 0: nothing */
-	__u32 window; /* of summaries: moved by the reader, which then takes the old one's */
-	struct pvm_counts rows[PVM_CPU_ROWS];
-};
-
-/* These are calls that were dropped, by the rule (docs/design.md, "Rules"); they stand in rows as counters do. */
-struct pvm_rule_drops {
-	__u64 n[PVM_RULES_MAX];
+	PVM_NO_EXITS = 2,   /* exits too: what is still in flight is told by the last sweep */
+	PVM_STARTING = 3,   /* the same before `start`: nothing is told ahead of it */
 };
 
 /* It holds where things stand in structures of file systems, whose types are not the kernel's own but of its modules
- * (user/kernel/module_types.c). All are offsets in bytes. It is mapped into the user half, which can learn them late. */
+ * (user/kernel/module_types.c), which are learned late. All are offsets in bytes. */
 struct pvm_module_types {
 	__u32 btrfs;	   /* 1: these are known */
 	__u32 btrfs_inode; /* of the inode, in what btrfs keeps of it */
@@ -82,6 +59,48 @@ struct pvm_module_types {
 	__u32 overlay; /* 1: an open file keeps the real one; 2: it keeps a structure that holds it */
 	__u32 overlay_real; /* 2: of the real file there */
 	__u32 maps_real;    /* /proc/PID/maps shows the real file of an overlay's: before 6.8 */
+};
+
+/* This is what the user half steers the kernel half by. It is written in the reader's own memory, and the kernel half copies
+ * it from there when the reader runs an iterator (steer.h): whoever has a descriptor of a map could write to a map. */
+struct pvm_control {
+	__u32 size;	  /* of all this: what was read is one */
+	__u32 stopping;	  /* enum pvm_stopping */
+	__u32 self_child; /* boolean: a child of the reader's may say that it is its self-test's */
+	__u32 self_announce;  /* self-test calls are put into the ring, not only counted */
+	__u64 sweep_older_ns; /* the sweep tells calls older than this */
+	__u32 sweep_phase;    /* PVM_IN_FLIGHT or PVM_UNFINISHED */
+	__u32 look_pid;	      /* what the "look" iterator is to look up; 0: nothing */
+	__u32 memory_place;   /* its place in pvm_memories, counted from 1; 0: nowhere */
+	__u32 window;	    /* of summaries: moved by the reader, which then takes the old one's */
+	__u32 command_cnt;  /* commands to be carried out */
+	__u32 begins_exact; /* pvm_begin sees all begins, and pvm_begin_multi none */
+	__u32 yama_scope;   /* enum pvm_yama */
+	__u32 pad;
+	struct pvm_module_types types;
+};
+
+/* This is what the kernel half alone writes; it is mapped into the user half to be read. */
+struct pvm_shared {
+	__u32 epoch;	   /* moved when user space's word was taken that it forgot something */
+	__u32 steered;	   /* how often the control block was copied */
+	__u32 self_pid[2]; /* host pid of the collector, and of the child of its self-test; 0: none */
+	__u64 look_start_ns; /* what the "look" iterator found: start of the process */
+	__u32 look_tgid;     /* and its pid; 0: nothing */
+	__u32 commands_done; /* how many there ever were */
+	__u32 pad[24];
+	struct pvm_counts rows[PVM_CPU_ROWS];
+};
+
+/* Both halves write this. Whoever else does makes a reader later or earlier than it had to be: no record depends on it. */
+struct pvm_bell {
+	__u32 asleep;	   /* the reader sleeps: the next record wakes it, and clears this */
+	__u32 arrays_high; /* the ring of arrays is more than half full: drain it now */
+};
+
+/* These are calls that were dropped, by the rule (docs/design.md, "Rules"); they stand in rows as counters do. */
+struct pvm_rule_drops {
+	__u64 n[PVM_RULES_MAX];
 };
 
 /* These are the hooks. In which order a call comes by them is said in bpf/stages.h. */
@@ -102,7 +121,8 @@ enum pvm_saw {
 PVM_ASSERT(PVM_IS_POWER_OF_2(PVM_CPU_ROWS));
 PVM_ASSERT(PVM_C_USED <= PVM_C_CNT);
 PVM_ASSERT(sizeof(struct pvm_counts) == 128);
-PVM_ASSERT(sizeof(struct pvm_shared) == 64 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
+PVM_ASSERT(sizeof(struct pvm_control) == 88);
+PVM_ASSERT(sizeof(struct pvm_shared) == 128 + PVM_CPU_ROWS * sizeof(struct pvm_counts));
 PVM_ASSERT(sizeof(struct pvm_module_types) == 32);
 
 #endif

@@ -385,7 +385,7 @@ struct pvm_summary_key {
 	__u32 target_exec;
 	__u32 caller_rights; /* a hash of its ids, capabilities, namespaces and cgroup; and whether it is traced */
 	__u32 target_rights;
-	__u32 window; /* pvm_shared.window at the time */
+	__u32 window; /* pvm_control.window at the time */
 	__u16 error;  /* errno of a failure that is none of enum pvm_usual, else 0 */
 	__u8 op;      /* enum pvm_op */
 	__u8 outcome; /* enum pvm_outcome */

@@ -51,11 +51,11 @@ static __always_inline struct inode *inode_real(struct file *file, struct inode 
 	void *real;
 
 	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC ||
-	    !pvm_module_types.overlay)
+	    !pvm_control.types.overlay)
 		return inode;
 	real = BPF_CORE_READ(file, private_data);
-	if (pvm_module_types.overlay > 1)
-		bpf_probe_read_kernel(&real, sizeof(real), real + pvm_module_types.overlay_real);
+	if (pvm_control.types.overlay > 1)
+		bpf_probe_read_kernel(&real, sizeof(real), real + pvm_control.types.overlay_real);
 	inode = BPF_CORE_READ((struct file *)real, f_inode);
 	return inode;
 }
@@ -64,12 +64,12 @@ static __always_inline struct inode *inode_real(struct file *file, struct inode 
  * apart. */
 static __always_inline bool btrfs_subvolume(struct inode *inode, u64 *id, u32 *dev)
 {
-	void *at = (void *)inode - pvm_module_types.btrfs_inode + pvm_module_types.btrfs_root;
+	void *at = (void *)inode - pvm_control.types.btrfs_inode + pvm_control.types.btrfs_root;
 	void *root = NULL;
 
-	return pvm_module_types.btrfs && !bpf_probe_read_kernel(&root, sizeof(root), at) &&
-	       !bpf_probe_read_kernel(id, sizeof(*id), root + pvm_module_types.btrfs_id) &&
-	       !bpf_probe_read_kernel(dev, sizeof(*dev), root + pvm_module_types.btrfs_dev);
+	return pvm_control.types.btrfs && !bpf_probe_read_kernel(&root, sizeof(root), at) &&
+	       !bpf_probe_read_kernel(id, sizeof(*id), root + pvm_control.types.btrfs_id) &&
+	       !bpf_probe_read_kernel(dev, sizeof(*dev), root + pvm_control.types.btrfs_dev);
 }
 
 /* Puts into the head of the names which file it is, but for the time of its last change. It is verified once, not with all
@@ -87,7 +87,7 @@ __noinline u64 exe_identify(u64 at, u32 hook)
 	if (!names)
 		return 0;
 	id = &names->head.file;
-	if (pvm_module_types.maps_real)
+	if (pvm_control.types.maps_real)
 		inode = real;
 	id->ino = BPF_CORE_READ(inode, i_ino);
 	id->dev = BPF_CORE_READ(inode, i_sb, s_dev);

@@ -228,7 +228,7 @@ static __noinline struct pvm_state *orphan_own(struct pvm_state *s, struct task_
 static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struct task_struct *self,
 						      enum pvm_hook hook)
 {
-	if (pvm_shared.stopping)
+	if (pvm_control.stopping)
 		return NULL;
 	if (BESIDE(hook)) {
 		s = orphan_own(s, self, saw_of(hook));
@@ -246,7 +246,7 @@ static __always_inline struct pvm_state *orphan_begin(struct pvm_state *s, struc
 static __always_inline void exit_lose(struct pt_regs *regs, struct task_struct *self, u32 abi_op,
 				      enum call_found found, enum pvm_hook hook)
 {
-	if (BESIDE(hook) && hook != HOOK_EXIT && found == CALL_UNSEEN && !pvm_shared.stopping)
+	if (BESIDE(hook) && hook != HOOK_EXIT && found == CALL_UNSEEN && !pvm_control.stopping)
 		call_lose(regs, self, abi_op, true, hook);
 }
 
@@ -353,7 +353,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 		self_exit(abi_op);
 		return;
 	}
-	if (pvm_shared.stopping >= PVM_NO_EXITS || (BESIDE(hook) && cfg_ends_unseen))
+	if (pvm_control.stopping >= PVM_NO_EXITS || (BESIDE(hook) && cfg_ends_unseen))
 		return;
 	s = state_of(task);
 	if (BESIDE(hook) && cfg_quick)
@@ -385,7 +385,7 @@ static __always_inline void call_drop(void)
 
 	if (!s)
 		return;
-	if (pvm_shared.stopping < PVM_NO_EXITS)
+	if (pvm_control.stopping < PVM_NO_EXITS)
 		call_ended();
 	else if (cfg_witness)
 		return; /* its call is for the last sweep to tell */

@@ -214,7 +214,7 @@ static __always_inline void arrays_watch(void)
 {
 	if (bpf_ringbuf_query(&pvm_arrays, BPF_RB_AVAIL_DATA) < cfg_array_ring_sz / 2)
 		return;
-	pvm_shared.arrays_high = 1;
+	pvm_bell.arrays_high = 1;
 	wake();
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* maps.h - the maps that user space reads or fills, and the control block, each with its size and the reason for it. Those
+/* maps.h - the maps that user space reads or fills, and what both halves share, each with its size and the reason for it. Those
  * that hooks keep for themselves stand where they are used. */
 #ifndef PVM_MAPS_H
 #define PVM_MAPS_H
@@ -75,10 +75,12 @@ struct {
 	__type(value, u32);
 } pvm_known SEC(".maps");
 
-/* The filters hold as many values as options were given; the user half sets the sizes. */
+/* The filters hold as many values as options were given; the user half sets the sizes. Those that no hook writes to no program
+ * can. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, struct pvm_pid_key);
 	__type(value, struct pvm_pid_val);
 } pvm_filter_pid SEC(".maps");
@@ -86,6 +88,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, struct pvm_uid_key);
 	__type(value, u32); /* PVM_WANTED, PVM_EXCLUDED */
 } pvm_filter_uid SEC(".maps");
@@ -93,6 +96,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, struct pvm_comm_key);
 	__type(value, u32); /* PVM_WANTED, PVM_EXCLUDED */
 } pvm_filter_comm SEC(".maps");
@@ -120,30 +124,27 @@ struct {
 	__type(value, struct pvm_memory);
 } pvm_memories SEC(".maps");
 
-/* The user half writes this where it is mapped (commands.h): one page. */
+/* It is there for an iterator to run once for each command (commands.h), and holds nothing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PVM_COMMAND_CNT);
-	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, u32);
-	__type(value, struct pvm_command);
+	__type(value, u32);
 } pvm_commands SEC(".maps");
 
-/* This is the control block, mapped into the user half. */
+/* All global variables are in one map, which nobody can write to from outside once the hooks are attached
+ * (user/kernel/steer.c), but for these. */
+struct pvm_bell pvm_bell SEC(".data") = {};
+
 struct pvm_shared pvm_shared __attribute__((aligned(128)));
 
-struct pvm_module_types pvm_module_types __attribute__((aligned(128)));
+/* It is a copy (steer.h). */
+struct pvm_control pvm_control __attribute__((aligned(128)));
 
 /* The hooks on the pages are attached. */
 __u32 pins_on;
 
 /* This is the inode number of the mount namespace of the host's first process: the host's own. 0: not known. */
 __u32 host_mnt;
-
-/* enum pvm_yama. Written by the user half. */
-__u32 yama_scope;
-
-/* The process that pvm_look finds is put at this place in pvm_memories, counted from 1; 0: nowhere. */
-__u32 memory_place;
 
 #endif

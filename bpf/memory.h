@@ -144,7 +144,7 @@ __noinline int memories_renew(u32 gone)
 /* --target-pid is being bound: the process gets its place. */
 static __always_inline void memory_bind(struct task_struct *task)
 {
-	struct pvm_memory *m = memory_at(memory_place);
+	struct pvm_memory *m = memory_at(pvm_control.memory_place);
 
 	if (m)
 		memory_note(m, task);

@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "settings.h"
 #include "state.h"
+#include "steer.h"
 #include "sweep.h"
 #include "witness.h"
 
@@ -154,14 +155,16 @@ int pvm_sweep_dead_all(struct bpf_iter__task *ctx)
 SEC("iter/task")
 int pvm_look(struct bpf_iter__task *ctx)
 {
-	u32 pid = pvm_shared.look_pid;
-
-	pvm_shared.self_pid[pvm_shared.self_slot & 1] = bpf_get_current_pid_tgid() >> 32;
-	look_home();
-	if (pid) {
-		pvm_shared.look_pid = 0;
-		look_up(pid);
+	if (ctx->meta->seq_num)
+		return 0;
+	steer(0);
+	if (!by_reader()) {
+		look_for_child();
+		return 0;
 	}
+	look_home();
+	if (pvm_control.look_pid)
+		look_up(pvm_control.look_pid);
 	return 0;
 }
 

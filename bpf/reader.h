@@ -24,9 +24,9 @@ static __always_inline void wake(void)
 {
 	void *kick;
 
-	if (!pvm_shared.asleep)
+	if (!pvm_bell.asleep)
 		return;
-	pvm_shared.asleep = 0;
+	pvm_bell.asleep = 0;
 	kick = bpf_ringbuf_reserve(&pvm_calls, 8, 0);
 	if (kick)
 		bpf_ringbuf_discard(kick, BPF_RB_FORCE_WAKEUP);

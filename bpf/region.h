@@ -49,7 +49,7 @@ static __always_inline void file_take(struct mapped_file *f, u64 file)
 	    PEEK(file, struct file, f_mode) & FMODE_BACKING)
 		path = backing_path(file);
 	f->inode = PEEK(file, struct file, f_inode);
-	if (path && !pvm_module_types.maps_real)
+	if (path && !pvm_control.types.maps_real)
 		f->inode = PEEK(PEEK(path, struct path, dentry), struct dentry, d_inode);
 	if (!path)
 		path = file + bpf_core_field_offset(struct file, f_path);

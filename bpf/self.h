@@ -18,6 +18,11 @@ static __always_inline bool is_self(u32 tgid)
  * single byte, and the kernel would refuse the BTF that says four. */
 __u32 self_inside;
 
+static __always_inline void self_enter(void)
+{
+	self_inside = pvm_control.stopping == PVM_RUNNING || pvm_control.stopping == PVM_STARTING;
+}
+
 static __always_inline void self_exit(u32 abi_op)
 {
 	struct pvm_self_test test = {};
@@ -26,7 +31,7 @@ static __always_inline void self_exit(u32 abi_op)
 		return;
 	self_inside = 0;
 	count(PVM_C_SELF_TESTS);
-	if (!pvm_shared.self_announce)
+	if (!pvm_control.self_announce)
 		return;
 	test.hdr.size = sizeof(test);
 	test.hdr.type = PVM_SELF_TEST;

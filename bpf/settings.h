@@ -14,7 +14,9 @@ const volatile __u32 cfg_rules_aggregate = 0; /* whose calls are added up */
 const volatile __u32 cfg_rules_target = 0;    /* that look at the target */
 const volatile __u32 cfg_rules_user = 0;      /* that ask what only user space knows of a call */
 const volatile bool cfg_asks_caller = false;  /* filters look at more of it than its number */
-const volatile bool cfg_use_kfunc = false;    /* look targets up by bpf_task_from_vpid */
+const volatile __u64 cfg_control = 0;	   /* address of the control block in the reader's memory */
+const volatile __u64 cfg_commands = 0;	   /* and of the commands */
+const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
 const volatile __u16 cfg_ops[2] = { PVM_ALL_RULES,
 				    PVM_ALL_RULES }; /* by enum pvm_op: that pass it */
 const volatile __u32 cfg_no_self = 0;

@@ -3,7 +3,7 @@
  * summary.h - calls told together: those that find no room in the ring, so that a flood hides nothing, and
  * all but the first of each kind where the user wants it so.
  *
- * The reader moves pvm_shared.window, waits until no hook runs that has read the old one, and then takes that
+ * The reader moves pvm_control.window, waits until no hook runs that has read the old one, and then takes that
  * one's entries: so no call is added to an entry that is already told.
  */
 #ifndef PVM_SUMMARY_H
@@ -226,7 +226,7 @@ __noinline int summary_add(u32 slot, u32 reason)
 	if (!s)
 		return 0;
 	summary_key(&key, &s->call);
-	key.window = pvm_shared.window;
+	key.window = pvm_control.window;
 	key.reason = reason;
 	tally_begin(s, &key, slot);
 	sum = bpf_map_lookup_elem(&pvm_summaries, &key);

@@ -31,12 +31,12 @@ static __always_inline bool sweep_sees(const struct pvm_state *s, u64 thread_ns)
 
 static __always_inline bool sweep_wants(const struct pvm_state *s, u64 now)
 {
-	if (pvm_shared.sweep_phase == PVM_UNFINISHED)
+	if (pvm_control.sweep_phase == PVM_UNFINISHED)
 		return true;
 	if (s->stage == STAGE_REJECTED && !call_may_move(&s->call))
 		return false;
 	return !s->undecided && s->told_ns != s->call.entry_ns &&
-	       now - s->call.entry_ns >= pvm_shared.sweep_older_ns;
+	       now - s->call.entry_ns >= pvm_control.sweep_older_ns;
 }
 
 /* A call in flight has no more data than that. */
@@ -87,7 +87,7 @@ static __always_inline bool sweep_is_inside(const struct pvm_state *s, struct ta
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
 	return call_is(s, regs, arch_number(arch_exit_number(regs))) &&
-	       (pvm_shared.sweep_phase != PVM_UNFINISHED || arch_is_inside(regs));
+	       (pvm_control.sweep_phase != PVM_UNFINISHED || arch_is_inside(regs));
 }
 
 /*
@@ -109,7 +109,7 @@ static __always_inline bool sweep_is_out(struct pvm_state *s, u64 now)
  * thread's next hook, or another thread's with the same struct task_struct, may be at it. */
 static __always_inline void sweep_close(struct pvm_state *s, u64 by, u64 entry_ns)
 {
-	if (pvm_shared.sweep_phase == PVM_UNFINISHED) {
+	if (pvm_control.sweep_phase == PVM_UNFINISHED) {
 		s->stage = STAGE_IDLE;
 	} else {
 		s->out_ns = entry_ns;
@@ -126,7 +126,7 @@ static __always_inline void sweep_close(struct pvm_state *s, u64 by, u64 entry_n
 static __always_inline bool sweep_takes(struct pvm_state *s, struct pvm_state *copy, u64 address,
 					u64 by, u64 entry_ns)
 {
-	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, same;
+	bool at_end = pvm_control.sweep_phase == PVM_UNFINISHED, same;
 	u32 stage = s->stage, mark = 1;
 	u16 asked;
 
@@ -183,7 +183,7 @@ static __always_inline void sweep_last(struct pvm_state *s, u64 address, u64 by,
 static __always_inline int sweep_task(struct task_struct *task, u64 address)
 {
 	struct pvm_state *s = state_of(address);
-	bool at_end = pvm_shared.sweep_phase == PVM_UNFINISHED, out;
+	bool at_end = pvm_control.sweep_phase == PVM_UNFINISHED, out;
 	u64 now = bpf_ktime_get_boot_ns(), entry_ns;
 
 	if (!s || !sweep_sees(s, task->start_boottime)) {
@@ -238,6 +238,15 @@ static __always_inline void look_up(u32 pid)
 	pvm_shared.look_start_ns = task ? raw_start(task) : 0;
 	if (task)
 		memory_bind(task);
+}
+
+/* A child of the reader's says that it is the one of its self-test. */
+static __always_inline void look_for_child(void)
+{
+	struct task_struct *parent = BPF_CORE_READ(current_untyped(), real_parent);
+
+	if (pvm_control.self_child && raw_tgid(parent) == pvm_shared.self_pid[0])
+		pvm_shared.self_pid[1] = bpf_get_current_pid_tgid() >> 32;
 }
 
 /* The namespaces of the host are those of its first process, which the initial pid namespace knows. */

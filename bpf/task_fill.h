@@ -325,7 +325,7 @@ static __always_inline void FILL(access)(struct pvm_access *a, const struct task
 		return;
 	ns = GET(cred, user_ns);
 	a->user_ns_owner = GET(ns, owner.val);
-	a->yama = yama_scope;
+	a->yama = pvm_control.yama_scope;
 	if (ns == r->user_ns) {
 		if (r->effective & PVM_CAP_SYS_PTRACE)
 			flags |= PVM_ACCESS_CAPABLE;

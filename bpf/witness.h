@@ -62,14 +62,14 @@ static __always_inline void witness_exit(s64 ret, enum pvm_hook hook)
  * Where returns are seen, and begins by a session, the kernel keeps the place to return to on a shadow stack, which each
  * thread gets when it is made, or when the first one is used: of threads that are being made just then some get none, and of
  * their calls neither is seen (kernel/trace/fgraph.c). Once such a thread was found, this hook, which needs none, looks at
- * each call itself, and is attached if it was not.
+ * each call itself (pvm_control.begins_exact), and is attached if it was not.
  */
 SEC("kprobe.multi")
 int pvm_begin(struct pt_regs *ctx)
 {
 	struct task_struct *self = bpf_get_current_task_btf();
 
-	witness_enter(HOOK_BEGIN, self, !begins_exact && here_is_inside((u64)self));
+	witness_enter(HOOK_BEGIN, self, !pvm_control.begins_exact && here_is_inside((u64)self));
 	return 0;
 }
 
@@ -81,7 +81,7 @@ int pvm_begin_session(struct pt_regs *ctx)
 	struct task_struct *self = bpf_get_current_task_btf();
 
 	/* Two hooks with one bit in a call's state would take it for two calls. */
-	witness_enter(HOOK_BEGIN, self, begins_exact || here_is_inside((u64)self));
+	witness_enter(HOOK_BEGIN, self, pvm_control.begins_exact || here_is_inside((u64)self));
 	return 1;
 }
 

@@ -121,12 +121,11 @@ static void abandon(struct loop *l)
 static bool end_calls(struct loop *l, uint64_t deadline_ns)
 {
 	const struct kernel *k = &l->source->kernel;
-	struct pvm_shared *shared = k->ops->shared(k->tracer);
 	uint64_t grace_ns = clock__mono_now() + GRACE_NS;
 	bool ok = true;
 
 	audit__end(l->audit);
-	__atomic_store_n(&shared->stopping, PVM_NO_ENTRIES, __ATOMIC_SEQ_CST);
+	k->ops->stop(k->tracer, PVM_NO_ENTRIES);
 	k->ops->await_hooks(k->tracer);
 	while (ok && in_flight(k) && clock__mono_now() < grace_ns) {
 		ok = drain_rings(l, deadline_ns);
@@ -135,7 +134,7 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 	/* This is before the mark, not behind it: a thread that ends between the mark and the sweep takes its call along,
 	 * and a slow reader can make this last for seconds. */
 	ok = ok && drain_rings(l, deadline_ns);
-	__atomic_store_n(&shared->stopping, PVM_NO_EXITS, __ATOMIC_SEQ_CST);
+	k->ops->stop(k->tracer, PVM_NO_EXITS);
 	k->ops->await_hooks(k->tracer);
 	if (in_flight(k))
 		k->ops->sweep(k->tracer, PVM_UNFINISHED, 0);

@@ -180,11 +180,11 @@ const struct source_ops from_kernel = {
 int from_kernel__drain(struct from_kernel *f, bool *got)
 {
 	const struct kernel *k = &f->kernel;
-	struct pvm_shared *shared = k->ops->shared(k->tracer);
+	struct pvm_bell *bell = k->ops->bell(k->tracer);
 	int n;
 
-	if (shared->arrays_high) {
-		shared->arrays_high = 0;
+	if (bell->arrays_high) {
+		bell->arrays_high = 0;
 		(void)take_arrays(f, 0);
 	}
 	f->collector->batch = 0;

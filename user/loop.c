@@ -19,6 +19,7 @@
 #define TICK_MS 1000u
 #define TICK_MS_MIN 100u
 #define HOST_NS (60 * NS_PER_S)
+#define STALL_NS (2 * NS_PER_S) /* so much later than it is due is a tick that was held up */
 /* While records come, the reader looks again after a millisecond of its own accord; after this many
  * empty looks it sleeps, and the next record wakes it. */
 #define NAP_MS 1
@@ -148,6 +149,8 @@ static void tick(struct loop *l, uint64_t now)
 						  : TICK_MS;
 	struct pvm_counts counts;
 
+	if (now - l->tick_ns >= STALL_NS)
+		watch__stalled(&l->watch, now - l->tick_ns);
 	l->tick_ns = now + tick_ms * NS_PER_MS;
 	collector__tick(c);
 	k->ops->tick(k->tracer);
@@ -244,15 +247,15 @@ static bool handle_output(struct loop *l)
 static void sleep_deep(struct loop *l)
 {
 	const struct kernel *k = &l->source->kernel;
-	struct pvm_shared *shared = k->ops->shared(k->tracer);
+	struct pvm_bell *bell = k->ops->bell(k->tracer);
 	bool got = false;
 	int err;
 
-	__atomic_store_n(&shared->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&bell->asleep, 1, __ATOMIC_SEQ_CST);
 	err = from_kernel__drain(l->source, &got);
 	if (!err && !got)
 		wait_for(l, TICK_MS, true);
-	__atomic_store_n(&shared->asleep, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&bell->asleep, 0, __ATOMIC_SEQ_CST);
 }
 
 static void step(struct loop *l)

@@ -273,6 +273,7 @@ int report__stop(struct report *r, enum end_reason reason, const char *signal)
 void report__metrics(struct report *r, struct metrics *m, const struct kernel *k, bool running)
 {
 	const struct collector *c = r->collector;
+	struct doubt incomplete[BOOKS_REASONS];
 	char libbpf[LIBBPF_SZ];
 	struct books b;
 	struct metrics_info info = {
@@ -289,6 +290,7 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 		.array_ring_bytes = c->options->array_ring_bytes,
 		.alive = { k->ops->alive(k->tracer, PVM_CALLER),
 			   k->ops->alive(k->tracer, PVM_TARGET) },
+		.incomplete = incomplete,
 		.running = running,
 	};
 
@@ -296,6 +298,7 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 		return;
 	libbpf_text(libbpf);
 	report__books(r, &b);
+	info.incomplete_cnt = books__incomplete(&b, &r->doubts, incomplete);
 	(void)metrics__write(m, &info);
 }
 

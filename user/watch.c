@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "bpf/keys.h"
 #include "kernel/sysctl.h"
 
@@ -326,10 +327,49 @@ static void watch_files(struct watch *w)
 	}
 }
 
+void watch__stalled(struct watch *w, uint64_t ns)
+{
+	w->stalled_until_ns = clock__boot_now(&w->report->collector->clock);
+	if (!w->stalled_since_ns)
+		w->stalled_since_ns = w->stalled_until_ns - ns;
+}
+
+/* What came meanwhile is in the rings, or is counted as lost. */
+static void watch_stall(struct watch *w)
+{
+	char message[128];
+
+	if (!w->stalled_since_ns)
+		return;
+	snprintf(message, sizeof(message),
+		 "the tracer did not run for %llu ms: it was stopped, or got no CPU",
+		 (unsigned long long)((w->stalled_until_ns - w->stalled_since_ns) / NS_PER_MS));
+	if (report__error_span(w->report, ERROR_STALLED, message, w->stalled_since_ns,
+			       w->stalled_until_ns))
+		return;
+	log__warn("%s", message);
+	w->stalled_since_ns = 0;
+}
+
+static void watch_tampering(struct watch *w)
+{
+	const char *found = w->kernel->ops->tampered(w->kernel->tracer);
+
+	if (found) {
+		log__error("%s", found);
+		report__doubt(w->report, ERROR_TAMPERED);
+		w->tampered = found;
+	}
+	if (w->tampered && !report__error(w->report, ERROR_TAMPERED, w->tampered, 0))
+		w->tampered = NULL;
+}
+
 void watch__tick(struct watch *w)
 {
 	const struct watch before = *w;
 
+	watch_stall(w);
+	watch_tampering(w);
 	watch_silence(w);
 	if (w->audit) {
 		watch_audit_cpus(w);

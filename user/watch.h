@@ -33,14 +33,18 @@ struct watch {
 	bool audit_told;
 	uint64_t cpus_since_ns; /* there are CPUs that the audit does not see, and that is to be told; 0: no */
 	bool cpus_told;
-	uint64_t audit_lost; /* as it was told */
-	uint64_t skips_told; /* see tracer__skipped_runs */
-	bool gone_told[2];   /* by enum pvm_who: no process is left that the pid filter asks for */
+	uint64_t audit_lost;			     /* as it was told */
+	uint64_t stalled_since_ns, stalled_until_ns; /* CLOCK_BOOTTIME; 0: we ran, or it is told */
+	const char *tampered;			     /* it is not told yet */
+	uint64_t skips_told;			     /* see tracer__skipped_runs */
+	bool gone_told[2]; /* by enum pvm_who: no process is left that the pid filter asks for */
 };
 
 /* Begins to watch when the hooks have just been proven. */
 void watch__begin(struct watch *w, struct report *report, const struct kernel *kernel,
 		  struct audit *audit);
+/* Takes note that we did not run for so long, up to now, which the next tick tells. */
+void watch__stalled(struct watch *w, uint64_t ns);
 /* Looks once a second, and once more at the end, while they are attached. */
 void watch__tick(struct watch *w);
 /* Looks only at what the kernel says of skipped runs by now. */

@@ -50,6 +50,7 @@ enum bpf_map_type {
 
 enum {
 	BPF_F_NO_PREALLOC = 1,
+	BPF_F_RDONLY_PROG = 128,
 	BPF_F_MMAPABLE = 1024,
 };
 

@@ -88,7 +88,7 @@ def test_no_instruction_that_5_10_does_not_know(built):
 
 SYMBOL = struct.Struct("<IBBHQQ")
 # What hooks keep for others that see the same call, and settings that are of witnesses alone.
-OF_WITNESSES = {"pvm_here", "pvm_over", "cfg_witness", "cfg_quick", "cfg_last", "cfg_around", "cfg_ends_unseen", "begins_exact"}
+OF_WITNESSES = {"pvm_here", "pvm_over", "cfg_witness", "cfg_quick", "cfg_last", "cfg_around", "cfg_ends_unseen"}
 
 
 class Programs:

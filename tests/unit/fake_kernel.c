@@ -112,9 +112,27 @@ static const char *files_changed(struct tracer *t, enum error_code *code)
 	return message;
 }
 
-static struct pvm_shared *shared(struct tracer *t)
+static const char *tampered(struct tracer *t)
 {
-	return &t->shared;
+	const char *found = t->tampered;
+
+	t->tampered = NULL;
+	return found;
+}
+
+static struct pvm_bell *bell(struct tracer *t)
+{
+	return &t->bell;
+}
+
+static void stop(struct tracer *t, enum pvm_stopping how_far)
+{
+	t->stopping = how_far;
+}
+
+static void count(struct tracer *t, enum pvm_count what, uint64_t n)
+{
+	t->counts.n[what] += n;
 }
 
 static int no_fd(struct tracer *t)
@@ -200,7 +218,7 @@ static int sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
 		t->on_sweep(t, phase);
 	if (t->sweep_cnt == FAKE_SWEEPS)
 		return 0;
-	t->stopping_at[t->sweep_cnt] = t->shared.stopping;
+	t->stopping_at[t->sweep_cnt] = t->stopping;
 	t->swept[t->sweep_cnt++] = phase;
 	return 0;
 }
@@ -282,9 +300,12 @@ const struct kernel_ops fake_kernel_ops = {
 	.firing = firing,
 	.alive = alive,
 	.memory_left = memory_left,
+	.tampered = tampered,
 	.files = files,
 	.files_changed = files_changed,
-	.shared = shared,
+	.bell = bell,
+	.stop = stop,
+	.count = count,
 	.seen_fd = seen_fd,
 	.poll_fd = no_fd,
 	.consume_calls = consume_calls,

@@ -32,6 +32,7 @@ struct tracer {
 	size_t alive[2]; /* by enum pvm_who */
 	struct bound_info files[4];
 	size_t file_cnt;
+	const char *tampered; /* what is found at the next look */
 	const char *changed; /* what is told of one of them, once */
 	enum error_code changed_code;
 	struct fake_record calls[FAKE_RECORDS], arrays[FAKE_RECORDS], summaries[FAKE_RECORDS];
@@ -43,7 +44,8 @@ struct tracer {
 	/* A sweep calls this before it is written down. */
 	void (*on_sweep)(struct tracer *t, enum pvm_phase phase);
 	/* This is what it was told. */
-	struct pvm_shared shared;
+	struct pvm_bell bell;
+	enum pvm_stopping stopping;
 	size_t call_at, array_at, summary_at; /* how many were taken */
 	/* The rings of arrays and of calls were read, and what was ordered was to be done: "a", "c", "!", the first ones. */
 	char order[FAKE_ORDER + 1];
@@ -56,7 +58,7 @@ struct tracer {
 	struct pvm_cgroup_key forgotten_cgroup, judged_cgroup;
 	struct pvm_cgroup_val verdict;
 	enum pvm_phase swept[FAKE_SWEEPS];
-	uint32_t stopping_at[FAKE_SWEEPS]; /* shared.stopping at each sweep */
+	uint32_t stopping_at[FAKE_SWEEPS]; /* stopping at each sweep */
 	size_t sweep_cnt;
 	unsigned int ticks;
 	bool going, detached, ticked_detached, ftrace_was_off, kprobes_were_off;

@@ -62,7 +62,7 @@ static void come_back(struct tracer *t)
 {
 	static bool back;
 
-	assert_true(back || t->shared.stopping == PVM_NO_ENTRIES);
+	assert_true(back || t->stopping == PVM_NO_ENTRIES);
 	if (back)
 		return;
 	back = true;

@@ -95,11 +95,11 @@ static void test_order(void **state)
 	live_run__begin(NULL, NULL);
 	assert_false(drain(0));
 	assert_string_equal(run.fake.order, "c!");
-	run.fake.shared.arrays_high = 1;
+	run.fake.bell.arrays_high = 1;
 	live_run__call(1, PVM_COMPLETE);
 	assert_true(drain(0));
 	assert_string_equal(run.fake.order, "c!ac!");
-	assert_int_equal(run.fake.shared.arrays_high, 0);
+	assert_int_equal(run.fake.bell.arrays_high, 0);
 	live_run__call(2, PVM_COMPLETE);
 	live_run__call(3, PVM_COMPLETE);
 	assert_true(drain(0));

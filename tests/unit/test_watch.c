@@ -530,6 +530,23 @@ static void test_pages_lack(void **state)
 	assert_int_equal(pages_looks, before + 2);
 }
 
+/* Either is told once, and as soon as there is room. */
+static void test_tampered_and_stalled(void **state)
+{
+	(void)state;
+	begin();
+	fake.tampered = "somebody did";
+	tick(true, true);
+	watch__stalled(&w, 7 * NS_PER_S);
+	tick(true, false);
+	tick(true, true);
+	tick(true, true);
+	assert_true(told_cnt == 2 && told[0].code == ERROR_TAMPERED);
+	assert_true(told[1].code == ERROR_STALLED && strstr(told[1].message, "7000 ms"));
+	assert_int_equal(told[1].until_ns - told[1].since_ns, 7 * NS_PER_S);
+	assert_true(report.doubts.cnt == 1 && report.doubts.all[0].error == ERROR_TAMPERED);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -551,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_audit_lacks_a_cpu),
 		cmocka_unit_test(test_audit_cannot_compare),
 		cmocka_unit_test(test_pages_lack),
+		cmocka_unit_test(test_tampered_and_stalled),
 	};
 
 	log__setup(true, 0);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "base/log.h"
 #include "bpf/control.h"
 #include "kernel/kernel.h"
+#include "kernel/ring_place.h"
 #include "kernel/self_test.h"
 #include "kernel/sysctl.h"
 
@@ -29,19 +29,13 @@
 #define LOOKS_MAX 100
 #define PROOFS 10 /* calls of our own, at the start */
 
-/* These are the pages that the kernel shares of a ring of BPF's. */
-struct positions {
-	const unsigned long *consumer, *producer;
-};
-
 struct audit {
 	struct audit_listener to;
 	const struct kernel *kernel;
 	struct audit_match *match;
 	struct audit_probes *probes;
 	struct ring_buffer *seen;
-	struct positions at;
-	size_t page_size;
+	struct ring_place at;
 	uint64_t seen_taken; /* bytes, of this look */
 	uint32_t self;	     /* our pid */
 	/* CLOCK_BOOTTIME of a sample is its own time and this. */
@@ -63,9 +57,7 @@ static uint64_t now_boot(const struct audit *a)
 
 static void count(struct audit *a, enum pvm_count what, uint64_t n)
 {
-	struct pvm_shared *shared = a->kernel->ops->shared(a->kernel->tracer);
-
-	__atomic_fetch_add(&shared->rows[0].n[what], n, __ATOMIC_RELAXED);
+	a->kernel->ops->count(a->kernel->tracer, what, n);
 }
 
 static int on_seen(void *ctx, void *data, size_t size)
@@ -91,18 +83,6 @@ static int on_seen(void *ctx, void *data, size_t size)
 	/* A flood can refill it for ever. */
 	a->seen_taken += size;
 	return a->seen_taken < (8u << 20) ? 0 : -EAGAIN;
-}
-
-/* Maps where writer and reader of the hooks' ring are, which this libbpf does not tell. */
-static int map_positions(struct audit *a, int fd)
-{
-	long size = (long)a->page_size;
-	void *page = mmap(NULL, a->page_size, PROT_READ, MAP_SHARED, fd, 0);
-
-	a->at.consumer = page == MAP_FAILED ? NULL : page;
-	page = mmap(NULL, a->page_size, PROT_READ, MAP_SHARED, fd, size);
-	a->at.producer = page == MAP_FAILED ? NULL : page;
-	return a->at.consumer && a->at.producer ? 0 : -errno;
 }
 
 static void on_sample(void *ctx, const struct audit_call *sample)
@@ -207,11 +187,11 @@ void audit__look(struct audit *a)
 	audit_match__cut(a->match, a->end_ns == UINT64_MAX ? begin : UINT64_MAX);
 	/* What the hooks had to say of these calls, if they came before the samples, is before this place. A hook that
 	 * is interrupted while it writes holds up what others wrote behind it. */
-	written = __atomic_load_n(a->at.producer, __ATOMIC_ACQUIRE);
+	written = __atomic_load_n(a->at.writer, __ATOMIC_ACQUIRE);
 	a->seen_taken = 0;
 	(void)ring_buffer__consume(a->seen);
 	look_for_lost(a);
-	if ((long)(__atomic_load_n(a->at.consumer, __ATOMIC_ACQUIRE) - written) >= 0)
+	if ((long)(__atomic_load_n(a->at.reader, __ATOMIC_ACQUIRE) - written) >= 0)
 		audit_match__settle(a->match);
 	ask_who(a);
 }
@@ -338,7 +318,6 @@ int audit__open(struct audit **out, const struct audit_listener *to, const struc
 	a->kernel = kernel;
 	a->self = (uint32_t)getpid();
 	a->end_ns = UINT64_MAX;
-	a->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	if (audit_probe__try(why, sizeof(why))) {
 		log__error("--audit: %s", why);
 		return EX_UNAVAILABLE;
@@ -349,7 +328,7 @@ int audit__open(struct audit **out, const struct audit_listener *to, const struc
 		return EX_UNAVAILABLE;
 	}
 	a->seen = ring_buffer__new(fd, on_seen, a, NULL);
-	err = a->seen ? map_positions(a, fd) : -errno;
+	err = a->seen ? ring_place__map(&a->at, fd) : -errno;
 	if (!err)
 		err = audit_probe__open(&a->probes);
 	if (err) {
@@ -370,10 +349,7 @@ void audit__close(struct audit *a)
 		return;
 	audit_probe__close(a->probes);
 	ring_buffer__free(a->seen);
-	if (a->at.consumer)
-		munmap((void *)a->at.consumer, a->page_size);
-	if (a->at.producer)
-		munmap((void *)a->at.producer, a->page_size);
+	ring_place__unmap(&a->at);
 	audit_match__free(a->match);
 	free(a);
 }

@@ -15,6 +15,8 @@ static const struct {
 	[ERROR_AUDIT_SILENT] = { "audit_silent", false },
 	[ERROR_AUDIT_BACK] = { "audit_back", true },
 	[ERROR_AUDIT_LOST] = { "audit_lost", false },
+	[ERROR_TAMPERED] = { "tampered", false },
+	[ERROR_STALLED] = { "stalled", true },
 	[ERROR_CALLER_GONE] = { "caller_gone", true },
 	[ERROR_TARGET_GONE] = { "target_gone", true },
 	[ERROR_WANTED_REPLACED] = { "wanted_replaced", false },

@@ -3,20 +3,16 @@
 #ifndef PVM_COMMANDS_H
 #define PVM_COMMANDS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/command.h"
-#include "bpf/control.h"
 
-struct bpf_link;
+struct steer;
 
 struct commands {
-	struct pvm_command *queue; /* PVM_COMMAND_CNT, mapped */
-	const struct bpf_link *iterator;
-	struct pvm_shared *shared;
+	struct pvm_command queue[PVM_COMMAND_CNT]; /* the kernel half reads it here */
+	struct steer *steer;			   /* whose iterator carries them out */
 	uint32_t cnt;
-	bool forgets; /* one of them makes the kernel half forget */
 };
 
 /* It is carried out by commands__apply, or, if there is no room for more, at once. */

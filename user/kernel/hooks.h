@@ -28,10 +28,10 @@ struct hooks {
 	bool access; /* whose memory the kernel opens is seen */
 	bool leave;  /* what its security modules say to that is seen */
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
-	bool pins_by_fexit;   /* that they are held is seen so; else by kprobes */
-	bool pins_by_kprobes; /* that they are let go as well */
-	bool lacks;	      /* all of these may not have run for a while */
-	struct witness witness;
+	bool pins_by_fexit;	   /* that they are held is seen so; else by kprobes */
+	bool pins_by_kprobes;	   /* that they are let go as well */
+	bool lacks;		   /* all of these may not have run for a while */
+	struct witness witness;	   /* its steer is set before hooks__attach */
 	struct skips stackless_at; /* the counts when a thread without a shadow stack was found */
 	/* These hooks are on the calls themselves: on the functions, by how their programs' names begin, or the tracepoints. */
 	const char *entries, *exits;

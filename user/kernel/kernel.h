@@ -33,9 +33,10 @@ struct kernel_ops {
 	enum tracer_firing (*firing)(struct tracer *t);
 	size_t (*alive)(struct tracer *t, enum pvm_who who);
 	bool (*memory_left)(struct tracer *t);
+	const char *(*tampered)(struct tracer *t);
 	const char *(*files_changed)(struct tracer *t, enum error_code *code);
 	/* These give its records. */
-	struct pvm_shared *(*shared)(struct tracer *t);
+	struct pvm_bell *(*bell)(struct tracer *t);
 	int (*seen_fd)(const struct tracer *t);
 	int (*poll_fd)(struct tracer *t);
 	int (*consume_calls)(struct tracer *t);
@@ -45,6 +46,8 @@ struct kernel_ops {
 	/* These tell it what to do. */
 	void (*go)(struct tracer *t);
 	void (*tick)(struct tracer *t);
+	void (*stop)(struct tracer *t, enum pvm_stopping how_far);
+	void (*count)(struct tracer *t, enum pvm_count what, uint64_t n);
 	int (*sweep)(struct tracer *t, enum pvm_phase phase, uint64_t older_ns);
 	void (*await_hooks)(const struct tracer *t);
 	void (*detach)(struct tracer *t);

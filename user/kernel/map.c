@@ -33,7 +33,7 @@ uint64_t kernel_map__bytes(const struct bpf_object *obj)
 void *kernel_map__elements(const struct bpf_map *map)
 {
 	size_t one = (bpf_map__value_size(map) + 7) / 8 * 8;
-	void *at = mmap(NULL, one * bpf_map__max_entries(map), PROT_READ | PROT_WRITE, MAP_SHARED,
+	void *at = mmap(NULL, one * bpf_map__max_entries(map), PROT_READ, MAP_SHARED,
 			bpf_map__fd(map), 0);
 
 	return at == MAP_FAILED ? NULL : at;

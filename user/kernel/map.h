@@ -17,7 +17,7 @@ struct bpf_program;
 
 /* Returns the bytes of memory that the maps of an object take, at most. */
 uint64_t kernel_map__bytes(const struct bpf_object *obj);
-/* Returns the elements of an array made with BPF_F_MMAPABLE, which stay for as long as the program lives. NULL: errno says
+/* Returns the elements of an array made with BPF_F_MMAPABLE, to be read, which stay for as long as the program lives. NULL: errno says
  * why. */
 void *kernel_map__elements(const struct bpf_map *map);
 /* Makes ready the iterator that runs prog for each element of map, and once without one. NULL: errno says why. */

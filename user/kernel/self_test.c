@@ -231,7 +231,7 @@ int self_test__run(struct self_test *t, const struct self_test_env *env, struct 
 
 	t->seen = 0;
 	*cnt = 0;
-	*env->announce = 1;
+	env->announce(env->be_self_ctx, true);
 	/* Under load the kernel can pass over hooks for a call, if hardly for one after the other. */
 	for (int i = 0; i < TRIES && !seen; i++) {
 		call_native();
@@ -240,11 +240,11 @@ int self_test__run(struct self_test *t, const struct self_test_env *env, struct 
 	if (!seen) {
 		log__error("the hooks are attached, but a call made as a test was not seen: "
 			   "tracing does not work on this kernel");
-		*env->announce = 0;
+		env->announce(env->be_self_ctx, false);
 		return EX_SOFTWARE;
 	}
 	abis[(*cnt)++] = (struct abi_info){ .abi = native_abi, .covered = true, .proven = true };
 	err = run_others(t, env, abis, cnt);
-	*env->announce = 0;
+	env->announce(env->be_self_ctx, false);
 	return err;
 }

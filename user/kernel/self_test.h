@@ -18,8 +18,8 @@ struct self_test_env {
 	void *consume_ctx;
 	int (*be_self)(
 		void *ctx); /* makes the kernel half take the calling child for the collector */
-	void *be_self_ctx;
-	uint32_t *announce; /* non-zero: self-test calls come through the ring */
+	void *be_self_ctx;  /* of announce, too */
+	void (*announce)(void *ctx, bool on); /* whether self-test calls come through the ring */
 	bool fentry; /* the hooks are on the calls' own functions: calls that reach none are unseen */
 };
 

@@ -34,6 +34,13 @@ uint64_t tracer__map_bytes(const struct tracer *t)
 	return kernel_map__bytes(t->skel->obj);
 }
 
+static void configure(struct tracer *t)
+{
+	configure__skeleton(t->skel, t->options, t->digest_key);
+	t->skel->rodata->cfg_control = (uint64_t)(uintptr_t)&t->steer.wanted;
+	t->skel->rodata->cfg_commands = (uint64_t)(uintptr_t)t->commands.queue;
+}
+
 int tracer__open(struct tracer **out, const struct options *o)
 {
 	const struct bpf_object_open_opts opts = { .sz = sizeof(opts), .btf_custom_path = o->btf };
@@ -75,7 +82,7 @@ int tracer__open(struct tracer **out, const struct options *o)
 		tracer__close(t);
 		return EX_UNAVAILABLE;
 	}
-	configure__skeleton(t->skel, t->options, t->digest_key);
+	configure(t);
 	err = exe_bind__open(&t->exes, o);
 	if (err) {
 		tracer__close(t);
@@ -124,7 +131,7 @@ static int load_less(struct tracer *t, enum hooks_extent extent)
 	t->skel = pvmtrace_bpf__open_opts(&opts);
 	if (!t->skel)
 		return -errno;
-	configure__skeleton(t->skel, t->options, t->digest_key);
+	configure(t);
 	return load_skel(t, extent);
 }
 
@@ -149,16 +156,6 @@ static int load(void *ctx)
 	return support__explain("loading the BPF programs", -err);
 }
 
-/* Maps what the user half reads and writes of the kernel half's maps while it runs. */
-static int map_elements(struct tracer *t)
-{
-	t->commands.queue = kernel_map__elements(t->skel->maps.pvm_commands);
-	t->memories = kernel_map__elements(t->skel->maps.pvm_memories);
-	if (!t->commands.queue || !t->memories)
-		return support__explain("mapping the kernel half's memory", errno);
-	return 0;
-}
-
 int tracer__load(struct tracer *t)
 {
 	int err = kernel_types__lend(t->options->btf, load, t);
@@ -166,31 +163,26 @@ int tracer__load(struct tracer *t)
 	if (err)
 		return err;
 	t->yama = yama__open();
-	t->skel->bss->yama_scope = yama__scope(t->yama);
+	t->steer.wanted.yama_scope = yama__scope(t->yama);
 	t->missing = (struct module_types_missing){ .btrfs = true, .overlay = true };
-	module_types__learn(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
+	module_types__learn(t->options->btf, &t->steer.wanted.types, &t->missing);
 	err = filter_fill(t->options, bpf_map__fd(t->skel->maps.pvm_filter_uid),
 			  bpf_map__fd(t->skel->maps.pvm_filter_comm));
 	if (err)
 		return support__explain("filling the filters", -err);
-	return map_elements(t);
-}
-
-static int look(struct tracer *t, unsigned int slot)
-{
-	t->skel->bss->pvm_shared.self_slot = slot;
-	return kernel_map__run(t->skel->links.pvm_look);
+	t->memories = kernel_map__elements(t->skel->maps.pvm_memories);
+	return t->memories ? 0 : support__explain("mapping the kernel half's memory", errno);
 }
 
 static int look_pid(void *ctx, uint32_t pid, uint32_t place, uint32_t *tgid, uint64_t *start_ns)
 {
 	struct tracer *t = ctx;
-	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+	const struct pvm_shared *shared = &t->skel->bss->pvm_shared;
 	int err;
 
-	shared->look_pid = pid;
-	t->skel->bss->memory_place = place;
-	err = look(t, 0);
+	t->steer.wanted.look_pid = pid;
+	t->steer.wanted.memory_place = place;
+	err = steer__give(&t->steer);
 	*tgid = shared->look_tgid;
 	*start_ns = shared->look_start_ns;
 	return err;
@@ -203,7 +195,9 @@ int tracer__look(struct tracer *t)
 	t->skel->links.pvm_look = bpf_program__attach_iter(t->skel->progs.pvm_look, NULL);
 	if (!t->skel->links.pvm_look)
 		return support__explain("attaching the task iterator", errno);
-	err = look(t, 0);
+	steer__begin(&t->steer, t->skel, t->skel->links.pvm_look);
+	t->steer.wanted.stopping = PVM_STARTING;
+	err = steer__give(&t->steer);
 	if (err)
 		return support__explain("running the task iterator", -err);
 	err = filter_bind_pids(t->options, bpf_map__fd(t->skel->maps.pvm_filter_pid), look_pid, t,
@@ -216,29 +210,34 @@ int tracer__attach(struct tracer *t)
 	struct pvmtrace_bpf *skel = t->skel;
 	int err;
 
-	skel->bss->pvm_shared.stopping = PVM_NO_EXITS;
 	err = iterators__attach(skel, &t->iterators);
 	if (err)
 		return err;
-	t->commands.iterator = t->iterators.apply;
-	t->commands.shared = &skel->bss->pvm_shared;
+	t->steer.wanted.look_pid = 0;
+	t->steer.iterator = t->iterators.apply;
+	t->commands.steer = t->hooks.witness.steer = &t->steer;
 	t->summaries.iterator = t->iterators.take;
 	err = exe_bind__put(&t->exes, &t->commands, &skel->bss->files_bound);
 	if (err)
 		return support__explain("binding the files of --caller-exe and --target-exe", -err);
 	err = hooks__attach(&t->hooks);
-	return err ? support__explain("attaching the hooks", -err) : 0;
+	if (err)
+		return support__explain("attaching the hooks", -err);
+	err = steer__seal(skel);
+	return err ? support__explain("sealing the maps", -err) : 0;
 }
 
 void tracer__go(struct tracer *t)
 {
-	__atomic_store_n(&t->skel->bss->pvm_shared.stopping, PVM_RUNNING, __ATOMIC_SEQ_CST);
+	tracer__stop(t, PVM_RUNNING);
 }
 
 void tracer__close(struct tracer *t)
 {
 	if (!t)
 		return;
+	ring_place__unmap(&t->calls_at);
+	ring_place__unmap(&t->arrays_at);
 	ring_buffer__free(t->calls);
 	ring_buffer__free(t->arrays);
 	hooks__detach(&t->hooks);
@@ -310,11 +309,6 @@ uint32_t tracer__host_pid(const struct tracer *t)
 	return t->skel->bss->pvm_shared.self_pid[0];
 }
 
-struct pvm_shared *tracer__shared(struct tracer *t)
-{
-	return &t->skel->bss->pvm_shared;
-}
-
 /* Tries what the running collector needs of bpf(2): iterators, and looks at programs. */
 static int try_without(struct tracer *t, const struct privileges *p)
 {
@@ -355,25 +349,32 @@ void tracer__detach(struct tracer *t)
 /* Runs in the child of the self-test, which the kernel half takes for us from now on. */
 static int be_self(void *ctx)
 {
-	return look(ctx, 1);
+	const struct tracer *t = ctx;
+
+	return kernel_map__run(t->skel->links.pvm_look);
+}
+
+static void announce(void *ctx, bool on)
+{
+	struct tracer *t = ctx;
+
+	t->steer.wanted.self_announce = t->steer.wanted.self_child = on;
+	(void)steer__give(&t->steer);
 }
 
 int tracer__self_test(struct tracer *t, int (*consume)(void *ctx), void *ctx, struct abi_info *abis,
 		      size_t *cnt)
 {
-	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
 	const struct self_test_env env = {
 		.consume = consume,
 		.consume_ctx = ctx,
 		.be_self = be_self,
 		.be_self_ctx = t,
-		.announce = &shared->self_announce,
+		.announce = announce,
 		.fentry = tracer__fentry(t),
 	};
-	int err = self_test__run(&t->test, &env, abis, cnt);
 
-	shared->self_pid[1] = 0;
-	return err;
+	return self_test__run(&t->test, &env, abis, cnt);
 }
 
 void tracer__self_test_seen(struct tracer *t, const void *data, size_t size)

@@ -58,8 +58,13 @@ size_t tracer__alive(struct tracer *t, enum pvm_who who);
 /* Returns whether others still work in the memory of a process of --target-pid that has ended or has executed another file. */
 bool tracer__memory_left(struct tracer *t);
 uint32_t tracer__host_pid(const struct tracer *t);
-/* Returns the control block and counters, mapped. */
-struct pvm_shared *tracer__shared(struct tracer *t);
+/* Returns what wakes us, mapped. */
+struct pvm_bell *tracer__bell(struct tracer *t);
+/* Returns what somebody did to maps of the kernel half since the last look, or NULL: it is set right, but calls may be
+ * missing. */
+const char *tracer__tampered(struct tracer *t);
+/* Says how far the end of the run has come. */
+void tracer__stop(struct tracer *t, enum pvm_stopping how_far);
 
 /* Return whether a hook may have to be attached while it runs, and whether types of modules may have to be read then. */
 bool tracer__attaches_later(const struct tracer *t);
@@ -68,6 +73,8 @@ bool tracer__reads_types_later(const struct tracer *t);
 /* Returns whether sweeps or counters would be refused (before 5.19) once p is carried out: tried in a child. */
 bool tracer__needs_cap_bpf(struct tracer *t, const struct privileges *p);
 
+/* Adds to a counter what the kernel half did not see. */
+void tracer__count(struct tracer *t, enum pvm_count what, uint64_t n);
 /* Gives the sums of the counters of all CPUs. */
 void tracer__counts(struct tracer *t, struct pvm_counts *out);
 /* Adds the calls that the kernel half dropped, by the options' rules. */

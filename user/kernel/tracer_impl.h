@@ -16,7 +16,9 @@
 #include "kernel/iterators.h"
 #include "kernel/module_types.h"
 #include "kernel/pid_watch.h"
+#include "kernel/ring_place.h"
 #include "kernel/self_test.h"
+#include "kernel/steer.h"
 #include "kernel/summaries.h"
 
 struct pvmtrace_bpf;
@@ -28,8 +30,12 @@ struct tracer {
 	struct hooks hooks;
 	struct iterators iterators;
 	struct ring_buffer *calls, *arrays;
+	struct ring_place calls_at, arrays_at;
+	bool moved, misled; /* see tracer__tampered */
 	struct summaries summaries;
+	struct steer steer;
 	struct commands commands;
+	struct pvm_counts own;		   /* what we counted ourselves */
 	const struct pvm_memory *memories; /* of the kernel half, mapped */
 	uint64_t digest_key[2]; /* random: no caller may know how long lists are compared */
 	size_t rows;		/* of counters that can be in use */

@@ -14,6 +14,7 @@
 #include <linux/aio_abi.h>
 #include <linux/membarrier.h>
 
+#include "base/log.h"
 #include "bpf/control.h"
 #include "bpf/keys.h"
 #include "kernel/map.h"
@@ -63,10 +64,15 @@ void tracer__counts(struct tracer *t, struct pvm_counts *out)
 {
 	const struct pvm_shared *shared = &t->skel->bss->pvm_shared;
 
-	memset(out, 0, sizeof(*out));
+	*out = t->own;
 	for (size_t row = 0; row < t->rows; row++)
 		for (size_t i = 0; i < PVM_C_CNT; i++)
 			out->n[i] += __atomic_load_n(&shared->rows[row].n[i], __ATOMIC_RELAXED);
+}
+
+void tracer__count(struct tracer *t, enum pvm_count what, uint64_t n)
+{
+	t->own.n[what] += n;
 }
 
 void tracer__add_drops(const struct tracer *t, struct rule_counts rules[RULES_MAX])
@@ -90,26 +96,44 @@ uint64_t tracer__misses(const struct tracer *t)
 
 int tracer__sweep(struct tracer *t, enum pvm_phase phase, uint64_t older_ns)
 {
-	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
 	int err;
 
-	shared->sweep_phase = phase;
-	shared->sweep_older_ns = older_ns;
-	err = kernel_map__run(t->iterators.sweep);
+	t->steer.wanted.sweep_phase = phase;
+	t->steer.wanted.sweep_older_ns = older_ns;
+	err = steer__give_new(&t->steer);
+	if (!err)
+		err = kernel_map__run(t->iterators.sweep);
 	if (!err && t->iterators.dead)
 		err = kernel_map__run(t->iterators.dead);
 	return err;
 }
 
+/* Returns 0 or -errno. */
+static int open_ring(const struct bpf_map *map, struct ring_buffer **ring, struct ring_place *at,
+		     tracer_sample_fn take, void *ctx)
+{
+	*ring = ring_buffer__new(bpf_map__fd(map), take, ctx, NULL);
+	return *ring ? ring_place__map(at, bpf_map__fd(map)) : -errno;
+}
+
 int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn array, void *ctx)
 {
-	t->calls = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_calls), call, ctx, NULL);
-	if (!t->calls)
-		return support__explain("mapping the ring of calls", errno);
-	t->arrays = ring_buffer__new(bpf_map__fd(t->skel->maps.pvm_arrays), array, ctx, NULL);
-	if (!t->arrays)
-		return support__explain("mapping the ring of arrays", errno);
-	return 0;
+	int err = open_ring(t->skel->maps.pvm_calls, &t->calls, &t->calls_at, call, ctx);
+
+	if (err)
+		return support__explain("mapping the ring of calls", -err);
+	err = open_ring(t->skel->maps.pvm_arrays, &t->arrays, &t->arrays_at, array, ctx);
+	return err ? support__explain("mapping the ring of arrays", -err) : 0;
+}
+
+static int consume(struct tracer *t, struct ring_buffer *ring, struct ring_place *at)
+{
+	int n;
+
+	t->moved |= ring_place__put_back(at);
+	n = ring_buffer__consume(ring);
+	ring_place__leave(at);
+	return n;
 }
 
 int tracer__seen_fd(const struct tracer *t)
@@ -124,21 +148,58 @@ int tracer__poll_fd(struct tracer *t)
 
 int tracer__consume_calls(struct tracer *t)
 {
-	return ring_buffer__consume(t->calls);
+	return consume(t, t->calls, &t->calls_at);
 }
 
 int tracer__consume_arrays(struct tracer *t)
 {
-	return ring_buffer__consume(t->arrays);
+	return consume(t, t->arrays, &t->arrays_at);
+}
+
+/* What is not taken now is given again with what comes next. */
+static void give(struct tracer *t)
+{
+	int err = steer__give_new(&t->steer);
+
+	if (!err)
+		return;
+	log__debug("steering the kernel half: %s", strerror(-err));
+	t->misled = true;
+}
+
+void tracer__stop(struct tracer *t, enum pvm_stopping how_far)
+{
+	t->steer.wanted.stopping = how_far;
+	give(t);
+}
+
+struct pvm_bell *tracer__bell(struct tracer *t)
+{
+	return &t->skel->data->pvm_bell;
+}
+
+const char *tracer__tampered(struct tracer *t)
+{
+	const bool moved = t->moved, misled = t->misled;
+
+	t->moved = t->misled = false;
+	if (moved)
+		return "somebody moved the place that a ring is read at: what it held was passed over";
+	return misled ? "somebody wrote to the maps by which the hooks go: calls may not have been seen"
+		      : NULL;
 }
 
 void tracer__tick(struct tracer *t)
 {
+	t->misled |= steer__was_changed(&t->steer);
+	if (t->misled)
+		(void)steer__give(&t->steer);
 	if (witness__wants_sweep(&t->hooks.witness))
 		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
 	hooks__tick(&t->hooks);
-	t->skel->bss->yama_scope = yama__scope(t->yama);
-	module_types__tick(t->options->btf, &t->skel->bss->pvm_module_types, &t->missing);
+	t->steer.wanted.yama_scope = yama__scope(t->yama);
+	module_types__tick(t->options->btf, &t->steer.wanted.types, &t->missing);
+	give(t);
 }
 
 /* io_destroy(2) waits until two callbacks of RCU have run, one after the other: what users of such a context are counted by is
@@ -172,12 +233,15 @@ uint64_t tracer__summaries_left(struct tracer *t)
 
 int tracer__take_summaries(struct tracer *t, tracer_sample_fn take, void *ctx)
 {
-	struct pvm_shared *shared = &t->skel->bss->pvm_shared;
+	int err;
 
 	if (!t->summaries.taking) {
 		if (!tracer__summaries_left(t))
 			return 0;
-		__atomic_add_fetch(&shared->window, 1, __ATOMIC_SEQ_CST);
+		t->steer.wanted.window++;
+		err = steer__give(&t->steer);
+		if (err)
+			return err;
 		tracer__await_hooks(t);
 	}
 	return summaries__take(&t->summaries, take, ctx);

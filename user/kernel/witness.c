@@ -19,6 +19,7 @@
 #include "kernel/map.h"
 #include "kernel/self_test.h"
 #include "kernel/session.h"
+#include "kernel/steer.h"
 #include "kernel/skips.h"
 #include "kernel/witness_need.h"
 #include "pvmtrace.skel.h"
@@ -202,56 +203,57 @@ static bool attach_one(struct witness *w, const struct pvmtrace_bpf *skel, enum 
 }
 
 /* Makes a call. Returns false if that could not be tried. */
-static bool call_read(struct pvmtrace_bpf *skel)
+static bool call_read(const struct witness *w)
 {
-	(void)skel;
+	(void)w;
 	self_test__call();
 	return true;
 }
 
-static bool call_write(struct pvmtrace_bpf *skel)
+static bool call_write(const struct witness *w)
 {
-	(void)skel;
+	(void)w;
 	self_test__call_write();
 	return true;
 }
 
-static bool call_on_child(struct pvmtrace_bpf *skel)
+static bool call_on_child(const struct witness *w)
 {
-	(void)skel;
+	(void)w;
 	return self_test__call_on_child();
 }
 
 static int be_self(void *ctx)
 {
-	struct pvmtrace_bpf *skel = ctx;
+	const struct pvmtrace_bpf *skel = ctx;
 
-	skel->bss->pvm_shared.self_slot = 1;
 	return kernel_map__run(skel->links.pvm_look);
 }
 
-static bool call_i386(struct pvmtrace_bpf *skel)
+static bool call_i386(const struct witness *w)
 {
-	bool done = self_test__call_i386(be_self, skel);
+	bool done;
 
-	skel->bss->pvm_shared.self_pid[1] = 0;
-	return done;
+	w->steer->wanted.self_child = 1;
+	done = !steer__give(w->steer) && self_test__call_i386(be_self, w->steer->skel);
+	w->steer->wanted.self_child = 0;
+	return !steer__give(w->steer) && done;
 }
 
 /*
  * Returns whether it sees a call of ours, which hooks at a begin note in self_inside, and those at an end take from there.
  * Those at a begin are looked at before there are any at an end.
  */
-static bool sees(struct pvmtrace_bpf *skel, enum witness_bit bit,
-		 bool (*call)(struct pvmtrace_bpf *skel), bool *untried)
+static bool sees(const struct witness *w, enum witness_bit bit,
+		 bool (*call)(const struct witness *w), bool *untried)
 {
-	volatile uint32_t *inside = &skel->bss->self_inside;
+	volatile uint32_t *inside = &w->steer->skel->bss->self_inside;
 	const bool end = bit & (WITNESS_RETURNS | WITNESS_END);
 	bool seen = false;
 
 	for (int i = 0; i < FIRE_TRIES && !seen; i++) {
 		*inside = end;
-		if (!call(skel)) {
+		if (!call(w)) {
 			*untried = true;
 			return true; /* for all that is known */
 		}
@@ -262,23 +264,24 @@ static bool sees(struct pvmtrace_bpf *skel, enum witness_bit bit,
 }
 
 /* A compiler may have put the function that all calls are said to come by into some of them. */
-static bool fires(struct witness *w, struct pvmtrace_bpf *skel, enum witness_bit bit)
+static bool fires(struct witness *w, enum witness_bit bit)
 {
 	bool untried = false;
 
 	if (bit == WITNESS_PERMIT)
-		return sees(skel, bit, call_on_child, &untried);
-	return sees(skel, bit, call_read, &untried) && sees(skel, bit, call_write, &untried) &&
-	       (w->lacks_i386 || sees(skel, bit, call_i386, &w->lacks_i386));
+		return sees(w, bit, call_on_child, &untried);
+	return sees(w, bit, call_read, &untried) && sees(w, bit, call_write, &untried) &&
+	       (w->lacks_i386 || sees(w, bit, call_i386, &w->lacks_i386));
 }
 
 /* From now on begins are looked at of each call, by kprobe.multi, in the session's place. Returns whether it is so. */
 static bool begin_exactly(struct witness *w, struct pvmtrace_bpf *skel)
 {
-	skel->bss->begins_exact = 1;
-	w->exact = w->multi &&
+	w->steer->wanted.begins_exact = 1;
+	w->exact = !steer__give(w->steer) && w->multi &&
 		   (w->begins || attach_multi(w, skel->progs.pvm_begin, false, &w->begins));
-	skel->bss->begins_exact = w->exact;
+	w->steer->wanted.begins_exact = w->exact;
+	(void)steer__give_new(w->steer);
 	return w->exact;
 }
 
@@ -308,7 +311,7 @@ static void attach_and_try(struct witness *w, struct pvmtrace_bpf *skel, enum wi
 	if (!*in_force)
 		return;
 	attached = attach_one(w, skel, bit);
-	*in_force = attached && fires(w, skel, bit);
+	*in_force = attached && fires(w, bit);
 	if (*in_force)
 		return;
 	*(attached ? &w->silent : &w->refused) |= bit;

@@ -27,6 +27,7 @@ struct witness {
 	bool multi;			       /* kprobe.multi where the calls' functions begin, */
 	bool returns;			       /* and where they return; else, where they begin, */
 	bool kprobe;			       /* kprobes, */
+	struct steer *steer;		       /* set before witness__attach */
 	bool end;			       /* and where calls end, tp/raw_syscalls/sys_exit */
 	bool permit;			       /* lsm/ptrace_access_check */
 	bool counted;			       /* the kernel counts what it skips of them, */

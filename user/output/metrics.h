@@ -10,6 +10,7 @@
 
 #include "base/options.h"
 #include "event/counts.h"
+#include "event/record.h"
 #include "output/place.h"
 
 struct metrics_info {
@@ -23,6 +24,8 @@ struct metrics_info {
 	uint64_t start_ns;     /* ns since 1970 */
 	uint64_t last_call_ns; /* likewise, entry of the last call emitted; 0: none yet */
 	uint64_t ring_bytes, array_ring_bytes;
+	const struct doubt *incomplete; /* why calls may be missing so far */
+	size_t incomplete_cnt;
 	size_t alive[2]; /* by enum pvm_who: processes that a pid filter asks for */
 	bool running;	 /* false: written at the end */
 };

@@ -93,6 +93,22 @@ static void put_rules(FILE *f, const struct metrics_info *info)
 	}
 }
 
+/* That the books do not balance is known at the end only: counters of several CPUs are not read at one moment. */
+static void put_doubts(FILE *f, const struct metrics_info *info)
+{
+	size_t cnt = 0;
+
+	put_head(f, "incomplete", "gauge", "1 for each reason why calls may be missing");
+	for (size_t i = 0; i < info->incomplete_cnt; i++) {
+		if (info->running && info->incomplete[i].kind == DOUBT_UNBALANCED)
+			continue;
+		fprintf(f, "pvmtrace_incomplete{reason=\"%s\"} 1\n",
+			doubt_name(&info->incomplete[i]));
+		cnt++;
+	}
+	put_gauge(f, "complete", "1 while nothing says that calls are missing", !cnt);
+}
+
 char *metrics__text(const struct metrics_info *info, size_t *len)
 {
 	char *text = NULL;
@@ -124,6 +140,7 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 		(unsigned long long)info->ring_bytes, (unsigned long long)info->array_ring_bytes);
 	put_counters(f, info->books);
 	put_rules(f, info);
+	put_doubts(f, info);
 	if (!fclose(f))
 		return text;
 	free(text);

@@ -373,9 +373,36 @@ static int tear_down(void **state)
 	return rmdir(dir);
 }
 
+static void test_doubts(void **state)
+{
+	static const struct doubt doubts[] = {
+		{ .kind = DOUBT_UNBALANCED },
+		{ .kind = DOUBT_ERROR, .error = ERROR_TAMPERED },
+	};
+	struct metrics_info info = sample();
+	char *text = render(&info);
+
+	(void)state;
+	assert_non_null(strstr(text, "\npvmtrace_complete 1\n"));
+	assert_null(strstr(text, "pvmtrace_incomplete{"));
+	free(text);
+	info.incomplete = doubts;
+	info.incomplete_cnt = 2;
+	text = render(&info);
+	assert_non_null(strstr(text, "\npvmtrace_complete 0\n"));
+	assert_non_null(strstr(text, "\npvmtrace_incomplete{reason=\"tampered\"} 1\n"));
+	assert_null(strstr(text, "unbalanced"));
+	free(text);
+	info.running = false;
+	text = render(&info);
+	assert_non_null(strstr(text, "\npvmtrace_incomplete{reason=\"unbalanced\"} 1\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(what_stands_in_it),
 		cmocka_unit_test(rules_have_a_row_each),
 		cmocka_unit_test(each_counter_is_there_and_explained),

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Others, with every right, at the maps of a tracer (pvmtamper.c): they cannot write to them, or it is told and set right; and
+a tracer that was stopped says so."""
+
+import errno
+import signal
+import time
+
+import pytest
+
+from pvm import AS_ME, ONLY_ME, Tracer, poll, trigger, trigger_one
+
+RINGBUF = 27  # enum bpf_map_type
+# Only who wakes whom is in it.
+BELL = "pvmtrace.data"
+
+
+@pytest.fixture
+def tracer_of_mine():
+    with Tracer(*ONLY_ME) as t:
+        yield t
+
+
+def is_told(t):
+    run = trigger_one("pvmcall", *AS_ME, "pair")
+    poll(lambda: len(t.events(run["pid"])) == 2)
+
+
+def told(t, code):
+    return [r for r in t.records("error") if r["code"] == code]
+
+
+def test_nobody_writes_to_maps(tracer_of_mine):
+    """Nor do we: what hooks go by is taken from our memory."""
+    t = tracer_of_mine
+    tried = trigger("pvmtamper", t.start["pid"], "write")
+    names = [m["map"] for m in tried]
+    assert {"pvmtrace.bss", "pvmtrace.rodata", BELL, "pvm_filter_comm", "pvm_procs", "pvm_state"} <= set(names), names
+    for m in tried:
+        if m["type"] == RINGBUF or m["map"] == BELL:
+            continue
+        # An element of an array cannot be deleted in any case.
+        assert m["mmap"] and m["update"] in (errno.EPERM, -1) and m["delete"] in (errno.EPERM, errno.EINVAL), m
+    is_told(t)
+    t.stop()
+    assert t.end["complete"] and not t.records("error")
+
+
+def test_a_program_of_another_writes(tracer_of_mine):
+    """A program, unlike a system call, may write to what is frozen. It is found at the next tick, at which the hooks go on."""
+    t = tracer_of_mine
+    is_told(t)
+    wrote, = trigger("pvmtamper", t.start["pid"], "program")
+    assert wrote["wrote"] == "pvmtrace.bss"
+    poll(lambda: told(t, "tampered"))
+    is_told(t)
+    t.stop()
+    assert not t.end["complete"] and "tampered" in t.end["incomplete"], t.end
+    assert "wrote to the maps" in told(t, "tampered")[0]["message"]
+
+
+def test_the_rings_are_moved(tracer_of_mine):
+    t = tracer_of_mine
+    is_told(t)
+    assert len(trigger("pvmtamper", t.start["pid"], "ring")) >= 2
+    poll(lambda: told(t, "tampered"))
+    is_told(t)
+    t.stop()
+    assert not t.end["complete"]
+    assert "moved the place" in told(t, "tampered")[0]["message"]
+
+
+def test_stopped_and_continued(tracer_of_mine):
+    t = tracer_of_mine
+    t.proc.send_signal(signal.SIGSTOP)
+    time.sleep(5)
+    run = trigger_one("pvmcall", *AS_ME, "pair")
+    t.proc.send_signal(signal.SIGCONT)
+    poll(lambda: told(t, "stalled"))
+    poll(lambda: len(t.events(run["pid"])) == 2)
+    t.stop()
+    stall = told(t, "stalled")[0]
+    assert "did not run for" in stall["message"] and stall["since"] < stall["until"]
+    assert t.end["complete"], "what came meanwhile was in the ring"

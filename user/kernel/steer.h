@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * steer - how the kernel half is told what to do. What it is told stands in our memory, from where it takes it when we run
+ * an iterator of it (bpf/steer.h): a map that it stood in could be written to by whoever has a descriptor of it. What the
+ * kernel half writes is ours to be read, and sealed.
+ */
+#ifndef PVM_STEER_H
+#define PVM_STEER_H
+
+#include <stdbool.h>
+
+#include "bpf/control.h"
+
+struct bpf_link;
+struct bpf_object;
+struct pvmtrace_bpf;
+
+/* Its address is given to the kernel half before that is loaded: it has to stay where it is. */
+struct steer {
+	struct pvm_control wanted; /* is written by whoever wants something, who then gives it */
+	struct pvm_control given;
+	struct pvmtrace_bpf *skel;
+	const struct bpf_link *iterator;
+};
+
+void steer__begin(struct steer *s, struct pvmtrace_bpf *skel, const struct bpf_link *iterator);
+/* Gives what is wanted. Returns 0 or -errno. */
+int steer__give(struct steer *s);
+/* Gives it if anything is wanted that was not given yet. */
+int steer__give_new(struct steer *s);
+/* Returns whether the kernel half goes by something else than was given: another's program has written to it. */
+bool steer__was_changed(const struct steer *s);
+/* From now on nobody can write to any map of the kernel half by system calls, also not we; but to the rings' reader's side,
+ * and to what wakes a reader. Needs CAP_BPF. Returns 0 or -errno. */
+int steer__seal(struct pvmtrace_bpf *skel);
+
+#endif
