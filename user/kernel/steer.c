@@ -29,13 +29,16 @@ bool steer__was_changed(const struct steer *s)
 int steer__give(struct steer *s)
 {
 	const struct pvm_control *taken = &s->skel->bss->pvm_control;
-	int err = 0;
+	int err;
 
-	s->given = s->wanted;
 	for (int i = 0; i < TRIES; i++) {
 		err = kernel_map__run(s->iterator);
-		if (err || !memcmp(taken, &s->wanted, sizeof(*taken)))
+		if (err)
 			return err;
+		if (!memcmp(taken, &s->wanted, sizeof(*taken))) {
+			s->given = s->wanted;
+			return 0;
+		}
 	}
 	return -EFAULT;
 }

@@ -24,7 +24,7 @@ struct steer {
 };
 
 void steer__begin(struct steer *s, struct pvmtrace_bpf *skel, const struct bpf_link *iterator);
-/* Gives what is wanted. Returns 0 or -errno. */
+/* Gives what is wanted. Returns 0 or -errno; -EFAULT: the kernel half does not take it. */
 int steer__give(struct steer *s);
 /* Gives it if anything is wanted that was not given yet. */
 int steer__give_new(struct steer *s);

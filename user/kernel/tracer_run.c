@@ -164,7 +164,7 @@ static void give(struct tracer *t)
 	if (!err)
 		return;
 	log__debug("steering the kernel half: %s", strerror(-err));
-	t->misled = true;
+	t->misled |= err == -EFAULT;
 }
 
 void tracer__stop(struct tracer *t, enum pvm_stopping how_far)
