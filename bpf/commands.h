@@ -142,7 +142,7 @@ int pvm_take(struct bpf_iter__bpf_map_elem *ctx)
 	const struct pvm_summary_key *at = ctx->key;
 	struct pvm_summary *sum = ctx->value;
 
-	if (at && sum)
+	if (at && sum && by_reader())
 		summary_take(ctx->meta->seq, at, sum);
 	return 0;
 }
@@ -165,7 +165,7 @@ int pvm_take_all(struct bpf_iter__task *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
 
-	if (!at_first_task(ctx))
+	if (!at_first_task(ctx) || !by_reader())
 		return 0;
 	take_left = PVM_SUMMARY_BATCH;
 	bpf_for_each_map_elem(&pvm_summaries, take_each, &seq, 0);

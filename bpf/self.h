@@ -7,11 +7,12 @@
 #include "base.h"
 #include "maps.h"
 #include "reader.h"
+#include "steer.h"
 
 /* Returns whether this is the collector itself, or the child that it tests i386 with. */
 static __always_inline bool is_self(u32 tgid)
 {
-	return tgid == pvm_shared.self_pid[0] || tgid == pvm_shared.self_pid[1];
+	return is_reader(tgid) || tgid == pvm_shared.self_pid[1];
 }
 
 /* Both halves of a self-test call have to fire; only then does it count. It is not static: the compiler would make it a

@@ -16,6 +16,7 @@ const volatile __u32 cfg_rules_user = 0;      /* that ask what only user space k
 const volatile bool cfg_asks_caller = false;  /* filters look at more of it than its number */
 const volatile __u64 cfg_control = 0;	   /* address of the control block in the reader's memory */
 const volatile __u64 cfg_commands = 0;	   /* and of the commands */
+const volatile __u32 cfg_reader = 0;	   /* its host pid; 0: it does not know */
 const volatile bool cfg_use_kfunc = false; /* look targets up by bpf_task_from_vpid */
 const volatile __u16 cfg_ops[2] = { PVM_ALL_RULES,
 				    PVM_ALL_RULES }; /* by enum pvm_op: that pass it */

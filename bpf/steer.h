@@ -14,14 +14,21 @@
 /* It is not on the stack, which has no room left. Only the reader's one thread writes to it. */
 static struct pvm_control steer_copy;
 
-/* The first one who asks is the reader: no hook is attached then, and nobody else knows of the iterator. */
+static __always_inline bool is_reader(u32 tgid)
+{
+	return tgid == (cfg_reader ? cfg_reader : pvm_shared.self_pid[0]);
+}
+
+/* Where the reader does not know its pid, the first one who asks is it: no hook is attached then, and nobody else knows of the
+ * iterator. */
 static __always_inline bool by_reader(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (!pvm_shared.self_pid[0])
-		pvm_shared.self_pid[0] = tgid;
-	return pvm_shared.self_pid[0] == tgid;
+	if (!is_reader(tgid) && (cfg_reader || pvm_shared.self_pid[0]))
+		return false;
+	pvm_shared.self_pid[0] = tgid;
+	return true;
 }
 
 /* Copies the control block, once for each run of an iterator: seq_num counts what was shown by that. The user half looks

@@ -245,7 +245,7 @@ static __always_inline void look_for_child(void)
 {
 	struct task_struct *parent = BPF_CORE_READ(current_untyped(), real_parent);
 
-	if (pvm_control.self_child && raw_tgid(parent) == pvm_shared.self_pid[0])
+	if (pvm_control.self_child && is_reader(raw_tgid(parent)))
 		pvm_shared.self_pid[1] = bpf_get_current_pid_tgid() >> 32;
 }
 

@@ -141,6 +141,7 @@ static bool end_calls(struct loop *l, uint64_t deadline_ns)
 	/* What hooks and the sweep came upon since the last tick can make more of the calls doubtful. */
 	k->ops->tick(k->tracer);
 	watch__skips(&l->watch);
+	watch__tampering(&l->watch);
 	k->ops->detach(k->tracer);
 	books__book(&l->collector->books, FATE_LOST_UNSWEPT, in_flight(k));
 	return ok && drain_rings(l, deadline_ns) && drain_audit(l, deadline_ns) &&

@@ -139,6 +139,16 @@ static void tell_summaries(struct loop *l, uint64_t now)
 		l->summary_ns = now + window_s * NS_PER_S;
 }
 
+/* What we did ourselves meanwhile is none. */
+static void look_for_stall(struct loop *l, uint64_t now)
+{
+	const uint64_t cpu = clock__cpu_now(), late = now - l->tick_ns;
+
+	if (late >= STALL_NS + (cpu - l->tick_cpu_ns))
+		watch__stalled(&l->watch, late);
+	l->tick_cpu_ns = cpu;
+}
+
 static void tick(struct loop *l, uint64_t now)
 {
 	const struct kernel *k = &l->source->kernel;
@@ -149,8 +159,7 @@ static void tick(struct loop *l, uint64_t now)
 						  : TICK_MS;
 	struct pvm_counts counts;
 
-	if (now - l->tick_ns >= STALL_NS)
-		watch__stalled(&l->watch, now - l->tick_ns);
+	look_for_stall(l, now);
 	l->tick_ns = now + tick_ms * NS_PER_MS;
 	collector__tick(c);
 	k->ops->tick(k->tracer);
@@ -315,6 +324,7 @@ int loop__run(struct loop *l)
 		l->end_ns = now + c->options->duration_s * NS_PER_S;
 	l->stats_ns = now + c->options->stats_interval_s * NS_PER_S;
 	l->tick_ns = now;
+	l->tick_cpu_ns = clock__cpu_now();
 	l->summary_ns = now + c->options->aggregate_s * NS_PER_S;
 	report__metrics(l->report, &l->metrics, &l->source->kernel, true);
 	while (!l->reason)

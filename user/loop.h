@@ -33,6 +33,7 @@ struct loop {
 	bool ready;		   /* `start` is written, and the service manager knows */
 	uint64_t end_ns;	   /* CLOCK_MONOTONIC; 0: no --duration */
 	uint64_t tick_ns;	   /* next look at what is not driven by records */
+	uint64_t tick_cpu_ns;	   /* how long we had run at the last one */
 	uint64_t stats_ns;	   /* next stats record */
 	uint64_t host_ns;	   /* when the host's name is read again */
 	uint64_t summary_ns;	   /* when the window of summaries is closed */

@@ -351,17 +351,17 @@ static void watch_stall(struct watch *w)
 	w->stalled_since_ns = 0;
 }
 
-static void watch_tampering(struct watch *w)
+void watch__tampering(struct watch *w)
 {
 	const char *found = w->kernel->ops->tampered(w->kernel->tracer);
 
 	if (found) {
 		log__error("%s", found);
 		report__doubt(w->report, ERROR_TAMPERED);
-		w->tampered = found;
+		snprintf(w->tampered, sizeof(w->tampered), "%s", found);
 	}
-	if (w->tampered && !report__error(w->report, ERROR_TAMPERED, w->tampered, 0))
-		w->tampered = NULL;
+	if (*w->tampered && !report__error(w->report, ERROR_TAMPERED, w->tampered, 0))
+		*w->tampered = '\0';
 }
 
 void watch__tick(struct watch *w)
@@ -369,7 +369,7 @@ void watch__tick(struct watch *w)
 	const struct watch before = *w;
 
 	watch_stall(w);
-	watch_tampering(w);
+	watch__tampering(w);
 	watch_silence(w);
 	if (w->audit) {
 		watch_audit_cpus(w);

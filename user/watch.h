@@ -35,7 +35,7 @@ struct watch {
 	bool cpus_told;
 	uint64_t audit_lost;			     /* as it was told */
 	uint64_t stalled_since_ns, stalled_until_ns; /* CLOCK_BOOTTIME; 0: we ran, or it is told */
-	const char *tampered;			     /* it is not told yet */
+	char tampered[224];			     /* what is not told yet; or empty */
 	uint64_t skips_told;			     /* see tracer__skipped_runs */
 	bool gone_told[2]; /* by enum pvm_who: no process is left that the pid filter asks for */
 };
@@ -47,6 +47,8 @@ void watch__begin(struct watch *w, struct report *report, const struct kernel *k
 void watch__stalled(struct watch *w, uint64_t ns);
 /* Looks once a second, and once more at the end, while they are attached. */
 void watch__tick(struct watch *w);
+/* Tells what others did to the kernel half, if that is known by now. */
+void watch__tampering(struct watch *w);
 /* Looks only at what the kernel says of skipped runs by now. */
 void watch__skips(struct watch *w);
 

@@ -3,7 +3,9 @@
  * pvmtamper - what root can do to the maps of a tracer, whose numbers stand in /proc/PID/fdinfo. It prints a line for each.
  * pvmtamper PID write    by bpf(2) and mmap, every element of which it knows the key; it changes nothing that it could
  * pvmtamper PID ring     moves the place at which the tracer reads its rings
- * pvmtamper PID program  by a program of its own, which writes to the control block that nothing is to be seen any more
+ * pvmtamper PID stopping by a program of its own, which writes to the control block that nothing is to be seen any more
+ * pvmtamper PID child    likewise, to what both share: that this program's parent is the tracer's self-test
+ * pvmtamper PID reader   likewise, that it is the tracer
  */
 #include "bpf/control.h"
 #include "trigger.h"
@@ -106,35 +108,34 @@ static void move_ring(const struct map *m)
 	printf("{\"moved\":\"%.16s\"}\n", m->info.name);
 }
 
-/* Returns where the control block is in a map of global variables; NOWHERE: not there. */
-static uint32_t find_control(const struct map *m)
+/* Returns where a block is in a map of global variables that begins with one of these, and goes on with the word; NOWHERE: not
+ * there. */
+static uint32_t find_block(const struct map *m, size_t at, uint32_t word)
 {
 	const size_t size = (m->info.value_size + PAGE - 1) & ~(PAGE - 1);
-	const char *at = mmap(NULL, size, PROT_READ, MAP_SHARED, m->fd, 0);
+	const char *map = mmap(NULL, size, PROT_READ, MAP_SHARED, m->fd, 0);
 	uint32_t found = NOWHERE;
 
-	if (at == MAP_FAILED)
+	if (map == MAP_FAILED)
 		return NOWHERE;
-	for (uint32_t i = 0; i + sizeof(struct pvm_control) <= m->info.value_size; i += ALIGNED) {
-		const struct pvm_control *control = (const void *)(at + i);
-
-		if (control->size == sizeof(*control))
-			found = i;
+	for (uint32_t i = 0; i + ALIGNED <= m->info.value_size; i += ALIGNED) {
+		if (!memcmp(map + i + at, &word, sizeof(word)))
+			found = found == NOWHERE ? i : found;
 	}
-	munmap((void *)at, size);
+	munmap((void *)map, size);
 	return found;
 }
 
-/* Loads a program that writes PVM_NO_EXITS there, and lets it run for a packet of ours. */
-static void write_by_program(const struct map *m, uint32_t place)
+/* Loads a program that writes a word there, and lets it run for a packet of ours. */
+static void write_by_program(const struct map *m, uint32_t place, uint32_t word)
 {
 	const struct bpf_insn code[] = {
 		{ .code = BPF_LD | BPF_DW | BPF_IMM,
 		  .dst_reg = 1,
 		  .src_reg = BPF_PSEUDO_MAP_VALUE,
 		  .imm = m->fd },
-		{ .imm = (int)(place + offsetof(struct pvm_control, stopping)) },
-		{ .code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 1, .imm = PVM_NO_EXITS },
+		{ .imm = (int)place },
+		{ .code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 1, .imm = (int)word },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
@@ -152,10 +153,49 @@ static void write_by_program(const struct map *m, uint32_t place)
 	printf("{\"wrote\":\"%.16s\"}\n", m->info.name);
 }
 
+/* These are words, the block each is in, and by which word that is found. */
+static const struct target {
+	const char *name;
+	size_t at, found_by;
+	bool tracer; /* the word that the block is found by is the tracer's pid; else the control block's size */
+	bool parent; /* our parent's pid is written; else PVM_NO_EXITS */
+} targets[] = {
+	{ "stopping", offsetof(struct pvm_control, stopping), offsetof(struct pvm_control, size),
+	  false, false },
+	{ "child", offsetof(struct pvm_shared, self_pid[1]),
+	  offsetof(struct pvm_shared, self_pid[0]), true, true },
+	{ "reader", offsetof(struct pvm_shared, self_pid[0]),
+	  offsetof(struct pvm_shared, self_pid[0]), true, true },
+};
+
+static void write_to(const struct map *m, const char *pid, const struct target *to)
+{
+	const uint32_t by = to->tracer ? (uint32_t)strtoul(pid, NULL, 10)
+				       : sizeof(struct pvm_control);
+	const uint32_t place = find_block(m, to->found_by, by);
+
+	if (place != NOWHERE)
+		write_by_program(m, place + (uint32_t)to->at,
+				 to->parent ? (uint32_t)getppid() : PVM_NO_EXITS);
+}
+
+/* Tries what is asked for on this map of the tracer's. */
+static void try_map(const struct map *m, const char *pid, const char *what)
+{
+	if (!strcmp(what, "write"))
+		tell(m);
+	else if (!strcmp(what, "ring") && m->info.type == BPF_MAP_TYPE_RINGBUF)
+		move_ring(m);
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		if (!strcmp(what, targets[i].name) && m->info.type == BPF_MAP_TYPE_ARRAY &&
+		    m->info.value_size > PAGE)
+			write_to(m, pid, &targets[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char path[64];
-	uint32_t place;
 	struct map m;
 	DIR *dir;
 
@@ -165,18 +205,8 @@ int main(int argc, char **argv)
 	dir = opendir(path);
 	if (!dir)
 		die(path);
-	for (; next_map(argv[1], dir, &m); close(m.fd)) {
-		if (!strcmp(argv[2], "write")) {
-			tell(&m);
-		} else if (!strcmp(argv[2], "ring")) {
-			if (m.info.type == BPF_MAP_TYPE_RINGBUF)
-				move_ring(&m);
-		} else if (m.info.type == BPF_MAP_TYPE_ARRAY && m.info.value_size > PAGE) {
-			place = find_control(&m);
-			if (place != NOWHERE)
-				write_by_program(&m, place);
-		}
-	}
+	for (; next_map(argv[1], dir, &m); close(m.fd))
+		try_map(&m, argv[1], argv[2]);
 	closedir(dir);
 	return 0;
 }

@@ -3,6 +3,7 @@
 a tracer that was stopped says so."""
 
 import errno
+import re
 import signal
 import time
 
@@ -13,6 +14,8 @@ from pvm import AS_ME, ONLY_ME, Tracer, poll, trigger, trigger_one
 RINGBUF = 27  # enum bpf_map_type
 # Only who wakes whom is in it.
 BELL = "pvmtrace.data"
+# What pvmtamper calls them.
+WORDS = {"stopping": "stopping", "self_pid": "reader", "self_pid of the self-test": "child"}
 
 
 @pytest.fixture
@@ -46,17 +49,20 @@ def test_nobody_writes_to_maps(tracer_of_mine):
     assert t.end["complete"] and not t.records("error")
 
 
-def test_a_program_of_another_writes(tracer_of_mine):
+@pytest.mark.parametrize("word", ["stopping", "self_pid", "self_pid of the self-test"])
+def test_a_program_of_another_writes(tracer_of_mine, word):
     """A program, unlike a system call, may write to what is frozen. It is found at the next tick, at which the hooks go on."""
     t = tracer_of_mine
     is_told(t)
-    wrote, = trigger("pvmtamper", t.start["pid"], "program")
+    wrote, = trigger("pvmtamper", t.start["pid"], WORDS[word])
     assert wrote["wrote"] == "pvmtrace.bss"
     poll(lambda: told(t, "tampered"))
     is_told(t)
     t.stop()
     assert not t.end["complete"] and "tampered" in t.end["incomplete"], t.end
-    assert "wrote to the maps" in told(t, "tampered")[0]["message"]
+    found = told(t, "tampered")[0]["message"]
+    assert re.match(rf"somebody wrote to pvmtrace.bss: {word} is \d+, and not \d+", found), found
+    assert found in t.stderr()
 
 
 def test_the_rings_are_moved(tracer_of_mine):
@@ -67,7 +73,8 @@ def test_the_rings_are_moved(tracer_of_mine):
     is_told(t)
     t.stop()
     assert not t.end["complete"]
-    assert "moved the place" in told(t, "tampered")[0]["message"]
+    found = told(t, "tampered")[0]["message"]
+    assert re.match(r"somebody moved the place at which pvm_\w+ is read from \d+ to \d+, ", found), found
 
 
 def test_stopped_and_continued(tracer_of_mine):

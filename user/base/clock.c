@@ -36,6 +36,11 @@ uint64_t clock__real_now(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+uint64_t clock__cpu_now(void)
+{
+	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 uint64_t clock__boot_now(const struct clock_base *c)
 {
 	return read_clock(CLOCK_BOOTTIME) - (uint64_t)c->ns_offset;

@@ -57,6 +57,7 @@ void clock__add(struct clock_base *c, uint64_t after_ns, int64_t to_real);
 uint64_t clock__boot_now(const struct clock_base *c); /* ns, as the kernel half has it */
 uint64_t clock__mono_now(void);			      /* ns, in our time namespace */
 uint64_t clock__real_now(void);			      /* ns since 1970 */
+uint64_t clock__cpu_now(void);			      /* ns that we ran */
 /* Returns the date of a kernel time. It is settled once there was a look after it. */
 uint64_t clock__real_of(const struct clock_base *c, uint64_t boot_ns);
 /* Reads the offset of CLOCK_BOOTTIME in the text of /proc/PID/timens_offsets, ns. Returns false if there is

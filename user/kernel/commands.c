@@ -5,6 +5,9 @@
 
 #include "base/log.h"
 #include "kernel/steer.h"
+#include "kernel/tamper.h"
+
+#define TRIES 5
 
 void commands__put(struct commands *c, const struct pvm_command *command)
 {
@@ -13,15 +16,30 @@ void commands__put(struct commands *c, const struct pvm_command *command)
 	c->queue[c->cnt++] = *command;
 }
 
+/* Returns how many were carried out; negative: -errno. */
+static int apply(struct commands *c)
+{
+	const uint32_t before = steer__done(c->steer);
+	int err;
+
+	c->steer->wanted.command_cnt = c->cnt;
+	err = steer__give(c->steer);
+	return err ? err : (int)(steer__done(c->steer) - before);
+}
+
 void commands__apply(struct commands *c)
 {
-	int err;
+	int done = 0;
 
 	if (!c->cnt)
 		return;
-	c->steer->wanted.command_cnt = c->cnt;
-	err = steer__give(c->steer);
-	if (err)
-		log__debug("commands to the kernel half: %s", strerror(-err));
+	/* The page that they stand on may be on its way to another place. To carry one out twice changes nothing. */
+	for (int i = 0; i < TRIES && done >= 0 && (uint32_t)done < c->cnt; i++)
+		done = apply(c);
+	if (done < 0)
+		log__debug("commands to the kernel half: %s", strerror(-done));
+	else if ((uint32_t)done != c->cnt)
+		tamper__find(c->steer->found, "of %u commands the kernel half carried out %d",
+			     c->cnt, done);
 	c->steer->wanted.command_cnt = c->cnt = 0;
 }

@@ -321,7 +321,7 @@ int exe_bind__put(struct exe_bind *b, struct commands *c, const uint32_t *bound)
 	for (size_t i = 0; i < b->cnt; i++)
 		tell_kernel(b, c, &b->files[i]);
 	commands__apply(c);
-	return __atomic_load_n(bound, __ATOMIC_RELAXED) == b->cnt ? 0 : -EIO;
+	return __atomic_load_n(bound, __ATOMIC_RELAXED) >= b->cnt ? 0 : -EIO;
 }
 
 size_t exe_bind__list(const struct exe_bind *b, struct bound_info *out, size_t max)

@@ -33,9 +33,10 @@ void ring_place__unmap(struct ring_place *p)
 	*p = (struct ring_place){ .reader = NULL };
 }
 
-bool ring_place__put_back(struct ring_place *p)
+bool ring_place__put_back(struct ring_place *p, unsigned long *moved_to)
 {
-	if (__atomic_load_n(p->reader, __ATOMIC_ACQUIRE) == p->left_at)
+	*moved_to = __atomic_load_n(p->reader, __ATOMIC_ACQUIRE);
+	if (*moved_to == p->left_at)
 		return false;
 	/* The kernel may have written over what was not read yet. Of that nothing is read. */
 	p->left_at = __atomic_load_n(p->writer, __ATOMIC_ACQUIRE);

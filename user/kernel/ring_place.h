@@ -18,8 +18,9 @@ struct ring_place {
 int ring_place__map(struct ring_place *p, int fd);
 void ring_place__unmap(struct ring_place *p);
 /* Is called before each reading: if the reader's place is not where we left it, all that is written by now is passed
- * over, as it may be anything. Returns whether it was not. */
-bool ring_place__put_back(struct ring_place *p);
+ * over, as it may be anything. Returns whether it was not; then *moved_to
+ * is where it was. */
+bool ring_place__put_back(struct ring_place *p, unsigned long *moved_to);
 /* Is called behind each reading. */
 void ring_place__leave(struct ring_place *p);
 

@@ -4,26 +4,82 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "kernel/map.h"
+#include "kernel/tamper.h"
 #include "pvmtrace.skel.h"
 
 /* A page of ours may be swapped out: the kernel half does not wait for it. */
 #define TRIES 5
 
-void steer__begin(struct steer *s, struct pvmtrace_bpf *skel, const struct bpf_link *iterator)
+#define WORD(member)                                              \
+	{                                                         \
+#member, offsetof(struct pvm_control, member),    \
+			sizeof(((struct pvm_control *)0)->member) \
+	}
+
+static const struct word {
+	const char *name;
+	size_t at, size;
+} words[] = {
+	WORD(size),
+	WORD(stopping),
+	WORD(self_child),
+	WORD(self_announce),
+	WORD(sweep_older_ns),
+	WORD(sweep_phase),
+	WORD(look_pid),
+	WORD(memory_place),
+	WORD(window),
+	WORD(command_cnt),
+	WORD(begins_exact),
+	WORD(yama_scope),
+	WORD(pad),
+	WORD(types.btrfs),
+	WORD(types.btrfs_inode),
+	WORD(types.btrfs_root),
+	WORD(types.btrfs_id),
+	WORD(types.btrfs_dev),
+	WORD(types.overlay),
+	WORD(types.overlay_real),
+	WORD(types.maps_real),
+};
+
+static uint64_t word_of(const struct pvm_control *control, const struct word *w)
 {
-	s->wanted.size = sizeof(s->wanted);
-	s->skel = skel;
-	s->iterator = iterator;
+	uint64_t value = 0;
+
+	memcpy(&value, (const char *)control + w->at, w->size);
+	return value;
 }
 
-bool steer__was_changed(const struct steer *s)
+static bool compare(struct steer *s, const char *name, uint64_t is, uint64_t given)
 {
-	return memcmp(&s->skel->bss->pvm_control, &s->given, sizeof(s->given)) != 0;
+	if (is == given)
+		return false;
+	tamper__find(s->found, "somebody wrote to pvmtrace.bss: %s is %llu, and not %llu", name,
+		     (unsigned long long)is, (unsigned long long)given);
+	return true;
+}
+
+/* Puts into found what is not as it was given. */
+static bool differs(struct steer *s)
+{
+	const struct pvm_shared *shared = &s->skel->bss->pvm_shared;
+	const struct pvm_control taken = s->skel->bss->pvm_control;
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		any |= compare(s, words[i].name, word_of(&taken, &words[i]),
+			       word_of(&s->given, &words[i]));
+	any |= compare(s, "self_pid", shared->self_pid[0], s->self);
+	any |= !s->given.self_child &&
+	       compare(s, "self_pid of the self-test", shared->self_pid[1], 0);
+	return any;
 }
 
 int steer__give(struct steer *s)
@@ -31,14 +87,15 @@ int steer__give(struct steer *s)
 	const struct pvm_control *taken = &s->skel->bss->pvm_control;
 	int err;
 
+	(void)differs(s);
 	for (int i = 0; i < TRIES; i++) {
 		err = kernel_map__run(s->iterator);
-		if (err)
-			return err;
 		if (!memcmp(taken, &s->wanted, sizeof(*taken))) {
 			s->given = s->wanted;
-			return 0;
+			return err;
 		}
+		if (err)
+			return err;
 	}
 	return -EFAULT;
 }
@@ -46,6 +103,31 @@ int steer__give(struct steer *s)
 int steer__give_new(struct steer *s)
 {
 	return memcmp(&s->given, &s->wanted, sizeof(s->given)) ? steer__give(s) : 0;
+}
+
+int steer__begin(struct steer *s, struct pvmtrace_bpf *skel, const struct bpf_link *iterator,
+		 struct tamper *found)
+{
+	int err;
+
+	s->wanted.size = sizeof(s->wanted);
+	s->skel = skel;
+	s->iterator = iterator;
+	s->found = found;
+	err = steer__give(s);
+	s->self = skel->bss->pvm_shared.self_pid[0];
+	return err;
+}
+
+void steer__look(struct steer *s)
+{
+	if (differs(s))
+		(void)steer__give(s);
+}
+
+uint32_t steer__done(const struct steer *s)
+{
+	return __atomic_load_n(&s->skel->bss->pvm_shared.commands_done, __ATOMIC_RELAXED);
 }
 
 /* Maps the global variables anew, in the same place: a map that is mapped to be written to cannot be frozen. */

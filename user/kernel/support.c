@@ -127,14 +127,26 @@ bool support__has_vpid_kfunc(const char *btf)
 	return has;
 }
 
-bool support__in_pid_ns(void)
+enum pid_ns { NOT_KNOWN, HOSTS, ANOTHER };
+
+static enum pid_ns pid_ns(void)
 {
 	char link[64], host[64];
 	ssize_t len = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
 
 	if (len <= 0)
-		return false;
+		return NOT_KNOWN;
 	link[len] = '\0';
 	snprintf(host, sizeof(host), "pid:[%u]", PVM_PID_NS_HOST);
-	return strcmp(link, host) != 0;
+	return strcmp(link, host) ? ANOTHER : HOSTS;
+}
+
+bool support__in_pid_ns(void)
+{
+	return pid_ns() == ANOTHER;
+}
+
+uint32_t support__host_pid(void)
+{
+	return pid_ns() == HOSTS ? (uint32_t)getpid() : 0;
 }

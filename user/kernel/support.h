@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "kernel/types.h"
 
@@ -23,5 +24,7 @@ int support__explain(const char *what, int err);
 bool support__has_vpid_kfunc(const char *btf);
 /* Returns whether this process is outside the initial pid namespace. */
 bool support__in_pid_ns(void);
+/* Returns our pid as the host knows it; 0: that cannot be told. */
+uint32_t support__host_pid(void);
 
 #endif

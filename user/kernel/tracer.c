@@ -39,6 +39,7 @@ static void configure(struct tracer *t)
 	configure__skeleton(t->skel, t->options, t->digest_key);
 	t->skel->rodata->cfg_control = (uint64_t)(uintptr_t)&t->steer.wanted;
 	t->skel->rodata->cfg_commands = (uint64_t)(uintptr_t)t->commands.queue;
+	t->skel->rodata->cfg_reader = support__host_pid();
 }
 
 int tracer__open(struct tracer **out, const struct options *o)
@@ -195,9 +196,8 @@ int tracer__look(struct tracer *t)
 	t->skel->links.pvm_look = bpf_program__attach_iter(t->skel->progs.pvm_look, NULL);
 	if (!t->skel->links.pvm_look)
 		return support__explain("attaching the task iterator", errno);
-	steer__begin(&t->steer, t->skel, t->skel->links.pvm_look);
 	t->steer.wanted.stopping = PVM_STARTING;
-	err = steer__give(&t->steer);
+	err = steer__begin(&t->steer, t->skel, t->skel->links.pvm_look, &t->tamper);
 	if (err)
 		return support__explain("running the task iterator", -err);
 	err = filter_bind_pids(t->options, bpf_map__fd(t->skel->maps.pvm_filter_pid), look_pid, t,

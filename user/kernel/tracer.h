@@ -63,6 +63,8 @@ struct pvm_bell *tracer__bell(struct tracer *t);
 /* Returns what somebody did to maps of the kernel half since the last look, or NULL: it is set right, but calls may be
  * missing. */
 const char *tracer__tampered(struct tracer *t);
+/* So many calls of our own the kernel half has counted by now. */
+void tracer__expect_own(struct tracer *t, uint64_t n);
 /* Says how far the end of the run has come. */
 void tracer__stop(struct tracer *t, enum pvm_stopping how_far);
 

@@ -17,6 +17,7 @@ static enum own_call call(struct tracer *t)
 	tracer__counts(t, &before);
 	self_test__call();
 	tracer__counts(t, &after);
+	tracer__expect_own(t, after.n[PVM_C_SELF_TESTS]);
 	if (after.n[PVM_C_SELF_TESTS] > before.n[PVM_C_SELF_TESTS])
 		return SEEN;
 	return tracer__misses(t) > misses ? PASSED_OVER : UNSEEN;

@@ -20,6 +20,7 @@
 #include "kernel/self_test.h"
 #include "kernel/steer.h"
 #include "kernel/summaries.h"
+#include "kernel/tamper.h"
 
 struct pvmtrace_bpf;
 struct ring_buffer;
@@ -31,7 +32,8 @@ struct tracer {
 	struct iterators iterators;
 	struct ring_buffer *calls, *arrays;
 	struct ring_place calls_at, arrays_at;
-	bool moved, misled; /* see tracer__tampered */
+	struct tamper tamper;
+	uint64_t own_calls; /* how many of ours the kernel half had counted when we last looked; 0: not yet */
 	struct summaries summaries;
 	struct steer steer;
 	struct commands commands;

@@ -126,11 +126,18 @@ int tracer__open_rings(struct tracer *t, tracer_sample_fn call, tracer_sample_fn
 	return err ? support__explain("mapping the ring of arrays", -err) : 0;
 }
 
-static int consume(struct tracer *t, struct ring_buffer *ring, struct ring_place *at)
+static int consume(struct tracer *t, const char *name, struct ring_buffer *ring,
+		   struct ring_place *at)
 {
+	const unsigned long left_at = at->left_at;
+	unsigned long moved_to;
 	int n;
 
-	t->moved |= ring_place__put_back(at);
+	if (ring_place__put_back(at, &moved_to))
+		tamper__find(
+			&t->tamper,
+			"somebody moved the place at which %s is read from %lu to %lu, and what it held was passed over",
+			name, left_at, moved_to);
 	n = ring_buffer__consume(ring);
 	ring_place__leave(at);
 	return n;
@@ -148,12 +155,12 @@ int tracer__poll_fd(struct tracer *t)
 
 int tracer__consume_calls(struct tracer *t)
 {
-	return consume(t, t->calls, &t->calls_at);
+	return consume(t, "pvm_calls", t->calls, &t->calls_at);
 }
 
 int tracer__consume_arrays(struct tracer *t)
 {
-	return consume(t, t->arrays, &t->arrays_at);
+	return consume(t, "pvm_arrays", t->arrays, &t->arrays_at);
 }
 
 /* What is not taken now is given again with what comes next. */
@@ -164,7 +171,8 @@ static void give(struct tracer *t)
 	if (!err)
 		return;
 	log__debug("steering the kernel half: %s", strerror(-err));
-	t->misled |= err == -EFAULT;
+	if (err == -EFAULT)
+		tamper__find(&t->tamper, "the hooks do not take what they are to go by");
 }
 
 void tracer__stop(struct tracer *t, enum pvm_stopping how_far)
@@ -180,20 +188,32 @@ struct pvm_bell *tracer__bell(struct tracer *t)
 
 const char *tracer__tampered(struct tracer *t)
 {
-	const bool moved = t->moved, misled = t->misled;
+	return tamper__take(&t->tamper);
+}
 
-	t->moved = t->misled = false;
-	if (moved)
-		return "somebody moved the place that a ring is read at: what it held was passed over";
-	return misled ? "somebody wrote to the maps by which the hooks go: calls may not have been seen"
-		      : NULL;
+/* Calls that are taken for ours are told to nobody: so it has to be known how many there are. */
+static void look_at_own_calls(struct tracer *t)
+{
+	struct pvm_counts counts;
+	uint64_t n;
+
+	tracer__counts(t, &counts);
+	n = counts.n[PVM_C_SELF_TESTS];
+	if (t->own_calls && n != t->own_calls)
+		tamper__find(&t->tamper, "self_tests is %llu, and not %llu", (unsigned long long)n,
+			     (unsigned long long)t->own_calls);
+	t->own_calls = n;
+}
+
+void tracer__expect_own(struct tracer *t, uint64_t n)
+{
+	t->own_calls = n;
 }
 
 void tracer__tick(struct tracer *t)
 {
-	t->misled |= steer__was_changed(&t->steer);
-	if (t->misled)
-		(void)steer__give(&t->steer);
+	steer__look(&t->steer);
+	look_at_own_calls(t);
 	if (witness__wants_sweep(&t->hooks.witness))
 		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
 	hooks__tick(&t->hooks);
