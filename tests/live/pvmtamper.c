@@ -57,8 +57,10 @@ static bool next_map(const char *pid, DIR *dir, struct map *m)
 		snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, entry->d_name);
 		info = fopen(path, "re");
 		id = 0;
-		while (info && fgets(line, sizeof(line), info))
-			sscanf(line, "map_id: %u", &id);
+		while (info && fgets(line, sizeof(line), info)) {
+			if (!strncmp(line, "map_id:", 7))
+				id = (unsigned int)strtoul(line + 7, NULL, 10);
+		}
 		if (info)
 			fclose(info);
 		if (id && open_map(id, m))
@@ -130,7 +132,7 @@ static uint32_t find_block(const struct map *m, size_t at, uint32_t word)
 static void write_by_program(const struct map *m, uint32_t place, uint32_t word)
 {
 	const struct bpf_insn code[] = {
-		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		{ .code = BPF_LD | BPF_DW,
 		  .dst_reg = 1,
 		  .src_reg = BPF_PSEUDO_MAP_VALUE,
 		  .imm = m->fd },
