@@ -32,12 +32,12 @@ static char *join_first(char *at, const struct pvm_path *rec)
 	return rec->flags & PVM_PATH_GAP ? put_bytes(at, CGROUP_GAP) - 1 : at;
 }
 
-/* What is no file at all has a name that is not a path. As the kernel writes it. */
+/* What is no file at all has a name that is not a path. As the kernel writes it. A record without a byte of it has no NUL either. */
 static char *join_anon_inode(char *path, const struct pvm_path *rec, size_t *len)
 {
 	char *end = put_bytes(path, ANON_INODE_PREFIX);
 
-	*len = (size_t)(put_bytes(end, (const char *)rec->data) - path);
+	*len = (size_t)(put_bytes(end, rec->len ? (const char *)rec->data : "") - path);
 	return path;
 }
 
