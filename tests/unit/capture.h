@@ -3,7 +3,7 @@
 #ifndef PVM_CAPTURE_H
 #define PVM_CAPTURE_H
 
-#define CAPTURE_SZ 16384
+#define CAPTURE_SZ 32768
 
 struct capture {
 	int fd, saved, file;

@@ -14,7 +14,6 @@
 #include "base/log.h"
 
 #define FILE_MAX (256u << 10)
-#define LINE_MAX_SZ 8192u
 #define ERRORS_MAX 10 /* wrong lines that are said */
 #define BLANKS " \t\r"
 #define BOM "\xef\xbb\xbf"
@@ -194,7 +193,7 @@ bool options__is_control(const char *at)
 /* Returns what is wrong with the bytes of a line, or NULL. */
 static const char *ill_formed(const char *line, size_t len)
 {
-	if (len > LINE_MAX_SZ)
+	if (len > OPTION_LINE_MAX)
 		return "is longer than 8192 bytes";
 	if (memchr(line, '\0', len))
 		return "holds a NUL byte";

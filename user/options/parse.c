@@ -130,7 +130,7 @@ static int parse_command(struct option_parse *p, int argc, char **argv)
 
 		if (c == -1)
 			break;
-		if (c == '?' || c == ':')
+		if (c == '?' || c == ':' || !d)
 			err = refuse_word(c, word);
 		else
 			err = take(p, &(struct option_setting){ .def = d,

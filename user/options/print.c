@@ -14,40 +14,59 @@
 
 #define WIDTH 98
 
+#define HIDDEN "# Not all characters of the next value show"
+#define SHOWN_MAX 4 /* bytes that one of a value takes where it is shown by its number */
+
+/* Returns whether it would be another value without quotes around it. */
+static bool needs_quotes(const char *value)
+{
+	return strchr("#= \t", value[0]) || strchr(value, '"') ||
+	       strchr(" \t", value[strlen(value) - 1]) || strstr(value, " #") ||
+	       strstr(value, "\t#");
+}
+
+/* Returns why no line can hold a value, or NULL. */
+static const char *why_not(const struct option_def *d, const char *value)
+{
+	size_t len = strlen(d->name) + 1 + strlen(value) + (needs_quotes(value) ? 2 : 0);
+
+	for (const char *p = value; *p; p++) {
+		if (options__is_control(p))
+			return "holds a control character, which a configuration file cannot have";
+	}
+	return len > OPTION_LINE_MAX ? "is too long for a line of a configuration file" : NULL;
+}
+
 /* Nothing is printed if a line cannot hold one of the values. */
 static int check_values(const struct options *o)
 {
 	for (size_t i = 0; i < o->setting_cnt; i++) {
 		const struct option_setting *s = &o->settings[i];
+		const char *why = NULL;
 
-		for (const char *p = s->value; p && *p && !s->def->command_only; p++) {
-			if (!options__is_control(p))
-				continue;
-			log__error(
-				"--%s: '%.200s' holds a control character, which a configuration "
-				"file cannot have",
-				s->def->name, s->value);
-			return EX_USAGE;
-		}
+		if (s->value && !s->def->command_only)
+			why = why_not(s->def, s->value);
+		if (!why)
+			continue;
+		log__error("--%s: '%.200s' %s", s->def->name, s->value, why);
+		return EX_USAGE;
 	}
 	return 0;
 }
 
-/* What a person could not see, or could see otherwise than it is, is said in a comment before it: the line itself
- * must be what the value is. */
+/* What a person could not see, or could see otherwise than it is, is said in a comment before it, as far as a line can hold
+ * that: the line itself must be what the value is. */
 static void put_value(const struct option_def *d, const char *value)
 {
-	bool hidden = !text__all_show(value);
-	bool quoted = strchr("#= \t", value[0]) || strchr(value, '"') ||
-		      strchr(" \t", value[strlen(value) - 1]) || strstr(value, " #") ||
-		      strstr(value, "\t#");
-
-	if (hidden) {
-		printf("# Not all characters of the next value show: ");
-		text__print(stdout, value);
+	if (!text__all_show(value)) {
+		printf(HIDDEN);
+		if (sizeof(HIDDEN ": ") + SHOWN_MAX * strlen(value) <= OPTION_LINE_MAX) {
+			printf(": ");
+			text__print(stdout, value);
+		}
 		putchar('\n');
 	}
-	printf(quoted ? "%s \"%s\"\n" : "%s %s\n", d->name, value);
+	printf(needs_quotes(value) ? "%s \"%s\"\n" : "%s %s\n", d->name, value);
 }
 
 /* Returns how often a flag is in force: its member counts it. */

@@ -19,6 +19,7 @@ enum option_group {
 };
 
 #define OPTION_MAX 64
+#define OPTION_LINE_MAX 8192u /* bytes of a line of a configuration file */
 
 /* This is what an option of two names has been given so far: bit n stands for the row's names[n]. */
 struct option_choice {

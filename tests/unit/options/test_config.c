@@ -330,7 +330,8 @@ static void the_table_is_all_there_is(void **state)
 	}
 }
 
-static void print(const struct options *o, char *text)
+/* Returns the status. */
+static int try_to_print(const struct options *o, char *text)
 {
 	struct capture c;
 	int err;
@@ -338,7 +339,12 @@ static void print(const struct options *o, char *text)
 	capture__start(&c, STDOUT_FILENO);
 	err = options__print(o);
 	capture__end(&c, text);
-	assert_int_equal(err, 0);
+	return err;
+}
+
+static void print(const struct options *o, char *text)
+{
+	assert_int_equal(try_to_print(o, text), 0);
 }
 
 static void what_is_printed_can_be_read_back(void **state)
@@ -430,6 +436,49 @@ static void what_does_not_show(void **state)
 	options__free(&o);
 }
 
+#define LINE_MAX_LEN 8192
+
+/* What no line can hold, with what is said ahead of it, is refused, or not said: the file can be read back. */
+static void long_values(void **state)
+{
+	static char value[LINE_MAX_LEN + 1], printed[CAPTURE_SZ], text[CAPTURE_SZ];
+	static const struct {
+		size_t len;
+		char byte, first;
+		int status;
+	} values[] = {
+		{ LINE_MAX_LEN - 7, 'a', 'a', 0 },
+		{ LINE_MAX_LEN - 6, 'a', 'a', EX_USAGE },
+		{ LINE_MAX_LEN - 9, 'a', '=', 0 },
+		{ LINE_MAX_LEN - 8, 'a', '=', EX_USAGE },
+		{ LINE_MAX_LEN - 7, '\xff', 'a', 0 },
+		{ 3000, '\xff', 'a', 0 },
+		{ 300, '\xff', 'a', 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct options o;
+		struct capture c;
+
+		memset(value, values[i].byte, values[i].len);
+		value[0] = values[i].first;
+		value[values[i].len] = '\0';
+		put_file("", 0);
+		assert_int_equal(PARSE(&o, text, "--output", value), 0);
+		capture__start(&c, STDERR_FILENO);
+		assert_int_equal(try_to_print(&o, printed), values[i].status);
+		capture__end(&c, text);
+		options__free(&o);
+		if (values[i].status)
+			continue;
+		put_file(printed, strlen(printed));
+		assert_int_equal(PARSE_FILE(&o, text), 0);
+		assert_string_equal(o.output, value);
+		options__free(&o);
+	}
+}
+
 /* Whatever stands in the file, there is an answer, and nothing that the sanitizers mind. */
 static void hostile_files(void **state)
 {
@@ -492,6 +541,7 @@ int main(void)
 		cmocka_unit_test(what_is_printed_can_be_read_back),
 		cmocka_unit_test(a_printed_default_is_the_default),
 		cmocka_unit_test(what_does_not_show),
+		cmocka_unit_test(long_values),
 		cmocka_unit_test(hostile_files),
 	};
 
