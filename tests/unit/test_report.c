@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -30,8 +31,8 @@ static struct tracer fake;
 static struct record told;
 /* What it points to is gone by the time that it is looked at. */
 static struct abi_info told_abis[ABIS_MAX];
-static const char *told_why[BOOKS_REASONS]; /* words of what is incomplete */
-static struct frame_books books;	    /* how what was told can be told again */
+static char told_why[BOOKS_REASONS][DOUBT_SZ]; /* words of what is incomplete */
+static struct frame_books books;	       /* how what was told can be told again */
 static struct options options = { .rule_cnt = 1 };
 static struct collector collector = { .options = &options };
 static struct from_kernel source = {
@@ -65,7 +66,8 @@ static int tell(void *ctx, struct record *rec, const struct frame_books *how)
 		told.start.abis = told_abis;
 	}
 	for (size_t i = 0; rec->type == REC_STOP && i < rec->stop.incomplete_cnt; i++)
-		told_why[i] = doubt_name(&rec->stop.incomplete[i]);
+		snprintf(told_why[i], sizeof(told_why[i]), "%s",
+			 doubt_name(&rec->stop.incomplete[i]));
 	books = how ? *how : (struct frame_books){ 0 };
 	return 0;
 }

@@ -17,6 +17,12 @@ static const struct rule web = { .name = "web-1.w_A" };
 static const struct rule unnamed = { .action = RULE_TELL };
 
 /* Returns what the record is in this format, with this rule. */
+/* The last line has no NUL behind it. */
+static bool line_has(const char *text)
+{
+	return memmem(rendering.buf, rendering.len, text, strlen(text)) != NULL;
+}
+
 static json_t *line_by(struct sample *s, enum record_format format, const struct rule *rule)
 {
 	s->r.call.rule = rule;
@@ -40,7 +46,7 @@ static void expect_rule(struct sample *s)
 	json_decref(line);
 	s->r.call.rule = &web;
 	render_in(FORMAT_TEXT, &s->r, &rendering_defaults);
-	assert_non_null(strstr(rendering.buf, " [web-1.w_A]\n"));
+	assert_true(line_has(" [web-1.w_A]\n"));
 }
 
 static void expect_none(struct sample *s, const struct rule *rule)
@@ -84,7 +90,7 @@ static void before_arguments(void **state)
 	o.args = true;
 	s->r.call.rule = &web;
 	render_in(FORMAT_TEXT, &s->r, &o);
-	assert_non_null(strstr(rendering.buf, " [web-1.w_A]  args: "));
+	assert_true(line_has(" [web-1.w_A]  args: "));
 	free(s);
 }
 
@@ -128,20 +134,19 @@ static void the_start_has_them(void **state)
 	(void)state;
 	own_records__fill(&own);
 	render_in(FORMAT_JSON, &own.r[0], &rendering_defaults);
-	assert_non_null(strstr(rendering.buf, "\"rules\":[],"));
+	assert_true(line_has("\"rules\":[],"));
 	render_in(FORMAT_ECS, &own.r[0], &rendering_defaults);
-	assert_null(strstr(rendering.buf, "\"rules\""));
+	assert_false(line_has("\"rules\""));
 	own_records__rules(&own);
 	render_in(FORMAT_JSON, &own.r[0], &rendering_defaults);
-	assert_non_null(strstr(rendering.buf, "," RULES_JSON "\"name\":null," TELLS_JSON ","));
-	assert_non_null(
-		strstr(rendering.buf, NO_FILTERS
-		       "\"outcome\":null,\"min_bytes\":0,\"no_self\":false,\"region\":[]},"));
+	assert_true(line_has("," RULES_JSON "\"name\":null," TELLS_JSON ","));
+	assert_true(line_has(NO_FILTERS
+			     "\"outcome\":null,\"min_bytes\":0,\"no_self\":false,\"region\":[]},"));
 	for (int format = FORMAT_ECS; format <= FORMAT_OCSF; format++) {
 		render_in((enum record_format)format, &own.r[0], &rendering_defaults);
-		assert_non_null(strstr(rendering.buf, "," RULES_JSON TELLS_JSON ","));
-		assert_non_null(strstr(rendering.buf, NO_FILTERS
-				       "\"min_bytes\":0,\"no_self\":false,\"region\":[]},"));
+		assert_true(line_has("," RULES_JSON TELLS_JSON ","));
+		assert_true(
+			line_has(NO_FILTERS "\"min_bytes\":0,\"no_self\":false,\"region\":[]},"));
 	}
 	render_in(FORMAT_TEXT, &own.r[0], &rendering_defaults);
 	assert_non_null(strstr(
@@ -171,18 +176,16 @@ static void what_became_of_their_calls(void **state)
 
 		render_in(FORMAT_JSON, r, &rendering_defaults);
 		/* A larger number than all readers of JSON take is the largest that they do. */
-		assert_non_null(strstr(rendering.buf,
-				       "\"in_flight\":5," FATES_JSON "9007199254740991,"
-				       "\"dropped\":0},{\"name\":null," REST_TOLD ","));
+		assert_true(line_has("\"in_flight\":5," FATES_JSON "9007199254740991,"
+				     "\"dropped\":0},{\"name\":null," REST_TOLD ","));
 		for (int format = FORMAT_ECS; format <= FORMAT_OCSF; format++) {
 			render_in((enum record_format)format, r, &rendering_defaults);
-			assert_non_null(strstr(rendering.buf, FATES_JSON));
-			assert_non_null(strstr(rendering.buf, "{" REST_TOLD ","));
+			assert_true(line_has(FATES_JSON));
+			assert_true(line_has("{" REST_TOLD ","));
 		}
 		render_in(FORMAT_TEXT, r, &rendering_defaults);
-		assert_non_null(strstr(rendering.buf,
-				       ", rule profilers dropped 3, rule web told 2, rule " ID64
-				       " summarised 18446744073709551615\n"));
+		assert_true(line_has(", rule profilers dropped 3, rule web told 2, rule " ID64
+				     " summarised 18446744073709551615\n"));
 	}
 }
 
