@@ -39,7 +39,7 @@ SETUP_PKGS := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1
 	libseccomp-dev uthash-dev strace
 CHECK_PKGS := $(SETUP_PKGS) rsyslog libcmocka-dev libjansson-dev python3 python3-pytest python3-jsonschema \
 	python3-fastjsonschema jq stress-ng openmpi-bin libopenmpi-dev libcap2-bin procps util-linux btrfs-progs \
-	xz-utils zstd shellcheck cppcheck clang-tidy-14 clang-format-14 \
+	xz-utils zstd shellcheck cppcheck clang-tidy-14 clang-format-14 libclang-rt-14-dev \
 	$(if $(filter x86_64,$(MACHINE)),gcc-multilib qemu-system-x86 busybox-static debian-archive-keyring)
 BENCH_PKGS := $(SETUP_PKGS) bpftrace linux-perf strace util-linux valgrind python3
 # What a package takes, and what judges it.
@@ -224,7 +224,7 @@ CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 .PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-cost check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@tests/have-python $(PYTHON) $(call install_missing,python3)
-	$(CHECK) setup build $(if $(filter x86_64,$(MACHINE)),vm) lint unit formats btf quiet package floods
+	$(CHECK) setup build $(if $(filter x86_64,$(MACHINE)),vm) lint fuzz unit formats btf quiet package floods
 
 check-quick: ## the unit tests and the live tests that are not slow
 	$(CHECK) --quick build unit formats live
@@ -343,9 +343,11 @@ clean: ## remove build/
 
 help: ## this list
 	@echo "pvmtrace $(VERSION)"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile $(wildcard tests/vm/guests.mk)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile $(wildcard tests/vm/guests.mk tests/fuzz/fuzz.mk)
 
 -include $(wildcard build/*.d build/user/*.d build/user/*/*.d build/tests/*/*.d build/tests/*/*/*.d build/live/*.d build/bench/*.d)
 
 # Other kernels, and another architecture: a source package, which has no tests, does without.
 -include tests/vm/guests.mk
+
+-include tests/fuzz/fuzz.mk

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cuts - what a shortened line must keep to, in formats whose keys can be absent: what the whole line has and
- * it has not is named by its JSON path, and nothing else differs. */
+/* cuts - what a shortened line must keep to: what the whole line has and it has not (or only as null) is named by its JSON
+ * path, and nothing else differs. */
 #ifndef PVM_CUTS_H
 #define PVM_CUTS_H
 
 #include "rendering.h"
 
-/* This is a format, and the object that holds `truncated`. */
+/* This is a format, and the object that holds `truncated` ("": the line itself). */
 struct cuts_format {
 	enum record_format format;
 	const char *rest;
 	const char *args;      /* path of the arguments */
 	const char *prefix_of; /* path of a string that may be cut short; NULL: none */
+	bool nulls;	       /* keys that are not known, or cut, are null */
 };
 
 /* Returns whether a line names a path as cut. */

@@ -74,3 +74,32 @@ void decoding__refuse(const struct fixture_call *f)
 
 	assert_int_equal(decoding__copy(f, f->call.hdr.size, &out), -EBADMSG);
 }
+
+void decoding__check(const struct call_info *c)
+{
+	const struct list_info *sides[2] = { &c->local, &c->remote };
+
+	assert_true(strnlen(c->id, sizeof(c->id)) < sizeof(c->id));
+	assert_true(strnlen(c->caller.entity_id, sizeof(c->caller.entity_id)) <
+		    sizeof(c->caller.entity_id));
+	for (size_t i = 0; i < 2; i++) {
+		const struct list_info *a = sides[i];
+		uint32_t missing = 0;
+		uint64_t total = 0;
+
+		assert_true(a->captured <= PVM_IOV_MAX && a->exit_cnt <= PVM_IOV_MAX);
+		assert_true(a->gap_cnt <= LIST_GAPS_MAX);
+		assert_true(!a->iov_exit || a->changed == YES);
+		for (uint32_t e = 0; e < a->captured; e++) {
+			if (__builtin_add_overflow(total, a->iov[e].len, &total))
+				total = UINT64_MAX;
+			if (total == UINT64_MAX)
+				break;
+		}
+		assert_true(a->total_len == total);
+		for (uint32_t g = 0; g < a->gap_cnt; g++)
+			missing += a->gaps[g].cnt;
+		if (a->status != LIST_NONE && a->status != LIST_INVALID)
+			assert_int_equal(a->captured + missing, (uint32_t)a->count);
+	}
+}

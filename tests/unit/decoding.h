@@ -29,5 +29,7 @@ int decoding__copy(const void *data, size_t size, struct call_info *out);
 void decoding__call(const struct fixture_call *f, struct call_info *out);
 /* Does the same with one that must be refused. */
 void decoding__refuse(const struct fixture_call *f);
+/* Expects what was decoded to be within its bounds, whatever the bytes were. */
+void decoding__check(const struct call_info *c);
 
 #endif

@@ -98,36 +98,6 @@ static void test_contradictions(void **state)
 			 -EBADMSG);
 }
 
-/* Whatever the bytes are, what comes out is within its bounds. */
-static void check_sane(const struct call_info *c)
-{
-	const struct list_info *sides[2] = { &c->local, &c->remote };
-
-	assert_true(strnlen(c->id, sizeof(c->id)) < sizeof(c->id));
-	assert_true(strnlen(c->caller.entity_id, sizeof(c->caller.entity_id)) <
-		    sizeof(c->caller.entity_id));
-	for (size_t i = 0; i < 2; i++) {
-		const struct list_info *a = sides[i];
-		uint32_t missing = 0;
-		uint64_t total = 0;
-
-		assert_true(a->captured <= PVM_IOV_MAX && a->exit_cnt <= PVM_IOV_MAX);
-		assert_true(a->gap_cnt <= LIST_GAPS_MAX);
-		assert_true(!a->iov_exit || a->changed == YES);
-		for (uint32_t e = 0; e < a->captured; e++) {
-			if (__builtin_add_overflow(total, a->iov[e].len, &total))
-				total = UINT64_MAX;
-			if (total == UINT64_MAX)
-				break;
-		}
-		assert_true(a->total_len == total);
-		for (uint32_t g = 0; g < a->gap_cnt; g++)
-			missing += a->gaps[g].cnt;
-		if (a->status != LIST_NONE && a->status != LIST_INVALID)
-			assert_int_equal(a->captured + missing, (uint32_t)a->count);
-	}
-}
-
 static void test_extremes(void **state)
 {
 	static const uint64_t values[] = {
@@ -145,7 +115,7 @@ static void test_extremes(void **state)
 				fixture__call(&f);
 				memcpy(f.bytes + at, &values[v], width);
 				if (!decoding__copy(&f, sizeof(f.call) + 32, &out))
-					check_sane(&out);
+					decoding__check(&out);
 			}
 		}
 	}
@@ -208,7 +178,7 @@ static void test_mutations(void **state)
 			size = fixture__below(sizeof(f));
 		if (decoding__copy(&f, size, &out))
 			continue;
-		check_sane(&out);
+		decoding__check(&out);
 		good++;
 	}
 	assert_true(good > MUTATIONS / 20);
