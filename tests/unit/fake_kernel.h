@@ -33,7 +33,7 @@ struct tracer {
 	struct bound_info files[4];
 	size_t file_cnt;
 	const char *tampered; /* what is found at the next look */
-	const char *changed; /* what is told of one of them, once */
+	const char *changed;  /* what is told of one of them, once */
 	enum error_code changed_code;
 	struct fake_record calls[FAKE_RECORDS], arrays[FAKE_RECORDS], summaries[FAKE_RECORDS];
 	size_t call_cnt, array_cnt, summary_cnt;
