@@ -97,7 +97,7 @@ def test_a_target_that_executes_a_file_while_it_is_waited_for():
     assert {key: after["target"][key] for key in now} == now
 
 
-@pytest.mark.parametrize("when, ret", [("die", -3), ("late", 32)])
+@pytest.mark.parametrize("when, ret", [("die", -3), pytest.param("late", 32, marks=pytest.mark.needs("perf_kprobes"))])
 def test_a_target_that_ends_while_its_caller_is_held_up(when, ret):
     """What it executed, and what lay there, was known before, and is no less so: to end is no way out of a filter. late: when the
     kernel has taken hold of its memory, so that the call reads it."""
