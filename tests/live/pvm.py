@@ -351,7 +351,7 @@ TRIGGER_NEEDS = {
     ("pvmunborn",): ["userfaultfd"], ("pvmbeside",): ["userfaultfd"],
     ("pvmstall", "exec"): ["perf_kprobes"], ("pvmstall", "late"): ["perf_kprobes"],
     ("pvmload",): ["userfaultfd"], ("pvmheir",): ["set_tid"], ("pvmidle",): ["userfaultfd"], ("pvmswap",): ["userfaultfd"],
-    ("pvmregion", "park"): ["userfaultfd"], ("pvmregion32",): ["program32"],
+    ("pvmregion", "park"): ["userfaultfd"], ("pvmregion", "leave"): ["mounts"], ("pvmregion32",): ["program32"],
     ("pvmsigns", "foreign"): ["int80"],
     ("pvmns", "pid"): ["pid_ns"], ("pvmns", "down"): ["pid_ns"], ("pvmns", "user"): ["user_ns"],
     ("pvmseccomp",): ["seccomp"], ("pvmpass",): ["seccomp"],

@@ -3,8 +3,8 @@
  * pvmregion hold DIR       - a process with mappings of every kind. Prints its pid, and for each line that comes does what that
  *                            says: `many N`: N mappings more, beside each other; `churn`: another thread maps and unmaps
  *                            without a pause from now on; `toggle`: or changes what half a mapping is for; `stir ADDR`: puts something else where that is mapped;
- *                            `lock ADDR`: makes that page one that is only read; `drop ADDR`: maps nothing there;
- *                            `leave`: goes into a mount namespace of its own.
+ *                            `lock ADDR`: makes that page one that is only read; `drop ADDR`: maps nothing there.
+ * pvmregion leave DIR      - likewise, in a mount namespace of its own, into which it goes when all is mapped.
  * pvmregion read|write PID BYTES ADDR... - one call with these remote elements; ADDR/N: this one has N bytes.
  * pvmregion again PID ADDR - one thread reads a byte there, once for each line that comes.
  * pvmregion park PID ADDR  - a write whose own memory comes late: stays inside until a line comes.
@@ -137,12 +137,14 @@ static void *toggle(void *arg)
 	return NULL;
 }
 
-static void hold(const char *dir)
+static void hold(const char *dir, bool leaves)
 {
 	char line[64], *room;
 
 	map_files(dir);
 	map_memory();
+	if (leaves && unshare(CLONE_NEWNS))
+		die("unshare");
 	printf("{\"pid\":%d}\n", getpid());
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
@@ -163,9 +165,6 @@ static void hold(const char *dir)
 			spot = (void *)strtoul(line + 5, NULL, 16);
 			if (munmap(spot, PAGE))
 				die("munmap");
-		} else if (!strncmp(line, "leave", 5)) {
-			if (unshare(CLONE_NEWNS))
-				die("unshare");
 		} else {
 			/* Beside it lies nothing that it could become one mapping with. */
 			room = map_or_die(NULL, SPOT + 2 * PAGE, PROT_NONE,
@@ -248,8 +247,8 @@ static void park(pid_t pid, char *address)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "hold"))
-		hold(argv[2]);
+	if (argc == 3 && (!strcmp(argv[1], "hold") || !strcmp(argv[1], "leave")))
+		hold(argv[2], argv[1][0] == 'l');
 	else if (argc >= 5 && (!strcmp(argv[1], "read") || !strcmp(argv[1], "write")))
 		make_call(argv[1][0] == 'r' ? READ : WRITE, argv + 2, argc - 4);
 	else if (argc == 4 && !strcmp(argv[1], "again"))

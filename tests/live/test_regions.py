@@ -519,10 +519,9 @@ def test_many_mounts_over_each_other(tracer, public_dir):
 @pytest.mark.needs("mounts")
 def test_a_process_that_left_its_mount_namespace(public_dir):
     """What it mapped before has a path of there, which may be any here: no filter by a path hides it."""
-    with Held("pvmregion", "hold", public_dir) as held:
+    with Held("pvmregion", "leave", public_dir) as held:
         held.line()
         m = next(m for m in maps(held.pid) if m.path == f"{public_dir}/file")
-        held.step("leave")
         for pattern in (f"file:{m.path}", f"!file:{m.path}", "file:/somewhere/else"):
             with Tracer("--region", pattern, "--target-pid", held.pid) as t:
                 run = trigger_one("pvmregion", "read", held.pid, 1, f"{m.start:x}")
