@@ -49,6 +49,13 @@ def test_a_run_that_was_cut_off_is_none(status):
     assert [r.verdict for r in (*lived.values(), *loads.values())].count("FAIL") == (2 if status > 1 else 0)
 
 
+@pytest.mark.parametrize("status", [1, 137])
+def test_a_run_without_a_report_is_none(status):
+    """As when pytest does not end by itself, and is killed."""
+    text = f"@status {status}\n@report\n\n@end\n"
+    assert [r.verdict for r in (*live.parse(text).values(), *load.parse(text, "load").values())] == ["FAIL"] * 2
+
+
 def without_load():
     """The document before any call was put under load."""
     bare = re.sub(rf"^{load_section.TITLE}\n.*?(?=^## )", "", KERNELS, flags=re.M | re.S)

@@ -150,11 +150,19 @@ def known(kernel, part):
     return f"PVM_HAS={','.join(there)} PVM_HAS_NOT={','.join(absent)}"
 
 
+def cases(text):
+    """The tests of a guest's report; none where pytest was killed before it wrote one."""
+    report = text.partition("@report\n")[2].partition("\n@end\n")[0]
+    try:
+        return list(ET.fromstring("\n".join(line[1:] for line in report.splitlines())).iter("testcase"))
+    except ET.ParseError:
+        return []
+
+
 def parse(text):
     """(file, test) -> Result, from what the guest told."""
-    lines = text.split("@report\n")[1].split("\n@end\n")[0].splitlines()
     out = collections.OrderedDict()
-    for case in ET.fromstring("\n".join(line[1:] for line in lines)).iter("testcase"):
+    for case in cases(text):
         if not case.get("classname"):
             continue  # the time was over amid it, which the status says
         key = case.get("classname").rpartition(".")[2], case.get("name")
@@ -168,7 +176,7 @@ def parse(text):
             out.setdefault(key, Result("ok", ""))
     status = int(text.split("@status ")[1].split()[0])
     # Otherwise what time was too short for would be missing in silence: 0 and 1 are pytest's, of a run to the end.
-    if status > 1:
+    if status > 1 or not out:
         out["guest", "end"] = Result("FAIL", f"pytest was ended ({status}): not all tests ran")
     return out
 

@@ -3,7 +3,6 @@
 
 import collections
 import json
-import xml.etree.ElementTree as ET
 
 import guest
 import kernels
@@ -44,8 +43,7 @@ def parse(text, part):
     """(part, test) -> Result"""
     out = collections.OrderedDict()
     verdicts = live.parse(text)
-    lines = text.split("@report\n")[1].split("\n@end\n")[0].splitlines()
-    for case in ET.fromstring("\n".join(line[1:] for line in lines)).iter("testcase"):
+    for case in live.cases(text):
         verdict = verdicts[case.get("classname").rpartition(".")[2], case.get("name")]
         found = case.find("properties/property[@name='figures']")
         name = case.get("name").partition("[")[2].rstrip("]")
