@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from pvm import LIBC, Tracer, own_call
+from pvm import LIBC, Tracer, own_call, poll
+from pvm_host import status
 from pvm_lender import Lender, needs_owner
 
 UID, OTHER = 4711, 4712  # nobody's here
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_PTRACER = 4, 8, 0x59616D61
 PTRACE_SEIZE = 0x4206
 CLONE_NEWUSER = 0x10000000
+KTHREADD = 2
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 BUFFER = ctypes.create_string_buffer(b"what is to be read", 64)
 IOV = (ctypes.c_size_t * 2)(ctypes.addressof(BUFFER), 64)
@@ -200,6 +202,24 @@ def test_not_asked(tracer):
     assert own_call(2**22, local=SIDE, remote=SIDE) == -errno.ESRCH
     for event in tracer.of(os.getpid())[-3:]:
         assert event["access"]["by"] is event["access"]["denied_by"] is event["access"]["inferred"] is None
+
+
+def test_who_has_no_memory(tracer):
+    """A thread of the kernel, and a process that has ended and was not waited for: there is nothing to be permitted, and nothing
+    that could lie anywhere. Who it is, is told."""
+    ended = os.fork()
+    if ended == 0:
+        os._exit(0)
+    try:
+        poll(lambda: status(ended)["State"].startswith("Z"))
+        for target in (KTHREADD, ended):
+            assert own_call(target, local=SIDE, remote=SIDE) == -errno.ESRCH
+            event = next(e for e in reversed(tracer.of(os.getpid())) if e["target"]["arg"] == target)
+            assert (event["target"]["pid"], event["target"]["comm"]) == (target, status(target)["Name"])
+            assert event["target"]["exe"] is event["remote"]["regions"] is event["target"]["dumpable"] is None
+            assert event["access"]["by"] is event["access"]["denied_by"] is event["access"]["inferred"] is None
+    finally:
+        os.waitpid(ended, 0)
 
 
 def test_a_fault_ahead_of_the_permission(tracer):
