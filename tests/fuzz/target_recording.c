@@ -38,12 +38,7 @@ static void mend_header(uint8_t *data)
 	struct recording_header h;
 
 	memcpy(&h, data, sizeof(h));
-	memcpy(h.magic, RECORDING_MAGIC, sizeof(h.magic));
-	h.order = RECORDING_ORDER;
-	h.version = RECORDING_VERSION;
-	h.wire = PVM_WIRE_VERSION;
-	h.size = sizeof(h);
-	h.crc = recording_header__checksum(&h);
+	recording_header__seal(&h);
 	memcpy(data, &h, sizeof(h));
 }
 

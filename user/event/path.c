@@ -10,6 +10,13 @@
 #define ANON_INODE_PREFIX \
 	"anon_inode:" /* as in the kernel's own paths, and no longer than PATH_UNREACHABLE */
 
+bool path__begins(const char *path, size_t len, const char *with)
+{
+	size_t with_len = strlen(with);
+
+	return len >= with_len && !memcmp(path, with, with_len);
+}
+
 static char *put_bytes(char *at, const char *text)
 {
 	size_t len = strlen(text);

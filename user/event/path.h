@@ -3,6 +3,7 @@
 #ifndef PVM_PATH_H
 #define PVM_PATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bpf/event.h"
@@ -18,6 +19,8 @@
 #define PATH_MEMFD "/memfd:"
 #define PATH_MEMFD_LEN (sizeof(PATH_MEMFD) - 1)
 
+/* Returns whether a path of len bytes begins so. */
+bool path__begins(const char *path, size_t len, const char *with);
 /* Returns the path that rec, which was checked, stands for: *len bytes without a NUL, the caller's to free. NULL: no memory. */
 char *path__join(const struct pvm_path *rec, size_t *len);
 

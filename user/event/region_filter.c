@@ -10,16 +10,11 @@
 #include "event/path.h"
 #include "event/regions.h"
 
-static bool begins(const struct region_info *r, const char *with, size_t len)
-{
-	return r->text_len >= len && !memcmp(r->text, with, len);
-}
-
 /* A path that lacks its first names may be any that ends so; one below another root may have been any. */
 static bool may_be_any(const struct region_info *r)
 {
-	return begins(r, PATH_CUT, PATH_CUT_LEN) ||
-	       begins(r, PATH_UNREACHABLE, PATH_UNREACHABLE_LEN);
+	return path__begins(r->text, r->text_len, PATH_CUT) ||
+	       path__begins(r->text, r->text_len, PATH_UNREACHABLE);
 }
 
 /* A name that whoever made the memory liked does not pass for a file in a folder. */
@@ -39,7 +34,7 @@ static enum tristate hit_file(const char *pattern, const struct region_info *r)
 		return UNKNOWN;
 	memcpy(path, r->text, r->text_len);
 	path[r->text_len] = '\0';
-	if (begins(r, PATH_MEMFD, PATH_MEMFD_LEN))
+	if (path__begins(r->text, r->text_len, PATH_MEMFD))
 		hide_slashes(path + PATH_MEMFD_LEN);
 	return fnmatch(pattern, path, 0) ? NO : YES;
 }

@@ -87,12 +87,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 		return err;
 	}
 	file_watch__begin(&r->watch, path, r->fd);
-	memcpy(head.magic, RECORDING_MAGIC, sizeof(head.magic));
-	head.order = RECORDING_ORDER;
-	head.version = RECORDING_VERSION;
-	head.wire = PVM_WIRE_VERSION;
-	head.size = sizeof(head);
-	head.crc = recording_header__checksum(&head);
+	recording_header__seal(&head);
 	memcpy(r->buf, &head, sizeof(head));
 	r->len = sizeof(head);
 	*out = r;

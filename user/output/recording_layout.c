@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "output/recording_layout.h"
 
+#include <string.h>
 #include <zlib.h>
 
 bool frame__fits(uint32_t kind, size_t size)
@@ -33,4 +34,14 @@ uint32_t frame__checksum(const struct frame *frame, const void *data)
 uint32_t recording_header__checksum(const struct recording_header *header)
 {
 	return (uint32_t)crc32(0, (const Bytef *)header, offsetof(struct recording_header, crc));
+}
+
+void recording_header__seal(struct recording_header *header)
+{
+	memcpy(header->magic, RECORDING_MAGIC, sizeof(header->magic));
+	header->order = RECORDING_ORDER;
+	header->version = RECORDING_VERSION;
+	header->wire = PVM_WIRE_VERSION;
+	header->size = sizeof(*header);
+	header->crc = recording_header__checksum(header);
 }

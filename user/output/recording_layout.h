@@ -110,5 +110,7 @@ bool frame__fits(uint32_t kind, size_t size);
 uint32_t frame__checksum(const struct frame *frame, const void *data);
 /* Returns what header->crc is to be. */
 uint32_t recording_header__checksum(const struct recording_header *header);
+/* Makes a header, of which all else is set, one of this program's. */
+void recording_header__seal(struct recording_header *header);
 
 #endif

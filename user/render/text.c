@@ -180,10 +180,9 @@ static bool is_misleading(const char *name, size_t len)
 /* The last part of a path; of memory's name, which is no path, all of it. */
 static void put_base(struct text_line *t, const struct region_info *r)
 {
-	bool memfd = r->text_len > PATH_MEMFD_LEN && !memcmp(r->text, PATH_MEMFD, PATH_MEMFD_LEN);
-	const char *slash = !r->text_len ? NULL
-			    : memfd	 ? r->text
-					 : memrchr(r->text, '/', r->text_len);
+	const char *slash = path__begins(r->text, r->text_len, PATH_MEMFD)
+				    ? r->text
+				    : memrchr(r->text, '/', r->text_len);
 	const char *base = slash ? slash + 1 : r->text;
 	size_t len = (size_t)(r->text + r->text_len - base);
 
