@@ -21,6 +21,7 @@ from pvm_sums import Programs  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--needing", metavar="NEED,...", help="run only the tests that need one of these (tests/needs.py)")
+    parser.addoption("--one-of-each", action="store_true", help="of tests that differ in their parameters alone, run the first")
 
 
 def pytest_configure(config):
@@ -42,6 +43,20 @@ def pytest_sessionstart(session):
             pytest.exit(f"{path} is not built", 2)
 
 
+def first_of_each(items):
+    """Of the tests of each function, the first that is neither slow nor marked as like another."""
+    found = {}
+    for item in items:
+        if not (item.get_closest_marker("slow") or item.get_closest_marker("alike")):
+            found.setdefault((item.module, item.originalname), item)
+    return list(found.values())
+
+
+def leave_out(config, items, kept):
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
 # Before pytest's own, which looks at -m.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
@@ -50,9 +65,9 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("floods")
     if config.option.needing:
         needing = set(config.option.needing.split(","))
-        out = [item for item in items if not needs.marked(item) & needing]
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in out]
+        leave_out(config, items, [item for item in items if needs.marked(item) & needing])
+    if config.option.one_of_each:
+        leave_out(config, items, first_of_each(items))
     for item in items:
         hogs = os.environ.get("PVM_HOOKS") == "hogs" and needs.has("witnesses")
         if hogs and item.get_closest_marker("without_witnesses"):

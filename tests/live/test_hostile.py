@@ -149,9 +149,9 @@ def test_long_path_of_control_bytes(public_dir, max_line):
 
 def test_smaller_line():
     """Cut in the agreed order, numbers stay exact; the stream checks every length."""
-    with Tracer("--max-line", 3600, "--iov-limit", "all", "--ancestors", 0, "--regions", 0, max_line=3600) as t:
+    with Tracer("--max-line", 4200, "--args", 4096, "--iov-limit", "all", "--ancestors", 0, "--regions", 0, max_line=4200) as t:
         run = trigger_one("pvmcall", "counts", 900, 1000)
-        p = subprocess.Popen([PVMCALL, "self", "\u00e9" * 500, b"\xff" * 500], stdout=subprocess.DEVNULL)
+        p = subprocess.Popen([PVMCALL, "self", "\u00e9" * 1800, b"\xff" * 500], stdout=subprocess.DEVNULL)
         assert p.wait(10) == 0
         t.fence()
         event = t.events(run["pid"])[0]

@@ -297,6 +297,14 @@ def test_a_guest_that_was_not_to_be_had_tried_nothing():
 
 
 @pytest.mark.needs("sources")
+def collected(words):
+    """The tests that pytest would run by these words."""
+    listed = subprocess.run([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--collect-only"], cwd=ROOT,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False, timeout=needs.SECONDS,
+                            env={**os.environ, "PYTEST_ADDOPTS": shlex.join(words)}).stdout
+    return [line for line in listed.splitlines() if "::" in line]
+
+
 @pytest.mark.parametrize("lacks, tests, absent", [
     (["int80", "program32"], ["test_abi.py::test_int80_from_64_bit_code[read]", "test_replay.py::test_the_same_as_live[compat]",
                               "test_filters.py::test_a_32_bit_call_is_judged_like_any_other",
@@ -318,10 +326,20 @@ def test_a_guest_runs_what_this_machine_leaves_out(lacks, tests, absent):
     """As make check starts it: out of whatever file."""
     at_vm()
     import live
-    words = shlex.join(live.arguments("live", short=True, lacks=lacks))
-    listed = subprocess.run([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--collect-only"], cwd=ROOT,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False, timeout=needs.SECONDS,
-                            env={**os.environ, "PYTEST_ADDOPTS": words}).stdout
+    listed = collected(live.arguments("live", short=True, lacks=lacks))
     for test in tests:
-        assert f"tests/live/{test}\n" in listed
-    assert absent not in listed
+        assert f"tests/live/{test}" in listed
+    assert not any(absent in test for test in listed)
+
+
+@pytest.mark.parametrize("part", ["hogs", "hogs full", "witness"])
+def test_beside_hogs_one_of_each_runs(part):
+    """None that is slow or like another, and of those that differ in their parameters alone one; but that one."""
+    at_vm()
+    import live
+    words = live.arguments(part)
+    listed = collected(words)
+    every = collected([word for word in words if word != "--one-of-each"] + ["-m", "not slow and not alike"])
+    functions = [test.partition("[")[0] for test in listed]
+    assert len(functions) == len(set(functions)) > 100
+    assert set(functions) == {test.partition("[")[0] for test in every} and len(every) > len(listed)

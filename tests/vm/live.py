@@ -26,8 +26,8 @@ NEEDS_HYBRID = "cgroup_hybrid"
 HYBRID = ["test_cgroups", "test_identity"]
 # With --attach fentry a start takes several times as long, since each of the eight programs is verified by itself.
 FENTRY_TIMES = 2
-# Left out of that pass, of the one of witnesses alone and of those beside hogs, to save a guest's time: files whose outcome
-# cannot depend on the hooks, and why.
+# Left out of that pass and of the one of witnesses alone, to save a guest's time: files whose outcome cannot depend on the
+# hooks, and why.
 SAME_WITH_FENTRY = {
     "test_sinks": "what becomes of lines behind the rings",
     "test_rotation": "the same",
@@ -43,6 +43,9 @@ SAME_WITH_FENTRY = {
     "test_needs": "what a machine has, for these tests",
     "test_btf": "files of kernel types, read and refused",
     "test_host": "facts of the host, read once",
+    "test_hostile": "how lines look",
+    "test_sandbox": "the cage that the collector is in",
+    "test_record_filters": "recordings, told again",
 }
 
 # What can notice that 32-bit calls are missing: the tests of them, and those that make one among others.
@@ -52,6 +55,12 @@ NO32_SHORT = ["test_needs", "test_abi"]
 NO32_SHORT_WORDS = ["-k", "not found_missing"]
 # Beside programs that take the CPUs, which rest while a tracer starts (tests/live/pvm.py): how many times as long it takes.
 HOGS_TIMES = 3
+# What hooks that are passed over can change: whether a call is told, as which one, with which thread's and target's facts, and
+# what the books say. What a fact is made of (mappings, rights, ancestors, filters) is read by the same code, whichever hook
+# comes first, so it is left to the pass of witnesses alone. Of tests that differ in their parameters alone, one.
+HOGS_FILES = ["test_records", "test_results", "test_arrays", "test_phases", "test_ended", "test_state", "test_passed_over",
+              "test_retarget", "test_file_identity", "test_identity", "test_abi", "test_audit", "test_aside", "test_attach",
+              "test_real_programs", "test_namespaces"]
 # From 6.7 on a kernel can be started without them.
 NO32_FROM = (6, 7)
 
@@ -60,7 +69,7 @@ NO32_FROM = (6, 7)
 PASSES = ["live", "hybrid", "no32", "hogs", "hogs full", "fentry", "witness"]
 HOGS = ("hogs", "hogs full")
 # Of these only files are run whose outcome can depend on the hooks.
-HOOKS_ONLY = (*HOGS, "fentry", "witness")
+HOOKS_ONLY = ("fentry", "witness")
 # Witnesses see all that a function's hooks do from here on, where the first hooks need them.
 WITNESS_FROM = (7, 0)
 
@@ -103,11 +112,13 @@ def arguments(part, short=False, lacks=()):
     """For pytest. short: what the machine itself cannot run, and little else. lacks: the needs of tests that it has not."""
     if short and part == "live":
         return ["-m", "not slow and not alike", f"--needing={','.join(plain(lacks))}", "tests/live"]
-    names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32}.get(part)
+    names = {"hybrid": HYBRID[:1] if short else HYBRID, "no32": NO32_SHORT if short else NO32,
+             **dict.fromkeys(HOGS, HOGS_FILES)}.get(part)
     files = [f"tests/live/{name}.py" for name in names] if names else ["tests/live"]
     chosen = NO32_SHORT_WORDS if short and part == "no32" else []
     ignored = [f"--ignore=tests/live/{name}.py" for name in SAME_WITH_FENTRY] if part in HOOKS_ONLY else []
-    return ["-m", "not slow and not alike" if part in HOGS else "not slow", *chosen, *ignored, *files]
+    once = ["--one-of-each"] if part in (*HOGS, "witness") else []
+    return ["-m", "not slow", *once, *chosen, *ignored, *files]
 
 
 def contents(kernel, words, seconds, part):

@@ -34,7 +34,8 @@ SHORT = """\
 | live tests | on the newest, those that need what the machine itself lacks of: 32-bit calls, 32-bit programs, `--attach fentry`, a hook on mm_access, kprobes for perf, preemptible tracepoints (of tests that are alike, one); on 5.10 test_cgroups, if the machine has no hybrid hierarchy | all, the first rows below |
 | live tests, hybrid cgroups | | test_cgroups, test_identity |
 | live tests, `ia32_emulation=0` | test_needs, test_abi | test_filters, test_probe, test_records, test_replay |
-| live tests, beside hogs, and with `preempt=full` | | all but those of which the outcome cannot depend on the hooks; of tests that are alike, one |
+| live tests, beside hogs, and with `preempt=full` | | those of what a hook that is passed over can change; of tests that differ in their parameters alone, one |
+| live tests, by witnesses alone | | all but those of which the outcome cannot depend on the hooks; of tests that differ in their parameters alone, one |
 | calls under load | the newest as it is: a few minutes, fewer calls | more calls, `--audit` with all of them; `preempt=full`; the other kernels; kprobes for kprobe.multi, and witnesses alone |
 | live tests, `--attach fentry` | | all but those of which the outcome cannot depend on the hooks |
 """
