@@ -13,7 +13,9 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 PLACES = ["user", "tests/unit"]
 # Structs whose members need no reader.
 WHOLE = {
-    "task_key": "is compared as a whole",
+    "side_key": "is compared as a whole",
+    "verdict_key": "is compared as a whole",
+    "region_key": "is compared as a whole",
     "multi_info": "has the kernel's layout",
     "ruleset_attr": "has the kernel's layout",
     "path_beneath_attr": "has the kernel's layout",

@@ -390,9 +390,12 @@ static int on_call(struct collector *c, const struct raw_record *raw)
 {
 	const struct pvm_call *call = raw->data;
 	bool whole = raw->size >= sizeof(*call), last = !whole || is_last(call), arrays = false;
-	struct record rec = { .type = REC_CALL };
+	struct record rec; /* large: what is not told has no need of zeroes */
 	int err;
 
+	rec.type = REC_CALL;
+	rec.real_ns = 0;
+	rec.call.rule = NULL;
 	if (whole) {
 		c->from.ops->settle_clock(c->from.ctx, call->entry_ns);
 		rec.real_ns = clock__real_of(&c->clock, call->entry_ns);

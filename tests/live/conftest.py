@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(config, items):
     if config.option.one_of_each:
         leave_out(config, items, first_of_each(items))
     for item in items:
-        hogs = os.environ.get("PVM_HOOKS") == "hogs" and needs.has("witnesses")
+        hogs = pvm.BESIDE_HOGS and needs.has("witnesses")
         if hogs and item.get_closest_marker("without_witnesses"):
             item.add_marker(pytest.mark.skip(reason="its tracer has only hooks that can be passed over"))
         mark = item.get_closest_marker("unseen_by_fentry")

@@ -88,6 +88,7 @@ def own_call(pid=0, flags=0, local=(0, 0), remote=(0, 0), nr=SYS_READV):
 ATTACH = os.environ.get("PVM_ATTACH", "tracepoint")
 # A pass of the guests where no hook but the witnesses is attached (tests/vm/live.py).
 WITNESSES_ALONE = os.environ.get("PVM_HOOKS") == "witness"
+BESIDE_HOGS = os.environ.get("PVM_HOOKS") == "hogs"  # beside programs that take the CPUs
 SEES_REFUSED = ATTACH == "tracepoint" and not WITNESSES_ALONE  # by seccomp
 
 

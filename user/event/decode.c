@@ -342,11 +342,12 @@ static void decode_ancestry(const struct pvm_call *call, enum pvm_who who, struc
 	struct ancestry_info *a = identity__ancestry(id, call->ancestry[who]);
 
 	out->ancestry[who] = a;
-	if (!a)
+	if (!a || (a->clock && a->clock == clock->total))
 		return;
 	for (size_t i = 0; i < a->cnt; i++)
 		decode_relative(&a->ancestors[i], clock);
 	decode_relative(a->tracer, clock);
+	a->clock = clock->total;
 }
 
 static void decode_tasks(struct decoder *d, const struct pvm_call *call, struct identity *id,

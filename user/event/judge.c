@@ -319,6 +319,15 @@ static bool asks_target(const struct rule *r)
 	return r->no_self || r->relation.wanted | r->relation.excluded || r->region.cnt;
 }
 
+bool judge__asks(const struct rule *r)
+{
+	for (size_t i = 0; i < FILTER_FIELD_CNT; i++) {
+		if (r->filter[PVM_CALLER][i].cnt)
+			return true;
+	}
+	return r->ops || r->outcome || r->min_bytes || asks_target(r);
+}
+
 /* Nothing that a rule asks of a target is known of a call that moved bytes and names nobody; nor, for one of a file, of a target
  * that may have been another one (pvm_rules_left_of). */
 static bool is_doubtful(const struct rule *r, const struct call_info *call)
@@ -461,6 +470,8 @@ static enum tristate call_holds(const struct rule *r, const struct call_info *ca
 {
 	enum tristate is;
 
+	if (!(call->raw->flags & PVM_CALL_AUDIT) && !judge__asks(r))
+		return YES;
 	if (r->ops && !(r->ops & (1u << call->raw->op)))
 		return NO;
 	if (call->raw->flags & PVM_CALL_AUDIT)

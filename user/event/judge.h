@@ -39,6 +39,8 @@ const struct rule *judge__call(const struct options *o, const struct call_info *
 /* Returns, while tracing, the first rule that holds of those that the kernel half left, by what it left open: cgroups that it had
  * no verdict on yet, containers, and what lies where. */
 const struct rule *judge__left_open(const struct options *o, const struct call_info *call);
+/* Returns whether a rule has any filter; one without holds for each call. */
+bool judge__asks(const struct rule *r);
 /* Returns whether a rule has such filters by cgroup on the caller, or on the target. */
 bool judge__needed(const struct options *o, enum pvm_who who);
 

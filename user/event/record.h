@@ -132,6 +132,8 @@ struct ancestry_info {
 	struct relative_info *session, *tracer; /* NULL: there is none */
 	uint32_t tty_dev;			/* as struct pvm_ancestry; 0: there is none */
 	char tty[PVM_TTY_SZ];
+	uint64_t stamp; /* no other one has it */
+	uint64_t clock; /* as of how many of the clock's steps the real times are; 0: they are not known yet */
 };
 
 /* By what right the kernel permits a call. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "bpf/event.h"
 #include "bpf/keys.h"
+#include "event/judge.h"
 #include "event/names.h"
 
 #define BLANKS " \t"
@@ -130,17 +131,6 @@ bool option__is_filter(const struct option_def *d)
 	return d->group == GROUP_FILTER && d != &option_rule;
 }
 
-static bool has_filters(const struct rule *rule)
-{
-	size_t cnt = rule->region.cnt;
-
-	for (int who = 0; who < 2; who++)
-		for (int field = 0; field < FILTER_FIELD_CNT; field++)
-			cnt += rule->filter[who][field].cnt;
-	return cnt || rule->ops || rule->outcome || rule->min_bytes || rule->relation.wanted ||
-	       rule->relation.excluded || rule->no_self;
-}
-
 /* Returns the filter that user space has to judge, call by call; NULL: there is none. */
 static const char *judged_late(const struct rule *rule)
 {
@@ -183,13 +173,13 @@ static int check_order(const struct options *o, const struct rule *rule)
 
 	for (const struct rule *before = o->rules; before < rule; before++) {
 		tells = tells || before->action != RULE_DROP;
-		if (has_filters(before))
+		if (judge__asks(before))
 			continue;
 		log__error("it stands behind rule %s, which has no filters: no call can come to it",
 			   before->name);
 		return EX_CONFIG;
 	}
-	if (has_filters(rule) || rule->action != RULE_DROP || tells)
+	if (judge__asks(rule) || rule->action != RULE_DROP || tells)
 		return 0;
 	log__error("it has no filters, and drops all calls that there are");
 	return EX_CONFIG;

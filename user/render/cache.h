@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cache - what a renderer keeps of the lines before, because the next ones mostly say it again: seconds, the host, the
- * processes. It never changes what a line says. It is of this size and no larger, whatever is rendered, and goes with its
+ * processes, how these stand to each other,
+ * mappings. It never changes what a line says. It is of this size and no larger, whatever is rendered, and goes with its
  * renderer. All zero, it keeps nothing.
  */
 #ifndef PVM_RENDER_CACHE_H
@@ -17,8 +18,14 @@
 
 #define CACHE_SECONDS 8 /* a power of two */
 #define CACHE_HOST 1024
-#define CACHE_TASKS 128 /* a power of two; about 190 KiB together, touched as they are used */
-#define CACHE_TASK 1408 /* longer ones are rendered each time */
+#define CACHE_SIDES 64	  /* a power of two; about 210 KiB together, touched as they are used */
+#define CACHE_SIDE 3072	  /* bytes of a side's blocks; what does not fit is rendered each time */
+#define CACHE_BLOCKS 3	  /* of a side */
+#define CACHE_VERDICTS 32 /* a power of two */
+#define CACHE_VERDICT 352
+#define CACHE_REGIONS 32 /* a power of two */
+#define CACHE_REGION 448
+#define CACHE_REGION_TEXT 192 /* longer paths are rendered each time */
 
 /* This is a second of local time, "23:59:59". */
 struct local_second {
@@ -32,27 +39,63 @@ struct cached_host {
 	char text[CACHE_HOST];
 };
 
-/* The text depends on all of this, so equal keys are equal texts. */
-struct task_key {
+/* The blocks depend on all of this, so equal keys are equal blocks. */
+struct side_key {
 	struct pvm_task task;
 	uint64_t stamp[2];
+	uint64_t ancestry; /* its stamp; 0: there is none */
+	uint64_t clock;	   /* as of how many of its steps the ancestry's times are */
 	uint64_t real_start_ns;
 	uint64_t is_target;
 	uint64_t omit;
 };
 
-struct cached_task {
-	struct task_key key;
-	uint32_t len; /* 0: empty */
-	char text[CACHE_TASK];
+/* What was written of a caller, or of a target; of several pieces that a format writes. */
+struct cached_side {
+	struct side_key key;
+	uint16_t at[CACHE_BLOCKS], len[CACHE_BLOCKS];
+	uint8_t kept; /* a bit for each block */
+	uint16_t used;
+	char text[CACHE_SIDE];
+};
+
+/* What relation and access are told by. */
+struct verdict_key {
+	uint8_t is[14];
+	uint8_t resolved, there; /* there: of a slot that is in use */
+};
+
+struct cached_verdict {
+	struct verdict_key key;
+	uint16_t len;
+	char text[CACHE_VERDICT];
+};
+
+/* What of a mapping does not hang on the address that was touched. */
+struct region_key {
+	uint64_t start, end, ino;
+	uint32_t dev;
+	uint8_t kind, perms, flags, runs_on;
+	uint32_t text_len; /* of the bytes below */
+	uint32_t there;	   /* of a slot that is in use */
+};
+
+/* It is written in two pieces, between which the offset stands. */
+struct cached_region {
+	struct region_key key;
+	uint16_t first, len; /* of the first piece, of both */
+	char path[CACHE_REGION_TEXT];
+	char text[CACHE_REGION];
 };
 
 struct render_cache {
 	struct clock_text seconds[CACHE_SECONDS]; /* by their number, modulo */
 	struct local_second local;
 	struct cached_host host;
-	struct cached_task tasks[CACHE_TASKS]; /* by their hash */
-	char path[2 * PVM_PATH_MAX];	       /* for fit__text */
+	struct cached_side sides[CACHE_SIDES];		/* by their hash */
+	struct cached_verdict verdicts[CACHE_VERDICTS]; /* likewise */
+	struct cached_region regions[CACHE_REGIONS];	/* likewise */
+	char path[2 * PVM_PATH_MAX];			/* for fit__text */
 };
 
 _Static_assert(sizeof(struct render_cache) <= 256 << 10, "small beside what a run takes of memory");

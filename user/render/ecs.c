@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "event/names.h"
+#include "render/block.h"
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
@@ -227,11 +228,12 @@ static void put_error(struct json *j, const char *code, const char *message)
 	json__close_obj(j);
 }
 
-/* Puts who, whom, and where. */
-static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
+static void put_caller(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
-	const struct call_info *c = &r->call;
+	size_t from;
 
+	if (!block__begin(j, plan, PVM_CALLER, BLOCK_PROCESS, &from))
+		return;
 	put_process(j, plan, c, 0);
 	if (c->caller.container_cnt && fit__begin(j, plan, FIT_CALLER)) {
 		json__open_obj(j, "container");
@@ -239,11 +241,28 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 		json__close_obj(j);
 		fit__end(j, plan);
 	}
-	if (c->target.task) {
-		json__open_obj(j, "Target");
-		put_process(j, plan, c, 1);
-		json__close_obj(j);
-	}
+	block__end(j, plan, PVM_CALLER, BLOCK_PROCESS, from);
+}
+
+static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	size_t from;
+
+	if (!c->target.task || !block__begin(j, plan, PVM_TARGET, BLOCK_PROCESS, &from))
+		return;
+	json__open_obj(j, "Target");
+	put_process(j, plan, c, 1);
+	json__close_obj(j);
+	block__end(j, plan, PVM_TARGET, BLOCK_PROCESS, from);
+}
+
+/* Puts who, whom, and where. */
+static void put_context(struct json *j, struct fit_plan *plan, const struct record *r)
+{
+	const struct call_info *c = &r->call;
+
+	put_caller(j, plan, c);
+	put_target(j, plan, c);
 	if (c->error)
 		put_error(j, c->error, NULL);
 	if (call_rule(c) && fit__begin(j, plan, FIT_RULE)) {

@@ -199,6 +199,9 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 	plan->format = format;
 	plan->cache = cache;
 	plan->whole = true;
+	plan->call = c;
+	plan->looked = 0;
+	plan->verdict = NULL;
 	plan->omit = o->omit;
 	plan->data = o->data;
 	plan->cut = 0;
@@ -331,7 +334,8 @@ void fit__put_regions(struct json *j, const struct fit_plan *plan, const struct 
 	for (enum fit_part part = FIT_REGIONS; part <= FIT_REGIONS_EXIT; part++) {
 		const struct regions_info *regions = regions_of(c, part);
 
-		regions__put(j, part == FIT_REGIONS ? "regions" : "regions_exit",
+		regions__put(j, plan->whole ? plan->cache : NULL,
+			     part == FIT_REGIONS ? "regions" : "regions_exit",
 			     regions->known && !fit__omits(plan, part) ? regions : NULL,
 			     plan->regions[part - FIT_REGIONS], plan->region_text,
 			     plan->format->nulls);

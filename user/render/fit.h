@@ -39,8 +39,13 @@ struct fit_cut {
 struct fit_plan {
 	const struct fit_format *format;
 	struct render_cache *cache;
-	/* Every part but those of `omit` is written, and may be copied from elsewhere. */
+	/* Every part but those of `omit` is written, and may be copied from elsewhere (block.h). */
 	bool whole;
+	const struct call_info *call;	/* that it is of */
+	struct cached_side *sides[2];	/* by enum pvm_who; NULL: not to be kept */
+	uint8_t looked;			/* bits 1 << enum pvm_who: whether they were looked for */
+	struct cached_verdict *verdict; /* to be kept, by this key */
+	struct verdict_key verdict_key;
 	uint32_t data;	/* bytes shown of what a call moved; 0: there is no such key */
 	uint64_t omit;	/* parts that no line has, FIT_BIT */
 	uint64_t given; /* else those that are, FIT_BIT */

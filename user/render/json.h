@@ -20,7 +20,8 @@ extern const struct fit_format json_format;
 void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c);
 void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c);
 void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c);
-void json_access(struct json *j, struct fit_plan *plan, const struct call_info *c);
+/* Puts relation and access. */
+void json_verdict(struct json *j, struct fit_plan *plan, const struct call_info *c);
 void json_rule(struct json *j, struct fit_plan *plan, const struct call_info *c);
 /* Puts true, false, or null for what is not known. */
 static inline void json_tristate(struct json *j, const char *key, enum tristate value)

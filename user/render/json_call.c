@@ -171,8 +171,7 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	put_call(j, plan, c);
 	json_caller(j, plan, c);
 	json_target(j, plan, c);
-	json_relation(j, plan, c);
-	json_access(j, plan, c);
+	json_verdict(j, plan, c);
 	json_rule(j, plan, c);
 	put_sides(j, plan, c);
 	put_data(j, plan, c);

@@ -7,6 +7,7 @@
 
 #include "bpf/rules.h"
 #include "event/names.h"
+#include "render/block.h"
 #include "render/common.h"
 #include "render/json.h"
 #include "render/relatives.h"
@@ -96,6 +97,10 @@ static void put_behind(struct json *j, struct fit_plan *plan, const struct ances
 
 void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
+	size_t from;
+
+	if (!block__begin(j, plan, PVM_CALLER, BLOCK_PROCESS, &from))
+		return;
 	json__open_obj(j, "caller");
 	json_task(j, plan, &c->caller, false);
 	if (fit__begin(j, plan, FIT_CALLER)) {
@@ -103,6 +108,7 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
+	block__end(j, plan, PVM_CALLER, BLOCK_PROCESS, from);
 }
 
 static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
@@ -133,12 +139,27 @@ static void put_target_judged(struct json *j, const struct call_info *c)
 
 static void put_parent(struct json *j, struct fit_plan *plan, const struct relative_info *parent)
 {
-	if (!parent || !fit__begin(j, plan, FIT_TARGET_PARENT)) {
-		json__null(j, "parent");
+	size_t from;
+
+	if (!block__begin(j, plan, PVM_TARGET, BLOCK_PARENT, &from))
 		return;
+	if (parent && fit__begin(j, plan, FIT_TARGET_PARENT)) {
+		relative__put(j, plan->cache, "parent", parent, true);
+		fit__end(j, plan);
+	} else {
+		json__null(j, "parent");
 	}
-	relative__put(j, plan->cache, "parent", parent, true);
-	fit__end(j, plan);
+	block__end(j, plan, PVM_TARGET, BLOCK_PARENT, from);
+}
+
+static void put_target_task(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	size_t from;
+
+	if (!block__begin(j, plan, PVM_TARGET, BLOCK_PROCESS, &from))
+		return;
+	json_task(j, plan, t, true);
+	block__end(j, plan, PVM_TARGET, BLOCK_PROCESS, from);
 }
 
 /* Of a target that is not resolved, nothing is told but what the call named. */
@@ -157,7 +178,7 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 		fit__end(j, plan);
 	}
 	if (resolved)
-		json_task(j, plan, &c->target, true);
+		put_target_task(j, plan, &c->target);
 	if (fit__begin(j, plan, FIT_TARGET)) {
 		put_target_judged(j, c);
 		put_parent(j, plan, relatives__parent(c, PVM_TARGET));
@@ -184,7 +205,7 @@ void json_relation(struct json *j, struct fit_plan *plan, const struct call_info
 	fit__end(j, plan);
 }
 
-void json_access(struct json *j, struct fit_plan *plan, const struct call_info *c)
+static void put_access(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	const struct access_info *a = &c->access;
 
@@ -205,6 +226,17 @@ void json_access(struct json *j, struct fit_plan *plan, const struct call_info *
 		json__null(j, "yama_scope");
 	json__close_obj(j);
 	fit__end(j, plan);
+}
+
+void json_verdict(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	size_t from;
+
+	if (!block__verdict(j, plan, c, &from))
+		return;
+	json_relation(j, plan, c);
+	put_access(j, plan, c);
+	block__verdict_end(j, plan, from);
 }
 
 void json_rule(struct json *j, struct fit_plan *plan, const struct call_info *c)

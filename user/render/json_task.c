@@ -1,41 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_task - the caller and the target of a call. A process that calls again looks the same
- * again, so what was written for it is kept and copied. What that saves: docs/design.md, Output. */
+/* json_task - the caller and the target of a call. */
 #include <string.h>
 
 #include "render/common.h"
 #include "render/json.h"
-
-static struct cached_task *slot_of(struct render_cache *cache, const struct task_info *t,
-				   bool is_target)
-{
-	uint64_t hash = t->task->start_ns ^ ((uint64_t)t->task->tid << 20) ^ is_target;
-
-	hash *= 0x9e3779b97f4a7c15ULL;
-	return &cache->tasks[hash >> 57 & (CACHE_TASKS - 1)];
-}
-
-static void make_key(struct task_key *key, const struct task_info *t, bool is_target, uint64_t omit)
-{
-	key->task = *t->task;
-	key->stamp[0] = t->stamp[0];
-	key->stamp[1] = t->stamp[1];
-	key->real_start_ns = t->real_start_ns;
-	key->is_target = is_target;
-	key->omit = omit;
-}
 
 /* This is one of which nothing is known. */
 static const struct task_info no_task = {
 	.task = &(const struct pvm_task){ .loginuid = PVM_NO_ID, .sessionid = PVM_NO_ID },
 	.bare = true,
 };
-
-/* Strings nobody vouches for may be others next time. */
-static bool is_stamped(const struct task_info *t)
-{
-	return (t->stamp[0] || (!t->exe && !t->args)) && (t->stamp[1] || !t->cgroup);
-}
 
 /* This is one of the strings that a process can choose, and what goes with it. */
 struct text {
@@ -265,8 +239,7 @@ static void put_home(struct json *j, struct fit_plan *plan, const struct task_in
 }
 
 /* Who it is stands between the keys that can be cut. */
-static void put_all(struct json *j, struct fit_plan *plan, const struct task_info *t,
-		    bool is_target)
+void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target)
 {
 	const enum fit_part more = FIT_CALLER + is_target;
 	const struct pvm_task *task = t->task;
@@ -296,32 +269,7 @@ static void put_all(struct json *j, struct fit_plan *plan, const struct task_inf
 	}
 }
 
-void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target)
-{
-	struct cached_task *slot;
-	struct task_key key;
-	size_t from;
-
-	if (!plan->whole || !is_stamped(t)) {
-		put_all(j, plan, t, is_target);
-		return;
-	}
-	slot = slot_of(plan->cache, t, is_target);
-	make_key(&key, t, is_target, plan->omit);
-	if (slot->len && !memcmp(&slot->key, &key, sizeof(key))) {
-		json__raw(j, NULL, slot->text, slot->len);
-		return;
-	}
-	from = j->len + j->comma;
-	put_all(j, plan, t, is_target);
-	if (j->failed || j->len - from > sizeof(slot->text))
-		return;
-	slot->key = key;
-	slot->len = (uint32_t)(j->len - from);
-	memcpy(slot->text, j->buf + from, slot->len);
-}
-
 void json_no_task(struct json *j, struct fit_plan *plan)
 {
-	put_all(j, plan, &no_task, true);
+	json_task(j, plan, &no_task, true);
 }

@@ -12,6 +12,7 @@
 
 #include "base/units.h"
 #include "event/names.h"
+#include "render/block.h"
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
@@ -294,6 +295,10 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct call
 
 static void put_actor(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
+	size_t from;
+
+	if (!block__begin(j, plan, PVM_CALLER, BLOCK_PROCESS, &from))
+		return;
 	json__open_obj(j, "actor");
 	put_process(j, plan, c, 0);
 	if (fit__begin(j, plan, FIT_CALLER)) {
@@ -301,6 +306,17 @@ static void put_actor(struct json *j, struct fit_plan *plan, const struct call_i
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
+	block__end(j, plan, PVM_CALLER, BLOCK_PROCESS, from);
+}
+
+static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	size_t from;
+
+	if (!block__begin(j, plan, PVM_TARGET, BLOCK_PROCESS, &from))
+		return;
+	put_process(j, plan, c, 1);
+	block__end(j, plan, PVM_TARGET, BLOCK_PROCESS, from);
 }
 
 /* Puts "unresolved:pid:991". */
@@ -370,7 +386,7 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 	json__close_obj(j);
 	put_actor(j, plan, c);
 	if (c->target.task)
-		put_process(j, plan, c, 1);
+		put_target(j, plan, c);
 	else
 		put_unresolved(j, c);
 }

@@ -5,6 +5,7 @@
 
 #include "event/names.h"
 #include "event/path.h"
+#include "render/piece.h"
 
 void regions__perms(const struct pvm_region *r, char out[REGIONS_PERMS_SZ])
 {
@@ -89,8 +90,11 @@ static void put_name(struct json *j, const struct region_info *info, size_t max,
 static void put_place(struct json *j, const struct region_info *info, bool nulls)
 {
 	const struct pvm_region *r = info->raw;
+	const char *kind = region_name(r);
 	char perms[REGIONS_PERMS_SZ];
 
+	if (kind || nulls)
+		json__word(j, "kind", kind);
 	if (r->kind <= PVM_REGION_NONE) {
 		put_null(j, "perms", nulls);
 		put_null(j, "start", nulls);
@@ -108,15 +112,19 @@ static void put_place(struct json *j, const struct region_info *info, bool nulls
 		put_null(j, "runs_on", nulls);
 }
 
+static void put_offset(struct json *j, const struct pvm_region *r, bool nulls)
+{
+	if (r->flags & PVM_REGION_BACKED)
+		json__hex(j, "offset", r->offset);
+	else
+		put_null(j, "offset", nulls);
+}
+
 static void put_backing(struct json *j, const struct region_info *info, size_t text_max, bool nulls)
 {
 	const struct pvm_region *r = info->raw;
 	bool backed = r->flags & PVM_REGION_BACKED;
 
-	if (backed)
-		json__hex(j, "offset", r->offset);
-	else
-		put_null(j, "offset", nulls);
 	put_texts(j, info, text_max, nulls);
 	if (backed)
 		json__dev(j, "dev", r->dev);
@@ -130,19 +138,88 @@ static void put_backing(struct json *j, const struct region_info *info, size_t t
 		json__bool(j, "deleted", r->flags & PVM_REGION_DELETED);
 	else
 		put_null(j, "deleted", nulls);
+	put_name(j, info, text_max, nulls);
 }
 
 void regions__put_one(struct json *j, const struct region_info *info, size_t text_max, bool nulls)
 {
-	const char *kind = region_name(info->raw);
+	json__open_obj(j, NULL);
+	put_elements(j, info->raw, nulls);
+	put_place(j, info, nulls);
+	put_offset(j, info->raw, nulls);
+	put_backing(j, info, text_max, nulls);
+	json__close_obj(j);
+}
+
+static struct region_key key_of(const struct region_info *info)
+{
+	const struct pvm_region *r = info->raw;
+
+	return (struct region_key){
+		.start = r->start,
+		.end = r->end,
+		.ino = r->ino,
+		.dev = r->dev,
+		.kind = r->kind,
+		.perms = r->perms,
+		.flags = r->flags,
+		.runs_on = (uint8_t)info->runs_on,
+		.text_len = info->text ? (uint32_t)info->text_len + 1 : 0,
+		.there = 1,
+	};
+}
+
+static bool is_kept(const struct cached_region *c, const struct region_key *key,
+		    const struct region_info *info)
+{
+	return !memcmp(&c->key, key, sizeof(*key)) &&
+	       (!info->text || !memcmp(c->path, info->text, info->text_len));
+}
+
+/* first: how much of it stands ahead of the offset. */
+static void keep(struct cached_region *c, const struct region_key *key,
+		 const struct region_info *info, const char *text, size_t first, size_t len)
+{
+	c->key = *key;
+	c->first = (uint16_t)first;
+	c->len = (uint16_t)len;
+	memcpy(c->text, text, len);
+	if (info->text)
+		memcpy(c->path, info->text, info->text_len);
+}
+
+/* Puts one as regions__put_one does, if nothing of it is to be cut. */
+static void put_whole(struct json *j, struct render_cache *cache, const struct region_info *info,
+		      bool nulls)
+{
+	const struct region_key key = key_of(info);
+	struct cached_region *c =
+		&cache->regions[piece__hash(key.start ^ key.end << 1) % CACHE_REGIONS];
+	char text[CACHE_REGION];
+	size_t from, first, second;
 
 	json__open_obj(j, NULL);
 	put_elements(j, info->raw, nulls);
-	if (kind || nulls)
-		json__str(j, "kind", kind);
+	if (is_kept(c, &key, info)) {
+		piece__copy(j, c->text, c->first);
+		put_offset(j, info->raw, nulls);
+		piece__copy(j, c->text + c->first, (size_t)c->len - c->first);
+		json__close_obj(j);
+		return;
+	}
+	from = piece__mark(j);
 	put_place(j, info, nulls);
-	put_backing(j, info, text_max, nulls);
-	put_name(j, info, text_max, nulls);
+	first = piece__len(j, from);
+	if (first <= sizeof(text))
+		memcpy(text, j->buf + from, first);
+	put_offset(j, info->raw, nulls);
+	from = piece__mark(j);
+	put_backing(j, info, SIZE_MAX, nulls);
+	second = piece__len(j, from);
+	if (!j->failed && first + second <= sizeof(text)) {
+		memcpy(text + first, j->buf + from, second);
+		keep(c, &key, info, text, first, first + second);
+	}
 	json__close_obj(j);
 }
 
@@ -155,15 +232,21 @@ bool regions__cut(const struct regions_info *regions, size_t text_max)
 	return false;
 }
 
-void regions__put(struct json *j, const char *key, const struct regions_info *regions, uint32_t cnt,
-		  size_t text_max, bool nulls)
+void regions__put(struct json *j, struct render_cache *cache, const char *key,
+		  const struct regions_info *regions, uint32_t cnt, size_t text_max, bool nulls)
 {
 	if (!regions) {
 		put_null(j, key, nulls);
 		return;
 	}
 	json__open_arr(j, key);
-	for (uint32_t i = 0; i < regions->cnt && i < cnt; i++)
-		regions__put_one(j, &regions->at[i], text_max, nulls);
+	for (uint32_t i = 0; i < regions->cnt && i < cnt; i++) {
+		const struct region_info *info = &regions->at[i];
+
+		if (cache && (!info->text || info->text_len <= CACHE_REGION_TEXT))
+			put_whole(j, cache, info, nulls);
+		else
+			regions__put_one(j, info, text_max, nulls);
+	}
 	json__close_arr(j);
 }

@@ -8,13 +8,14 @@
 #include <stdint.h>
 
 #include "event/record.h"
+#include "render/cache.h"
 #include "render/json_writer.h"
 
 /* One of them, an object. text_max: bytes of its path or name that are shown, the last ones. */
 void regions__put_one(struct json *j, const struct region_info *info, size_t text_max, bool nulls);
-/* A list of the first cnt of them; NULL: they are not told. */
-void regions__put(struct json *j, const char *key, const struct regions_info *regions, uint32_t cnt,
-		  size_t text_max, bool nulls);
+/* A list of the first cnt of them; NULL: they are not told. cache: of a line of which nothing is cut, else NULL. */
+void regions__put(struct json *j, struct render_cache *cache, const char *key,
+		  const struct regions_info *regions, uint32_t cnt, size_t text_max, bool nulls);
 /* Whether one of them has a longer path or name. */
 bool regions__cut(const struct regions_info *regions, size_t text_max);
 /* "rw-p", with a NUL; empty where nothing is mapped. */

@@ -9,6 +9,7 @@
 #include "bpf/rules.h"
 #include "event/decode.h"
 #include "event/names.h"
+#include "render/block.h"
 #include "render/common.h"
 #include "render/relatives.h"
 
@@ -218,15 +219,21 @@ static void put_behind(struct json *j, struct fit_plan *plan, const struct ances
 	fit__end(j, plan);
 }
 
+/* What a format lacks of a side is the same in all of its lines. */
 static void put_caller(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		       unsigned int lacks)
 {
+	size_t from;
+
 	if (!fit__begin(j, plan, FIT_CALLER))
 		return;
-	json__open_obj(j, "caller");
-	put_task(j, plan, &c->caller, 0, lacks);
-	put_behind(j, plan, c->ancestry[PVM_CALLER], lacks);
-	json__close_obj(j);
+	if (block__begin(j, plan, PVM_CALLER, BLOCK_REST, &from)) {
+		json__open_obj(j, "caller");
+		put_task(j, plan, &c->caller, 0, lacks);
+		put_behind(j, plan, c->ancestry[PVM_CALLER], lacks);
+		json__close_obj(j);
+		block__end(j, plan, PVM_CALLER, BLOCK_REST, from);
+	}
 	fit__end(j, plan);
 }
 
@@ -262,6 +269,8 @@ static void put_judged(struct json *j, const struct pvm_access *a)
 static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		       unsigned int lacks)
 {
+	size_t from;
+
 	json__open_obj(j, "target");
 	if (fit__begin(j, plan, FIT_ASKED)) {
 		json__s64(j, "arg", c->target_arg);
@@ -276,7 +285,10 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 			json__bool(j, "confirmed", true);
 		put_owner(j, plan, &c->owner);
 		put_judged(j, &c->raw->access);
-		put_task(j, plan, &c->target, 1, lacks);
+		if (block__begin(j, plan, PVM_TARGET, BLOCK_REST, &from)) {
+			put_task(j, plan, &c->target, 1, lacks);
+			block__end(j, plan, PVM_TARGET, BLOCK_REST, from);
+		}
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -317,6 +329,17 @@ static void put_access(struct json *j, struct fit_plan *plan, const struct call_
 		json__u64(j, "yama_scope", a->yama - PVM_YAMA_DISABLED);
 	json__close_obj(j);
 	fit__end(j, plan);
+}
+
+static void put_verdict(struct json *j, struct fit_plan *plan, const struct call_info *c)
+{
+	size_t from;
+
+	if (!block__verdict(j, plan, c, &from))
+		return;
+	put_relation(j, plan, c);
+	put_access(j, plan, c);
+	block__verdict_end(j, plan, from);
 }
 
 static void put_rule(struct json *j, struct fit_plan *plan, const struct call_info *c,
@@ -412,8 +435,7 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 	put_top(j, plan, c, lacks);
 	put_caller(j, plan, c, lacks);
 	put_target(j, plan, c, lacks);
-	put_relation(j, plan, c);
-	put_access(j, plan, c);
+	put_verdict(j, plan, c);
 	put_rule(j, plan, c, lacks);
 	put_sides(j, plan, c);
 	if (plan->data && c->data && fit__begin(j, plan, FIT_DATA)) {

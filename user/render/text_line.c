@@ -95,6 +95,31 @@ static void put_char(struct text_line *t, const char *bytes, size_t len, unsigne
 		t->mark = t->out->len;
 }
 
+/* Puts characters of one byte and one column each: at once, where the line has room for them and for the sign of a cut. */
+static void put_ascii(struct text_line *t, const char *text, size_t len)
+{
+	if (!t->full && t->out->len + len + LEN(ELLIPSIS) <= t->max &&
+	    (!t->width || t->col + len < t->width)) {
+		if (!append(t, text, len))
+			return;
+		t->col += (unsigned int)len;
+		t->mark = t->out->len;
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		put_char(t, text + i, 1, 1);
+}
+
+/* Returns how many characters stand there that text__bytes puts as they are, and that are ASCII. */
+static size_t plain_len(const unsigned char *in, const unsigned char *end)
+{
+	const unsigned char *at = in;
+
+	while (at < end && *at >= ' ' && *at < 0x7f && *at != '\\')
+		at++;
+	return (size_t)(at - in);
+}
+
 /* Puts \xNN, or \u{NNNN}. */
 static void put_escape(struct text_line *t, uint32_t value, bool is_char)
 {
@@ -135,13 +160,35 @@ int text__end(struct text_line *t)
 	return t->out->failed ? -ENOMEM : 0;
 }
 
+/* Returns how many of the program's own characters there are one byte each, as nearly all are: they are looked at by eights. */
+static size_t ascii_len(const char *s, size_t len)
+{
+	uint64_t eight;
+	size_t at = 0;
+
+	for (; len - at >= sizeof(eight); at += sizeof(eight)) {
+		memcpy(&eight, s + at, sizeof(eight));
+		if (eight & 0x8080808080808080ULL)
+			break;
+	}
+	while (at < len && !(s[at] & 0x80))
+		at++;
+	return at;
+}
+
 void text__put(struct text_line *t, const char *s)
 {
+	const char *end = s + strlen(s);
 	uint32_t c;
 
-	while (*s) {
-		size_t len = decode_char((const unsigned char *)s, strlen(s), &c);
+	while (s < end) {
+		size_t len = ascii_len(s, (size_t)(end - s));
 
+		put_ascii(t, s, len);
+		s += len;
+		if (s == end)
+			return;
+		len = decode_char((const unsigned char *)s, (size_t)(end - s), &c);
 		if (!len)
 			return;
 		put_char(t, s, len, 1);
@@ -157,6 +204,11 @@ void text__bytes(struct text_line *t, const char *bytes, size_t len)
 	size_t n;
 
 	for (; in < end && *in && !t->full; in += n) {
+		n = plain_len(in, end);
+		if (n) {
+			put_ascii(t, (const char *)in, n);
+			continue;
+		}
 		n = decode_char(in, (size_t)(end - in), &c);
 		cols = n ? columns_of(c) : 0;
 		if (!n) {
@@ -199,12 +251,6 @@ void text__print(FILE *f, const char *s)
 	json__free(&out);
 }
 
-static void put_ascii(struct text_line *t, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		put_char(t, text + i, 1, 1);
-}
-
 void text__u64(struct text_line *t, uint64_t value)
 {
 	char digits[20], *at = digits + sizeof(digits);
@@ -231,7 +277,7 @@ void text__time(struct text_line *t, uint64_t real_ns)
 	time_t now = (time_t)(real_ns / NS_PER_S);
 	unsigned int ms = (unsigned int)(real_ns % NS_PER_S / NS_PER_MS);
 	const char fraction[] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
-				  (char)('0' + ms % 10), '\0' };
+				  (char)('0' + ms % 10) };
 	struct tm tm;
 
 	if (!*last->text || now != last->second) {
@@ -242,14 +288,18 @@ void text__time(struct text_line *t, uint64_t real_ns)
 	}
 	text__tint(t, TINT_DIM);
 	text__put(t, last->text);
-	text__put(t, fraction);
+	put_ascii(t, fraction, sizeof(fraction));
 	text__tint(t, TINT_PLAIN);
 }
 
 void text__to(struct text_line *t, unsigned int col)
 {
+	static const char blanks[] = "                                ";
+
 	do {
-		put_char(t, " ", 1, 1);
+		size_t cnt = t->col < col ? col - t->col : 1;
+
+		put_ascii(t, blanks, cnt < LEN(blanks) ? cnt : LEN(blanks));
 	} while (t->col < col && !t->full && !t->out->failed);
 }
 
@@ -270,8 +320,12 @@ size_t text__amount(char out[TEXT_AMOUNT_SZ], uint64_t bytes)
 	static const char units[] = "KMGTPE";
 	unsigned int unit = 0, shift = 10;
 
-	if (bytes < 10000)
-		return (size_t)snprintf(out, TEXT_AMOUNT_SZ, "%u", (unsigned int)bytes);
+	if (bytes < 10000) {
+		char *end = json__put_u64(out, bytes);
+
+		*end = '\0';
+		return (size_t)(end - out);
+	}
 	while (unit < LEN(units) - 1 && bytes >> shift >= 1024) {
 		shift += 10;
 		unit++;
