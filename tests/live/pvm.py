@@ -297,7 +297,8 @@ class Tracer:
 
 
 class Shared:
-    """Tracers that many tests use, as a start costs a second of a CPU. One that had trouble is replaced."""
+    """Tracers that many tests use, as a start costs a second of a CPU. One that had trouble is replaced. Numbers of processes come
+    round within a run of all tests, so what it told before a test asked for it is no event of that test."""
 
     def __init__(self):
         self.running = {}
@@ -313,7 +314,9 @@ class Shared:
             t = None
         if not t:
             t = self.running[key] = Tracer(*args, prefix=prefix, **kw)
-        t.stream.bad.clear()
+        with t.changed:
+            t.stream.bad.clear()
+            t.stream.begin()
         return t
 
     def close(self):

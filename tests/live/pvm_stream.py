@@ -256,13 +256,19 @@ class Stream:
         self.rest = b""
         self.lines = []  # records, or lines of calls that nobody has looked at yet
         self.last_type = None
-        self.callers = collections.defaultdict(list)  # pid -> places in lines
+        self.callers = collections.defaultdict(list)  # pid -> places in lines, from the begin on
+        self.first = 0  # the place of the begin
         self.ids = set()
         self.runs = set()
         self.twice = 0
         self.final = 0  # last records of a call
         self.forms = collections.Counter()
         self.bad = []  # single records that break the contract, for the test that caused them
+
+    def begin(self):
+        """Calls that were told before are no longer found."""
+        self.callers.clear()
+        self.first = len(self.lines)
 
     def feed(self, data):
         *lines, self.rest = (self.rest + data).split(b"\n")
@@ -329,7 +335,7 @@ class Stream:
         return self.lines[place]
 
     def calls(self, pid=None):
-        places = range(len(self.lines)) if pid is None else self.callers.get(pid, ())
+        places = range(self.first, len(self.lines)) if pid is None else self.callers.get(pid, ())
         found = [self.look(i) for i in places]
         return [r for r in found if r["type"] == "process_vm_access"]
 
