@@ -254,15 +254,16 @@ def own(tracer, target):
     return event["access"]["by"]
 
 
-@pytest.fixture(scope="module")
-def restricted():
-    """The scope of Yama is read as the tracer starts, and from time to time."""
+@pytest.fixture
+def restricted(tracer):
+    """The scope of Yama is read from time to time."""
     @contextlib.contextmanager
-    def tracer(scope):
-        YAMA.write_text(str(scope))
-        with Tracer() as t:
-            yield t
-    return tracer
+    def ready(wanted):
+        YAMA.write_text(str(wanted))
+        poll(lambda: own_call(os.getpid(), local=SIDE, remote=SIDE) == 64 and
+             tracer.of(os.getpid())[-2]["access"]["yama_scope"] == wanted)
+        yield tracer
+    return ready
 
 
 @pytest.mark.needs("yama")

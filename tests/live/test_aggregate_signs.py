@@ -168,7 +168,7 @@ def seen_late(way, *options, **popen):
 
 
 WAYS = [pytest.param((), True, id="moved"), pytest.param(("exec",), None, id="exec", marks=pytest.mark.alike),
-        pytest.param(("gone",), None, id="gone")]
+        pytest.param(("gone",), None, id="gone", marks=pytest.mark.alike)]
 
 
 @pytest.mark.without_witnesses

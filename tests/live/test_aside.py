@@ -76,7 +76,8 @@ def held_up(tracer, what):
     pytest.fail(f"the target was too late each time: {runs}")
 
 
-@pytest.mark.parametrize("what, key, after", [("uid", "uid", 4002), ("open", "dumpable", True)])
+@pytest.mark.parametrize("what, key, after", [
+    pytest.param("uid", "uid", 4002, marks=pytest.mark.alike), ("open", "dumpable", True)])
 def test_a_target_that_changes_while_its_caller_is_held_up(what, key, after):
     """Without having waited for anything, so that no clock has to be asked."""
     with Tracer("--caller-comm", "pvmstall", "--attach", "tracepoint") as t:

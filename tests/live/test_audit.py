@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """--audit: refused in clear words where the kernel has no kprobes; where it has, what hooks that were made blind
-(pvmblind.c) do not see is told, and nothing else. More of it: tests/vm/audit.py."""
+(pvmblind.c) do not see is told, and nothing else. More of it: tests/vm/audit.py, which each guest of make check runs, so that
+what is alike here need not be run there."""
 
 import json
 import os
@@ -50,6 +51,7 @@ def test_not_in_force_by_default(tracer):
     assert len(events) == 2 and not any(e["audit"] for e in events)
 
 
+@pytest.mark.alike
 @needs_kprobes
 def test_quiet_while_hooks_see_all():
     with Tracer("--audit", *ONLY_ME) as t:
@@ -61,6 +63,7 @@ def test_quiet_while_hooks_see_all():
         assert t.counters["audited"] == t.counters["audit_lost"] == 0 and t.end["balanced"]
 
 
+@pytest.mark.alike
 @needs_kprobes
 def test_what_blind_hooks_miss_is_told(alone):
     with Tracer("--audit", *ONLY_ME) as t:

@@ -48,13 +48,14 @@ def test_a_call_like_the_one_that_a_sweep_told():
     assert told == [("ended", None), ("complete", "EFAULT")]
 
 
+@pytest.mark.alike
 def test_an_end_like_that_of_the_call_that_a_sweep_told():
     """Of the second one no begin is seen either."""
     told, _ = run(("call", ENDS), ("wait", SWEPT), ("call", ENTER | BEGIN | PERMIT))
     assert told == [("ended", None), ("orphan", "EFAULT")]
 
 
-@pytest.mark.parametrize("before", [NONE, EXIT], ids=["whole", "exit-passed-over"])
+@pytest.mark.parametrize("before", [pytest.param(NONE, id="whole", marks=pytest.mark.alike), pytest.param(EXIT, id="exit-passed-over")])
 def test_a_refused_call_like_the_last_one(before):
     """What seccomp refuses comes to the last hook only, which was still awaited for the first call."""
     told, results = run(("call", before), ("refuse", errno.EACCES), ("call", NONE))
@@ -81,7 +82,9 @@ def test_calls_that_only_the_permission_check_sees():
     assert told == [("ended", None)] * 3 + [("complete", "EFAULT")]
 
 
-@pytest.mark.parametrize("passed, phase", [(ENTER, "complete"), (ENTER | ENDS, "ended"), (ENTER | BEGIN, "complete")])
+@pytest.mark.parametrize("passed, phase", [
+    pytest.param(ENTER, "complete", marks=pytest.mark.alike), pytest.param(ENTER | ENDS, "ended", marks=pytest.mark.alike),
+    (ENTER | BEGIN, "complete")])
 def test_a_call_behind_one_that_only_the_permission_check_sees(passed, phase):
     """It is no part of that, whichever hook sees it first."""
     told, _ = run(("call", ENTER | BEGIN | ENDS), ("call", passed))

@@ -30,12 +30,12 @@ FILTERS = [
     row(NAMED, "-p !{target}", True, True, marks=ALIKE),
     row(NAMED, "--target-comm pvmvictim", True, True, marks=ALIKE),
     row(NAMED, "--target-uid !4002", False, True, marks=ALIKE),
-    row(NAMED, "--target-uid 4002", True, True),
+    row(NAMED, "--target-uid 4002", True, True, marks=ALIKE),
     row(NAMED, "--target-uid 4002 --outcome failure", False, False, marks=ALIKE),
     row(UNNAMED, "", True, True, marks=ALIKE),
     row(UNNAMED, "--target-comm pvmvictim", True, True),
     row(UNNAMED, "--target-comm !pvmvictim", False, True, marks=ALIKE),
-    row(UNNAMED, "--target-uid 0", False, True),
+    row(UNNAMED, "--target-uid 0", False, True, marks=ALIKE),
 ]
 
 
