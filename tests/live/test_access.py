@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pvm import LIBC, Tracer, own_call, poll
+from pvm import LIBC, Held, own_call, poll
 from pvm_host import status
 from pvm_lender import Lender, needs_owner
 
@@ -44,6 +44,43 @@ def new_user_ns(uid, dumpable=1):
     become(uid)
     assert LIBC.unshare(CLONE_NEWUSER) == 0
     prctl(PR_SET_DUMPABLE, dumpable)
+
+
+def write_maps(pid, ready):
+    """Waits until that process is in a user namespace of its own, below ours, and gives it UID and OTHER there."""
+    os.read(ready, 1)
+    for name in ("uid_map", "gid_map"):
+        Path(f"/proc/{pid}/{name}").write_text(f"{UID} {UID} 2")
+
+
+def nested_user_ns(*makers, dumpable=1):
+    """One user namespace in the other, of which each of these users makes one."""
+    for uid in makers:
+        me, (ready, done) = os.getpid(), os.pipe()
+        helper = os.fork()
+        if helper == 0:
+            try:
+                write_maps(me, ready)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        new_user_ns(uid)
+        os.write(done, b".")
+        assert os.waitpid(helper, 0)[1] == 0
+        os.close(ready)
+        os.close(done)
+    prctl(PR_SET_DUMPABLE, dumpable)
+
+
+def enter(pid):
+    """UID, in the user namespace of that process."""
+    def step():
+        fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+        become(UID)
+        assert LIBC.setns(fd, CLONE_NEWUSER) == 0
+        os.close(fd)
+        prctl(PR_SET_DUMPABLE, 1)
+    return step
 
 
 @contextlib.contextmanager
@@ -96,8 +133,9 @@ def scope():
     return int(YAMA.read_text()) if YAMA.exists() else None
 
 
-def check(tracer, target, steps, by=None, denied=None, dumpable=True, owner=0, capable=False, covered=True):
-    pid, ret = call(target, *steps)
+def check(tracer, target, steps, by=None, denied=None, dumpable=True, owner=0, capable=False, covered=True, remote=SIDE, able=None):
+    """able: whether the caller has the capability where it is, which without steps it has."""
+    pid, ret = call(target, *steps, remote=remote)
     assert ret == (64 if by else -errno.EPERM)
     event = tracer.one(pid)
     access = dict(event["access"])
@@ -106,7 +144,7 @@ def check(tracer, target, steps, by=None, denied=None, dumpable=True, owner=0, c
     assert access == {"by": by, "denied_by": denied, "cap_sys_ptrace": capable, "caps_covered": covered,
                       "traces_target": False, "yama_scope": scope()}
     assert event["target"]["dumpable"] is dumpable and event["target"]["user_ns_owner"] == owner
-    assert event["caller"]["cap_sys_ptrace"] is (steps == ())
+    assert event["caller"]["cap_sys_ptrace"] is (steps == () if able is None else able)
 
 
 @pytest.fixture(autouse=True)
@@ -169,6 +207,59 @@ def test_out_of_a_user_namespace(tracer):
         event = tracer.one(pid)
         assert ret == -errno.EPERM and event["access"]["denied_by"] == "cap"
         assert event["caller"]["cap_sys_ptrace"] is True and event["access"]["cap_sys_ptrace"] is False
+
+
+@pytest.mark.needs("user_ns")
+def test_nested_user_namespaces(tracer):
+    """Whoever has the capability in one has it in all below it, and so has who made that one, from the outside. That one made the
+    target's own one is worth nothing there; nor are rights in a namespace beside it, or below it."""
+    with child(lambda: nested_user_ns(UID)) as outer, child(enter(outer), lambda: nested_user_ns(OTHER)) as target:
+        below = {"owner": OTHER, "covered": False}
+        check(tracer, target, (), by="cap_sys_ptrace", capable=True, **below)
+        check(tracer, target, (as_user(UID),), by="cap_sys_ptrace", capable=True, **below)
+        check(tracer, target, (as_user(OTHER),), denied="cap", **below)
+        check(tracer, target, (enter(outer),), by="cap_sys_ptrace", capable=True, able=True, **below)
+        check(tracer, target, (lambda: nested_user_ns(UID),), denied="user", able=True, **below)
+        check(tracer, target, (lambda: nested_user_ns(OTHER),), denied="cap", able=True, **below)
+        check(tracer, target, (lambda: nested_user_ns(OTHER, OTHER),), denied="cap", able=True, **below)
+        check(tracer, outer, (enter(target),), denied="cap", owner=UID, covered=False, able=True)
+        # In one of them it is as outside of all.
+        check(tracer, target, (enter(target),), by="cap_sys_ptrace", owner=OTHER, capable=True, able=True)
+        # The program of these was executed outside.
+        with child(enter(outer), lambda: nested_user_ns(OTHER, dumpable=0)) as closed:
+            check(tracer, closed, (enter(outer),), denied="dumpable", dumpable=False, capable=True, able=True, **below)
+            check(tracer, closed, (), by="cap_sys_ptrace", dumpable=False, capable=True, **below)
+
+
+@pytest.mark.needs("user_ns")
+def test_very_many_user_namespaces(tracer):
+    """As deep as the kernel lets them be."""
+    with child(lambda: nested_user_ns(*[UID] * 32)) as target:
+        check(tracer, target, (as_user(UID),), by="cap_sys_ptrace", owner=UID, capable=True, covered=False)
+        check(tracer, target, (as_user(OTHER),), denied="user", owner=UID, covered=False)
+        check(tracer, target, (), by="cap_sys_ptrace", owner=UID, capable=True, covered=False)
+
+
+# Not dumpable, and says where a byte of it is.
+CLOSED = """
+import ctypes, json, sys
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+buf = ctypes.create_string_buffer(64)
+print(json.dumps({"address": ctypes.addressof(buf)}), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.needs("user_ns")
+def test_not_dumpable_and_executed_in_its_user_namespace(tracer):
+    """The capability is asked for there, so its maker has it."""
+    with Held("/usr/bin/unshare", "-Ur", "/usr/bin/python3", "-B", "-c", CLOSED, user=UID, group=UID, extra_groups=[]) as h:
+        there = (ctypes.c_size_t * 2)(h.line()["address"], 64)
+        remote = (ctypes.addressof(there), 1)
+        of = {"dumpable": False, "owner": UID, "covered": False, "remote": remote}
+        check(tracer, h.pid, (as_user(UID),), by="cap_sys_ptrace", capable=True, **of)
+        check(tracer, h.pid, (as_user(OTHER),), denied="user", **of)
+        check(tracer, h.pid, (), by="cap_sys_ptrace", capable=True, **of)
 
 
 def test_own_memory(tracer):

@@ -4,19 +4,22 @@ session and its terminal, a tracer, and the target's parent."""
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import pty
 import signal
+import stat
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 import pytest
 
 from pvm import LIBC, TRIGGERS, Held, Tracer, own_call, parse_time, poll
-from pvm_host import start_ns, status
+from pvm_host import start_ns, stat_fields, status
 
 PVMCALL = TRIGGERS / "pvmcall"
 PTRACE_SEIZE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 0x4206, 15, 36
@@ -299,6 +302,27 @@ def test_session_and_terminal(tracer):
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     os.close(master)
+
+
+@pytest.mark.parametrize("minor, name", [(63, "tty63"), (67, "ttyS3")])
+def test_a_terminal_that_is_none_of_a_window(tracer, public_dir, minor, name):
+    """A console and a serial line: as ps(1) shows them."""
+    node = public_dir / "terminal"
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(4, minor))
+    try:
+        fd = os.open(node, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError as e:
+        pytest.skip(f"this machine has no {name}: {e.strerror}")
+
+    def take():
+        fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
+    with line_down([take, nothing]) as (first, last, one_call):
+        one_call()
+        caller = tracer.one(last)["caller"]
+        shown = subprocess.run(["ps", "-o", "tty=", "-p", str(last)], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+        assert caller["tty"] == shown == name and caller["session_leader"]["pid"] == first
+        assert int(stat_fields(last)[4]) == os.makedev(4, minor)
+    os.close(fd)
 
 
 def test_without_a_terminal_and_its_own_leader(tracer):
