@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PTRACE_SEIZE = 0x4206
 CLONE_NEWUSER = 0x10000000
 KTHREADD = 2
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
+SUID_DUMPABLE = Path("/proc/sys/fs/suid_dumpable")
 BUFFER = ctypes.create_string_buffer(b"what is to be read", 64)
 IOV = (ctypes.c_size_t * 2)(ctypes.addressof(BUFFER), 64)
 SIDE = (ctypes.addressof(IOV), 1)
@@ -238,6 +240,25 @@ def test_very_many_user_namespaces(tracer):
         check(tracer, target, (as_user(UID),), by="cap_sys_ptrace", owner=UID, capable=True, covered=False)
         check(tracer, target, (as_user(OTHER),), denied="user", owner=UID, covered=False)
         check(tracer, target, (), by="cap_sys_ptrace", owner=UID, capable=True, covered=False)
+
+
+@pytest.mark.parametrize("how", [0, 2])
+def test_a_program_that_its_user_may_not_read(tracer, public_dir, how):
+    """It is not dumpable, whatever fs.suid_dumpable makes of that: 2, by which root may have a dump, lets nobody in."""
+    program = public_dir / "closed"
+    shutil.copy("/bin/cat", program)
+    program.chmod(0o711)
+    was = SUID_DUMPABLE.read_text()
+    SUID_DUMPABLE.write_text(str(how))
+    try:
+        with Held(program, user=UID, group=UID, extra_groups=[]) as h:
+            assert h.step("{}") == {}
+            pid, ret = call(h.pid, as_user(UID))
+            event = tracer.one(pid)
+            assert ret == -errno.EPERM and (event["access"]["by"], event["access"]["denied_by"]) == (None, "dumpable")
+            assert event["target"]["dumpable"] is False and event["relation"]["same_user"] is True
+    finally:
+        SUID_DUMPABLE.write_text(was)
 
 
 # Not dumpable, and says where a byte of it is.

@@ -3,10 +3,11 @@
 
 import contextlib
 import os
+import re
 
 import pytest
 
-from pvm import Held
+from pvm import Held, Tracer, trigger_one
 from pvm_fuse import Fuse
 from pvm_maps import expected, maps, nothing, regions
 
@@ -128,6 +129,29 @@ def test_odd_names_of_files(tracer, public_dir):
                     os.unlink(path)
         # And /proc says so.
         assert all(m.path.endswith(" (deleted)") for now in [maps(pid)] for m in now if m.start in {old.start for old in found})
+
+
+def pattern(path):
+    """That holds for this path alone."""
+    return "file:" + re.sub(r"([\\*?[])", r"\\\1", os.fsdecode(path))
+
+
+def test_filters_by_odd_names(public_dir):
+    """Byte for byte: of what is asked for no name is missed, and what is excluded hides none but itself."""
+    paths = []
+    for raw in [name for name in NAMES if len(name) < 200] + [b"other"]:
+        paths.append(os.fsencode(public_dir) + b"/" + raw)
+        with open(paths[-1], "wb") as f:
+            f.write(bytes(4096))
+    *named, other = paths
+    with mapping(*(f"file:{os.fsdecode(path)}" for path in paths)) as (pid, found):
+        asked = [word for path in named for word in ("--region", pattern(path))]
+        excluded = [word.replace("file:", "!file:") for word in asked]
+        for words, want in ((asked, named), (excluded, [other])):
+            with Tracer("--target-pid", pid, *words) as t:
+                pids = [trigger_one("pvmregion", "read", pid, 1, f"{m.start:x}")["pid"] for m in found]
+                t.stop()
+                assert [path for path, caller in zip(paths, pids, strict=True) if t.events(caller)] == want
 
 
 def test_odd_names_of_memory(tracer):

@@ -18,6 +18,7 @@ SCHEMA = json.loads(pvm_schema.PATH.read_text())
 DEFS = SCHEMA["$defs"]
 # The keys that say nothing about an argument of the call, nor about what came of it.
 UNTAGGED = {"time", "schema", "type", "seq", "told", "run", "id", "phase", "caller", "target", "relation", "truncated", "omitted", "host"}
+UNTAGGED_OF_SUMS = UNTAGGED | {"reason", "first", "last"}
 
 
 @pytest.fixture
@@ -61,18 +62,27 @@ def test_nothing_else_is_allowed():
     assert [rule["then"]["$ref"] for rule in SCHEMA["allOf"]] == [f"#/$defs/{t}" for t in types]
 
 
+def keys(schema, path, untagged=()):
+    """(path, schema) of each key of it, and of what is below that."""
+    for key, inner in schema.get("properties", {}).items():
+        if key not in untagged:
+            yield f"{path}{key}", inner
+            yield from keys(inner, f"{path}{key}.")
+    yield from keys(schema["items"], path) if "items" in schema else ()
+
+
 def tagged():
-    """(path, schema) of each key that is an argument or came of one."""
-    for key, schema in DEFS["process_vm_access"]["properties"].items():
-        if key not in UNTAGGED:
-            yield key, schema
+    """The same of each key that is an argument or came of one."""
+    yield from keys(DEFS["process_vm_access"], "", UNTAGGED)
+    yield from keys(DEFS["process_vm_summary"], "summary.", UNTAGGED_OF_SUMS)
     for name in ("caller", "target", "ancestors", "relation", "access", "region", "array", "element"):
-        for key, schema in DEFS[name]["properties"].items():
-            yield f"{name}.{key}", schema
+        yield from keys(DEFS[name], f"{name}.")
 
 
 def test_tags():
+    assert [path for path, schema in tagged() if "x-tags" not in schema] == []
     tags = {path: (set(schema["x-tags"]), schema) for path, schema in tagged()}
+    assert {"caller.session_leader.comm", "data.hex", "array.pinned.pages", "summary.abis.calls"} <= tags.keys()
     for path, (has, schema) in tags.items():
         assert has and has <= TAGS, path
         if "type" in schema:
@@ -83,6 +93,9 @@ def test_tags():
     for path in ("element.base", "element.len", "array.iov", "array.iov_exit", "array.total_len",
                  "bytes_requested", "caller.args"):
         assert {"U", "TOCTOU"} <= tags[path][0], path
+    # What the kernel says of an address that was read from there.
+    for key in DEFS["region"]["properties"]:
+        assert tags[f"region.{key}"][0] == {"K", "U", "TOCTOU"} | ({"OPT"} if key != "elements" else set()), key
     # The registers.
     for path in ("target.arg", "array.addr", "array.count", "flags"):
         assert tags[path][0] == {"K"}, path
