@@ -287,7 +287,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	struct pvm_state *s;
 
 	if (is_self(tgid)) {
-		self_enter();
+		self_enter(saw_of(hook));
 		return;
 	}
 	if (pvm_control.stopping)

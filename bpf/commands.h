@@ -62,7 +62,9 @@ static __always_inline void command_apply(u32 place)
 		break;
 	case PVM_JUDGE_CGROUP:
 		verdict = at->verdict;
-		bpf_map_update_elem(&pvm_cgroups, &cgroup, &verdict, BPF_ANY);
+		if (bpf_map_update_elem(&pvm_cgroups, &cgroup, &verdict, BPF_ANY))
+			pvm_shared.refused[place / 64 % (PVM_COMMAND_CNT / 64)] |= 1ULL
+										   << place % 64;
 		break;
 	case PVM_FORGET_TEXT:
 		text = cgroup.id;

@@ -4,6 +4,7 @@
 #ifndef PVM_CONTROL_H
 #define PVM_CONTROL_H
 
+#include "command.h"
 #include "keys.h"
 #include "types.h"
 
@@ -76,7 +77,7 @@ struct pvm_control {
 	__u32 command_cnt;  /* commands to be carried out */
 	__u32 begins_exact; /* pvm_begin sees all begins, and pvm_begin_multi none */
 	__u32 yama_scope;   /* enum pvm_yama */
-	__u32 pad;
+	__u32 renew;	    /* maps to be emptied: bits by enum pvm_checked_map */
 	struct pvm_module_types types;
 };
 
@@ -88,7 +89,11 @@ struct pvm_shared {
 	__u64 look_start_ns; /* what the "look" iterator found: start of the process */
 	__u32 look_tgid;     /* and its pid; 0: nothing */
 	__u32 commands_done; /* how many there ever were */
-	__u32 pad[24];
+	__u32 self_saw;	     /* enum pvm_saw: hooks that the collector's last call came by */
+	__u32 pad;
+	/* Commands of the last run that there was no room for: bits by their places. */
+	__u64 refused[PVM_COMMAND_CNT / 64];
+	__u32 pad2[18];
 	struct pvm_counts rows[PVM_CPU_ROWS];
 };
 

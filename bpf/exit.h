@@ -350,7 +350,7 @@ static __always_inline void call_exit(struct pt_regs *regs, struct task_struct *
 	u32 slot = SLOT_OWN;
 
 	if (is_self(OF_CURRENT(self, tgid))) {
-		self_exit(abi_op);
+		self_exit(abi_op, saw_of(hook));
 		return;
 	}
 	if (pvm_control.stopping >= PVM_NO_EXITS || (BESIDE(hook) && cfg_ends_unseen))

@@ -9,6 +9,7 @@
 
 #include "arch.h"
 #include "call.h"
+#include "check.h"
 #include "commands.h"
 #include "confirm.h"
 #include "current.h"

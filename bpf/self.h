@@ -19,15 +19,19 @@ static __always_inline bool is_self(u32 tgid)
  * single byte, and the kernel would refuse the BTF that says four. */
 __u32 self_inside;
 
-static __always_inline void self_enter(void)
+static __always_inline void self_enter(enum pvm_saw saw)
 {
+	if (!self_inside)
+		pvm_shared.self_saw = 0;
+	pvm_shared.self_saw |= saw;
 	self_inside = pvm_control.stopping == PVM_RUNNING || pvm_control.stopping == PVM_STARTING;
 }
 
-static __always_inline void self_exit(u32 abi_op)
+static __always_inline void self_exit(u32 abi_op, enum pvm_saw saw)
 {
 	struct pvm_self_test test = {};
 
+	pvm_shared.self_saw |= saw;
 	if (!self_inside)
 		return;
 	self_inside = 0;

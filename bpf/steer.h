@@ -41,6 +41,7 @@ static __always_inline void steer(u64 seq_num)
 		return;
 	pvm_control = steer_copy;
 	pvm_shared.steered++;
+	__builtin_memset(pvm_shared.refused, 0, sizeof(pvm_shared.refused));
 	if (!steer_copy.self_child)
 		pvm_shared.self_pid[1] = 0;
 }

@@ -193,7 +193,7 @@ def verified(sessions, step="verify"):
 # kernels do not have.
 SINCE = {**dict.fromkeys(["pvm_begin", "pvm_begin_session", "pvm_return", "pvm_begin_kprobe", "pvm_end", "pvm_permit"], (6, 1)),
          "pvm_pin": (6, 5),
-         **dict.fromkeys(["pvm_apply_all", "pvm_take_all", "pvm_sweep_dead_all"], (5, 13))}
+         **dict.fromkeys(["pvm_apply_all", "pvm_take_all", "pvm_sweep_dead_all", "pvm_check"], (5, 13))}
 
 
 def check_verifier(kernel, runs):

@@ -7,11 +7,13 @@
 
 #include "bpf/command.h"
 
+struct map_check;
 struct steer;
 
 struct commands {
 	struct pvm_command queue[PVM_COMMAND_CNT]; /* the kernel half reads it here */
 	struct steer *steer;			   /* whose iterator carries them out */
+	struct map_check *check;		   /* takes note of what was carried out */
 	uint32_t cnt;
 };
 

@@ -420,6 +420,20 @@ uint64_t hooks__skipped(const struct hooks *h)
 				    : skips__bound(&now);
 }
 
+size_t hooks__fds(const struct hooks *h, int fds[HOOKS_FDS])
+{
+	const struct witness *w = &h->witness;
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < h->cnt; i++)
+		fds[cnt++] = bpf_link__fd(h->links[i]);
+	for (size_t i = 0; i < w->cnt; i++)
+		fds[cnt++] = bpf_link__fd(w->links[i]);
+	if (w->session >= 0)
+		fds[cnt++] = w->session;
+	return cnt;
+}
+
 void hooks__tick(struct hooks *h)
 {
 	if (witness__tick(&h->witness, h->skel))

@@ -62,6 +62,9 @@ struct pin_key hooks__key(const struct hooks *h);
 /* Returns how many calls there are, at most, for which the kernel passed over all hooks on them: of each kind of hook it
  * counts the runs that it skipped, and a call that one of them saw is told. */
 uint64_t hooks__skipped(const struct hooks *h);
+#define HOOKS_FDS (HOOKS_MAX + WITNESS_LINKS + 1)
+/* Gives the descriptors of all links by which they are attached. Returns how many. */
+size_t hooks__fds(const struct hooks *h, int fds[HOOKS_FDS]);
 /* Is called from time to time: see witness__tick. */
 void hooks__tick(struct hooks *h);
 /* Returns the runs of the first hooks that the kernel skipped, at entry or at exit, whatever others saw of the call. Kernels

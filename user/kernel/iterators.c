@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "bpf/control.h"
+#include "bpf/keys.h"
 #include "kernel/map.h"
 #include "kernel/nothing.h"
 #include "kernel/support.h"
@@ -40,10 +41,25 @@ static bool are_allowed_over_maps(const struct btf *types)
 	return true;
 }
 
+/* Returns whether there is anything to be looked at, by what looks at all elements of a map (from 5.13 on). */
+static bool can_check(const struct pvmtrace_bpf *skel, const struct btf *types)
+{
+	bool any = skel->rodata->cfg_has_exe[PVM_OF_ANCESTOR + PVM_CALLER] ||
+		   skel->rodata->cfg_has_exe[PVM_OF_ANCESTOR + PVM_TARGET];
+
+	for (int who = 0; who < 2; who++)
+		any |= skel->rodata->cfg_has_pid[who] || skel->rodata->cfg_has_uid[who] ||
+		       skel->rodata->cfg_has_comm[who] || skel->rodata->cfg_has_exe[who] ||
+		       skel->rodata->cfg_has_cgroup[who];
+	return any && types &&
+	       btf__find_by_name_kind(types, "bpf_for_each_map_elem", BTF_KIND_FUNC) > 0;
+}
+
 void iterators__choose(struct pvmtrace_bpf *skel, const struct btf *types)
 {
 	const bool over_maps = OVER_MAPS_ALLOWED && are_allowed_over_maps(types);
 
+	bpf_program__set_autoload(skel->progs.pvm_check, can_check(skel, types));
 	bpf_program__set_autoload(skel->progs.pvm_apply, over_maps);
 	bpf_program__set_autoload(skel->progs.pvm_take, over_maps);
 	bpf_program__set_autoload(skel->progs.pvm_apply_all, !over_maps);
@@ -85,6 +101,12 @@ int iterators__attach(struct pvmtrace_bpf *skel, struct iterators *out)
 			     &skel->links.pvm_take_all, skel->progs.pvm_take_all);
 	if (!out->take)
 		return support__explain("attaching the iterator over summaries", errno);
+	if (bpf_program__autoload(skel->progs.pvm_check)) {
+		out->check = keep(&skel->links.pvm_check,
+				  kernel_map__iterator_of_self(skel->progs.pvm_check));
+		if (!out->check)
+			return support__explain("attaching the iterator over filters", errno);
+	}
 	if (!bpf_program__autoload(skel->progs.pvm_sweep_dead) &&
 	    !bpf_program__autoload(skel->progs.pvm_sweep_dead_all))
 		return 0;

@@ -15,6 +15,8 @@ struct iterators {
 	const struct bpf_link *dead;  /* over the states of calls; NULL: it is not needed */
 	const struct bpf_link *apply; /* carries out the commands */
 	const struct bpf_link *take;  /* writes the summaries */
+	const struct bpf_link
+		*check; /* writes sums over filters; NULL: there are none, or the kernel cannot */
 };
 
 /* Finds out, before loading, by loading a program whether this host allows iterators over maps. types: the kernel's; NULL:

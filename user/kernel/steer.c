@@ -38,7 +38,7 @@ static const struct word {
 	WORD(command_cnt),
 	WORD(begins_exact),
 	WORD(yama_scope),
-	WORD(pad),
+	WORD(renew),
 	WORD(types.btrfs),
 	WORD(types.btrfs_inode),
 	WORD(types.btrfs_root),
@@ -128,6 +128,11 @@ void steer__look(struct steer *s)
 uint32_t steer__done(const struct steer *s)
 {
 	return __atomic_load_n(&s->skel->bss->pvm_shared.commands_done, __ATOMIC_RELAXED);
+}
+
+bool steer__refused(const struct steer *s, uint32_t place)
+{
+	return s->skel->bss->pvm_shared.refused[place / 64] >> place % 64 & 1;
 }
 
 /* Maps the global variables anew, in the same place: a map that is mapped to be written to cannot be frozen. */

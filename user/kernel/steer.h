@@ -7,6 +7,7 @@
 #ifndef PVM_STEER_H
 #define PVM_STEER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/control.h"
@@ -37,6 +38,8 @@ int steer__give_new(struct steer *s);
 void steer__look(struct steer *s);
 /* Returns how many commands the kernel half has carried out so far. */
 uint32_t steer__done(const struct steer *s);
+/* Returns whether there was no room for what the command at this place wanted. */
+bool steer__refused(const struct steer *s, uint32_t place);
 /* From now on nobody can write to any map of the kernel half by system calls, also not we; but to the rings' reader's side,
  * and to what wakes a reader. Needs CAP_BPF. Returns 0 or -errno. */
 int steer__seal(struct pvmtrace_bpf *skel);

@@ -168,7 +168,7 @@ int tracer__load(struct tracer *t)
 	t->missing = (struct module_types_missing){ .btrfs = true, .overlay = true };
 	module_types__learn(t->options->btf, &t->steer.wanted.types, &t->missing);
 	err = filter_fill(t->options, bpf_map__fd(t->skel->maps.pvm_filter_uid),
-			  bpf_map__fd(t->skel->maps.pvm_filter_comm));
+			  bpf_map__fd(t->skel->maps.pvm_filter_comm), &t->check);
 	if (err)
 		return support__explain("filling the filters", -err);
 	t->memories = kernel_map__elements(t->skel->maps.pvm_memories);
@@ -201,7 +201,7 @@ int tracer__look(struct tracer *t)
 	if (err)
 		return support__explain("running the task iterator", -err);
 	err = filter_bind_pids(t->options, bpf_map__fd(t->skel->maps.pvm_filter_pid), look_pid, t,
-			       t->watch);
+			       t->watch, &t->check);
 	return err < 0 ? support__explain("binding the pid filters", -err) : err;
 }
 
@@ -216,10 +216,13 @@ int tracer__attach(struct tracer *t)
 	t->steer.wanted.look_pid = 0;
 	t->steer.iterator = t->iterators.apply;
 	t->commands.steer = t->hooks.witness.steer = &t->steer;
+	t->commands.check = &t->check;
+	t->check.iterator = t->iterators.check;
 	t->summaries.iterator = t->iterators.take;
 	err = exe_bind__put(&t->exes, &t->commands, &skel->bss->files_bound);
 	if (err)
 		return support__explain("binding the files of --caller-exe and --target-exe", -err);
+	(void)map_check__look(&t->check, &t->tamper);
 	err = hooks__attach(&t->hooks);
 	if (err)
 		return support__explain("attaching the hooks", -err);
@@ -245,6 +248,7 @@ void tracer__close(struct tracer *t)
 	for (int who = 0; who < 2; who++)
 		pid_watch__close(&t->watch[who]);
 	exe_bind__close(&t->exes);
+	map_check__close(&t->check);
 	pvmtrace_bpf__destroy(t->skel);
 	if (t->yama >= 0)
 		close(t->yama);

@@ -63,6 +63,11 @@ struct pvm_bell *tracer__bell(struct tracer *t);
 /* Returns what somebody did to maps of the kernel half since the last look, or NULL: it is set right, but calls may be
  * missing. */
 const char *tracer__tampered(struct tracer *t);
+/* Takes note of the hooks that our last call came by. Returns whether these are, with those of the calls before, all that calls
+ * of ours ever came by. */
+bool tracer__own_hooks_saw(struct tracer *t);
+/* No more of our calls are made at this look. */
+void tracer__own_hooks_end(struct tracer *t);
 /* So many calls of our own the kernel half has counted by now. */
 void tracer__expect_own(struct tracer *t, uint64_t n);
 /* Says how far the end of the run has come. */

@@ -25,14 +25,18 @@ static enum own_call call(struct tracer *t)
 
 enum tracer_firing tracer__firing(struct tracer *t)
 {
-	bool unseen = false;
+	bool unseen = false, seen = false;
 
 	for (int i = 0; i < FIRE_TRIES; i++) {
 		enum own_call found = call(t);
 
-		if (found == SEEN)
-			return unseen ? FIRING_AGAIN : FIRING;
-		unseen |= found == UNSEEN;
+		seen |= found == SEEN;
+		if (found == SEEN && tracer__own_hooks_saw(t))
+			break;
+		unseen |= found == UNSEEN && !seen;
 	}
-	return unseen ? FIRING_NOT : FIRING_UNKNOWN;
+	if (!seen)
+		return unseen ? FIRING_NOT : FIRING_UNKNOWN;
+	tracer__own_hooks_end(t);
+	return unseen ? FIRING_AGAIN : FIRING;
 }

@@ -14,7 +14,10 @@
 #include "kernel/exe_bind.h"
 #include "kernel/hooks.h"
 #include "kernel/iterators.h"
+#include "kernel/link_check.h"
+#include "kernel/map_check.h"
 #include "kernel/module_types.h"
+#include "kernel/own_hooks.h"
 #include "kernel/pid_watch.h"
 #include "kernel/ring_place.h"
 #include "kernel/self_test.h"
@@ -33,6 +36,9 @@ struct tracer {
 	struct ring_buffer *calls, *arrays;
 	struct ring_place calls_at, arrays_at;
 	struct tamper tamper;
+	struct map_check check;
+	struct link_check links;
+	struct own_hooks own_hooks;
 	uint64_t own_calls; /* how many of ours the kernel half had counted when we last looked; 0: not yet */
 	struct summaries summaries;
 	struct steer steer;

@@ -55,11 +55,6 @@ bool tracer__names_elsewhere(const struct tracer *t)
 	       !stat("/proc/self/ns/mnt", &own) && own.st_ino != host;
 }
 
-const char *tracer__files_changed(struct tracer *t, enum error_code *code)
-{
-	return exe_bind__look(&t->exes, &t->commands, code);
-}
-
 void tracer__counts(struct tracer *t, struct pvm_counts *out)
 {
 	const struct pvm_shared *shared = &t->skel->bss->pvm_shared;
@@ -210,10 +205,72 @@ void tracer__expect_own(struct tracer *t, uint64_t n)
 	t->own_calls = n;
 }
 
+bool tracer__own_hooks_saw(struct tracer *t)
+{
+	own_hooks__saw(&t->own_hooks,
+		       __atomic_load_n(&t->skel->bss->pvm_shared.self_saw, __ATOMIC_RELAXED));
+	return own_hooks__all(&t->own_hooks);
+}
+
+void tracer__own_hooks_end(struct tracer *t)
+{
+	const bool off = t->hooks.witness.ftrace_was_off || t->hooks.witness.kprobes_were_off;
+
+	own_hooks__end(&t->own_hooks, off, &t->tamper);
+}
+
+/* What others wrote to is emptied. Cgroups are sent and judged anew then, when their next calls come. */
+static void look_at_maps(struct tracer *t)
+{
+	uint32_t others;
+
+	commands__apply(&t->commands);
+	others = map_check__look(&t->check, &t->tamper) &
+		 (1u << PVM_CHECKED_EXE | 1u << PVM_CHECKED_CGROUP);
+	if (!others)
+		return;
+	t->steer.wanted.renew = others;
+	give(t);
+	if (kernel_map__run(t->iterators.check))
+		return;
+	map_check__emptied(&t->check, others);
+	t->steer.wanted.renew = 0;
+	give(t);
+	if (others & 1u << PVM_CHECKED_EXE)
+		(void)exe_bind__put(&t->exes, &t->commands, &t->skel->bss->files_bound);
+}
+
+const char *tracer__files_changed(struct tracer *t, enum error_code *code)
+{
+	const char *message = exe_bind__look(&t->exes, &t->commands, code);
+
+	/* What stands there now is taken for given: at once. */
+	if (t->check.bound)
+		look_at_maps(t);
+	return message;
+}
+
+/* Looks at what runs where our hooks and iterators are attached. */
+static void look_at_links(struct tracer *t)
+{
+	const struct bpf_link *iterators[] = { t->iterators.sweep, t->iterators.dead,
+					       t->iterators.apply, t->iterators.take,
+					       t->iterators.check, t->skel->links.pvm_look };
+	int fds[HOOKS_FDS + sizeof(iterators) / sizeof(iterators[0])];
+	size_t cnt = hooks__fds(&t->hooks, fds);
+
+	for (size_t i = 0; i < sizeof(iterators) / sizeof(iterators[0]); i++)
+		if (iterators[i])
+			fds[cnt++] = bpf_link__fd(iterators[i]);
+	link_check__look(&t->links, fds, cnt, &t->tamper);
+}
+
 void tracer__tick(struct tracer *t)
 {
 	steer__look(&t->steer);
 	look_at_own_calls(t);
+	look_at_maps(t);
+	look_at_links(t);
 	if (witness__wants_sweep(&t->hooks.witness))
 		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
 	hooks__tick(&t->hooks);
