@@ -154,23 +154,27 @@ def read_as_parent(pid, address):
     return os.getpid()
 
 
+def more(*row):
+    """One that a guest does without: a start takes it long."""
+    return pytest.param(*row, marks=pytest.mark.slow)
+
+
 # Options, where {} is the program and {pid} its number; whether our call on it is told; whether one of it is.
-FILTERS = [("--target-exe {}", True, False), ("--target-exe !{}", False, True), ("--caller-exe {}", False, True), ("-p {pid}", True, False),
-           ("--caller-pid {pid}", False, True), ("--target-comm survivor", True, False), ("--region !heap", False, False),
-           ("--relation child", True, False), ("--target-uid 0", True, True)]
+FILTERS = [("--target-exe {}", True, False), more("--target-exe !{}", False, True), ("--caller-exe {}", False, True),
+           ("-p {pid}", True, False), more("--caller-pid {pid}", False, True), more("--target-comm survivor", True, False),
+           ("--region !heap", False, False), more("--relation child", True, False), more("--target-uid 0", True, True)]
 
 
-def test_filters(program):
+@pytest.mark.parametrize("options, on_it, of_it", FILTERS)
+def test_filters(program, options, on_it, of_it):
     """Each judges it as it does others. Of both calls the bytes are in a heap; it is our child, and no kin of whom it calls on."""
     with headless(program) as h, Held("pvmcall", "step") as victim:
         victim.line()
         heap = next(m.start for m in maps(victim.pid) if kind_of(m) == "heap")
         own = next(m.start for m in maps(h.tid) if kind_of(m) == "heap")
-        for options, on_it, of_it in FILTERS:
-            words = options.format(program, pid=h.pid).split()
-            with Tracer(*words) as t:
-                on = read_as_parent(h.tid, own)
-                assert h.call(victim.pid, heap) == 8
-                t.stop()
-                told = [bool([e for e in t.events(on) if e["target"]["tid"] == h.tid]), bool(t.events(h.pid))]
-            assert told == [on_it, of_it], options
+        with Tracer(*options.format(program, pid=h.pid).split()) as t:
+            on = read_as_parent(h.tid, own)
+            assert h.call(victim.pid, heap) == 8
+            t.stop()
+            told = [bool([e for e in t.events(on) if e["target"]["tid"] == h.tid]), bool(t.events(h.pid))]
+        assert told == [on_it, of_it]
