@@ -272,3 +272,17 @@ def test_long_path(public_dir):
     with Tracer() as t:
         run = trigger_one(str(path), "self")
         assert t.one(run["pid"])["caller"]["exe"] == str(path)
+
+
+def test_a_path_that_pushes_the_target_out(public_dir):
+    """Of thousands of bytes, and arguments beside: with --max-line 5000 the target stands where common readers look, all of who it is,
+    and of the path its end."""
+    where = public_dir
+    for i in range(36):
+        where = where / f"{i:02d}{chr(1) * 98}"
+    where.mkdir(parents=True)
+    shutil.copy(PVMCALL, where / "tool")
+    with Tracer("--max-line", 5000, max_line=5000) as t:
+        event = t.one(trigger_one(str(where / "tool"), "pid", os.getpid(), *["\x01" * 250] * 4)["pid"])
+        assert event["caller"]["exe"].endswith("/tool") and {"caller.exe", "caller.args"} <= set(event["truncated"])
+        agree(event["target"], os.getpid())
