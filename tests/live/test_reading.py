@@ -21,6 +21,7 @@ import pytest
 from pvm import ROOT, TRIGGERS, Tracer, expect_call, poll
 
 PAGE = ROOT / "docs" / "reading.md"
+README = ROOT / "README.md"
 SHELL = """#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'
 eval "$(busybox httpd -d "$QUERY_STRING")"
@@ -137,6 +138,24 @@ def answers(events, where):
     commands = re.findall(r"^jq .*$", PAGE.read_text(), re.M)
     return [len(subprocess.run(["sh", "-c", command], cwd=where, stdout=subprocess.PIPE, check=True).stdout.splitlines())
             for command in commands]
+
+
+def alike(line):
+    """Without what each run has of its own: numbers of processes, addresses, and how it is aligned."""
+    return re.sub(r"\(\d+\)", "(1)", re.sub(r"0x[0-9a-f]+", "0x1", " ".join(line.split())))
+
+
+@pytest.mark.needs("program:busybox", "sources")
+def test_the_line_of_the_readme(site):
+    """What a person sees of it first: the last of its calls, up to where the line there ends."""
+    shown, = re.findall(r"^  `(upd\(\d+\) .*) …`$", README.read_text(), re.M)
+    offset, _ = stdout_in_libc()
+    with Tracer("-f", "text", "-v", "--caller-comm", "upd", read=False) as t:
+        t.wait_written()
+        site.ask(f"{site.upd} {site.worker.pid} {offset:x}")
+        t.stop()
+        *_, line = (line for line in t.proc.stdout.read().decode().splitlines() if f"({site.worker.pid})" in line)
+    assert alike(line.partition(" ")[2]).startswith(alike(shown)), line
 
 
 @pytest.mark.needs("program:busybox", "program:jq")
