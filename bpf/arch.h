@@ -13,7 +13,10 @@
 #include "settings.h"
 
 /* Reads a register of the call. Not everywhere do hooks get a pointer to them that the verifier lets follow. */
-#define REG(regs, f) (cfg_typed_regs ? (regs)->f : BPF_CORE_READ(regs, f))
+#define REG(regs, f) REG_BY(cfg_typed_regs, regs, f)
+
+/* Reads one of several, by what the setting was found to be: the look at it stays in a program. */
+#define REG_BY(typed, regs, f) ((typed) ? (regs)->f : BPF_CORE_READ(regs, f))
 
 /* Gives what a system call is to us, which is called abi_op: 0, or enum pvm_abi << 8 | enum pvm_op. */
 #define ARCH_CALL(abi, op) ((abi) << 8 | (op))
@@ -74,20 +77,22 @@ static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
 
 static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_exit, u64 *args)
 {
+	const bool typed = cfg_typed_regs;
+
 	if (ARCH_ABI(abi_op) == PVM_ABI_I386) {
-		args[PVM_ARG_PID] = (u32)REG(regs, bx);
-		args[PVM_ARG_LOCAL] = (u32)REG(regs, cx);
-		args[PVM_ARG_LOCAL_CNT] = (u32)REG(regs, dx);
-		args[PVM_ARG_REMOTE] = (u32)REG(regs, si);
-		args[PVM_ARG_REMOTE_CNT] = (u32)REG(regs, di);
-		args[PVM_ARG_FLAGS] = (u32)REG(regs, bp);
+		args[PVM_ARG_PID] = (u32)REG_BY(typed, regs, bx);
+		args[PVM_ARG_LOCAL] = (u32)REG_BY(typed, regs, cx);
+		args[PVM_ARG_LOCAL_CNT] = (u32)REG_BY(typed, regs, dx);
+		args[PVM_ARG_REMOTE] = (u32)REG_BY(typed, regs, si);
+		args[PVM_ARG_REMOTE_CNT] = (u32)REG_BY(typed, regs, di);
+		args[PVM_ARG_FLAGS] = (u32)REG_BY(typed, regs, bp);
 	} else {
-		args[PVM_ARG_PID] = REG(regs, di);
-		args[PVM_ARG_LOCAL] = REG(regs, si);
-		args[PVM_ARG_LOCAL_CNT] = REG(regs, dx);
-		args[PVM_ARG_REMOTE] = REG(regs, r10);
-		args[PVM_ARG_REMOTE_CNT] = REG(regs, r8);
-		args[PVM_ARG_FLAGS] = REG(regs, r9);
+		args[PVM_ARG_PID] = REG_BY(typed, regs, di);
+		args[PVM_ARG_LOCAL] = REG_BY(typed, regs, si);
+		args[PVM_ARG_LOCAL_CNT] = REG_BY(typed, regs, dx);
+		args[PVM_ARG_REMOTE] = REG_BY(typed, regs, r10);
+		args[PVM_ARG_REMOTE_CNT] = REG_BY(typed, regs, r8);
+		args[PVM_ARG_FLAGS] = REG_BY(typed, regs, r9);
 	}
 }
 
@@ -151,14 +156,16 @@ static __always_inline bool arch_mode_fits(u32 abi_op, bool compat)
  * exit the result stands there. */
 static __always_inline void arch_args(struct pt_regs *regs, u32 abi_op, bool at_exit, u64 *args)
 {
+	const bool typed = cfg_typed_regs;
 	u64 mask = ARCH_ABI(abi_op) == PVM_ABI_ARM ? 0xffffffffULL : ~0ULL;
 
-	args[PVM_ARG_PID] = (at_exit ? REG(regs, orig_x0) : REG(regs, regs[0])) & mask;
-	args[PVM_ARG_LOCAL] = REG(regs, regs[1]) & mask;
-	args[PVM_ARG_LOCAL_CNT] = REG(regs, regs[2]) & mask;
-	args[PVM_ARG_REMOTE] = REG(regs, regs[3]) & mask;
-	args[PVM_ARG_REMOTE_CNT] = REG(regs, regs[4]) & mask;
-	args[PVM_ARG_FLAGS] = REG(regs, regs[5]) & mask;
+	args[PVM_ARG_PID] =
+		(at_exit ? REG_BY(typed, regs, orig_x0) : REG_BY(typed, regs, regs[0])) & mask;
+	args[PVM_ARG_LOCAL] = REG_BY(typed, regs, regs[1]) & mask;
+	args[PVM_ARG_LOCAL_CNT] = REG_BY(typed, regs, regs[2]) & mask;
+	args[PVM_ARG_REMOTE] = REG_BY(typed, regs, regs[3]) & mask;
+	args[PVM_ARG_REMOTE_CNT] = REG_BY(typed, regs, regs[4]) & mask;
+	args[PVM_ARG_FLAGS] = REG_BY(typed, regs, regs[5]) & mask;
 }
 
 /*

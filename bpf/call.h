@@ -73,7 +73,6 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	__builtin_memset(&call->access, 0, sizeof(call->access));
 	call->ancestry[0] = call->ancestry[1] = 0;
 	call->rules[0] = call->rules[1] = 0;
-	__builtin_memset(&call->region, 0, sizeof(call->region));
 	call->region_cnt = 0;
 	call->look = 0;
 	call->pad0 = 0;
@@ -336,6 +335,8 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 		side_entry(s, &s->call.remote, true);
 		data_entry(s);
 		regions_entry(s);
+	} else {
+		region_blank(s);
 	}
 	s->stage = stage;
 }

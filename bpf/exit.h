@@ -131,6 +131,7 @@ static __always_inline bool call_orphan(struct pvm_state *s, struct pt_regs *reg
 	s->sent[PVM_CALLER].pid = 0;
 	s->sent[PVM_TARGET].pid = 0;
 	call_head(s, regs, abi_op, bpf_ktime_get_boot_ns(), PVM_ORPHAN);
+	region_blank(s);
 	s->call.exit_ns = s->call.entry_ns;
 	s->call.ret = ret;
 	if (orphan_identify(OF_CURRENT(self, tgid), slot) != STAGE_ACTIVE)

@@ -142,17 +142,20 @@ static __always_inline void region_of_kernel(struct pvm_state *s, struct pvm_reg
 }
 
 /* As fs/proc/task_mmu.c tells them apart. */
-static __always_inline void region_of_nobody(struct pvm_state *s, struct pvm_region *r, u64 vma)
+static __always_inline u8 kind_of_nobody(u64 mm, const struct pvm_region *r)
 {
-	u64 mm = s->mm, stack;
+	u64 stack;
 
 	if (r->start < PEEK(mm, struct mm_struct, brk) &&
-	    r->end > PEEK(mm, struct mm_struct, start_brk)) {
-		r->kind = PVM_REGION_HEAP;
-	} else {
-		stack = PEEK(mm, struct mm_struct, start_stack);
-		r->kind = r->start <= stack && stack <= r->end ? PVM_REGION_STACK : PVM_REGION_ANON;
-	}
+	    r->end > PEEK(mm, struct mm_struct, start_brk))
+		return PVM_REGION_HEAP;
+	stack = PEEK(mm, struct mm_struct, start_stack);
+	return r->start <= stack && stack <= r->end ? PVM_REGION_STACK : PVM_REGION_ANON;
+}
+
+static __always_inline void region_of_nobody(struct pvm_state *s, struct pvm_region *r, u64 vma)
+{
+	r->kind = kind_of_nobody(s->mm, r);
 	if (bpf_core_field_exists(struct vm_area_struct, anon_name))
 		region_label(s, r, anon_name(vma, false));
 }
@@ -193,6 +196,30 @@ static __always_inline void mapped_note(struct pvm_state *s, u64 vma, u32 change
 	m->changes = changes;
 }
 
+/* So long a look is taken for one at the same map, by the count of its changes: to come to the same again it has to be changed
+ * 2^31 times, each of which takes more than a nanosecond. */
+#define KEPT_NS 1000000000
+
+/*
+ * Whether call.region, which is the last call's then, is that of this address, too. What is read of a mapping of no file is the
+ * same for as long as the map is, but for where heap and stack are, which takes no lock that is counted (prctl(2), PR_SET_MM). Of
+ * a file its path may be another one at any time.
+ */
+static __always_inline bool region_is_kept(struct pvm_state *s, u64 addr)
+{
+	struct pvm_region *r = &s->call.region;
+	struct pvm_mapped *m = &s->mapped;
+
+	if (m->kept == KEPT_NOTHING || s->call.entry_ns - m->looked_ns >= KEPT_NS ||
+	    addr < r->start || addr >= r->end ||
+	    mapped_last(s, map_change_count(s->mm)) == MAPPING_LOST || !text_is_known(s, r->text))
+		return false;
+	if (m->kept == KEPT_UNNAMED)
+		r->kind = kind_of_nobody(s->mm, r);
+	m->looked_ns = s->call.entry_ns;
+	return true;
+}
+
 /* Whether the address lies in that mapping; then the region has its bounds, else none. */
 static __always_inline bool region_bounds(struct pvm_region *r, u64 vma, u64 addr)
 {
@@ -224,12 +251,13 @@ static __always_inline u64 region_find(struct pvm_state *s, struct pvm_region *r
 	return vma;
 }
 
-/* Makes call.region that of an address of the target. Verified once. slot: enum pvm_slot. */
+/* Makes call.region that of an address of the target. Verified once. slot: enum pvm_slot. Returns how much of it holds for as long
+ * as the map does: enum mapped_kept. */
 __noinline int region_take(u32 slot, u64 addr)
 {
 	struct pvm_state *s = state_at(slot);
 	struct mapped_file f = { 0 };
-	u64 vma, file, flags;
+	u64 vma, file, flags, ops = 0;
 	struct pvm_region *r;
 	u32 changes;
 
@@ -237,6 +265,7 @@ __noinline int region_take(u32 slot, u64 addr)
 		return 0;
 	r = &s->call.region;
 	__builtin_memset(r, 0, sizeof(*r));
+	s->mapped.kept = KEPT_NOTHING;
 	changes = map_change_count(s->mm);
 	vma = region_find(s, r, addr, changes);
 	if (vma <= MAPPING_LOST) {
@@ -246,17 +275,22 @@ __noinline int region_take(u32 slot, u64 addr)
 	flags = MAPPING(vma, vm_flags);
 	r->perms = (flags & VM_PERMS) | (flags & VM_MAYSHARE ? PVM_REGION_MAYSHARE : 0);
 	file = MAPPING(vma, vm_file);
+	if (!file)
+		ops = MAPPING(vma, vm_ops);
 	if (file)
 		region_of_file(s, r, vma, addr, file, &f);
-	else if (MAPPING(vma, vm_ops))
+	else if (ops)
 		region_of_kernel(s, r, vma);
 	else
 		region_of_nobody(s, r, vma);
-	if (region_holds(s, r, vma, flags, file, changes))
-		text_know(s, r->text, f.dentry, f.mnt);
-	else
+	if (!region_holds(s, r, vma, flags, file, changes)) {
 		__builtin_memset(r, 0, sizeof(*r));
-	return 0;
+		return 0;
+	}
+	text_know(s, r->text, f.dentry, f.mnt);
+	if (file || changes & 1)
+		return KEPT_NOTHING;
+	return ops ? KEPT_ALL : KEPT_UNNAMED;
 }
 
 /* Whole, that a short list was read, at entry or at exit: where it lies in s->data. */
@@ -273,6 +307,15 @@ static __always_inline u32 list_place(const struct pvm_state *s, u64 cnt)
 							    : LIST_NOWHERE;
 }
 
+/* What was told of an earlier call is not told of this one. */
+static __always_inline void region_blank(struct pvm_state *s)
+{
+	if (!cfg_regions || !s->call.region.cnt)
+		return;
+	__builtin_memset(&s->call.region, 0, sizeof(s->call.region));
+	s->mapped.kept = KEPT_NOTHING;
+}
+
 /* A list of one, which nearly all are. */
 static __always_inline void look_at_one(struct pvm_state *s)
 {
@@ -281,12 +324,17 @@ static __always_inline void look_at_one(struct pvm_state *s)
 	u64 addr, len;
 
 	barrier_var(off);
-	if (off >= LIST_NOWHERE)
+	if (off >= LIST_NOWHERE) {
+		region_blank(s);
 		return;
+	}
 	addr = element_take(s->data + off, wide, &len);
 	s->call.region_cnt = len > 0;
-	if (len) {
-		region_take(s->slot, addr);
+	if (!len) {
+		region_blank(s);
+	} else if (!region_is_kept(s, addr)) {
+		s->mapped.kept = region_take(s->slot, addr);
+		s->mapped.looked_ns = s->call.entry_ns;
 		s->call.region.cnt = 1;
 	}
 	s->call.look |= PVM_LOOK_TAKEN;
@@ -439,12 +487,15 @@ __noinline int regions_look(u32 slot, u32 again)
  * part of what a region does. */
 static __always_inline void regions_entry(struct pvm_state *s)
 {
-	if (!cfg_regions || s->hook == HOOK_PERMIT)
+	if (!cfg_regions)
 		return;
-	if (s->call.remote.count != 1)
-		regions_look(s->slot, false);
-	else if (s->mm)
+	if (s->call.remote.count == 1 && s->mm && s->hook != HOOK_PERMIT) {
 		look_at_one(s);
+		return;
+	}
+	region_blank(s);
+	if (s->call.remote.count != 1 && s->hook != HOOK_PERMIT)
+		regions_look(s->slot, false);
 }
 
 /* For the kernel's work the target is another one than at entry. Of a long list the first look's elements are not here any
@@ -455,6 +506,7 @@ static __always_inline void regions_renew(struct pvm_state *s)
 		return;
 	s->call.look = 0;
 	s->call.region_cnt = 0;
+	region_blank(s);
 	if (s->stage == STAGE_ACTIVE)
 		regions_look(SLOT_OWN, false);
 }

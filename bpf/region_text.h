@@ -155,10 +155,15 @@ __noinline int text_settle(u64 id, u64 dentry, u64 mnt, u32 slot)
 	return 0;
 }
 
-/* Nearly always that is one compare. */
+/* Whether user space is known to have it, which it nearly always is; also if there is none. */
+static __always_inline bool text_is_known(const struct pvm_state *s, u64 id)
+{
+	return !id || (s->text == id && s->text_epoch == pvm_shared.epoch);
+}
+
 static __always_inline void text_know(struct pvm_state *s, u64 id, u64 dentry, u64 mnt)
 {
-	if (id && (s->text != id || s->text_epoch != pvm_shared.epoch))
+	if (!text_is_known(s, id))
 		text_settle(id, dentry, mnt, s->slot);
 }
 

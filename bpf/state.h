@@ -45,6 +45,13 @@ struct pvm_held {
 	u64 freed_pages;
 };
 
+/* How much of call.region is of the mapping below, and still so if that is. */
+enum mapped_kept {
+	KEPT_NOTHING = 0,
+	KEPT_ALL = 1,
+	KEPT_UNNAMED = 2, /* all but its kind, which is by where heap and stack are */
+};
+
 /* This is the mapping that a thread's call last came to (region.h), by which it need not be looked for again: that memory's map
  * is the same as long as it was not changed since. */
 struct pvm_mapped {
@@ -53,8 +60,9 @@ struct pvm_mapped {
 	u64 start_ns;
 	u32 pid;
 	u32 exec_id;
-	u32 changes; /* map_change_count at that time */
-	u32 pad;
+	u32 changes;   /* map_change_count at that time */
+	u32 kept;      /* enum mapped_kept */
+	u64 looked_ns; /* entry of the call that last came to it */
 };
 
 /* The places are of PVM_INLINE_SZ each: both lists at entry, both at exit; and the pages that were held, or a look at a part

@@ -45,17 +45,17 @@ static __always_inline struct task_struct *cast_task(u64 address)
 }
 
 /* Reads a number, or a pointer as one, from the kernel's memory. With bpf_rdonly_cast it takes a tenth of the helper's
- * instructions: it goes by a structure that begins with a number, as there must be a type. */
+ * instructions: it goes by a structure that begins with a number, as there must be a type. The barrier keeps what only the helper
+ * needs to where that is called. */
 static __always_inline u64 peek(u64 address)
 {
-	u64 value = 0;
+	u64 value;
 
-	if (bpf_rdonly_cast) {
-		struct task_cputime *at = bpf_rdonly_cast(
-			(void *)address, bpf_core_type_id_kernel(struct task_cputime));
-
-		return at->stime;
-	}
+	if (bpf_rdonly_cast)
+		return *(u64 *)bpf_rdonly_cast((void *)address,
+					       bpf_core_type_id_kernel(struct task_cputime));
+	barrier();
+	value = 0;
 	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
 	return value;
 }

@@ -3,7 +3,8 @@
  * pvmregion hold DIR       - a process with mappings of every kind. Prints its pid, and for each line that comes does what that
  *                            says: `many N`: N mappings more, beside each other; `churn`: another thread maps and unmaps
  *                            without a pause from now on; `toggle`: or changes what half a mapping is for; `stir ADDR`: puts something else where that is mapped;
- *                            `lock ADDR`: makes that page one that is only read; `drop ADDR`: maps nothing there.
+ *                            `lock ADDR`: makes that page one that is only read; `drop ADDR`: maps nothing there;
+ *                            `stack ADDR`: has the kernel take it for where the stack begins, where it lets.
  * pvmregion leave DIR      - likewise, in a mount namespace of its own, into which it goes when all is mapped.
  * pvmregion read|write PID BYTES ADDR... - one call with these remote elements; ADDR/N: this one has N bytes.
  * pvmregion again PID ADDR - one thread reads a byte there, once for each line that comes.
@@ -165,6 +166,10 @@ static void hold(const char *dir, bool leaves)
 			spot = (void *)strtoul(line + 5, NULL, 16);
 			if (munmap(spot, PAGE))
 				die("munmap");
+		} else if (!strncmp(line, "stack ", 6)) {
+			spot = (void *)strtoul(line + 6, NULL, 16);
+			/* It takes CAP_SYS_RESOURCE. */
+			prctl(PR_SET_MM, PR_SET_MM_START_STACK, spot, 0, 0);
 		} else {
 			/* Beside it lies nothing that it could become one mapping with. */
 			room = map_or_die(NULL, SPOT + 2 * PAGE, PROT_NONE,
