@@ -221,10 +221,10 @@ build-live: all $(LIVE_PROGS) build/vm/pvmtrace-ended build/vm/pvmtrace-few buil
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
-.PHONY: check check-quick unit formats live package lint manual format bench bench-vm check-cost check-fresh
+.PHONY: check check-quick unit formats live soak package lint manual format bench bench-vm check-cost check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@tests/have-python $(PYTHON) $(call install_missing,python3)
-	$(CHECK) setup build $(if $(filter x86_64,$(MACHINE)),vm) lint fuzz unit formats btf quiet package floods
+	$(CHECK) setup build $(if $(filter x86_64,$(MACHINE)),vm) lint fuzz unit formats btf quiet package soak floods
 
 check-quick: ## the unit tests and the live tests that are not slow
 	$(CHECK) --quick build unit formats live
@@ -237,6 +237,12 @@ formats: ## the lines of every format against golden ones and public schemas (no
 
 live: ## the live tests (as root: real BPF, real calls)
 	$(CHECK) build live
+
+# Minutes, and what the mixture follows from (none: another one each time).
+SOAK_MINUTES ?= 60
+SOAK_SEED ?=
+soak: build-live ## as root: runs that last, under triggers, floods, full disks and bad readers mixed at random (SOAK_MINUTES=60 SOAK_SEED=)
+	@SOAK_SEED='$(SOAK_SEED)' $(PYTHON) -B tests/soak/run --minutes $(SOAK_MINUTES) $(SOAK_ARGS)
 
 package: ## the tests of the package (as root: in a Debian 12 made for them, and booted in QEMU)
 	$(CHECK) build package
