@@ -168,6 +168,22 @@ class Service:
         self.errors.close()
 
 
+NEWER = f"{VERSION}+1"
+
+
+def make_newer(top):
+    """The same package with a higher version and another configuration file, as the next release may have; its path."""
+    tree = top / "tree"
+    subprocess.run(["dpkg-deb", "--raw-extract", DEB, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(control.read_text().replace(f"Version: {VERSION}\n", f"Version: {NEWER}\n"))
+    conf = tree / CONF.lstrip("/")
+    conf.write_text(conf.read_text() + "# a word of the next release\n")
+    deb = top / f"pvmtrace_{NEWER}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, deb], check=True, stdout=subprocess.DEVNULL)
+    return deb
+
+
 def records(data):
     assert data.endswith(b"\n")
     return [json.loads(line) for line in data.splitlines()]

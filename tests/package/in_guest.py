@@ -3,11 +3,14 @@
 """Runs as a unit in a guest that systemd has booted: brings upon the service what its life may bring, and tells what
 became of it, one line of JSON a step, on the second serial line. It judges nothing; test_manager.py does."""
 
+import collections
 import ctypes
 import json
 import os
 import pwd
+import signal
 import subprocess
+import sys
 import time
 import traceback
 import tty
@@ -29,12 +32,15 @@ SystemCallFilter=perf_event_open
 SHOWN = ("ActiveState", "SubState", "Result", "Type", "StatusText", "MainPID", "NRestarts", "ExecMainCode", "ExecMainStatus",
          "WatchdogUSec")
 PATIENCE = 90
+NEWER = Path("/root/newer.deb")
+UPGRADE_SECONDS = 600  # three starts of the tracer
+PAUSE = 0.005  # of the program that calls all the time
 
 
-def run(*words):
+def run(*words, seconds=PATIENCE):
     """[exit status, all output]"""
     p = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                       timeout=PATIENCE, check=False)
+                       timeout=seconds, check=False)
     return [p.returncode, p.stdout]
 
 
@@ -162,6 +168,45 @@ def reload():
     return {"status": status, "said": said, "first": first, "before": before, "after": show()}
 
 
+def numbered():
+    """Calls all the time until SIGTERM, each by the number of its flags, for which the kernel refuses it; then how many."""
+    call, ended = ctypes.CDLL(None).process_vm_readv, []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    count = 0
+    while not ended:
+        count += 1
+        call(os.getpid(), None, 0, None, 0, count)
+        time.sleep(PAUSE)
+    print(count)
+
+
+def told_of(pid):
+    """All events of its calls, in whichever file."""
+    return [r for path in LOG.parent.glob("*.ndjson*") for r in records(path)
+            if r["type"] == "process_vm_access" and r["caller"]["pid"] == pid]
+
+
+def upgrade():
+    """A newer package while calls are made all the time."""
+    before = running()
+    caller = subprocess.Popen([sys.executable, __file__, "numbered"], stdout=subprocess.PIPE, text=True)
+    until(lambda: told_of(caller.pid), "a numbered call")
+    status, said = run("dpkg", "--no-triggers", "-i", str(NEWER), seconds=UPGRADE_SECONDS)
+    after = running()
+    time.sleep(1)
+    caller.terminate()
+    count = int(caller.communicate(timeout=PATIENCE)[0])
+    until(lambda: [r for r in records() if r.get("flags") == hex(count)], "the last numbered call")
+    found = told_of(caller.pid)
+    told = collections.Counter(int(r["flags"], 16) for r in found)
+    untold = [n for n in range(1, count + 1) if not told[n]]
+    return {"before": before, "after": after, "status": status, "said": said, "calls": count, "untold": untold[:20],
+            "untold_cnt": len(untold), "twice": sum(n > 1 for n in told.values()), "events": len(found), "ids": len({r["id"] for r in found}),
+            "runs": collections.Counter(r["run"] for r in found), "files": sorted(path.name for path in LOG.parent.iterdir()),
+            "units": run("systemctl", "list-units", "--all", "--plain", "--no-legend", "pvmtrace*")[1],
+            "version": run("dpkg-query", "-W", "-f", "${Version}", "pvmtrace")[1]}
+
+
 def stop():
     failed = run("systemctl", "--failed", "--plain", "--no-legend")[1]
     status, said = run("systemctl", "stop", UNIT)
@@ -181,10 +226,11 @@ def journal():
 
 
 def main():
-    line = dict(word.partition("=")[::2] for word in Path("/proc/cmdline").read_text().split())["PVM_TOLD"]
-    with open(f"/dev/{line}", "w", encoding="ascii") as out:
+    words = dict(word.partition("=")[::2] for word in Path("/proc/cmdline").read_text().split())
+    more = [upgrade] if "PVM_UPGRADE" in words else []
+    with open(f"/dev/{words['PVM_TOLD']}", "w", encoding="ascii") as out:
         tty.setraw(out)
-        for step in (boot, event, rotate, kill, freeze, reload, stop, misconfigure, journal):
+        for step in (boot, event, rotate, *more, kill, freeze, reload, stop, misconfigure, journal):
             begin = time.monotonic()
             try:
                 value = step()
@@ -195,4 +241,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    numbered() if sys.argv[1:] == ["numbered"] else main()

@@ -2,28 +2,16 @@
 """The package on a machine: installed, upgraded, removed, purged, installed again."""
 
 import shutil
-import subprocess
 
 import pytest
 
-from debian import CONF, DEB, LOG, VERSION, Service, wait_event
-
-NEWER = f"{VERSION}+1"
+from debian import CONF, DEB, LOG, NEWER, VERSION, Service, make_newer, wait_event
 
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory):
-    """The same package with a higher version and another configuration file, as the next release may have."""
     top = tmp_path_factory.mktemp("newer")
-    tree = top / "tree"
-    subprocess.run(["dpkg-deb", "--raw-extract", DEB, tree], check=True)
-    control = tree / "DEBIAN/control"
-    control.write_text(control.read_text().replace(f"Version: {VERSION}\n", f"Version: {NEWER}\n"))
-    conf = tree / CONF.lstrip("/")
-    conf.write_text(conf.read_text() + "# a word of the next release\n")
-    deb = top / f"pvmtrace_{NEWER}.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, deb], check=True, stdout=subprocess.DEVNULL)
-    yield deb
+    yield make_newer(top)
     shutil.rmtree(top)
 
 

@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 import stat
 
 import pytest
@@ -10,13 +11,14 @@ import pytest
 import guest
 import kernels
 import root
-from debian import ARCH, BOTH_CAPS, HERE
+from debian import ARCH, BOTH_CAPS, HERE, NEWER, make_newer
 from needs import require
 
 # The machine's tree as an initrd: all of it is in memory.
-UNWANTED = (*root.UNWANTED, "tmp/", "var/cache/", "var/lib/apt/", "var/lib/dpkg/", "var/tmp/")
+UNWANTED = (*root.UNWANTED, "tmp/", "var/cache/", "var/lib/apt/", "var/tmp/")
+UPGRADED = "6.1"  # the kernel under which it is also upgraded: Debian 12's own
 MEMORY = "2G"
-SECONDS = 600
+SECONDS = 1200
 CHECK = """\
 [Unit]
 After=pvmtrace.service
@@ -49,9 +51,12 @@ def entries(machine):
 
 
 @pytest.fixture(scope="module")
-def initrd(machine):
+def initrd(machine, tmp_path_factory):
     require("x86_64", f"program:{guest.MACHINES[ARCH].qemu}")
     machine.fresh()
+    newer = make_newer(tmp_path_factory.mktemp("newer"))
+    FILES["root/newer.deb"] = (stat.S_IFREG | 0o644, newer.read_bytes())
+    shutil.rmtree(newer.parent)
     path = kernels.HOME / "run" / "manager.cpio"
     path.parent.mkdir(parents=True, exist_ok=True)
     guest.write_cpio(path, entries(machine))
@@ -59,7 +64,7 @@ def initrd(machine):
     path.unlink()
 
 
-@pytest.fixture(scope="module", params=["6.1", "newest"])
+@pytest.fixture(scope="module", params=[UPGRADED, "newest"])
 def told(request, initrd):
     """step -> what came of it, told by a guest."""
     try:
@@ -68,7 +73,7 @@ def told(request, initrd):
         pytest.skip(f"kernel {request.param}: {e}")
     work = kernels.HOME / "run" / f"{request.param}-manager"
     work.mkdir(parents=True, exist_ok=True)
-    text = guest.boot(kernel, initrd, work, SECONDS, MEMORY)
+    text = guest.boot(kernel, initrd, work, SECONDS, MEMORY, "PVM_UPGRADE=1" if request.param == UPGRADED else "")
     steps = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     print(f"{kernel.release}: all is in {work}/told:", {s["step"]: round(s["seconds"], 1) for s in steps})
     return {s["step"]: s for s in steps}
@@ -134,6 +139,19 @@ def test_logrotate(told):
     assert (step["status"], step["said"]) == (0, "")
     assert step["first"]["type"] == "reopen" and step["owner"] == "pvmtrace 640"
     assert step["after"]["MainPID"] == step["before"]["MainPID"] and step["after"]["ActiveState"] == "active"
+
+
+def test_upgrade_without_a_gap(told):
+    """A call is told by the old collector, by the new one, or by that which stands in between; by two of them under two ids."""
+    if "upgrade" not in told:
+        pytest.skip(f"it is upgraded under {UPGRADED}")
+    step = of(told, "upgrade")
+    assert step["status"] == 0 and step["version"] == NEWER, step["said"]
+    assert step["after"]["MainPID"] != step["before"]["MainPID"]
+    assert step["untold_cnt"] == 0, f"{step['untold_cnt']} of {step['calls']} calls are not told: {step['untold']} ...; {step['runs']}"
+    assert len(step["runs"]) == 3 and step["twice"] > 0, step["runs"]
+    assert step["ids"] == step["events"] > step["calls"]
+    assert step["units"].split()[:4] == ["pvmtrace.service", "loaded", "active", "running"] and len(step["units"].splitlines()) == 1
 
 
 def test_killed(told):
