@@ -221,7 +221,7 @@ build-live: all $(LIVE_PROGS) build/vm/pvmtrace-ended build/vm/pvmtrace-few buil
 
 CHECK := +@MAKE="$(MAKE)" $(PYTHON) tests/check
 
-.PHONY: check check-quick unit formats live soak package lint manual format bench bench-vm check-cost check-fresh
+.PHONY: check check-quick unit formats live soak faults package lint manual format bench bench-vm check-cost check-fresh
 check: ## as root: set up, lint, and run every test; the last line counts them
 	@tests/have-python $(PYTHON) $(call install_missing,python3)
 	$(CHECK) setup build $(if $(filter x86_64,$(MACHINE)),vm) lint fuzz unit formats btf quiet package soak floods
@@ -243,6 +243,9 @@ SOAK_MINUTES ?= 60
 SOAK_SEED ?=
 soak: build-live ## as root: runs that last, under triggers, floods, full disks and bad readers mixed at random (SOAK_MINUTES=60 SOAK_SEED=)
 	@SOAK_SEED='$(SOAK_SEED)' $(PYTHON) -B tests/soak/run --minutes $(SOAK_MINUTES) $(SOAK_ARGS)
+
+faults: build-live ## as root: each allocation, write, call on a file and bpf(2) fails in turn, in replays and traces (FAULTS_ARGS=--help)
+	@$(PYTHON) -B tests/faults/run --live $(FAULTS_ARGS)
 
 package: ## the tests of the package (as root: in a Debian 12 made for them, and booted in QEMU)
 	$(CHECK) build package

@@ -58,7 +58,7 @@ build/fuzz/helpers.a: $(FUZZ_HELPER_OBJ) build/fuzz/files
 build/fuzz/options: FUZZ_LDFLAGS := -Wl,--wrap=options_file__read
 
 # The sanitizer in the child that parses needs more calls than the filter leaves it.
-build/fuzz/btf: FUZZ_LDFLAGS := -Wl,--wrap=seccomp__load
+build/fuzz/btf: FUZZ_LDFLAGS := -Wl,--wrap=seccomp__enforce
 
 $(FUZZ_PROGS): build/fuzz/%: build/fuzz/fuzz/target_%.o build/fuzz/helpers.a build/fuzz/user.a
 	$(call tell,LINK)

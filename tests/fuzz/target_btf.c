@@ -10,7 +10,7 @@
 #include "sandbox/seccomp.h"
 #include "tests/fuzz/fuzz.h"
 
-int __wrap_seccomp__load(uint32_t need);
+int __wrap_seccomp__enforce(const struct seccomp_filter *filter);
 
 static unsigned long inputs, deaths;
 
@@ -21,9 +21,9 @@ const char *__asan_default_options(void)
 }
 
 /* The sanitizer needs calls that the child is to live without. */
-int __wrap_seccomp__load(uint32_t need)
+int __wrap_seccomp__enforce(const struct seccomp_filter *filter)
 {
-	(void)need;
+	(void)filter;
 	return 0;
 }
 

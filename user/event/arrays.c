@@ -134,6 +134,7 @@ int arrays__put(struct arrays *a, const void *data, size_t size)
 	if (old)
 		entry__drop(a, old);
 	err = entry__add(a, array);
+	a->evicted += err == -ENOMEM;
 	while (a->table && a->bytes > a->limit) {
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): each drop moves the head */
 		entry__drop(a, a->table);

@@ -217,6 +217,7 @@ static int put_exe(struct identity *id, const struct pvm_path *rec)
 
 	exe = p ? path__join(rec, &len) : NULL;
 	if (!exe) {
+		id->evicted++;
 		forget_proc(id, rec->pid);
 		return -ENOMEM;
 	}
@@ -271,6 +272,7 @@ static int put_cgroup(struct identity *id, const struct pvm_path *rec)
 	if (!path) {
 		if (c && !c->path)
 			cgroup__free(id, c);
+		id->evicted++;
 		forget_cgroup(id, &key);
 		return -ENOMEM;
 	}
@@ -283,6 +285,7 @@ static int put_cgroup(struct identity *id, const struct pvm_path *rec)
 	c->stamp = next_stamp();
 	if (cgroup__find_containers(c)) {
 		cgroup__free(id, c);
+		id->evicted++;
 		forget_cgroup(id, &key);
 		return -ENOMEM;
 	}
@@ -337,6 +340,7 @@ int identity__put_args(struct identity *id, const void *data, size_t size)
 	p = proc__get(id, rec->pid, rec->start_ns, rec->exec_id);
 	args = p ? malloc(len + 1) : NULL;
 	if (!args) {
+		id->evicted++;
 		forget_proc(id, rec->pid);
 		return -ENOMEM;
 	}
@@ -426,6 +430,7 @@ int identity__put_ancestry(struct identity *id, const void *data, size_t size)
 	struct ancestries *a = &id->ancestries;
 	int err = ancestries__put(a, data, size, fill_known, id);
 
+	id->evicted += err == -ENOMEM;
 	while (lru__cnt(&a->all) > id->opts.ancestry_max ||
 	       a->bytes > id->opts.ancestry_bytes_max) {
 		uint64_t gone = ancestries__evict(a);

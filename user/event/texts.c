@@ -91,6 +91,7 @@ int texts__put(struct texts *t, const struct pvm_path *rec)
 	if (!at) {
 		if (text && !text->at)
 			text__free(t, text);
+		t->evicted++;
 		forget(t, id);
 		return -ENOMEM;
 	}

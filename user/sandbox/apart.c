@@ -18,6 +18,8 @@ static void go_in(const char *file)
 					      .rights = PLACE_READ };
 	const struct rlimit none = { 0, 0 };
 	const int abi = landlock__abi();
+	struct seccomp_filter filter = { 0 };
+	const bool filtered = seccomp__is_there() > 0 && !seccomp__make(&filter, NEED_OPEN);
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -27,8 +29,9 @@ static void go_in(const char *file)
 		(void)landlock__enforce(abi, &place, 1);
 	if (place.fd >= 0)
 		close(place.fd);
-	if (seccomp__is_there() > 0)
-		(void)seccomp__load(NEED_OPEN);
+	if (filtered)
+		(void)seccomp__enforce(&filter);
+	seccomp__free(&filter);
 }
 
 int sandbox__apart(const char *file, int (*fn)(const char *file))

@@ -98,7 +98,7 @@ static uint8_t chances_taken(void)
 }
 
 /* Seccomp comes last, as it allows none of the calls by which the others are put in force. */
-static int lock(struct sandbox *s)
+static int lock(struct sandbox *s, const struct seccomp_filter *filter)
 {
 	int err = 0;
 
@@ -111,7 +111,7 @@ static int lock(struct sandbox *s)
 	}
 	close_places(s);
 	if (s->has.seccomp) {
-		err = seccomp__load(sandbox_needs(&s->asked));
+		err = seccomp__enforce(filter);
 		if (err)
 			return refused("seccomp", err);
 		s->in_force |= SANDBOX_SECCOMP;
@@ -119,9 +119,22 @@ static int lock(struct sandbox *s)
 	return 0;
 }
 
-int sandbox__enter(struct sandbox *s)
+static int enter(struct sandbox *s, const struct seccomp_filter *filter)
 {
 	int err;
+
+	if ((err = take_chances()) || (err = limit(RLIMIT_CORE, "RLIMIT_CORE")) ||
+	    (err = limit(RLIMIT_NPROC, "RLIMIT_NPROC")))
+		return err;
+	s->in_force = chances_taken() | SANDBOX_DESCRIPTORS | SANDBOX_NO_CORE |
+		      SANDBOX_NO_PROCESSES;
+	return lock(s, filter);
+}
+
+int sandbox__enter(struct sandbox *s)
+{
+	struct seccomp_filter filter = { 0 };
+	int err = 0;
 
 	if (s->asked.options->no_sandbox) {
 		s->in_force = chances_taken();
@@ -130,12 +143,10 @@ int sandbox__enter(struct sandbox *s)
 	}
 	tzset(); /* the C library reads the zone's file when it is first asked for a time of day */
 	strays__close();
-	if ((err = take_chances()) || (err = limit(RLIMIT_CORE, "RLIMIT_CORE")) ||
-	    (err = limit(RLIMIT_NPROC, "RLIMIT_NPROC")))
-		return err;
-	s->in_force = chances_taken() | SANDBOX_DESCRIPTORS | SANDBOX_NO_CORE |
-		      SANDBOX_NO_PROCESSES;
-	err = lock(s);
+	if (s->has.seccomp && (err = seccomp__make(&filter, sandbox_needs(&s->asked))))
+		return refused("seccomp", err);
+	err = enter(s, &filter);
+	seccomp__free(&filter);
 	if (!err)
 		escape__try();
 	return err;

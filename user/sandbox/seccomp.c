@@ -2,16 +2,26 @@
 #include "sandbox/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 
 #include "sandbox/calls.h"
 
 /* A tree, which is asked in fewer steps than a list. */
 #define BY_TREE 2
+/* Of CPU: it takes a few milliseconds, where it comes to an end. */
+#define MAKE_SECONDS 2
+#define COPIES 2
+#define BYTES_MAX (COPIES * BPF_MAXINSNS * sizeof(struct sock_filter))
 
 int seccomp__is_there(void)
 {
@@ -22,7 +32,7 @@ int seccomp__is_there(void)
 	return errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP ? 0 : -errno;
 }
 
-static int add(scmp_filter_ctx filter, const struct call_rule *rule)
+static int add(scmp_filter_ctx filter, const struct call_rule *rule, pid_t self)
 {
 	const int nr = seccomp_syscall_resolve_name(rule->name);
 	struct scmp_arg_cmp compare = { .arg = rule->arg,
@@ -33,7 +43,7 @@ static int add(scmp_filter_ctx filter, const struct call_rule *rule)
 	if (nr < 0) /* this architecture has none of this name */
 		return 0;
 	if (rule->condition == CALL_SELF)
-		compare.datum_b = (uint64_t)getpid();
+		compare.datum_b = (uint64_t)self;
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, nr,
 				      rule->condition == CALL_ANY ? 0 : 1, &compare);
 }
@@ -44,13 +54,12 @@ static int set_attributes(scmp_filter_ctx filter)
 
 	if (err)
 		return err;
-	/* Neither changes what is allowed. */
+	/* It does not change what is allowed. */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, BY_TREE);
-	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 	return 0;
 }
 
-int seccomp__load(uint32_t needs)
+static int export(int out, uint32_t needs, pid_t self)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int err;
@@ -60,10 +69,103 @@ int seccomp__load(uint32_t needs)
 	err = set_attributes(filter);
 	for (size_t i = 0; i < sandbox_calls_cnt && !err; i++) {
 		if (call_rule__holds(&sandbox_calls[i], needs))
-			err = add(filter, &sandbox_calls[i]);
+			err = add(filter, &sandbox_calls[i], self);
 	}
 	if (!err)
-		err = seccomp_load(filter);
+		err = seccomp_export_bpf(filter, out);
 	seccomp_release(filter);
 	return err;
+}
+
+/* In a child. libseccomp 2.5 looks at few of its allocations: where one fails, it ends by a signal, or never, or has left out a
+ * part of the filter. So it is made apart, and two times. */
+static _Noreturn void make_apart(int out, uint32_t needs, pid_t self)
+{
+	const struct rlimit limit = { MAKE_SECONDS, MAKE_SECONDS };
+	int err = setrlimit(RLIMIT_CPU, &limit);
+
+	for (int i = 0; i < COPIES && !err; i++)
+		err = export(out, needs, self);
+	_exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Returns how many bytes came until the end, or -errno. */
+static ssize_t read_all(int in, char *buf, size_t size)
+{
+	size_t have = 0;
+
+	for (;;) {
+		const ssize_t got = read(in, buf + have, size - have);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got ? -errno : (ssize_t)have;
+		have += (size_t)got;
+	}
+}
+
+static int take(struct seccomp_filter *filter, int in)
+{
+	const ssize_t len = read_all(in, filter->code, BYTES_MAX);
+	const size_t one = len > 0 ? (size_t)len / COPIES : 0;
+
+	if (len < 0)
+		return (int)len;
+	if (!one || one % sizeof(struct sock_filter) ||
+	    memcmp(filter->code, (char *)filter->code + one, one) != 0)
+		return -ENOMEM;
+	filter->cnt = (unsigned short)(one / sizeof(struct sock_filter));
+	return 0;
+}
+
+static int make(struct seccomp_filter *filter, uint32_t needs, const int pipe_fds[2])
+{
+	const pid_t self = getpid(), child = fork();
+	int status = -1, err;
+
+	if (!child)
+		make_apart(pipe_fds[1], needs, self);
+	err = child < 0 ? -errno : 0;
+	close(pipe_fds[1]);
+	if (!err)
+		err = take(filter, pipe_fds[0]);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return err || status == 0 ? err : -ENOMEM;
+}
+
+int seccomp__make(struct seccomp_filter *filter, uint32_t needs)
+{
+	int pipe_fds[2], err;
+
+	*filter = (struct seccomp_filter){ .code = malloc(BYTES_MAX) };
+	if (!filter->code)
+		return -ENOMEM;
+	if (pipe2(pipe_fds, O_CLOEXEC)) {
+		err = -errno;
+	} else {
+		err = make(filter, needs, pipe_fds);
+		close(pipe_fds[0]);
+	}
+	if (err)
+		seccomp__free(filter);
+	return err;
+}
+
+int seccomp__enforce(const struct seccomp_filter *filter)
+{
+	const struct sock_fprog program = { .len = filter->cnt, .filter = filter->code };
+
+	/* The flag does not change what is allowed: it leaves the speed of this process's own code as it is. */
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+		       &program)
+		       ? -errno
+		       : 0;
+}
+
+void seccomp__free(struct seccomp_filter *filter)
+{
+	free(filter->code);
+	*filter = (struct seccomp_filter){ 0 };
 }

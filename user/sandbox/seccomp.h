@@ -8,8 +8,18 @@
 
 /* Returns whether this kernel has such filters: 1, 0, or -errno where it may not be asked. */
 int seccomp__is_there(void);
-/* From now on a call that these needs (enum sandbox_need) do not ask for ends the process, for good. It has no new privileges
- * from then on either. Returns 0 or -errno. */
-int seccomp__load(uint32_t needs);
+/* This is what the kernel runs at each system call. */
+struct seccomp_filter {
+	void *code;
+	unsigned short cnt;
+};
+
+/* Makes the filter for these needs (enum sandbox_need), in a child, so before RLIMIT_NPROC. Returns 0 or -errno; -ENOMEM also
+ * where the library did not come to an end of it. seccomp__free releases it. */
+int seccomp__make(struct seccomp_filter *filter, uint32_t needs);
+/* From now on a call that the filter does not allow ends the process, for good. no_new_privs is to be set. Returns 0 or -errno. */
+int seccomp__enforce(const struct seccomp_filter *filter);
+/* Of one that was never made, too (all zero). */
+void seccomp__free(struct seccomp_filter *filter);
 
 #endif

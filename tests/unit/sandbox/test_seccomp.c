@@ -49,8 +49,12 @@ static int in_child(int (*fn)(uint32_t needs, long (*call)(void)), uint32_t need
 
 static int behind_filter(uint32_t needs, long (*call)(void))
 {
-	if (seccomp__load(needs))
+	struct seccomp_filter filter;
+
+	if (seccomp__make(&filter, needs) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    seccomp__enforce(&filter))
 		return NOT_LOADED;
+	seccomp__free(&filter);
 	return call() < 0 ? errno : 0;
 }
 
