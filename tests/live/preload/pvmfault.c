@@ -3,6 +3,8 @@
  * place once, by the number that its first call has among all of that kind; or KIND:N:ERRNO, and that call fails; with ERRNO 0 it
  * does half of what it was to do, if it writes. KINDs are the headings below. A place is the last $PVMFAULT_DEPTH callers (8). With
  * $PVMFAULT_CHILD it is about the children that it forks instead. */
+/* Of the C library's own names for parameters none can be used here, and mmap(2) returns a pointer as a number. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,performance-no-int-to-ptr) */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -54,7 +56,7 @@ __attribute__((constructor)) static void begin(void)
 
 	if (!chosen || strlen(chosen) >= sizeof(text))
 		_exit(99);
-	strcpy(text, chosen);
+	snprintf(text, sizeof(text), "%s", chosen);
 	backtrace(frames, 2); /* its first call allocates */
 	rest = strchr(text, ':');
 	if (rest) {
@@ -254,3 +256,4 @@ long syscall(long nr, ...)
 		next = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	return next(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name,performance-no-int-to-ptr) */
