@@ -31,6 +31,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alike: in a guest of make check another one of the kind is enough (tests/vm/live.py)")
     config.addinivalue_line("markers", "unseen_by_fentry(what): only the attach method tracepoint sees it")
     config.addinivalue_line("markers", "without_witnesses: by a tracer that has none, as a switch is off: beside hogs it is passed over")
+    config.addinivalue_line("markers", "exact_moment: a hook has to look just when something else happens, which hogs put off")
 
 
 def pytest_sessionstart(session):
@@ -72,6 +73,8 @@ def pytest_collection_modifyitems(config, items):
         hogs = pvm.BESIDE_HOGS and needs.has("witnesses")
         if hogs and item.get_closest_marker("without_witnesses"):
             item.add_marker(pytest.mark.skip(reason="its tracer has only hooks that can be passed over"))
+        if pvm.BESIDE_HOGS and item.get_closest_marker("exact_moment"):
+            item.add_marker(pytest.mark.skip(reason="beside hogs a hook may look later than this test asks for"))
         mark = item.get_closest_marker("unseen_by_fentry")
         if mark and pvm.ATTACH == "fentry":
             item.add_marker(pytest.mark.skip(reason=f"fentry does not see {mark.args[0]}"))

@@ -76,6 +76,7 @@ def held_up(tracer, what):
     pytest.fail(f"the target was too late each time: {runs}")
 
 
+@pytest.mark.exact_moment
 @pytest.mark.parametrize("what, key, after", [
     pytest.param("uid", "uid", 4002, marks=pytest.mark.alike), ("open", "dumpable", True)])
 def test_a_target_that_changes_while_its_caller_is_held_up(what, key, after):
@@ -98,6 +99,7 @@ def test_a_target_that_executes_a_file_while_it_is_waited_for():
     assert {key: after["target"][key] for key in now} == now
 
 
+@pytest.mark.exact_moment
 @pytest.mark.parametrize("when, ret", [("die", -3), pytest.param("late", 32, marks=pytest.mark.needs("perf_kprobes"))])
 def test_a_target_that_ends_while_its_caller_is_held_up(when, ret):
     """What it executed, and what lay there, was known before, and is no less so: to end is no way out of a filter. late: when the

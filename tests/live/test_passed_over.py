@@ -69,6 +69,7 @@ def test_a_refused_call_like_one_that_left_no_state():
     assert told == [("complete", "EFAULT"), ("orphan", "EACCES")]
 
 
+@pytest.mark.without_witnesses
 def test_each_hook_alone_sees_each_call():
     """Each one finds what a later one left."""
     told, _ = run(*(("call", 0xff & ~hook) for hook in (EXIT, RETURN, BEGIN, ENTER)))
