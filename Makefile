@@ -50,7 +50,7 @@ FRESH_PKGS := debootstrap git ca-certificates util-linux python3
 # ---- what is made of what ---------------------------------------------------------------------
 
 # These know the skeleton, and with it the kernel half.
-SKELETON_USERS := kernel/tracer kernel/tracer_run kernel/configure kernel/hooks kernel/iterators kernel/witness kernel/witness_find kernel/witness_need kernel/steer probe/hooks
+SKELETON_USERS := kernel/tracer kernel/openings kernel/tracer_run kernel/configure kernel/hooks kernel/iterators kernel/witness kernel/witness_find kernel/witness_need kernel/steer probe/hooks
 
 BPF_SRC := bpf/pvmtrace.bpf.c
 USER_SRC := $(wildcard user/*.c user/*/*.c)

@@ -22,6 +22,8 @@
 #define ARCH_CALL(abi, op) ((abi) << 8 | (op))
 #define ARCH_ABI(call) ((call) >> 8)
 #define ARCH_OP(call) ((call)&0xff)
+/* Stands in the place of enum pvm_op for a call of bpf(2). */
+#define ARCH_OP_BPF 3
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -46,6 +48,18 @@ static __always_inline u32 arch_number(u64 id)
 		return ARCH_CALL(PVM_ABI_X32, PVM_WRITE);
 	}
 	return 0;
+}
+
+/* Returns the same, and of bpf(2) ARCH_OP_BPF. Any other call takes no comparison more for it, as they are sorted. */
+static __always_inline u32 arch_number_or_bpf(u64 id)
+{
+	switch ((u32)id) {
+	case PVM_NR_X86_64_BPF:
+		return ARCH_CALL(PVM_ABI_X86_64, ARCH_OP_BPF);
+	case PVM_NR_I386_BPF:
+		return ARCH_CALL(PVM_ABI_I386, ARCH_OP_BPF);
+	}
+	return arch_number(id);
 }
 
 static __always_inline u64 arch_exit_number(struct pt_regs *regs)
@@ -126,6 +140,17 @@ static __always_inline u32 arch_number(u64 id)
 		return ARCH_CALL(PVM_ABI_ARM, PVM_WRITE);
 	}
 	return 0;
+}
+
+static __always_inline u32 arch_number_or_bpf(u64 id)
+{
+	switch ((u32)id) {
+	case PVM_NR_ARM64_BPF:
+		return ARCH_CALL(PVM_ABI_ARM64, ARCH_OP_BPF);
+	case PVM_NR_ARM_BPF:
+		return ARCH_CALL(PVM_ABI_ARM, ARCH_OP_BPF);
+	}
+	return arch_number(id);
 }
 
 static __always_inline u64 arch_exit_number(struct pt_regs *regs)

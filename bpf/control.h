@@ -90,7 +90,7 @@ struct pvm_shared {
 	__u32 look_tgid;     /* and its pid; 0: nothing */
 	__u32 commands_done; /* how many there ever were */
 	__u32 self_saw;	     /* enum pvm_saw: hooks that the collector's last call came by */
-	__u32 pad;
+	__u32 openings_lost; /* of those the tracer was to be told of: the ring was full */
 	/* Commands of the last run that there was no room for: bits by their places. */
 	__u64 refused[PVM_COMMAND_CNT / 64];
 	__u32 pad2[18];

@@ -52,7 +52,8 @@ enum pvm_type {
 	PVM_SUMMARY = 8,    /* struct pvm_summary, read from an iterator over its map */
 	PVM_ANCESTRY = 20,  /* struct pvm_ancestry, in the ring of calls */
 	PVM_MAPPED = 21,    /* struct pvm_path: of a file that is mapped, in the ring of calls */
-	PVM_LABEL = 22, /* struct pvm_path: of a mapping that has a name and no file, likewise */
+	PVM_LABEL = 22,	 /* struct pvm_path: of a mapping that has a name and no file, likewise */
+	PVM_OPENED = 23, /* struct pvm_opened, in the ring of calls */
 };
 
 struct pvm_hdr {
@@ -509,6 +510,26 @@ struct pvm_ancestry {
 	struct pvm_relative ancestors[];
 };
 
+/* These are objects of the kernel half, each of which has a number of its kind that anybody can ask for. */
+enum pvm_object_kind {
+	PVM_OBJECT_MAP = 1,
+	PVM_OBJECT_PROG = 2,
+	PVM_OBJECT_LINK = 3,
+};
+
+#define PVM_OBJECT_NAME_SZ 16
+
+/* Somebody asked the kernel for a descriptor of one of these. */
+struct pvm_opened {
+	struct pvm_hdr hdr;
+	__u64 at_ns;		       /* CLOCK_BOOTTIME, when the system call ended */
+	__s64 ret;		       /* its result */
+	__u32 id;		       /* of the object */
+	__u32 kind;		       /* enum pvm_object_kind */
+	char name[PVM_OBJECT_NAME_SZ]; /* the kernel's for it; a link's is that of its program */
+	struct pvm_task by;
+};
+
 struct pvm_self_test {
 	struct pvm_hdr hdr;
 	__u32 abi; /* enum pvm_abi */
@@ -547,6 +568,7 @@ PVM_ASSERT(sizeof(struct pvm_path) == 88);
 PVM_ASSERT(sizeof(struct pvm_args) == 32);
 PVM_ASSERT(sizeof(struct pvm_relative) == 48);
 PVM_ASSERT(sizeof(struct pvm_ancestry) == 136);
+PVM_ASSERT(sizeof(struct pvm_opened) == 200);
 PVM_ASSERT(sizeof(struct pvm_self_test) == 16);
 PVM_ASSERT(sizeof(struct pvm_seen) == 64);
 

@@ -17,6 +17,12 @@
 #define PVM_NR_ARM_READ 376
 #define PVM_NR_ARM_WRITE 377
 
+/* Those of bpf(2). */
+#define PVM_NR_X86_64_BPF 321
+#define PVM_NR_I386_BPF 357
+#define PVM_NR_ARM64_BPF 280
+#define PVM_NR_ARM_BPF 386
+
 /* Their names begin so; what follows is the call's own. The kernel half is told its architecture; the user half runs on it. */
 #if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
 #define PVM_SYS "__arm64_sys_"

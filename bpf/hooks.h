@@ -17,9 +17,11 @@ enum pvm_hook {
 	HOOK_EXIT = 1,
 	HOOK_ACCESS = 2, /* confirm.h: both, as either may be preempted by the other */
 	HOOK_LEAVE = 3 ARCH_FUNCTIONS(AND_FUNCTION_HOOKS), /* fentry.h */
-	HOOK_BEGIN,  /* witnesses (witness.h): where such a function begins, */
-	HOOK_RETURN, /* where it returns, */
-	HOOK_END,    /* and where the system call ends */
+	HOOK_OPENED,
+	HOOK_OPENED_32, /* opening.h */
+	HOOK_BEGIN,	/* witnesses (witness.h): where such a function begins, */
+	HOOK_RETURN,	/* where it returns, */
+	HOOK_END,	/* and where the system call ends */
 	HOOK_CNT,
 	/* It may run on top of itself, so there is no room for it: what needs some is put off to the next hook. */
 	HOOK_PERMIT = HOOK_CNT,

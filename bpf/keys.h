@@ -100,6 +100,16 @@ struct pvm_memory {
 	struct pvm_task id; /* what it was when it was bound, or last executed a file */
 };
 
+/* This is an object of the tracer's own. */
+struct pvm_object_key {
+	__u32 kind; /* enum pvm_object_kind */
+	__u32 id;
+};
+
+struct pvm_object_val {
+	char name[PVM_OBJECT_NAME_SZ];
+};
+
 /* Of what user space was sent the kernel half has room for twice as much as that remembers, which evicts, and tells. */
 #define PVM_PROC_ROOM 16384
 #define PVM_CGROUP_ROOM 8192
@@ -114,5 +124,6 @@ PVM_ASSERT(sizeof(struct pvm_cgroup_val) == 24);
 PVM_ASSERT(sizeof(struct pvm_bound_val) == 4 * PVM_BOUND_CNT);
 PVM_ASSERT(sizeof(struct pvm_proc_val) == 32);
 PVM_ASSERT(sizeof(struct pvm_memory) == 192);
+PVM_ASSERT(sizeof(struct pvm_object_key) == 8);
 
 #endif

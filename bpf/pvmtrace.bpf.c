@@ -19,6 +19,7 @@
 #include "hooks.h"
 #include "maps.h"
 #include "memory.h"
+#include "opening.h"
 #include "settings.h"
 #include "state.h"
 #include "steer.h"
@@ -39,9 +40,14 @@ static __always_inline void tracepoint_enter(struct pt_regs *regs, long id, enum
 
 static __always_inline void tracepoint_exit(struct pt_regs *regs, long ret, enum pvm_hook hook)
 {
-	u32 abi_op = arch_number(arch_exit_number(regs));
+	u32 abi_op = arch_number_or_bpf(arch_exit_number(regs));
 	struct task_struct *self;
 
+	if (ARCH_OP(abi_op) == ARCH_OP_BPF) {
+		if (cfg_openings)
+			opening_exit(regs, abi_op, ret);
+		return;
+	}
 	if (!abi_op || (BESIDE(hook) && is_passed_over(regs, saw_of(hook))))
 		return;
 	self = current_task();

@@ -55,6 +55,8 @@ const volatile bool cfg_ends_unseen = false;
 const volatile bool cfg_pass_over = false;
 const volatile bool cfg_around =
 	false; /* with fentry: they are around its hooks, and not between them */
+/* What others open of ours is seen at the end of each system call; else the calls' own functions say it (opening.h). */
+const volatile bool cfg_openings = false;
 const volatile __u32 cfg_last = 0; /* enum pvm_saw: hooks at the end of a call, behind all others */
 
 #endif

@@ -158,11 +158,14 @@ enum pvm_slot {
 		1, /* what an exit hook builds of a call without an entry, where the thread has no state */
 	SLOT_SWEPT =
 		2, /* the copy that the sweep makes; its member slot says where the original is */
+	SLOT_OPENED =
+		3, /* of who opened one of our objects; at sys_exit, and where the function of a 64-bit call ends */
+	SLOT_OPENED_32 = 4, /* where that of a 32-bit call ends */
 	SLOT_CNT,
 };
 
 /* This holds all but SLOT_OWN. Only the hook on sys_exit uses the one for orphans, and a program is never run twice at a
- * time on one CPU; only sweeps use the other one, one at a time. */
+ * time on one CPU; only sweeps use the second one, one at a time; the last ones have each their own program. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLOT_CNT - 1);

@@ -409,6 +409,23 @@ static int on_call(struct collector *c, const struct raw_record *raw)
 	return err;
 }
 
+/* It is told whatever the filters say, as it is about the tracer. */
+static int on_opened(struct collector *c, const struct raw_record *raw)
+{
+	const struct pvm_opened *opened = raw->data;
+	struct record rec = { .type = REC_TAMPER };
+	int err;
+
+	if (raw->size < sizeof(*opened))
+		return -EBADMSG;
+	c->from.ops->settle_clock(c->from.ctx, opened->at_ns);
+	err = decode__opened(c->decoder, raw->data, raw->size, c->identity, &c->clock, &rec.tamper);
+	if (err)
+		return err;
+	rec.real_ns = clock__real_of(&c->clock, opened->at_ns);
+	return c->to.ops->put(c->to.ctx, raw, &rec, 0);
+}
+
 int collector__on_summary(void *ctx, void *data, size_t size)
 {
 	const struct raw_record raw = { data, size };
@@ -478,6 +495,8 @@ static int take(struct collector *c, const struct raw_record *raw)
 		if (!err)
 			judge_cgroup(c, raw->data);
 		return err;
+	case PVM_OPENED:
+		return on_opened(c, raw);
 	case PVM_SELF_TEST:
 		c->from.ops->self_test(c->from.ctx, raw->data, raw->size);
 		return 0;

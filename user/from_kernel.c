@@ -45,6 +45,7 @@ static void facts(void *ctx, struct run_facts *out)
 	out->attach = k->ops->fentry(k->tracer) ? ATTACH_FENTRY : ATTACH_TRACEPOINT;
 	out->resolve = k->ops->resolve(k->tracer);
 	out->confirms = k->ops->confirms(k->tracer);
+	out->openings = k->ops->openings(k->tracer);
 	out->witnesses = k->ops->witness(k->tracer, NULL);
 	out->file_cnt = k->ops->files(k->tracer, &out->files);
 	out->pid = k->ops->host_pid(k->tracer);

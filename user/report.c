@@ -118,6 +118,7 @@ int report__start(struct report *r)
 		.resolve = facts.resolve,
 		.confirms = facts.confirms,
 		.witnesses = witness_info__of(facts.witnesses),
+		.openings = facts.openings,
 		.audit = facts.audit,
 		.sandbox = facts.sandbox,
 		.abis = facts.abis,

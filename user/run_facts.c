@@ -19,11 +19,26 @@ static uint8_t confirm_bits(const struct confirm_info *c)
 					   : 0);
 }
 
+static uint8_t openings_bits(enum openings_by by)
+{
+	return by == OPENINGS_FEXIT	 ? RECORDING_OPENINGS_FEXIT
+	       : by == OPENINGS_SYS_EXIT ? RECORDING_OPENINGS_EXIT
+					 : 0;
+}
+
+static enum openings_by openings_of(uint8_t bits)
+{
+	return bits & RECORDING_OPENINGS_FEXIT	? OPENINGS_FEXIT
+	       : bits & RECORDING_OPENINGS_EXIT ? OPENINGS_SYS_EXIT
+						: OPENINGS_UNSEEN;
+}
+
 void run_facts__put(const struct run_facts *f, struct recording_header *header)
 {
 	header->pid = f->pid;
 	header->fentry = f->attach == ATTACH_FENTRY;
-	header->confirms = confirm_bits(&f->confirms) | (f->audit ? RECORDING_AUDIT : 0);
+	header->confirms = confirm_bits(&f->confirms) | openings_bits(f->openings) |
+			   (f->audit ? RECORDING_AUDIT : 0);
 	header->witnesses = f->witnesses & WITNESS_BITS;
 	copy(header->resolve, sizeof(header->resolve), resolve_name(f->resolve));
 	copy(header->user, sizeof(header->user), f->user);
@@ -45,6 +60,7 @@ void run_facts__of(struct run_facts *f, const struct recording_header *header)
 			.access = header->confirms & RECORDING_ACCESS,
 			.pages = header->confirms & RECORDING_FEXIT	? PAGES_FEXIT : header->confirms & RECORDING_KPROBE ? PAGES_KPROBE : PAGES_UNSEEN,
 		},
+		.openings = openings_of(header->confirms),
 		.pid = header->pid,
 		.witnesses = header->witnesses,
 		.audit = header->confirms & RECORDING_AUDIT,

@@ -16,6 +16,7 @@ struct run_facts {
 	enum attach_method attach;
 	enum resolve_method resolve; /* how targets are looked up */
 	struct confirm_info confirms;
+	enum openings_by openings;
 	struct abi_info abis[ABIS_MAX];
 	size_t abi_cnt;
 	const struct bound_info *files; /* that filters mean; of a recording it is not known */

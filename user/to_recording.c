@@ -86,7 +86,7 @@ static void hold(struct to_recording *r, const struct record *rec, uint64_t call
 
 	if (recorder__pending(r->recorder) == calls)
 		memset(r->held, 0, sizeof(r->held));
-	if (!rec->call.rule)
+	if (!calls || !rec->call.rule)
 		return;
 	held = &r->held[rec->call.rule - r->collector->options->rules];
 	*(rec->type == REC_SUMMARY ? &held->summarised : &held->told) += calls;

@@ -285,6 +285,22 @@ struct file { /* an executable; a pidfd; what is mapped */
 	unsigned int f_flags;
 };
 
+struct bpf_map { /* what a descriptor of bpf(2) is of: which one it is */
+	u32 id;
+};
+
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_link {
+	u32 id;
+};
+
 struct backing_file { /* 6.7: the file below an overlay's, which shows the overlay's */
 	struct path user_path;
 };

@@ -77,7 +77,7 @@ def calls(records, form):
 
 @pytest.mark.parametrize("form", RULE_OF)
 def test_each_call_is_told_by_the_first_rule_that_holds(conf, form):
-    by_id = {json.dumps(r["id"]): r for r in map(json.loads, golden.replay("json")) if "caller" in r}
+    by_id = {json.dumps(r["id"]): r for r in map(json.loads, golden.replay("json")) if "op" in r}
     told = {json.dumps(REST["json"](r)["id"]): RULE_OF["json"](r)
             for r in calls(map(json.loads, golden.replay("json", "--config", str(conf))), "json")}
     expected = {}

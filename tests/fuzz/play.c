@@ -58,6 +58,10 @@ static bool take(struct play *p, void *data, size_t size, struct record *out)
 		out->type = REC_SUMMARY;
 		return !decode__summary(p->decoder, data, size, p->identity, &p->clock,
 					&out->summary);
+	case PVM_OPENED:
+		out->type = REC_TAMPER;
+		return !decode__opened(p->decoder, data, size, p->identity, &p->clock,
+				       &out->tamper);
 	case PVM_ARGS:
 		(void)identity__put_args(p->identity, data, size);
 		return false;

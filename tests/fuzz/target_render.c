@@ -64,7 +64,8 @@ static void check_record(struct record *r, const uint8_t *choice)
 	r->seq = 12;
 	r->real_ns = START_NS;
 	r->told_ns = TOLD_NS;
-	r->call.rule = choice[3] & 1 ? &rendering_rule : NULL;
+	if (r->type != REC_TAMPER)
+		r->call.rule = choice[3] & 1 ? &rendering_rule : NULL;
 	cuts__check(&formats[choice[15] % 3], r, iov_limits[choice[3] / 2 % 4], limits, 2);
 	check_options(r, choice);
 }

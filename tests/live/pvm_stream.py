@@ -10,7 +10,7 @@ import re
 import pvm_schema
 
 JSON_MAX = 2**53 - 1
-TYPES = {"start", "process_vm_access", "process_vm_summary", "stats", "lost", "reopen", "error", "stop"}
+TYPES = {"start", "process_vm_access", "process_vm_summary", "stats", "lost", "reopen", "error", "tamper", "stop"}
 PHASES = {"complete", "in_flight", "unfinished", "ended", "orphan"}
 ABIS = {"x86_64", "i386", "x32", "arm64", "arm"}
 STATUSES = {"ok", "none", "invalid", "partial", "late", "fault", "lost"}

@@ -120,7 +120,9 @@ def test_a_verdict_is_deleted():
         for hierarchy in (1, 2, 3):
             tried, = trigger("pvmtamper", t.start["pid"], "pvm_cgroups", cgroup, hierarchy)
             assert tried == {"wrote": "pvm_cgroups", "errno": 0}
-        poll(lambda: told(t, "tampered"))
+            time.sleep(2)
+            if told(t, "tampered"):
+                break
         t.stop()
         found, = told(t, "tampered")
         assert re.match(r"somebody wrote to pvm_cgroups: it holds \d+ elements of the sum 0x[0-9a-f]+, and not \d+ of", found["message"])

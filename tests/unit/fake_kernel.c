@@ -39,6 +39,11 @@ static enum resolve_method resolve(const struct tracer *t)
 	return t->resolve;
 }
 
+static enum openings_by openings(const struct tracer *t)
+{
+	return t->openings;
+}
+
 static struct confirm_info confirms(const struct tracer *t)
 {
 	return t->confirms;
@@ -290,6 +295,7 @@ const struct kernel_ops fake_kernel_ops = {
 	.fentry = fentry,
 	.resolve = resolve,
 	.confirms = confirms,
+	.openings = openings,
 	.witness = witness,
 	.pin_key = pin_key,
 	.host_pid = host_pid,

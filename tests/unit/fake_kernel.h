@@ -25,6 +25,7 @@ struct tracer {
 	uint8_t witness;
 	uint32_t host_pid;
 	struct confirm_info confirms;
+	enum openings_by openings;
 	struct pin_key pin_key;
 	struct pvm_counts counts;
 	uint64_t skipped, skipped_at_tick; /* the latter is what the former becomes */

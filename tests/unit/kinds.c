@@ -2,6 +2,8 @@
 #include "kinds.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "bpf/rules.h"
 
@@ -82,4 +84,25 @@ void kinds__make(struct fixture_call *f, unsigned int number, uint64_t label)
 	}
 	if (right->same_user)
 		make_same_user(&f->call);
+}
+
+const struct pvm_opened *kinds__opened(bool refused)
+{
+	static struct pvm_opened opened;
+	struct fixture_call f;
+
+	fixture__call(&f);
+	memset(&opened, 0, sizeof(opened));
+	opened.hdr = (struct pvm_hdr){ sizeof(opened), PVM_OPENED, PVM_WIRE_VERSION };
+	opened.by = f.call.caller;
+	opened.at_ns = f.call.exit_ns;
+	opened.ret = refused ? -EPERM : 7;
+	opened.id = 41;
+	opened.kind = refused ? PVM_OBJECT_LINK : PVM_OBJECT_MAP;
+	snprintf(opened.name, sizeof(opened.name), "%s", refused ? "pvm_exit" : "pvm_filter_pid");
+	if (refused) {
+		opened.by.exec_id++; /* whose program is not known */
+		snprintf(opened.by.comm, sizeof(opened.by.comm), "od\xff");
+	}
+	return &opened;
 }

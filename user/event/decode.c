@@ -401,6 +401,20 @@ int decode__call(struct decoder *d, const void *data, size_t size, const struct 
 	return 0;
 }
 
+int decode__opened(struct decoder *d, const void *data, size_t size, struct identity *id,
+		   const struct clock_base *clock, struct tamper_info *out)
+{
+	const struct pvm_opened *opened = data;
+
+	if (((uintptr_t)data & 7) || !decode_check__opened(opened, size))
+		return -EBADMSG;
+	out->raw = opened;
+	out->error = opened->ret < 0 ? errno_name((int)-opened->ret, d->error) : NULL;
+	identity__fill(id, &opened->by, false, &out->by);
+	out->by.real_start_ns = clock__real_of(clock, opened->by.start_ns);
+	return 0;
+}
+
 #define USUAL_ERRNO(name, number) [PVM_USUAL_##name] = (number),
 
 /* A sum of calls that failed in an unusual way is of that errno alone, which is the first one's. */

@@ -28,6 +28,10 @@ int decode__type(const void *data, size_t size);
 int decode__call(struct decoder *d, const void *data, size_t size, const struct arrays *arrays,
 		 struct identity *id, const struct clock_base *clock, struct call_info *out);
 
+/* Does the same of one PVM_OPENED record. */
+int decode__opened(struct decoder *d, const void *data, size_t size, struct identity *id,
+		   const struct clock_base *clock, struct tamper_info *out);
+
 /* Does the same of one PVM_SUMMARY record; out->call points into d. */
 int decode__summary(struct decoder *d, const void *data, size_t size, struct identity *id,
 		    const struct clock_base *clock, struct summary_info *out);

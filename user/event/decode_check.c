@@ -16,6 +16,7 @@
 #define TASK_FLAGS                                                                     \
 	(PVM_TASK_EXE | PVM_TASK_EXE_DELETED | PVM_TASK_CGROUP_WAIT | PVM_TASK_CREDS | \
 	 PVM_TASK_REJECTED | PVM_TASK_MNT_HOST | PVM_TASK_MNT_OTHER)
+#define ERRNO_MAX 4095 /* include/linux/err.h: MAX_ERRNO */
 #define SIDE_RING_FLAGS (PVM_SIDE_RING | PVM_SIDE_ENTRY_LOST | PVM_SIDE_EXIT_LOST)
 #define SIDE_FLAGS (PVM_SIDE_ENTRY | PVM_SIDE_EXIT | PVM_SIDE_SAME | SIDE_RING_FLAGS)
 
@@ -30,7 +31,7 @@ int decode_check__type(const void *data, size_t size)
 	if (size < sizeof(*hdr) || hdr->size != size || hdr->version != PVM_WIRE_VERSION)
 		return -EBADMSG;
 	if ((hdr->type < PVM_CALL || hdr->type > PVM_SUMMARY) &&
-	    (hdr->type < PVM_ANCESTRY || hdr->type > PVM_LABEL))
+	    (hdr->type < PVM_ANCESTRY || hdr->type > PVM_OPENED))
 		return -EBADMSG;
 	return hdr->type;
 }
@@ -107,6 +108,14 @@ bool decode_check__call(const struct pvm_call *call, size_t size)
 	       (call->flags & PVM_CALL_PINS ? sizeof(struct pvm_pins) : 0);
 	/* A sweep takes the room before it knows how much there is to tell. */
 	return call->phase == PVM_IN_FLIGHT ? size >= used : size == used;
+}
+
+bool decode_check__opened(const struct pvm_opened *opened, size_t size)
+{
+	return decode_check__type(opened, size) == PVM_OPENED && size == sizeof(*opened) &&
+	       opened->ret >= -ERRNO_MAX && opened->ret <= INT32_MAX &&
+	       opened->kind >= PVM_OBJECT_MAP && opened->kind <= PVM_OBJECT_LINK &&
+	       task_valid(&opened->by);
 }
 
 bool decode_check__summary(const struct pvm_summary *sum, size_t size)

@@ -14,6 +14,7 @@
  * header, size field not the given size, unknown version or type). */
 int decode_check__type(const void *data, size_t size);
 bool decode_check__call(const struct pvm_call *call, size_t size);
+bool decode_check__opened(const struct pvm_opened *opened, size_t size);
 bool decode_check__summary(const struct pvm_summary *sum, size_t size);
 
 /* Returns where in a record its pages are: behind all data, of which every part is a multiple of 8 bytes. */

@@ -129,6 +129,7 @@ const char *record_name(enum record_type type)
 		[REC_STATS] = "stats",	 [REC_LOST] = "lost",
 		[REC_REOPEN] = "reopen", [REC_ERROR] = "error",
 		[REC_STOP] = "stop",	 [REC_SUMMARY] = "process_vm_summary",
+		[REC_TAMPER] = "tamper",
 	};
 
 	return names[type];
@@ -155,6 +156,33 @@ const char *outcome_name(unsigned int outcome)
 	return outcome == PVM_SUCCEEDED || outcome == PVM_FAILED
 		       ? outcome_names[outcome - PVM_SUCCEEDED]
 		       : "unknown";
+}
+
+const char *openings_name(enum openings_by by)
+{
+	static const char *const hooks[] = { [OPENINGS_UNSEEN] = NULL,
+					     [OPENINGS_FEXIT] = "fexit",
+					     [OPENINGS_SYS_EXIT] = "sys_exit" };
+
+	return hooks[by];
+}
+
+static const struct {
+	const char *object, *command;
+} objects[] = {
+	[PVM_OBJECT_MAP] = { "map", "BPF_MAP_GET_FD_BY_ID" },
+	[PVM_OBJECT_PROG] = { "program", "BPF_PROG_GET_FD_BY_ID" },
+	[PVM_OBJECT_LINK] = { "link", "BPF_LINK_GET_FD_BY_ID" },
+};
+
+const char *object_name(uint32_t kind)
+{
+	return objects[kind].object;
+}
+
+const char *object_command(uint32_t kind)
+{
+	return objects[kind].command;
 }
 
 const char *kind_name(unsigned int kind)

@@ -47,6 +47,11 @@ const char *reason_name(enum pvm_reason reason);
 const char *reopen_name(enum reopen_reason reason);
 /* Returns "start" and so on; "process_vm_access" for a call, "process_vm_summary" for a sum. */
 const char *record_name(enum record_type type);
+/* Returns "fexit" or "sys_exit"; NULL: by nothing. */
+const char *openings_name(enum openings_by by);
+/* Returns of an enum pvm_object_kind "map", "program" or "link", and the command of bpf(2) that opens one. */
+const char *object_name(uint32_t kind);
+const char *object_command(uint32_t kind);
 /* They are by enum pvm_op, from PVM_READ on, and by enum pvm_outcome, from PVM_SUCCEEDED on, with a NULL behind the last one;
  * they are also the values of the options. */
 extern const char *const op_names[];

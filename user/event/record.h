@@ -271,6 +271,7 @@ enum record_type {
 	REC_ERROR = 5,
 	REC_STOP = 6,
 	REC_SUMMARY = 7,
+	REC_TAMPER = 8,
 };
 
 #define ABIS_MAX 4 /* of one machine */
@@ -306,6 +307,9 @@ struct bound_info {
 	uint32_t dev; /* the kernel's own encoding */
 };
 
+/* By what is seen who opens maps, programs and links of the tracer's own. */
+enum openings_by { OPENINGS_UNSEEN, OPENINGS_FEXIT, OPENINGS_SYS_EXIT };
+
 struct start_info {
 	const char *version;
 	const char *libbpf;
@@ -313,6 +317,7 @@ struct start_info {
 	enum resolve_method resolve; /* not RESOLVE_AUTO, but of a recording that has another word */
 	struct confirm_info confirms;
 	struct witness_info witnesses;
+	enum openings_by openings;
 	bool audit;	 /* perf's probes see the calls, too */
 	uint8_t sandbox; /* enum sandbox_bit: what is in force */
 	const struct abi_info *abis;
@@ -409,6 +414,13 @@ struct stop_info {
 	size_t incomplete_cnt;
 };
 
+/* Somebody asked for a descriptor of an object of the tracer's. */
+struct tamper_info {
+	const struct pvm_opened *raw;
+	struct task_info by;
+	const char *error; /* as of a call */
+};
+
 struct record {
 	enum record_type type;
 	uint64_t real_ns; /* `time`, ns since 1970 */
@@ -425,6 +437,7 @@ struct record {
 		struct error_info error;
 		struct stop_info stop;
 		struct reopen_info reopen;
+		struct tamper_info tamper;
 	};
 };
 

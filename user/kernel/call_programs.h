@@ -12,6 +12,8 @@
 #define EXIT_PREFIX "pvm_x_"
 #define ENTRY_BESIDE_PREFIX "pvm_fw_"
 #define EXIT_BESIDE_PREFIX "pvm_xw_"
+/* Those of the programs on bpf(2) (bpf/opening.h). */
+#define OPENING_PREFIX "pvm_o_"
 
 /* This can be read where the kernel has kprobes for perf. */
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"

@@ -10,6 +10,7 @@
 #include "bpf/event.h"
 #include "bpf/keys.h"
 #include "kernel/exe_bind.h"
+#include "kernel/openings.h"
 #include "kernel/support.h"
 #include "kernel/tracer_filter.h"
 #include "pvmtrace.skel.h"
@@ -125,6 +126,7 @@ void configure__skeleton(struct pvmtrace_bpf *skel, const struct options *o,
 		bpf_map__set_max_entries(skel->maps.pvm_memories, skel->rodata->cfg_memories);
 	if (exe_bind__is_asked_for(o))
 		bpf_map__set_max_entries(skel->maps.pvm_filter_exe, EXE_BIND_MAX);
+	bpf_map__set_max_entries(skel->maps.pvm_objects, OPENINGS_ROOM);
 	bpf_map__set_max_entries(skel->maps.pvm_filter_pid, filter_room(o, FILTER_PID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_uid, filter_room(o, FILTER_UID));
 	bpf_map__set_max_entries(skel->maps.pvm_filter_comm, filter_room(o, FILTER_COMM));

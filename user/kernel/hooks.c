@@ -186,6 +186,55 @@ static void choose_confirm(struct hooks *h, const struct btf *types)
 	bpf_program__set_autoload(skel->progs.pvm_pin_end, !h->pins_by_fexit);
 }
 
+/* Returns whether the functions of bpf(2) can be hooked, and their registers be read at once. One that the kernel does not have, as
+ * it runs no 32-bit programs, is not loaded. */
+static bool can_hook_bpf(struct pvmtrace_bpf *skel, const struct btf *types)
+{
+	struct bpf_program *prog;
+	bool any = false;
+	int err;
+
+	if (!keeps_return_code(types))
+		return false;
+	bpf_object__for_each_program(prog, skel->obj) {
+		if (!has_prefix(prog, OPENING_PREFIX))
+			continue;
+		err = try_function(types, function_of(prog), BPF_TRACE_FEXIT);
+		if (err == -ENOENT)
+			continue;
+		if (err || !typed_regs(types, function_of(prog)))
+			return false;
+		bpf_program__set_autoload(prog, true);
+		any = true;
+	}
+	return any;
+}
+
+static void forget_openings(struct hooks *h)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, h->skel->obj) {
+		if (has_prefix(prog, OPENING_PREFIX))
+			bpf_program__set_autoload(prog, false);
+	}
+	h->openings = OPENINGS_UNSEEN;
+	h->skel->rodata->cfg_openings = false;
+}
+
+/* Chooses by what it is seen who opens objects of ours. Without hooks on functions it is the program on the end of every system
+ * call, where there is one. types: NULL: functions cannot be hooked. */
+static void choose_openings(struct hooks *h, const struct btf *types)
+{
+	if (types && can_hook_bpf(h->skel, types)) {
+		h->openings = OPENINGS_FEXIT;
+		return;
+	}
+	forget_openings(h);
+	h->openings = h->fentry ? OPENINGS_UNSEEN : OPENINGS_SYS_EXIT;
+	h->skel->rodata->cfg_openings = !h->fentry;
+}
+
 /* Chooses which of the hooks on the calls themselves are loaded. */
 static void choose_calls(struct hooks *h)
 {
@@ -253,6 +302,7 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	skel->rodata->cfg_typed_regs = true;
 	choose_calls(h);
 	forget_confirm(skel);
+	forget_openings(h);
 	types = kernel_types__load(btf);
 	if (!types) {
 		const int why = -errno;
@@ -263,6 +313,8 @@ int hooks__choose(struct hooks *h, struct pvmtrace_bpf *skel, const char *btf, b
 	} else if (!sysctl__ftrace_is_off()) {
 		err = choose_by_types(h, types, extent);
 	}
+	if (!err && extent >= HOOKS_CONFIRMED)
+		choose_openings(h, sysctl__ftrace_is_off() ? NULL : types);
 	iterators__choose(skel, types);
 	btf__free(types);
 	return err;
@@ -318,12 +370,25 @@ static void attach_confirm(struct hooks *h)
 	skel->bss->pins_on = h->pins;
 }
 
+/* Where that fails it is not seen, and nothing else is missing. */
+static void attach_openings(struct hooks *h)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, h->skel->obj) {
+		if (has_prefix(prog, OPENING_PREFIX) && bpf_program__autoload(prog) &&
+		    attach(h, prog))
+			h->openings = OPENINGS_UNSEEN;
+	}
+}
+
 int hooks__attach(struct hooks *h)
 {
 	struct pvmtrace_bpf *skel = h->skel;
 	int err;
 
 	attach_confirm(h);
+	attach_openings(h);
 	/* What frees the state comes before what makes it, the exit before the entry. */
 	err = attach(h, skel->progs.pvm_death);
 	if (!err && bpf_program__autoload(skel->progs.pvm_exec))

@@ -30,6 +30,7 @@ struct hooks {
 	bool pins; /* which pages of it the kernel holds is seen; before hooks__attach: is tried */
 	bool pins_by_fexit;	   /* that they are held is seen so; else by kprobes */
 	bool pins_by_kprobes;	   /* that they are let go as well */
+	enum openings_by openings; /* of objects of ours; before hooks__attach: is tried */
 	bool lacks;		   /* all of these may not have run for a while */
 	struct witness witness;	   /* its steer is set before hooks__attach */
 	struct skips stackless_at; /* the counts when a thread without a shadow stack was found */

@@ -115,3 +115,18 @@ int iterators__attach(struct pvmtrace_bpf *skel, struct iterators *out)
 			     skel->progs.pvm_sweep_dead_all);
 	return out->dead ? 0 : support__explain("attaching the iterator over calls", errno);
 }
+
+size_t iterators__fds(const struct iterators *it, const struct pvmtrace_bpf *skel,
+		      int fds[ITERATORS_MAX])
+{
+	const struct bpf_link *links[ITERATORS_MAX] = {
+		it->sweep, it->dead, it->apply, it->take, it->check, skel->links.pvm_look
+	};
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < ITERATORS_MAX; i++) {
+		if (links[i])
+			fds[cnt++] = bpf_link__fd(links[i]);
+	}
+	return cnt;
+}

@@ -4,6 +4,7 @@
 #define PVM_ITERATORS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct btf;
 struct bpf_link;
@@ -24,5 +25,10 @@ struct iterators {
 void iterators__choose(struct pvmtrace_bpf *skel, const struct btf *types);
 /* Attaches them. Returns 0, or an exit status after a message. */
 int iterators__attach(struct pvmtrace_bpf *skel, struct iterators *out);
+
+#define ITERATORS_MAX 6
+/* Gives the descriptors of their links, and of the one that is there before. Returns how many. */
+size_t iterators__fds(const struct iterators *it, const struct pvmtrace_bpf *skel,
+		      int fds[ITERATORS_MAX]);
 
 #endif

@@ -5,6 +5,7 @@ const struct kernel_ops kernel_ops = {
 	.fentry = tracer__fentry,
 	.resolve = tracer__resolve,
 	.confirms = tracer__confirms,
+	.openings = tracer__openings,
 	.witness = tracer__witness,
 	.pin_key = tracer__pin_key,
 	.host_pid = tracer__host_pid,

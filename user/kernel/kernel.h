@@ -21,6 +21,7 @@ struct kernel_ops {
 	bool (*fentry)(const struct tracer *t);
 	enum resolve_method (*resolve)(const struct tracer *t);
 	struct confirm_info (*confirms)(const struct tracer *t);
+	enum openings_by (*openings)(const struct tracer *t);
 	uint8_t (*witness)(const struct tracer *t, const char **note);
 	struct pin_key (*pin_key)(const struct tracer *t);
 	uint32_t (*host_pid)(const struct tracer *t);

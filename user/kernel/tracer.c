@@ -20,6 +20,7 @@
 #include "bpf/keys.h"
 #include "kernel/configure.h"
 #include "kernel/map.h"
+#include "kernel/openings.h"
 #include "kernel/privileges.h"
 #include "kernel/support.h"
 #include "kernel/sysctl.h"
@@ -141,7 +142,7 @@ static int load(void *ctx)
 	struct tracer *t = ctx;
 	int err = load_skel(t, HOOKS_CONFIRMED);
 
-	if (err < 0 && (t->hooks.access || t->hooks.pins))
+	if (err < 0 && (t->hooks.access || t->hooks.pins || t->hooks.openings))
 		err = load_less(t, HOOKS_WITNESSED);
 	if (err < 0 && witness__any(&t->hooks.witness))
 		err = load_less(t, HOOKS_LEAST);
@@ -226,6 +227,9 @@ int tracer__attach(struct tracer *t)
 	err = hooks__attach(&t->hooks);
 	if (err)
 		return support__explain("attaching the hooks", -err);
+	err = openings__know_own(&t->hooks, &t->iterators);
+	if (err)
+		log__debug("the numbers of the tracer's own objects: %s", strerror(-err));
 	err = steer__seal(skel);
 	return err ? support__explain("sealing the maps", -err) : 0;
 }
@@ -273,6 +277,11 @@ bool tracer__in_pid_ns(const struct tracer *t)
 struct confirm_info tracer__confirms(const struct tracer *t)
 {
 	return hooks__confirms(&t->hooks);
+}
+
+enum openings_by tracer__openings(const struct tracer *t)
+{
+	return t->hooks.openings;
 }
 
 uint8_t tracer__witness(const struct tracer *t, const char **note)

@@ -44,6 +44,8 @@ enum resolve_method tracer__resolve(const struct tracer *t);
 bool tracer__in_pid_ns(const struct tracer *t);
 /* Returns what the kernel's own work confirms, which is known once it is attached. */
 struct confirm_info tracer__confirms(const struct tracer *t);
+/* Returns by what it sees who opens objects of its own, which is known then, too. */
+enum openings_by tracer__openings(const struct tracer *t);
 /* Returns which witnesses are in force, as bits of enum witness_bit (witness_info.h), which is known once it is attached.
  * *note: which of those that this kernel has are not, and why; NULL: none. note may be NULL. */
 uint8_t tracer__witness(const struct tracer *t, const char **note);

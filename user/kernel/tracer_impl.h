@@ -39,6 +39,7 @@ struct tracer {
 	struct map_check check;
 	struct link_check links;
 	struct own_hooks own_hooks;
+	uint32_t openings_lost; /* as we last saw it */
 	uint64_t own_calls; /* how many of ours the kernel half had counted when we last looked; 0: not yet */
 	struct summaries summaries;
 	struct steer steer;

@@ -253,16 +253,24 @@ const char *tracer__files_changed(struct tracer *t, enum error_code *code)
 /* Looks at what runs where our hooks and iterators are attached. */
 static void look_at_links(struct tracer *t)
 {
-	const struct bpf_link *iterators[] = { t->iterators.sweep, t->iterators.dead,
-					       t->iterators.apply, t->iterators.take,
-					       t->iterators.check, t->skel->links.pvm_look };
-	int fds[HOOKS_FDS + sizeof(iterators) / sizeof(iterators[0])];
+	int fds[HOOKS_FDS + ITERATORS_MAX];
 	size_t cnt = hooks__fds(&t->hooks, fds);
 
-	for (size_t i = 0; i < sizeof(iterators) / sizeof(iterators[0]); i++)
-		if (iterators[i])
-			fds[cnt++] = bpf_link__fd(iterators[i]);
+	cnt += iterators__fds(&t->iterators, t->skel, fds + cnt);
 	link_check__look(&t->links, fds, cnt, &t->tamper);
+}
+
+/* Who did it is not known then. */
+static void look_at_openings(struct tracer *t)
+{
+	const uint32_t lost =
+		__atomic_load_n(&t->skel->bss->pvm_shared.openings_lost, __ATOMIC_RELAXED);
+
+	if (lost != t->openings_lost)
+		tamper__find(
+			&t->tamper,
+			"somebody opened objects of the tracer, and there was no room to say who");
+	t->openings_lost = lost;
 }
 
 void tracer__tick(struct tracer *t)
@@ -271,6 +279,7 @@ void tracer__tick(struct tracer *t)
 	look_at_own_calls(t);
 	look_at_maps(t);
 	look_at_links(t);
+	look_at_openings(t);
 	if (witness__wants_sweep(&t->hooks.witness))
 		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
 	hooks__tick(&t->hooks);

@@ -34,6 +34,9 @@
 #define RECORDING_AUDIT 8u
 /* This one says whether what security modules answer was seen. */
 #define RECORDING_ACCESS 16u
+/* These say by what openings of the tracer's own objects were seen. */
+#define RECORDING_OPENINGS_FEXIT 32u
+#define RECORDING_OPENINGS_EXIT 64u
 
 struct recording_header {
 	char magic[8];

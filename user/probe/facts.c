@@ -139,6 +139,7 @@ static int try_start(struct probe_report *r, const struct options *o)
 	}
 	r->resolve = tracer__resolve(t);
 	r->confirms = tracer__confirms(t);
+	r->openings = tracer__openings(t);
 	r->witnesses = tracer__witness(t, &note);
 	if (note)
 		snprintf(r->witness_note, sizeof(r->witness_note), "%s", note);

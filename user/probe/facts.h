@@ -40,6 +40,7 @@ struct probe_report {
 	char reason[1000];	     /* what it said; "" if it works */
 	enum resolve_method resolve; /* RESOLVE_AUTO: it did not come so far */
 	struct confirm_info confirms;
+	enum openings_by openings;
 	uint8_t witnesses;		    /* enum witness_bit */
 	char witness_note[WITNESS_NOTE_SZ]; /* "": none */
 	bool keeps_cap_bpf;

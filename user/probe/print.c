@@ -84,6 +84,11 @@ static void tell_seen(struct sentences *s, const struct probe_report *r)
 			      "pin_user_pages_remote"
 			    : "that the remote list is the one the kernel worked from: kprobes on "
 			      "pin_user_pages_remote");
+	if (r->openings)
+		say(s,
+		    r->openings == OPENINGS_FEXIT
+			    ? "who opens the tracer's own maps, programs and links: fexit on bpf(2)"
+			    : "who opens the tracer's own maps, programs and links: sys_exit");
 	say_witnesses(s, r);
 	if (r->cgroup == CGROUP_V1 || r->cgroup == CGROUP_HYBRID)
 		say(s,
@@ -115,6 +120,9 @@ static void tell_unseen(struct sentences *s, const struct probe_report *r)
 	if (!r->confirms.pages)
 		say(s,
 		    "that the remote list is confirmed: pin_user_pages_remote cannot be hooked here");
+	if (!r->openings)
+		say(s,
+		    "who opens the tracer's own maps, programs and links: bpf(2) cannot be hooked here");
 	if (r->witness_note[0])
 		say(s, r->witness_note);
 	if (witnesses.remains)
@@ -350,6 +358,7 @@ static void json_all(struct json *j, const struct probe_report *r)
 	json__str(j, "resolve", resolve_name(r->resolve));
 	common__confirms(j, &r->confirms, true);
 	common__witnesses(j, &witnesses, true);
+	json__str(j, "tamper", openings_name(r->openings));
 	json__bool(j, "audit", !r->audit_error[0]);
 	json__str(j, "audit_error", r->audit_error[0] ? r->audit_error : NULL);
 	json__bool(j, "works", !r->status);

@@ -15,6 +15,7 @@
 #include "render/common.h"
 #include "render/fit.h"
 #include "render/formats.h"
+#include "render/opened.h"
 #include "render/relatives.h"
 #include "render/rest.h"
 
@@ -344,6 +345,10 @@ static void put_own_event(struct json *j, const struct own_plan *plan, const str
 		if (r->error.until_ns)
 			common__time(j, plan->cache, "end", r->error.until_ns);
 		break;
+	case REC_TAMPER:
+		json__word(j, "outcome",
+			   outcome_name(r->tamper.error ? PVM_FAILED : PVM_SUCCEEDED));
+		break;
 	case REC_STOP:
 		json__word(j, "outcome",
 			   outcome_name(r->stop.complete ? PVM_SUCCEEDED : PVM_FAILED));
@@ -356,19 +361,38 @@ static void put_own_event(struct json *j, const struct own_plan *plan, const str
 	json__close_obj(j);
 }
 
+/* Puts who opened an object, and what went wrong. */
+static void put_opener(struct json *j, const struct own_plan *plan, const struct tamper_info *t)
+{
+	const struct pvm_task *task = t->by.task;
+
+	json__open_obj(j, "process");
+	json__u64(j, "pid", task->pid);
+	put_comm(j, "name", task->comm);
+	json__str(j, "entity_id", t->by.entity_id);
+	json__open_obj(j, "thread");
+	json__u64(j, "id", task->tid);
+	json__close_obj(j);
+	opened__exe(j, plan, "executable", t, false);
+	put_users(j, task);
+	json__close_obj(j);
+	if (t->error)
+		put_error(j, t->error, NULL);
+}
+
 static void put_own(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	static const struct own_names names = { "pvmtrace.",
-						"host",
-						"error.message",
-						{ NULL },
-						false };
+	static const struct own_names names = {
+		"pvmtrace.", "host", "error.message", "process.executable", { NULL }, false, false
+	};
 
 	put_head(j, plan->cache, r);
 	put_own_event(j, plan, r);
 	if (r->type == REC_ERROR)
 		put_error(j, error_word(&r->error),
 			  own__shows(plan, OWN_MESSAGE) ? r->error.message : NULL);
+	if (r->type == REC_TAMPER)
+		put_opener(j, plan, &r->tamper);
 	if (own__shows(plan, OWN_HOST))
 		put_host(j, r->host, r->type == REC_START);
 	json__open_obj(j, "pvmtrace");

@@ -51,7 +51,7 @@ int json_start(struct render_cache *cache, const struct record *r, const struct 
 	       struct json *j);
 int json_reopen(struct render_cache *cache, const struct record *r, const struct render_opts *o,
 		struct json *j);
-/* Renders stats, lost, error and stop. */
+/* Renders stats, lost, error, tamper and stop. */
 int json_state(struct render_cache *cache, const struct record *r, const struct render_opts *o,
 	       struct json *j);
 

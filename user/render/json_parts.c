@@ -263,7 +263,8 @@ void json_calls_end(struct json *j, struct fit_plan *plan, const struct record *
 
 void json_own_end(struct json *j, const struct own_plan *plan, const struct record *r)
 {
-	static const struct own_names names = { "", "host", "message", { NULL }, true };
+	static const struct own_names names = { "",	  "host", "message", "caller.exe",
+						{ NULL }, true,	  true };
 
 	own__put_truncated(j, plan, r->type, &names);
 	if (own__shows(plan, OWN_HOST))

@@ -54,6 +54,7 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 		common__witnesses(j, &s->witnesses, true);
 	else
 		json__null(j, "witnesses");
+	json__str(j, "tamper", openings_name(s->openings));
 	json__bool(j, "audit", s->audit);
 	common__sandbox(j, own__shows(plan, OWN_SANDBOX) ? s->sandbox : 0);
 	put_abis(j, plan, s);

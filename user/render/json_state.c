@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_state - stats, lost, error and stop: what the tracer says about itself while it
+/* json_state - stats, lost, error, tamper and stop: what the tracer says about itself while it
  * runs. */
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "render/common.h"
 #include "render/filters.h"
 #include "render/json.h"
+#include "render/opened.h"
 
 static void put_counters(struct json *j, const struct own_plan *plan, const char *key,
 			 const struct counter *counters, size_t cnt)
@@ -75,6 +76,9 @@ static void put_line(struct json *j, const struct own_plan *plan, const struct r
 		break;
 	case REC_ERROR:
 		put_error(j, plan, &r->error);
+		break;
+	case REC_TAMPER:
+		opened__put(j, plan, &r->tamper, true, true);
 		break;
 	default:
 		put_stop(j, plan, &r->stop);

@@ -434,13 +434,16 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 static void put_own_status(struct json *j, const struct own_plan *plan, const struct record *r)
 {
 	bool failed = r->type == REC_LOST || r->type == REC_ERROR ||
+		      (r->type == REC_TAMPER && r->tamper.error) ||
 		      (r->type == REC_STOP && !r->stop.complete);
 
-	if (r->type == REC_ERROR)
+	if (r->type == REC_ERROR || r->type == REC_TAMPER)
 		put_severity(j, HIGH);
 	else
 		put_severity(j, failed ? MEDIUM : INFORMATIONAL);
 	put_status(j, failed ? STATUS_FAILURE : STATUS_SUCCESS);
+	if (r->type == REC_TAMPER && r->tamper.error)
+		json__str(j, "status_code", r->tamper.error);
 	if (r->type != REC_ERROR)
 		return;
 	json__str(j, "status_code", error_word(&r->error));
@@ -453,7 +456,9 @@ static void put_own(struct json *j, const struct own_plan *plan, const struct re
 	static const struct own_names names = { "unmapped.",
 						"device.*",
 						"message",
+						"unmapped.caller.exe",
 						{ "unmapped.run", "metadata.*" },
+						true,
 						false };
 	const struct head_room room = { .own = plan };
 

@@ -29,6 +29,8 @@ static const char *name_of(enum own_cut cut, enum record_type type, const struct
 		return names->host;
 	if (cut == OWN_MESSAGE)
 		return names->message;
+	if (cut == OWN_EXE)
+		return names->exe;
 	if (names->coarse && cut == OWN_ZEROES)
 		cut = OWN_COUNTERS;
 	else if (names->coarse && cut == OWN_COUNTERS)

@@ -31,6 +31,7 @@
 	CUT(ZEROES, WITH_COUNTERS, "counters.*", "by.*")                      \
 	CUT(COUNTERS, WITH_COUNTERS, "counters", "by")                        \
 	CUT(MESSAGE, TYPE(REC_ERROR), NULL, NULL)                             \
+	CUT(EXE, TYPE(REC_TAMPER), NULL, NULL)                                \
 	CUT(ABIS, TYPE(REC_START), "abis", "abis")                            \
 	CUT(KERNEL, TYPE(REC_START), "kernel_version", "kernel_version")      \
 	/* of the format: what its head can do without */                     \
@@ -47,7 +48,9 @@ struct own_names {
 	const char *prefix; /* of the object that is open, with its dot */
 	const char *host;   /* all of these are JSON paths */
 	const char *message;
+	const char *exe;		/* of who opened an object */
 	const char *more[OWN_MORE_MAX]; /* NULL ends them */
+	bool exe_is_here;		/* exe stands below the prefix */
 	bool coarse; /* without zeroes, or without counters: both are named as the latter */
 };
 

@@ -5,6 +5,7 @@
 #include "event/names.h"
 #include "render/common.h"
 #include "render/filters.h"
+#include "render/opened.h"
 #include "render/rest.h"
 
 static void put_text(struct json *j, const char *key, const char *text)
@@ -44,6 +45,7 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 	common__confirms(j, &s->confirms, false);
 	if (own__shows(plan, OWN_WITNESSES))
 		common__witnesses(j, &s->witnesses, false);
+	put_text(j, "tamper", openings_name(s->openings));
 	json__bool(j, "audit", s->audit);
 	if (own__shows(plan, OWN_SANDBOX))
 		common__sandbox(j, s->sandbox);
@@ -111,6 +113,9 @@ void rest__own(struct json *j, const struct own_plan *plan, const struct record 
 			common__time(j, plan->cache, "since", r->error.since_ns);
 		if (r->error.until_ns)
 			common__time(j, plan->cache, "until", r->error.until_ns);
+		break;
+	case REC_TAMPER:
+		opened__put(j, plan, &r->tamper, false, names->exe_is_here);
 		break;
 	case REC_STOP:
 		json__str(j, "reason", end_word(&r->stop));

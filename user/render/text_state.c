@@ -228,6 +228,35 @@ static void put_error(struct text_line *t, const struct error_info *e)
 	}
 }
 
+static void put_tamper(struct text_line *t, const struct tamper_info *o)
+{
+	const struct pvm_task *task = o->by.task;
+
+	text__bytes(t, task->comm, strnlen(task->comm, sizeof(task->comm)));
+	text__put(t, "[");
+	text__u64(t, task->pid);
+	text__put(t, "]");
+	if (task->flags & PVM_TASK_CREDS) {
+		text__put(t, " of uid ");
+		text__u64(t, task->uid);
+	}
+	text__put(t, o->error ? " tried to open the tracer's " : " opened the tracer's ");
+	text__put(t, object_name(o->raw->kind));
+	text__put(t, " ");
+	text__u64(t, o->raw->id);
+	text__put(t, ", ");
+	text__bytes(t, o->raw->name, strnlen(o->raw->name, sizeof(o->raw->name)));
+	if (o->error) {
+		text__put(t, ": ");
+		text__put(t, o->error);
+	}
+	if (o->by.exe) {
+		text__put(t, " (");
+		text__bytes(t, o->by.exe, o->by.exe_len);
+		text__put(t, ")");
+	}
+}
+
 static void put_stop(struct text_line *t, const struct stop_info *s)
 {
 	put_text(t, s->signal ? s->signal : end_word(s));
@@ -248,7 +277,8 @@ static void put_stop(struct text_line *t, const struct stop_info *s)
 static void put_name(struct text_line *t, enum record_type type)
 {
 	text__put(t, " -- ");
-	text__tint(t, type == REC_LOST || type == REC_ERROR ? TINT_BAD : TINT_NOTE);
+	text__tint(t, type == REC_LOST || type == REC_ERROR || type == REC_TAMPER ? TINT_BAD
+										  : TINT_NOTE);
 	text__put(t, record_name(type));
 	text__tint(t, TINT_PLAIN);
 	text__put(t, ": ");
@@ -270,6 +300,9 @@ void text_state(struct text_line *t, const struct record *r)
 		break;
 	case REC_ERROR:
 		put_error(t, &r->error);
+		break;
+	case REC_TAMPER:
+		put_tamper(t, &r->tamper);
 		break;
 	case REC_STOP:
 		put_stop(t, &r->stop);

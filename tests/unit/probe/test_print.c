@@ -38,6 +38,7 @@ static struct probe_report good_host(void)
 		.hook_cnt = 2,
 		.resolve = RESOLVE_WALK,
 		.confirms = { .target = true, .access = true, .pages = PAGES_KPROBE },
+		.openings = OPENINGS_FEXIT,
 		.witnesses = WITNESS_KNOWN,
 		.abis = { { .abi = PVM_ABI_X86_64, .covered = true, .proven = true },
 			  { .abi = PVM_ABI_I386,
@@ -191,7 +192,7 @@ static void both_as_json(void **state)
 	assert_true(json_is_null(json_object_get(json_array_get(hooks, 0), "error")));
 	assert_true(json_is_string(json_object_get(json_array_get(hooks, 1), "error")));
 	assert_int_equal(json_array_size(json_object_get(j, "abis")), 2);
-	assert_int_equal(json_array_size(json_object_get(j, "sees")), 7);
+	assert_int_equal(json_array_size(json_object_get(j, "sees")), 8);
 	assert_int_equal(json_array_size(json_object_get(j, "does_not_see")), 3);
 	assert_true(json_is_false(json_object_get(json_object_get(j, "witnesses"), "needed")));
 	assert_int_equal(

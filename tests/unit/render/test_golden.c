@@ -484,6 +484,10 @@ static void put_kinds(void)
 		kinds__make(&f, n, 12);
 		put_call(&f);
 	}
+	for (int refused = 0; refused < 2; refused++) {
+		put_told(1500001000);
+		put(FRAME_CALL, kinds__opened(refused), sizeof(struct pvm_opened));
+	}
 }
 
 static void put_books(enum record_type type, uint64_t second, const char *text, const char *signal)
@@ -524,7 +528,7 @@ static void write_recording(const char *path)
 	strcpy(header.resolve, "kfunc");
 	strcpy(header.user, "pvmtrace");
 	header.pid = 99;
-	header.confirms = RECORDING_TARGET | RECORDING_FEXIT;
+	header.confirms = RECORDING_TARGET | RECORDING_FEXIT | RECORDING_OPENINGS_FEXIT;
 	header.witnesses = WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI | WITNESS_RETURNS;
 	header.host = fixture_host;
 	calls = summarised = 0;
