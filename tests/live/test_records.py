@@ -205,16 +205,16 @@ BPF_ITER_CREATE = 33
 
 @pytest.mark.slow
 def test_the_sweep_rests_while_nothing_is_inside():
-    """Without calls in flight the collector makes no iterator."""
+    """Without calls in flight the collector makes no iterator but the one, once a second, that looks at what filters hold."""
     with Tracer("--in-flight-after", 100, *ONLY_ME) as t:
         time.sleep(0.3)
         with Observer(f"id == {SYS_BPF} && common_pid == {t.pid}") as o:
             time.sleep(2.5)
             idle = [call for call in o.result() if call[2] == BPF_ITER_CREATE]
-        assert idle == [], "sweeps with nothing in flight"
+        assert len(idle) <= 4, "sweeps with nothing in flight"
     with Tracer("--in-flight-after", 100) as t:
         with Observer(f"id == {SYS_BPF} && common_pid == {t.pid}") as o, Held("pvmpark") as h:
             h.line()
             time.sleep(2.5)
             busy = [call for call in o.result() if call[2] == BPF_ITER_CREATE]
-        assert busy, "no sweep although a call was inside"
+        assert len(busy) > 2 * len(idle) + 4, "no sweep although a call was inside"

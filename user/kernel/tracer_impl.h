@@ -38,6 +38,7 @@ struct tracer {
 	struct tamper tamper;
 	struct map_check check;
 	struct link_check links;
+	uint64_t checked_ns; /* CLOCK_MONOTONIC, when both were looked at last */
 	struct own_hooks own_hooks;
 	uint32_t openings_lost; /* as we last saw it */
 	uint64_t own_calls; /* how many of ours the kernel half had counted when we last looked; 0: not yet */

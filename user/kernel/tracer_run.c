@@ -14,6 +14,7 @@
 #include <linux/aio_abi.h>
 #include <linux/membarrier.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bpf/control.h"
 #include "bpf/keys.h"
@@ -23,6 +24,9 @@
 #include "kernel/tracer_impl.h"
 #include "kernel/yama.h"
 #include "pvmtrace.skel.h"
+
+/* The least time between two looks at what others can change. Ticks, of which the timer can be late, are not to be missed by it. */
+#define CHECK_NS 900000000ULL
 
 #define HOOKS_END_NS 10000000L
 
@@ -273,12 +277,23 @@ static void look_at_openings(struct tracer *t)
 	t->openings_lost = lost;
 }
 
+/* Ticks come more often than once a second where calls in flight are to be told sooner. */
+static void look_at_objects(struct tracer *t)
+{
+	const uint64_t now_ns = clock__mono_now();
+
+	if (t->checked_ns && now_ns - t->checked_ns < CHECK_NS)
+		return;
+	t->checked_ns = now_ns;
+	look_at_maps(t);
+	look_at_links(t);
+}
+
 void tracer__tick(struct tracer *t)
 {
 	steer__look(&t->steer);
 	look_at_own_calls(t);
-	look_at_maps(t);
-	look_at_links(t);
+	look_at_objects(t);
 	look_at_openings(t);
 	if (witness__wants_sweep(&t->hooks.witness))
 		tracer__sweep(t, PVM_IN_FLIGHT, UINT64_MAX);
