@@ -15,8 +15,9 @@ EXPECTED = {
     "usr/share/pvmtrace/pvmtrace-event.schema.json", "usr/share/pvmtrace/elasticsearch-index-template.json",
     "usr/share/pvmtrace/pvmtrace.spdx.json",
     "usr/share/doc/pvmtrace/README.md.gz", "usr/share/doc/pvmtrace/changelog.gz", "usr/share/doc/pvmtrace/copyright",
-    "usr/share/lintian/overrides/pvmtrace",
+    "usr/share/lintian/overrides/pvmtrace", "usr/lib/pvmtrace/hand-over",
 }
+PROGRAMS = {"usr/sbin/pvmtrace", "usr/lib/pvmtrace/hand-over"}
 
 
 def output(*command):
@@ -50,7 +51,7 @@ def test_files_and_owners():
     assert set(files) == EXPECTED | docs
     for name, m in files.items():
         assert m.isreg() and (m.uname, m.gname) == ("root", "root"), name
-        assert m.mode == (0o755 if name == "usr/sbin/pvmtrace" else 0o644), name
+        assert m.mode == (0o755 if name in PROGRAMS else 0o644), name
 
 
 def test_conffiles():
