@@ -296,7 +296,6 @@ def test_a_guest_that_was_not_to_be_had_tried_nothing():
     assert report.untried([new], ["cgroup_hybrid"]) == ["cgroup_hybrid"]
 
 
-@pytest.mark.needs("sources")
 def collected(words):
     """The tests that pytest would run by these words."""
     listed = subprocess.run([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--collect-only"], cwd=ROOT,
@@ -305,6 +304,7 @@ def collected(words):
     return [line for line in listed.splitlines() if "::" in line]
 
 
+@pytest.mark.needs("sources")
 @pytest.mark.parametrize("lacks, tests, absent", [
     (["int80", "program32"], ["test_abi.py::test_int80_from_64_bit_code[read]", "test_replay.py::test_the_same_as_live[compat]",
                               "test_filters.py::test_a_32_bit_call_is_judged_like_any_other",
@@ -332,6 +332,7 @@ def test_a_guest_runs_what_this_machine_leaves_out(lacks, tests, absent):
     assert not any(absent in test for test in listed)
 
 
+@pytest.mark.needs("sources")
 @pytest.mark.parametrize("part", ["hogs", "hogs full", "witness"])
 def test_beside_hogs_one_of_each_runs(part):
     """None that is slow or like another, and of those that differ in their parameters alone one; but that one."""
