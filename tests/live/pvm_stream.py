@@ -242,6 +242,24 @@ def check_books(stop, final_calls=None, lost_told=None, summed=None):
         need(c["lost"] == lost_told, f"{c['lost']} lost, {lost_told} told in lost records", stop)
 
 
+class Order:
+    """Numbers of one stream's records: none is missing or twice."""
+
+    def __init__(self):
+        self.seq = 0
+        self.ahead = set()  # of `reopen` records: they go before lines that were held back
+
+    def number(self, seq, kind):
+        if kind == "reopen" and seq > self.seq + 1:
+            self.ahead.add(seq)
+            return
+        self.seq += 1
+        while self.seq in self.ahead:
+            self.ahead.remove(self.seq)
+            self.seq += 1
+        need(seq == self.seq, f"seq {seq} where {self.seq} belongs")
+
+
 class Stream:
     """
     Takes bytes as they come, gives records. Length, head and order are checked for each line at once; the

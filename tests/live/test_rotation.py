@@ -14,7 +14,7 @@ import pytest
 
 from needs import require
 from pvm import AS_ME, MY_NAME, ONLY_ME, TRIGGERS, Tracer, poll, trigger_one
-from pvm_stream import check_books, parse_line
+from pvm_stream import Order, check_books, parse_line
 from pvm_files import to_file
 
 FLOODS = True
@@ -56,12 +56,12 @@ def made(p, timeout=60):
     return json.loads(out)["n"]
 
 
-class Parts:
+class Parts(Order):
     """Pieces of one stream in their order: every line is whole, no `seq` is missing or twice."""
 
     def __init__(self):
-        self.seq = self.final = self.lost = self.summed = 0
-        self.ahead = set()  # of `reopen` records: they go before lines that were held back
+        super().__init__()
+        self.final = self.lost = self.summed = 0
         self.last = None
 
     def add(self, data, first=None):
@@ -84,16 +84,6 @@ class Parts:
                 self.lost += self.last["count"]
             if kind == "process_vm_summary":
                 self.summed += self.last["calls"]
-
-    def number(self, seq, kind):
-        if kind == "reopen" and seq > self.seq + 1:
-            self.ahead.add(seq)
-            return
-        self.seq += 1
-        while self.seq in self.ahead:
-            self.ahead.remove(self.seq)
-            self.seq += 1
-        assert seq == self.seq, f"seq {seq} where {self.seq} belongs"
 
     def finish(self):
         """The books of the stop record, its counters."""

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "live"), str(ROOT / "tests")]
 
 import pvm_schema  # noqa: E402
-from pvm_stream import SLOWNESS, Bad, check_books, need, parse_line  # noqa: E402
+from pvm_stream import SLOWNESS, Bad, Order, check_books, need, parse_line  # noqa: E402
 
 PVMTRACE = Path(os.environ.get("PVMTRACE_BUILD", ROOT / "build")) / "pvmtrace"
 START_SECONDS, STOP_SECONDS, REOPEN_SECONDS, GONE_SECONDS = (n * SLOWNESS for n in (60, 30, 20, 20))
@@ -29,13 +29,13 @@ TOLD_EARLY = b'"phase":"in_flight"'
 RE_METRIC = re.compile(r"^pvmtrace_(\w+?)_total (\d+)$", re.M)
 
 
-class Lines:
+class Lines(Order):
     """One stream in its order: each line is whole, no `seq` is missing or twice; what its calls add up to."""
 
     def __init__(self):
+        super().__init__()
         self.rest = b""
-        self.seq = self.final = self.lost = self.summed = self.bytes = 0
-        self.ahead = set()  # of `reopen` records, which go before lines that were held back
+        self.final = self.lost = self.summed = self.bytes = 0
         self.kinds = {}
         self.stop = self.stats = None
 
@@ -70,16 +70,6 @@ class Lines:
             self.stats = record["counters"]
         elif kind == "stop":
             self.stop = record
-
-    def number(self, seq, kind):
-        if kind == "reopen" and seq > self.seq + 1:
-            self.ahead.add(seq)
-            return
-        self.seq += 1
-        while self.seq in self.ahead:
-            self.ahead.remove(self.seq)
-            self.seq += 1
-        need(seq == self.seq, f"seq {seq} where {self.seq} belongs")
 
     def finish(self):
         need(not self.rest, f"a line was cut: {self.rest[-200:]!r}")

@@ -90,16 +90,8 @@ static void look_up(const struct pvm_relative *r, struct task_info *known, ances
 	ask(ctx, &task, known);
 }
 
-/* One sequence for all instances, so that it never stands for two in one program. */
-static uint64_t next_stamp(void)
-{
-	static uint64_t last;
-
-	return ++last;
-}
-
-int ancestries__put(struct ancestries *a, const void *data, size_t size, ancestry_known_fn ask,
-		    void *ctx)
+int ancestries__put(struct ancestries *a, const void *data, size_t size, uint64_t stamp,
+		    ancestry_known_fn ask, void *ctx)
 {
 	const struct pvm_ancestry *rec = data;
 	const struct pvm_relative *list[RELATIVES_MAX];
@@ -141,7 +133,7 @@ int ancestries__put(struct ancestries *a, const void *data, size_t size, ancestr
 					.tracer = rec->tracer.pid ? &e->relatives[cnt - 1] : NULL,
 					.tty_dev = rec->tty_dev,
 					.above = (enum pvm_above)rec->above,
-					.stamp = next_stamp() };
+					.stamp = stamp };
 	memcpy(e->info.tty, rec->tty, sizeof(e->info.tty));
 	return 0;
 }

@@ -21,9 +21,10 @@ struct ancestries {
 };
 
 void ancestries__init(struct ancestries *a, uint64_t *tick);
-/* Takes one PVM_ANCESTRY record's bytes (checked); executables are those that ask knows now. 0, -EBADMSG, -ENOMEM. */
-int ancestries__put(struct ancestries *a, const void *data, size_t size, ancestry_known_fn ask,
-		    void *ctx);
+/* Takes one PVM_ANCESTRY record's bytes (checked); executables are those that ask knows now. stamp: no other one's of this
+ * program. 0, -EBADMSG, -ENOMEM. */
+int ancestries__put(struct ancestries *a, const void *data, size_t size, uint64_t stamp,
+		    ancestry_known_fn ask, void *ctx);
 /* Returns it; NULL: it is not known. */
 struct ancestry_info *ancestries__find(struct ancestries *a, uint64_t id);
 /* Forgets the one that was used least recently, and returns its id; 0: there is none. */

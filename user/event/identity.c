@@ -62,8 +62,8 @@ struct identity {
 _Static_assert(sizeof(struct proc_key) % 8 == 0, "table_hash takes words");
 _Static_assert(sizeof(struct pvm_cgroup_key) % 8 == 0, "table_hash takes words");
 
-/* Gives the stamps in one sequence for all instances, so that a stamp never stands for two strings in one
- * program. */
+/* Gives the stamps in one sequence for all instances, so that a stamp never stands for two strings, or
+ * ancestries, in one program. */
 static uint64_t next_stamp(void)
 {
 	static uint64_t last;
@@ -428,7 +428,7 @@ static void fill_known(void *ctx, const struct pvm_task *task, struct task_info 
 int identity__put_ancestry(struct identity *id, const void *data, size_t size)
 {
 	struct ancestries *a = &id->ancestries;
-	int err = ancestries__put(a, data, size, fill_known, id);
+	int err = ancestries__put(a, data, size, next_stamp(), fill_known, id);
 
 	id->evicted += err == -ENOMEM;
 	while (lru__cnt(&a->all) > id->opts.ancestry_max ||

@@ -15,15 +15,18 @@
 #include "kernel/iterators.h"
 #include "pvmtrace.skel.h"
 
+static int objects(const struct hooks *h)
+{
+	return bpf_map__fd(h->skel->maps.pvm_objects);
+}
+
 static int know(const struct hooks *h, enum pvm_object_kind kind, uint32_t id, const char *name)
 {
 	const struct pvm_object_key key = { .kind = kind, .id = id };
 	struct pvm_object_val val = { .name = "" };
 
 	memcpy(val.name, name, strnlen(name, sizeof(val.name) - 1));
-	return bpf_map_update_elem(bpf_map__fd(h->skel->maps.pvm_objects), &key, &val, BPF_ANY)
-		       ? -errno
-		       : 0;
+	return bpf_map_update_elem(objects(h), &key, &val, BPF_ANY) ? -errno : 0;
 }
 
 static int know_maps(const struct hooks *h)
@@ -59,34 +62,20 @@ static int know_programs(const struct hooks *h)
 	return err;
 }
 
-/* Gets the name of our program with this number, "" if it is none. */
-static void name_of(const struct hooks *h, uint32_t id, char name[BPF_OBJ_NAME_LEN])
-{
-	struct bpf_program *prog;
-	struct bpf_prog_info info;
-	uint32_t len;
-
-	name[0] = '\0';
-	bpf_object__for_each_program(prog, h->skel->obj) {
-		memset(&info, 0, sizeof(info));
-		len = sizeof(info);
-		if (bpf_program__fd(prog) >= 0 &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len) && info.id == id)
-			memcpy(name, info.name, BPF_OBJ_NAME_LEN);
-	}
-}
-
-/* What is no link to the kernel (a perf event, before 5.15) has no number. */
+/* What is no link to the kernel (a perf event, before 5.15) has no number. Programs are known already. */
 static int know_link(const struct hooks *h, int fd)
 {
 	struct bpf_link_info info = { .type = 0 };
+	struct pvm_object_key prog = { .kind = PVM_OBJECT_PROG };
+	struct pvm_object_val val = { .name = "" };
 	uint32_t len = sizeof(info);
-	char name[BPF_OBJ_NAME_LEN];
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		return 0;
-	name_of(h, info.prog_id, name);
-	return know(h, PVM_OBJECT_LINK, info.id, name);
+	prog.id = info.prog_id;
+	/* Where it is none of ours, the link has no name. */
+	(void)bpf_map_lookup_elem(objects(h), &prog, &val);
+	return know(h, PVM_OBJECT_LINK, info.id, val.name);
 }
 
 int openings__know_own(const struct hooks *h, const struct iterators *iterators)
