@@ -30,7 +30,6 @@ static struct cached_side *find(const struct fit_plan *plan, const struct task_i
 	key.clock = a ? a->clock : 0;
 	key.real_start_ns = t->real_start_ns;
 	key.is_target = who;
-	key.omit = plan->omit;
 	if (!memcmp(&side->key, &key, sizeof(key)))
 		return side;
 	side->key = key;

@@ -2,8 +2,8 @@
 /*
  * cache - what a renderer keeps of the lines before, because the next ones mostly say it again: seconds, the host, the
  * processes, how these stand to each other,
- * mappings. It never changes what a line says. It is of this size and no larger, whatever is rendered, and goes with its
- * renderer. All zero, it keeps nothing.
+ * mappings. It never changes what a line says: it is emptied when other parts are to be omitted. It is of this size and no
+ * larger, whatever is rendered, and goes with its renderer. All zero, it keeps nothing.
  */
 #ifndef PVM_RENDER_CACHE_H
 #define PVM_RENDER_CACHE_H
@@ -47,7 +47,6 @@ struct side_key {
 	uint64_t clock;	   /* as of how many of its steps the ancestry's times are */
 	uint64_t real_start_ns;
 	uint64_t is_target;
-	uint64_t omit;
 };
 
 /* What was written of a caller, or of a target; of several pieces that a format writes. */

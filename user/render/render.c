@@ -2,6 +2,7 @@
 #include "render/render.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "render/formats.h"
 
@@ -10,6 +11,7 @@ typedef int format_renders(struct render_cache *cache, const struct record *r,
 
 struct renderer {
 	format_renders *render;
+	uint64_t omit; /* parts that the cache's pieces were written without */
 	struct render_cache cache;
 };
 
@@ -37,5 +39,9 @@ void renderer__free(struct renderer *renderer)
 int renderer__render(struct renderer *renderer, const struct record *r, const struct render_opts *o,
 		     struct json *out)
 {
+	if (renderer->omit != o->omit) {
+		memset(&renderer->cache, 0, sizeof(renderer->cache));
+		renderer->omit = o->omit;
+	}
 	return renderer->render(&renderer->cache, r, o, out);
 }

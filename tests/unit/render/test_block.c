@@ -101,6 +101,23 @@ static void vary_region(struct sample *s)
 	info->runs_on = any();
 }
 
+/* Whatever a part is, the lines before had it, or had it not. */
+static void vary_options(struct render_opts *o)
+{
+	const unsigned int part = next(FIT_CNT);
+	const bool named = fit_rows[part].in[FIT_JSON].names;
+
+	*o = rendering_defaults;
+	o->omit = named && next(2) ? parts__with_siblings(FIT_BIT(part)) : 0;
+	o->max_line = next(2) ? o->max_line : 1200 + next(2000);
+	o->iov_limit = next(2) ? o->iov_limit : next(2);
+	o->args_room = next(40);
+	o->data = next(2) * PVM_DATA_MAX;
+	o->width = next(2) * (40 + next(200));
+	o->color = next(2);
+	o->args = next(2);
+}
+
 static void compare(struct renderer *old, enum record_format format, const struct record *r,
 		    const struct render_opts *o)
 {
@@ -121,10 +138,7 @@ static void compare(struct renderer *old, enum record_format format, const struc
 
 static void run(enum record_format format)
 {
-	const struct render_opts omitting = { .iov_limit = 32,
-					      .max_line = 8000,
-					      .omit = FIT_BIT(FIT_CALLER) };
-	const struct render_opts *opts[] = { &rendering_defaults, &rendering_defaults, &omitting };
+	struct render_opts o = rendering_defaults;
 	struct renderer *old = renderer__new(format);
 	struct sample *s = sample__new();
 	struct ancestry_info behind[2][KINDS];
@@ -145,8 +159,10 @@ static void run(enum record_format format)
 			c->ancestry[who] = next(4) ? &behind[who][which[who]] : NULL;
 		vary_verdict(s);
 		vary_region(s);
+		if (!next(8))
+			vary_options(&o);
 		s->r.seq = i;
-		compare(old, format, &s->r, opts[next(3)]);
+		compare(old, format, &s->r, &o);
 	}
 	free(s);
 	renderer__free(old);
