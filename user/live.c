@@ -221,7 +221,6 @@ int live__run(const struct options *o)
 		l.loop.source = &l.source;
 		l.loop.collector = &l.collector;
 		l.loop.report = &l.report;
-		log__info("tracing as %s; SIGINT (Ctrl-C) or SIGTERM ends it", l.privileges.name);
 		status = loop__run(&l.loop);
 	}
 	if (collector__close(&l.collector) && !status)

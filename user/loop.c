@@ -314,6 +314,8 @@ int loop__run(struct loop *l)
 	}
 	audit__ready(l->audit);
 	k->ops->go(k->tracer);
+	/* Whoever waits for this may call from now on. */
+	log__info("tracing as %s; SIGINT (Ctrl-C) or SIGTERM ends it", l->source->known.user);
 	audit__begin(l->audit);
 	watch__begin(&l->watch, l->report, k, l->audit);
 	if (sink__drain(c->sink, TICK_MS) && sink__events(c->sink) == 0 && sink__pending(c->sink)) {

@@ -206,6 +206,8 @@ static uint64_t summaries_left(struct tracer *t)
 static void go(struct tracer *t)
 {
 	t->going = true;
+	if (t->on_go)
+		t->on_go(t);
 }
 
 static void tick(struct tracer *t)

@@ -42,6 +42,7 @@ struct tracer {
 	tracer_sample_fn on_call, on_array;
 	void *ctx;
 	void (*on_consume)(struct tracer *t);
+	void (*on_go)(struct tracer *t);
 	/* A sweep calls this before it is written down. */
 	void (*on_sweep)(struct tracer *t, enum pvm_phase phase);
 	/* This is what it was told. */

@@ -13,7 +13,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "bpf/control.h"
+#include "capture.h"
 #include "lines.h"
 #include "live_run.h"
 #include "scratch.h"
@@ -47,6 +49,30 @@ static void test_signal(void **state)
 	assert_string_equal(text(live_run__stop(), "signal"), "SIGTERM");
 	assert_true(json_is_true(json_object_get(live_run__stop(), "complete")));
 	assert_int_equal(live_run__counter("emitted"), 2);
+	live_run__end();
+}
+
+static void say_going(struct tracer *t)
+{
+	(void)t;
+	fprintf(stderr, "calls are told\n");
+}
+
+/* Who waits for the message that it traces, and then calls, misses nothing. */
+static void test_says_that_it_traces_once_it_does(void **state)
+{
+	char said[CAPTURE_SZ];
+	struct capture c;
+
+	(void)state;
+	live_run__begin(NULL, NULL);
+	run.fake.on_go = say_going;
+	run.fake.on_consume = end_by_signal;
+	log__setup(0, 0);
+	capture__start(&c, STDERR_FILENO);
+	assert_int_equal(loop__run(&run.loop), 0);
+	capture__end(&c, said);
+	assert_int_equal(strncmp(said, "calls are told\npvmtrace: tracing as nobody; ", 45), 0);
 	live_run__end();
 }
 
@@ -201,9 +227,13 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch__setup, scratch__teardown)
-		IN_SCRATCH(test_signal),      IN_SCRATCH(test_count),
-		IN_SCRATCH(test_duration),    IN_SCRATCH(test_signals_that_end_nothing),
-		IN_SCRATCH(test_silence),     IN_SCRATCH(test_tick),
+		IN_SCRATCH(test_says_that_it_traces_once_it_does),
+		IN_SCRATCH(test_signal),
+		IN_SCRATCH(test_count),
+		IN_SCRATCH(test_duration),
+		IN_SCRATCH(test_signals_that_end_nothing),
+		IN_SCRATCH(test_silence),
+		IN_SCRATCH(test_tick),
 		IN_SCRATCH(test_reader_gone),
 	};
 
