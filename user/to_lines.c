@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "collector.h"
 #include "output/terminal.h"
+#include "render/fit.h"
 #include "render/parts.h"
 
 int to_lines__open(struct to_lines *l, struct collector *c, const struct options *o)
@@ -20,6 +21,7 @@ int to_lines__open(struct to_lines *l, struct collector *c, const struct options
 	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
 					       .max_line = o->max_line,
 					       .args_room = o->args_bytes / 2 * 3,
+					       .names_within = FIT_LINE,
 					       .data = o->data_bytes,
 					       .omit = parts__with_siblings(o->omit),
 					       .args = o->verbose > 0 };

@@ -2,6 +2,7 @@
 /* render - whatever was decoded, in each format, within each length: one strict line, and what it lacks is named. */
 #include "cuts.h"
 #include "fixture.h"
+#include "render/fit.h"
 #include "render/parts.h"
 #include "rendering.h"
 #include "tests/fuzz/fuzz.h"
@@ -42,6 +43,7 @@ static void check_options(const struct record *r, const uint8_t *choice)
 	struct render_opts o = { .iov_limit = choice[6] % 8 ? choice[6] : UINT32_MAX,
 				 .max_line = choose_limit(choice + 4),
 				 .args_room = choice[7] * 24U,
+				 .names_within = choice[8] & 1 ? FIT_LINE : 0,
 				 .data = choice[8],
 				 .omit = choice[9] % 4 ? 0 : choose_omission(choice + 10),
 				 .width = choice[9] & 8 ? choice[7] : 0,

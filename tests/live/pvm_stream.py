@@ -17,14 +17,15 @@ STATUSES = {"ok", "none", "invalid", "partial", "late", "fault", "lost"}
 
 HEAD = ["time", "schema", "type", "seq", "told", "run", "id"]
 TOP = HEAD + ["phase", "op", "syscall", "abi", "outcome", "ret", "error",
-       "duration_ns", "bytes_requested", "bytes_transferred", "partial", "flags", "flag_names", "caller",
-       "target", "relation", "access", "rule", "local", "remote", "truncated", "host"]
-TASK = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm", "exe", "exe_dev", "exe_ino", "exe_deleted",
-        "exe_subvol", "exe_gen", "exe_size", "exe_ctime", "args",
-        "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid", "sessionid", "caps_effective", "start",
-        "entity_id", "cgroup", "cgroup_id", "container_id", "containers", "ns"]
-TARGET = ["arg", "kind", "resolved", "memory_of"] + TASK + ["dumpable", "user_ns_owner", "parent"]
-CALLER = TASK + ["session_leader", "tty", "ancestors", "ancestors_cut", "traced_by"]
+       "duration_ns", "bytes_requested", "bytes_transferred", "partial", "flags", "flag_names", "target",
+       "caller", "relation", "access", "rule", "local", "remote", "truncated", "host"]
+WHO = ["pid", "tid", "ppid", "pid_ns", "comm", "pcomm",
+       "uid", "gid", "euid", "egid", "suid", "sgid", "loginuid", "sessionid", "caps_effective", "start",
+       "entity_id", "exe", "exe_dev", "exe_ino", "exe_deleted", "exe_subvol", "exe_gen", "exe_size", "exe_ctime",
+       "cgroup", "cgroup_id", "container_id", "containers", "ns"]
+TASK = WHO + ["args"]
+TARGET = ["arg", "kind", "resolved", "dumpable", "user_ns_owner"] + WHO + ["memory_of", "parent", "args"]
+CALLER = WHO + ["session_leader", "tty", "ancestors", "ancestors_cut", "traced_by", "args"]
 RELATIVE = ["pid", "comm", "exe", "start", "entity_id"]
 ARRAY = ["addr", "count", "captured", "status", "origin", "toctou", "changed", "total_len", "iov", "iov_exit"]
 REGION = ["elements", "kind", "perms", "start", "end", "runs_on", "offset", "file", "dev", "ino", "deleted", "name"]

@@ -13,9 +13,9 @@ from pvm_reader import Reader
 from pvm_stream import SLOWNESS, check_books, parse_line
 
 RE_CALL = re.compile(
-    rb'"phase":"(\w+)","op":"(\w+)",.*?"outcome":"(\w+)",.*?"caller":{"pid":(\d+),.*?,"target":{"arg":-?\d+,'
-    rb'"kind":"\w+","resolved":\w+,"resolved_at":[^,]+,"moved":\w+,"confirmed":\w+,'
-    rb'"memory_of":(null|{.*?}),"pid":(\w+),')
+    rb'"phase":"(\w+)","op":"(\w+)",.*?"outcome":"(\w+)",.*?"target":{"arg":-?\d+,'
+    rb'"kind":"\w+","resolved":\w+,"resolved_at":[^,]+,"moved":\w+,"confirmed":\w+,"dumpable":\w+,"user_ns_owner":\w+,'
+    rb'"pid":(\w+),.*?,"memory_of":(null|{.*?}),"parent":.*?,"caller":{"pid":(\d+),')
 IS_CALL = b'"type":"process_vm_access"'
 SCHEMA_EVERY = 50  # lines
 
@@ -38,9 +38,9 @@ class Tally(Reader):
         if IS_CALL in line[:120]:
             found = RE_CALL.search(line)
             if found[1] != b"in_flight":
-                target = None if found[6] == b"null" else int(found[6])
+                target = None if found[4] == b"null" else int(found[4])
                 self.borrowed += found[5] != b"null"
-                self.told[Key(int(found[4]), target, found[2].decode(), found[3].decode())] += 1
+                self.told[Key(int(found[6]), target, found[2].decode(), found[3].decode())] += 1
             if self.lines % SCHEMA_EVERY:
                 return
         record = parse_line(line + b"\n")

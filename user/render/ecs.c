@@ -137,7 +137,7 @@ static void put_users(struct json *j, const struct pvm_task *task)
 	put_owner(j, "saved_group", task->sgid);
 }
 
-/* Puts a process. target: 1 for the target, 0 for the caller. */
+/* Puts a process, first what is of bounded length. target: 1 for the target, 0 for the caller. */
 static void put_process(struct json *j, struct fit_plan *plan, const struct call_info *c,
 			unsigned int target)
 {
@@ -161,15 +161,15 @@ static void put_process(struct json *j, struct fit_plan *plan, const struct call
 		json__close_obj(j);
 		if (task->pid_ns)
 			json__u64(j, "vpid", task->pid_ns);
-		rest__text(j, plan, FIT_EXE + target, "executable", t->exe, t->exe_len);
-		put_args(j, plan, t);
 		if (!t->bare)
 			common__time(j, plan->cache, "start", t->real_start_ns);
+		put_users(j, task);
+		rest__text(j, plan, FIT_EXE + target, "executable", t->exe, t->exe_len);
 		if (task_is_read(t))
 			put_parent(j, plan, t, relatives__parent(c, (enum pvm_who)target), target);
 		if (!target)
 			put_session(j, c->ancestry[PVM_CALLER]);
-		put_users(j, task);
+		put_args(j, plan, t);
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
@@ -233,6 +233,7 @@ static void put_caller(struct json *j, struct fit_plan *plan, const struct call_
 {
 	size_t from;
 
+	fit__names(j, plan);
 	if (!block__begin(j, plan, PVM_CALLER, BLOCK_PROCESS, &from))
 		return;
 	put_process(j, plan, c, 0);
@@ -262,8 +263,8 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 {
 	const struct call_info *c = &r->call;
 
-	put_caller(j, plan, c);
 	put_target(j, plan, c);
+	put_caller(j, plan, c);
 	if (c->error)
 		put_error(j, c->error, NULL);
 	if (call_rule(c) && fit__begin(j, plan, FIT_RULE)) {
@@ -295,6 +296,8 @@ static void put_call(struct json *j, struct fit_plan *plan, const struct record 
 	json__open_obj(j, "pvmtrace");
 	common__run(j, r);
 	put_host_rest(j, plan, r->host);
+	if (!r->call.target.task)
+		fit__names(j, plan);
 	rest__call(j, plan, &r->call, REST_CONTAINER);
 	json__close_obj(j);
 	json__close_obj(j);
@@ -318,6 +321,8 @@ static void put_summary(struct json *j, struct fit_plan *plan, const struct reco
 	json__open_obj(j, "pvmtrace");
 	common__run(j, r);
 	put_host_rest(j, plan, r->host);
+	if (!r->call.target.task)
+		fit__names(j, plan);
 	rest__summary(j, plan, s, REST_CONTAINER);
 	json__close_obj(j);
 	json__close_obj(j);

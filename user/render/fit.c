@@ -201,6 +201,7 @@ static void plan_whole(struct fit_plan *plan, const struct fit_format *format,
 	plan->whole = true;
 	plan->call = c;
 	plan->looked = 0;
+	plan->named = 0;
 	plan->verdict = NULL;
 	plan->omit = o->omit;
 	plan->data = o->data;
@@ -310,7 +311,7 @@ static void fit_args(struct fit_plan *plan, const struct task_info *t, int64_t l
 }
 
 /* Returns whether a line is so long that common readers do not look at all of it, and the arguments take more of it than they
- * may: each of their bytes can take six, and they stand in front of what names the target. */
+ * may: each of their bytes can take six, and they stand in front of what was done to whom. */
 static bool pushes_args(const struct fit_plan *plan, const struct call_info *c,
 			const struct render_opts *o, size_t line_len)
 {
@@ -322,6 +323,12 @@ static bool pushes_args(const struct fit_plan *plan, const struct call_info *c,
 	while ((arg = fit__next_arg(&at, &left, &len)))
 		total += escaped_sz(arg, len) + plan->format->arg_extra;
 	return total > o->args_room;
+}
+
+/* Returns whether such readers may miss who it was, or whom it was done to: what stands ahead of that can be made long. */
+static bool pushes_names(const struct fit_plan *plan, const struct render_opts *o)
+{
+	return o->names_within && plan->named + FIT_NAMES > o->names_within;
 }
 
 static const struct regions_info *regions_of(const struct call_info *c, unsigned int part)
@@ -439,7 +446,7 @@ static void fit_hex(struct fit_plan *plan, unsigned int part, const struct call_
 static void fit_part(struct fit_plan *plan, unsigned int part, const struct call_info *c,
 		     const struct render_opts *o, bool minimum, struct json *j, int64_t *room)
 {
-	int64_t limit = minimum ? FIT_TEXT : INT64_MAX;
+	int64_t limit = minimum || plan->brief ? FIT_TEXT : INT64_MAX;
 
 	struct elements e;
 
@@ -463,7 +470,7 @@ static void fit_part(struct fit_plan *plan, unsigned int part, const struct call
 		fit_hex(plan, part, c, limit, room);
 		break;
 	case KIND_BULK:
-		if (plan->bytes[part] <= limit)
+		if (!minimum || plan->bytes[part] <= FIT_TEXT)
 			fit_whole(plan, part, room);
 		break;
 	default:
@@ -552,6 +559,18 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 	json__end_line(j);
 }
 
+/* Writes a line again, so that it fits. */
+static void put_cut(struct json *j, struct fit_plan *plan, const struct record *r,
+		    const struct render_opts *o, bool brief,
+		    void (*put)(struct json *j, struct fit_plan *plan, const struct record *r))
+{
+	plan_bare(plan, &r->call, o);
+	plan->brief = brief;
+	put_line(j, plan, r, put);
+	plan_fit(plan, &r->call, o, j);
+	put_line(j, plan, r, put);
+}
+
 int fit__call(struct json *j, struct render_cache *cache, const struct record *r,
 	      const struct render_opts *o, const struct fit_format *format,
 	      void (*put)(struct json *j, struct fit_plan *plan, const struct record *r))
@@ -561,12 +580,12 @@ int fit__call(struct json *j, struct render_cache *cache, const struct record *r
 	plan_whole(&plan, format, cache, &r->call, o);
 	if (may_fit(&plan, o)) {
 		put_line(j, &plan, r, put);
-		if (j->len <= o->max_line && !j->failed && !pushes_args(&plan, &r->call, o, j->len))
+		if (j->len <= o->max_line && !j->failed && !pushes_names(&plan, o) &&
+		    !pushes_args(&plan, &r->call, o, j->len))
 			return 0;
 	}
-	plan_bare(&plan, &r->call, o);
-	put_line(j, &plan, r, put);
-	plan_fit(&plan, &r->call, o, j);
-	put_line(j, &plan, r, put);
+	put_cut(j, &plan, r, o, false, put);
+	if (pushes_names(&plan, o))
+		put_cut(j, &plan, r, o, true, put);
 	return j->failed ? -ENOMEM : 0;
 }

@@ -22,6 +22,8 @@
 #define FIT_TEXT 256   /* bytes: that of a path, of the arguments, and of a hex sibling */
 /* In lines of so many bytes or more the remote list has its minimum whatever else there is. */
 #define FIT_LINE 5000
+/* So many bytes are at most what names a process, from where fit__names was called. */
+#define FIT_NAMES 1000
 
 struct fit_format {
 	enum fit_format_id id;
@@ -41,6 +43,7 @@ struct fit_plan {
 	struct render_cache *cache;
 	/* Every part but those of `omit` is written, and may be copied from elsewhere (block.h). */
 	bool whole;
+	bool brief;			/* paths and arguments have no more than their minimum */
 	const struct call_info *call;	/* that it is of */
 	struct cached_side *sides[2];	/* by enum pvm_who; NULL: not to be kept */
 	uint8_t looked;			/* bits 1 << enum pvm_who: whether they were looked for */
@@ -61,6 +64,7 @@ struct fit_plan {
 	uint64_t present;	     /* parts that have something to write */
 	uint32_t bytes[FIT_CNT + 1]; /* what each took, its children apart; the last: of no part */
 	size_t mark;		     /* up to here bytes are accounted for */
+	size_t named;		     /* where the second of both sides begins to be named */
 	uint8_t open[FIT_CNT]; /* parts that have begun, outermost first; none stands inside itself */
 	uint8_t depth;
 };
@@ -82,6 +86,12 @@ static inline void fit__end(const struct json *j, struct fit_plan *plan)
 {
 	if (!plan->whole)
 		fit__end_measured(j, plan);
+}
+
+/* It goes before what names the side that stands last in the line. */
+static inline void fit__names(const struct json *j, struct fit_plan *plan)
+{
+	plan->named = j->len;
 }
 
 /* Returns whether no line has it: it is asked of lists and arguments, around which there is no begin and end. */

@@ -32,10 +32,11 @@ static inline void json_tristate(struct json *j, const char *key, enum tristate 
 		json__bool(j, key, value == YES);
 }
 
-/* Puts the keys of a caller or target. */
+/* Puts the keys of a caller or target, but for its arguments, which stand last. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target);
 /* Puts the same keys of a target that is not resolved; all are null. */
 void json_no_task(struct json *j, struct fit_plan *plan);
+void json_args(struct json *j, struct fit_plan *plan, const struct task_info *t);
 /* Puts the key of the target that says whose memory it is. */
 void json_owner(struct json *j, struct fit_plan *plan, const struct task_info *t);
 /* Puts the end of a line that the tracer tells about itself. */

@@ -169,8 +169,8 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 
 	json_head(j, plan->cache, r);
 	put_call(j, plan, c);
-	json_caller(j, plan, c);
 	json_target(j, plan, c);
+	json_caller(j, plan, c);
 	json_verdict(j, plan, c);
 	json_rule(j, plan, c);
 	put_sides(j, plan, c);

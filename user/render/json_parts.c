@@ -99,26 +99,27 @@ void json_caller(struct json *j, struct fit_plan *plan, const struct call_info *
 {
 	size_t from;
 
+	fit__names(j, plan);
 	if (!block__begin(j, plan, PVM_CALLER, BLOCK_PROCESS, &from))
 		return;
 	json__open_obj(j, "caller");
 	json_task(j, plan, &c->caller, false);
 	if (fit__begin(j, plan, FIT_CALLER)) {
 		put_behind(j, plan, c->ancestry[PVM_CALLER]);
+		json_args(j, plan, &c->caller);
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
 	block__end(j, plan, PVM_CALLER, BLOCK_PROCESS, from);
 }
 
-static void put_target_how(struct json *j, struct fit_plan *plan, const struct call_info *c)
+static void put_target_how(struct json *j, const struct call_info *c)
 {
 	const bool known = c->target.task, confirmed = c->raw->flags & PVM_CALL_TARGET_CONFIRMED;
 
 	json__word(j, "resolved_at", known ? resolved_name(c->raw->resolved) : NULL);
 	json_tristate(j, "moved", known ? common__moved(c->raw) : UNKNOWN);
 	json_tristate(j, "confirmed", known && confirmed ? YES : UNKNOWN);
-	json_owner(j, plan, &c->owner);
 }
 
 /* By what leave to reach into its memory is judged, besides its ids. */
@@ -137,7 +138,9 @@ static void put_target_judged(struct json *j, const struct call_info *c)
 		json__null(j, "user_ns_owner");
 }
 
-static void put_parent(struct json *j, struct fit_plan *plan, const struct relative_info *parent)
+/* Of a target no arguments are known. */
+static void put_parent(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		       const struct relative_info *parent)
 {
 	size_t from;
 
@@ -149,6 +152,7 @@ static void put_parent(struct json *j, struct fit_plan *plan, const struct relat
 	} else {
 		json__null(j, "parent");
 	}
+	json_args(j, plan, t);
 	block__end(j, plan, PVM_TARGET, BLOCK_PARENT, from);
 }
 
@@ -172,7 +176,8 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 	json__word(j, "kind", kind_name(c->raw->kind));
 	json__bool(j, "resolved", resolved);
 	if (fit__begin(j, plan, FIT_TARGET)) {
-		put_target_how(j, plan, c);
+		put_target_how(j, c);
+		put_target_judged(j, c);
 		if (!resolved)
 			json_no_task(j, plan);
 		fit__end(j, plan);
@@ -180,8 +185,8 @@ void json_target(struct json *j, struct fit_plan *plan, const struct call_info *
 	if (resolved)
 		put_target_task(j, plan, &c->target);
 	if (fit__begin(j, plan, FIT_TARGET)) {
-		put_target_judged(j, c);
-		put_parent(j, plan, relatives__parent(c, PVM_TARGET));
+		json_owner(j, plan, &c->owner);
+		put_parent(j, plan, &c->target, relatives__parent(c, PVM_TARGET));
 		fit__end(j, plan);
 	}
 	json__close_obj(j);

@@ -39,8 +39,8 @@ static void put_line(struct json *j, struct fit_plan *plan, const struct record 
 
 	json_head(j, plan->cache, r);
 	json__word(j, "reason", reason_name(s->reason));
-	json_caller(j, plan, &s->call);
 	json_target(j, plan, &s->call);
+	json_caller(j, plan, &s->call);
 	json_relation(j, plan, &s->call);
 	json_rule(j, plan, &s->call);
 	put_sums(j, plan->cache, s);

@@ -86,7 +86,7 @@ static bool open_obj(struct json *j, const char *key, bool known)
 }
 
 /* The brackets belong to the part of the other keys, the arguments to their own. */
-static void put_args(struct json *j, struct fit_plan *plan, const struct task_info *t)
+void json_args(struct json *j, struct fit_plan *plan, const struct task_info *t)
 {
 	const char *at = t->args, *arg;
 	size_t left = t->args_len, len;
@@ -174,18 +174,23 @@ static void put_file(struct json *j, struct render_cache *cache, const struct ta
 	put_time(j, cache, "exe_ctime", whole, file->ctime_ns);
 }
 
+static void put_pcomm(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		      bool is_target)
+{
+	const struct text pcomm = { "pcomm", "pcomm_hex", t->bare ? NULL : t->task->pcomm,
+				    strnlen(t->task->pcomm, PVM_COMM_SZ),
+				    FIT_PCOMM_HEX + is_target };
+
+	put_name(j, plan, &pcomm);
+}
+
 static void put_program(struct json *j, struct fit_plan *plan, const struct task_info *t,
 			bool is_target)
 {
-	const struct pvm_task *task = t->task;
-	struct text pcomm = { "pcomm", "pcomm_hex", t->bare ? NULL : task->pcomm,
-			      strnlen(task->pcomm, PVM_COMM_SZ), FIT_PCOMM_HEX + is_target };
-	struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_EXE_HEX + is_target };
+	const struct text exe = { "exe", "exe_hex", t->exe, t->exe_len, FIT_EXE_HEX + is_target };
 
-	put_name(j, plan, &pcomm);
 	put_text(j, plan, FIT_EXE + is_target, &exe);
 	put_file(j, plan->cache, t);
-	put_args(j, plan, t);
 }
 
 /* Puts all but the user. */
@@ -238,7 +243,8 @@ static void put_home(struct json *j, struct fit_plan *plan, const struct task_in
 	fit__end(j, plan);
 }
 
-/* Who it is stands between the keys that can be cut. */
+/* Who it is stands between the keys that can be cut, and ahead of all that a process can make long: common readers of lines look
+ * at their beginning only. */
 void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t, bool is_target)
 {
 	const enum fit_part more = FIT_CALLER + is_target;
@@ -253,7 +259,7 @@ void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t,
 	}
 	put_comm(j, plan, t, is_target);
 	if (fit__begin(j, plan, more)) {
-		put_program(j, plan, t, is_target);
+		put_pcomm(j, plan, t, is_target);
 		fit__end(j, plan);
 	}
 	put_id(j, "uid", task->uid, task->flags & PVM_TASK_CREDS);
@@ -263,6 +269,7 @@ void json_task(struct json *j, struct fit_plan *plan, const struct task_info *t,
 	}
 	json__str(j, "entity_id", t->bare ? NULL : t->entity_id);
 	if (fit__begin(j, plan, more)) {
+		put_program(j, plan, t, is_target);
 		put_cgroup(j, plan, t, is_target);
 		put_home(j, plan, t, is_target);
 		fit__end(j, plan);

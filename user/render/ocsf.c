@@ -240,7 +240,7 @@ static void put_parent(struct json *j, struct fit_plan *plan, const struct pvm_t
 	json__close_obj(j);
 }
 
-/* Puts all but who it is. */
+/* Puts all but who it is, first what is of bounded length. */
 static void put_more(struct json *j, struct fit_plan *plan, const struct call_info *c,
 		     unsigned int target)
 {
@@ -250,8 +250,6 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct call_in
 	json__u64(j, "ptid", task->tid);
 	if (task->pid_ns)
 		json__u64(j, "namespace_pid", task->pid_ns);
-	put_file(j, plan, t, target);
-	put_cmd_line(j, plan, t);
 	if (!t->bare)
 		json__u64(j, "created_time", t->real_start_ns / NS_PER_MS);
 	put_user(j, task);
@@ -265,8 +263,10 @@ static void put_more(struct json *j, struct fit_plan *plan, const struct call_in
 		json__bytes(j, "uid", task_container(t), task_container_len(t));
 		json__close_obj(j);
 	}
+	put_file(j, plan, t, target);
 	if (task_is_read(t))
 		put_parent(j, plan, task, relatives__parent(c, (enum pvm_who)target), target);
+	put_cmd_line(j, plan, t);
 }
 
 /* Puts a process. target: 1 for the target, 0 for the caller. */
@@ -297,14 +297,15 @@ static void put_actor(struct json *j, struct fit_plan *plan, const struct call_i
 {
 	size_t from;
 
+	fit__names(j, plan);
 	if (!block__begin(j, plan, PVM_CALLER, BLOCK_PROCESS, &from))
 		return;
 	json__open_obj(j, "actor");
-	put_process(j, plan, c, 0);
 	if (fit__begin(j, plan, FIT_CALLER)) {
 		put_user(j, c->caller.task);
 		fit__end(j, plan);
 	}
+	put_process(j, plan, c, 0);
 	json__close_obj(j);
 	block__end(j, plan, PVM_CALLER, BLOCK_PROCESS, from);
 }
@@ -384,11 +385,11 @@ static void put_context(struct json *j, struct fit_plan *plan, const struct reco
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
-	put_actor(j, plan, c);
 	if (c->target.task)
 		put_target(j, plan, c);
 	else
 		put_unresolved(j, c);
+	put_actor(j, plan, c);
 }
 
 /* It is cut with what else is said of the call. */

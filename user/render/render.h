@@ -17,7 +17,8 @@ struct render_opts {
 	uint32_t iov_limit; /* elements a side; UINT32_MAX: all */
 	uint32_t max_line;  /* bytes with the LF */
 	uint32_t args_room; /* bytes that the arguments may take of a long line; 0: no limit */
-	uint32_t data;	    /* bytes shown of what a call moved; 0: no such key */
+	uint32_t names_within; /* of so many bytes at a line's beginning are names of both sides; 0: anywhere */
+	uint32_t data; /* bytes shown of what a call moved; 0: no such key */
 	uint64_t omit; /* parts that the lines of calls do not have, with their siblings (parts.h) */
 	unsigned int width; /* columns of the terminal; 0: no limit but max_line */
 	bool color;

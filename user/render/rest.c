@@ -433,8 +433,8 @@ void rest__call(struct json *j, struct fit_plan *plan, const struct call_info *c
 		unsigned int lacks)
 {
 	put_top(j, plan, c, lacks);
-	put_caller(j, plan, c, lacks);
 	put_target(j, plan, c, lacks);
+	put_caller(j, plan, c, lacks);
 	put_verdict(j, plan, c);
 	put_rule(j, plan, c, lacks);
 	put_sides(j, plan, c);
@@ -468,8 +468,8 @@ void rest__summary(struct json *j, struct fit_plan *plan, const struct summary_i
 	}
 	common__time(j, plan->cache, "first", s->first_ns);
 	common__time(j, plan->cache, "last", s->last_ns);
-	put_caller(j, plan, &s->call, lacks);
 	put_target(j, plan, &s->call, lacks);
+	put_caller(j, plan, &s->call, lacks);
 	put_relation(j, plan, &s->call);
 	put_rule(j, plan, &s->call, lacks);
 	put_kinds(j, plan, s);

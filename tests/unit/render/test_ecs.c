@@ -29,7 +29,7 @@ static void test_call(void **state)
 	json_t *line = rendering__line_in(FORMAT_ECS, &s->r, &rendering_defaults);
 
 	(void)state;
-	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
+	line__keys(line, "@timestamp ecs event Target process host pvmtrace");
 	expect_text(line, "@timestamp", "2026-11-21T19:28:11.123456789Z");
 	line__keys(json_object_get(line, "event"),
 		   "sequence created id module dataset kind category type action outcome duration "
@@ -43,9 +43,10 @@ static void test_call(void **state)
 	expect_text(line, "event.id", s->r.call.id);
 	expect_text(line, "event.created", "2026-11-21T19:28:11.623456789Z");
 	expect_text(line, "pvmtrace.run", FIXTURE_RUN_ID);
-	line__keys(json_object_get(line, "process"),
-		   "pid name entity_id thread vpid executable args args_count start parent user "
-		   "real_user saved_user group real_group saved_group");
+	line__keys(
+		json_object_get(line, "process"),
+		"pid name entity_id thread vpid start user real_user saved_user group real_group "
+		"saved_group executable parent args args_count");
 	expect_number(line, "process.pid", 4242);
 	expect_number(line, "process.thread.id", 4243);
 	expect_number(line, "process.parent.pid", 4100);
@@ -58,15 +59,15 @@ static void test_call(void **state)
 	expect_text(line, "process.group.id", "1001");
 	line__keys(
 		cuts__at(line, "Target.process"),
-		"pid name entity_id thread vpid executable start parent user real_user saved_user group "
-		"real_group saved_group");
+		"pid name entity_id thread vpid start user real_user saved_user group real_group "
+		"saved_group executable parent");
 	expect_text(line, "Target.process.executable", "/usr/sbin/httpd");
 	expect_text(line, "host.boot.id", FIXTURE_BOOT_ID);
 	expect_text(line, "pvmtrace.target.container_id", ID64);
 	line__keys(
 		json_object_get(line, "pvmtrace"),
 		"run phase abi audit ret bytes_requested bytes_transferred partial flags flag_names "
-		"caller target relation access local remote truncated");
+		"target caller relation access local remote truncated");
 	expect_text(line, "pvmtrace.remote.status", "ok");
 	json_decref(line);
 	free(s);
@@ -116,7 +117,7 @@ static void test_summary(void **state)
 	(void)state;
 	sample__summarise(s);
 	line = rendering__line_in(FORMAT_ECS, &s->r, &rendering_defaults);
-	line__keys(line, "@timestamp ecs event process Target host pvmtrace");
+	line__keys(line, "@timestamp ecs event Target process host pvmtrace");
 	line__keys(cuts__at(line, "event"),
 		   "sequence created id module dataset kind category type action outcome "
 		   "start end provider");
@@ -128,7 +129,7 @@ static void test_summary(void **state)
 	expect_number(line, "Target.process.pid", 991);
 	line__keys(cuts__at(line, "pvmtrace"),
 		   "run reason calls bytes_transferred duration_ns first last "
-		   "caller target relation errors abis changed low high truncated");
+		   "target caller relation errors abis changed low high truncated");
 	expect_number(line, "pvmtrace.errors.EFAULT", 5);
 	expect_text(line, "pvmtrace.low", "0x0000000000001000");
 	expect_number(line, "pvmtrace.calls", 7);
@@ -142,7 +143,7 @@ static void test_summary(void **state)
 	line = rendering__line_in(FORMAT_ECS, &s->r, &rendering_defaults);
 	expect_text(line, "event.outcome", "unknown");
 	line__keys(cuts__at(line, "pvmtrace"),
-		   "run reason calls first last caller target abis truncated");
+		   "run reason calls first last target caller abis truncated");
 	line__keys(cuts__at(line, "pvmtrace.target"), "arg kind resolved");
 	assert_null(json_object_get(line, "Target"));
 	json_decref(line);

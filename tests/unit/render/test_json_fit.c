@@ -183,8 +183,8 @@ static void check_top(const json_t *line, const struct sample *s)
 		line,
 		more ? "time schema type seq told run id phase op syscall abi audit outcome ret error "
 		       "duration_ns bytes_requested bytes_transferred partial flags "
-		       "flag_names caller target relation access rule local remote truncated host"
-		     : "time schema type seq told run id phase op outcome ret error caller target "
+		       "flag_names target caller relation access rule local remote truncated host"
+		     : "time schema type seq told run id phase op outcome ret error target caller "
 		       "relation access rule local remote truncated host");
 	assert_string_equal(json_string_value(json_object_get(line, "schema")), "pvmtrace/1");
 	assert_true(json_integer_value(json_object_get(line, "seq")) ==
@@ -261,9 +261,9 @@ static void check_summary(const struct sample *s, const struct render_opts *o)
 	line__keys(
 		line,
 		line__cuts(line, "*")
-			? "time schema type seq told run id reason caller target relation rule op outcome calls "
+			? "time schema type seq told run id reason target caller relation rule op outcome calls "
 			  "bytes_transferred first last duration_ns truncated host"
-			: "time schema type seq told run id reason caller target relation rule op outcome calls "
+			: "time schema type seq told run id reason target caller relation rule op outcome calls "
 			  "bytes_transferred first last duration_ns errors abis changed low high "
 			  "truncated host");
 	assert_int_equal(json_is_null(json_object_get(line, "relation")),

@@ -25,7 +25,7 @@ static void test_call(void **state)
 
 	(void)state;
 	line__keys(line, "time category_uid class_uid activity_id type_uid severity_id status_id "
-			 "status status_code metadata device actor process base_address size "
+			 "status status_code metadata device process actor base_address size "
 			 "unmapped");
 	expect_number(line, "time", 1795289291123);
 	expect_number(line, "class_uid", 1004);
@@ -37,8 +37,8 @@ static void test_call(void **state)
 	expect_number(line, "metadata.sequence", 12);
 	expect_text(line, "metadata.uid", s->r.call.id);
 	expect_text(line, "metadata.event_code", "process_vm_readv");
-	line__keys(cuts__at(line, "actor.process"), "pid uid name ptid namespace_pid file cmd_line "
-						    "created_time user session parent_process");
+	line__keys(cuts__at(line, "actor.process"), "pid uid name ptid namespace_pid created_time "
+						    "user session file parent_process cmd_line");
 	expect_number(line, "actor.process.pid", 4242);
 	expect_text(line, "actor.process.cmd_line", "./dumper -p 991");
 	expect_text(line, "actor.process.file.name", "dumper");
@@ -51,7 +51,7 @@ static void test_call(void **state)
 	line__keys(
 		json_object_get(line, "unmapped"),
 		"run phase abi audit ret duration_ns bytes_requested bytes_transferred partial flags "
-		"flag_names caller target relation access local remote truncated");
+		"flag_names target caller relation access local remote truncated");
 	expect_number(line, "unmapped.duration_ns", 1830);
 	expect_number(line, "unmapped.caller.euid", 0);
 	expect_text(line, "unmapped.caller.start", "2026-11-21T19:28:10.123456789Z");
@@ -134,7 +134,7 @@ static void test_summary(void **state)
 	line = rendering__line_in(FORMAT_OCSF, &s->r, &rendering_defaults);
 	line__keys(line,
 		   "time category_uid class_uid activity_id type_uid severity_id status_id status "
-		   "status_code count start_time end_time metadata device actor process unmapped");
+		   "status_code count start_time end_time metadata device process actor unmapped");
 	expect_number(line, "class_uid", 1004);
 	expect_number(line, "count", 7);
 	expect_number(line, "end_time", (json_int_t)(START_NS / 1000000));
@@ -143,7 +143,7 @@ static void test_summary(void **state)
 	expect_text(line, "metadata.event_code", "process_vm_readv");
 	line__keys(cuts__at(line, "unmapped"),
 		   "run reason calls bytes_transferred duration_ns first last "
-		   "caller target relation errors abis changed low high truncated");
+		   "target caller relation errors abis changed low high truncated");
 	expect_number(line, "unmapped.errors.EPERM", 2);
 	expect_text(line, "unmapped.high", "0x00007fffffffefff");
 	json_decref(line);
@@ -157,7 +157,7 @@ static void test_summary(void **state)
 	expect_text(line, "status", "Unknown");
 	expect_text(line, "process.uid", "unresolved:pid:991");
 	line__keys(cuts__at(line, "unmapped"),
-		   "run reason calls first last caller target abis truncated");
+		   "run reason calls first last target caller abis truncated");
 	json_decref(line);
 	free(s);
 }
