@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pvmcrowd - many callers, few calls of each.
- * pvmcrowd line ALIVE ROUNDS CALLS: in each round so many children, alive at the same time, make so many
- * reads of their parent. pvmcrowd mesh N: of N children each reads each. Prints the children.
+ * pvmcrowd line ALIVE ROUNDS CALLS [ELEMENTS]: in each round so many children, alive at the same
+ * time, make so many reads of their parent, by lists of so many elements (1). pvmcrowd mesh N: of N
+ * children each reads each. pvmcrowd kin N: N times a child has a child of its own, which reads it
+ * once. Prints the children.
  */
 #include "trigger.h"
 
-static char buf[2][64];
+#define ELEMENT 8 /* bytes */
 
-static long read_once(pid_t target)
+static char buf[2][ELEMENT * IOV_MAX_CNT];
+static unsigned long elements = 1;
+
+/* Returns whether it reads all. */
+static bool read_once(pid_t target)
 {
-	struct iovec l = { buf[0], 8 }, r = { buf[1], 8 };
-	struct call c = call_of(READ, target, &l, 1, &r, 1, 0);
+	static struct iovec l[IOV_MAX_CNT], r[IOV_MAX_CNT];
+	struct call c = call_of(READ, target, l, elements, r, elements, 0);
 
-	return call_run(&c);
+	for (unsigned long i = 0; i < elements; i++) {
+		l[i] = (struct iovec){ buf[0] + ELEMENT * i, ELEMENT };
+		r[i] = (struct iovec){ buf[1] + ELEMENT * i, ELEMENT };
+	}
+	return call_run(&c) == (long)(ELEMENT * elements);
 }
 
 /* Makes calls reads of each of the targets, in a child, once the gate is open. Returns the number that failed, up to 255. */
@@ -26,7 +36,7 @@ static int act(int gate, const pid_t *targets, long cnt, long calls)
 		return 255;
 	for (long t = 0; t < cnt; t++) {
 		for (long i = 0; i < calls; i++)
-			failed += read_once(targets[t]) != 8;
+			failed += !read_once(targets[t]);
 	}
 	return failed < 255 ? failed : 255;
 }
@@ -87,6 +97,30 @@ static long line(long alive, long rounds, long calls)
 	return failed;
 }
 
+/* Returns the number of those whose child did not succeed. */
+static long kin(long n)
+{
+	long failed = 0;
+
+	for (long i = 0; i < n; i++) {
+		pid_t pid = must_fork(), parent, child;
+		int status;
+
+		if (pid) {
+			if (i)
+				putchar(',');
+			failed += reap(&pid, 1) != 0;
+			continue;
+		}
+		parent = getpid();
+		child = must_fork();
+		if (!child)
+			_exit(!read_once(parent));
+		_exit(waitpid(child, &status, 0) != child || status);
+	}
+	return failed;
+}
+
 /* They call when all of them are there, and stay until all have called. */
 static long mesh(long n)
 {
@@ -128,11 +162,16 @@ int main(int argc, char **argv)
 
 	for (int i = 2; i < argc && i < 5; i++)
 		n[i - 2] = strtol(argv[i], NULL, 0);
-	if (argc < 3 || n[0] < 1)
+	if (argc > 5)
+		elements = strtoul(argv[5], NULL, 0);
+	if (argc < 3 || n[0] < 1 || elements > IOV_MAX_CNT)
 		return 64;
 	printf("{\"pid\":%d,\"pids\":[", getpid());
 	fflush(stdout);
-	failed = !strcmp(argv[1], "mesh") ? mesh(n[0]) : line(n[0], n[1], n[2]);
+	if (!strcmp(argv[1], "mesh"))
+		failed = mesh(n[0]);
+	else
+		failed = !strcmp(argv[1], "kin") ? kin(n[0]) : line(n[0], n[1], n[2]);
 	printf("],\"failed\":%ld}\n", failed);
 	return 0;
 }

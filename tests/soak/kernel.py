@@ -17,7 +17,6 @@ PERF_TYPE_TRACEPOINT = 2
 PERF_ATTR_SIZE = 112
 INHERIT = 1 << 1
 EVENTS = [f"sys_enter_process_vm_{op}v" for op in ("read", "write")]
-TRACEFS = [Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing")]
 # Of bpf(2): a descriptor by a number, the structure's size that this takes, and the name in fdinfo.
 BY_ID = {"prog_id": 13, "map_id": 14, "btf_id": 19, "link_id": 30}
 # What the kernel writes of itself, and what it writes of every start where it is locked down: that debugfs was asked for.
@@ -45,20 +44,28 @@ def unmount(where):
     checked(LIBC.umount2(os.fsencode(where), 2))
 
 
+def event_numbers(folder):
+    """By which numbers the kernel knows the two calls' events. tracefs is mounted in that folder for it: not everybody has it
+    mounted."""
+    checked(LIBC.mount(b"none", os.fsencode(folder), b"tracefs", MS_NOSUID, None))
+    try:
+        return [int((folder / "events/syscalls" / event / "id").read_text()) for event in EVENTS]
+    finally:
+        unmount(folder)
+
+
 class Calls:
     """How many of the two calls this thread, and what it starts from now on, has made: the kernel's own count."""
 
-    def __init__(self):
-        self.fds = [self._open(event) for event in EVENTS]
+    def __init__(self, numbers):
+        """numbers: of the events."""
+        self.fds = [self._open(number) for number in numbers]
 
     @staticmethod
-    def _open(event):
-        found = [path for path in (where / "events/syscalls" / event / "id" for where in TRACEFS) if path.exists()]
-        if not found:
-            raise FileNotFoundError(errno.ENOENT, "no tracefs with events/syscalls", event)
+    def _open(number):
         attr = bytearray(PERF_ATTR_SIZE)
         # type, size, config, sample_period, sample_type, read_format, flags
-        struct.pack_into("=IIQQQQQ", attr, 0, PERF_TYPE_TRACEPOINT, PERF_ATTR_SIZE, int(found[0].read_text()), 0, 0, 0, INHERIT)
+        struct.pack_into("=IIQQQQQ", attr, 0, PERF_TYPE_TRACEPOINT, PERF_ATTR_SIZE, number, 0, 0, 0, INHERIT)
         buf = (ctypes.c_char * PERF_ATTR_SIZE).from_buffer(attr)
         return checked(LIBC.syscall(SYS_PERF_EVENT_OPEN, buf, 0, -1, -1, 8))
 

@@ -143,6 +143,11 @@ class Run:
         need(found["seen"] == found["emitted"] + found["summarised"] + found["filtered"] + found["lost"], f"not balanced: {found}")
         return found
 
+    def forgotten(self):
+        """How many lists, and how much of what is known of processes, it has forgotten for want of room, by its metrics."""
+        found = dict(RE_METRIC.findall(self.metrics.read_text()))
+        return int(found["array_evicted"]), int(found["identity_evicted"])
+
     def kill(self):
         if self.proc.poll() is None:
             self.proc.kill()

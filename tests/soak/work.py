@@ -53,6 +53,10 @@ NEEDING = {
 }
 FLOODS = [Job("pvmflood 20 -1 1 15000"), Job("pvmflood 20 -1 9 5000"), Job("pvmflood 20 -1 200 1000"), Job("pvmflood 20 -1 0 8000"),
           Job("pvmcrowd line 20 4 20")]
+# What fills all that the tracer remembers: of processes and of who is behind them; and then of lists, by callers of which each
+# is a new one, so that all of it is told, sooner than it can be.
+STRANGERS = [Job("pvmcrowd kin 2500")] * 2
+LISTS = [Job("pvmcrowd line 20 50 1 1024")] * 2
 
 
 def jobs(has):
@@ -85,8 +89,8 @@ class Programs:
 class Worker:
     """A thread that runs triggers one after the other, beside others."""
 
-    def __init__(self, programs):
-        self.programs = programs
+    def __init__(self, programs, events):
+        self.programs, self.events = programs, events
         self.queue = queue.Queue()
         self.extra = self.ran = self.perchance = 0
         self.calls = self.trouble = None
@@ -99,7 +103,7 @@ class Worker:
 
     def _run(self):
         try:
-            self.calls = kernel.Calls()
+            self.calls = kernel.Calls(self.events)
         except OSError as e:
             self.trouble = e
         self.begun.set()
@@ -128,8 +132,8 @@ class Worker:
 class Work:
     """All workers; their calls are exact while they are idle."""
 
-    def __init__(self, programs, count=2):
-        self.workers = [Worker(programs) for _ in range(count)]
+    def __init__(self, programs, events, count=2):
+        self.workers = [Worker(programs, events) for _ in range(count)]
 
     def give(self, some):
         for i, job in enumerate(some):
