@@ -348,7 +348,7 @@ def pvmtrace(*args, timeout=20, prefix=(), binary=PVMTRACE, **popen):
 
 # What a trigger needs, by the words that it begins with.
 TRIGGER_NEEDS = {
-    ("pvmabi", "int80"): ["int80"], ("pvmabi", "int80-count"): ["int80"], ("pvmabi", "upper", "int80"): ["int80"],
+    ("pvmabi", "int80"): ["int80"], ("pvmabi", "int80-count"): ["int80"], ("pvmabi", "int80-opens"): ["int80"], ("pvmabi", "upper", "int80"): ["int80"],
     ("pvmabi", "x32"): ["x86_64"], ("pvmabi", "tagged"): ["arm64"],
     ("pvmcall32",): ["program32"], ("pvmcall32", "far"): ["x86_64"],
     ("pvmpark",): ["userfaultfd"], ("pvmdecoy",): ["userfaultfd", "set_tid"], ("pvmreuse",): ["set_tid"],

@@ -2,18 +2,20 @@
 /*
  * pvmabi - calls of this 64-bit program by every door of the kernel, and numbers that only look like
  * ours; by int $0x80 only where the kernel knows it. pvmabi native|int80|x32 read|write, pvmabi int80-count N, pvmabi upper native|int80,
- * pvmabi number, pvmabi tagged N (arm64: addresses with a tag in the upper byte), pvmabi alike
+ * pvmabi number, pvmabi tagged N (arm64: addresses with a tag in the upper byte), pvmabi alike, pvmabi int80-opens ID (a BPF map)
  */
 #include "trigger.h"
 
 #ifdef __x86_64__
 
 #include <limits.h>
+#include <linux/bpf.h>
 #include <sys/resource.h>
 
 #define I386_GETPID 20
 #define I386_READV 347
 #define I386_WRITEV 348
+#define I386_BPF 357
 #define X32_BIT 0x40000000UL
 #define X32_READV (X32_BIT + 539)
 #define X32_WRITEV (X32_BIT + 540)
@@ -137,6 +139,17 @@ static int alike(void)
 	return 0;
 }
 
+/* Asks bpf(2) for the map of this number. */
+static int opens(uint32_t id)
+{
+	union bpf_attr *attr = (union bpf_attr *)low;
+
+	attr->map_id = id;
+	printf("{\"pid\":%d,\"ret\":%ld}\n", getpid(),
+	       int80(I386_BPF, BPF_MAP_GET_FD_BY_ID, (uintptr_t)attr, sizeof(*attr), 0, 0, 0));
+	return 0;
+}
+
 static int run(const char *door, const char *arg)
 {
 	int op = arg && !strcmp(arg, "write") ? WRITE : READ;
@@ -183,6 +196,8 @@ int main(int argc, char **argv)
 	low = must_map(8 * PAGE, PROT_READ | PROT_WRITE, MAP_32BIT);
 	if (argc > 1 && !strcmp(argv[1], "alike"))
 		return alike();
+	if (argc > 2 && !strcmp(argv[1], "int80-opens"))
+		return opens((uint32_t)strtoul(argv[2], NULL, 0));
 	return argc > 1 ? run(argv[1], argc > 2 ? argv[2] : "") : 64;
 }
 

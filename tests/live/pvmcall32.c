@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pvmcall32 - a 32-bit program (i386 or AArch32). pvmcall32 read|write: its own system calls;
- * pvmcall32 count N; pvmcall32 alike; on x86 also pvmcall32 far: jumps to the 64-bit code segment and makes a native call there.
+ * pvmcall32 count N; pvmcall32 alike; pvmcall32 opens ID: asks bpf(2) for the map of this number; on
+ * x86 also pvmcall32 far: jumps to the 64-bit code segment and makes a native call there.
  */
 #include "trigger.h"
 
 #if __SIZEOF_POINTER__ == 4
+
+#include <linux/bpf.h>
 
 static char *src, *dst;
 
@@ -113,6 +116,16 @@ static int alike(void)
 	return 0;
 }
 
+static int opens(uint32_t id)
+{
+	static union bpf_attr attr;
+
+	attr.map_id = id;
+	printf("{\"pid\":%d,\"ret\":%ld}\n", getpid(),
+	       raw6(SYS_bpf, BPF_MAP_GET_FD_BY_ID, (uintptr_t)&attr, sizeof(attr), 0, 0, 0));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct iovec l[IOV_MAX_CNT], r[IOV_MAX_CNT];
@@ -126,6 +139,8 @@ int main(int argc, char **argv)
 		return far();
 	if (!strcmp(what, "alike"))
 		return alike();
+	if (!strcmp(what, "opens"))
+		return opens((uint32_t)cnt);
 	for (unsigned int i = 0; i < IOV_MAX_CNT; i++) {
 		l[i] = (struct iovec){ dst + i, 1 };
 		r[i] = (struct iovec){ src + i, 1 };

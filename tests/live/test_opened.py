@@ -73,6 +73,21 @@ def test_who_opens_one(t, kind):
     assert t.end["complete"] and not t.records("error")
 
 
+@pytest.mark.parametrize("words", [pytest.param(("pvmabi", "int80-opens"), marks=pytest.mark.needs("int80"), id="int80"),
+                                   pytest.param(("pvmcall32", "opens"), marks=pytest.mark.needs("program32"), id="program32")])
+def test_who_opens_one_by_a_32_bit_call(t, words):
+    for number in numbers(t, "map"):
+        run = trigger_one(*words, number)
+        assert run["ret"] > 0, run
+        poll(lambda: told(t, run["pid"]))
+        record, = told(t, run["pid"])
+        assert (record["command"], record["ret"]) == ("BPF_MAP_GET_FD_BY_ID", run["ret"])
+        assert record["object"]["kind"] == "map" and record["object"]["id"] == number, record
+        assert record["caller"]["comm"] == words[0], record
+    t.stop()
+    assert t.end["complete"] and not t.records("error")
+
+
 def test_one_that_is_refused(t):
     """Anybody can ask: one such call a second is told, however many there are."""
     number = numbers(t, "map")[0]
