@@ -139,7 +139,7 @@ cross:
 		CC32='$(call cross_cc,arm-linux-gnueabihf,armhf)' STATIC_LDFLAGS= $(CROSS_GOALS)
 
 .PHONY: build-vm check-vm check-btf
-build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-kprobes build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks build/vm/pvmtrace-escape build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so build/live/pvmclock.so
+build-vm: build/vm/pvmtrace-static build/vm/pvmtrace-witness build/vm/pvmtrace-kprobes build/vm/pvmtrace-ended build/vm/pvmtrace-few build/vm/pvmtrace-passed build/vm/pvmtrace-native build/vm/pvmtrace-tasks build/vm/pvmtrace-escape build/vm/verify build/pvmtrace.bpf.o $(VM_TRIGGERS) build/live/pvmtally.so build/live/pvmclock.so build/live/pvmstill.so
 
 check-btf: ## vmlinux.h against the types of this machine's kernel and of the other ones (BTF='6.1 host')
 	@$(call install_missing,$(BTF_PKGS))

@@ -134,7 +134,8 @@ def contents(kernel, words, seconds, part):
             found[f"pvmtrace/build/live/{path.name}"] = path
     for name in ("pvmtrace-ended", "pvmtrace-few", "pvmtrace-passed", "pvmtrace-native", "pvmtrace-tasks", "pvmtrace-escape"):
         found[f"pvmtrace/build/vm/{name}"] = build / "vm" / name
-    found["pvmtrace/build/live/pvmclock.so"] = build / "live" / "pvmclock.so"
+    for name in ("pvmclock.so", "pvmstill.so"):
+        found[f"pvmtrace/build/live/{name}"] = build / "live" / name
     found["usr/bin/busybox"] = kernel.busybox
     found["pvmtrace/build/pvmtrace"] = build / ("vm/pvmtrace-witness" if part == "witness" else "pvmtrace")
     return found
