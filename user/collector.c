@@ -11,6 +11,7 @@
 #include "bpf/rules.h"
 #include "event/judge.h"
 #include "event/regions.h"
+#include "told.h"
 
 #define TEXT_BYTES_MAX (4u << 20)
 #define BYTES_MAX (8u << 20)
@@ -336,15 +337,19 @@ static void count_rule(struct collector *c, const struct record *rec, enum fate 
 }
 
 /* Books a record. calls: for how many rec is the last record, none if it is of a call that is still inside. */
-static void book_told(struct collector *c, const struct record *rec, uint64_t calls)
+static void book_told(struct collector *c, const struct raw_record *raw, const struct record *rec,
+		      uint64_t calls)
 {
 	struct books_user *b = &c->books;
 
 	if (rec->type == REC_SUMMARY) {
+		told__summary(&c->told, raw->data);
 		books__book(b, FATE_SUMMARISED, calls);
 		count_rule(c, rec, FATE_SUMMARISED, calls);
 		return;
 	}
+	if (calls)
+		told__call(&c->told, raw->data);
 	count_rule(c, rec, FATE_EMITTED, calls);
 	books__book(b, calls ? FATE_EMITTED : FATE_IN_FLIGHT, calls ? calls : 1);
 	c->last_call_ns = rec->real_ns;
@@ -380,7 +385,7 @@ static int settle(struct collector *c, const struct raw_record *raw, struct reco
 	}
 	err = c->to.ops->put(c->to.ctx, raw, rec, calls);
 	if (!err)
-		book_told(c, rec, calls);
+		book_told(c, raw, rec, calls);
 	else if (rec->type == REC_CALL)
 		books__book(&c->books, FATE_LOST_OUTPUT, calls);
 	return err;

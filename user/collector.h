@@ -42,6 +42,7 @@ struct collector {
 	/* These are calls by what became of their last record; in_flight records are counted apart. */
 	struct books_user books;
 	struct rule_counts rules[RULES_MAX]; /* those that the user half saw */
+	struct told_counts told;
 	uint64_t last_call_ns;	/* entry of the last call emitted, ns since 1970; 0: none */
 	unsigned int reminders; /* until the next tick */
 	unsigned int batch;	/* records since the loop last looked at its other work */

@@ -46,6 +46,8 @@ struct destination_ops {
 	uint64_t (*unwritten)(void *ctx, struct rule_counts rules[RULES_MAX]);
 	/* Looks, once a second, at what others did to its own file (beside the sink's). now_ns: CLOCK_BOOTTIME. */
 	void (*look)(void *ctx, struct outputs *o, uint64_t now_ns);
+	/* Gives how many bytes it holds that are not written yet, with the sink's, and how many are written. */
+	void (*bytes)(void *ctx, uint64_t *held, uint64_t *written);
 	/* Closes it. Returns 0, or -errno: what was taken is not all in the file. */
 	int (*close)(void *ctx);
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "health.h"
 #include "live.h"
 #include "memory_need.h"
 #include "options/command_line.h"
@@ -40,6 +41,8 @@ static int run(const struct options *o)
 		return print_config(o);
 	if (o->check_config)
 		return 0;
+	if (o->health)
+		return health__run(o->health);
 	log__setup(o->quiet, o->verbose);
 	if (o->probe)
 		return probe_report__run(o);

@@ -10,10 +10,12 @@
 #include "bpf/keys.h"
 #include "event/names.h"
 #include "event/unseen.h"
+#include "options/command_line.h"
 #include "run_facts.h"
 #include "version.h"
 
 #define LIBBPF_SZ 32
+#define CONFIG_HASH_SZ 17
 
 void report__note(struct report *r, const char *note)
 {
@@ -91,16 +93,27 @@ static void libbpf_text(char out[LIBBPF_SZ])
 	snprintf(out, LIBBPF_SZ, "%u.%u", libbpf_major_version(), libbpf_minor_version());
 }
 
+/* Gives what stands for the options in force; "": there was no memory. */
+static void config_hash_text(const struct options *o, char out[CONFIG_HASH_SZ])
+{
+	uint64_t hash;
+
+	out[0] = '\0';
+	if (!options__hash(o, &hash))
+		snprintf(out, CONFIG_HASH_SZ, "%016llx", (unsigned long long)hash);
+}
+
 int report__start(struct report *r)
 {
 	struct collector *c = r->collector;
 	struct moment now = told_at(r);
 	struct record rec = { .type = REC_START, .real_ns = now.real_ns };
-	char libbpf[LIBBPF_SZ];
+	char libbpf[LIBBPF_SZ], config_hash[CONFIG_HASH_SZ];
 	struct run_facts facts;
 	struct books b;
 
 	libbpf_text(libbpf);
+	config_hash_text(c->options, config_hash);
 	c->from.ops->facts(c->from.ctx, &facts);
 	if (c->options->data_bytes)
 		report__note(
@@ -121,6 +134,7 @@ int report__start(struct report *r)
 		.openings = facts.openings,
 		.audit = facts.audit,
 		.sandbox = facts.sandbox,
+		.config_hash = config_hash[0] ? config_hash : NULL,
 		.abis = facts.abis,
 		.abi_cnt = facts.abi_cnt,
 		.files = facts.files,
@@ -275,11 +289,13 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 {
 	const struct collector *c = r->collector;
 	struct doubt incomplete[BOOKS_REASONS];
-	char libbpf[LIBBPF_SZ];
+	struct run_facts facts;
+	char libbpf[LIBBPF_SZ], config_hash[CONFIG_HASH_SZ];
 	struct books b;
 	struct metrics_info info = {
 		.version = PVMTRACE_VERSION,
 		.libbpf = libbpf,
+		.config_hash = config_hash,
 		.attach = k->ops->fentry(k->tracer) ? ATTACH_FENTRY : ATTACH_TRACEPOINT,
 		.resolve = k->ops->resolve(k->tracer),
 		.books = &b,
@@ -289,6 +305,9 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 		.last_call_ns = c->last_call_ns,
 		.ring_bytes = c->options->ring_bytes,
 		.array_ring_bytes = c->options->array_ring_bytes,
+		.told = &c->told,
+		.held_max = sink__buffer(c->options->max_line),
+		.every_s = c->options->stats_interval_s,
 		.alive = { k->ops->alive(k->tracer, PVM_CALLER),
 			   k->ops->alive(k->tracer, PVM_TARGET) },
 		.incomplete = incomplete,
@@ -298,7 +317,12 @@ void report__metrics(struct report *r, struct metrics *m, const struct kernel *k
 	if (!m->path)
 		return;
 	libbpf_text(libbpf);
+	config_hash_text(c->options, config_hash);
 	report__books(r, &b);
+	c->from.ops->facts(c->from.ctx, &facts);
+	info.abis = facts.abis;
+	info.abi_cnt = facts.abi_cnt;
+	c->to.ops->bytes(c->to.ctx, &info.held, &info.written);
 	info.incomplete_cnt = books__incomplete(&b, &r->doubts, incomplete);
 	(void)metrics__write(m, &info);
 }

@@ -219,6 +219,14 @@ static void look(void *ctx, struct outputs *o, uint64_t now_ns)
 	(void)now_ns;
 }
 
+void to_lines__bytes(void *ctx, uint64_t *held, uint64_t *written)
+{
+	const struct to_lines *l = ctx;
+
+	*held = sink__pending(l->collector->sink);
+	*written = sink__written(l->collector->sink);
+}
+
 static int close_it(void *ctx)
 {
 	(void)ctx;
@@ -235,5 +243,6 @@ const struct destination_ops to_lines = {
 	.tell = tell,
 	.unwritten = unwritten,
 	.look = look,
+	.bytes = to_lines__bytes,
 	.close = close_it,
 };

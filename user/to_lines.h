@@ -42,5 +42,6 @@ void to_lines__on_new_file(void *ctx, enum reopen_reason reason);
 /* These do as the ops of these names, for whoever renders some records too. */
 bool to_lines__room(void *ctx);
 int to_lines__flush(void *ctx);
+void to_lines__bytes(void *ctx, uint64_t *held, uint64_t *written);
 
 #endif

@@ -150,6 +150,15 @@ static void look(void *ctx, struct outputs *o, uint64_t now_ns)
 	(void)keep(r, FRAME_HOST, host->name, sizeof(host->name));
 }
 
+static void bytes(void *ctx, uint64_t *held, uint64_t *written)
+{
+	const struct to_recording *r = ctx;
+
+	to_lines__bytes(r->collector->lines, held, written);
+	*held += recorder__held(r->recorder);
+	*written += recorder__written(r->recorder);
+}
+
 static int close_it(void *ctx)
 {
 	struct to_recording *r = ctx;
@@ -167,6 +176,7 @@ static const struct destination_ops to_recording = {
 	.tell = tell,
 	.unwritten = unwritten,
 	.look = look,
+	.bytes = bytes,
 	.close = close_it,
 };
 

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics file of a real run, with counts that are known, read by Prometheus's own checker."""
 
+import contextlib
+import ctypes
 import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from needs import promtool_path
-from pvm import AS_ME, MY_NAME, ONLY_ME, PVMTRACE, Tracer, parse_time, poll, \
+from pvm import AS_ME, MY_NAME, ONLY_ME, PVMTRACE, Tracer, own_call, parse_time, poll, \
     trigger, trigger_one
+from pvm_arch import SYS_WRITEV
 from pvm_host import status
 
 # A crowd of processes, 40,000 pairs of them.
@@ -34,11 +38,45 @@ def count(m, name):
 
 
 def expect_counters(m, counters):
-    """Every counter of the record is there, and no other."""
+    """Every counter of the record is there, and no other; and what was told is the same by what it did."""
     have = {re.sub(r"^pvmtrace_(.*)_total$", r"\1", k): int(v) for k, v in m.items() if k.endswith("_total")}
     have.update({"lost_" + re.search('cause="(.*)"', k)[1]: int(v) for k, v in m.items() if "cause=" in k})
+    assert have.pop("output_bytes") > 0
     have["lost"] = sum(v for k, v in have.items() if k.startswith("lost_"))
     assert have == counters
+    assert sum(int(v) for k, v in m.items() if "events_total{" in k) == counters["emitted"] + counters["summarised"]
+    assert sum(int(v) for k, v in m.items() if "errors_total{" in k) == \
+        sum(int(v) for k, v in m.items() if 'outcome="failure"' in k)
+
+
+def events(m, op, outcome):
+    return int(m[f'pvmtrace_events_total{{op="{op}",outcome="{outcome}"}}'])
+
+
+def write_in_vain(pid):
+    """A call of this very process; its result."""
+    byte, iov = ctypes.create_string_buffer(1), ctypes.c_ulong * 2
+    local, remote = iov(ctypes.addressof(byte), 1), iov(1, 1)
+    return own_call(pid, local=(ctypes.addressof(local), 1), remote=(ctypes.addressof(remote), 1), nr=SYS_WRITEV)
+
+
+@contextlib.contextmanager
+def named():
+    """This thread has the name that calls are told by."""
+    comm = Path("/proc/thread-self/comm")
+    own = comm.read_bytes()[:-1]
+    comm.write_text(MY_NAME)
+    try:
+        yield
+    finally:
+        comm.write_bytes(own)
+
+
+def health(path):
+    """(exit status, its one line)"""
+    p = subprocess.run([PVMTRACE, "--health", path], stdout=subprocess.PIPE, text=True, timeout=10, check=False)
+    assert p.stdout.count("\n") == 1 and p.stdout.endswith("\n")
+    return p.returncode, p.stdout[:-1]
 
 
 def test_known_counts(metrics):
@@ -62,6 +100,80 @@ def test_known_counts(metrics):
         expect_counters(m, t.counters)
         assert os.listdir(metrics.parent) == [metrics.name]
         assert metrics.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("how", [[], ["--aggregate", 1]], ids=["single", "summaries"])
+def test_what_calls_did(metrics, how):
+    """By op, outcome and errno, told one by one or added up."""
+    with Tracer("--metrics", metrics, "--stats-interval", 1, *ONLY_ME, *how) as t:
+        trigger_one("pvmcall", *AS_ME, "repeat", 40)
+        with named():
+            for pid in (os.getpid(), 1 << 30):
+                assert write_in_vain(pid) == write_in_vain(pid) < 0
+        poll(lambda: events(read(metrics), "read", "success") == 40, 10)
+        t.stop()
+    m = read(metrics)
+    expect_counters(m, t.counters)
+    assert (t.counters["summarised"] > 0) == bool(how)
+    assert events(m, "write", "failure") == 4 and events(m, "read", "failure") == events(m, "write", "success") == 0
+    assert m['pvmtrace_errors_total{errno="ESRCH"}'] == "2" and m['pvmtrace_errors_total{errno="EFAULT"}'] == "2"
+
+
+def test_how_the_output_is(metrics):
+    """What a reader who takes nothing holds back is told, and that it came to him in the end."""
+    with Tracer("--metrics", metrics, "--stats-interval", 1, *ONLY_ME) as t:
+        t.paused.set()
+        trigger_one("pvmcall", *AS_ME, "repeat", 2000)
+        poll(lambda: int(read(metrics)["pvmtrace_output_held_bytes"]) > 0, 10)
+        held = read(metrics)
+        assert int(held["pvmtrace_output_held_bytes"]) <= int(held["pvmtrace_output_held_max_bytes"])
+        t.paused.clear()
+        poll(lambda: read(metrics)["pvmtrace_output_held_bytes"] == "0", 20)
+        t.stop()
+        assert int(read(metrics)["pvmtrace_output_bytes_total"]) == t.bytes
+
+
+def test_bytes_of_a_recording(metrics):
+    """They are in the file that is written, beside the program's own records."""
+    file = metrics.parent / "calls.pvmtrace"
+    own = metrics.parent / "own.ndjson"
+    with Tracer("--metrics", metrics, "--record", file, "-o", own, *ONLY_ME, read=False) as t:
+        poll(metrics.exists)
+        trigger_one("pvmcall", *AS_ME, "repeat", 100)
+        t.kick(signal.SIGTERM)
+        assert t.proc.wait(10) == 0
+    m = read(metrics)
+    assert events(m, "read", "success") == 100
+    # The recording's end comes when the run, and with it this file, is at its own.
+    assert 0 <= own.stat().st_size + file.stat().st_size - int(m["pvmtrace_output_bytes_total"]) < 4096
+
+
+def test_abis_and_configuration(metrics):
+    """As `start` has them."""
+    with Tracer("--metrics", metrics, *ONLY_ME) as t:
+        poll(metrics.exists)
+        m = read(metrics)
+        assert {k: v for k, v in m.items() if "abi_covered" in k} == \
+            {f'pvmtrace_abi_covered{{abi="{a["abi"]}"}}': str(int(a["covered"])) for a in t.start["abis"]}
+        assert [k for k in m if "config_hash" in k] == [f'pvmtrace_config_info{{config_hash="{t.start["config_hash"]}"}}']
+
+
+def test_health(metrics):
+    """Of a run that is well, of one that is stopped, of one that has ended."""
+    with Tracer("--metrics", metrics, "--stats-interval", 1, *ONLY_ME) as t:
+        poll(metrics.exists)
+        status, line = health(metrics)
+        assert status == 0 and line.startswith("PVMTRACE OK: ")
+        t.kick(signal.SIGSTOP)
+        poll(lambda: health(metrics)[0] == 2, 30)
+        assert "was not for" in health(metrics)[1]
+        t.kick(signal.SIGCONT)
+        poll(lambda: health(metrics)[0] == 0, 30)
+        t.stop()
+    status, line = health(metrics)
+    assert status == 2 and line.startswith("PVMTRACE CRITICAL: the tracer has ended; ")
+    metrics.unlink()
+    assert health(metrics)[0] == 2
 
 
 @pytest.mark.slow

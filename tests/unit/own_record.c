@@ -61,6 +61,7 @@ static void fill_start(struct own_records *own)
 		.confirms = { .target = true, .pages = PAGES_FEXIT },
 		.witnesses = witness_info__of(WITNESS_KNOWN | WITNESS_NEEDED | WITNESS_MULTI |
 					      WITNESS_RETURNS),
+		.config_hash = "0123456789abcdef",
 		.sandbox = SANDBOX_LANDLOCK | SANDBOX_SECCOMP,
 		.abis = abis,
 		.abi_cnt = sizeof(abis) / sizeof(abis[0]),

@@ -115,6 +115,7 @@ struct options {
 	unsigned verbose;
 
 	const char *config; /* the configuration file; NULL: none */
+	const char *health; /* the metrics file to judge; NULL: none */
 	bool check_config, print_config, probe;
 	struct option_setting *settings; /* what is in force, in the order in which it was given */
 	size_t setting_cnt;

@@ -48,6 +48,14 @@ struct rule_counts {
 	uint64_t dropped;
 };
 
+#define TOLD_ERRNOS 134 /* the highest errno with a name, and one */
+
+/* Calls that were told, in records of their own and in summaries. */
+struct told_counts {
+	uint64_t calls[2][3]; /* by enum pvm_op and enum pvm_outcome, from the first of each on */
+	uint64_t errors[TOLD_ERRNOS]; /* those that failed, by errno; [0]: by one without a name */
+};
+
 /* This is what the user half counted itself. */
 struct books_user {
 	uint64_t emitted;

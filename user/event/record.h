@@ -318,8 +318,9 @@ struct start_info {
 	struct confirm_info confirms;
 	struct witness_info witnesses;
 	enum openings_by openings;
-	bool audit;	 /* perf's probes see the calls, too */
-	uint8_t sandbox; /* enum sandbox_bit: what is in force */
+	bool audit;		 /* perf's probes see the calls, too */
+	uint8_t sandbox;	 /* enum sandbox_bit: what is in force */
+	const char *config_hash; /* 16 hex digits that stand for the options; NULL: not known */
 	const struct abi_info *abis;
 	size_t abi_cnt;
 	const char *const *unseen; /* what this method cannot see, one sentence each */

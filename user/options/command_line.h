@@ -20,5 +20,9 @@ void options__help(void);
 /* Writes a configuration file to stdout that stands for the options in force: every option with what it is for, the others
  * commented out. Returns 0, EX_USAGE for a value that no line can hold, or EX_IOERR. */
 int options__print(const struct options *o);
+/* Gives a number that stands for the options in force: FNV-1a, 64 bits, of the lines of options__print that are neither empty
+ * nor comments, each with its LF. Equal options in equal order have the same one, and others, but for chance, another. Returns 0
+ * or -ENOMEM. */
+int options__hash(const struct options *o, uint64_t *hash);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* print - the options in force as a configuration file, made of the table of options. */
+/* print - the options in force as a configuration file, made of the table of options, and a number that stands for them. */
 #include "options/command_line.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -16,6 +18,15 @@
 
 #define HIDDEN "# Not all characters of the next value show"
 #define SHOWN_MAX 4 /* bytes that one of a value takes where it is shown by its number */
+/* FNV-1a of 64 bits. */
+#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+#define HASH_PRIME UINT64_C(0x100000001b3)
+
+/* Where they are put, and whether with what is said of each, and which are not set. */
+struct print {
+	FILE *f;
+	bool comments;
+};
 
 /* Returns whether it would be another value without quotes around it. */
 static bool needs_quotes(const char *value)
@@ -56,17 +67,17 @@ static int check_values(const struct options *o)
 
 /* What a person could not see, or could see otherwise than it is, is said in a comment before it, as far as a line can hold
  * that: the line itself must be what the value is. */
-static void put_value(const struct option_def *d, const char *value)
+static void put_value(const struct print *p, const struct option_def *d, const char *value)
 {
-	if (!text__all_show(value)) {
-		printf(HIDDEN);
+	if (p->comments && !text__all_show(value)) {
+		fprintf(p->f, HIDDEN);
 		if (sizeof(HIDDEN ": ") + SHOWN_MAX * strlen(value) <= OPTION_LINE_MAX) {
-			printf(": ");
-			text__print(stdout, value);
+			fprintf(p->f, ": ");
+			text__print(p->f, value);
 		}
-		putchar('\n');
+		putc('\n', p->f);
 	}
-	printf(needs_quotes(value) ? "%s \"%s\"\n" : "%s %s\n", d->name, value);
+	fprintf(p->f, needs_quotes(value) ? "%s \"%s\"\n" : "%s %s\n", d->name, value);
 }
 
 /* Returns how often a flag is in force: its member counts it. */
@@ -79,29 +90,31 @@ static unsigned times(const struct options *o, const struct option_def *d)
 }
 
 /* Puts how it would be set. */
-static void put_unset(const struct option_def *d)
+static void put_unset(const struct print *p, const struct option_def *d)
 {
 	char def[32] = "";
 
+	if (!p->comments)
+		return;
 	if (d->def)
 		option__number(d, d->def, def, sizeof(def));
 	if (d->arg)
-		printf("#%s %s\n", d->name, *def ? def : d->def_text ? d->def_text : d->arg);
+		fprintf(p->f, "#%s %s\n", d->name, *def ? def : d->def_text ? d->def_text : d->arg);
 	else
-		printf("#%s\n", d->name);
+		fprintf(p->f, "#%s\n", d->name);
 }
 
-static void put_flag(const struct options *o, const struct option_def *d)
+static void put_flag(const struct print *p, const struct options *o, const struct option_def *d)
 {
 	unsigned cnt = times(o, d);
 
 	if (!cnt)
-		put_unset(d);
+		put_unset(p, d);
 	while (cnt--)
-		puts(d->name);
+		fprintf(p->f, "%s\n", d->name);
 }
 
-static void put_setting(const struct options *o, const struct option_def *d)
+static void put_setting(const struct print *p, const struct options *o, const struct option_def *d)
 {
 	const char *last = NULL;
 
@@ -110,32 +123,39 @@ static void put_setting(const struct options *o, const struct option_def *d)
 			continue;
 		last = o->settings[i].value;
 		if (option__adds_up(d))
-			put_value(d, last);
+			put_value(p, d, last);
 	}
 	if (last && !option__adds_up(d))
-		put_value(d, last);
+		put_value(p, d, last);
 	if (!last)
-		put_unset(d);
+		put_unset(p, d);
+}
+
+/* Ends a comment's line, or puts an empty one. */
+static void put_end(const struct print *p)
+{
+	if (p->comments)
+		putc('\n', p->f);
 }
 
 /* Puts it as a comment, broken between words. */
-static void put_comment(const char *text)
+static void put_comment(const struct print *p, const char *text)
 {
 	size_t col = 0;
 
-	while (*text) {
+	while (p->comments && *text) {
 		size_t len = strcspn(text, " ");
 
 		if (!col || col + 1 + len > WIDTH)
-			col = (size_t)printf(col ? "\n#" : "#") - (col != 0);
-		col += (size_t)printf(" %.*s", (int)len, text);
+			col = (size_t)fprintf(p->f, col ? "\n#" : "#") - (col != 0);
+		col += (size_t)fprintf(p->f, " %.*s", (int)len, text);
 		text += len;
 		text += strspn(text, " ");
 	}
-	putchar('\n');
+	put_end(p);
 }
 
-static void put_help(const struct option_def *d)
+static void put_help(const struct print *p, const struct option_def *d)
 {
 	char allowed[128] = "", text[640];
 
@@ -144,65 +164,99 @@ static void put_help(const struct option_def *d)
 		option__allowed(d, allowed, sizeof(allowed));
 	snprintf(text, sizeof(text), "%s%s%s%s", d->help, *allowed ? " (" : "", allowed,
 		 *allowed ? ")" : "");
-	put_comment(text);
+	put_comment(p, text);
 }
 
-static void put_filter(const struct option_setting *s)
+static void put_filter(const struct print *p, const struct option_setting *s)
 {
 	if (s->value)
-		put_value(s->def, s->value);
+		put_value(p, s->def, s->value);
 	else
-		puts(s->def->name);
+		fprintf(p->f, "%s\n", s->def->name);
 }
 
 /* They come last, each with the filters that are its own. */
-static void put_rules(const struct options *o)
+static void put_rules(const struct print *p, const struct options *o)
 {
 	const struct rule *rule = o->rules;
 
-	putchar('\n');
-	put_comment(option_rule.help);
+	put_end(p);
+	put_comment(p, option_rule.help);
 	if (!rule->name) {
-		put_unset(&option_rule);
+		put_unset(p, &option_rule);
 		return;
 	}
 	for (size_t i = 0; i < o->setting_cnt; i++) {
 		const struct option_setting *s = &o->settings[i];
 
 		if (option__is_filter(s->def)) {
-			put_filter(s);
+			put_filter(p, s);
 		} else if (s->def == &option_rule) {
-			printf("%s%s %s %s\n", rule == o->rules ? "" : "\n", s->def->name,
-			       rule->name, rule_action_names[rule->action]);
+			if (rule != o->rules)
+				put_end(p);
+			fprintf(p->f, "%s %s %s\n", s->def->name, rule->name,
+				rule_action_names[rule->action]);
 			rule++;
 		}
 	}
 }
 
-int options__print(const struct options *o)
+static void put_all(const struct print *p, const struct options *o)
 {
-	int err = check_values(o);
-
-	if (err)
-		return err;
-	put_comment("Configuration of pvmtrace: options by their long names, one a line, each with "
-		    "its value. What is commented out is not set; where it has a default, that is "
-		    "shown.");
 	for (size_t i = 0; i < options_table_cnt; i++) {
 		const struct option_def *d = &options_table[i];
 
 		if (d->command_only)
 			continue;
-		putchar('\n');
-		put_help(d);
+		put_end(p);
+		put_help(p, d);
 		if (option__is_filter(d) && o->rules[0].name)
-			put_unset(d);
+			put_unset(p, d);
 		else if (d->arg)
-			put_setting(o, d);
+			put_setting(p, o, d);
 		else
-			put_flag(o, d);
+			put_flag(p, o, d);
 	}
-	put_rules(o);
+	put_rules(p, o);
+}
+
+int options__hash(const struct options *o, uint64_t *hash)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct print p = { .f = open_memstream(&text, &len) };
+	int err = 0;
+
+	if (!p.f)
+		return -ENOMEM;
+	put_all(&p, o);
+	if (fclose(p.f))
+		err = -ENOMEM;
+	*hash = HASH_BEGIN;
+	for (size_t i = 0; !err && i < len; i++)
+		*hash = (*hash ^ (unsigned char)text[i]) * HASH_PRIME;
+	free(text);
+	return err;
+}
+
+int options__print(const struct options *o)
+{
+	const struct print p = { .f = stdout, .comments = true };
+	int err = check_values(o);
+	char about[64];
+	uint64_t hash;
+
+	if (err)
+		return err;
+	put_comment(&p,
+		    "Configuration of pvmtrace: options by their long names, one a line, each with "
+		    "its value. What is commented out is not set; where it has a default, that is "
+		    "shown.");
+	if (!options__hash(o, &hash)) {
+		snprintf(about, sizeof(about), "config_hash: %016" PRIx64, hash);
+		put_comment(&p, about);
+	}
+	put_all(&p, o);
 	if (!fflush(stdout))
 		return 0;
 	log__error("stdout: %s", strerror(errno));

@@ -400,6 +400,10 @@ const struct option_def options_table[] = {
 	  .trace_only = true,
 	  .help = "try what tracing needs of this host, say what it would see, and exit as it would; "
 		  "with -f json for machines" },
+	{ "health", .group = GROUP_TALK, .arg = "FILE", .set = set_text, MEMBER(health),
+	  .command_only = true, .trace_only = true,
+	  .help = "read the metrics FILE of a run, say in a line how it is, and exit with 0 (well), 1 "
+		  "(warning), 2 (critical) or 3 (unknown)" },
 	{ "quiet", .letter = 'q', .group = GROUP_TALK, .set = set_quiet, MEMBER(quiet),
 	  .help = "only errors" },
 	{ "verbose", .letter = 'v', .group = GROUP_TALK, .set = set_verbose, MEMBER(verbose),

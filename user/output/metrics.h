@@ -26,6 +26,14 @@ struct metrics_info {
 	uint64_t ring_bytes, array_ring_bytes;
 	const struct doubt *incomplete; /* why calls may be missing so far */
 	size_t incomplete_cnt;
+	const struct told_counts *told;
+	const struct abi_info *abis;
+	size_t abi_cnt;
+	uint64_t held,
+		held_max; /* bytes that the output has not taken, and for how many there is room */
+	uint64_t written; /* bytes that it took */
+	uint64_t every_s; /* the file is written anew so often */
+	const char *config_hash;
 	size_t alive[2]; /* by enum pvm_who: processes that a pid filter asks for */
 	bool running;	 /* false: written at the end */
 };

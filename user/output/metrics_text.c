@@ -74,6 +74,60 @@ static void put_counters(FILE *f, const struct books *b)
 			(unsigned long long)b->causes[i].value);
 }
 
+/* Each op and outcome has its row from the start on, so that a rate of it is known; an errno has one once it was met. */
+static void put_events(FILE *f, const struct told_counts *told)
+{
+	char name[ERRNO_NAME_SZ];
+
+	put_head(f, "events_total", "counter",
+		 "Calls told by a record of their own or together with others, by what they did");
+	for (unsigned int op = 0; op < 2; op++)
+		for (unsigned int outcome = 0; outcome < 3; outcome++)
+			fprintf(f, "pvmtrace_events_total{op=\"%s\",outcome=\"%s\"} %llu\n",
+				op_name(PVM_READ + op), outcome_name(PVM_SUCCEEDED + outcome),
+				(unsigned long long)told->calls[op][outcome]);
+	put_head(f, "errors_total", "counter", "Those of them that failed, by errno");
+	for (int err = 0; err < TOLD_ERRNOS; err++)
+		if (told->errors[err])
+			fprintf(f, "pvmtrace_errors_total{errno=\"%s\"} %llu\n",
+				err ? errno_name(err, name) : "other",
+				(unsigned long long)told->errors[err]);
+}
+
+static void put_abis(FILE *f, const struct metrics_info *info)
+{
+	put_head(f, "abi_covered", "gauge", "1 if the hooks see calls of this ABI");
+	for (size_t i = 0; i < info->abi_cnt; i++)
+		fprintf(f, "pvmtrace_abi_covered{abi=\"%s\"} %d\n", abi_word(&info->abis[i]),
+			info->abis[i].covered);
+}
+
+static void put_output(FILE *f, const struct metrics_info *info)
+{
+	put_gauge(f, "output_held_bytes", "Bytes that the output has not taken yet", info->held);
+	put_gauge(f, "output_held_max_bytes", "Bytes for which there is room until it takes some",
+		  info->held_max);
+	put_head(f, "output_bytes_total", "counter", "Bytes that the output took");
+	fprintf(f, "pvmtrace_output_bytes_total %llu\n", (unsigned long long)info->written);
+}
+
+static const char *name_of(const struct metrics_info *info, size_t rule)
+{
+	return info->rules[rule].name ? info->rules[rule].name : "";
+}
+
+static void put_hits(FILE *f, const struct metrics_info *info)
+{
+	if (info->rule_cnt)
+		put_head(f, "rule_hits_total", "counter", "All of them, whatever became of them");
+	for (size_t i = 0; i < info->rule_cnt; i++) {
+		const struct rule_counts *counts = &info->books->rules[i];
+		const unsigned long long hits = counts->told + counts->summarised + counts->dropped;
+
+		fprintf(f, "pvmtrace_rule_hits_total{rule=\"%s\"} %llu\n", name_of(info, i), hits);
+	}
+}
+
 /* Of calls that no rule of the file was for, the name is empty. */
 static void put_rules(FILE *f, const struct metrics_info *info)
 {
@@ -81,7 +135,6 @@ static void put_rules(FILE *f, const struct metrics_info *info)
 		put_head(f, "rule_calls_total", "counter",
 			 "Calls that a rule decided on, by its name");
 	for (size_t i = 0; i < info->rule_cnt; i++) {
-		const char *name = info->rules[i].name ? info->rules[i].name : "";
 		const struct rule_counts *counts = &info->books->rules[i];
 		const struct counter fates[] = { { "told", counts->told },
 						 { "summarised", counts->summarised },
@@ -89,8 +142,10 @@ static void put_rules(FILE *f, const struct metrics_info *info)
 
 		for (size_t k = 0; k < sizeof(fates) / sizeof(fates[0]); k++)
 			fprintf(f, "pvmtrace_rule_calls_total{rule=\"%s\",fate=\"%s\"} %llu\n",
-				name, fates[k].name, (unsigned long long)fates[k].value);
+				name_of(info, i), fates[k].name,
+				(unsigned long long)fates[k].value);
 	}
+	put_hits(f, info);
 }
 
 /* That the books do not balance is known at the end only: counters of several CPUs are not read at one moment. */
@@ -109,6 +164,21 @@ static void put_doubts(FILE *f, const struct metrics_info *info)
 	put_gauge(f, "complete", "1 while nothing says that calls are missing", !cnt);
 }
 
+static void put_run(FILE *f, const struct metrics_info *info)
+{
+	put_head(f, "build_info", "gauge", "Always 1; what runs is in the labels");
+	fprintf(f,
+		"pvmtrace_build_info{version=\"%s\",libbpf=\"%s\",attach=\"%s\",resolve=\"%s\"} 1\n",
+		info->version, info->libbpf, attach_name(info->attach),
+		resolve_name(info->resolve));
+	put_head(f, "config_info", "gauge",
+		 "Always 1; the options in force are in the label, as in the start record");
+	fprintf(f, "pvmtrace_config_info{config_hash=\"%s\"} 1\n", info->config_hash);
+	put_gauge(f, "running", "1 while the tracer runs, 0 once it has ended", info->running);
+	put_time(f, "start_timestamp_seconds", "When tracing began", info->start_ns);
+	put_gauge(f, "interval_seconds", "This file is written anew so often", info->every_s);
+}
+
 char *metrics__text(const struct metrics_info *info, size_t *len)
 {
 	char *text = NULL;
@@ -116,13 +186,7 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 
 	if (!f)
 		return NULL;
-	put_head(f, "build_info", "gauge", "Always 1; what runs is in the labels");
-	fprintf(f,
-		"pvmtrace_build_info{version=\"%s\",libbpf=\"%s\",attach=\"%s\",resolve=\"%s\"} 1\n",
-		info->version, info->libbpf, attach_name(info->attach),
-		resolve_name(info->resolve));
-	put_gauge(f, "running", "1 while the tracer runs, 0 once it has ended", info->running);
-	put_time(f, "start_timestamp_seconds", "When tracing began", info->start_ns);
+	put_run(f, info);
 	put_time(f, "last_call_timestamp_seconds",
 		 "Entry of the last call told by a record of its own; 0 if there was none",
 		 info->last_call_ns);
@@ -138,6 +202,9 @@ char *metrics__text(const struct metrics_info *info, size_t *len)
 		"pvmtrace_ring_size_bytes{ring=\"calls\"} %llu\n"
 		"pvmtrace_ring_size_bytes{ring=\"arrays\"} %llu\n",
 		(unsigned long long)info->ring_bytes, (unsigned long long)info->array_ring_bytes);
+	put_events(f, info->told);
+	put_abis(f, info);
+	put_output(f, info);
 	put_counters(f, info->books);
 	put_rules(f, info);
 	put_doubts(f, info);

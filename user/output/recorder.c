@@ -24,7 +24,8 @@
 struct recorder {
 	const char *path;
 	int fd;
-	off_t end; /* of the last whole frame in the file */
+	uint64_t written; /* bytes, also such as a file has no more */
+	off_t end;	  /* of the last whole frame in the file */
 	size_t len;
 	uint64_t calls; /* in the buffer */
 	bool failing;
@@ -75,6 +76,7 @@ int recorder__create(struct recorder **out, const char *path, const struct recor
 	memset(r->buf, 0, sizeof(r->buf));
 	r->path = path;
 	r->end = 0;
+	r->written = 0;
 	r->calls = 0;
 	r->failing = false;
 	r->others_wrote = false;
@@ -154,6 +156,7 @@ int recorder__flush(struct recorder *r)
 	}
 	if (!err) {
 		r->end += (off_t)r->len;
+		r->written += r->len;
 		r->len = 0;
 		r->calls = 0;
 		if (r->failing)
@@ -232,6 +235,16 @@ int recorder__begin_anew(struct recorder *r)
 uint64_t recorder__pending(const struct recorder *r)
 {
 	return r->calls;
+}
+
+size_t recorder__held(const struct recorder *r)
+{
+	return r->len;
+}
+
+uint64_t recorder__written(const struct recorder *r)
+{
+	return r->written;
 }
 
 int recorder__close(struct recorder *r)

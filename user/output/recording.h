@@ -41,6 +41,8 @@ int recorder__begin_anew(struct recorder *r);
 void recorder__keep_head(struct recorder *r);
 /* Returns the calls that are not yet in the file. */
 uint64_t recorder__pending(const struct recorder *r);
+size_t recorder__held(const struct recorder *r);      /* bytes not yet written */
+uint64_t recorder__written(const struct recorder *r); /* bytes written so far */
 /* Flushes and closes. Returns 0 or -errno. Takes NULL. */
 int recorder__close(struct recorder *r);
 

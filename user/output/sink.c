@@ -150,6 +150,7 @@ static void consume(struct sink *s, size_t len)
 	const struct sink_mark *mark;
 
 	if (s->first_len) {
+		s->first_written += len;
 		s->first_len -= len;
 		memmove(s->first, s->first + len, s->first_len);
 		return;
@@ -321,6 +322,11 @@ int sink__retry_ms(const struct sink *s)
 size_t sink__pending(const struct sink *s)
 {
 	return s->first_len + (s->old_end - s->old_start) + s->young_end - s->mid;
+}
+
+uint64_t sink__written(const struct sink *s)
+{
+	return s->consumed + s->first_written;
 }
 
 uint64_t sink__pending_weight(const struct sink *s)

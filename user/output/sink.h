@@ -60,9 +60,10 @@ int sink__drain(struct sink *s, int timeout_ms);
 
 /* Returns whether it is a file by a name, by which another one may be opened in its place. */
 bool sink__reopens(const struct sink *s);
-int sink__fd(const struct sink *s);				  /* for poll(2) */
-size_t sink__pending(const struct sink *s);			  /* bytes not yet written */
-uint64_t sink__pending_weight(const struct sink *s);		  /* calls not yet written */
+int sink__fd(const struct sink *s);		     /* for poll(2) */
+size_t sink__pending(const struct sink *s);	     /* bytes not yet written */
+uint64_t sink__written(const struct sink *s);	     /* bytes written so far, whole lines */
+uint64_t sink__pending_weight(const struct sink *s); /* calls not yet written */
 uint64_t sink__pending_kind(const struct sink *s, uint32_t kind); /* those of this kind */
 /* They return what to wait for before the next sink__flush: the events to poll sink__fd for (0 where poll cannot
  * tell: then only time helps; POLLERR and POLLHUP, which poll always tells, mean that the reader has gone), and

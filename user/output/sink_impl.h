@@ -60,6 +60,7 @@ struct sink {
 	/* These lines go before all others. */
 	char *first;
 	size_t first_len;
+	uint64_t first_written; /* bytes of such lines so far */
 	/* These are bytes at the front of what is pending that are out already although their line is not. */
 	size_t mid;
 

@@ -27,6 +27,12 @@ static const struct owner ourselves = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 static char dir[] = "/tmp/pvmtrace-metrics-XXXXXX";
 static char path[64];
 static struct books books;
+static const struct abi_info abis[] = { { .abi = PVM_ABI_X86_64, .covered = true },
+					{ .abi = PVM_ABI_I386 } };
+static const struct told_counts told = {
+	.calls = { { 5, 6, 7 }, { 8, 9, UINT64_MAX } },
+	.errors = { [0] = 1, [EPERM] = 2, [TOLD_ERRNOS - 1] = 3 },
+};
 
 static struct metrics_info sample(void)
 {
@@ -46,6 +52,14 @@ static struct metrics_info sample(void)
 		.start_ns = 1700000000000000007,
 		.ring_bytes = 8 << 20,
 		.array_ring_bytes = 65536,
+		.told = &told,
+		.abis = abis,
+		.abi_cnt = 2,
+		.held = 11,
+		.held_max = 12,
+		.written = 13,
+		.every_s = 60,
+		.config_hash = "00000000000000ab",
 		.running = true,
 	};
 }
@@ -87,6 +101,27 @@ static void what_stands_in_it(void **state)
 		"pvmtrace_lost_total{cause=\"ring_full\"} 3",
 		"pvmtrace_lost_total{cause=\"state_full\"} 1",
 		"pvmtrace_lost_total{cause=\"output\"} 0",
+		"pvmtrace_config_info{config_hash=\"00000000000000ab\"} 1",
+		"pvmtrace_interval_seconds 60",
+		"# TYPE pvmtrace_events_total counter",
+		"pvmtrace_events_total{op=\"read\",outcome=\"success\"} 5",
+		"pvmtrace_events_total{op=\"read\",outcome=\"failure\"} 6",
+		"pvmtrace_events_total{op=\"read\",outcome=\"unknown\"} 7",
+		"pvmtrace_events_total{op=\"write\",outcome=\"success\"} 8",
+		"pvmtrace_events_total{op=\"write\",outcome=\"failure\"} 9",
+		"pvmtrace_events_total{op=\"write\",outcome=\"unknown\"} 18446744073709551615",
+		"# TYPE pvmtrace_errors_total counter",
+		"pvmtrace_errors_total{errno=\"other\"} 1",
+		"pvmtrace_errors_total{errno=\"EPERM\"} 2",
+		"pvmtrace_errors_total{errno=\"EHWPOISON\"} 3",
+		"# TYPE pvmtrace_abi_covered gauge",
+		"pvmtrace_abi_covered{abi=\"x86_64\"} 1",
+		"pvmtrace_abi_covered{abi=\"i386\"} 0",
+		"# TYPE pvmtrace_output_bytes_total counter",
+		"pvmtrace_output_bytes_total 13",
+		"# TYPE pvmtrace_output_held_bytes gauge",
+		"pvmtrace_output_held_bytes 11",
+		"pvmtrace_output_held_max_bytes 12",
 	};
 	struct metrics_info info = sample();
 	char *text = render(&info);
@@ -107,10 +142,13 @@ static void rules_have_a_row_each(void **state)
 	};
 	static const char *const lines[] = {
 		"# TYPE pvmtrace_rule_calls_total counter",
-		"pvmtrace_rule_calls_total{rule=\"profilers\",fate=\"told\"} 0",
+		"pvmtrace_rule_calls_total{rule=\"profilers\",fate=\"told\"} 5",
 		"pvmtrace_rule_calls_total{rule=\"profilers\",fate=\"dropped\"} 3",
 		"pvmtrace_rule_calls_total{rule=\"web.1-A_\",fate=\"summarised\"} 18446744073709551615",
 		"pvmtrace_rule_calls_total{rule=\"\",fate=\"told\"} 7",
+		"# TYPE pvmtrace_rule_hits_total counter",
+		"pvmtrace_rule_hits_total{rule=\"profilers\"} 12",
+		"pvmtrace_rule_hits_total{rule=\"\"} 7",
 	};
 	struct metrics_info info = sample();
 	char *text = render(&info);
@@ -121,6 +159,8 @@ static void rules_have_a_row_each(void **state)
 	info.rules = rules;
 	info.rule_cnt = 3;
 	books.rules[0].dropped = 3;
+	books.rules[0].summarised = 4;
+	books.rules[0].told = 5;
 	books.rules[1].summarised = UINT64_MAX;
 	books.rules[2].told = 7;
 	text = render(&info);

@@ -38,7 +38,7 @@ static void test_start(void **state)
 			line,
 			"time schema type seq told run id instance version libbpf kernel "
 			"kernel_version arch attach resolve confirms witnesses tamper audit sandbox abis unseen notes filters "
-			"rules limits counter_names pid user pad truncated host");
+			"rules limits config_hash counter_names pid user pad truncated host");
 		assert_string_equal(json_string_value(json_object_get(line, "instance")),
 				    FIXTURE_RUN_ID);
 		json_decref(line);
