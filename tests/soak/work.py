@@ -65,20 +65,19 @@ def jobs(has):
 
 
 class Programs:
-    """The triggers under one name of ours, which filters mean: other calls of this machine are not told."""
+    """The triggers under one name of ours, which filters mean: other calls of this machine are not told. They are copied before any
+    thread starts one: a child that is just being made holds open what another thread writes, and that cannot be executed."""
 
     def __init__(self, where, name):
         self.where, self.name = where, name
-        self.copying = threading.Lock()
         (where / "dir").mkdir()
+        for trigger in TRIGGERS.glob("pvm*"):
+            if not trigger.suffix:
+                self.path(trigger.name).parent.mkdir()
+                shutil.copy(trigger, self.path(trigger.name))
 
     def path(self, trigger):
-        path = self.where / trigger / self.name
-        with self.copying:
-            if not path.exists():
-                path.parent.mkdir()
-                shutil.copy(TRIGGERS / trigger, path)
-        return path
+        return self.where / trigger / self.name
 
     def command(self, job):
         first, *rest = job.words.split()
