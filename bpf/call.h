@@ -256,6 +256,7 @@ static __always_inline struct pvm_state *state_begin(struct pvm_state *s, u64 ta
 		call_ended();
 	if (s->thread_ns != thread_ns) {
 		s->thread_ns = thread_ns;
+		s->found.nr = 0;
 		s->sent[PVM_CALLER].pid = 0;
 		s->sent[PVM_TARGET].pid = 0;
 		s->behind_ns[PVM_CALLER] = 0;

@@ -61,7 +61,7 @@ static __always_inline bool call_finish(struct pvm_state *s, s64 ret)
 	call->ret = ret;
 	if (call_decide(s)) {
 		if (call_asks_again(call))
-			call->flags |= target_again(call);
+			call->flags |= target_again(s);
 		if (call_result_passes(call, PVM_COMPLETE, ret))
 			return true;
 	}
@@ -86,10 +86,10 @@ static __always_inline bool call_reject(struct pvm_state *s, s64 ret)
 	}
 	if (ret <= 0 || !call->rules[PVM_CALLER])
 		return false;
-	call->exit_ns = bpf_ktime_get_boot_ns();
-	moved = target_again(call);
+	moved = target_again(s);
 	if (!moved)
 		return false;
+	call->exit_ns = bpf_ktime_get_boot_ns();
 	call->ret = ret;
 	call->flags |= moved;
 	call->resolved = PVM_UNRESOLVED;

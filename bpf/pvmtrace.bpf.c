@@ -15,6 +15,7 @@
 #include "current.h"
 #include "exit.h"
 #include "fentry.h"
+#include "found.h"
 #include "here.h"
 #include "hooks.h"
 #include "maps.h"
@@ -91,6 +92,7 @@ int BPF_PROG(pvm_death, struct task_struct *task)
 {
 	u32 pid = task->pid;
 
+	found_ends();
 	look_for_stack(task);
 	if (!cfg_ends_unseen)
 		call_drop();

@@ -24,6 +24,16 @@ struct pvm_sent {
 	u32 epoch;
 };
 
+/* This is whom a number named last (found.h). */
+struct pvm_found {
+	u64 task; /* addresses of its struct task_struct, */
+	u64 pid;  /* and of its struct pid */
+	u64 start_ns;
+	u64 ended; /* tasks that had begun to end by then */
+	s32 nr;	   /* the number; 0: it is not to be relied on */
+	u32 pad;
+};
+
 /* This is what the looks at a list at entry and at exit say of it. */
 enum list_looks {
 	LOOKS_UNKNOWN = 0, /* one of them did not get all of it, or there was no room for it */
@@ -101,6 +111,7 @@ struct pvm_state {
 	u64 behind_start_ns;
 	u32 behind_pid;
 	u32 aside; /* which place (aside.h) is the call's, counted from 1; 0: none */
+	struct pvm_found found;
 	struct pvm_held held;
 	u64 mm; /* address of the target's memory; 0: it has none; and */
 	/* That of its credentials, both as noted before they were read. Who changes them gets others, and no others have the address

@@ -7,6 +7,7 @@
 #include "base.h"
 #include "decide.h"
 #include "filter.h"
+#include "found.h"
 #include "identity.h"
 #include "memory.h"
 #include "settings.h"
@@ -180,18 +181,13 @@ __noinline int target_take_task(u64 task, u32 lookup, u32 slot)
 }
 
 /* Takes the target with the kfunc, if there is such a task. It gives no reference to some that are there, and that the call
- * finds: on 6.18 pid 1. This is a function of its own, because the stacks of all that a call goes through are added up, to
- * 512 bytes. */
+ * finds: on 6.18 pid 1. None is held meanwhile: a task's memory is not given away before a hook that found it is over. This is a
+ * function of its own, because the stacks of all that a call goes through are added up, to 512 bytes. */
 static __noinline int target_take_typed(struct pvm_state *s, u32 lookup)
 {
-	struct task_struct *task = bpf_task_from_vpid(pvm_target_arg(s->call.args));
-	int verdict;
-
-	if (!task)
+	if (!found_by_number(&s->found, pvm_target_arg(s->call.args)))
 		return TARGET_ABSENT;
-	verdict = typed_target_take(s, task, lookup);
-	bpf_task_release(task);
-	return verdict;
+	return typed_target_take(s, cast_task(s->found.task), lookup);
 }
 
 /* The kernel will look the number up in the caller's active pid namespace, and accepts thread ids. */
@@ -200,8 +196,7 @@ static __always_inline int target_find(struct pvm_state *s, u32 lookup)
 	struct pvm_call *call = &s->call;
 	u64 task;
 
-	if (cfg_use_kfunc && !(lookup & LOOKUP_WALK) && bpf_task_from_vpid &&
-	    call->kind != PVM_KIND_PIDFD) {
+	if (!(lookup & LOOKUP_WALK) && FOUND_BY_KFUNC(call->kind)) {
 		int verdict;
 
 		if (pvm_target_arg(call->args) <= 0)
@@ -276,20 +271,27 @@ static __always_inline bool files_shared(u64 by)
 static __always_inline u16 target_differs(const struct pvm_call *call, u64 by,
 					  struct task_struct *task)
 {
+	u64 at = (u64)task, leader;
+
 	if (!task)
 		return PVM_CALL_TARGET_GONE;
-	if ((u32)BPF_CORE_READ(task, tgid) != call->target.pid ||
-	    BPF_CORE_READ(task, start_boottime) != call->target.thread_ns)
+	if ((u32)PEEK(at, struct task_struct, tgid) != call->target.pid ||
+	    PEEK(at, struct task_struct, start_boottime) != call->target.thread_ns)
 		return PVM_CALL_TARGET_MOVED;
-	if ((u32)BPF_CORE_READ(task, group_leader, self_exec_id) != call->target.exec_id)
+	leader = PEEK(at, struct task_struct, group_leader);
+	if ((u32)PEEK(leader, struct task_struct, self_exec_id) != call->target.exec_id)
 		return PVM_CALL_TARGET_EXECED;
 	return call->kind == PVM_KIND_PIDFD && files_shared(by) ? PVM_CALL_TARGET_UNSURE : 0;
 }
 
-static __always_inline u16 target_again(struct pvm_call *call)
+/* Answers so for the current thread's call. */
+static __always_inline u16 target_again(const struct pvm_state *s)
 {
+	const struct pvm_call *call = &s->call;
 	u64 by = bpf_get_current_task();
 
+	if (FOUND_BY_KFUNC(call->kind) && found_still(&s->found, pvm_target_arg(call->args)))
+		return target_differs(call, by, (struct task_struct *)s->found.task);
 	return target_differs(call, by, target_walk_by(call, by));
 }
 

@@ -75,6 +75,17 @@ def test_a_thread_id_as_target(resolver, whose, kinship):
     assert event["relation"]["kinship"] == kinship and event["ret"] == 64
 
 
+def test_a_thread_that_executes_a_file_gives_its_number_up(resolver):
+    """A caller that named it before does so no more."""
+    t = trigger_one("pvmagain")
+    before, after, main = resolver.of(t["pid"])
+    assert [e["ret"] if e["ret"] >= 0 else e["error"] for e in (before, after)] == [32, "ESRCH"]
+    assert (before["target"]["tid"], before["target"]["pid"]) == (t["target_tid"], t["target"])
+    assert after["target"]["arg"] == t["target_tid"] and after["target"]["pid"] is None
+    assert main["target"]["tid"] == main["target"]["pid"] == t["target"]
+    assert before["target"]["entity_id"] == main["target"]["entity_id"]
+
+
 @pytest.mark.parametrize("generations, kinship", [
     (1, "child"), (2, "child"), (32, "child"), (33, "none"), (-1, "parent"), (-32, "parent"), (-33, "none")])
 def test_kinship(resolver, generations, kinship):
