@@ -18,7 +18,7 @@
 #include "here.h"
 #include "hooks.h"
 #include "identity.h"
-#include "iovec.h"
+#include "lists.h"
 #include "maps.h"
 #include "reader.h"
 #include "region.h"
@@ -64,6 +64,7 @@ static __always_inline void call_head(struct pvm_state *s, struct pt_regs *regs,
 	__builtin_memset(&call->local, 0, sizeof(call->local));
 	__builtin_memset(&call->remote, 0, sizeof(call->remote));
 	s->looks[0] = s->looks[1] = LOOKS_UNKNOWN;
+	s->pair = PAIR_NONE;
 	call->local.addr = call->args[PVM_ARG_LOCAL];
 	call->local.count = call->args[PVM_ARG_LOCAL_CNT];
 	call->remote.addr = call->args[PVM_ARG_REMOTE];
@@ -332,8 +333,7 @@ static __always_inline void call_enter(struct pt_regs *regs, struct task_struct 
 	if (stage == STAGE_FILTERED)
 		count(PVM_C_FILTERED);
 	if (stage == STAGE_ACTIVE) {
-		side_entry(s, &s->call.local, false);
-		side_entry(s, &s->call.remote, true);
+		lists_entry(s);
 		data_entry(s);
 		regions_entry(s);
 	} else {

@@ -13,7 +13,7 @@
 #include "call.h"
 #include "current.h"
 #include "hooks.h"
-#include "iovec.h"
+#include "lists.h"
 #include "region.h"
 #include "settings.h"
 #include "stages.h"
@@ -36,8 +36,7 @@ __noinline int call_take(void)
 	if (!s)
 		return 0;
 	caller_take(s);
-	side_entry(s, &s->call.local, false);
-	side_entry(s, &s->call.remote, true);
+	lists_entry(s);
 	return 1;
 }
 

@@ -15,6 +15,7 @@
 #include "hooks.h"
 #include "identity.h"
 #include "iovec.h"
+#include "lists.h"
 #include "reader.h"
 #include "region.h"
 #include "self.h"
@@ -44,12 +45,6 @@ static __always_inline bool call_result_passes(struct pvm_call *call, const u8 p
 {
 	call->rules[PVM_CALLER] = filter_result(call->rules[PVM_CALLER], phase, ret);
 	return rules_left_of(call);
-}
-
-static __always_inline void call_look_again(struct pvm_state *s)
-{
-	side_exit(s, &s->call.local, false);
-	side_exit(s, &s->call.remote, true);
 }
 
 /* Returns whether the call is to be told. */
@@ -333,7 +328,7 @@ static __always_inline void exit_settle(struct pvm_state *s, u32 slot, enum exit
 		count_filtered(rule);
 		return;
 	}
-	call_look_again(s);
+	lists_exit(s);
 	if (call_is_added_up(&s->call) && call_aggregate(s, slot))
 		return;
 	data_exit(s);

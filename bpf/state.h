@@ -42,6 +42,13 @@ enum list_looks {
 	LOOKS_DIFFER = 3,
 };
 
+/* How the lists lie that were read at once at entry (lists.h). */
+enum list_pair {
+	PAIR_NONE = 0, /* they were not */
+	PAIR_LOCAL_FIRST = 1,
+	PAIR_REMOTE_FIRST = 2, /* of one element each */
+};
+
 /* These are the pages that the kernel holds for a call, so far (confirm.h). */
 struct pvm_held {
 	struct pvm_pins pins; /* its sum without the last run */
@@ -124,6 +131,8 @@ struct pvm_state {
 	u32 moved; /* bytes that PVM_CALL_DATA means, or would mean if there were more of them (data.h) */
 	u64 digest[2]; /* of the long lists of the call, local and remote, as read at entry */
 	u32 looks[2];  /* enum list_looks: of both lists */
+	u32 pair;      /* enum list_pair */
+	u32 pad;
 	/* With the call behind them, these are a struct pvm_summary. */
 	struct pvm_hdr sum_hdr;
 	struct pvm_tally tally;

@@ -164,3 +164,34 @@ def test_a_call_that_writes_over_its_own_list(wide, over, count):
     hit, other = ("remote", "local") if over == "remote" else ("local", "remote")
     assert (event[hit]["changed"], event[hit]["iov_exit"]) == (True, None)
     assert (event[other]["changed"], event[other]["iov_exit"]) == (False, None)
+
+
+PAIRS = [("local", 1, 1), ("remote", 1, 1), ("local", 3, 2), ("remote", 3, 2), ("local", 8, 8), ("apart", 1, 1), ("apart", 3, 2)]
+pairs = pytest.mark.parametrize("order, local, remote", PAIRS)
+
+
+@pairs
+@pytest.mark.parametrize("where", ["middle", "edge"])
+@pytest.mark.parametrize("changes", ["none", "local", "remote", "both"])
+def test_lists_side_by_side(tracer, order, local, remote, changes, where):
+    """What is read at once is what each of them holds, at both looks."""
+    run = trigger_one("pvmpair", order, local, remote, changes, where)
+    event = tracer.one(run["pid"])
+    expect_call(event, run["calls"][0])
+    for side in SIDES:
+        changed = changes in (side, "both")
+        assert event[side]["changed"] is changed and event[side]["status"] == "ok"
+        assert event[side]["iov_exit"] == (run[f"fresh_{side}"] if changed else None)
+
+
+@pairs
+@pytest.mark.parametrize("where", ["hole", "tail"])
+def test_of_lists_side_by_side_one_is_unreadable(tracer, order, local, remote, where):
+    run = trigger_one("pvmpair", order, local, remote, "none", where)
+    event = tracer.one(run["pid"])
+    expect_call(event, run["calls"][0])
+    first, second = ("remote", "local") if order == "remote" else ("local", "remote")
+    there, lacks = (first, second) if where == "hole" else (second, first)
+    assert event["error"] == "EFAULT"
+    assert event[there]["status"] == "ok" and event[there]["changed"] is False
+    assert event[lacks]["status"] == "fault" and event[lacks]["captured"] == 0

@@ -20,8 +20,8 @@ SECONDS = 900
 CALLS = {"readv": "one element a side", "getppid": "getppid"}
 # (title, program, options, what a call of one element a side may take with it: docs/design.md, "What a call costs"; None: that is
 # asked of another row, or of what witnesses add)
-TRACERS = [("tracepoint, no witnesses", "pvmtrace-first", "--attach tracepoint", 8720),
-           ("the same, no regions and ancestors", "pvmtrace-first", "--attach tracepoint --regions 0 --ancestors 0", 8429),
+TRACERS = [("tracepoint, no witnesses", "pvmtrace-first", "--attach tracepoint", 8172),
+           ("the same, no regions and ancestors", "pvmtrace-first", "--attach tracepoint --regions 0 --ancestors 0", 7863),
            ("tracepoint", "pvmtrace-static", "--attach tracepoint", None),
            ("fentry, no witnesses", "pvmtrace-first", "--attach fentry", None),
            ("fentry", "pvmtrace-static", "--attach fentry", None)]
