@@ -4,7 +4,7 @@
 import statistics
 from dataclasses import dataclass
 
-from bench_tools import (Bpftrace, Floor, PerfRecord, PerfTrace, Pvmtrace, SCRATCH, Strace, Unable,
+from bench_tools import (Bpftrace, Floor, Nothing, PerfRecord, PerfTrace, Pvmtrace, SCRATCH, Strace, Unable,
                          call)
 
 READ_FILE = f"{SCRATCH}/page"
@@ -45,7 +45,9 @@ def arms():
     return [
         (Pvmtrace(), ALL),
         (Pvmtrace(title="pvmtrace -p OTHER", reject=True), ["1+1", "1024+1024", "flood", "getppid", "pread"]),
+        (Pvmtrace("--caller-comm", "OTHER", title="pvmtrace --caller-comm OTHER"), ["1+1", "flood"]),
         (Pvmtrace("--outcome", "failure", title="pvmtrace --outcome failure"), ["1+1", "1024+1024", "flood"]),
+        (Nothing(), ALL),
         (Floor("empty", "empty programs"), ALL),
         (Floor("minimal", "minimal pair"), ALL),
         (PerfRecord(), PEER),

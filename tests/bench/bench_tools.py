@@ -182,6 +182,12 @@ class Tool:
         self.clean()
 
 
+class Nothing(Tool):
+    """No tool: what two runs without one differ by, which no row can be told from."""
+    name = "nothing"
+    title = "no tool at all"
+
+
 class Pvmtrace(Tool):
     """The tracer, into a file, a counting pipe or /dev/null."""
     name = "pvmtrace"
