@@ -359,8 +359,21 @@ static __always_inline bool elements_take(struct pvm_state *s, struct pvm_region
 	return true;
 }
 
-/* One more element: it lies in the last region so far, which is the call's, or begins a new one. Those before it stand in the
- * room. */
+/* Whether one more element lies in the last region so far, which is the call's, and is counted there. */
+static __always_inline bool region_goes_on(struct pvm_state *s, const struct pvm_region_room *room,
+					   const struct pvm_picked *picked)
+{
+	struct pvm_region *r = &s->call.region;
+	u64 addr = picked->addr;
+
+	if (!room->found || picked->apart || r->kind <= PVM_REGION_NONE || addr < r->start ||
+	    addr >= r->end)
+		return false;
+	r->cnt = picked->index + 1 - r->first;
+	return true;
+}
+
+/* One more element, which begins a new region, or goes on with one where nothing is. Those before it stand in the room. */
 static __always_inline void region_add(struct pvm_state *s, struct pvm_region_room *room,
 				       const struct pvm_picked *picked)
 {
@@ -371,10 +384,6 @@ static __always_inline void region_add(struct pvm_state *s, struct pvm_region_ro
 	u16 first = r->first;
 	u8 kind = r->kind;
 
-	if (next && kind > PVM_REGION_NONE && addr >= r->start && addr < r->end) {
-		r->cnt = index + 1 - first;
-		return;
-	}
 	if (done <= PVM_REGIONS_MAX)
 		room->regions[done] = *r;
 	region_take(s->slot, addr);
@@ -440,7 +449,8 @@ static __always_inline void look_at_many(struct pvm_state *s, struct pvm_region_
 	for (u32 i = 0; i <= PVM_REGIONS_MAX; i++) {
 		if (i >= todo)
 			break;
-		region_step(slot, i);
+		if (!region_goes_on(s, room, &room->picked[i]))
+			region_step(slot, i);
 	}
 	done = room->found - 1;
 	if (done <= PVM_REGIONS_MAX)
