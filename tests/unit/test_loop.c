@@ -72,7 +72,8 @@ static void test_says_that_it_traces_once_it_does(void **state)
 	capture__start(&c, STDERR_FILENO);
 	assert_int_equal(loop__run(&run.loop), 0);
 	capture__end(&c, said);
-	assert_int_equal(strncmp(said, "calls are told\npvmtrace: tracing as nobody; ", 45), 0);
+	if (!strstr(said, "calls are told\npvmtrace: tracing as nobody; "))
+		fail_msg("%s", said);
 	live_run__end();
 }
 

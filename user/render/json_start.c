@@ -72,7 +72,7 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 		common__limits(j, s->options, true);
 	else
 		json__null(j, "limits");
-	json__str(j, "config_hash", s->config_hash);
+	json__str(j, "config_hash", own__shows(plan, OWN_CONFIG_HASH) ? s->config_hash : NULL);
 	put_counter_names(j, s, own__shows(plan, OWN_COUNTER_NAMES) ? s->counter_cnt : 0);
 	json__u64(j, "pid", s->pid);
 	put_text_or_null(j, "user", s->user);

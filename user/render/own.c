@@ -45,6 +45,9 @@ void own__put_truncated(struct json *j, const struct own_plan *plan, enum record
 	for (unsigned int cut = 0; cut < plan->cuts; cut++) {
 		const char *name = name_of((enum own_cut)cut, type, names);
 
+		/* Where there are none at all, neither are their notes. */
+		if (cut == OWN_ABI_NOTES && plan->cuts > OWN_ABIS)
+			continue;
 		if (name && (rows[cut].types & TYPE(type)))
 			put_name(j, rows[cut].name ? names->prefix : "", name);
 		for (const char *const *more = names->more; cut == OWN_MORE && *more; more++)

@@ -23,6 +23,7 @@
 	CUT(ABI_NOTES, TYPE(REC_START), "abis.note", "abis.note")             \
 	CUT(COUNTER_NAMES, TYPE(REC_START), "counter_names", "counter_names") \
 	CUT(LIMITS, TYPE(REC_START), "limits", "limits")                      \
+	CUT(CONFIG_HASH, TYPE(REC_START), "config_hash", "config_hash")       \
 	CUT(WITNESSES, TYPE(REC_START), "witnesses", "witnesses")             \
 	CUT(SANDBOX, TYPE(REC_START), "sandbox", "sandbox")                   \
 	/* of the format: all but what it must say of the host */             \

@@ -61,7 +61,8 @@ static void put_start(struct json *j, const struct own_plan *plan, const struct 
 		filters__rules(j, s->options, false);
 	if (s->options && own__shows(plan, OWN_LIMITS))
 		common__limits(j, s->options, false);
-	put_text(j, "config_hash", s->config_hash);
+	if (own__shows(plan, OWN_CONFIG_HASH))
+		put_text(j, "config_hash", s->config_hash);
 	if (own__shows(plan, OWN_COUNTER_NAMES)) {
 		json__open_arr(j, "counter_names");
 		for (size_t i = 0; i < s->counter_cnt; i++)

@@ -496,6 +496,7 @@ static const char *const promised[] = {
 	"config",
 	"check-config",
 	"print-config",
+	"health",
 };
 
 static void table_help_and_getopt_agree(void **state)
@@ -520,7 +521,6 @@ static void table_help_and_getopt_agree(void **state)
 			 d->arg ? " " : "", d->arg ? d->arg : "");
 		if (!strstr(help, row))
 			fail_msg("--%s is not in the help as '%s'", d->name, row + 1);
-
 		/* Without its value an option is refused by its own name, else it is taken. */
 		for (int form = 0; form < (d->letter ? 2 : 1); form++) {
 			if (form == 0)

@@ -77,8 +77,8 @@ static const struct {
 	{ "array-ring-size", "1M" }, { "attach", "fentry" },
 	{ "resolve", "walk" },	     { "btf", "x" },
 	{ "record", "x" },	     { "probe", NULL },
-	{ "audit", NULL },	     { "ancestors", "7" },
-	{ "regions", "7" },
+	{ "health", "x" },	     { "audit", NULL },
+	{ "ancestors", "7" },	     { "regions", "7" },
 };
 
 #define CNT(list) (sizeof(list) / sizeof((list)[0]))
