@@ -18,13 +18,14 @@ int to_lines__open(struct to_lines *l, struct collector *c, const struct options
 	c->lines = l;
 	c->to = (struct destination){ &to_lines, l };
 	/* Usual arguments take little more than their bytes; others, which take up to six for each, are cut (fit.h). */
-	l->render_opts = (struct render_opts){ .iov_limit = o->iov_limit,
-					       .max_line = o->max_line,
-					       .args_room = o->args_bytes / 2 * 3,
-					       .names_within = FIT_LINE,
-					       .data = o->data_bytes,
-					       .omit = parts__with_siblings(o->omit),
-					       .args = o->verbose > 0 };
+	l->render_opts =
+		(struct render_opts){ .iov_limit = o->iov_limit,
+				      .max_line = o->max_line,
+				      .args_room = o->args_bytes / 2 * 3,
+				      .names_within = o->max_line > FIT_LINE_USUAL ? 0 : FIT_LINE,
+				      .data = o->data_bytes,
+				      .omit = parts__with_siblings(o->omit),
+				      .args = o->verbose > 0 };
 	if (!o->output) {
 		l->render_opts.width = terminal__width(STDOUT_FILENO);
 		l->render_opts.color = terminal__color(STDOUT_FILENO);

@@ -22,6 +22,8 @@
 #define FIT_TEXT 256   /* bytes: that of a path, of the arguments, and of a hex sibling */
 /* In lines of so many bytes or more the remote list has its minimum whatever else there is. */
 #define FIT_LINE 5000
+/* Who asks for longer lines than these has readers for them. */
+#define FIT_LINE_USUAL 8000
 /* So many bytes are at most what names a process, from where fit__names was called. */
 #define FIT_NAMES 1000
 
