@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "render/common.h"
 #include "render/piece.h"
 
 /* Strings nobody vouches for may be others next time, and so may ancestors. */
@@ -11,21 +10,6 @@ static bool is_stamped(const struct task_info *t, const struct ancestry_info *a)
 {
 	return (t->stamp[0] || (!t->exe && !t->args)) && (t->stamp[1] || !t->cgroup) &&
 	       (!a || a->stamp);
-}
-
-/* Fills in what is asked of a call besides its target. */
-static void fill_how(struct side_key *key, const struct call_info *c, enum pvm_who who)
-{
-	static const struct pvm_access none;
-	const bool is_target = who == PVM_TARGET;
-
-	key->asked = is_target ? c->target_arg : 0;
-	key->how = is_target
-			   ? c->raw->kind | (uint64_t)c->raw->resolved << 8 |
-				     (uint64_t)common__moved(c->raw) << 16 |
-				     (uint64_t) !!(c->raw->flags & PVM_CALL_TARGET_CONFIRMED) << 24
-			   : 0;
-	key->judged = is_target ? c->raw->access : none;
 }
 
 static struct cached_side *find(const struct fit_plan *plan, const struct task_info *t,
@@ -46,7 +30,6 @@ static struct cached_side *find(const struct fit_plan *plan, const struct task_i
 	key.clock = a ? a->clock : 0;
 	key.real_start_ns = t->real_start_ns;
 	key.is_target = who;
-	fill_how(&key, plan->call, who);
 	if (!memcmp(&side->key, &key, sizeof(key)))
 		return side;
 	side->key = key;

@@ -16,11 +16,11 @@
 enum {
 	BLOCK_PROCESS,
 	BLOCK_REST,
+	BLOCK_PARENT,
 };
-_Static_assert(BLOCK_REST < CACHE_BLOCKS, "each has its place");
+_Static_assert(BLOCK_PARENT < CACHE_BLOCKS, "each has its place");
 
-/* They go around a piece that depends on nothing but a side (enum pvm_who), what is known of who is behind it, and of a target how
- * the call named it; whose memory it works in is not among that. Where begin
+/* They go around a piece that depends on nothing but a side (enum pvm_who) and what is known of who is behind it. Where begin
  * returns false it was copied: it is not to be written, and end is not to be called. */
 bool block__begin(struct json *j, struct fit_plan *plan, enum pvm_who who, unsigned int block,
 		  size_t *from);

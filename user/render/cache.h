@@ -20,7 +20,7 @@
 #define CACHE_HOST 1024
 #define CACHE_SIDES 64	  /* a power of two; about 210 KiB together, touched as they are used */
 #define CACHE_SIDE 3072	  /* bytes of a side's blocks; what does not fit is rendered each time */
-#define CACHE_BLOCKS 2	  /* of a side */
+#define CACHE_BLOCKS 3	  /* of a side */
 #define CACHE_VERDICTS 32 /* a power of two */
 #define CACHE_VERDICT 352
 #define CACHE_REGIONS 32 /* a power of two */
@@ -47,10 +47,6 @@ struct side_key {
 	uint64_t clock;	   /* as of how many of its steps the ancestry's times are */
 	uint64_t real_start_ns;
 	uint64_t is_target;
-	/* Of a target only: how it was named and found, and by what leave to reach into its memory is judged. */
-	int64_t asked;
-	uint64_t how;
-	struct pvm_access judged;
 };
 
 /* What was written of a caller, or of a target; of several pieces that a format writes. */

@@ -138,18 +138,36 @@ static void put_target_judged(struct json *j, const struct call_info *c)
 		json__null(j, "user_ns_owner");
 }
 
-static void put_parent(struct json *j, struct fit_plan *plan, const struct relative_info *parent)
+/* Of a target no arguments are known. */
+static void put_parent(struct json *j, struct fit_plan *plan, const struct task_info *t,
+		       const struct relative_info *parent)
 {
+	size_t from;
+
+	if (!block__begin(j, plan, PVM_TARGET, BLOCK_PARENT, &from))
+		return;
 	if (parent && fit__begin(j, plan, FIT_TARGET_PARENT)) {
 		relative__put(j, plan->cache, "parent", parent, true);
 		fit__end(j, plan);
 	} else {
 		json__null(j, "parent");
 	}
+	json_args(j, plan, t);
+	block__end(j, plan, PVM_TARGET, BLOCK_PARENT, from);
+}
+
+static void put_target_task(struct json *j, struct fit_plan *plan, const struct task_info *t)
+{
+	size_t from;
+
+	if (!block__begin(j, plan, PVM_TARGET, BLOCK_PROCESS, &from))
+		return;
+	json_task(j, plan, t, true);
+	block__end(j, plan, PVM_TARGET, BLOCK_PROCESS, from);
 }
 
 /* Of a target that is not resolved, nothing is told but what the call named. */
-static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
+void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
 {
 	bool resolved = c->target.task;
 
@@ -165,29 +183,13 @@ static void put_target(struct json *j, struct fit_plan *plan, const struct call_
 		fit__end(j, plan);
 	}
 	if (resolved)
-		json_task(j, plan, &c->target, true);
+		put_target_task(j, plan, &c->target);
 	if (fit__begin(j, plan, FIT_TARGET)) {
 		json_owner(j, plan, &c->owner);
-		put_parent(j, plan, relatives__parent(c, PVM_TARGET));
-		/* Of a target no arguments are known. */
-		json_args(j, plan, &c->target);
+		put_parent(j, plan, &c->target, relatives__parent(c, PVM_TARGET));
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
-}
-
-void json_target(struct json *j, struct fit_plan *plan, const struct call_info *c)
-{
-	size_t from;
-
-	if (c->owner.task) {
-		put_target(j, plan, c);
-		return;
-	}
-	if (!block__begin(j, plan, PVM_TARGET, BLOCK_PROCESS, &from))
-		return;
-	put_target(j, plan, c);
-	block__end(j, plan, PVM_TARGET, BLOCK_PROCESS, from);
 }
 
 void json_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)

@@ -266,9 +266,11 @@ static void put_judged(struct json *j, const struct pvm_access *a)
 		json__u64(j, "user_ns_owner", a->user_ns_owner);
 }
 
-static void put_target_keys(struct json *j, struct fit_plan *plan, const struct call_info *c,
-			    unsigned int lacks)
+static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c,
+		       unsigned int lacks)
 {
+	size_t from;
+
 	json__open_obj(j, "target");
 	if (fit__begin(j, plan, FIT_ASKED)) {
 		json__s64(j, "arg", c->target_arg);
@@ -283,25 +285,13 @@ static void put_target_keys(struct json *j, struct fit_plan *plan, const struct 
 			json__bool(j, "confirmed", true);
 		put_owner(j, plan, &c->owner);
 		put_judged(j, &c->raw->access);
-		put_task(j, plan, &c->target, 1, lacks);
+		if (block__begin(j, plan, PVM_TARGET, BLOCK_REST, &from)) {
+			put_task(j, plan, &c->target, 1, lacks);
+			block__end(j, plan, PVM_TARGET, BLOCK_REST, from);
+		}
 		fit__end(j, plan);
 	}
 	json__close_obj(j);
-}
-
-static void put_target(struct json *j, struct fit_plan *plan, const struct call_info *c,
-		       unsigned int lacks)
-{
-	size_t from;
-
-	if (c->owner.task) {
-		put_target_keys(j, plan, c, lacks);
-		return;
-	}
-	if (!block__begin(j, plan, PVM_TARGET, BLOCK_REST, &from))
-		return;
-	put_target_keys(j, plan, c, lacks);
-	block__end(j, plan, PVM_TARGET, BLOCK_REST, from);
 }
 
 static void put_relation(struct json *j, struct fit_plan *plan, const struct call_info *c)

@@ -84,24 +84,6 @@ static void vary_verdict(struct sample *s)
 	s->f.call.kinship = (uint8_t)next(PVM_KIN_NONE + 1);
 }
 
-/* How the call named its target and found it, and whose memory that works in. */
-static void vary_how(struct sample *s)
-{
-	static const struct task_info nobody;
-	struct pvm_call *call = &s->f.call;
-
-	s->r.call.target_arg = next(4) ? 991 : (int32_t)next(KINDS);
-	call->kind = (uint8_t)(next(4) ? PVM_KIND_PID : PVM_KIND_PIDFD);
-	call->resolved = (uint8_t)(next(4) ? PVM_RESOLVED_ENTRY : PVM_RESOLVED_EXIT);
-	call->flags = next(4) ? 0 : PVM_CALL_TARGET_MOVED;
-	call->flags |= next(4) ? 0 : PVM_CALL_TARGET_CONFIRMED;
-	call->access.dumpable = next(4) > 0;
-	call->access.user_ns_owner = next(4) ? 0 : 1000;
-	sample__borrow(s);
-	if (next(4))
-		s->r.call.owner = nobody;
-}
-
 static void vary_region(struct sample *s)
 {
 	struct pvm_region *r = &s->region[0][0];
@@ -176,7 +158,6 @@ static void run(enum record_format format)
 		for (int who = 0; who < 2; who++)
 			c->ancestry[who] = next(4) ? &behind[who][which[who]] : NULL;
 		vary_verdict(s);
-		vary_how(s);
 		vary_region(s);
 		if (!next(8))
 			vary_options(&o);
