@@ -12,7 +12,7 @@ import time
 import pytest
 
 from needs import any_hierarchy
-from pvm import ATTACH, AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, Tracer, parse_time, poll, \
+from pvm import AS_ME, EX_TEMPFAIL, EX_USAGE, Held, MY_NAME, SEES_REFUSED, Tracer, parse_time, poll, \
     pvmtrace, trigger, trigger_one
 from pvm_host import cgroup_name
 from pvm_stream import Stream
@@ -147,7 +147,7 @@ def test_every_kind_apart(programs):
     assert of(tally, pid["nobody"]) == {(None, "read", "failure"): 1}
     assert list(of(tally, pid["fault"]).values()) == [1]
     records = {r["caller"]["pid"]: r for _, r in tally.summaries}
-    unseen = {"refused", "killed"} if ATTACH == "fentry" else set()
+    unseen = set() if SEES_REFUSED else {"refused", "killed"}
     for what in runs.keys() - unseen:
         r = records[pid[what]]
         assert (r["reason"], r["calls"]) == ("overflow", 1)

@@ -21,8 +21,9 @@ static struct cached_side *find(const struct fit_plan *plan, const struct task_i
 
 	if (!t->task || !is_stamped(t, a))
 		return NULL;
-	hash = piece__hash(t->task->start_ns ^ (uint64_t)t->task->tid << 20 ^ (uint64_t)who);
-	side = &plan->cache->sides[hash % CACHE_SIDES];
+	hash = piece__hash(t->task->start_ns ^ (uint64_t)t->task->tid << 20);
+	/* Pieces of both come in turn: neither may have the other's place. */
+	side = &plan->cache->sides[hash % (CACHE_SIDES / 2) * 2 + who];
 	key.task = *t->task;
 	key.stamp[0] = t->stamp[0];
 	key.stamp[1] = t->stamp[1];
