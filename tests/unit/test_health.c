@@ -112,7 +112,7 @@ static void long_ones(void **state)
 	for (int i = 0; len < sizeof(text) - 200; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 					"pvmtrace_incomplete{reason=\"reason%d\"} 1\n", i);
-	strcat(text, "pvmtrace_incomplete{reason=\"tampered\"} 1\n");
+	snprintf(text + len, sizeof(text) - len, "pvmtrace_incomplete{reason=\"tampered\"} 1\n");
 	expect(text, 0, HEALTH_CRITICAL, "reason0; ");
 	memset(text + strlen(WELL), 'a', 20000);
 	expect(text, 0, HEALTH_CRITICAL, "");

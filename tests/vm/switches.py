@@ -29,10 +29,11 @@ off() {
 	shift
 	second /tmp/second "$@"
 	sleep 1.5
-	echo 0 >$switch
+	# Opened without truncating it, which would be a second change.
+	echo 0 1<>$switch
 	/live/pvmcall pair >/dev/null
 	sleep "$seconds"
-	echo 1 >$switch
+	echo 1 1<>$switch
 	sleep 2.5
 	told
 }

@@ -23,14 +23,13 @@ static struct cached_side *find(const struct fit_plan *plan, const struct task_i
 		return NULL;
 	hash = piece__hash(t->task->start_ns ^ (uint64_t)t->task->tid << 20);
 	/* Pieces of both come in turn: neither may have the other's place. */
-	side = &plan->cache->sides[hash % (CACHE_SIDES / 2) * 2 + who];
+	side = &plan->cache->sides[who][hash % CACHE_SIDES];
 	key.task = *t->task;
 	key.stamp[0] = t->stamp[0];
 	key.stamp[1] = t->stamp[1];
 	key.ancestry = a ? a->stamp : 0;
 	key.clock = a ? a->clock : 0;
 	key.real_start_ns = t->real_start_ns;
-	key.is_target = who;
 	if (!memcmp(&side->key, &key, sizeof(key)))
 		return side;
 	side->key = key;

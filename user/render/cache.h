@@ -18,7 +18,8 @@
 
 #define CACHE_SECONDS 8 /* a power of two */
 #define CACHE_HOST 1024
-#define CACHE_SIDES 64	  /* a power of two; about 210 KiB together, touched as they are used */
+#define CACHE_SIDES \
+	32 /* of each, a power of two; about 210 KiB together, touched as they are used */
 #define CACHE_SIDE 3072	  /* bytes of a side's blocks; what does not fit is rendered each time */
 #define CACHE_BLOCKS 3	  /* of a side */
 #define CACHE_VERDICTS 32 /* a power of two */
@@ -46,7 +47,6 @@ struct side_key {
 	uint64_t ancestry; /* its stamp; 0: there is none */
 	uint64_t clock;	   /* as of how many of its steps the ancestry's times are */
 	uint64_t real_start_ns;
-	uint64_t is_target;
 };
 
 /* What was written of a caller, or of a target; of several pieces that a format writes. */
@@ -91,7 +91,7 @@ struct render_cache {
 	struct clock_text seconds[CACHE_SECONDS]; /* by their number, modulo */
 	struct local_second local;
 	struct cached_host host;
-	struct cached_side sides[CACHE_SIDES];		/* by their hash */
+	struct cached_side sides[2][CACHE_SIDES];	/* by enum pvm_who, and by their hash */
 	struct cached_verdict verdicts[CACHE_VERDICTS]; /* likewise */
 	struct cached_region regions[CACHE_REGIONS];	/* likewise */
 	char path[2 * PVM_PATH_MAX];			/* for fit__text */

@@ -168,6 +168,36 @@ static void run(enum record_format format)
 	renderer__free(old);
 }
 
+/* Of many targets, each told by a renderer that has seen none, some have the caller's hash: still neither side has the other's
+ * keys. */
+static void neither_is_taken_for_the_other(void **state)
+{
+	static const enum record_format formats[] = { FORMAT_JSON, FORMAT_ECS, FORMAT_OCSF };
+	static const char caller[] = "\"caller\":{";
+	struct sample *s = sample__new();
+
+	(void)state;
+	s->r.call.caller.stamp[0] = s->r.call.caller.stamp[1] = 1;
+	s->r.call.target.stamp[0] = s->r.call.target.stamp[1] = 2;
+	for (uint64_t i = 0; i < 1000; i++) {
+		struct renderer *new = renderer__new(formats[i % 3]);
+		struct json line;
+		const char *at;
+
+		assert_non_null(new);
+		json__init(&line);
+		s->f.call.target.start_ns = i;
+		assert_int_equal(renderer__render(new, &s->r, &rendering_defaults, &line), 0);
+		at = memmem(line.buf, line.len, caller, strlen(caller));
+		if (!at ||
+		    memmem(at + 1, line.len - (size_t)(at + 1 - line.buf), caller, strlen(caller)))
+			fail_msg("%.*s", (int)line.len, line.buf);
+		json__free(&line);
+		renderer__free(new);
+	}
+	free(s);
+}
+
 static void json(void **state)
 {
 	(void)state;
@@ -195,6 +225,7 @@ static void text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(neither_is_taken_for_the_other),
 		cmocka_unit_test(json),
 		cmocka_unit_test(ecs),
 		cmocka_unit_test(ocsf),

@@ -11,6 +11,17 @@
 
 #include "rendering.h"
 
+/* What is told of a target that is not resolved, behind what the call named. */
+#define NOBODY                                                                                          \
+	"\"confirmed\":null,\"dumpable\":null,\"user_ns_owner\":null,\"pid\":null,\"tid\":null,"        \
+	"\"ppid\":null,\"pid_ns\":null,\"comm\":null,\"pcomm\":null,\"uid\":null,\"gid\":null,"         \
+	"\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null," \
+	"\"caps_effective\":null,\"start\":null,\"entity_id\":null,\"exe\":null,\"exe_dev\":null,"      \
+	"\"exe_ino\":null,\"exe_deleted\":null,\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null," \
+	"\"exe_ctime\":null,\"cgroup\":null,\"cgroup_id\":null,\"container_id\":null,"                  \
+	"\"containers\":null,\"ns\":null,\"memory_of\":null,\"parent\":null,\"args\":null,"             \
+	"\"args_cut\":null},"
+
 #define JSON_STR(s) s, sizeof(s) - 1
 
 static void test_golden_plain(void **state)
@@ -153,15 +164,7 @@ static void test_summary(void **state)
 	rendering__expect(
 		HEAD("process_vm_summary") OWN_ID
 		"\"reason\":\"overflow\","
-		"\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":false,\"resolved_at\":null,\"moved\":null,"
-		"\"confirmed\":null,\"dumpable\":null,\"user_ns_owner\":null,\"pid\":null,\"tid\":null,"
-		"\"ppid\":null,\"pid_ns\":null,\"comm\":null,\"pcomm\":null,\"uid\":null,\"gid\":null,"
-		"\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null,"
-		"\"caps_effective\":null,\"start\":null,\"entity_id\":null,\"exe\":null,\"exe_dev\":null,"
-		"\"exe_ino\":null,\"exe_deleted\":null,\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,"
-		"\"exe_ctime\":null,\"cgroup\":null,\"cgroup_id\":null,\"container_id\":null,"
-		"\"containers\":null,\"ns\":null,\"memory_of\":null,\"parent\":null,\"args\":null,"
-		"\"args_cut\":null},"
+		"\"target\":{\"arg\":991,\"kind\":\"pid\",\"resolved\":false,\"resolved_at\":null,\"moved\":null," NOBODY
 		"\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":7,\"comm\":\"dumper\",\"pcomm\":\"bash\","
 		"\"uid\":1000,\"gid\":1001,\"euid\":0,\"egid\":1001,\"suid\":0,\"sgid\":1002,\"loginuid\":1000,"
 		"\"sessionid\":3,\"caps_effective\":\"0x1ffffffffff\",\"cap_sys_ptrace\":true,"
@@ -282,15 +285,7 @@ static void test_golden_hostile(void **state)
 				     "\"duration_ns\":1830,\"bytes_requested\":null,\"bytes_transferred\":0,"
 				     "\"partial\":null,\"flags\":\"0xff\","
 				     "\"flag_names\":[\"PROCESS_VM_PIDFD\",\"PROCESS_VM_NOWAIT\",\"0xfc\"],"
-				     "\"target\":{\"arg\":-2147483648,\"kind\":\"pidfd\",\"resolved\":false,\"resolved_at\":null,\"moved\":null,"
-				     "\"confirmed\":null,\"dumpable\":null,\"user_ns_owner\":null,\"pid\":null,\"tid\":null,"
-				     "\"ppid\":null,\"pid_ns\":null,\"comm\":null,\"pcomm\":null,\"uid\":null,\"gid\":null,"
-				     "\"euid\":null,\"egid\":null,\"suid\":null,\"sgid\":null,\"loginuid\":null,\"sessionid\":null,"
-				     "\"caps_effective\":null,\"start\":null,\"entity_id\":null,\"exe\":null,\"exe_dev\":null,"
-				     "\"exe_ino\":null,\"exe_deleted\":null,\"exe_subvol\":null,\"exe_gen\":null,\"exe_size\":null,"
-				     "\"exe_ctime\":null,\"cgroup\":null,\"cgroup_id\":null,\"container_id\":null,"
-				     "\"containers\":null,\"ns\":null,\"memory_of\":null,\"parent\":null,\"args\":null,"
-				     "\"args_cut\":null},"
+				     "\"target\":{\"arg\":-2147483648,\"kind\":\"pidfd\",\"resolved\":false,\"resolved_at\":null,\"moved\":null," NOBODY
 				     "\"caller\":{\"pid\":4242,\"tid\":4243,\"ppid\":4100,\"pid_ns\":null,"
 				     "\"comm\":\"\\u0001\\\"\\\\\\u007f\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdyz\","
 				     "\"comm_hex\":\"01225c7fff78eda080f4908080797a\","
