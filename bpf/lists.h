@@ -31,7 +31,7 @@ static __always_inline void pair_turn(u64 *words)
 	words[3] = len;
 }
 
-/* Reads both into s->data at off. local_first: a constant, how they lie; len: of both. */
+/* Reads both, len bytes together, into s->data at off. */
 static __always_inline bool pair_read(struct pvm_state *s, u32 off, u64 addr, u32 len)
 {
 	/* As in short_read. */

@@ -349,7 +349,7 @@ static void book_told(struct collector *c, const struct raw_record *raw, const s
 		return;
 	}
 	if (calls)
-		told__call(&c->told, raw->data);
+		told__call(&c->told, raw->data, raw->size);
 	count_rule(c, rec, FATE_EMITTED, calls);
 	books__book(b, calls ? FATE_EMITTED : FATE_IN_FLIGHT, calls ? calls : 1);
 	c->last_call_ns = rec->real_ns;

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "bpf/rules.h"
-
-#define USUAL_ERRNO(name, number) [PVM_USUAL_##name] = (number),
+#include "event/names.h"
 
 static void count(struct told_counts *t, unsigned int op, unsigned int outcome, uint64_t calls)
 {
@@ -22,10 +21,14 @@ static void count_errors(struct told_counts *t, int64_t ret, uint64_t calls)
 	t->errors[number < TOLD_ERRNOS ? number : 0] += calls;
 }
 
-void told__call(struct told_counts *t, const struct pvm_call *call)
+void told__call(struct told_counts *t, const void *data, size_t size)
 {
-	const unsigned int outcome = pvm_outcome_of(call->phase, call->ret);
+	const struct pvm_call *call = data;
+	unsigned int outcome;
 
+	if (size < sizeof(*call))
+		return;
+	outcome = pvm_outcome_of(call->phase, call->ret);
 	count(t, call->op, outcome, 1);
 	if (outcome == PVM_FAILED)
 		count_errors(t, call->ret, 1);
@@ -33,7 +36,6 @@ void told__call(struct told_counts *t, const struct pvm_call *call)
 
 void told__summary(struct told_counts *t, const struct pvm_summary *sum)
 {
-	static const int usual[PVM_USUAL_CNT] = { PVM_USUALS(USUAL_ERRNO) };
 	const struct pvm_tally *tally = &sum->tally;
 	uint64_t left = tally->calls;
 	struct pvm_call first;
@@ -43,7 +45,7 @@ void told__summary(struct told_counts *t, const struct pvm_summary *sum)
 	if (tally->outcome != PVM_FAILED)
 		return;
 	for (size_t i = 0; i < PVM_USUAL_CNT; i++) {
-		t->errors[usual[i]] += tally->errors[i];
+		t->errors[usual_errnos[i]] += tally->errors[i];
 		left -= tally->errors[i];
 	}
 	/* The others are of the first one's errno. */

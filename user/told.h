@@ -6,8 +6,9 @@
 #include "bpf/event.h"
 #include "event/counts.h"
 
-/* Counts a call that was told by its last record, or a summary's. Both are whole and were checked. */
-void told__call(struct told_counts *t, const struct pvm_call *call);
+/* Counts a call that was told by its last record; what is too short for one, as recordings keep it too, is not counted. */
+void told__call(struct told_counts *t, const void *data, size_t size);
+/* Counts a summary's calls. It was checked. */
 void told__summary(struct told_counts *t, const struct pvm_summary *sum);
 
 #endif

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "told.h"
@@ -27,7 +28,7 @@ static void call(uint8_t op, uint8_t phase, int64_t ret)
 {
 	const struct pvm_call one = { .op = op, .phase = phase, .ret = ret };
 
-	told__call(&told, &one);
+	told__call(&told, &one, sizeof(one));
 }
 
 /* Returns the sum over all of it. */
@@ -80,6 +81,19 @@ static void edges(void **state)
 	expect_sums(3, 3);
 }
 
+/* Nothing is read behind its end. */
+static void too_short_for_one(void **state)
+{
+	const size_t size = sizeof(struct pvm_call) - 1;
+	void *data = calloc(1, size);
+
+	(void)state;
+	assert_non_null(data);
+	told__call(&told, data, size);
+	free(data);
+	expect_sums(0, 0);
+}
+
 static struct pvm_summary sum_of(uint8_t op, uint8_t outcome, uint64_t calls, int64_t ret)
 {
 	const struct pvm_call first = { .op = op, .phase = PVM_COMPLETE, .ret = ret };
@@ -114,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(single_calls, begin),
 		cmocka_unit_test_setup(edges, begin),
+		cmocka_unit_test_setup(too_short_for_one, begin),
 		cmocka_unit_test_setup(summaries, begin),
 	};
 

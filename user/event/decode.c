@@ -415,13 +415,10 @@ int decode__opened(struct decoder *d, const void *data, size_t size, struct iden
 	return 0;
 }
 
-#define USUAL_ERRNO(name, number) [PVM_USUAL_##name] = (number),
-
 /* A sum of calls that failed in an unusual way is of that errno alone, which is the first one's. */
 static void decode_errors(struct decoder *d, const struct pvm_tally *tally,
 			  struct summary_info *out)
 {
-	static const int usual[PVM_USUAL_CNT] = { PVM_USUALS(USUAL_ERRNO) };
 	const int64_t first = d->first.ret;
 
 	out->error_cnt = 0;
@@ -430,7 +427,7 @@ static void decode_errors(struct decoder *d, const struct pvm_tally *tally,
 	for (size_t i = 0; i < PVM_USUAL_CNT; i++) {
 		if (tally->errors[i])
 			out->errors[out->error_cnt++] = (struct error_count){
-				.name = errno_name(usual[i], d->error),
+				.name = errno_name(usual_errnos[i], d->error),
 				.calls = tally->errors[i],
 			};
 	}

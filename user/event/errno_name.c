@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "bpf/rules.h"
 #include "event/names.h"
+
+#define USUAL(name, number) [PVM_USUAL_##name] = (number),
+const int usual_errnos[PVM_USUAL_CNT] = { PVM_USUALS(USUAL) };
 
 #define NAME(err) [err] = #err
 

@@ -10,6 +10,8 @@
 
 #define ERRNO_NAME_SZ 16
 
+/* By enum pvm_usual. */
+extern const int usual_errnos[];
 /* Returns "EPERM" for 1; an unknown one gives "E<number>", in other. */
 const char *errno_name(int err, char other[ERRNO_NAME_SZ]);
 /* Returns "x86_64", "i386", "x32", "arm64" or "arm". */

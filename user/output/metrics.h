@@ -29,10 +29,10 @@ struct metrics_info {
 	const struct told_counts *told;
 	const struct abi_info *abis;
 	size_t abi_cnt;
-	uint64_t held,
-		held_max; /* bytes that the output has not taken, and for how many there is room */
-	uint64_t written; /* bytes that it took */
-	uint64_t every_s; /* the file is written anew so often */
+	uint64_t held;	   /* bytes that the output has not taken */
+	uint64_t held_max; /* for how many there is room */
+	uint64_t written;  /* bytes that it took */
+	uint64_t every_s;  /* the file is written anew so often */
 	const char *config_hash;
 	size_t alive[2]; /* by enum pvm_who: processes that a pid filter asks for */
 	bool running;	 /* false: written at the end */
